@@ -1,0 +1,1 @@
+"""Answers to files, files to scores, scores to tables."""

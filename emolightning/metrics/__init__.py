@@ -1,0 +1,1 @@
+"""Scores with definitions: pure functions, and the torchmetrics objects that collect for them."""

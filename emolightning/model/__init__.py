@@ -1,0 +1,1 @@
+"""Emotion-LLaMA: vision tower, projections, language model with LoRA."""

@@ -1,0 +1,101 @@
+"""What the parts hand each other: Clip -> Example -> Batch -> Answer -> Score."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IGNORED = -100
+"""Target value of positions that carry no loss: the context and the padding."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One annotated video."""
+
+    id: str
+    """The name of the media file without its suffix; unique within a dataset."""
+    video: Path
+    transcript: str | None = None
+    label: str | None = None
+    """A word of the dataset's vocabulary (`emolightning.labels`), aliases already mapped."""
+    reason: str | None = None
+    """Free text that explains the label, where the annotation has one."""
+    split: str | None = None
+    """`train`, `val`, `test`, or None until the splits are made."""
+    subject: str | None = None
+    """Who is seen; clips of one subject never end up in two splits."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One clip, read and ready to be put into a sequence."""
+
+    clip: Clip
+    index: int
+    """Position of the clip in its split: what ranks exchange instead of names."""
+    instruction: str
+    """The question put to the model, e.g. `Please determine which emotion label ...`."""
+    image: "Tensor | None" = None
+    """(frames, 3, height, width), normalised; None when the image is switched off."""
+    features: "dict[str, Tensor]" = field(default_factory=dict)
+    """Feature input name -> (tokens, width)."""
+
+
+@dataclass
+class TokenBatch:
+    """Padded sequences. Not frozen: Lightning refuses to move a frozen dataclass."""
+
+    input_ids: "Tensor"
+    """(batch, tokens), int64; negative values are placeholders, see `emolightning.prompt`."""
+    attention_mask: "Tensor"
+    """(batch, tokens), 1 for content, 0 for padding."""
+    targets: "Tensor"
+    """(batch, tokens), IGNORED outside the answer."""
+
+
+@dataclass
+class Batch:
+    """Everything the model sees of some clips."""
+
+    sequence: TokenBatch
+    """Context and answer, padded on the right: for the loss."""
+    context: TokenBatch
+    """Context alone, padded on the left: for generation."""
+    images: "Tensor | None"
+    """(batch, frames, 3, height, width)"""
+    features: "dict[str, Tensor]"
+    """Feature input name -> (batch, tokens, width), zero-padded along tokens."""
+    indices: "Tensor"
+    """(batch,), int64: position of each clip in its split."""
+    clips: list[Clip]
+    prompts: list[str]
+    """The context as text, for logs and answers."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model said about one clip."""
+
+    clip_id: str
+    text: str
+    prompt: str
+    truth: str | None
+    seconds: float
+    """Wall time of the batch divided by its clips."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What was read from one answer. Wrong, unreadable and missing are three results."""
+
+    clip_id: str
+    value: str | None
+    """None only with a reason."""
+    unscored_because: str | None
+    evidence: str
+    """The text the value was read from."""
+    alias: str | None = None
+    """The word that stood for the label, when it was not the label itself."""
