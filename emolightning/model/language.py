@@ -1,0 +1,94 @@
+"""The language model and its tokenizer: any causal model of transformers, from a folder or from a configuration."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from emolightning.errors import UserError
+
+TINY_TOKENIZER = Path(__file__).parent / "tiny_tokenizer"
+
+
+@dataclass(frozen=True)
+class LanguageSettings:
+    """Where the language model comes from: `path` (weights), or sizes for a random Llama."""
+
+    path: str | None = None
+    """A Hugging Face folder with config, safetensors and tokenizer; None builds a random Llama of the sizes below."""
+    tokenizer: str | None = None
+    """A tokenizer folder; None takes the one in `path`, or the small one that comes with the project."""
+    width: int = 128
+    num_layers: int = 2
+    num_heads: int = 4
+    mlp_width: int = 256
+    max_positions: int = 4096
+    seed: int = 0
+    """Of the random weights; independent of the run's seed, so that every run starts from the same base."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the frozen weights."""
+
+
+def missing_language_files(settings: LanguageSettings) -> list[str]:
+    """One phrase for each thing that `path` lacks; empty when it can be loaded."""
+    if settings.path is None:
+        return []
+    folder = Path(settings.path)
+    if not folder.is_dir():
+        return [f"the language model's folder {folder} (model.language.path)"]
+    absent = [name for name in ("config.json", "tokenizer_config.json") if not (folder / name).exists()]
+    if not any(folder.glob("*.safetensors")):
+        absent.append("*.safetensors")
+    return [f"{name} in {folder}" for name in absent]
+
+
+def load_tokenizer(settings: LanguageSettings) -> Any:
+    """The tokenizer of a language model.
+
+    Raises:
+        UserError: it has no BOS or EOS, which mark the start and the end of every sequence.
+    """
+    folder = settings.tokenizer or settings.path or str(TINY_TOKENIZER)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    for name in ("bos_token_id", "eos_token_id"):
+        if getattr(tokenizer, name) is None:
+            raise UserError(f"{folder}: the tokenizer has no {name}, which sequences need; set it in its config")
+    return tokenizer
+
+
+def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> PreTrainedModel:
+    """The frozen language model.
+
+    Args:
+        settings: a folder, or sizes.
+        vocabulary_size: number of tokens of the tokenizer; only used for a random model.
+    """
+    dtype = getattr(torch, settings.dtype)
+    if settings.path is not None:
+        model = AutoModelForCausalLM.from_pretrained(settings.path, dtype=dtype, local_files_only=True)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            model = LlamaForCausalLM(_random_llama(settings, vocabulary_size)).to(dtype)
+    model.config.use_cache = False
+    return model.requires_grad_(False)
+
+
+def _random_llama(settings: LanguageSettings, vocabulary_size: int) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=vocabulary_size,
+        hidden_size=settings.width,
+        intermediate_size=settings.mlp_width,
+        num_hidden_layers=settings.num_layers,
+        num_attention_heads=settings.num_heads,
+        num_key_value_heads=settings.num_heads,
+        max_position_embeddings=settings.max_positions,
+        tie_word_embeddings=False,
+        bos_token_id=1,
+        eos_token_id=2,
+        # Llama's own 0.02 leaves a frozen random head unable to give confident logits at a small width.
+        initializer_range=1 / math.sqrt(settings.width),
+    )
