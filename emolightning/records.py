@@ -1,8 +1,8 @@
 """What the parts hand each other: Clip -> Example -> Batch -> Answer -> Score."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +46,7 @@ class Example:
 
 @dataclass
 class TokenBatch:
-    """Padded sequences. Not frozen: Lightning refuses to move a frozen dataclass."""
+    """Padded sequences."""
 
     input_ids: "Tensor"
     """(batch, tokens), int64; negative values are placeholders, see `emolightning.prompt`."""
@@ -54,6 +54,10 @@ class TokenBatch:
     """(batch, tokens), 1 for content, 0 for padding."""
     targets: "Tensor"
     """(batch, tokens), IGNORED outside the answer."""
+
+    def to(self, device: Any) -> "TokenBatch":
+        """The same on a device."""
+        return TokenBatch(self.input_ids.to(device), self.attention_mask.to(device), self.targets.to(device))
 
 
 @dataclass
@@ -73,6 +77,17 @@ class Batch:
     clips: list[Clip]
     prompts: list[str]
     """The context as text, for logs and answers."""
+
+    def to(self, device: Any) -> "Batch":
+        """The same on a device. Lightning calls this; left to itself it would refuse the frozen clips inside."""
+        return replace(
+            self,
+            sequence=self.sequence.to(device),
+            context=self.context.to(device),
+            images=None if self.images is None else self.images.to(device),
+            features={name: vectors.to(device) for name, vectors in self.features.items()},
+            indices=self.indices.to(device),
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,53 @@
+"""Clips and tokens per second, and peak memory."""
+
+import resource
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+
+class Throughput(pl.Callback):
+    """Logs `train/clips_per_s`, `train/tokens_per_s` (over all ranks) and `train/peak_memory_gb`.
+
+    Args:
+        every_num_batches: batches that one value averages over.
+    """
+
+    def __init__(self, *, every_num_batches: int = 20):
+        self.every_num_batches = every_num_batches
+        self._clips = self._tokens = self._batches = 0
+        self._since = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start anew, so that a validation does not count as training time."""
+        self._restart()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count, and log when the window is full."""
+        self._clips += len(batch.clips)
+        self._tokens += int(batch.sequence.attention_mask.sum())
+        self._batches += 1
+        if self._batches < self.every_num_batches:
+            return
+        seconds = time.perf_counter() - self._since
+        pl_module.log("train/clips_per_s", self._clips * trainer.world_size / seconds)
+        pl_module.log("train/tokens_per_s", self._tokens * trainer.world_size / seconds)
+        pl_module.log("train/peak_memory_gb", peak_memory_gb())
+        self._restart()
+
+    def _restart(self) -> None:
+        self._clips = self._tokens = self._batches = 0
+        self._since = time.perf_counter()
+
+
+def peak_memory_gb() -> float:
+    """Of the GPU when there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -1,0 +1,30 @@
+"""A table of what learns and what is frozen, printed when training starts."""
+
+import pytorch_lightning as pl
+from rich.console import Console
+from rich.table import Table
+
+from emolightning.model.parameters import Part, parts
+
+
+class TrainableParameters(pl.Callback):
+    """Prints one row per part of the model."""
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """On the first rank."""
+        if trainer.is_global_zero:
+            Console().print(parameter_table(parts(pl_module.model)))
+
+
+def parameter_table(rows: list[Part]) -> Table:
+    """Part, state, numbers of parameters, dtype; with totals."""
+    table = Table("part", "state", title="Parameters")
+    table.add_column("all", justify="right")
+    table.add_column("trained", justify="right")
+    table.add_column("dtype")
+    for part in rows:
+        table.add_row(part.name, part.state, f"{part.total:,}", f"{part.trained:,}", part.dtype)
+    total, trained = sum(part.total for part in rows), sum(part.trained for part in rows)
+    table.add_section()
+    table.add_row("total", f"{trained / total:.2%} trained", f"{total:,}", f"{trained:,}", "")
+    return table

@@ -1,0 +1,43 @@
+"""`python -m emolightning COMMAND key=value ...`: the list of commands. Training and evaluation are train.py and eval.py."""
+
+import importlib
+import sys
+
+from emolightning.config import suggestion
+
+COMMANDS = {
+    "ablate": ("emolightning.commands.ablate", "the same run with one input or modality after the other taken away"),
+    "build-tokenizer": ("emolightning.commands.build_tokenizer", "the small tokenizer that model=tiny uses"),
+}
+"""Name -> module with `main(argv) -> exit code`, and what it does."""
+
+
+def main(argv: list[str]) -> int:
+    """Call a command by its name.
+
+    Args:
+        argv: the command line without the program.
+
+    Returns:
+        The command's exit code; 2 for an unknown command.
+    """
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        print(usage())
+        return 0
+    name, *rest = argv
+    if name not in COMMANDS:
+        print(f"error: no command {name!r}; {suggestion(name, COMMANDS)}", file=sys.stderr)
+        return 2
+    return importlib.import_module(COMMANDS[name][0]).main(rest)
+
+
+def usage() -> str:
+    """What there is, one line a command."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items()]
+    head = "usage: python -m emolightning COMMAND [key=value ...]\n\nEach command tells more with --help.\n\nCommands"
+    return "\n".join([head, *lines, "", "Training and evaluation: python train.py --help, python eval.py --help"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

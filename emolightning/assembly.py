@@ -1,0 +1,84 @@
+"""Configuration -> objects: the last place that sees a config. Everything below takes plain keyword arguments."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from emolightning.data.datamodule import ClipDataModule
+from emolightning.inputs import active_inputs
+from emolightning.model.build import require_weights
+from emolightning.prompt import PromptEncoder
+from emolightning.training.checkpoint_io import AtomicCheckpointIO
+from emolightning.training.learner import EmotionLearner
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved configuration as plain Python values."""
+    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+
+
+def inputs_of(cfg: DictConfig) -> tuple[str, ...]:
+    """The active inputs."""
+    return active_inputs(list(cfg.modalities), plain(cfg.inputs))
+
+
+def build_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModule:
+    """The data of a run, read and checked: everything wrong with it is raised here, before any weights are touched."""
+    require_weights(instantiate(cfg.model.vision), instantiate(cfg.model.language))
+    data: ClipDataModule = instantiate(
+        cfg.data,
+        _convert_="all",
+        inputs=inputs_of(cfg),
+        features=instantiate(cfg.features),
+        image_size=cfg.model.vision.image_size,
+        task=cfg.prompt.task,
+        pool=cfg.prompt.pool,
+        shuffle=shuffle,
+    )
+    data.setup()
+    return data
+
+
+def build_learner(cfg: DictConfig, data: ClipDataModule, **training: Any) -> EmotionLearner:
+    """Model and learner; the data module learns how to encode for the model's tokenizer."""
+    model = instantiate(cfg.model, _convert_="all", inputs=inputs_of(cfg), feature_widths=data.feature_widths)
+    encoder = PromptEncoder(
+        model.tokenizer, image_tokens=model.image_tokens, task=cfg.prompt.task, layout=cfg.prompt.layout
+    )
+    data.use_encoder(encoder)
+    return EmotionLearner(model, labels=data.labels, seed=cfg.seed, **plain(cfg.evaluation), **training)
+
+
+def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
+    """Lightning's trainer with the configured loggers and callbacks."""
+    loggers = list(instantiate(cfg.logger or {}, _convert_="all").values())
+    callbacks = list(instantiate(cfg.callbacks or {}, _convert_="all").values())
+    return instantiate(
+        cfg.trainer,
+        logger=loggers,
+        callbacks=[*callbacks, *objects.pop("callbacks", [])],
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=cfg.output_dir,
+        **objects,
+    )
+
+
+def adapter_description(cfg: DictConfig, data: ClipDataModule) -> dict[str, Any]:
+    """What one needs beside the weights to rebuild the model and ask it the same question."""
+    return {
+        "model": plain(cfg.model),
+        "features": plain(cfg.features),
+        "feature_widths": data.feature_widths,
+        "inputs": list(inputs_of(cfg)),
+        "labels": list(data.labels),
+        "prompt": plain(cfg.prompt),
+        "frame": data.frame,
+    }
+
+
+def best_or_last(folder: Path) -> Path:
+    """The checkpoint of a run that is evaluated and shared."""
+    best = folder / "best.ckpt"
+    return best if best.exists() else folder / "last.ckpt"

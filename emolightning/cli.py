@@ -1,0 +1,181 @@
+"""From a command line to a function that gets a configuration: the one way in to Hydra, with messages, not tracebacks."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from emolightning.config import CONFIG_DIR, register_schemas
+from emolightning.config_check import ConfigError
+from emolightning.config_sources import SAVED_RUN, read_yaml
+from emolightning.errors import UserError
+from emolightning.saved_run import load_saved_run
+
+USER_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
+
+
+def run(
+    main: Callable[[DictConfig], int | None],
+    config_name: str,
+    argv: Sequence[str] | None = None,
+    *,
+    config_dir: Path = CONFIG_DIR,
+) -> int:
+    """Compose the configuration of a command line and call `main` with it.
+
+    Where the primary config has `saved_run` in its defaults list, the configuration of `checkpoint=...` stands there.
+
+    Args:
+        main: the command; its module's docstring, or its own, is the head of `--help`.
+        config_name: the primary config, `train` or `eval`.
+        argv: the command line without program and command name; `sys.argv[1:]` if not given.
+        config_dir: the folder of the configs.
+
+    Returns:
+        0. Everything else ends the process: 1 for a UserError, 2 for a wrong command line or configuration, 130 after
+        Ctrl-C, or what `main` returned. Other exceptions pass through with their traceback.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if {"--help", "-h"} & set(words):
+        from emolightning.cli_help import help_text
+
+        print(help_text(main, config_name, config_dir, _command()), end="")
+        return 0
+    started: list[DictConfig] = []
+    try:
+        _refuse_dashes(words)
+        register_schemas()
+        if SAVED_RUN in (read_yaml(config_dir / f"{config_name}.yaml").get("defaults") or ()):
+            load_saved_run(words, config_dir, config_name)
+        code = _run_hydra(main, config_name, words, config_dir, started)
+    except KeyboardInterrupt:
+        code = _interrupted()
+    except SystemExit as error:
+        # Lightning answers Ctrl-C with `exit(1)` after it has shut down.
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        code = _interrupted()
+    except Exception as error:
+        code = _report(error, config_name, words, config_dir, is_started=bool(started))
+        if code is None:
+            raise
+    if code:
+        sys.exit(code)
+    return 0
+
+
+def _refuse_dashes(words: Sequence[str]) -> None:
+    """`--seed=3` is the habit of other programs; argparse would only say `unrecognized arguments`."""
+    known = get_args_parser()._option_string_actions
+    wrong = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
+    if wrong:
+        _print_error("\n".join(f"{word}: settings are written without dashes: {word.lstrip('-')}" for word in wrong))
+        sys.exit(USAGE_ERROR)
+
+
+def _run_hydra(
+    main: Callable[[DictConfig], int | None],
+    config_name: str,
+    words: list[str],
+    config_dir: Path,
+    started: list[DictConfig],
+) -> int:
+    codes: list[int] = []
+    real_argv = sys.argv
+
+    def task(cfg: DictConfig) -> None:
+        started.append(cfg)
+        _refuse_multirun_on_ranks(cfg)
+        with _argv(real_argv):  # Lightning starts other ranks with it, the command's name included
+            codes.append(main(cfg) or 0)
+
+    task.__module__ = main.__module__
+    with _argv([real_argv[0], *words]), _full_errors():
+        hydra.main(version_base="1.3", config_path=str(config_dir), config_name=config_name)(task)()
+    return max(codes, default=0)
+
+
+def _refuse_multirun_on_ranks(cfg: DictConfig) -> None:
+    """Each rank of a job repeats the whole sweep, and a random sweeper gives ranks different parameters."""
+    if HydraConfig.get().mode != RunMode.MULTIRUN:
+        return
+    trainer = cfg.get("trainer") or {}
+    devices = trainer.get("devices", 1)
+    is_single = devices in (1, "1") or (devices == "auto" and trainer.get("accelerator") == "cpu")
+    if not is_single or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(
+            f"--multirun with trainer.devices={devices}: every rank would run the sweep for itself, with its own values; "
+            "use `wandb agent`, which starts a fresh process for each trial, or trainer.devices=1"
+        )
+
+
+def _report(error: Exception, config_name: str, words: list[str], config_dir: Path, *, is_started: bool) -> int | None:
+    """Print a mistake that a user can mend, and give its exit code; None for all other exceptions."""
+    rank = os.environ.get("LOCAL_RANK", "0")
+    mistake = _user_error(error)
+    if mistake is not None:
+        # A wrong configuration is the same on all ranks, anything else may be this rank's alone.
+        if rank == "0" or not isinstance(mistake, ConfigError):
+            _print_error(str(mistake) if rank == "0" else f"[local rank {rank}] {mistake}")
+        return USER_ERROR
+    from emolightning.config_errors import CONFIG_ERRORS, Launch, explain
+
+    if is_started or not isinstance(error, CONFIG_ERRORS):
+        return None
+    if rank == "0":
+        args, _ = get_args_parser().parse_known_args(words)
+        folder = Path(args.config_path).resolve() if args.config_path else config_dir
+        lines = explain(error, Launch(folder, args.config_name or config_name, args.overrides, args.multirun))
+        _print_error(lines[0] if len(lines) == 1 else str(ConfigError("configuration", lines)))
+    return USAGE_ERROR
+
+
+def _user_error(error: BaseException | None) -> UserError | None:
+    """The UserError behind an exception: Hydra wraps what a constructor raises."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ if type(error).__name__ == "InstantiationException" else None
+    return error
+
+
+def _print_error(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+
+
+def _interrupted() -> int:
+    _print_error("interrupted")
+    return INTERRUPTED
+
+
+def _command() -> str:
+    program = Path(sys.argv[0]).name
+    return f"python -m emolightning {' '.join(sys.argv[1:2])}" if program == "__main__.py" else f"python {program}"
+
+
+@contextmanager
+def _argv(words: list[str]) -> Iterator[None]:
+    before, sys.argv = sys.argv, words
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+@contextmanager
+def _full_errors() -> Iterator[None]:
+    """Hydra re-raises exceptions only with HYDRA_FULL_ERROR set; else it prints its own and exits."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before

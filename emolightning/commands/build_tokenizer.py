@@ -1,0 +1,102 @@
+"""`python -m emolightning build-tokenizer [out=FOLDER]`: train the small tokenizer of `model=tiny`.
+
+A byte-fallback BPE in the manner of Llama's: pieces start with U+2581 for a space, `<s>`, `</s>` and `<unk>` are ids
+1, 2 and 0, the 256 bytes follow. It is trained on the prompts, the labels and the words of the synthetic benchmark;
+any other text is spelt in shorter pieces or bytes. The result is committed; a test rebuilds it and compares.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from emolightning.errors import UserError
+from emolightning.instructions import POOLS, instruction_pool
+from emolightning.labels import DFEW7, MER6, MER9, SYNONYMS
+from emolightning.prompt import Stream, context_pieces
+
+SPECIAL = ("<unk>", "<s>", "</s>")
+CONFIG = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "unk_token": "<unk>",
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "pad_token": "<unk>",
+}
+NUM_PIECES = 2048
+"""An upper bound: training stops earlier, when the corpus holds no more pairs to merge."""
+
+
+def main(argv: list[str]) -> int:
+    """Write the tokenizer folder; `out=` names another place than the package's own."""
+    unknown = [argument for argument in argv if not argument.startswith("out=")]
+    if unknown:
+        raise UserError(f"build-tokenizer: {unknown} not understood; the only setting is out=FOLDER")
+    out = Path(argv[-1].removeprefix("out=")) if argv else package_folder()
+    num_pieces = build(out)
+    print(f"{out}: {num_pieces} pieces")
+    return 0
+
+
+def package_folder() -> Path:
+    """Where the committed tokenizer lies (spelt here, not imported, to keep torch out of this command)."""
+    return Path(__file__).parents[1] / "model" / "tiny_tokenizer"
+
+
+def corpus() -> list[str]:
+    """The texts that the tiny model meets: contexts, instructions, labels, transcripts of the synthetic benchmark."""
+    texts = [text for labels in (MER6, MER9, DFEW7) for task in POOLS for text in instruction_pool(task, labels)]
+    for task in POOLS:
+        pieces = context_pieces("", "", ["image", "face"], task=task)
+        texts += [piece for piece in pieces if not isinstance(piece, Stream)]
+    # A label must become one piece even if the sentences rarely hold it.
+    texts += [*MER9, *DFEW7, *SYNONYMS] * 3
+    return texts + synthetic_sentences()
+
+
+def synthetic_sentences() -> list[str]:
+    """Every template of the synthetic benchmark with every name, place and time in turn."""
+    from emolightning.data.synthetic.words import NAMES, PLACES, TEMPLATES, TIMES
+
+    slots = [(NAMES[k % len(NAMES)], PLACES[k % len(PLACES)], TIMES[k // 3 % len(TIMES)]) for k in range(24)]
+    templates = [template for family in TEMPLATES.values() for template in family]
+    return [text.format(name=name, place=place, time=time) for text in templates for name, place, time in slots]
+
+
+def build(out: Path) -> int:
+    """Train and write `tokenizer.json` and `tokenizer_config.json`; returns the number of pieces."""
+    content = _with_bytes(_train(corpus()))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "tokenizer.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "tokenizer_config.json").write_text(json.dumps(CONFIG, indent=1) + "\n", encoding="utf-8")
+    return len(content["model"]["vocab"])
+
+
+def _train(texts: list[str]) -> dict[str, Any]:
+    """A BPE as tokenizers' own JSON."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
+    # The dummy prefix on every text, as SentencePiece gives it.
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split("▁", "merged_with_next"),
+            # Otherwise "sad," and "sad" become different pieces.
+            pre_tokenizers.Split(Regex(r"[^\w▁]"), "isolated"),
+        ]
+    )
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    trainer = trainers.BpeTrainer(vocab_size=NUM_PIECES, special_tokens=list(SPECIAL), show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return json.loads(tokenizer.to_str())
+
+
+def _with_bytes(content: dict[str, Any]) -> dict[str, Any]:
+    """Insert the 256 byte pieces behind the special ones, so that any text can be spelt."""
+    learned = sorted(content["model"]["vocab"], key=content["model"]["vocab"].get)[len(SPECIAL) :]
+    pieces = [*SPECIAL, *(f"<0x{value:02X}>" for value in range(256)), *learned]
+    content["model"]["vocab"] = {piece: position for position, piece in enumerate(pieces)}
+    content["model"]["byte_fallback"] = True
+    return content

@@ -1,0 +1,246 @@
+"""Our own settings: their names, types, defaults and allowed values. Objects are configured by `_target_` instead."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from emolightning.errors import UserError
+from emolightning.inputs import INPUTS, MODALITIES, active_inputs
+
+CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
+"""Beside the package: this is run from a checkout, not from site-packages."""
+
+LAYOUTS = ("train", "upstream_eval")
+POOLS = ("fixed", "all")
+MODES = ("max", "min")
+SPLITS = ("train", "val", "test", "all")
+
+CHOICES = {"prompt.layout": LAYOUTS, "prompt.pool": POOLS, "monitor.mode": MODES, "split": SPLITS}
+"""Setting -> the words it may hold."""
+
+RANGES = {
+    "seed": (0, 2**32 - 1),
+    "num_threads": (1, None),
+    "evaluation.max_new_tokens": (1, None),
+    "evaluation.num_beams": (1, None),
+}
+"""Setting -> smallest and largest number it may hold; None is no limit. NumPy takes 32-bit seeds only."""
+
+
+@dataclass
+class InputSwitches:
+    """Single inputs off, within the chosen modalities."""
+
+    image: bool = True
+    """Frames of the clip, seen by the vision tower."""
+    face: bool = True
+    """Facial feature vectors."""
+    motion: bool = True
+    """Feature vectors of movement over time."""
+    speech: bool = True
+    """Feature vectors of the voice."""
+    transcript: bool = True
+    """What is said, as text in the prompt."""
+
+
+@dataclass
+class PromptSettings:
+    """How the question is put."""
+
+    layout: str = "train"
+    """`train`: the sequence the weights were trained on; `upstream_eval`: the one upstream scores with."""
+    task: str = "emotion"
+    """Task tag of the instructions, e.g. `emotion` or `reason`."""
+    pool: str = "fixed"
+    """`fixed`: upstream's first instruction; `all`: drawn by (seed, epoch, clip id), first in evaluation."""
+
+
+@dataclass
+class Monitor:
+    """The one number that picks the best checkpoint."""
+
+    metric: str = "val/weighted_f1"
+    """Logged name, `split/metric`."""
+    mode: str = "max"
+    """`max` if more is better, else `min`."""
+
+
+@dataclass
+class EvaluationSettings:
+    """How answers are generated."""
+
+    max_new_tokens: int = 16
+    """Longest answer, in tokens."""
+    num_beams: int = 1
+    """Beams of the search; 1 is greedy."""
+
+
+@dataclass
+class PathSettings:
+    """The folders of this machine."""
+
+    data: str = "${oc.env:EMOLIGHTNING_DATA,data}"
+    """Datasets and features; set EMOLIGHTNING_DATA to move it for all runs."""
+    outputs: str = "${oc.env:EMOLIGHTNING_OUTPUTS,outputs}"
+    """Run folders; or set EMOLIGHTNING_OUTPUTS."""
+    weights: str = "${oc.env:EMOLIGHTNING_WEIGHTS,weights}"
+    """Pretrained weights; or set EMOLIGHTNING_WEIGHTS."""
+
+
+@dataclass
+class RunConfig:
+    """Everything a training run is made of."""
+
+    run_name: str = "${data.name}"
+    """Name of the run and of its folder."""
+    output_dir: str = "${paths.outputs}/${run_name}"
+    """The run folder: checkpoints, answers, metrics. No clock in it, so that all ranks agree."""
+    seed: int = 42
+    """Seed of weights, order and instructions, 0 to 2**32 - 1."""
+    num_threads: int = 1
+    """CPU threads of each process."""
+    modalities: list[str] = field(default_factory=lambda: list(MODALITIES))
+    """Any of audio, video, text; what is left out is removed from the sequence."""
+    inputs: InputSwitches = field(default_factory=InputSwitches)
+    """Single inputs off: image, face, motion, speech, transcript."""
+    prompt: PromptSettings = field(default_factory=PromptSettings)
+    """How the question is put."""
+    monitor: Monitor = field(default_factory=Monitor)
+    """The number that picks the best checkpoint."""
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    """How answers are generated."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    resume: str | None = None
+    """`auto` goes on from the last checkpoint of output_dir, a path from that checkpoint."""
+    tags: list[str] = field(default_factory=list)
+    """Words to find the run by, e.g. in W&B."""
+    notes: str = ""
+    """A sentence for whoever reads the run later."""
+    data: Any = MISSING
+    """The dataset: clips, splits, loaders."""
+    features: Any = None
+    """Where the face, motion and speech vectors come from."""
+    model: Any = MISSING
+    """The model: vision tower, projections, language model, adapters."""
+    optimizer: Any = MISSING
+    """What turns gradients into steps."""
+    schedule: Any = MISSING
+    """The learning rate over the steps."""
+    trainer: Any = MISSING
+    """The Lightning trainer: hardware, precision, length."""
+    logger: Any = None
+    """Where numbers go."""
+    callbacks: Any = None
+    """What watches the run."""
+
+
+@dataclass
+class EvalConfig(RunConfig):
+    """A trained run, and what to ask it."""
+
+    checkpoint: str = MISSING
+    """A run folder, or a checkpoint file inside one."""
+    split: str = "test"
+    """Clips to answer: train, val, test or all."""
+    shuffle: list[str] = field(default_factory=list)
+    """Inputs permuted across clips, to see how much the model relies on them."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend in the configuration."""
+
+    key: str
+    """Dotted key, e.g. `data.batch_size`."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.key}{' ' if self.message.startswith('is ') else ': '}{self.message}"
+
+
+def register_schemas() -> None:
+    """Make the schemas available to defaults lists as `run_schema` and `eval_schema`."""
+    store = ConfigStore.instance()
+    store.store(name="run_schema", node=RunConfig, provider="emolightning")
+    store.store(name="eval_schema", node=EvalConfig, provider="emolightning")
+
+
+def closest(word: object, options: Iterable[str]) -> str | None:
+    """The option that `word` was probably meant to be, or None.
+
+    >>> closest("max_epoch", ["max_epochs", "min_epochs"])
+    'max_epochs'
+    """
+    spellings = {option.lower(): option for option in options}
+    matches = difflib.get_close_matches(str(word).lower(), list(spellings), n=1, cutoff=0.6)
+    return spellings[matches[0]] if matches else None
+
+
+def suggestion(word: object, options: Iterable[str], *, limit: int = 12) -> str:
+    """`did you mean X?` if an option is near, else the options themselves."""
+    names = list(options)
+    near = closest(word, names)
+    if near:
+        return f"did you mean {near}?"
+    return f"choose from {', '.join(names[:limit])}{', ...' if len(names) > limit else ''}" if names else "it has none"
+
+
+def check_settings(cfg: DictConfig) -> list[Problem]:
+    """Values of our own settings that no run can mean, and keys that are none of ours; absent keys are skipped."""
+    schema = OmegaConf.get_type(cfg)
+    problems = unknown_settings(cfg, schema) if is_dataclass(schema) else []
+    for key, options in CHOICES.items():
+        value = _value(cfg, key)
+        if value is not None and value not in options:
+            hint = suggestion(value, options)
+            problems.append(Problem(key, f"{value!r} is not one of {', '.join(options)}; {hint}"))
+    for key, (low, high) in RANGES.items():
+        value = _value(cfg, key)
+        if value is not None and not (low <= value and (high is None or value <= high)):
+            problems.append(Problem(key, f"{value} is out of range: {low} to {'any' if high is None else high}"))
+    return problems + _check_inputs(cfg)
+
+
+def unknown_settings(node: Mapping, schema: type, prefix: str = "") -> list[Problem]:
+    """Keys of `node` that the dataclass `schema` does not have, at any depth that is typed."""
+    types, problems = get_type_hints(schema), []
+    names = [item.name for item in fields(schema)]
+    for key in node:
+        if key not in names:
+            problems.append(Problem(f"{prefix}{key}", f"no such setting; {suggestion(key, names)}"))
+        elif is_dataclass(types[key]) and isinstance(node[key], Mapping | DictConfig):
+            problems += unknown_settings(node[key], types[key], f"{prefix}{key}.")
+    return problems
+
+
+def _check_inputs(cfg: DictConfig) -> list[Problem]:
+    problems = []
+    for key, options in (("modalities", MODALITIES), ("shuffle", INPUTS)):
+        for name in _value(cfg, key) or ():
+            if name not in options:
+                message = f"{name!r} is not one of {', '.join(options)}; {suggestion(name, options)}"
+                problems.append(Problem(key, message))
+    modalities, switches = _value(cfg, "modalities"), _value(cfg, "inputs")
+    if problems or modalities is None or switches is None:
+        return problems
+    try:
+        active = active_inputs(modalities, {name: switches.get(name, True) for name in INPUTS})
+    except UserError as error:
+        return [Problem("modalities", str(error))]
+    idle = [name for name in _value(cfg, "shuffle") or () if name not in active]
+    return [Problem("shuffle", f"{name} is not an input of this run; it has {', '.join(active)}") for name in idle]
+
+
+def _value(cfg: DictConfig, key: str) -> Any:
+    """None for what is absent, missing or not resolvable: `check_config` reports those once, for all keys."""
+    try:
+        return OmegaConf.select(cfg, key, default=None)
+    except OmegaConfBaseException:
+        return None

@@ -1,0 +1,193 @@
+"""The whole configuration against our settings and the signatures of the objects it names, before anything is built."""
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
+
+from emolightning.config import Problem, check_settings, closest, suggestion
+from emolightning.config_sources import Sources
+from emolightning.definitions import MissingTarget
+from emolightning.errors import InputErrors
+from emolightning.signatures import Signature, accepts, literals, read_signature
+
+HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
+OUR_PACKAGES = ("emolightning", "callbacks")
+MISSING_VALUE = "???"
+
+
+class ConfigError(InputErrors):
+    """Everything that is wrong with a configuration."""
+
+
+def check_config(cfg: DictConfig, found: Iterable[Problem] = (), *, sources: Sources | None = None) -> None:
+    """Refuse a configuration that no run can use, with all that is wrong with it.
+
+    Args:
+        cfg: as composed by Hydra; without its `hydra` node.
+        found: problems that a command found by itself, to be listed with the others.
+        sources: what it was composed of, to name files; taken from the running Hydra application if not given.
+
+    Raises:
+        ConfigError: values, keys, arguments of objects, required values, interpolations.
+    """
+    problems = list(dict.fromkeys([*find_problems(cfg), *found]))
+    if problems:
+        sources = sources or Sources.from_hydra()
+        raise ConfigError("configuration", [locate_problem(problem, sources) for problem in problems])
+
+
+def find_problems(cfg: DictConfig) -> list[Problem]:
+    """Everything that is wrong with a configuration, none of it built."""
+    if OmegaConf.is_missing(cfg, "checkpoint"):  # the rest comes from the checkpoint's run
+        return [_required("checkpoint")]
+    problems: list[Problem] = []
+    plain = _plain(cfg, "", problems)
+    problems = [_suggest_reference(problem, plain) for problem in problems]
+    problems += check_settings(cfg)
+    problems += [_required(key) for key, value in _leaves(plain, "") if value == MISSING_VALUE]
+    objects = list(_objects(plain, ""))
+    signatures = {}
+    for key, node in objects:
+        signatures[key] = _read(node["_target_"], key, problems)
+    for key, node in objects:
+        # Importing takes seconds, so what needs it is left for when nothing else is wrong.
+        if signatures[key] is None and not problems:
+            signatures[key] = _import_signature(node["_target_"], key, problems)
+        if isinstance(signatures[key], Signature):
+            problems += _check_object(key, node, signatures[key])
+    return problems
+
+
+def locate_problem(problem: Problem, sources: Sources | None) -> str:
+    """One line: what, and in which file or whether on the command line."""
+    place = sources.locate(problem.key) if sources else ""
+    return f"{problem}{f' ({place})' if place else ''}"
+
+
+def _required(key: str) -> Problem:
+    return Problem(key, f"is required: say {key}=...")
+
+
+def _plain(node: Any, prefix: str, problems: list[Problem]) -> Any:
+    """The configuration as dicts, lists and resolved values; what cannot be resolved becomes a problem."""
+    if isinstance(node, ListConfig | DictConfig):
+        keys = range(len(node)) if isinstance(node, ListConfig) else node
+        items = {key: _item(node, key, f"{prefix}{key}", problems) for key in keys}
+        return list(items.values()) if isinstance(node, ListConfig) else items
+    return node
+
+
+def _item(node: DictConfig | ListConfig, key: str | int, path: str, problems: list[Problem]) -> Any:
+    if OmegaConf.is_missing(node, key):
+        return MISSING_VALUE
+    try:
+        value = node[key]
+    except InterpolationToMissingValueError:
+        return None  # reported where it is missing
+    except OmegaConfBaseException as error:
+        written = OmegaConf.to_container(node, resolve=False)[key]
+        problems.append(Problem(path, f"{written} cannot be resolved: {str(error).splitlines()[0]}"))
+        return None
+    return _plain(value, f"{path}.", problems)
+
+
+def _suggest_reference(problem: Problem, plain: dict[str, Any]) -> Problem:
+    """The key that an interpolation to nowhere probably meant."""
+    sought = re.search(r"Interpolation key '([^']+)' not found", problem.message)
+    near = closest(sought[1], (key for key, _ in _leaves(plain, ""))) if sought else None
+    return Problem(problem.key, f"{problem.message}; did you mean {near}?") if near else problem
+
+
+def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        if isinstance(value, dict | list):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _objects(node: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node with a `_target_`, outermost first."""
+    if isinstance(node, dict) and "_target_" in node:
+        yield key, node
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, value in items:
+        yield from _objects(value, f"{key}.{name}" if key else str(name))
+
+
+def _read(target: Any, key: str, problems: list[Problem]) -> Signature | bool | None:
+    """The signature; None if only importing can tell; False if a problem was reported instead."""
+    if not isinstance(target, str) or target == MISSING_VALUE:
+        return False
+    try:
+        return read_signature(target)
+    except MissingTarget as error:
+        near = closest(error.name, error.options)
+        hint = f"; did you mean {near}?" if near else ""
+        problems.append(Problem(f"{key}._target_", f"cannot find {target}: {error}{hint}"))
+        return False
+
+
+def _import_signature(target: str, key: str, problems: list[Problem]) -> Signature | bool:
+    """By importing, for compiled and lazily built modules."""
+    try:
+        given = inspect.signature(_import_object(target)).parameters.values()
+    except ImportError as error:
+        problems.append(Problem(f"{key}._target_", f"cannot import {target}: {error}"))
+        return False
+    except (ValueError, TypeError):  # builtins that do not say what they take
+        return False
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    names = {item.name: None for item in given if item.kind not in kinds}
+    return Signature(names, any(item.kind is inspect.Parameter.VAR_KEYWORD for item in given))
+
+
+def _import_object(target: str) -> Any:
+    """The longest importable prefix, then attributes."""
+    parts = target.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[:end])
+        try:
+            found = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+                raise  # the module is there, something that it needs is not
+            continue
+        for part in parts[end:]:
+            if not hasattr(found, part):
+                raise ImportError(f"no {part} in {name}")
+            found = getattr(found, part)
+        return found
+    raise ImportError(f"no module {parts[0]!r}")
+
+
+def _check_object(key: str, node: dict[str, Any], signature: Signature) -> list[Problem]:
+    target, problems = node["_target_"], []
+    is_ours = target.split(".")[0] in OUR_PACKAGES and signature.module is not None
+    for name, value in node.items():
+        if name in HYDRA_KEYS:
+            continue
+        if name in signature.annotations:
+            if is_ours:
+                problems += _check_value(f"{key}.{name}", value, signature, name)
+        elif not signature.takes_any:
+            hint = suggestion(name, [*signature.annotations, *(HYDRA_KEYS if str(name).startswith("_") else ())])
+            problems.append(Problem(f"{key}.{name}", f"{target} has no such argument; {hint}"))
+    return problems
+
+
+def _check_value(key: str, value: Any, signature: Signature, name: str) -> list[Problem]:
+    annotation = signature.annotations[name]
+    if value == MISSING_VALUE or accepts(value, annotation, signature.module):
+        return []
+    allowed = literals(annotation, signature.module)
+    if allowed:
+        words = [str(item) for item in allowed]
+        return [Problem(key, f"{value!r} is not one of {', '.join(words)}; {suggestion(value, words)}")]
+    return [Problem(key, f"{value!r} is not {signature.describe(name)}")]

@@ -1,0 +1,193 @@
+"""Arrays computed once per clip and kept on disk: in parallel, with progress, resumable, renewed when a clip changes.
+
+Layout: `<folder>/<clip id>.npy`, and `<folder>/sources.json` with size and modification time of each clip's file at the
+time of computing. Imports no torch: worker processes start in a fraction of a second.
+"""
+
+import json
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from emolightning.errors import UserError
+from emolightning.records import Clip
+
+log = logging.getLogger(__name__)
+
+IN_PROCESS = 4
+"""Up to so many clips are computed here: a pool costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one clip gave."""
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    problem: str | None = None
+    """Why the clip cannot be used at all."""
+    absent: dict[str, str] = field(default_factory=dict)
+    """Array name -> why this clip has none (no sound track); the caller decides whether that is an error."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a pass over the clips found."""
+
+    problems: list[str]
+    absent: dict[str, dict[str, str]]
+    """Array name -> clip id -> reason."""
+
+
+Compute = Callable[[Clip, tuple[str, ...]], Outcome]
+"""A module-level function: (clip, names of the arrays wanted) -> outcome."""
+
+
+def compute_missing(
+    clips: Sequence[Clip], folders: Mapping[str, Path], compute: Compute, *, title: str, num_workers: int
+) -> Summary:
+    """Compute and store what the cache does not have, or has from an older file.
+
+    Args:
+        clips: all clips of the run.
+        folders: array name -> cache folder.
+        compute: gives the arrays of one clip.
+        title: shown by the progress bar.
+        num_workers: processes.
+
+    Returns:
+        The problems of clips that cannot be used, and the arrays that clips do not have.
+    """
+    sources = {name: _read_sources(folder) for name, folder in folders.items()}
+    stamps = {clip.id: _stamp(clip.video) for clip in clips}
+    todo = []
+    for clip in clips:
+        names = tuple(name for name in folders if not _is_fresh(folders[name], clip.id, sources[name], stamps[clip.id]))
+        if names:
+            todo.append((clip, names))
+    problems: list[str] = []
+    absent: dict[str, dict[str, str]] = {name: {} for name in folders}
+    try:
+        for clip, outcome in _progress(_outcomes(todo, compute, num_workers), title, len(todo)):
+            if outcome.problem:
+                problems.append(f"{clip.id}: {outcome.problem}")
+            for name, array in outcome.arrays.items():
+                save_array(folders[name] / f"{clip.id}.npy", array)
+                sources[name][clip.id] = stamps[clip.id]
+            for name, reason in outcome.absent.items():
+                absent[name][clip.id] = reason
+    finally:
+        # Also on Ctrl-C: what is done stays done.
+        for name, folder in folders.items() if todo else ():
+            _write_sources(folder, sources[name])
+    return Summary(problems, absent)
+
+
+def _outcomes(
+    todo: Sequence[tuple[Clip, tuple[str, ...]]], compute: Compute, num_workers: int
+) -> Iterator[tuple[Clip, Outcome]]:
+    if len(todo) <= IN_PROCESS or num_workers < 2:
+        for clip, names in todo:
+            yield clip, _guarded(compute, clip, names)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_workers, mp_context=context, initializer=_ignore_interrupt) as pool:
+        futures = {pool.submit(_guarded, compute, clip, names): clip for clip, names in todo}
+        try:
+            for future in as_completed(futures):
+                yield futures.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
+    """A clip that cannot be read is a line in the list of problems, not the end of the pass."""
+    try:
+        return compute(clip, names)
+    except UserError as error:
+        return Outcome(problem=str(error))
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C reaches the whole process group; the parent alone decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _progress(
+    outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int
+) -> Iterator[tuple[Clip, Outcome]]:
+    """Pass outcomes on under a bar with rate and ETA; no bar where there is nothing to do."""
+    if total == 0:
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as progress:
+        task = progress.add_task(title, total=total, rate="")
+        for outcome in outcomes:
+            yield outcome
+            speed = progress.tasks[task].speed
+            progress.update(task, advance=1, rate=f"{speed:.0f} clips/s" if speed else "")
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write under a temporary name and rename: a killed run leaves no half file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+    os.replace(temporary, path)
+
+
+def load_array(path: Path) -> np.ndarray:
+    """Read a `.npy` without executing pickles.
+
+    Raises:
+        UserError: not a plain array.
+    """
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(f"{path}: not a readable .npy array ({error}); delete it to have it made again") from error
+
+
+def _stamp(path: Path) -> list[int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return [-1, -1]
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _is_fresh(folder: Path, clip_id: str, sources: Mapping[str, list[int]], stamp: list[int]) -> bool:
+    return sources.get(clip_id) == stamp and (folder / f"{clip_id}.npy").exists()
+
+
+def _read_sources(folder: Path) -> dict[str, list[int]]:
+    path = folder / "sources.json"
+    if not path.exists():
+        return {}
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError:
+        log.warning("%s is damaged; everything in this folder is computed again", path)
+        return {}
+
+
+def _write_sources(folder: Path, sources: Mapping[str, list[int]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".sources.{os.getpid()}.tmp"
+    temporary.write_text(json.dumps(sources))
+    os.replace(temporary, folder / "sources.json")

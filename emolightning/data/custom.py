@@ -1,0 +1,45 @@
+"""Your own clips: a CSV or JSONL file and a folder of media. See `emolightning.data.annotations` for the format."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emolightning.data.annotations import read_custom
+from emolightning.data.datamodule import ClipDataModule
+from emolightning.data.splits import assign_splits
+from emolightning.records import Clip
+
+
+class CustomData(ClipDataModule):
+    """`data=custom`.
+
+    Args:
+        annotations: CSV (`video_name, emotion_label, transcription`, optional `split`, `subject`, `reason`) or JSONL.
+        media: folder of the clips; None for the folder that holds the annotations.
+        ratios: shares of train, val and test, used when the file has no `split` column.
+        **shared: arguments of ClipDataModule.
+    """
+
+    def __init__(
+        self,
+        *,
+        annotations: str,
+        media: str | None = None,
+        ratios: Sequence[float] = (0.7, 0.15, 0.15),
+        **shared: Any,
+    ):
+        super().__init__(**shared)
+        self.annotations = Path(annotations)
+        self.media = Path(media) if media is not None else self.annotations.parent
+        self.ratios = tuple(ratios)
+
+    def read_clips(self) -> list[Clip]:
+        """Read the file; splits come from its column, or by ratio, subject-disjoint and fixed by the seed."""
+        clips = read_custom(
+            self.annotations, self.media, self.labels, needs_transcript="transcript" in self.inputs
+        )
+        return assign_splits(clips, ratios=self.ratios, seed=self.seed)
+
+    def media_folder(self) -> Path:
+        """The folder of the clips."""
+        return self.media

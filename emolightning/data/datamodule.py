@@ -1,0 +1,232 @@
+"""Splits and loaders of a benchmark: what all of them share. A benchmark's own file says how its clips are read."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+from filelock import FileLock
+from torch.utils.data import DataLoader
+
+from emolightning.data.annotations import annotation_hash
+from emolightning.data.collate import Collate
+from emolightning.data.examples import ClipDataset, shuffled
+from emolightning.data.features import FeatureSource, LoadedFeatures, Missing
+from emolightning.data.frames import FrameStore
+from emolightning.data.sampler import EvaluationSampler, TrainSampler
+from emolightning.data.splits import select
+from emolightning.errors import UserError
+from emolightning.inputs import FEATURES
+from emolightning.instructions import instruction_pool
+from emolightning.labels import vocabulary
+from emolightning.prompt import PromptEncoder
+from emolightning.records import Batch, Clip, Example
+
+log = logging.getLogger(__name__)
+
+SPLITS = ("train", "val", "test")
+
+
+class ClipDataModule(pl.LightningDataModule):
+    """Clips of one benchmark as batches. Subclasses say where the clips come from: `read_clips`.
+
+    The first block of arguments is set in `configs/data/`, the second is passed by the entry point.
+
+    Args:
+        name: of the benchmark, for tables and folders.
+        labels: name of a vocabulary, or a list.
+        batch_size: clips per process and step.
+        num_workers: loader processes; 0 reads in the training process.
+        frame: which frame(s) the vision tower sees: `first`, `middle`, an index, `even:4`.
+        missing: what to do with a clip that lacks a feature: `error`, or `zero` (counted and shown).
+        cache: folder for features and frames.
+        seed: of splits, shuffling and instructions.
+        inputs: active inputs.
+        features: where the vectors come from.
+        image_size: pixels that the vision tower takes.
+        task: upstream's task, `emotion` or `reason`.
+        pool: `fixed` (always the first instruction) or `all` (drawn per clip and epoch in training).
+        shuffle: inputs to exchange among the clips of an evaluated split.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        labels: str | list[str],
+        batch_size: int = 16,
+        num_workers: int = 0,
+        frame: str | int = "middle",
+        missing: Missing = "error",
+        cache: str = "data/cache",
+        seed: int = 42,
+        inputs: Sequence[str],
+        features: FeatureSource,
+        image_size: int,
+        task: str = "emotion",
+        pool: Literal["fixed", "all"] = "fixed",
+        shuffle: Sequence[str] = (),
+    ):
+        super().__init__()
+        self.name = name
+        self.labels = vocabulary(labels)
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.frame = str(frame)
+        self.missing = missing
+        self.cache = Path(cache)
+        self.seed = seed
+        self.inputs = tuple(inputs)
+        self.feature_source = features
+        self.image_size = image_size
+        self.task = task
+        self.pool = pool
+        self.shuffle = tuple(shuffle)
+        self.clips: list[Clip] = []
+        self.features = LoadedFeatures({})
+        self.frames: FrameStore | None = None
+        self._collate: Collate | None = None
+        self._evaluated: tuple[str, frozenset[str]] = ("test", frozenset())
+
+    def read_clips(self) -> list[Clip]:
+        """All clips with their splits assigned.
+
+        Raises:
+            UserError: everything that is wrong with the annotations, at once.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must say how its clips are read")
+
+    def media_folder(self) -> Path:
+        """Where the clips lie; the cache is kept apart for each such folder."""
+        raise NotImplementedError(f"{type(self).__name__} must name its media folder")
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read annotations, features and frames once; called before any model is built, so that bad input is met first."""
+        if self.clips:
+            return
+        self.cache.mkdir(parents=True, exist_ok=True)
+        # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
+        with FileLock(self.cache / f"{self.name}.lock"):
+            clips = self.read_clips()
+            folder = self.cache / self._cache_name()
+            names = [name for name in FEATURES if name in self.inputs]
+            if names:
+                self.features = self.feature_source.load(clips, names, cache=folder, missing=self.missing)
+            if "image" in self.inputs:
+                self.frames = FrameStore(
+                    folder, choice=self.frame, image_size=self.image_size, num_workers=max(2, self.num_workers)
+                )
+                self.frames.prepare(clips)
+        self.clips = clips
+        for name, reasons in self.features.zeros.items():
+            log.warning("%s: zeros for %d of %d clips, e.g. %s", name, len(reasons), len(clips), next(iter(reasons)))
+
+    def _cache_name(self) -> str:
+        # Clip ids are unique within a media folder only.
+        place = str(self.media_folder().resolve())
+        return f"{self.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+
+    @property
+    def feature_widths(self) -> dict[str, int]:
+        """Feature input -> width, read from the data."""
+        return self.features.widths
+
+    def use_encoder(self, encoder: PromptEncoder) -> None:
+        """Say how examples become ids; known only when the model's tokenizer is."""
+        self._collate = Collate(encoder, self.target_text)
+
+    def target_text(self, clip: Clip) -> str | None:
+        """The answer to learn: the label, or for `task=reason` the explanation."""
+        return clip.reason if self.task == "reason" else clip.label
+
+    def clips_of(self, split: str) -> list[Clip]:
+        """The clips of `train`, `val`, `test` or `all`.
+
+        Raises:
+            UserError: there are none.
+        """
+        chosen = select(self.clips, split)
+        if not chosen:
+            counts = dict(Counter(clip.split for clip in self.clips))
+            raise UserError(f"data={self.name}: no clips in split {split!r}; clips per split: {counts}")
+        return chosen
+
+    def dataset(self, split: str, *, training: bool = False) -> ClipDataset:
+        """The examples of a split."""
+        members = self.clips_of(split)
+        donors = {name: shuffled(len(members), self.seed) for name in self.shuffle} if not training else {}
+        return ClipDataset(
+            members,
+            inputs=self.inputs,
+            features=self.features,
+            frames=self.frames,
+            instructions=instruction_pool(self.task, self.labels),
+            seed=self.seed if training and self.pool == "all" else None,
+            donors=donors,
+        )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled anew each epoch, by (seed, epoch)."""
+        dataset = self.dataset("train", training=True)
+        unanswered = [clip.id for clip in dataset.clips if self.target_text(clip) is None]
+        if unanswered:
+            raise UserError(
+                f"data={self.name}: {len(unanswered)} training clips have no answer for task {self.task!r}, "
+                f"e.g. {unanswered[0]!r}"
+            )
+        sampler = TrainSampler(
+            len(dataset), batch_size=self.batch_size, seed=self.seed, batches_done=self._batches_done, **self._ranks()
+        )
+        return self._loader(dataset, sampler)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The validation split in order."""
+        return self.evaluation_loader("val")
+
+    def evaluate_on(self, split: str, *, skip: frozenset[str] = frozenset()) -> None:
+        """Let Lightning's test loop run over another split, without clips that are answered already."""
+        self._evaluated = (split, skip)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """The split that is evaluated, in order."""
+        return self.evaluation_loader(*self._evaluated)
+
+    def evaluation_loader(self, split: str, skip: frozenset[str] = frozenset()) -> DataLoader[Batch]:
+        """A split in order, without the clips in `skip`; ranks share it."""
+        dataset = self.dataset(split)
+        wanted = [position for position, clip in enumerate(dataset.clips) if clip.id not in skip]
+        return self._loader(dataset, EvaluationSampler(wanted, batch_size=self.batch_size, **self._ranks()))
+
+    def _loader(self, dataset: ClipDataset, batches: Any) -> DataLoader[Batch]:
+        if self._collate is None:
+            raise RuntimeError("use_encoder must be called before loaders are made")
+        return DataLoader(
+            dataset, batch_sampler=batches, num_workers=self.num_workers, collate_fn=self._collate_examples
+        )
+
+    def _collate_examples(self, examples: list[Example]) -> Batch:
+        assert self._collate is not None
+        return self._collate(examples)
+
+    def _ranks(self) -> dict[str, int]:
+        if self.trainer is None:
+            return {"rank": 0, "world_size": 1}
+        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
+
+    def _batches_done(self) -> int:
+        assert self.trainer is not None
+        return self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
+
+    def summary(self) -> dict[str, Any]:
+        """What a run was fed with: sizes, classes, hashes, and how many vectors are zeros for lack of a source."""
+        return {
+            "name": self.name,
+            "clips": {split: sum(clip.split == split for clip in self.clips) for split in SPLITS},
+            "classes": {split: dict(Counter(c.label for c in self.clips if c.split == split)) for split in SPLITS},
+            "annotations_sha256": annotation_hash(self.clips),
+            "features_sha256": self.features.hash(),
+            "zero_features": {name: len(reasons) for name, reasons in self.features.zeros.items()},
+        }

@@ -1,0 +1,54 @@
+"""The frames that the vision tower sees: chosen, resized once, kept on disk as uint8."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from emolightning.data.cache import Outcome, compute_missing, load_array
+from emolightning.data.images import normalise, resize
+from emolightning.data.video import parse_frame_choice, read_frames
+from emolightning.errors import InputErrors
+from emolightning.records import Clip
+
+
+class FrameStore:
+    """Chosen frames of clips at the model's size.
+
+    Args:
+        folder: cache of the dataset; a folder per choice and size is made inside.
+        choice: `first`, `middle`, an index such as `12` or `-1`, or `even:4`.
+        image_size: pixels, both ways.
+        num_workers: processes that decode.
+    """
+
+    def __init__(self, folder: Path, *, choice: str, image_size: int, num_workers: int):
+        parse_frame_choice(choice)
+        self.choice = choice
+        self.image_size = image_size
+        self.num_workers = num_workers
+        self.folder = folder / f"frames-{choice.replace(':', '-')}-{image_size}"
+
+    def prepare(self, clips: Sequence[Clip]) -> None:
+        """Decode what is not there yet.
+
+        Raises:
+            InputErrors: all clips that cannot be decoded.
+        """
+        compute = partial(read_clip_frames, choice=self.choice, image_size=self.image_size)
+        summary = compute_missing(
+            clips, {"image": self.folder}, compute, title="Frames", num_workers=self.num_workers
+        )
+        if summary.problems:
+            raise InputErrors("media", summary.problems)
+
+    def load(self, clip: Clip) -> np.ndarray:
+        """float32 (frames, 3, size, size), normalised."""
+        return np.stack([normalise(frame) for frame in load_array(self.folder / f"{clip.id}.npy")])
+
+
+def read_clip_frames(clip: Clip, names: tuple[str, ...], *, choice: str, image_size: int) -> Outcome:
+    """The chosen frames of one clip: uint8 (frames, size, size, 3)."""
+    frames = read_frames(clip.video, parse_frame_choice(choice))
+    return Outcome({name: np.stack([resize(frame, image_size) for frame in frames]) for name in names})

@@ -1,0 +1,101 @@
+"""`answers.jsonl`: one line a clip, appended as produced; what an interrupted evaluation continues from.
+
+Each line carries the key of its evaluation, so that answers of another checkpoint, prompt or setting are never mixed
+in. With several ranks each appends to a file of its own; the first rank joins them at the end.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emolightning.errors import UserError
+from emolightning.records import Answer, Score
+
+ANSWERS = "answers.jsonl"
+
+
+def evaluation_key(settings: Mapping[str, Any]) -> str:
+    """A short hash of everything that an answer depends on."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def rank_file(folder: Path, rank: int, world_size: int) -> Path:
+    """Where a rank appends."""
+    return folder / (ANSWERS if world_size == 1 else f"answers.rank{rank}.jsonl")
+
+
+def append(path: Path, key: str, answers: Iterable[Answer], scores: Iterable[Score]) -> None:
+    """Write finished answers at once: a killed evaluation keeps them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        for answer, score in zip(answers, scores, strict=True):
+            file.write(json.dumps(_line(key, answer, score), ensure_ascii=False) + "\n")
+
+
+def _line(key: str, answer: Answer, score: Score) -> dict[str, Any]:
+    return {
+        "id": answer.clip_id,
+        "answer": answer.text,
+        "truth": answer.truth,
+        "prediction": score.value,
+        "unscored_because": score.unscored_because,
+        "alias": score.alias,
+        "prompt": answer.prompt,
+        "seconds": round(answer.seconds, 6),
+        "key": key,
+    }
+
+
+def read_answers(folder: Path, key: str) -> dict[str, Answer]:
+    """Answers of one evaluation from all its files, by clip id; of several for a clip the first counts."""
+    found: dict[str, Answer] = {}
+    for path in [folder / ANSWERS, *sorted(folder.glob("answers.rank*.jsonl"))]:
+        for line in _read_lines(path) if path.exists() else ():
+            if line["key"] == key and line["id"] not in found:
+                found[line["id"]] = Answer(line["id"], line["answer"], line["prompt"], line["truth"], line["seconds"])
+    return found
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    parsed = []
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            parsed.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            if number == len(lines):  # No newline behind it: the process was killed while it wrote this line.
+                break
+            raise UserError(f"{path}, line {number}: not JSON ({error}); delete the line or the file") from error
+    return parsed
+
+
+def join(folder: Path, key: str, answers: Sequence[Answer], scores: Sequence[Score]) -> None:
+    """Replace the files of all ranks by one, in the order given."""
+    temporary = folder / f".{ANSWERS}.tmp"
+    temporary.unlink(missing_ok=True)
+    append(temporary, key, answers, scores)
+    temporary.replace(folder / ANSWERS)
+    for path in folder.glob("answers.rank*.jsonl"):
+        path.unlink()
+
+
+def set_aside_other(folder: Path, key: str) -> Path | None:
+    """Move answers and scores of another evaluation into `evaluations/<its key>/`: nothing is written over.
+
+    Returns:
+        Where they are now; None when there were none.
+    """
+    path = folder / ANSWERS
+    lines = _read_lines(path) if path.exists() else []
+    if not lines or lines[0]["key"] == key:
+        return None
+    aside = folder / "evaluations" / lines[0]["key"]
+    aside.mkdir(parents=True, exist_ok=True)
+    for name in (ANSWERS, "metrics.json", "report.html"):
+        if (folder / name).exists():
+            (folder / name).replace(aside / name)
+    return aside

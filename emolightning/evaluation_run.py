@@ -1,0 +1,136 @@
+"""What `eval.py` does with a checked configuration, in order."""
+
+import hashlib
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from callbacks.answer_writer import AnswerWriter
+from emolightning.assembly import best_or_last, build_data, build_learner, build_trainer, inputs_of, plain
+from emolightning.data.datamodule import ClipDataModule
+from emolightning.errors import UserError
+from emolightning.evaluation.answers import evaluation_key, join, read_answers, set_aside_other
+from emolightning.evaluation.scoring import metrics_report, score_answer
+from emolightning.evaluation.table import print_metrics
+from emolightning.lineage import describe_process, write_json
+from emolightning.model.adapter import load_adapter
+from emolightning.model.parameters import trained_state
+from emolightning.training.checkpoint_io import AtomicCheckpointIO
+from emolightning.training.learner import EmotionLearner
+
+
+def evaluate(cfg: DictConfig) -> dict[str, Any]:
+    """Answer the clips of a split, score the answers, write and print the result.
+
+    Returns:
+        The content of `metrics.json`.
+    """
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    torch.set_num_threads(cfg.num_threads)
+    weights = find_weights(Path(cfg.checkpoint))
+    data = build_data(cfg, shuffle=tuple(cfg.shuffle))
+    clips = data.clips_of(cfg.split)
+    learner = build_learner(cfg, data)
+    load_weights(learner, weights)
+    description = describe_evaluation(cfg, data, learner)
+    key = evaluation_key(description)
+    folder = Path(cfg.output_dir)
+    trainer = build_trainer(cfg, callbacks=[AnswerWriter(folder, key=key, labels=data.labels)])
+    if trainer.is_global_zero:
+        _prepare_folder(cfg, folder, key)
+    known = read_answers(folder, key)
+    if len(known) < len(clips):
+        data.evaluate_on(cfg.split, skip=frozenset(known))
+        trainer.test(learner, datamodule=data, verbose=False)
+    if not trainer.is_global_zero:
+        return {}
+    return _finish(folder, key, data, cfg.split, description)
+
+
+def find_weights(path: Path) -> Path:
+    """What `checkpoint=` means: a checkpoint file, an adapter folder, or a run folder (its best checkpoint).
+
+    Raises:
+        UserError: nothing of the kind is there.
+    """
+    if path.is_file() or (path / "emolightning.json").exists():
+        return path
+    found = best_or_last(path / "checkpoints")
+    if not found.exists():
+        raise UserError(f"checkpoint={path}: no checkpoints/best.ckpt or last.ckpt in it; has the run saved one yet?")
+    return found
+
+
+def load_weights(learner: EmotionLearner, path: Path) -> None:
+    """Put trained weights into the learner's model.
+
+    Raises:
+        UserError: they belong to another base or do not fit.
+    """
+    if path.is_dir():
+        load_adapter(learner.model, path)
+        return
+    checkpoint = AtomicCheckpointIO().load_checkpoint(path)
+    try:
+        learner.on_load_checkpoint(checkpoint)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def describe_evaluation(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner) -> dict[str, Any]:
+    """Everything an answer depends on: the key of the evaluation, and part of `metrics.json`. No paths, no clock."""
+    summary = data.summary()
+    return {
+        "weights_sha256": state_hash(trained_state(learner.model)),
+        "base_fingerprint": learner.base_fingerprint,
+        "benchmark": data.name,
+        "split": cfg.split,
+        "annotations_sha256": summary["annotations_sha256"],
+        "features_sha256": summary["features_sha256"],
+        "zero_features": summary["zero_features"],
+        "labels": list(data.labels),
+        "inputs": list(inputs_of(cfg)),
+        "shuffle": list(cfg.shuffle),
+        "frame": data.frame,
+        "prompt": plain(cfg.prompt),
+        "generation": plain(cfg.evaluation),
+    }
+
+
+def state_hash(state: dict[str, Tensor]) -> str:
+    """sha256 over names and values of trained tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].contiguous().cpu().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = set_aside_other(folder, key)
+    if aside:
+        print(f"answers of an earlier, different evaluation are now in {aside}")
+    if not (folder / "config.yaml").exists():  # An evaluation in a folder of its own says where it comes from.
+        OmegaConf.save(OmegaConf.create(plain(cfg)), folder / "config.yaml")
+        write_json(folder / "lineage.json", {**describe_process(sys.argv), "parent_checkpoint": cfg.checkpoint})
+
+
+def _finish(
+    folder: Path, key: str, data: ClipDataModule, split: str, description: dict[str, Any]
+) -> dict[str, Any]:
+    """One answers file in the order of the split, and the scores of all of it."""
+    answers = read_answers(folder, key)
+    ordered = [answers[clip.id] for clip in data.clips_of(split)]
+    join(folder, key, ordered, [score_answer(answer, data.labels) for answer in ordered])
+    report = metrics_report(ordered, data.labels, benchmark=data.name, split=split)
+    report["evaluation"] = description
+    write_json(folder / "metrics.json", report)
+    print_metrics(report)
+    print(f"answers: {folder / 'answers.jsonl'}\nscores:  {folder / 'metrics.json'}")
+    return report

@@ -1,0 +1,132 @@
+"""The assembled model: streams are projected into the language model's width and stand at their placeholders.
+
+    image ----> vision tower --> 4 patches a token --> image projection -------\\
+                        \\-----> class token --------> class_token projection ---\\
+    face, motion, speech vectors --------------------> their projections --------> sequence --> language model + LoRA
+    BOS, prompt, transcript, answer -----------------> token embeddings ---------/
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emolightning.model.projection import Projections
+from emolightning.model.vision import VisionTower
+from emolightning.prompt import PLACEHOLDERS
+from emolightning.records import IGNORED, Batch, TokenBatch
+
+
+class EmotionLlama(nn.Module):
+    """Emotion-LLaMA from its parts.
+
+    Args:
+        language: a causal language model, usually wrapped by PEFT.
+        tokenizer: the language model's.
+        projections: one for each stream the model can take.
+        vision: the tower; None for a model that never sees an image.
+    """
+
+    def __init__(self, *, language: Any, tokenizer: Any, projections: Projections, vision: VisionTower | None = None):
+        super().__init__()
+        self.language = language
+        self.tokenizer = tokenizer
+        self.projections = projections
+        self.vision = vision
+
+    @property
+    def image_tokens(self) -> int:
+        """Vectors per frame behind the image projection."""
+        return self.vision.settings.num_tokens if self.vision is not None else 0
+
+    def project(self, batch: Batch) -> dict[str, Tensor]:
+        """All streams of a batch, stream name -> (batch, tokens, width)."""
+        streams = dict(batch.features)
+        if batch.images is not None:
+            streams |= self._see(batch.images)
+        return self.projections(streams)
+
+    def _see(self, images: Tensor) -> dict[str, Tensor]:
+        """images: (batch, frames, 3, size, size) -> image (batch, frames * tokens, 4 * w), class_token (batch, frames, w)."""
+        if self.vision is None:
+            raise ValueError("This model was built without a vision tower, but the batch has images.")
+        batch, frames = images.shape[:2]
+        tokens, class_token = self.vision(images.flatten(0, 1))
+        return {
+            "image": tokens.reshape(batch, frames * tokens.shape[1], -1),
+            "class_token": class_token.reshape(batch, frames, -1),
+        }
+
+    def embed(self, tokens: TokenBatch, projected: Mapping[str, Tensor]) -> Tensor:
+        """Token embeddings with the projected streams at their placeholders.
+
+        Args:
+            tokens: `input_ids` (batch, length).
+            projected: stream name -> (batch, tokens, width); a row with fewer placeholders than tokens uses its first.
+
+        Returns:
+            (batch, length, width)
+        """
+        embeddings = self.language.get_input_embeddings()(tokens.input_ids.clamp(min=0)).clone()
+        for name, vectors in projected.items():
+            places = tokens.input_ids == PLACEHOLDERS[name]
+            used = torch.arange(vectors.shape[1], device=vectors.device) < places.sum(dim=1, keepdim=True)
+            embeddings[places] = vectors[used].to(embeddings.dtype)
+        return embeddings
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The loss: mean cross-entropy over all answer tokens of the batch (token-weighted, as upstream). A scalar."""
+        losses, tokens = self.answer_losses(batch)
+        return losses.sum() / tokens.sum()
+
+    def answer_losses(self, batch: Batch, projected: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of the answers, clip by clip.
+
+        Args:
+            batch: clips with answers.
+            projected: result of `project`, when it is at hand.
+
+        Returns:
+            Sum over the answer's tokens in nats, (batch,) float32; number of those tokens, (batch,) int64.
+        """
+        tokens = batch.sequence
+        embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
+        logits = self.language(inputs_embeds=embeddings, attention_mask=tokens.attention_mask).logits
+        targets = tokens.targets[:, 1:]
+        losses = functional.cross_entropy(
+            logits[:, :-1].transpose(1, 2).float(), targets, ignore_index=IGNORED, reduction="none"
+        )
+        return losses.sum(dim=1), (targets != IGNORED).sum(dim=1)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        batch: Batch,
+        *,
+        max_new_tokens: int,
+        num_beams: int = 1,
+        projected: Mapping[str, Tensor] | None = None,
+    ) -> list[str]:
+        """One answer a clip, greedy or by beam search, without special tokens and outer spaces."""
+        tokens = batch.context
+        embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
+        ids = self.language.generate(
+            inputs_embeds=embeddings,
+            attention_mask=tokens.attention_mask,
+            max_new_tokens=max_new_tokens,
+            num_beams=num_beams,
+            do_sample=False,
+            use_cache=True,
+            bos_token_id=self.tokenizer.bos_token_id,
+            eos_token_id=self.tokenizer.eos_token_id,
+            pad_token_id=self.pad_token_id,
+        )
+        return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+    @property
+    def pad_token_id(self) -> int:
+        """Fills finished rows; masked everywhere, so any id that decodes to nothing will do."""
+        pad = self.tokenizer.pad_token_id
+        return self.tokenizer.eos_token_id if pad is None else pad

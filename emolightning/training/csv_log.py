@@ -1,0 +1,73 @@
+"""`metrics.csv`: every logged number, on disk at once, kept over a resume. Lightning's own logger deletes it then."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+
+class CsvLog(Logger):
+    """One row per logging call: `epoch`, `step`, and a column for each number ever logged.
+
+    Args:
+        folder: the run folder.
+    """
+
+    def __init__(self, *, folder: str):
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self._columns: list[str] | None = None
+
+    @property
+    def name(self) -> str:
+        """Lightning asks for one."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """There is one file per run folder."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """They are in config.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Append a row; a new name adds a column."""
+        row: dict[str, Any] = {"epoch": "", "step": step, **{name: float(value) for name, value in metrics.items()}}
+        row["epoch"] = int(row["epoch"]) if row["epoch"] != "" else ""
+        if self._columns is None:
+            self._start(step or 0)
+        assert self._columns is not None
+        new = [name for name in row if name not in self._columns]
+        if new:
+            self._columns += new
+            self._rewrite(self._read())
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self._columns, restval="").writerow(row)
+
+    def _start(self, step: int) -> None:
+        """Take over an existing file; rows of steps that a resumed run is about to repeat are dropped."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rows = self._read()
+        self._columns = list(rows[0]) if rows else ["epoch", "step"]
+        self._rewrite([row for row in rows if int(row["step"]) < step])
+
+    def _read(self) -> list[dict[str, str]]:
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def _rewrite(self, rows: list[dict[str, str]]) -> None:
+        assert self._columns is not None
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(temporary, self.path)

@@ -1,0 +1,145 @@
+"""The LightningModule: training steps, and validation that generates answers and scores them."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from emolightning.metrics.classification import EmotionScores, per_class
+from emolightning.model.emotion_llama import EmotionLlama
+from emolightning.model.parameters import base_fingerprint, load_trained_state, trained_state
+from emolightning.parsing import read_label
+from emolightning.records import Answer, Batch
+from emolightning.training.optimizer import parameter_groups
+from emolightning.training.schedule import WarmupCosine
+
+
+class EmotionLearner(pl.LightningModule):
+    """Trains the adapters and projections of an EmotionLlama.
+
+    Args:
+        model: the assembled model.
+        labels: the vocabulary that answers are read with.
+        optimizer: makes an optimizer from parameter groups; None for evaluation only.
+        schedule: of the learning rate; None keeps it constant.
+        max_new_tokens: of a generated answer.
+        num_beams: 1 for greedy search.
+        seed: with the number of batches done it fixes dropout, so that a resumed run repeats an uninterrupted one.
+        num_val_clips: size of the validation split; scores of any other set of clips are refused.
+    """
+
+    def __init__(
+        self,
+        model: EmotionLlama,
+        *,
+        labels: Sequence[str],
+        optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
+        schedule: WarmupCosine | None = None,
+        max_new_tokens: int = 16,
+        num_beams: int = 1,
+        seed: int = 0,
+        num_val_clips: int | None = None,
+    ):
+        super().__init__()
+        # Checkpoints hold what trains, so loading is checked by load_trained_state and not by torch's strict mode.
+        self.strict_loading = False
+        self.model = model
+        self.labels = tuple(labels)
+        self.make_optimizer = optimizer
+        self.schedule = schedule
+        self.max_new_tokens = max_new_tokens
+        self.num_beams = num_beams
+        self.seed = seed
+        self.val_scores = EmotionScores(labels, num_val_clips)
+
+    def configure_optimizers(self) -> Any:
+        """The configured optimizer on upstream's two groups; the schedule advances per optimizer step."""
+        if self.make_optimizer is None:
+            raise ValueError("Expected an `optimizer` for training, but got None.")
+        optimizer = self.make_optimizer(parameter_groups(self.model))
+        if self.schedule is None:
+            return optimizer
+        total_steps, schedule = int(self.trainer.estimated_stepping_batches), self.schedule
+        scheduler = LambdaLR(optimizer, lambda step: schedule.factor(step, total_steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Dropout depends on (seed, batches done, rank), never on what ran before: that is what makes a resume exact."""
+        done = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        torch.manual_seed((self.seed * 1_000_003 + done) * 4_096 + self.global_rank)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of a batch."""
+        loss = self.model(batch)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.clips))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, list[Answer]]:
+        """Loss and generated answers; the answers go to callbacks."""
+        projected = self.model.project(batch)
+        losses, tokens = self.model.answer_losses(batch, projected)
+        answers = self.answer(batch, projected)
+        truths = torch.tensor([self.labels.index(answer.truth) for answer in answers])
+        predictions = torch.tensor([self._class_index(answer.text) for answer in answers])
+        self.val_scores.update(batch.indices, truths, predictions, losses, tokens)
+        return {"answers": answers}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores over all unique clips of all ranks."""
+        values = self.val_scores.compute()
+        self.val_scores.reset()
+        self.val_counts = values.pop("counts")
+        shown = ("weighted_f1", "uar", "war")
+        for name, value in values.items():
+            self.log(f"val/{name}", value, prog_bar=name in shown, rank_zero_only=False, sync_dist=False)
+        self.log("val/unreadable", float(self.val_counts[:, -1].sum()))
+        for name, column in per_class(self.val_counts).items():
+            if name != "support":
+                self.log_dict({f"val/{name}/{label}": float(x) for label, x in zip(self.labels, column, strict=True)})
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, list[Answer]]:
+        """Generated answers only: scoring reads the file that a callback writes them to."""
+        return {"answers": self.answer(batch, self.model.project(batch))}
+
+    def answer(self, batch: Batch, projected: dict[str, Tensor]) -> list[Answer]:
+        """Ask the model about each clip of a batch."""
+        start = time.perf_counter()
+        texts = self.model.generate(
+            batch, max_new_tokens=self.max_new_tokens, num_beams=self.num_beams, projected=projected
+        )
+        seconds = (time.perf_counter() - start) / len(texts)
+        return [
+            Answer(clip_id=clip.id, text=text, prompt=prompt, truth=clip.label, seconds=seconds)
+            for clip, text, prompt in zip(batch.clips, texts, batch.prompts, strict=True)
+        ]
+
+    def _class_index(self, text: str) -> int:
+        """Class of an answer; the column behind the classes when no label can be read."""
+        label = read_label(text, self.labels).label
+        return len(self.labels) if label is None else self.labels.index(label)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep trained parameters only, and the fingerprint of the base they belong to."""
+        trained = {f"model.{name}" for name in trained_state(self.model)}
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: tensor for name, tensor in state.items() if name in trained}
+        checkpoint["base_fingerprint"] = self.base_fingerprint
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another base or another shape."""
+        if checkpoint["base_fingerprint"] != self.base_fingerprint:
+            raise ValueError("The checkpoint belongs to other base weights than this model's.")
+        state = checkpoint["state_dict"]
+        load_trained_state(self.model, {name.removeprefix("model."): tensor for name, tensor in state.items()})
+
+    @property
+    def base_fingerprint(self) -> str:
+        """Of the frozen weights; computed once."""
+        if not hasattr(self, "_base_fingerprint"):
+            self._base_fingerprint = base_fingerprint(self.model)
+        return self._base_fingerprint

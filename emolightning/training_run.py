@@ -1,0 +1,95 @@
+"""What `train.py` does with a checked configuration, in order."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from emolightning.assembly import (
+    adapter_description,
+    best_or_last,
+    build_data,
+    build_learner,
+    build_trainer,
+    plain,
+)
+from emolightning.data.datamodule import ClipDataModule
+from emolightning.lineage import describe_process, update_json, write_json
+from emolightning.model.adapter import save_adapter
+from emolightning.model.parameters import load_trained_state
+from emolightning.training.checkpoint_io import AtomicCheckpointIO
+from emolightning.training.learner import EmotionLearner
+from emolightning.training.run_folder import RunFolder, open_run_folder
+from emolightning.training.tracking import run_id
+
+
+def fit(cfg: DictConfig) -> None:
+    """Read the data, build the model, train, export the adapter."""
+    # One loader process is right for features that are already in memory; Lightning would advise more every time.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    torch.set_num_threads(cfg.num_threads)
+    data = build_data(cfg)
+    folder, resume_from = open_run_folder(
+        Path(cfg.output_dir), cfg.resume, is_first_rank=rank_zero_only.rank in (None, 0)
+    )
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    learner = build_learner(
+        cfg,
+        data,
+        optimizer=instantiate(cfg.optimizer, _convert_="all"),
+        schedule=instantiate(cfg.schedule),
+        num_val_clips=len(data.clips_of("val")),
+    )
+    trainer = build_trainer(cfg)
+    if trainer.is_global_zero:
+        _record_start(cfg, folder, data, learner, trainer, resume_from)
+    status = "interrupted"
+    try:
+        trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
+        status = "finished"
+    finally:
+        if trainer.is_global_zero:
+            update_json(folder.lineage, status=status)
+    if trainer.is_global_zero:
+        _export(cfg, folder, data, learner)
+        print(f"run folder: {folder.path}\nevaluate:   python eval.py checkpoint={folder.path}")
+
+
+def _record_start(
+    cfg: DictConfig,
+    folder: RunFolder,
+    data: ClipDataModule,
+    learner: EmotionLearner,
+    trainer: pl.Trainer,
+    resume_from: Path | None,
+) -> None:
+    """Everything about the run that is known before its first step, so that a killed run has it too."""
+    OmegaConf.save(OmegaConf.create(plain(cfg)), folder.config)
+    ids: list[Any] = []
+    for logger in trainer.loggers:
+        logger.log_hyperparams(plain(cfg))
+        ids.append(run_id(logger))
+    lineage = {
+        **describe_process(sys.argv),
+        "status": "running",
+        "seed": cfg.seed,
+        "data": data.summary(),
+        "base_fingerprint": learner.base_fingerprint,
+        "parent_checkpoint": str(resume_from) if resume_from else None,
+        "wandb_run_id": next((found for found in ids if found), None),
+    }
+    write_json(folder.lineage, lineage)
+
+
+def _export(cfg: DictConfig, folder: RunFolder, data: ClipDataModule, learner: EmotionLearner) -> None:
+    """Write the adapter folder from the best checkpoint."""
+    checkpoint = AtomicCheckpointIO().load_checkpoint(best_or_last(folder.checkpoints))
+    state = {name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()}
+    load_trained_state(learner.model, state)
+    save_adapter(learner.model, folder.adapter, adapter_description(cfg, data))

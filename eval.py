@@ -1,0 +1,23 @@
+"""Evaluate a trained run: `python eval.py checkpoint=outputs/demo [split=test|val|train|all] [data=...] [key=value ...]`.
+
+The run's own configuration is the starting point; a group chosen anew (`data=custom data.annotations=...`) replaces the
+run's. Writes answers.jsonl (appended as produced, continued when interrupted) and metrics.json, and prints a table.
+"""
+
+from omegaconf import DictConfig
+
+from emolightning.cli import run
+from emolightning.config import check_settings
+from emolightning.config_check import check_config
+
+
+def main(cfg: DictConfig) -> None:
+    """One evaluation."""
+    check_config(cfg, check_settings(cfg))
+    from emolightning import evaluation_run
+
+    evaluation_run.evaluate(cfg)
+
+
+if __name__ == "__main__":
+    run(main, "eval")

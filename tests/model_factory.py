@@ -1,0 +1,63 @@
+"""Small models and batches for tests: every part in its real class."""
+
+from pathlib import Path
+
+import torch
+
+from emolightning.data.collate import Collate
+from emolightning.inputs import INPUTS
+from emolightning.instructions import instruction_pool
+from emolightning.labels import MER6
+from emolightning.model.build import build_emotion_llama
+from emolightning.model.emotion_llama import EmotionLlama
+from emolightning.model.language import LanguageSettings
+from emolightning.model.lora import LoraSettings
+from emolightning.model.vision import VisionSettings
+from emolightning.prompt import PromptEncoder
+from emolightning.records import Batch, Clip, Example
+
+WIDTHS = {"face": 12, "motion": 10, "speech": 8}
+VISION = VisionSettings(image_size=56, width=16, num_layers=2, num_heads=2, mlp_width=32)
+LANGUAGE = LanguageSettings(width=32, num_layers=2, num_heads=2, mlp_width=48)
+
+
+def make_model(inputs: tuple[str, ...] = INPUTS, *, seed: int = 0, dropout: float = 0.0) -> EmotionLlama:
+    """A model of a few thousand parameters; LoRA's B is random too, so that the adapters do something."""
+    torch.manual_seed(seed)
+    lora = LoraSettings(r=4, alpha=8, dropout=dropout, targets="all-linear")
+    model = build_emotion_llama(vision=VISION, language=LANGUAGE, lora=lora, inputs=inputs, feature_widths=WIDTHS)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model.eval()
+
+
+def make_examples(
+    num_clips: int, inputs: tuple[str, ...] = INPUTS, *, frames: int = 1, seed: int = 0
+) -> list[Example]:
+    """Clips with random inputs and transcripts of different lengths."""
+    generator = torch.Generator().manual_seed(seed)
+    instruction = instruction_pool("emotion", MER6)[0]
+    return [
+        Example(
+            clip=Clip(
+                id=f"clip{index}",
+                video=Path(f"clip{index}.mp4"),
+                transcript="word " * (index + 1) if "transcript" in inputs else None,
+                label=MER6[index % len(MER6)],
+            ),
+            index=index,
+            instruction=instruction,
+            image=torch.randn(frames, 3, 56, 56, generator=generator) if "image" in inputs else None,
+            features={
+                name: torch.randn(1, width, generator=generator) for name, width in WIDTHS.items() if name in inputs
+            },
+        )
+        for index in range(num_clips)
+    ]
+
+
+def make_batch(model: EmotionLlama, examples: list[Example], *, layout: str = "train") -> Batch:
+    """The examples as the model's batch."""
+    encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout=layout)
+    return Collate(encoder, lambda clip: clip.label)(examples)

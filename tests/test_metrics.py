@@ -1,0 +1,101 @@
+"""Scores against scikit-learn and torchmetrics; the collecting object against one pass over unique clips."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import torchmetrics.functional.classification as reference
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score
+
+from emolightning.metrics.classification import (
+    EmotionScores,
+    bootstrap_intervals,
+    confusion_matrix,
+    per_class,
+    scores,
+)
+
+
+def draw(seed, num_classes=6, num_clips=200, unreadable=0.1):
+    rng = np.random.default_rng(seed)
+    truths = rng.choice(num_classes, num_clips, p=rng.dirichlet(np.ones(num_classes)))
+    noisy = np.where(rng.random(num_clips) < 0.7, truths, rng.integers(0, num_classes, num_clips))
+    predictions = np.where(rng.random(num_clips) < unreadable, num_classes, noisy)
+    return truths, predictions
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scores_equal_scikit_learn(seed):
+    truths, predictions = draw(seed)
+    values = scores(confusion_matrix(truths, predictions, 6))
+    present = sorted(set(truths) | set(predictions[predictions < 6]))
+    # An unreadable answer is a prediction outside the labels that are averaged over.
+    options = {"labels": present, "zero_division": 0}
+    assert values["weighted_f1"] == pytest.approx(f1_score(truths, predictions, average="weighted", **options), abs=1e-12)
+    assert values["macro_f1"] == pytest.approx(f1_score(truths, predictions, average="macro", **options), abs=1e-12)
+    assert values["macro_precision"] == pytest.approx(
+        precision_score(truths, predictions, average="macro", **options), abs=1e-12
+    )
+    assert values["war"] == accuracy_score(truths, predictions)
+    with np.testing.suppress_warnings() as quiet:
+        quiet.filter(UserWarning)
+        assert values["uar"] == pytest.approx(balanced_accuracy_score(truths, predictions), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_equal_torchmetrics(seed):
+    truths, predictions = draw(seed, unreadable=0.0)
+    values = scores(confusion_matrix(truths, predictions, 6))
+    tensors = torch.tensor(predictions), torch.tensor(truths)
+    for name, function, average in (
+        ("weighted_f1", reference.multiclass_f1_score, "weighted"),
+        ("macro_f1", reference.multiclass_f1_score, "macro"),
+        ("war", reference.multiclass_accuracy, "micro"),
+    ):
+        assert values[name] == pytest.approx(float(function(*tensors, num_classes=6, average=average)), abs=1e-6)
+
+
+def test_published_confusion_matrix_of_mer2023(shared):
+    published = json.loads((shared / "benchmarks/published_confusions/confusion_matrices.json").read_text())
+    matrix = np.array(next(entry["matrix"] for entry in published if entry["id"] == "mer2023_semi_authors"))
+    values = scores(np.pad(matrix, ((0, 0), (0, 1))))
+    assert values["weighted_f1"] == pytest.approx(0.9035772132511264, abs=1e-15)
+    assert values["macro_f1"] == pytest.approx(0.8134121336588245, abs=1e-15)
+    assert values["uar"] == pytest.approx(0.8069448177050722, abs=1e-15)
+    low, high = bootstrap_intervals(np.pad(matrix, ((0, 0), (0, 1))))["weighted_f1"]
+    assert low == pytest.approx(0.8824, abs=2e-3)
+    assert high == pytest.approx(0.9236, abs=2e-3)
+
+
+def test_a_class_that_never_occurs_does_not_count():
+    counts = confusion_matrix([0, 0, 1], [0, 0, 1], 9)
+    values = scores(counts)
+    assert values["uar"] == values["macro_f1"] == values["war"] == 1.0
+    assert per_class(counts)["recall"][5] == 0.0
+
+
+def rows(indices, truths, predictions):
+    indices = torch.as_tensor(indices)
+    return indices, torch.as_tensor(truths), torch.as_tensor(predictions), indices * 0.5, torch.full_like(indices, 2)
+
+
+def test_repeated_clips_count_once():
+    truths, predictions = draw(1, num_clips=21)
+    metric = EmotionScores([str(k) for k in range(6)], num_clips=21)
+    order = [*range(21), 0, 1, 2]
+    for start in range(0, 24, 5):
+        part = order[start : start + 5]
+        metric.update(*rows(part, truths[part], predictions[part]))
+    values = metric.compute()
+    expected = confusion_matrix(truths, predictions, 6)
+    assert np.array_equal(values["counts"], expected)
+    assert values["war"] == scores(expected)["war"]
+    assert values["loss"] == pytest.approx(sum(0.5 * k for k in range(21)) / 42, abs=1e-15)
+
+
+def test_missing_clips_are_an_error():
+    metric = EmotionScores(["a", "b"], num_clips=3)
+    metric.update(*rows([0, 2], [0, 1], [0, 1]))
+    with pytest.raises(RuntimeError, match="2 different clips were scored, the split has 3"):
+        metric.compute()

@@ -1,0 +1,51 @@
+"""Order of clips: by seed and epoch, the same for any number of ranks, continued anywhere."""
+
+import pytest
+
+from emolightning.data.sampler import EvaluationSampler, TrainSampler
+
+
+@pytest.mark.parametrize("num_clips", [7, 16, 21])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_ranks_share_each_step(num_clips, world_size):
+    alone = list(TrainSampler(num_clips, batch_size=6, seed=3))
+    shared = [
+        list(TrainSampler(num_clips, batch_size=6 // world_size, seed=3, rank=rank, world_size=world_size))
+        for rank in range(world_size)
+    ]
+    for step, batch in enumerate(alone):
+        together = {key for ranks in shared for key in ranks[step]}
+        assert together == set(batch)
+        assert len({len(ranks[step]) for ranks in shared}) == 1
+    assert {position for batch in alone for _, position in batch} == set(range(num_clips))
+
+
+@pytest.mark.parametrize("done", range(9))
+def test_continues_after_any_batch(done):
+    def batches(start, count):
+        taken = []
+        while len(taken) < count:
+            position = start + len(taken)
+            taken += list(TrainSampler(11, batch_size=3, seed=5, batches_done=lambda at=position: at))
+        return taken[:count]
+
+    assert batches(done, 12 - done) == batches(0, 12)[done:]
+
+
+def test_epochs_differ_and_say_so():
+    sampler = TrainSampler(20, batch_size=20, seed=1, batches_done=lambda: 1)
+    (second,) = list(sampler)
+    assert {epoch for epoch, _ in second} == {1}
+    assert sampler.permutation(0) != sampler.permutation(1)
+
+
+@pytest.mark.parametrize("num_clips", [1, 5, 8, 21])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_evaluation_covers_all_with_equal_shares(num_clips, world_size):
+    positions = list(range(100, 100 + num_clips))
+    shares = [
+        list(EvaluationSampler(positions, batch_size=4, rank=rank, world_size=world_size))
+        for rank in range(world_size)
+    ]
+    assert {position for share in shares for batch in share for _, position in batch} == set(positions)
+    assert len({tuple(len(batch) for batch in share) for share in shares}) == 1
