@@ -1,4 +1,4 @@
-"""`python -m emolightning COMMAND key=value ...`: the list of commands. Training and evaluation are train.py and eval.py."""
+"""`python -m emolightning COMMAND key=value ...`: the list of commands beside train.py and eval.py."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""From a command line to a function that gets a configuration: the one way in to Hydra, with messages, not tracebacks."""
+"""From a command line to a function that gets a configuration: the one way in to Hydra, with messages for mistakes."""
 
 import os
 import sys
@@ -9,8 +9,9 @@ from pathlib import Path
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from emolightning.config import CONFIG_DIR, register_schemas
 from emolightning.config_check import ConfigError
@@ -19,6 +20,13 @@ from emolightning.errors import UserError
 from emolightning.saved_run import load_saved_run
 
 USER_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
+
+
+class _Failed(BaseException):
+    """Carries an exception past Hydra, which would print `Error executing job` above our message."""
+
+    def __init__(self, error: Exception):
+        self.error = error
 
 
 def run(
@@ -43,6 +51,7 @@ def run(
         Ctrl-C, or what `main` returned. Other exceptions pass through with their traceback.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    words.sort(key=lambda word: word not in ("-m", "--multirun"))  # argparse wants all overrides in one place
     if {"--help", "-h"} & set(words):
         from emolightning.cli_help import help_text
 
@@ -63,9 +72,10 @@ def run(
             raise
         code = _interrupted()
     except Exception as error:
-        code = _report(error, config_name, words, config_dir, is_started=bool(started))
-        if code is None:
+        found = _report(error, config_name, words, config_dir, is_started=bool(started))
+        if found is None:
             raise
+        code = found
     if code:
         sys.exit(code)
     return 0
@@ -92,13 +102,19 @@ def _run_hydra(
 
     def task(cfg: DictConfig) -> None:
         started.append(cfg)
-        _refuse_multirun_on_ranks(cfg)
-        with _argv(real_argv):  # Lightning starts other ranks with it, the command's name included
-            codes.append(main(cfg) or 0)
+        try:
+            _refuse_multirun_on_ranks(cfg)
+            with _argv(real_argv):  # Lightning starts other ranks with it, the command's name included
+                codes.append(main(cfg) or 0)
+        except Exception as error:
+            raise _Failed(error) from None
 
     task.__module__ = main.__module__
     with _argv([real_argv[0], *words]), _full_errors():
-        hydra.main(version_base="1.3", config_path=str(config_dir), config_name=config_name)(task)()
+        try:
+            hydra.main(version_base="1.3", config_path=str(config_dir), config_name=config_name)(task)()
+        except _Failed as failed:
+            raise failed.error from None
     return max(codes, default=0)
 
 
@@ -106,12 +122,11 @@ def _refuse_multirun_on_ranks(cfg: DictConfig) -> None:
     """Each rank of a job repeats the whole sweep, and a random sweeper gives ranks different parameters."""
     if HydraConfig.get().mode != RunMode.MULTIRUN:
         return
-    trainer = cfg.get("trainer") or {}
-    devices = trainer.get("devices", 1)
-    is_single = devices in (1, "1") or (devices == "auto" and trainer.get("accelerator") == "cpu")
+    devices = OmegaConf.select(cfg, "trainer.devices", default=1)
+    is_single = devices in (1, "1") or (devices == "auto" and OmegaConf.select(cfg, "trainer.accelerator") == "cpu")
     if not is_single or int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError(
-            f"--multirun with trainer.devices={devices}: every rank would run the sweep for itself, with its own values; "
+            f"--multirun with trainer.devices={devices}: each rank would run the whole sweep, with values of its own; "
             "use `wandb agent`, which starts a fresh process for each trial, or trainer.devices=1"
         )
 
@@ -140,7 +155,7 @@ def _report(error: Exception, config_name: str, words: list[str], config_dir: Pa
 def _user_error(error: BaseException | None) -> UserError | None:
     """The UserError behind an exception: Hydra wraps what a constructor raises."""
     while error is not None and not isinstance(error, UserError):
-        error = error.__cause__ if type(error).__name__ == "InstantiationException" else None
+        error = error.__cause__ if isinstance(error, InstantiationException) else None
     return error
 
 

@@ -60,10 +60,15 @@ def _setting_lines(schema: str, prefix: str = "") -> Iterator[str]:
         if kind in classes:
             yield from _setting_lines(kind, f"{name}.")
         elif kind != "Any":
-            yield f"{f'{name}={_default(item.value)}':<44} {ast.literal_eval(following.value)}"
+            yield f"{f'{name}={_default(item.value)}':<44} {_text(following)}"
 
 
-def _default(value: ast.expr) -> str:
+def _text(docstring: ast.stmt) -> str:
+    value = docstring.value if isinstance(docstring, ast.Expr) else None
+    return str(value.value) if isinstance(value, ast.Constant) else ""
+
+
+def _default(value: ast.expr | None) -> str:
     if isinstance(value, ast.Constant):
         return "null" if value.value is None else str(value.value)
     if isinstance(value, ast.Call):

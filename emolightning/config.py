@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from emolightning.errors import UserError
 from emolightning.inputs import INPUTS, MODALITIES, active_inputs
@@ -192,6 +192,13 @@ def suggestion(word: object, options: Iterable[str], *, limit: int = 12) -> str:
     return f"choose from {', '.join(names[:limit])}{', ...' if len(names) > limit else ''}" if names else "it has none"
 
 
+def not_one_of(value: object, options: Iterable[str]) -> str:
+    """`'pek' is not one of middle, peak; did you mean peak?`."""
+    names = list(options)
+    near = closest(value, names)
+    return f"{value!r} is not one of {', '.join(names)}{f'; did you mean {near}?' if near else ''}"
+
+
 def check_settings(cfg: DictConfig) -> list[Problem]:
     """Values of our own settings that no run can mean, and keys that are none of ours; absent keys are skipped."""
     schema = OmegaConf.get_type(cfg)
@@ -199,12 +206,12 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
     for key, options in CHOICES.items():
         value = _value(cfg, key)
         if value is not None and value not in options:
-            hint = suggestion(value, options)
-            problems.append(Problem(key, f"{value!r} is not one of {', '.join(options)}; {hint}"))
+            problems.append(Problem(key, not_one_of(value, options)))
     for key, (low, high) in RANGES.items():
         value = _value(cfg, key)
         if value is not None and not (low <= value and (high is None or value <= high)):
-            problems.append(Problem(key, f"{value} is out of range: {low} to {'any' if high is None else high}"))
+            allowed = f"at least {low}" if high is None else f"{low} to {high}"
+            problems.append(Problem(key, f"must be {allowed}, not {value}"))
     return problems + _check_inputs(cfg)
 
 
@@ -220,13 +227,34 @@ def unknown_settings(node: Mapping, schema: type, prefix: str = "") -> list[Prob
     return problems
 
 
+def check_content(content: Mapping[str, Any], schema: type) -> list[Problem]:
+    """Keys and types of one file's settings, all of them where OmegaConf stops at the first."""
+    problems = unknown_settings(content, schema)
+    written = OmegaConf.create(dict(content))
+    for key in leaf_keys(content):
+        try:
+            OmegaConf.update(OmegaConf.structured(schema), key, OmegaConf.select(written, key))
+        except ValidationError as error:
+            problems.append(Problem(key, str(error).partition("\n")[0]))
+        except OmegaConfBaseException:
+            continue  # an unknown key, listed above
+    return problems
+
+
+def leaf_keys(node: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted keys of everything that is not a mapping."""
+    keys = []
+    for key, value in node.items():
+        keys += leaf_keys(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
+    return keys
+
+
 def _check_inputs(cfg: DictConfig) -> list[Problem]:
     problems = []
     for key, options in (("modalities", MODALITIES), ("shuffle", INPUTS)):
         for name in _value(cfg, key) or ():
             if name not in options:
-                message = f"{name!r} is not one of {', '.join(options)}; {suggestion(name, options)}"
-                problems.append(Problem(key, message))
+                problems.append(Problem(key, not_one_of(name, options)))
     modalities, switches = _value(cfg, "modalities"), _value(cfg, "inputs")
     if problems or modalities is None or switches is None:
         return problems

@@ -9,15 +9,16 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
-from emolightning.config import Problem, check_settings, closest, suggestion
+from emolightning.config import Problem, check_settings, closest, not_one_of, suggestion
 from emolightning.config_sources import Sources
 from emolightning.definitions import MissingTarget
 from emolightning.errors import InputErrors
-from emolightning.signatures import Signature, accepts, literals, read_signature
+from emolightning.signatures import UNKNOWN, Argument, Signature, read_signature
 
 HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 OUR_PACKAGES = ("emolightning", "callbacks")
 MISSING_VALUE = "???"
+NOT_FOUND = r"Interpolation key '([^']+)' not found"
 
 
 class ConfigError(InputErrors):
@@ -50,16 +51,19 @@ def find_problems(cfg: DictConfig) -> list[Problem]:
     problems = [_suggest_reference(problem, plain) for problem in problems]
     problems += check_settings(cfg)
     problems += [_required(key) for key, value in _leaves(plain, "") if value == MISSING_VALUE]
-    objects = list(_objects(plain, ""))
-    signatures = {}
-    for key, node in objects:
-        signatures[key] = _read(node["_target_"], key, problems)
-    for key, node in objects:
-        # Importing takes seconds, so what needs it is left for when nothing else is wrong.
-        if signatures[key] is None and not problems:
-            signatures[key] = _import_signature(node["_target_"], key, problems)
-        if isinstance(signatures[key], Signature):
-            problems += _check_object(key, node, signatures[key])
+    unread = []
+    for key, node in _objects(plain, ""):
+        signature = _read(node["_target_"], key, problems)
+        if isinstance(signature, Signature):
+            problems += _check_object(key, node, signature)
+        elif signature is None:
+            unread.append((key, node))
+    if problems:  # Importing takes seconds, so what needs it waits until nothing else is wrong.
+        return problems
+    for key, node in unread:
+        signature = _import_signature(node["_target_"], key, problems)
+        if isinstance(signature, Signature):
+            problems += _check_object(key, node, signature)
     return problems
 
 
@@ -75,30 +79,31 @@ def _required(key: str) -> Problem:
 
 def _plain(node: Any, prefix: str, problems: list[Problem]) -> Any:
     """The configuration as dicts, lists and resolved values; what cannot be resolved becomes a problem."""
-    if isinstance(node, ListConfig | DictConfig):
-        keys = range(len(node)) if isinstance(node, ListConfig) else node
-        items = {key: _item(node, key, f"{prefix}{key}", problems) for key in keys}
-        return list(items.values()) if isinstance(node, ListConfig) else items
+    if isinstance(node, ListConfig):
+        return [_item(node, index, f"{prefix}{index}", problems) for index in range(len(node))]
+    if isinstance(node, DictConfig):
+        return {str(key): _item(node, key, prefix + str(key), problems) for key in node}
     return node
 
 
-def _item(node: DictConfig | ListConfig, key: str | int, path: str, problems: list[Problem]) -> Any:
+def _item(node: DictConfig | ListConfig, key: Any, path: str, problems: list[Problem]) -> Any:
     if OmegaConf.is_missing(node, key):
         return MISSING_VALUE
     try:
-        value = node[key]
+        return _plain(node[key], f"{path}.", problems)
     except InterpolationToMissingValueError:
-        return None  # reported where it is missing
+        return UNKNOWN  # reported where it is missing
     except OmegaConfBaseException as error:
-        written = OmegaConf.to_container(node, resolve=False)[key]
-        problems.append(Problem(path, f"{written} cannot be resolved: {str(error).splitlines()[0]}"))
-        return None
-    return _plain(value, f"{path}.", problems)
+        written: Any = OmegaConf.to_container(node, resolve=False)
+        sought = re.search(NOT_FOUND, str(error))
+        if sought is None or sought[1] in str(written[key]):  # else it depends on the culprit, which is reported itself
+            problems.append(Problem(path, f"{written[key]} cannot be resolved: {str(error).splitlines()[0]}"))
+        return UNKNOWN
 
 
 def _suggest_reference(problem: Problem, plain: dict[str, Any]) -> Problem:
     """The key that an interpolation to nowhere probably meant."""
-    sought = re.search(r"Interpolation key '([^']+)' not found", problem.message)
+    sought = re.search(NOT_FOUND, problem.message)
     near = closest(sought[1], (key for key, _ in _leaves(plain, ""))) if sought else None
     return Problem(problem.key, f"{problem.message}; did you mean {near}?") if near else problem
 
@@ -144,7 +149,7 @@ def _import_signature(target: str, key: str, problems: list[Problem]) -> Signatu
     except (ValueError, TypeError):  # builtins that do not say what they take
         return False
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    names = {item.name: None for item in given if item.kind not in kinds}
+    names = {item.name: Argument() for item in given if item.kind not in kinds}
     return Signature(names, any(item.kind is inspect.Parameter.VAR_KEYWORD for item in given))
 
 
@@ -169,25 +174,23 @@ def _import_object(target: str) -> Any:
 
 def _check_object(key: str, node: dict[str, Any], signature: Signature) -> list[Problem]:
     target, problems = node["_target_"], []
-    is_ours = target.split(".")[0] in OUR_PACKAGES and signature.module is not None
+    is_ours = target.split(".")[0] in OUR_PACKAGES
     for name, value in node.items():
         if name in HYDRA_KEYS:
             continue
-        if name in signature.annotations:
+        if name in signature.arguments:
             if is_ours:
-                problems += _check_value(f"{key}.{name}", value, signature, name)
+                problems += _check_value(f"{key}.{name}", value, signature.arguments[name])
         elif not signature.takes_any:
-            hint = suggestion(name, [*signature.annotations, *(HYDRA_KEYS if str(name).startswith("_") else ())])
+            hint = suggestion(name, [*signature.arguments, *(HYDRA_KEYS if str(name).startswith("_") else ())])
             problems.append(Problem(f"{key}.{name}", f"{target} has no such argument; {hint}"))
     return problems
 
 
-def _check_value(key: str, value: Any, signature: Signature, name: str) -> list[Problem]:
-    annotation = signature.annotations[name]
-    if value == MISSING_VALUE or accepts(value, annotation, signature.module):
+def _check_value(key: str, value: Any, argument: Argument) -> list[Problem]:
+    if argument.accepts(value):
         return []
-    allowed = literals(annotation, signature.module)
+    allowed = [str(item) for item in argument.literals()]
     if allowed:
-        words = [str(item) for item in allowed]
-        return [Problem(key, f"{value!r} is not one of {', '.join(words)}; {suggestion(value, words)}")]
-    return [Problem(key, f"{value!r} is not {signature.describe(name)}")]
+        return [Problem(key, not_one_of(value, allowed))]
+    return [Problem(key, f"must be {argument}, not {value!r}")]

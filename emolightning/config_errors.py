@@ -14,9 +14,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException, ValidationError
+from omegaconf.errors import OmegaConfBaseException
 
-from emolightning.config import Problem, closest, suggestion, unknown_settings
+from emolightning.config import Problem, check_content, closest, leaf_keys, suggestion
 from emolightning.config_check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
 from emolightning.config_sources import (
     COMMAND_LINE,
@@ -204,9 +204,9 @@ def _unknown_name(parts: list[str], node: DictConfig, cfg: DictConfig, launch: L
     signature = _signature_of(target)
     if signature is None:
         options = names if parents else [*names, *(group for group in launch.groups() if group not in names)]
-        near = closest(name, options) or closest_elsewhere(name, cfg)
+        near = closest(name, options) or _elsewhere(name, cfg)
         return f"no such setting; {f'did you mean {near}?' if near else suggestion(name, options)}"
-    arguments = list(signature.annotations)
+    arguments = list(signature.arguments)
     if name in arguments or (signature.takes_any and not closest(name, [*names, *arguments])):
         return f"is not set in this configuration; to pass it to {target}, say +{here}{name}=..."
     near = closest(name, [*names, *arguments])
@@ -214,19 +214,10 @@ def _unknown_name(parts: list[str], node: DictConfig, cfg: DictConfig, launch: L
     return f"{target} has no such argument; {hint or suggestion(name, arguments)}"
 
 
-def closest_elsewhere(name: str, cfg: DictConfig) -> str | None:
+def _elsewhere(name: str, cfg: DictConfig) -> str | None:
     """`batch_size` -> `data.batch_size`: a key of another node with that very name."""
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    plain.pop("hydra", None)
-    return next((key for key in leaf_keys(plain) if key.rpartition(".")[2] == name), None)
-
-
-def leaf_keys(node: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Dotted keys of everything that is not a mapping."""
-    keys = []
-    for key, value in node.items():
-        keys += leaf_keys(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
-    return keys
+    plain: Any = OmegaConf.to_container(cfg, resolve=False)
+    return next((key for key in leaf_keys(plain) if key.endswith(f".{name}") and not key.startswith("hydra.")), None)
 
 
 def _signature_of(target: Any) -> Signature | None:
@@ -250,26 +241,13 @@ def _file_lines(path: Path, text: str, launch: Launch) -> list[str]:
         and (path.parent == launch.folder or package_of(path, "-") == "" or not path.is_relative_to(launch.folder))
     ):
         ours = {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
-        problems = unknown_settings(ours, schema) + _type_problems(ours, schema)
+        problems = check_content(ours, schema)
     return [f"{problem} ({place})" for problem in problems] or [f"{' '.join(text.split())} ({place})"]
 
 
 def _is_global(path: Path, folder: Path) -> bool:
     """Whether a file's keys are at the top: primary configs, saved runs, and `# @package _global_`."""
     return path.parent == folder or not path.is_relative_to(folder) or package_of(path, "group") == ""
-
-
-def _type_problems(content: Mapping[str, Any], schema: type) -> list[Problem]:
-    problems = []
-    for key in leaf_keys(content):
-        value = OmegaConf.select(OmegaConf.create(dict(content)), key)
-        try:
-            OmegaConf.update(OmegaConf.structured(schema), key, value)
-        except ValidationError as error:
-            problems.append(Problem(key, _first_line(error)))
-        except OmegaConfBaseException:
-            continue  # unknown keys: `unknown_settings` has them
-    return problems
 
 
 def _missing_option(error: MissingConfigException, blamed: str | None, launch: Launch) -> str:

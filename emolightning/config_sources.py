@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import OmegaConf
 
 COMMAND_LINE = "on the command line"
 SAVED_RUN = "saved_run"
@@ -30,16 +30,17 @@ class Sources:
     """The command line, e.g. `["data=dfew", "seed=3"]`."""
 
     @classmethod
-    def from_hydra(cls, hydra: DictConfig | None = None) -> "Sources | None":
-        """Of the running Hydra application, or of a given `hydra` node; None if there is none."""
-        if hydra is None:
-            hydra = HydraConfig.get() if HydraConfig.initialized() else None
-        if hydra is None:
+    def from_hydra(cls) -> "Sources | None":
+        """Of the running Hydra application; None outside of one."""
+        if not HydraConfig.initialized():
             return None
+        hydra = HydraConfig.get()
         folders = [source.path for source in hydra.runtime.config_sources if source.provider == "main"]
         choices = {group: option for group, option in hydra.runtime.choices.items() if not group.startswith("hydra/")}
         name = str(hydra.job.config_name)
-        return cls(Path(folders[0] if folders else "."), name, choices, list(hydra.overrides.task))
+        # Not resolved: an override may itself hold an interpolation, even a wrong one.
+        overrides = OmegaConf.to_container(hydra.overrides, resolve=False)["task"]  # type: ignore[index, call-overload]
+        return cls(Path(folders[0] if folders else "."), name, choices, overrides)
 
     def locate(self, key: str) -> str:
         """`in configs/experiment/x.yaml` or `on the command line`; empty if the key is written nowhere."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 DEPTH = 30
 """Re-exports and bases followed before giving up: cycles are legal Python."""
@@ -33,7 +34,8 @@ class Definition:
     """A class, a function, or the value of an assignment, and where it stands."""
 
     module: Module
-    node: ast.AST
+    node: Any
+    """`ast.ClassDef`, `ast.FunctionDef`, `ast.AsyncFunctionDef` or `ast.expr`."""
 
 
 class MissingTarget(LookupError):

@@ -20,6 +20,9 @@ from emolightning.definitions import (
 INERT_BASES = {"object", "ABC", "Protocol", "Generic"}
 """Bases that add no argument."""
 
+UNKNOWN = object()
+"""A value that is not known yet, e.g. because its interpolation fails; fits everything."""
+
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     "bool": bool,
     "str": str,
@@ -32,19 +35,33 @@ PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 @dataclass(frozen=True)
+class Argument:
+    """What is known of one argument."""
+
+    annotation: ast.expr | None = None
+    module: Module | None = None
+    """Where the names in the annotation are defined; None if it was not read from source."""
+
+    def __str__(self) -> str:
+        """As its author wrote it, e.g. `int | None`."""
+        return ast.unparse(self.annotation).strip("'") if self.annotation else "Any"
+
+    def accepts(self, value: object) -> bool:
+        """Whether a plain config value fits. What is not a simple type accepts everything."""
+        return self.module is None or _accepts(value, self.annotation, self.module)
+
+    def literals(self) -> list[object]:
+        """The values that its `Literal`s allow."""
+        return [] if self.module is None else _literals(self.annotation, self.module)
+
+
+@dataclass(frozen=True)
 class Signature:
     """What can be given by name."""
 
-    annotations: Mapping[str, ast.expr | None]
-    """Argument -> its annotation, in order."""
+    arguments: Mapping[str, Argument]
     takes_any: bool = False
-    """It has `**kwargs`, so any name is accepted."""
-    module: Module | None = None
-    """Where the names in the annotations are defined; None if they were not read."""
-
-    def describe(self, name: str) -> str:
-        """An argument's annotation as its author wrote it, e.g. `int | None`."""
-        return ast.unparse(self.annotations[name]).strip("'") if self.annotations[name] else "Any"
+    """It has `**kwargs` that lead nowhere known, so any name is accepted."""
 
 
 def read_signature(target: str) -> Signature | None:
@@ -72,56 +89,73 @@ def _signature(found: Definition) -> Signature | None:
 def _arguments(function: ast.FunctionDef | ast.AsyncFunctionDef, module: Module) -> Signature:
     given = function.args
     every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
-    return Signature({item.arg: item.annotation for item in every}, given.kwarg is not None, module)
+    return Signature({item.arg: Argument(item.annotation, module) for item in every}, given.kwarg is not None)
 
 
 def _class_signature(found: Definition, depth: int) -> Signature | None:
     """From the class's own `__init__`, `__new__` or dataclass fields, else from its first base that has one."""
+    if depth == 0:
+        return None
     methods = {item.name: item for item in found.node.body if isinstance(item, ast.FunctionDef)}
     for name in ("__init__", "__new__"):
         if name in methods:
-            return _arguments(without_first_argument(methods[name]), found.module)
+            own = _arguments(without_first_argument(methods[name]), found.module)
+            return _with_inherited(own, methods[name], found, depth)
+    decorators = {last_name(item) for item in found.node.decorator_list}
     # A class decorator or `__init_subclass__` of a library may write an `__init__` that the source does not show.
-    if "__init_subclass__" in methods or {last_name(item) for item in found.node.decorator_list} - {
-        "dataclass",
-        "final",
-    }:
+    if "__init_subclass__" in methods or decorators - {"dataclass", "final"}:
         return None
-    parents = [parent_class(base, found.module) for base in found.node.bases if last_name(base) not in INERT_BASES]
-    if depth == 0 or None in parents:
-        return None
-    inherited = [_class_signature(parent, depth - 1) for parent in parents]
-    if None in inherited:
-        return None
-    if _is_dataclass(found.node):
-        fields = {name: item for parent in reversed(inherited) for name, item in parent.annotations.items()}
-        return Signature(fields | _own_fields(found.node), module=found.module)
-    return next((parent for parent in inherited if parent.annotations or parent.takes_any), Signature({}))
+    inherited = []
+    for parent in _parents(found):
+        signature = _class_signature(parent, depth - 1) if parent else None
+        if signature is None:
+            return None
+        inherited.append(signature)
+    if "dataclass" in decorators:
+        fields = {name: item for parent in reversed(inherited) for name, item in parent.arguments.items()}
+        return Signature(fields | _own_fields(found))
+    return next((parent for parent in inherited if parent.arguments or parent.takes_any), Signature({}))
 
 
-def _own_fields(node: ast.ClassDef) -> dict[str, ast.expr]:
+def _parents(found: Definition) -> list[Definition | None]:
+    return [parent_class(base, found.module) for base in found.node.bases if last_name(base) not in INERT_BASES]
+
+
+def _with_inherited(own: Signature, init: ast.FunctionDef, found: Definition, depth: int) -> Signature:
+    """`__init__(self, x, **rest)` that hands `rest` to `super().__init__` and to nothing else takes what that takes."""
+    rest = init.args.kwarg.arg if init.args.kwarg else None
+    uses = [node for node in ast.walk(init) if isinstance(node, ast.Name) and node.id == rest]
+    calls = [
+        node
+        for node in ast.walk(init)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "super().__init__"
+        and any(item.arg is None and ast.unparse(item.value) == rest for item in node.keywords)
+    ]
+    parents = _parents(found)
+    if len(uses) != 1 or len(calls) != 1 or len(parents) != 1 or parents[0] is None or calls[0].args:
+        return own
+    parent = _class_signature(parents[0], depth - 1)
+    if parent is None:
+        return own
+    given = {item.arg for item in calls[0].keywords}
+    inherited = {name: item for name, item in parent.arguments.items() if name not in given}
+    return Signature({**inherited, **own.arguments}, parent.takes_any)
+
+
+def _own_fields(found: Definition) -> dict[str, Argument]:
     fields = {}
-    for item in node.body:
+    for item in found.node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             text, value = ast.unparse(item.annotation), ast.unparse(item.value) if item.value else ""
             if "ClassVar" not in text and "KW_ONLY" not in text and "init=False" not in value:
-                fields[item.target.id] = item.annotation
+                fields[item.target.id] = Argument(item.annotation, found.module)
     return fields
 
 
-def _is_dataclass(node: ast.ClassDef) -> bool:
-    return "dataclass" in {last_name(item) for item in node.decorator_list}
-
-
-def accepts(value: object, annotation: ast.expr | None, module: Module) -> bool:
-    """Whether a plain config value fits an annotation. What is not a simple type accepts everything.
-
-    Args:
-        value: as it stands in YAML: text, number, bool, None, list or dict.
-        annotation: the expression in the source of `module`.
-        module: where its names are defined.
-    """
-    if isinstance(value, dict) and "_target_" in value:  # what that makes is not known here
+def _accepts(value: object, annotation: ast.expr | None, module: Module) -> bool:
+    # What is required is reported elsewhere, and what a `_target_` makes is not known here.
+    if value is UNKNOWN or value == "???" or (isinstance(value, dict) and "_target_" in value):
         return True
     match annotation:
         case None:
@@ -129,9 +163,9 @@ def accepts(value: object, annotation: ast.expr | None, module: Module) -> bool:
         case ast.Constant(value=None):
             return value is None
         case ast.Constant(value=str(text)):
-            return accepts(value, ast.parse(text, mode="eval").body, module)
+            return _accepts(value, ast.parse(text, mode="eval").body, module)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return accepts(value, left, module) or accepts(value, right, module)
+            return _accepts(value, left, module) or _accepts(value, right, module)
         case ast.Subscript(slice=inside):
             return _accepts_subscript(value, last_name(annotation), inside, module)
         case ast.Name() | ast.Attribute():
@@ -139,19 +173,18 @@ def accepts(value: object, annotation: ast.expr | None, module: Module) -> bool:
     return True
 
 
-def literals(annotation: ast.expr | None, module: Module) -> list[object]:
-    """The values that the `Literal`s of an annotation allow."""
+def _literals(annotation: ast.expr | None, module: Module) -> list[object]:
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        return literals(ast.parse(annotation.value, mode="eval").body, module)
+        return _literals(ast.parse(annotation.value, mode="eval").body, module)
     if isinstance(annotation, ast.BinOp):
-        return literals(annotation.left, module) + literals(annotation.right, module)
+        return _literals(annotation.left, module) + _literals(annotation.right, module)
     if isinstance(annotation, ast.Subscript):
         inside = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         if last_name(annotation) == "Literal":
             return [item.value for item in inside if isinstance(item, ast.Constant)]
-        return [value for item in inside for value in literals(item, module)]
+        return [value for item in inside for value in _literals(item, module)]
     alias = _alias_of(annotation, module)
-    return literals(alias.node, alias.module) if alias else []
+    return _literals(alias.node, alias.module) if alias else []
 
 
 def _accepts_name(value: object, annotation: ast.Name | ast.Attribute, module: Module) -> bool:
@@ -163,25 +196,27 @@ def _accepts_name(value: object, annotation: ast.Name | ast.Attribute, module: M
     if kind in PLAIN_TYPES:
         return isinstance(value, PLAIN_TYPES[kind])
     alias = _alias_of(annotation, module)
-    return accepts(value, alias.node, alias.module) if alias else True
+    return _accepts(value, alias.node, alias.module) if alias else True
 
 
 def _accepts_subscript(value: object, kind: str, inside: ast.expr, module: Module) -> bool:
     parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
     if kind == "Literal":
-        return any(value == item.value and type(value) is type(item.value) for item in parts)
+        words = [item.value for item in parts if isinstance(item, ast.Constant)]
+        return any(value == word and type(value) is type(word) for word in words)
     if kind == "Optional":
-        return value is None or accepts(value, parts[0], module)
+        return value is None or _accepts(value, parts[0], module)
     if kind == "Union":
-        return any(accepts(value, part, module) for part in parts)
+        return any(_accepts(value, part, module) for part in parts)
     if kind in ("list", "List", "Sequence", "Iterable", "Collection"):
-        return isinstance(value, list) and all(accepts(item, parts[0], module) for item in value)
+        return isinstance(value, list) and all(_accepts(item, parts[0], module) for item in value)
     if kind in ("tuple", "Tuple"):
-        each = parts[:1] * len(value) if isinstance(value, list) and ast.unparse(parts[-1]) == "..." else parts
-        fits = isinstance(value, list) and len(value) == len(each)
-        return fits and all(accepts(item, part, module) for item, part in zip(value, each, strict=True))
+        if not isinstance(value, list):
+            return False
+        each = parts[:1] * len(value) if ast.unparse(parts[-1]) == "..." else parts
+        return len(value) == len(each) and all(map(_accepts, value, each, [module] * len(each)))
     if kind in ("dict", "Dict", "Mapping"):
-        return isinstance(value, dict) and all(accepts(item, parts[-1], module) for item in value.values())
+        return isinstance(value, dict) and all(_accepts(item, parts[-1], module) for item in value.values())
     return True
 
 

@@ -82,6 +82,12 @@ def trim_by_edit_list(path: Path, *, first_frame: int, num_frames: int, fps: int
     return _patch(path, b"elst", 8, edit)
 
 
+def rename_codec(path: Path) -> Path:
+    """Make the pictures of an mp4 be of a kind that no decoder knows."""
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    return path
+
+
 def _patch(path: Path, box: bytes, offset: int, content: bytes) -> Path:
     """Overwrite bytes of the first box of a kind, counted from behind its name."""
     data = bytearray(path.read_bytes())

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from media_factory import cut, make_empty_audio_track, make_media, rotate_by_metadata, trim_by_edit_list
+from media_factory import (
+    cut,
+    make_empty_audio_track,
+    make_media,
+    rename_codec,
+    rotate_by_metadata,
+    trim_by_edit_list,
+)
 
 from emolightning.data.audio import NoAudioTrack, has_audio, read_waveform
 from emolightning.data.video import FrameChoice, MediaError, parse_frame_choice, read_frames, read_thumbnails
@@ -87,6 +94,15 @@ def test_index_beyond_the_end_says_how_many_there_are(clip, index):
         read_frames(clip, FrameChoice("index", index))
 
 
+def test_packets_that_give_no_picture_do_not_count(clip, monkeypatch):
+    monkeypatch.setattr("emolightning.data.video._count_frames", lambda path: 40)
+    assert [shown(frame) for frame in read_frames(clip, FrameChoice("index", -1))] == [24]
+    assert [shown(frame) for frame in read_frames(clip, FrameChoice("even", 4))] == [3, 9, 15, 21]
+    with pytest.raises(MediaError, match="there are 25 frames, 0 to 24"):
+        read_frames(clip, FrameChoice("index", 30))
+    assert len(read_thumbnails(clip)[0]) == 25
+
+
 def test_phone_videos_are_turned_upright(tmp_path):
     path = rotate_by_metadata(make_media(tmp_path / "phone.mp4", audio=False))
     frame = read_frames(path, FrameChoice("index", 0))[0]
@@ -155,6 +171,13 @@ def test_sound_without_pictures_says_so(tmp_path):
     assert read_waveform(path).size > 15000
     with pytest.raises(MediaError, match=r"sound.mp4: has no video stream \(there are: audio\)"):
         read_thumbnails(path)
+
+
+def test_a_codec_that_no_decoder_knows(tmp_path):
+    path = rename_codec(make_media(tmp_path / "odd.mp4"))
+    with pytest.raises(MediaError, match="odd.mp4: the codec of its video stream is not known; convert it"):
+        read_thumbnails(path)
+    assert has_audio(path)
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def _decoded_lines(data: bytes, problems: list[Problem]) -> tuple[list[str], set
         return [], set()
     lines, broken, offset = [], set(), 0
     # Split at "\n" only: str.splitlines also cuts at characters that a transcript may contain, e.g. U+2028.
-    for number, raw in enumerate(data.split(b"\n"), start=1):
+    for number, raw in enumerate(data.removesuffix(b"\n").split(b"\n"), start=1):
         try:
             lines.append(raw.decode())
         except UnicodeDecodeError as error:

@@ -6,7 +6,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 
-from emolightning.data.video import MediaError, complete_packets, open_media
+from emolightning.data.video import MediaError, complete_packets, open_media, set_threads
 
 
 class NoAudioTrack(MediaError):
@@ -54,7 +54,7 @@ def _audio_stream(container: InputContainer, path: Path) -> av.AudioStream:
     stream = container.streams.best("audio")
     if not isinstance(stream, av.AudioStream):
         raise NoAudioTrack(path, "has no audio track")
-    stream.codec_context.thread_count = 1
+    set_threads(stream, path, 1)
     return stream
 
 

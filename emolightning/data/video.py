@@ -95,7 +95,7 @@ def read_frames(path: Path, choice: FrameChoice, *, num_threads: int = 1) -> lis
     positions = _positions(path, choice, _count_frames(path))
     frames, num_decoded = _decode(path, positions, num_threads)
     if len(frames) < len(positions):
-        # Fewer pictures than packets, e.g. vp8 with its packets that are never shown: now their number is known.
+        # Some packets gave no picture (damaged ones, or never meant to be shown): now the number of pictures is known.
         frames, _ = _decode(path, _positions(path, choice, num_decoded), num_threads)
     return frames
 
@@ -196,6 +196,17 @@ def complete_packets(container: InputContainer, stream: av.VideoStream | av.Audi
         raise MediaError(Path(container.name), reason)
 
 
+def set_threads(stream: av.VideoStream | av.AudioStream, path: Path, num_threads: int) -> None:
+    """Decode with this many threads.
+
+    Raises:
+        MediaError: there is no decoder for the stream.
+    """
+    if stream.codec_context is None:
+        raise MediaError(path, f"the codec of its {stream.type} stream is not known; convert it, e.g. with ffmpeg")
+    stream.codec_context.thread_count = num_threads
+
+
 def _seconds(ticks: int | None, time_base: Fraction | None) -> float:
     return float((ticks or 0) * (time_base or 0))
 
@@ -214,7 +225,7 @@ def _video_stream(container: InputContainer, path: Path, num_threads: int = 1) -
     if not isinstance(stream, av.VideoStream):
         kinds = sorted({stream.type for stream in container.streams})
         raise MediaError(path, f"has no video stream (there are: {', '.join(kinds) or 'none'})")
-    stream.codec_context.thread_count = num_threads
+    set_threads(stream, path, num_threads)
     return stream
 
 
