@@ -4,6 +4,7 @@ import importlib
 import sys
 
 from emolightning.config import suggestion
+from emolightning.errors import UserError
 
 COMMANDS = {
     "ablate": ("emolightning.commands.ablate", "the same run with one input or modality after the other taken away"),
@@ -19,7 +20,7 @@ def main(argv: list[str]) -> int:
         argv: the command line without the program.
 
     Returns:
-        The command's exit code; 2 for an unknown command.
+        The command's exit code; 1 for a UserError, 2 for an unknown command.
     """
     if not argv or argv[0] in ("--help", "-h", "help"):
         print(usage())
@@ -28,7 +29,11 @@ def main(argv: list[str]) -> int:
     if name not in COMMANDS:
         print(f"error: no command {name!r}; {suggestion(name, COMMANDS)}", file=sys.stderr)
         return 2
-    return importlib.import_module(COMMANDS[name][0]).main(rest)
+    try:
+        return importlib.import_module(COMMANDS[name][0]).main(rest)
+    except UserError as error:  # a command's own words, before `run` takes over
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def usage() -> str:

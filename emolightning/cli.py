@@ -57,28 +57,32 @@ def run(
 
         print(help_text(main, config_name, config_dir, _command()), end="")
         return 0
+    code = _exit_code(main, config_name, words, config_dir)
+    if code:
+        sys.exit(code)
+    return 0
+
+
+def _exit_code(main: Callable[[DictConfig], int | None], config_name: str, words: list[str], config_dir: Path) -> int:
     started: list[DictConfig] = []
     try:
         _refuse_dashes(words)
         register_schemas()
         if SAVED_RUN in (read_yaml(config_dir / f"{config_name}.yaml").get("defaults") or ()):
             load_saved_run(words, config_dir, config_name)
-        code = _run_hydra(main, config_name, words, config_dir, started)
+        return _run_hydra(main, config_name, words, config_dir, started)
     except KeyboardInterrupt:
-        code = _interrupted()
+        return _interrupted()
     except SystemExit as error:
         # Lightning answers Ctrl-C with `exit(1)` after it has shut down.
         if not isinstance(error.__context__, KeyboardInterrupt):
             raise
-        code = _interrupted()
+        return _interrupted()
     except Exception as error:
-        found = _report(error, config_name, words, config_dir, is_started=bool(started))
-        if found is None:
+        code = _report(error, config_name, words, config_dir, is_started=bool(started))
+        if code is None:
             raise
-        code = found
-    if code:
-        sys.exit(code)
-    return 0
+        return code
 
 
 def _refuse_dashes(words: Sequence[str]) -> None:
@@ -98,6 +102,7 @@ def _run_hydra(
     started: list[DictConfig],
 ) -> int:
     codes: list[int] = []
+    failure: Exception | None = None
     real_argv = sys.argv
 
     def task(cfg: DictConfig) -> None:
@@ -114,7 +119,9 @@ def _run_hydra(
         try:
             hydra.main(version_base="1.3", config_path=str(config_dir), config_name=config_name)(task)()
         except _Failed as failed:
-            raise failed.error from None
+            failure = failed.error
+    if failure is not None:
+        raise failure  # here, outside of `except`, with its own cause and nothing of Hydra's
     return max(codes, default=0)
 
 

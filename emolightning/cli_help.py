@@ -2,9 +2,13 @@
 
 import ast
 import inspect
+import itertools
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +32,15 @@ def help_text(main: Callable[..., Any], config_name: str, folder: Path, command:
         folder: `configs/`.
         command: how the command is called, e.g. `python train.py`.
     """
-    about = sys.modules[main.__module__].__doc__ or inspect.getdoc(main) or ""
+    function = main.func if isinstance(main, partial) else main
+    about = sys.modules[function.__module__].__doc__ or inspect.getdoc(function) or ""
     defaults = read_yaml(folder / f"{config_name}.yaml").get("defaults") or []
     schema = config.EvalConfig if "eval_schema" in defaults else config.RunConfig
     chosen = {key: value for entry in defaults if isinstance(entry, dict) for key, value in entry.items()}
     parts = [
         f"usage: {command} [group=option ...] [key=value ...]",
         textwrap.dedent(about).strip(),
-        "Settings (key=default)\n" + _indented(_setting_lines(schema.__name__)),
+        "Settings (key=default)\n" + _indented(_setting_lines(schema())),
         "Groups (group=option, * is the default)\n" + _indented(_group_lines(folder, chosen)),
         "Keys of a chosen option are set in the same way: data.batch_size=4; one that it lacks is added: +key=value.",
         "Flags\n" + _indented(line for line in FLAGS.splitlines()),
@@ -47,34 +52,36 @@ def _indented(lines: Iterator[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
-def _setting_lines(schema: str, prefix: str = "") -> Iterator[str]:
-    """One line a setting, with the docstring that follows the field in `config.py`."""
-    classes = {node.name: node for node in ast.parse(inspect.getsource(config)).body if isinstance(node, ast.ClassDef)}
-    for base in classes[schema].bases:
-        yield from _setting_lines(ast.unparse(base), prefix)
-    body = classes[schema].body
-    for item, following in zip(body, body[1:], strict=False):
-        if not isinstance(item, ast.AnnAssign):
-            continue
-        name, kind = f"{prefix}{ast.unparse(item.target)}", ast.unparse(item.annotation)
-        if kind in classes:
-            yield from _setting_lines(kind, f"{name}.")
-        elif kind != "Any":
-            yield f"{f'{name}={_default(item.value)}':<44} {_text(following)}"
+def _setting_lines(defaults: Any, prefix: str = "") -> Iterator[str]:
+    """One line a setting of a schema's instance, with the docstring that follows the field in `config.py`."""
+    own_first = [name for schema in type(defaults).__mro__[:-1] for name in schema.__dict__["__annotations__"]]
+    docs = {name: doc for schema in type(defaults).__mro__[:-1] for name, doc in _field_docs(schema).items()}
+    for name in own_first:
+        value = getattr(defaults, name)
+        if is_dataclass(value):
+            yield from _setting_lines(value, f"{prefix}{name}.")
+        elif type(defaults).__dataclass_fields__[name].type is not Any:  # those are the groups
+            yield f"{f'{prefix}{name}={_shown(value)}':<44} {docs[name]}"
 
 
-def _text(docstring: ast.stmt) -> str:
-    value = docstring.value if isinstance(docstring, ast.Expr) else None
-    return str(value.value) if isinstance(value, ast.Constant) else ""
+def _field_docs(schema: type) -> dict[str, str]:
+    (node,) = ast.parse(inspect.getsource(schema)).body
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    return {
+        ast.unparse(item.target): str(following.value.value)
+        for item, following in itertools.pairwise(body)
+        if isinstance(item, ast.AnnAssign)
+        and isinstance(following, ast.Expr)
+        and isinstance(following.value, ast.Constant)
+    }
 
 
-def _default(value: ast.expr | None) -> str:
-    if isinstance(value, ast.Constant):
-        return "null" if value.value is None else str(value.value)
-    if isinstance(value, ast.Call):
-        made = eval(compile(ast.Expression(value.keywords[0].value), "config", "eval"), vars(config))()
-        return f"[{','.join(made)}]"
-    return "..."
+def _shown(value: Any) -> str:
+    """As one would type it; of `${oc.env:X,y}` only y, since the text beside it names the variable."""
+    if isinstance(value, list):
+        return f"[{','.join(value)}]"
+    text = {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
+    return re.sub(r"\$\{oc\.env:\w+,(\w+)\}", r"\1", text)
 
 
 def _group_lines(folder: Path, chosen: dict[str, Any]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from emolightning.evaluation.table import print_metrics
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.adapter import load_adapter
 from emolightning.model.parameters import trained_state
+from emolightning.quiet import quiet_libraries
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
 
@@ -30,7 +30,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     Returns:
         The content of `metrics.json`.
     """
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    quiet_libraries()
     torch.set_num_threads(cfg.num_threads)
     weights = find_weights(Path(cfg.checkpoint))
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))

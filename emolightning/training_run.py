@@ -1,7 +1,6 @@
 """What `train.py` does with a checked configuration, in order."""
 
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from emolightning.data.datamodule import ClipDataModule
 from emolightning.lineage import describe_process, update_json, write_json
 from emolightning.model.adapter import save_adapter
 from emolightning.model.parameters import load_trained_state
+from emolightning.quiet import quiet_libraries
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, open_run_folder
@@ -31,8 +31,7 @@ from emolightning.training.tracking import run_id
 
 def fit(cfg: DictConfig) -> None:
     """Read the data, build the model, train, export the adapter."""
-    # One loader process is right for features that are already in memory; Lightning would advise more every time.
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    quiet_libraries()
     torch.set_num_threads(cfg.num_threads)
     data = build_data(cfg)
     folder, resume_from = open_run_folder(

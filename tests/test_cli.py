@@ -271,3 +271,10 @@ def test_the_entry_scripts_help_without_importing_torch(script: str) -> None:
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
     assert "Settings" in result.stdout
+
+
+def test_a_command_shows_its_own_help_and_messages() -> None:
+    assert "python -m emolightning ablate" in module("ablate", "--help").stdout.splitlines()[0]
+    assert "functools" not in module("ablate", "--help").stdout
+    wrong = module("ablate", "sets=XYZ")
+    assert (wrong.returncode, wrong.stderr[:7]) == (1, "error: ")

@@ -111,7 +111,7 @@ def problems_of(content: dict, sources: Sources | None = None) -> list[str]:
     return []
 
 
-def inner(name: str, **values: object) -> dict:
+def inner(name: str, /, **values: object) -> dict:
     return {"node": {"_target_": f"planted_parts.inner.{name}", **values}}
 
 

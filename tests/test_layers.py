@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 BOTTOM = {
     "config", "config_check", "config_errors", "config_sources", "definitions", "errors", "inputs", "instructions",
-    "labels", "lineage", "parsing", "prompt", "records", "signatures",
+    "labels", "lineage", "parsing", "prompt", "quiet", "records", "signatures",
 }  # fmt: skip
 """Modules directly in emolightning/ that import only each other."""
 

@@ -1,0 +1,24 @@
+"""Messages of libraries that say nothing to our users, by their exact words; everything else is shown."""
+
+import logging
+import warnings
+
+MESSAGES = (
+    ".*does not have many workers.*",  # Features are in memory: more loader processes would not help.
+    ".*is_gradient_checkpointing.*",  # PEFT's use of a transformers name.
+    ".*treespec, LeafSpec.*",  # Lightning's use of a torch name.
+    ".*in eval mode at the start of training.*",  # The vision tower is frozen, and meant to be.
+)
+
+
+def quiet_libraries() -> None:
+    """Filter MESSAGES and Lightning's advertisements."""
+    for message in MESSAGES:
+        warnings.filterwarnings("ignore", message=message)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.rank_zero"):
+        logging.getLogger(name).addFilter(_is_no_advertisement)
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return "Tip: " not in message and "`weights_only` was not set" not in message
