@@ -11,7 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from callbacks.last_checkpoint import LastCheckpoint, at_optimizer_step
+from callbacks.last_checkpoint import LastCheckpoint, can_save
 
 
 class GracefulStop(pl.Callback):
@@ -40,11 +40,11 @@ class GracefulStop(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """Between optimizer steps: if any rank was told to stop, all save and leave."""
-        if at_optimizer_step(trainer):
+        if can_save(trainer):
             self._stop_if_told(trainer, save=True)
 
     def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """In a validation nothing is saved: its half-collected scores are in no checkpoint. The last one is the step's before."""
+        """In a validation nothing is saved, for its half-collected scores are in no checkpoint; the last one stands."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._stop_if_told(trainer, save=False)
 

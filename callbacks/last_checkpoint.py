@@ -8,39 +8,48 @@ from pytorch_lightning.callbacks import Checkpoint
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves after every `every_num_steps` optimizer steps and after each validation.
+    """Saves every `every_num_steps` optimizer steps, one step before each validation, and after it.
 
-    Only between optimizer steps: gradients in flight are in no checkpoint, so a run cut inside an accumulation window
-    could not be continued exactly.
+    Never inside an accumulation window, whose gradients are in no checkpoint. And never right behind the step that a
+    validation follows: Lightning would resume such a checkpoint without that validation, so the best checkpoint could
+    differ. With the step before it saved, a run killed while it validates repeats one step.
 
     Args:
         folder: of the checkpoints.
-        every_num_steps: optimizer steps; 0 saves after validations only.
+        every_num_steps: optimizer steps; 0 saves around validations only.
     """
 
     def __init__(self, folder: str, *, every_num_steps: int = 100):
         self.path = Path(folder) / "last.ckpt"
         self.every_num_steps = every_num_steps
-        self._saved_step = -1
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
-        """Save when the number of steps says so."""
-        step = trainer.global_step
-        due = self.every_num_steps and step % self.every_num_steps == 0 and step != self._saved_step
-        if due and at_optimizer_step(trainer):
+        """Save when the number of steps, or a validation ahead, says so."""
+        if not can_save(trainer):
+            return
+        is_due = self.every_num_steps and trainer.global_step % self.every_num_steps == 0
+        if is_due or batches_to_validation(trainer) <= trainer.accumulate_grad_batches:
             self.save(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the scores' state too, so that a resume does not validate again."""
+        """Save, so that a resume does not validate again."""
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:
         """Write the file; all ranks must call this."""
         trainer.save_checkpoint(self.path)
-        self._saved_step = trainer.global_step
 
 
-def at_optimizer_step(trainer: pl.Trainer) -> bool:
-    """Whether no gradients are in flight."""
-    return not trainer.fit_loop._should_accumulate()
+def can_save(trainer: pl.Trainer) -> bool:
+    """Whether a checkpoint made at the end of this batch resumes exactly."""
+    loop = trainer.fit_loop.epoch_loop
+    is_validation_next = loop._should_check_val_fx(trainer.fit_loop._data_fetcher)
+    return not trainer.fit_loop._should_accumulate() and not is_validation_next
+
+
+def batches_to_validation(trainer: pl.Trainer) -> float:
+    """Batches from the end of this one to the next validation, or to the end of the epoch."""
+    done = trainer.fit_loop.epoch_loop.batch_idx + 1
+    every = min(trainer.val_check_batch, trainer.num_training_batches)
+    return every - done % every
