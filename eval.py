@@ -7,13 +7,12 @@ run's. Writes answers.jsonl (appended as produced, continued when interrupted) a
 from omegaconf import DictConfig
 
 from emolightning.cli import run
-from emolightning.config import check_settings
-from emolightning.config_check import check_config
+from emolightning.config.check import check_config
 
 
 def main(cfg: DictConfig) -> None:
     """One evaluation."""
-    check_config(cfg, check_settings(cfg))
+    check_config(cfg)
     from emolightning import evaluation_run
 
     evaluation_run.evaluate(cfg)

@@ -7,13 +7,12 @@ folder (outputs/<run_name>) with checkpoints, adapter, logs and lineage. Evaluat
 from omegaconf import DictConfig
 
 from emolightning.cli import run
-from emolightning.config import check_settings
-from emolightning.config_check import check_config
+from emolightning.config.check import check_config
 
 
 def main(cfg: DictConfig) -> None:
     """One training run."""
-    check_config(cfg, check_settings(cfg))
+    check_config(cfg)
     from emolightning import training_run
 
     training_run.fit(cfg)

@@ -13,11 +13,11 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from emolightning.config import CONFIG_DIR, register_schemas
-from emolightning.config_check import ConfigError
-from emolightning.config_sources import SAVED_RUN, read_yaml
+from emolightning.config.check import ConfigError
+from emolightning.config.saved_run import load_saved_run
+from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.sources import SAVED_RUN, read_yaml
 from emolightning.errors import UserError
-from emolightning.saved_run import load_saved_run
 
 USER_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -147,7 +147,7 @@ def _report(error: Exception, config_name: str, words: list[str], config_dir: Pa
         if rank == "0" or not isinstance(mistake, ConfigError):
             _print_error(str(mistake) if rank == "0" else f"[local rank {rank}] {mistake}")
         return USER_ERROR
-    from emolightning.config_errors import CONFIG_ERRORS, Launch, explain
+    from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
 
     if is_started or not isinstance(error, CONFIG_ERRORS):
         return None

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emolightning import config
-from emolightning.config_sources import read_yaml
+from emolightning.config.schema import EvalConfig, RunConfig
+from emolightning.config.sources import read_yaml
 
 FLAGS = """
 --help                this text
@@ -35,7 +35,7 @@ def help_text(main: Callable[..., Any], config_name: str, folder: Path, command:
     function = main.func if isinstance(main, partial) else main
     about = sys.modules[function.__module__].__doc__ or inspect.getdoc(function) or ""
     defaults = read_yaml(folder / f"{config_name}.yaml").get("defaults") or []
-    schema = config.EvalConfig if "eval_schema" in defaults else config.RunConfig
+    schema = EvalConfig if "eval_schema" in defaults else RunConfig
     chosen = {key: value for entry in defaults if isinstance(entry, dict) for key, value in entry.items()}
     parts = [
         f"usage: {command} [group=option ...] [key=value ...]",
@@ -53,7 +53,7 @@ def _indented(lines: Iterator[str]) -> str:
 
 
 def _setting_lines(defaults: Any, prefix: str = "") -> Iterator[str]:
-    """One line a setting of a schema's instance, with the docstring that follows the field in `config.py`."""
+    """One line a setting of a schema's instance, with the docstring that follows the field in `config/schema.py`."""
     own_first = [name for schema in type(defaults).__mro__[:-1] for name in schema.__dict__["__annotations__"]]
     docs = {name: doc for schema in type(defaults).__mro__[:-1] for name, doc in _field_docs(schema).items()}
     for name in own_first:

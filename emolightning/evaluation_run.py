@@ -121,9 +121,7 @@ def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
         write_json(folder / "lineage.json", {**describe_process(sys.argv), "parent_checkpoint": cfg.checkpoint})
 
 
-def _finish(
-    folder: Path, key: str, data: ClipDataModule, split: str, description: dict[str, Any]
-) -> dict[str, Any]:
+def _finish(folder: Path, key: str, data: ClipDataModule, split: str, description: dict[str, Any]) -> dict[str, Any]:
     """One answers file in the order of the split, and the scores of all of it."""
     answers = read_answers(folder, key)
     ordered = [answers[clip.id] for clip in data.clips_of(split)]

@@ -32,9 +32,7 @@ def make_model(inputs: tuple[str, ...] = INPUTS, *, seed: int = 0, dropout: floa
     return model.eval()
 
 
-def make_examples(
-    num_clips: int, inputs: tuple[str, ...] = INPUTS, *, frames: int = 1, seed: int = 0
-) -> list[Example]:
+def make_examples(num_clips: int, inputs: tuple[str, ...] = INPUTS, *, frames: int = 1, seed: int = 0) -> list[Example]:
     """Clips with random inputs and transcripts of different lengths."""
     generator = torch.Generator().manual_seed(seed)
     instruction = instruction_pool("emotion", MER6)[0]

@@ -12,7 +12,7 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 from emolightning.cli import run
-from emolightning.config_check import check_config
+from emolightning.config.check import check_config
 from emolightning.errors import UserError
 
 

@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from emolightning.config import (
+from emolightning.config.saved_run import find_run_folder, load_saved_run
+from emolightning.config.schema import (
     CONFIG_DIR,
     EvalConfig,
     RunConfig,
@@ -18,7 +19,6 @@ from emolightning.config import (
     suggestion,
 )
 from emolightning.errors import UserError
-from emolightning.saved_run import find_run_folder, load_saved_run
 
 EVAL = """
 defaults:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from emolightning.config_check import ConfigError, check_config
-from emolightning.config_sources import Sources
-from emolightning.definitions import MissingTarget
-from emolightning.signatures import read_signature
+from emolightning.config.check import ConfigError, check_config
+from emolightning.config.definitions import MissingTarget
+from emolightning.config.signatures import read_signature
+from emolightning.config.sources import Sources
 
 LIBRARY_TARGETS = [
     "pytorch_lightning.Trainer",
@@ -98,7 +98,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory):
     (folder / "planted_parts" / "inner.py").write_text(PLANTED)
     patch = pytest.MonkeyPatch()
     patch.syspath_prepend(str(folder))
-    patch.setattr("emolightning.config_check.OUR_PACKAGES", ("planted_parts",))
+    patch.setattr("emolightning.config.check.OUR_PACKAGES", ("planted_parts",))
     yield folder
     patch.undo()
 
@@ -128,7 +128,7 @@ def test_static_signatures_are_those_of_the_library(target: str) -> None:
 
 def test_reading_signatures_imports_nothing() -> None:
     code = (
-        "import sys\nfrom emolightning.signatures import read_signature\n"
+        "import sys\nfrom emolightning.config.signatures import read_signature\n"
         f"assert all(read_signature(target) for target in {LIBRARY_TARGETS})\n"
         "assert not {'torch', 'pytorch_lightning', 'lightning_fabric', 'numpy'} & set(sys.modules)\n"
     )

@@ -32,7 +32,9 @@ def test_scores_equal_scikit_learn(seed):
     present = sorted(set(truths) | set(predictions[predictions < 6]))
     # An unreadable answer is a prediction outside the labels that are averaged over.
     options = {"labels": present, "zero_division": 0}
-    assert values["weighted_f1"] == pytest.approx(f1_score(truths, predictions, average="weighted", **options), abs=1e-12)
+    assert values["weighted_f1"] == pytest.approx(
+        f1_score(truths, predictions, average="weighted", **options), abs=1e-12
+    )
     assert values["macro_f1"] == pytest.approx(f1_score(truths, predictions, average="macro", **options), abs=1e-12)
     assert values["macro_precision"] == pytest.approx(
         precision_score(truths, predictions, average="macro", **options), abs=1e-12

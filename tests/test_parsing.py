@@ -2,8 +2,8 @@
 
 import pytest
 
-from emolightning.labels import DFEW7, MER6, MER9, canonical, nearest, vocabulary
 from emolightning.errors import UserError
+from emolightning.labels import DFEW7, MER6, MER9, canonical, nearest, vocabulary
 from emolightning.parsing import EMPTY, NO_LABEL, OUTSIDE, SEVERAL, read_label
 
 

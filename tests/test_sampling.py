@@ -44,8 +44,7 @@ def test_epochs_differ_and_say_so():
 def test_evaluation_covers_all_with_equal_shares(num_clips, world_size):
     positions = list(range(100, 100 + num_clips))
     shares = [
-        list(EvaluationSampler(positions, batch_size=4, rank=rank, world_size=world_size))
-        for rank in range(world_size)
+        list(EvaluationSampler(positions, batch_size=4, rank=rank, world_size=world_size)) for rank in range(world_size)
     ]
     assert {position for share in shares for batch in share for _, position in batch} == set(positions)
     assert len({tuple(len(batch) for batch in share) for share in shares}) == 1

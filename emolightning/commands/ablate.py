@@ -17,8 +17,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from emolightning.cli import run
-from emolightning.config import check_settings
-from emolightning.config_check import check_config
+from emolightning.config.check import check_config
 from emolightning.errors import UserError
 from emolightning.lineage import write_json
 
@@ -62,7 +61,7 @@ def ablate(cfg: DictConfig, *, overrides: list[str], sets: list[str], parallel: 
         sets: e.g. `["A", "AVT"]`.
         parallel: runs at the same time.
     """
-    check_config(cfg, check_settings(cfg))
+    check_config(cfg)
     root = Path(f"{cfg.output_dir}-ablation")
     root.mkdir(parents=True, exist_ok=True)
     if parallel > 1:  # Runs that start together would wait for the first one to render and extract.

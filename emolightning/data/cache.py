@@ -119,9 +119,7 @@ def _ignore_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _progress(
-    outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int
-) -> Iterator[tuple[Clip, Outcome]]:
+def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) -> Iterator[tuple[Clip, Outcome]]:
     """Pass outcomes on under a bar with rate and ETA; no bar where there is nothing to do."""
     if total == 0:
         return

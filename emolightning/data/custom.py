@@ -35,9 +35,7 @@ class CustomData(ClipDataModule):
 
     def read_clips(self) -> list[Clip]:
         """Read the file; splits come from its column, or by ratio, subject-disjoint and fixed by the seed."""
-        clips = read_custom(
-            self.annotations, self.media, self.labels, needs_transcript="transcript" in self.inputs
-        )
+        clips = read_custom(self.annotations, self.media, self.labels, needs_transcript="transcript" in self.inputs)
         return assign_splits(clips, ratios=self.ratios, seed=self.seed)
 
     def media_folder(self) -> Path:

@@ -171,7 +171,11 @@ def _filled(
     vectors: Mapping[str, dict[str, np.ndarray]], absent: Mapping[str, dict[str, str]], clips: Sequence[Clip]
 ) -> LoadedFeatures:
     """Zeros for the clips without a vector; they are counted and shown, not hidden."""
-    empty = [f"{name}: none of the {len(clips)} clips has it; say inputs.{name}=false" for name in vectors if not vectors[name]]
+    empty = [
+        f"{name}: none of the {len(clips)} clips has it; say inputs.{name}=false"
+        for name in vectors
+        if not vectors[name]
+    ]
     if empty:
         raise InputErrors("features", empty)
     filled = {name: dict(arrays) for name, arrays in vectors.items()}

@@ -37,9 +37,7 @@ class FrameStore:
             InputErrors: all clips that cannot be decoded.
         """
         compute = partial(read_clip_frames, choice=self.choice, image_size=self.image_size)
-        summary = compute_missing(
-            clips, {"image": self.folder}, compute, title="Frames", num_workers=self.num_workers
-        )
+        summary = compute_missing(clips, {"image": self.folder}, compute, title="Frames", num_workers=self.num_workers)
         if summary.problems:
             raise InputErrors("media", summary.problems)
 

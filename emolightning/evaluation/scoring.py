@@ -26,9 +26,7 @@ def score_answer(answer: Answer, labels: Sequence[str]) -> Score:
     return Score(answer.clip_id, reading.label, reading.unscored_because, answer.text, reading.alias)
 
 
-def metrics_report(
-    answers: Sequence[Answer], labels: Sequence[str], *, benchmark: str, split: str
-) -> dict[str, Any]:
+def metrics_report(answers: Sequence[Answer], labels: Sequence[str], *, benchmark: str, split: str) -> dict[str, Any]:
     """The content of `metrics.json` (DESIGN section 4): every headline value counts unreadable answers as wrong.
 
     Args:

@@ -93,7 +93,8 @@ def bootstrap_intervals(
     values = scores(draws.reshape(num_samples, *counts.shape))
     tail = (1 - level) / 2
     return {
-        name: (float(np.quantile(sample, tail)), float(np.quantile(sample, 1 - tail))) for name, sample in values.items()
+        name: (float(np.quantile(sample, tail)), float(np.quantile(sample, 1 - tail)))
+        for name, sample in values.items()
     }
 
 

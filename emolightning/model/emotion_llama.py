@@ -1,9 +1,9 @@
 """The assembled model: streams are projected into the language model's width and stand at their placeholders.
 
-    image ----> vision tower --> 4 patches a token --> image projection -------\\
+image ----> vision tower --> 4 patches a token --> image projection -------\\
                         \\-----> class token --------> class_token projection ---\\
     face, motion, speech vectors --------------------> their projections --------> sequence --> language model + LoRA
-    BOS, prompt, transcript, answer -----------------> token embeddings ---------/
+BOS, prompt, transcript, answer -----------------> token embeddings ---------/
 """
 
 from collections.abc import Mapping

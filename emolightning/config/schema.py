@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from emolightning.errors import UserError
 from emolightning.inputs import INPUTS, MODALITIES, active_inputs
 
-CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
+CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
 """Beside the package: this is run from a checkout, not from site-packages."""
 
 LAYOUTS = ("train", "upstream_eval")

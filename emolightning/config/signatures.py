@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from emolightning.definitions import (
+from emolightning.config.definitions import (
     DEPTH,
     Definition,
     MissingTarget,

@@ -9,11 +9,11 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
-from emolightning.config import Problem, check_settings, closest, not_one_of, suggestion
-from emolightning.config_sources import Sources
-from emolightning.definitions import MissingTarget
+from emolightning.config.definitions import MissingTarget
+from emolightning.config.schema import Problem, check_settings, closest, not_one_of, suggestion
+from emolightning.config.signatures import UNKNOWN, Argument, Signature, read_signature
+from emolightning.config.sources import Sources
 from emolightning.errors import InputErrors
-from emolightning.signatures import UNKNOWN, Argument, Signature, read_signature
 
 HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 OUR_PACKAGES = ("emolightning", "callbacks")

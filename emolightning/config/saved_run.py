@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from emolightning.config import CONFIG_DIR, closest
-from emolightning.config_sources import SAVED_RUN, override_key, read_yaml
+from emolightning.config.schema import CONFIG_DIR, closest
+from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
 from emolightning.errors import UserError
 
 CONFIG_FILE = "config.yaml"

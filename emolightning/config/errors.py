@@ -16,9 +16,11 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from emolightning.config import Problem, check_content, closest, leaf_keys, suggestion
-from emolightning.config_check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
-from emolightning.config_sources import (
+from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
+from emolightning.config.definitions import MissingTarget
+from emolightning.config.schema import Problem, check_content, closest, leaf_keys, suggestion
+from emolightning.config.signatures import Signature, read_signature
+from emolightning.config.sources import (
     COMMAND_LINE,
     SAVED_RUN,
     Sources,
@@ -27,8 +29,6 @@ from emolightning.config_sources import (
     read_yaml,
     saved_run_file,
 )
-from emolightning.definitions import MissingTarget
-from emolightning.signatures import Signature, read_signature
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 

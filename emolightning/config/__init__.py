@@ -1,0 +1,1 @@
+"""Our settings, and the check of a configuration against the code it names before anything heavy is imported."""
