@@ -1,4 +1,4 @@
-"""Evaluate a trained run: `python eval.py checkpoint=outputs/demo [split=test|val|train|all] [data=...] [key=value ...]`.
+"""Evaluate a trained run: `python eval.py checkpoint=outputs/demo [split=test|val|train|all] [data=...] [key=value]`.
 
 The run's own configuration is the starting point; a group chosen anew (`data=custom data.annotations=...`) replaces the
 run's. Writes answers.jsonl (appended as produced, continued when interrupted) and metrics.json, and prints a table.

@@ -1,7 +1,7 @@
 """Train Emotion-LLaMA: `python train.py [key=value ...]`, e.g. `python train.py data=custom data.annotations=my.csv`.
 
 Composes configs/train.yaml with the overrides, checks it, reads the data, builds the model, fits, and leaves a run
-folder (outputs/<run_name>) with checkpoints, adapter, logs and lineage. Evaluate it with `python eval.py checkpoint=...`.
+folder (outputs/<run_name>) with checkpoints, adapter, logs and lineage. Then: `python eval.py checkpoint=...`.
 """
 
 from omegaconf import DictConfig

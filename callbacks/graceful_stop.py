@@ -53,7 +53,7 @@ class GracefulStop(pl.Callback):
         received = int(trainer.strategy.reduce(told, reduce_op="max")) if trainer.world_size > 1 else int(told)
         if not received:
             return
-        last = next(c for c in trainer.callbacks if isinstance(c, LastCheckpoint))
+        last = next(c for c in trainer.checkpoint_callbacks if isinstance(c, LastCheckpoint))
         if save:
             last.save(trainer)
         if trainer.is_global_zero:

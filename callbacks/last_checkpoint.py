@@ -1,5 +1,6 @@
 """`checkpoints/last.ckpt`: where an interrupted run continues, bit for bit."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,14 @@ class LastCheckpoint(Checkpoint):
 def can_save(trainer: pl.Trainer) -> bool:
     """Whether a checkpoint made at the end of this batch resumes exactly."""
     loop = trainer.fit_loop.epoch_loop
-    is_validation_next = loop._should_check_val_fx(trainer.fit_loop._data_fetcher)
+    fetcher = trainer.fit_loop._data_fetcher
+    assert fetcher is not None
+    is_validation_next = loop._should_check_val_fx(fetcher)
     return not trainer.fit_loop._should_accumulate() and not is_validation_next
 
 
 def batches_to_validation(trainer: pl.Trainer) -> float:
     """Batches from the end of this one to the next validation, or to the end of the epoch."""
     done = trainer.fit_loop.epoch_loop.batch_idx + 1
-    every = min(trainer.val_check_batch, trainer.num_training_batches)
+    every = min(trainer.val_check_batch or math.inf, trainer.num_training_batches)
     return every - done % every

@@ -5,12 +5,13 @@ from rich.console import Console
 from rich.table import Table
 
 from emolightning.model.parameters import Part, parts
+from emolightning.training.learner import EmotionLearner
 
 
 class TrainableParameters(pl.Callback):
     """Prints one row per part of the model."""
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: EmotionLearner) -> None:  # type: ignore[override]
         """On the first rank."""
         if trainer.is_global_zero:
             Console().print(parameter_table(parts(pl_module.model)))

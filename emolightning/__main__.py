@@ -8,6 +8,7 @@ from emolightning.errors import UserError
 
 COMMANDS = {
     "ablate": ("emolightning.commands.ablate", "the same run with one input or modality after the other taken away"),
+    "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
     "build-tokenizer": ("emolightning.commands.build_tokenizer", "the small tokenizer that model=tiny uses"),
 }
 """Name -> module with `main(argv) -> exit code`, and what it does."""

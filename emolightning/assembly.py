@@ -1,10 +1,9 @@
 """Configuration -> objects: the last place that sees a config. Everything below takes plain keyword arguments."""
 
-from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.inputs import active_inputs
@@ -14,7 +13,7 @@ from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
 
 
-def plain(cfg: DictConfig) -> dict[str, Any]:
+def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
     """The resolved configuration as plain Python values."""
     return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
 
@@ -27,7 +26,14 @@ def inputs_of(cfg: DictConfig) -> tuple[str, ...]:
 def build_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModule:
     """The data of a run, read and checked: everything wrong with it is raised here, before any weights are touched."""
     require_weights(instantiate(cfg.model.vision), instantiate(cfg.model.language))
-    data: ClipDataModule = instantiate(
+    data = make_data(cfg, shuffle=shuffle)
+    data.setup()
+    return data
+
+
+def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModule:
+    """The data module, with nothing read yet."""
+    return instantiate(
         cfg.data,
         _convert_="all",
         inputs=inputs_of(cfg),
@@ -37,8 +43,6 @@ def build_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataMod
         pool=cfg.prompt.pool,
         shuffle=shuffle,
     )
-    data.setup()
-    return data
 
 
 def build_learner(cfg: DictConfig, data: ClipDataModule, **training: Any) -> EmotionLearner:
@@ -76,9 +80,3 @@ def adapter_description(cfg: DictConfig, data: ClipDataModule) -> dict[str, Any]
         "prompt": plain(cfg.prompt),
         "frame": data.frame,
     }
-
-
-def best_or_last(folder: Path) -> Path:
-    """The checkpoint of a run that is evaluated and shared."""
-    best = folder / "best.ckpt"
-    return best if best.exists() else folder / "last.ckpt"

@@ -10,18 +10,17 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from callbacks.answer_writer import AnswerWriter
-from emolightning.assembly import best_or_last, build_data, build_learner, build_trainer, inputs_of, plain
+from emolightning.assembly import build_data, build_learner, build_trainer, inputs_of, plain
 from emolightning.data.datamodule import ClipDataModule
-from emolightning.errors import UserError
 from emolightning.evaluation.answers import evaluation_key, join, read_answers, set_aside_other
 from emolightning.evaluation.scoring import metrics_report, score_answer
 from emolightning.evaluation.table import print_metrics
 from emolightning.lineage import describe_process, write_json
-from emolightning.model.adapter import load_adapter
 from emolightning.model.parameters import trained_state
 from emolightning.quiet import quiet_libraries
-from emolightning.training.checkpoint_io import AtomicCheckpointIO
+from emolightning.reporting import write_report
 from emolightning.training.learner import EmotionLearner
+from emolightning.weights import find_weights, load_weights
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     """
     quiet_libraries()
     torch.set_num_threads(cfg.num_threads)
-    weights = find_weights(Path(cfg.checkpoint))
+    weights = find_weights("checkpoint", Path(cfg.checkpoint))
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))
     clips = data.clips_of(cfg.split)
     learner = build_learner(cfg, data)
@@ -50,36 +49,6 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if not trainer.is_global_zero:
         return {}
     return _finish(folder, key, data, cfg.split, description)
-
-
-def find_weights(path: Path) -> Path:
-    """What `checkpoint=` means: a checkpoint file, an adapter folder, or a run folder (its best checkpoint).
-
-    Raises:
-        UserError: nothing of the kind is there.
-    """
-    if path.is_file() or (path / "emolightning.json").exists():
-        return path
-    found = best_or_last(path / "checkpoints")
-    if not found.exists():
-        raise UserError(f"checkpoint={path}: no checkpoints/best.ckpt or last.ckpt in it; has the run saved one yet?")
-    return found
-
-
-def load_weights(learner: EmotionLearner, path: Path) -> None:
-    """Put trained weights into the learner's model.
-
-    Raises:
-        UserError: they belong to another base or do not fit.
-    """
-    if path.is_dir():
-        load_adapter(learner.model, path)
-        return
-    checkpoint = AtomicCheckpointIO().load_checkpoint(path)
-    try:
-        learner.on_load_checkpoint(checkpoint)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
 
 
 def describe_evaluation(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner) -> dict[str, Any]:
@@ -130,5 +99,6 @@ def _finish(folder: Path, key: str, data: ClipDataModule, split: str, descriptio
     report["evaluation"] = description
     write_json(folder / "metrics.json", report)
     print_metrics(report)
-    print(f"answers: {folder / 'answers.jsonl'}\nscores:  {folder / 'metrics.json'}")
+    page = write_report(folder, data.clips)
+    print(f"answers: {folder / 'answers.jsonl'}\nscores:  {folder / 'metrics.json'}\nreport:  {page}")
     return report

@@ -57,6 +57,6 @@ def prompt_order(labels: Sequence[str]) -> list[str]:
 
 
 def choose_instruction(pool: Sequence[str], *, seed: int, epoch: int, clip_id: str) -> str:
-    """One sentence of the pool, which depends on (seed, epoch, clip id) only: the same on any rank and after a resume."""
+    """One sentence of the pool, by (seed, epoch, clip id) only: the same on any rank and after a resume."""
     digest = hashlib.sha256(f"{seed}/{epoch}/{clip_id}".encode()).digest()
     return pool[int.from_bytes(digest[:8], "big") % len(pool)]

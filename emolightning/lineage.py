@@ -77,7 +77,7 @@ def _version(package: str) -> str | None:
 
 
 def _hardware() -> dict[str, Any]:
-    described = {"platform": platform.platform(), "cpus": os.cpu_count()}
+    described: dict[str, Any] = {"platform": platform.platform(), "cpus": os.cpu_count()}
     torch = sys.modules.get("torch")  # Described when a run has it loaded anyway; never the reason to load it.
     if torch is not None and torch.cuda.is_available():
         described["gpus"] = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

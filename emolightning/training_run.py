@@ -1,5 +1,6 @@
 """What `train.py` does with a checked configuration, in order."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from emolightning.assembly import (
     adapter_description,
-    best_or_last,
     build_data,
     build_learner,
     build_trainer,
@@ -21,12 +21,11 @@ from emolightning.assembly import (
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.lineage import describe_process, update_json, write_json
 from emolightning.model.adapter import save_adapter
-from emolightning.model.parameters import load_trained_state
 from emolightning.quiet import quiet_libraries
-from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, open_run_folder
 from emolightning.training.tracking import run_id
+from emolightning.weights import find_weights, load_weights
 
 
 def fit(cfg: DictConfig) -> None:
@@ -35,8 +34,11 @@ def fit(cfg: DictConfig) -> None:
     torch.set_num_threads(cfg.num_threads)
     data = build_data(cfg)
     folder, resume_from = open_run_folder(
-        Path(cfg.output_dir), cfg.resume, is_first_rank=rank_zero_only.rank in (None, 0)
+        Path(cfg.output_dir), cfg.resume, is_first_rank=getattr(rank_zero_only, "rank", None) in (None, 0)
     )
+    if resume_from and _is_finished(folder, cfg):
+        print(f"{folder.path}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
+        return
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     learner = build_learner(
         cfg,
@@ -45,6 +47,8 @@ def fit(cfg: DictConfig) -> None:
         schedule=instantiate(cfg.schedule),
         num_val_clips=len(data.clips_of("val")),
     )
+    if cfg.init_from:
+        load_weights(learner, find_weights("init_from", Path(cfg.init_from)))
     trainer = build_trainer(cfg)
     if trainer.is_global_zero:
         _record_start(cfg, folder, data, learner, trainer, resume_from)
@@ -58,6 +62,14 @@ def fit(cfg: DictConfig) -> None:
     if trainer.is_global_zero:
         _export(cfg, folder, data, learner)
         print(f"run folder: {folder.path}\nevaluate:   python eval.py checkpoint={folder.path}")
+
+
+def _is_finished(folder: RunFolder, cfg: DictConfig) -> bool:
+    """Whether the folder holds this very run, trained to its end: an early stop would otherwise be trained past."""
+    if not folder.lineage.exists() or json.loads(folder.lineage.read_text(encoding="utf-8"))["status"] != "finished":
+        return False
+    saved = plain(OmegaConf.load(folder.config))
+    return {**saved, "resume": None} == {**plain(cfg), "resume": None}
 
 
 def _record_start(
@@ -80,7 +92,7 @@ def _record_start(
         "seed": cfg.seed,
         "data": data.summary(),
         "base_fingerprint": learner.base_fingerprint,
-        "parent_checkpoint": str(resume_from) if resume_from else None,
+        "parent_checkpoint": str(resume_from) if resume_from else cfg.init_from,
         "wandb_run_id": next((found for found in ids if found), None),
     }
     write_json(folder.lineage, lineage)
@@ -88,7 +100,5 @@ def _record_start(
 
 def _export(cfg: DictConfig, folder: RunFolder, data: ClipDataModule, learner: EmotionLearner) -> None:
     """Write the adapter folder from the best checkpoint."""
-    checkpoint = AtomicCheckpointIO().load_checkpoint(best_or_last(folder.checkpoints))
-    state = {name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()}
-    load_trained_state(learner.model, state)
+    load_weights(learner, find_weights("output_dir", folder.path))
     save_adapter(learner.model, folder.adapter, adapter_description(cfg, data))

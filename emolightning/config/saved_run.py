@@ -18,7 +18,7 @@ CONFIG_FILE = "config.yaml"
 LEVELS = 3
 """Folders above a checkpoint file that are searched for its run: `RUN/checkpoints/best.ckpt` needs two."""
 
-NOT_INHERITED = ("hydra", "defaults", "paths", "resume", "checkpoint", "split", "shuffle")
+NOT_INHERITED = ("hydra", "defaults", "paths", "resume", "init_from", "checkpoint", "split", "shuffle")
 """Keys of a saved run that are not the evaluation's: folders belong to the machine, the rest to that one call."""
 
 

@@ -119,6 +119,8 @@ class RunConfig:
     """The folders of this machine."""
     resume: str | None = None
     """`auto` goes on from the last checkpoint of output_dir, a path from that checkpoint."""
+    init_from: str | None = None
+    """Start from the trained weights of a run folder, checkpoint file or adapter folder, with a fresh optimizer."""
     tags: list[str] = field(default_factory=list)
     """Words to find the run by, e.g. in W&B."""
     notes: str = ""

@@ -26,10 +26,11 @@ class Collate:
         """Sequences are padded on the right, contexts on the left."""
         encoded = [self.encoder.encode(example, self.answer(example.clip)) for example in examples]
         names = examples[0].features
+        images = [example.image for example in examples if example.image is not None]
         return Batch(
             sequence=pad([e.context + e.answer for e in encoded], [e.targets for e in encoded], left=False),
             context=pad([e.context for e in encoded], [[IGNORED] * len(e.context) for e in encoded], left=True),
-            images=None if examples[0].image is None else torch.stack([e.image for e in examples]),
+            images=torch.stack(images) if images else None,
             features={name: pad_vectors([e.features[name] for e in examples]) for name in names},
             indices=torch.tensor([example.index for example in examples]),
             clips=[example.clip for example in examples],

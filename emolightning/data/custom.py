@@ -7,6 +7,7 @@ from typing import Any
 from emolightning.data.annotations import read_custom
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.splits import assign_splits
+from emolightning.errors import UserError
 from emolightning.records import Clip
 
 
@@ -25,13 +26,13 @@ class CustomData(ClipDataModule):
         *,
         annotations: str,
         media: str | None = None,
-        ratios: Sequence[float] = (0.7, 0.15, 0.15),
+        ratios: tuple[float, float, float] = (0.7, 0.15, 0.15),
         **shared: Any,
     ):
         super().__init__(**shared)
         self.annotations = Path(annotations)
         self.media = Path(media) if media is not None else self.annotations.parent
-        self.ratios = tuple(ratios)
+        self.ratios = _three(ratios)
 
     def read_clips(self) -> list[Clip]:
         """Read the file; splits come from its column, or by ratio, subject-disjoint and fixed by the seed."""
@@ -41,3 +42,10 @@ class CustomData(ClipDataModule):
     def media_folder(self) -> Path:
         """The folder of the clips."""
         return self.media
+
+
+def _three(ratios: Sequence[float]) -> tuple[float, float, float]:
+    if len(ratios) != 3:
+        raise UserError(f"data.ratios: {list(ratios)} must be three shares, for train, val and test")
+    train, val, test = (float(ratio) for ratio in ratios)
+    return train, val, test

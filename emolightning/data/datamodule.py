@@ -71,7 +71,7 @@ class ClipDataModule(pl.LightningDataModule):
         shuffle: Sequence[str] = (),
     ):
         super().__init__()
-        self.name = name
+        self.name: str = name
         self.labels = vocabulary(labels)
         self.batch_size = batch_size
         self.num_workers = num_workers
@@ -104,7 +104,7 @@ class ClipDataModule(pl.LightningDataModule):
         raise NotImplementedError(f"{type(self).__name__} must name its media folder")
 
     def setup(self, stage: str | None = None) -> None:
-        """Read annotations, features and frames once; called before any model is built, so that bad input is met first."""
+        """Read annotations, features and frames once; before any model is built, so that bad input is met first."""
         if self.clips:
             return
         self.cache.mkdir(parents=True, exist_ok=True)
@@ -204,7 +204,10 @@ class ClipDataModule(pl.LightningDataModule):
         if self._collate is None:
             raise RuntimeError("use_encoder must be called before loaders are made")
         return DataLoader(
-            dataset, batch_sampler=batches, num_workers=self.num_workers, collate_fn=self._collate_examples
+            dataset,  # type: ignore[arg-type]  # collate_fn makes batches of its examples
+            batch_sampler=batches,
+            num_workers=self.num_workers,
+            collate_fn=self._collate_examples,
         )
 
     def _collate_examples(self, examples: list[Example]) -> Batch:
@@ -218,7 +221,8 @@ class ClipDataModule(pl.LightningDataModule):
 
     def _batches_done(self) -> int:
         assert self.trainer is not None
-        return self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total
+        return progress.processed
 
     def summary(self) -> dict[str, Any]:
         """What a run was fed with: sizes, classes, hashes, and how many vectors are zeros for lack of a source."""

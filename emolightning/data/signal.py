@@ -167,14 +167,14 @@ def _cell_means(planes: np.ndarray) -> np.ndarray:
     return planes
 
 
-def _windows(sound: np.ndarray, sample_rate: int, seconds: float) -> np.ndarray:
+def _windows(sound: np.ndarray, sample_rate: float, seconds: float) -> np.ndarray:
     """(samples,) -> (windows, length), one every HOP_S; sound shorter than a window is filled up with silence."""
     length = _window_length(sample_rate, seconds)
     sound = np.pad(sound, (0, max(0, length - len(sound))))
     return np.lib.stride_tricks.sliding_window_view(sound, length)[:: max(1, round(HOP_S * sample_rate))]
 
 
-def _window_length(sample_rate: int, seconds: float) -> int:
+def _window_length(sample_rate: float, seconds: float) -> int:
     return max(2, round(seconds * sample_rate))
 
 
@@ -189,7 +189,8 @@ def _hann(sample_rate: int) -> np.ndarray:
 def _mel_filters(sample_rate: int, num_bins: int) -> np.ndarray:
     """(NUM_MELS, num_bins) triangles, equally spaced in mel from 60 Hz to half the sample rate (HTK's formula)."""
     top = max(sample_rate / 2, 120.0)
-    mel = np.linspace(*(2595 * np.log10(1 + np.array([60.0, top]) / 700)), NUM_MELS + 2)
+    low_mel, high_mel = 2595 * np.log10(1 + np.array([60.0, top]) / 700)
+    mel = np.linspace(low_mel, high_mel, NUM_MELS + 2)
     edges = 700 * (10 ** (mel / 2595) - 1)
     hz = np.linspace(0, sample_rate / 2, num_bins)
     rising = (hz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]

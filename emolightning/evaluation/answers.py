@@ -58,6 +58,19 @@ def read_answers(folder: Path, key: str) -> dict[str, Answer]:
     return found
 
 
+def latest_key(folder: Path) -> str:
+    """The key of the evaluation that lies in a folder.
+
+    Raises:
+        UserError: there are no answers.
+    """
+    path = folder / ANSWERS
+    lines = _read_lines(path) if path.exists() else []
+    if not lines:
+        raise UserError(f"{path}: no answers; evaluate first with eval.py")
+    return lines[0]["key"]
+
+
 def _read_lines(path: Path) -> list[dict[str, Any]]:
     lines = path.read_text(encoding="utf-8").split("\n")
     parsed = []

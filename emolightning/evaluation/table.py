@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 HEADLINES = ("weighted_f1", "macro_f1", "uar", "war")
 
@@ -26,17 +29,22 @@ def _summary(report: dict[str, Any]) -> str:
     )
 
 
-def _scores(report: dict[str, Any]) -> Table:
-    table = Table("score", "value", "95 % interval", "definition", title="Scores (unreadable answers count as wrong)")
+def _scores(report: dict[str, Any]) -> Group:
+    table = Table(title="Scores", box=SIMPLE)
+    for name in ("score", "value", "95 % interval", "without unreadable"):
+        table.add_column(name, justify="left" if name == "score" else "right")
+    definitions = []
     for name, score in report["metrics"].items():
         low, high = score["ci95"]
-        style = "bold" if name in HEADLINES else ""
-        table.add_row(name, f"{score['value']:.4f}", f"{low:.4f} - {high:.4f}", score["definition"], style=style)
-    return table
+        row = (f"{score['value']:.4f}", f"{low:.4f} - {high:.4f}", f"{score['value_without_unreadable']:.4f}")
+        table.add_row(name, *row, style="bold" if name in HEADLINES else "")
+        definitions.append(f"  {name}: {score['definition']}")
+    notes = ["Unreadable answers count as wrong.", *definitions]
+    return Group(table, Text("\n".join(notes), style="dim"))
 
 
 def _classes(report: dict[str, Any]) -> Table:
-    table = Table("class", title="Per class")
+    table = Table("class", title="Per class", box=SIMPLE)
     for name in ("precision", "recall", "f1", "support"):
         table.add_column(name, justify="right")
     for label, row in report["per_class"].items():
@@ -45,10 +53,15 @@ def _classes(report: dict[str, Any]) -> Table:
 
 
 def _confusion(report: dict[str, Any]) -> Table:
+    """Short column names, so that nine classes fit into 80 columns; the rows carry the whole ones."""
     labels = report["confusion_matrix"]["labels"]
-    table = Table("truth \\ answer", title="Confusion matrix")
-    for label in labels:
-        table.add_column(label, justify="right")
-    for label, counts in zip(labels, report["confusion_matrix"]["counts"], strict=False):
-        table.add_row(label, *(f"[bold]{n}[/bold]" if labels[i] == label else str(n) for i, n in enumerate(counts)))
+    table = Table(
+        "truth", title="Confusion matrix (columns: answers; none: unreadable)", box=SIMPLE, padding=(0, 1, 0, 0)
+    )
+    for label in labels[:-1]:
+        table.add_column(label[:6], justify="right", no_wrap=True)
+    table.add_column("none", justify="right", no_wrap=True)
+    for row, counts in enumerate(report["confusion_matrix"]["counts"]):
+        cells = [f"[bold]{count}[/bold]" if row == column else str(count) for column, count in enumerate(counts)]
+        table.add_row(escape(labels[row]), *cells)
     return table

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -23,7 +24,7 @@ DEFINITIONS = {
 """Score name -> what it is; a published number is comparable only with the same definition."""
 
 
-def confusion_matrix(truths: Sequence[int], predictions: Sequence[int], num_classes: int) -> np.ndarray:
+def confusion_matrix(truths: npt.ArrayLike, predictions: npt.ArrayLike, num_classes: int) -> np.ndarray:
     """Count (truth, prediction) pairs.
 
     Args:
@@ -141,6 +142,7 @@ class EmotionScores(Metric):
         """
         columns = (indices, truths, predictions, losses.detach(), tokens)
         # float64 holds every index exactly. A list state, so one row tensor a batch.
+        assert isinstance(self.rows, list)
         self.rows.append(torch.stack([column.to(indices.device, torch.float64) for column in columns], dim=1))
 
     def table(self) -> np.ndarray:

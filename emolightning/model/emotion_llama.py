@@ -1,7 +1,7 @@
-"""The assembled model: streams are projected into the language model's width and stand at their placeholders.
+r"""The assembled model: streams are projected into the language model's width and stand at their placeholders.
 
-image ----> vision tower --> 4 patches a token --> image projection -------\\
-                        \\-----> class token --------> class_token projection ---\\
+image ----> vision tower --> 4 patches a token --> image projection -------\
+                        \-----> class token --------> class_token projection ---\
     face, motion, speech vectors --------------------> their projections --------> sequence --> language model + LoRA
 BOS, prompt, transcript, answer -----------------> token embeddings ---------/
 """
@@ -49,7 +49,7 @@ class EmotionLlama(nn.Module):
         return self.projections(streams)
 
     def _see(self, images: Tensor) -> dict[str, Tensor]:
-        """images: (batch, frames, 3, size, size) -> image (batch, frames * tokens, 4 * w), class_token (batch, frames, w)."""
+        """(batch, frames, 3, size, size) -> image (batch, frames * tokens, 4 * w), class_token (batch, frames, w)."""
         if self.vision is None:
             raise ValueError("This model was built without a vision tower, but the batch has images.")
         batch, frames = images.shape[:2]

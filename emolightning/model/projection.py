@@ -27,4 +27,9 @@ class Projections(nn.ModuleDict):
 
     def forward(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Name -> (batch, tokens, stream width) to name -> (batch, tokens, width)."""
-        return {name: self[name](vectors.to(self[name].weight.dtype)) for name, vectors in streams.items()}
+        return {name: self._project(name, vectors) for name, vectors in streams.items()}
+
+    def _project(self, name: str, vectors: Tensor) -> Tensor:
+        layer = self[name]
+        assert isinstance(layer, nn.Linear)
+        return layer(vectors.to(layer.weight.dtype))

@@ -75,7 +75,7 @@ class VisionTower(nn.Module):
         return super().train(False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """images: (batch, 3, size, size) -> visual tokens (batch, num_tokens, 4 * width), class token (batch, 1, width)."""
+        """(batch, 3, size, size) -> visual tokens (batch, num_tokens, 4 * width), class token (batch, 1, width)."""
         with torch.no_grad():
             hidden = self.tower(pixel_values=images.to(self.tower.dtype)).last_hidden_state
         return group_patches(hidden[:, 1:]), hidden[:, :1]
@@ -102,7 +102,7 @@ def _config(settings: VisionSettings) -> Blip2VisionConfig:
 
 
 def _make_identity_affine(norm: nn.LayerNorm) -> None:
-    """Upstream's `ln_vision` is a fresh LayerNorm that is never trained, saved or loaded: weight 1, bias 0, eps 1e-5."""
+    """Upstream's `ln_vision` is a fresh LayerNorm, never trained, saved or loaded: weight 1, bias 0, eps 1e-5."""
     norm.eps = 1e-5
     nn.init.ones_(norm.weight)
     nn.init.zeros_(norm.bias)

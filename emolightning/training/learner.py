@@ -69,7 +69,7 @@ class EmotionLearner(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Dropout depends on (seed, batches done, rank), never on what ran before: that is what makes a resume exact."""
+        """Dropout depends on (seed, batches done, rank), never on what ran before, so that a resume is exact."""
         done = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
         torch.manual_seed((self.seed * 1_000_003 + done) * 4_096 + self.global_rank)
 

@@ -21,5 +21,5 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
         raise ValueError("Expected at least one trained parameter, but all are frozen.")
     with_decay = [parameter for name, parameter in trained if decays(name, parameter)]
     without = [parameter for name, parameter in trained if not decays(name, parameter)]
-    groups = [{"params": with_decay}, {"params": without, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": with_decay}, {"params": without, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]

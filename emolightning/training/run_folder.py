@@ -60,11 +60,12 @@ def open_run_folder(path: Path, resume: str | None, *, is_first_rank: bool = Tru
     elif resume is not None:
         if not Path(resume).is_file():
             raise UserError(f"resume={resume}: no such checkpoint; give a file like <run>/checkpoints/{LAST}, or auto")
-        return folder, Path(resume)
+        if Path(resume).resolve().is_relative_to(path.resolve()):
+            return folder, Path(resume)
     if is_first_rank:
         _set_aside(path)
         path.mkdir(parents=True, exist_ok=True)
-    return folder, None
+    return folder, Path(resume) if resume not in (None, "auto") else None
 
 
 def _set_aside(path: Path) -> None:

@@ -43,7 +43,7 @@ def wandb_logger(
 
     chosen = ("online" if has_key() else "offline") if mode == "auto" else mode
     Path(save_dir).mkdir(parents=True, exist_ok=True)
-    settings = {
+    common: dict[str, Any] = {
         "save_dir": save_dir,
         "project": project,
         "name": name,
@@ -53,7 +53,7 @@ def wandb_logger(
         "notes": notes,
     }
     logger = WandbLogger(
-        **settings, offline=chosen == "offline", settings=wandb.Settings(init_timeout=INIT_TIMEOUT_S, mode=chosen)
+        **common, offline=chosen == "offline", settings=wandb.Settings(init_timeout=INIT_TIMEOUT_S, mode=chosen)
     )
     if chosen != "online":
         return logger
@@ -61,7 +61,7 @@ def wandb_logger(
         _ = logger.experiment
     except wandb.errors.CommError as error:
         log.warning("W&B cannot be reached (%s); logging offline into %s/wandb, sync it later", error, save_dir)
-        return WandbLogger(**settings, offline=True, settings=wandb.Settings(mode="offline"))
+        return WandbLogger(**common, offline=True, settings=wandb.Settings(mode="offline"))
     return logger
 
 

@@ -6,6 +6,7 @@ voice + face confuse neutral/sad, voice + words confuse angry/happy, face + word
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,10 +75,10 @@ def _bayes_accuracy(modalities: tuple[str, ...], error_rate: float) -> float:
         seen = zip(classes, modalities, strict=True)
         terms = [(name, modality) for name, modality in seen]
         total += max(
-            np.prod([class_probability(name, label, modality, error_rate) for name, modality in terms])
+            math.prod(class_probability(name, label, modality, error_rate) for name, modality in terms)
             for label in MER6
         ) / len(MER6)
-    return float(total)
+    return total
 
 
 def draw_plan(

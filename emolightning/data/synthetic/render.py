@@ -164,9 +164,7 @@ def _render_in_processes(plans: Sequence[ClipPlan], media: Path, image_size: int
         for worker, thread in zip(workers, threads, strict=True):
             if thread.ident is not None:
                 thread.join()
-            worker.stdin.close()
-            worker.wait()
-            worker.stdout.close()
+            worker.communicate()  # Closes its input, which ends it.
 
 
 def _start_worker(media: Path, image_size: int) -> subprocess.Popen:
@@ -184,6 +182,8 @@ def _start_worker(media: Path, image_size: int) -> subprocess.Popen:
 
 def _feed(worker: subprocess.Popen, waiting: deque[ClipPlan], finished: "queue.SimpleQueue[str | Exception]") -> None:
     """Hands one plan after the other to a worker until none is waiting."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
     try:
         while True:
             try:

@@ -1,0 +1,83 @@
+"""`report.html`: one self-contained page about one evaluation, to open, to keep and to send."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader
+from PIL import Image
+
+from emolightning.records import Answer, Clip, Score
+
+MAX_SHOWN = 60
+"""Clips shown of each kind; the page says how many there are in all."""
+
+THUMBNAIL_PX = 112
+
+
+def write_page(
+    path: Path,
+    report: Mapping[str, Any],
+    rows: Sequence[tuple[Clip, Answer, Score]],
+    *,
+    frames: Mapping[str, np.ndarray],
+    history: Sequence[Mapping[str, float]],
+) -> None:
+    """Write the page.
+
+    Args:
+        path: of the HTML file.
+        report: content of `metrics.json`.
+        rows: clip, answer and score of every clip.
+        frames: clip id -> uint8 (height, width, 3), for the clips that have a picture.
+        history: validations of the training run in order, names as in `metrics.csv`; empty when there are none.
+    """
+    # Transcripts, answers and labels come from outside: everything is escaped.
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
+    wrong = [row for row in rows if row[2].value is not None and row[2].value != row[1].truth]
+    unreadable = [row for row in rows if row[2].value is None]
+    right = [row for row in rows if row[2].value == row[1].truth]
+    page = environment.get_template("page.html.jinja").render(
+        report=report,
+        groups=[("Wrong answers", wrong), ("Unreadable answers", unreadable), ("Right answers", right)],
+        max_shown=MAX_SHOWN,
+        pictures={clip_id: _data_uri(frame) for clip_id, frame in frames.items()},
+        curves=[_curve(name, history) for name in ("val/weighted_f1", "val/war", "val/loss") if len(history) > 1],
+        shade=_shade(report["confusion_matrix"]["counts"]),
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def shown_clips(rows: Sequence[tuple[Clip, Answer, Score]]) -> list[Clip]:
+    """The clips that the page shows: pictures of the others need not be read."""
+    kinds: dict[str, list[Clip]] = {"wrong": [], "unreadable": [], "right": []}
+    for clip, answer, score in rows:
+        kind = "unreadable" if score.value is None else "right" if score.value == answer.truth else "wrong"
+        kinds[kind].append(clip)
+    return [clip for clips in kinds.values() for clip in clips[:MAX_SHOWN]]
+
+
+def _data_uri(frame: np.ndarray) -> str:
+    image = Image.fromarray(frame)
+    image.thumbnail((THUMBNAIL_PX * 2, THUMBNAIL_PX))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _curve(name: str, history: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Points of a polyline in a 200 x 80 box, and the values at its ends."""
+    values = [row[name] for row in history]
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    step = 200 / (len(values) - 1)
+    points = " ".join(f"{k * step:.1f},{78 - 76 * (value - low) / span:.1f}" for k, value in enumerate(values))
+    return {"name": name, "points": points, "low": low, "high": high, "last": values[-1]}
+
+
+def _shade(counts: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Share of the row's clips in each cell, for its background."""
+    return [[count / max(1, sum(row)) for count in row] for row in counts]

@@ -1,0 +1,75 @@
+"""A run folder -> `report.html`: collects what the page shows from the folder and from the clips."""
+
+import csv
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from emolightning.data.video import MediaError, parse_frame_choice, read_frames
+from emolightning.errors import UserError
+from emolightning.evaluation.answers import latest_key, read_answers
+from emolightning.evaluation.page import shown_clips, write_page
+from emolightning.evaluation.scoring import score_answer
+from emolightning.records import Clip
+
+log = logging.getLogger(__name__)
+
+VALIDATION = ("val/weighted_f1", "val/war", "val/loss")
+
+
+def write_report(folder: Path, clips: Sequence[Clip], *, frame: str = "middle") -> Path:
+    """Write the page of the evaluation that lies in a run folder.
+
+    Args:
+        folder: with `metrics.json` and `answers.jsonl`.
+        clips: the dataset that was evaluated.
+        frame: which frame stands for a clip.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        UserError: nothing was evaluated here yet, or with other clips.
+    """
+    if not (folder / "metrics.json").exists():
+        raise UserError(f"{folder}: no metrics.json; evaluate first: python eval.py checkpoint={folder}")
+    report = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    labels = report["confusion_matrix"]["labels"][:-1]
+    answers = read_answers(folder, latest_key(folder))
+    known = {clip.id: clip for clip in clips}
+    unknown = [clip_id for clip_id in answers if clip_id not in known]
+    if unknown:
+        raise UserError(
+            f"{folder}: answers for {len(unknown)} clips that data does not have, e.g. {unknown[0]!r}; "
+            "give the same data=... as in the evaluation"
+        )
+    rows = [(known[clip_id], answer, score_answer(answer, labels)) for clip_id, answer in answers.items()]
+    path = folder / "report.html"
+    write_page(path, report, rows, frames=_pictures(shown_clips(rows), frame), history=_history(folder))
+    return path
+
+
+def _pictures(clips: Sequence[Clip], frame: str) -> dict[str, np.ndarray]:
+    """One frame of each clip that can still be read; a page without some pictures is better than none."""
+    pictures, unreadable = {}, []
+    for clip in clips:
+        try:
+            pictures[clip.id] = read_frames(clip.video, parse_frame_choice(frame))[0]
+        except MediaError as error:
+            unreadable.append(str(error))
+    if unreadable:
+        log.warning("report.html: no picture for %d clips, e.g. %s", len(unreadable), unreadable[0])
+    return pictures
+
+
+def _history(folder: Path) -> list[dict[str, float]]:
+    """The validations in `metrics.csv`."""
+    path = folder / "metrics.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if all(row.get(name) for name in VALIDATION)]
+    return [{name: float(row[name]) for name in VALIDATION} for row in rows]
