@@ -45,9 +45,19 @@ def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModu
     )
 
 
-def build_learner(cfg: DictConfig, data: ClipDataModule, **training: Any) -> EmotionLearner:
-    """Model and learner; the data module learns how to encode for the model's tokenizer."""
-    model = instantiate(cfg.model, _convert_="all", inputs=inputs_of(cfg), feature_widths=data.feature_widths)
+def build_learner(
+    cfg: DictConfig, data: ClipDataModule, *, sees: dict[str, Any] | None = None, **training: Any
+) -> EmotionLearner:
+    """Model and learner; the data module learns how to encode for the model's tokenizer.
+
+    Args:
+        cfg: the run.
+        data: already read.
+        sees: `inputs` and `feature_widths` of the model, where they are not those of the data.
+        **training: arguments of EmotionLearner.
+    """
+    sees = sees or {"inputs": inputs_of(cfg), "feature_widths": data.feature_widths}
+    model = instantiate(cfg.model, _convert_="all", **sees)
     encoder = PromptEncoder(
         model.tokenizer, image_tokens=model.image_tokens, task=cfg.prompt.task, layout=cfg.prompt.layout
     )

@@ -20,7 +20,7 @@ from emolightning.model.parameters import trained_state
 from emolightning.quiet import quiet_libraries
 from emolightning.reporting import write_report
 from emolightning.training.learner import EmotionLearner
-from emolightning.weights import find_weights, load_weights
+from emolightning.weights import check_inputs, find_weights, inputs_of_widths, load_weights, trained_widths
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -34,7 +34,9 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     weights = find_weights("checkpoint", Path(cfg.checkpoint))
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))
     clips = data.clips_of(cfg.split)
-    learner = build_learner(cfg, data)
+    trained = trained_widths(weights)
+    check_inputs(trained, data.inputs, data.feature_widths, weights)
+    learner = build_learner(cfg, data, sees=inputs_of_widths(trained))
     load_weights(learner, weights)
     description = describe_evaluation(cfg, data, learner)
     key = evaluation_key(description)

@@ -1,13 +1,20 @@
-"""Trained weights of a run: where they are, and into a learner with them."""
+"""Trained weights of a run: where they are, what they can see, and into a learner with them."""
 
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import safe_open
 
 from emolightning.errors import UserError
-from emolightning.model.adapter import DESCRIPTION, load_adapter
-from emolightning.training.checkpoint_io import AtomicCheckpointIO
+from emolightning.inputs import FEATURES
+from emolightning.model.adapter import DESCRIPTION, PROJECTIONS, load_adapter
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, LAST, RunFolder
+
+UNREADABLE = (ValueError, KeyError, RuntimeError, EOFError, UnpicklingError)
+"""What loading a file that is no checkpoint of ours can raise."""
 
 
 def find_weights(setting: str, path: Path) -> Path:
@@ -31,6 +38,63 @@ def find_weights(setting: str, path: Path) -> Path:
     )
 
 
+def trained_widths(path: Path) -> dict[str, int]:
+    """Stream name -> width that the weights' projections take: what the model was trained to see.
+
+    Args:
+        path: result of `find_weights`.
+
+    Raises:
+        UserError: unreadable.
+    """
+    try:
+        shapes = _projection_shapes(path)
+    except UNREADABLE as error:
+        raise UserError(f"{path}: not a checkpoint of EmoLightning: {error}") from error
+    return {name.split(".")[-2]: shape[1] for name, shape in shapes.items() if name.endswith(".weight")}
+
+
+def _projection_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    if path.is_dir():
+        with safe_open(path / PROJECTIONS, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    state = _read(path)["state_dict"]
+    return {name: tuple(tensor.shape) for name, tensor in state.items() if name.startswith("model.projections.")}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    # Mapped, not read: the shapes are asked for before the values, and a 7B run's file is large.
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+
+
+def check_inputs(trained: dict[str, int], inputs: tuple[str, ...], feature_widths: dict[str, int], path: Path) -> None:
+    """Refuse inputs that the weights have no projection for, or feature vectors of another width.
+
+    Fewer inputs than in training are fine: that is what switching one off in an evaluation means.
+
+    Raises:
+        UserError: names the input and both widths.
+    """
+    problems = [
+        f"{name} was not an input in training; say inputs.{name}=false"
+        for name in inputs
+        if name != "transcript" and name not in trained
+    ]
+    problems += [
+        f"{name} vectors are {width} wide here and were {trained[name]} in training; use the same features=..."
+        for name, width in feature_widths.items()
+        if trained.get(name, width) != width
+    ]
+    if problems:
+        raise UserError(f"{path}: " + "; ".join(problems))
+
+
+def inputs_of_widths(trained: dict[str, int]) -> dict[str, Any]:
+    """Arguments of the model that has exactly the trained projections."""
+    names = [name for name in (*FEATURES, "image") if name in trained]
+    return {"inputs": names, "feature_widths": {name: trained[name] for name in FEATURES if name in trained}}
+
+
 def load_weights(learner: EmotionLearner, path: Path) -> None:
     """Put trained weights into the learner's model.
 
@@ -41,7 +105,6 @@ def load_weights(learner: EmotionLearner, path: Path) -> None:
         load_adapter(learner.model, path)
         return
     try:
-        checkpoint = AtomicCheckpointIO().load_checkpoint(path)
-        learner.on_load_checkpoint(checkpoint)
-    except (ValueError, KeyError, RuntimeError, EOFError, UnpicklingError) as error:
+        learner.on_load_checkpoint(_read(path))
+    except UNREADABLE as error:
         raise UserError(f"{path}: not a checkpoint that fits this model: {error}") from error

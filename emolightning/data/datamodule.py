@@ -18,6 +18,7 @@ from emolightning.data.features import FeatureSource, LoadedFeatures, Missing
 from emolightning.data.frames import FrameStore
 from emolightning.data.sampler import EvaluationSampler, TrainSampler
 from emolightning.data.splits import select
+from emolightning.data.video import parse_frame_choice
 from emolightning.errors import UserError
 from emolightning.inputs import FEATURES
 from emolightning.instructions import instruction_pool
@@ -76,6 +77,7 @@ class ClipDataModule(pl.LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.frame = str(frame)
+        parse_frame_choice(self.frame)  # A misspelt choice is known now, not when all clips are rendered and read.
         self.missing = missing
         self.cache = Path(cache)
         self.seed = seed

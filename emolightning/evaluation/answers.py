@@ -29,6 +29,8 @@ def rank_file(folder: Path, rank: int, world_size: int) -> Path:
 def append(path: Path, key: str, answers: Iterable[Answer], scores: Iterable[Score]) -> None:
     """Write finished answers at once: a killed evaluation keeps them."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        _drop_half_line(path)
     with path.open("a", encoding="utf-8") as file:
         for answer, score in zip(answers, scores, strict=True):
             file.write(json.dumps(_line(key, answer, score), ensure_ascii=False) + "\n")
@@ -72,18 +74,22 @@ def latest_key(folder: Path) -> str:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text(encoding="utf-8").split("\n")
+    # What stands behind the last newline is the line that a killed process was writing.
+    lines = path.read_bytes().split(b"\n")[:-1]
     parsed = []
     for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
         try:
             parsed.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            if number == len(lines):  # No newline behind it: the process was killed while it wrote this line.
-                break
+        except ValueError as error:
             raise UserError(f"{path}, line {number}: not JSON ({error}); delete the line or the file") from error
     return parsed
+
+
+def _drop_half_line(path: Path) -> None:
+    """Cut off what a killed process left behind the last newline, so that the next line starts on its own."""
+    with path.open("rb+") as file:
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
 
 
 def join(folder: Path, key: str, answers: Sequence[Answer], scores: Sequence[Score]) -> None:

@@ -1,0 +1,174 @@
+"""Every file of configs/ and sweeps/ composes to a configuration that the checker accepts; nothing is built."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+from emolightning.config.check import ConfigError, check_config
+from emolightning.config.saved_run import load_saved_run
+from emolightning.config.schema import CONFIG_DIR, register_schemas
+
+REPO = CONFIG_DIR.parent
+FILES = sorted(path.relative_to(CONFIG_DIR) for path in CONFIG_DIR.rglob("*.yaml"))
+OPTIONS = [path for path in FILES if len(path.parts) > 1]
+SWEEPS = sorted((REPO / "sweeps").glob("*.yaml"))
+
+REQUIRED = {"data/custom": ["data.annotations=clips.csv"]}
+"""Option -> what it asks the user for."""
+
+EVAL_GROUPS = ("data", "features", "trainer", "logger", "callbacks")
+"""Groups that eval.py may choose anew."""
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    register_schemas()
+    monkeypatch.setenv("WANDB_RUN_ID", "abc123")  # as the agent sets it for each trial
+
+
+def composed(name: str, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        return compose(name, overrides=list(overrides))
+
+
+def option(path: Path) -> list[str]:
+    """`data/custom.yaml` -> the words that choose it."""
+    name = path.with_suffix("").as_posix()
+    return [name.replace("/", "=", 1), *REQUIRED.get(name, [])]
+
+
+@pytest.fixture(scope="module")
+def saved_run(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The configuration of a trained run, as eval.py finds it."""
+    register_schemas()
+    folder = tmp_path_factory.mktemp("run")
+    cfg = OmegaConf.to_container(composed("train", "experiment=demo"), resolve=True)
+    OmegaConf.save(OmegaConf.create(cfg), folder / "config.yaml")
+    return f"checkpoint={folder}"
+
+
+def test_there_are_files_of_all_kinds() -> None:
+    assert {path.parts[0] for path in OPTIONS} >= {"data", "features", "model", "trainer", "experiment", *EVAL_GROUPS}
+    assert len(SWEEPS) >= 3
+
+
+@pytest.mark.parametrize("path", OPTIONS, ids=str)
+def test_every_option_makes_a_training_run(path: Path) -> None:
+    check_config(composed("train", *option(path)))
+
+
+@pytest.mark.parametrize("path", [path for path in OPTIONS if path.parts[0] in EVAL_GROUPS], ids=str)
+def test_every_option_makes_an_evaluation(path: Path, saved_run: str) -> None:
+    words = [saved_run, *option(path)]
+    load_saved_run(words)
+    check_config(composed("eval", *words))
+
+
+@pytest.mark.parametrize("data", [path for path in OPTIONS if path.parts[0] == "data"], ids=str)
+@pytest.mark.parametrize("trainer", [path for path in OPTIONS if path.parts[0] == "trainer"], ids=str)
+def test_data_and_trainers_go_together_with_the_full_size_model(data: Path, trainer: Path) -> None:
+    check_config(composed("train", "model=emotion_llama_7b", *option(data), *option(trainer)))
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_every_file_begins_by_saying_what_it_is(path: Path) -> None:
+    lines = (CONFIG_DIR / path).read_text().splitlines()
+    said = [line for line in lines[:2] if line.startswith("#") and "@package" not in line]
+    assert said, f"{path} has no comment at its top"
+    if path.parts[0] == "experiment":
+        assert any("python train.py experiment=" + path.stem in line for line in lines), "how is it started?"
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_every_sweep_says_how_it_is_started(path: Path) -> None:
+    head = path.read_text().partition("program:")[0]
+    assert f"wandb sweep sweeps/{path.name}" in head
+    assert "wandb agent" in head
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_every_trial_of_every_sweep_is_a_valid_run(path: Path) -> None:
+    check_sweep(yaml.safe_load(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("key", "parameter", "message"),
+    [
+        ("model.lora.rank", {"values": [4]}, "Key 'rank' is not in struct"),
+        ("sead", {"values": [0]}, "Key 'sead' not in 'RunConfig'"),
+        ("schedule.warmup_fraction", {"values": ["fast"]}, "schedule.warmup_fraction: must be float, not 'fast'"),
+        ("modalities", {"values": [["audoi"]]}, "did you mean audio"),
+        ("optimizer", {"parameters": {"lr": {"values": [0.1]}}}, "flat dotted names"),
+        ("resume", {"values": [None]}, "Hydra reads None as a word"),
+    ],
+)
+def test_a_mistake_in_a_sweep_is_found(key: str, parameter: dict[str, Any], message: str) -> None:
+    sweep = copy.deepcopy(yaml.safe_load(SWEEPS[0].read_text()))
+    sweep["parameters"][key] = parameter
+    with pytest.raises((HydraException, ConfigError, AssertionError), match=message):
+        check_sweep(sweep)
+
+
+def test_a_wrong_metric_in_a_sweep_is_found() -> None:
+    sweep = yaml.safe_load(SWEEPS[0].read_text())
+    sweep["metric"]["name"] = "val/f1"
+    with pytest.raises(AssertionError, match="val/weighted_f1"):
+        check_sweep(sweep)
+
+
+def check_sweep(sweep: dict[str, Any]) -> None:
+    """Compose what the agent would start, once for each value of each parameter."""
+    assert (REPO / sweep["program"]).is_file()
+    assert sweep["method"] in ("grid", "random", "bayes")
+    trials = list(sweep_trials(sweep))
+    assert trials
+    for values in trials:
+        cfg = composed("train", *command_overrides(sweep, values))
+        check_config(cfg)
+        assert sweep["metric"]["name"] == cfg.monitor.metric
+        assert sweep["metric"]["goal"] == {"max": "maximize", "min": "minimize"}[cfg.monitor.mode]
+        assert "abc123" in cfg.output_dir, "trials would write into each other's run folder"
+        for key, value in values.items():
+            assert OmegaConf.select(cfg, key) == value, f"{key}={value} arrives as {OmegaConf.select(cfg, key)!r}"
+
+
+def sweep_trials(sweep: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Parameter values such that each value of each parameter occurs; of a range its ends."""
+    choices = {}
+    for key, parameter in sweep["parameters"].items():
+        assert "parameters" not in parameter, f"{key}: Hydra cannot read nested parameters, write flat dotted names"
+        choices[key] = _values(key, parameter, is_grid=sweep["method"] == "grid")
+    first = {key: values[0] for key, values in choices.items()}
+    for key, values in choices.items():
+        for value in values:
+            yield {**first, key: value}
+
+
+def _values(key: str, parameter: dict[str, Any], *, is_grid: bool) -> list[Any]:
+    if "value" in parameter:
+        values = [parameter["value"]]
+    elif "values" in parameter:
+        values = parameter["values"]
+    else:
+        assert not is_grid, f"{key}: a grid needs `values`"
+        assert all(isinstance(parameter[end], int | float) for end in ("min", "max")), f"{key}: {parameter}"
+        values = [parameter["min"], parameter["max"]]
+    assert None not in values, f"{key}: Hydra reads None as a word; name the option, or leave the parameter out"
+    return values
+
+
+def command_overrides(sweep: dict[str, Any], values: dict[str, Any]) -> list[str]:
+    """The words behind the program, expanded by W&B's own code."""
+    command = create_sweep_command(list(sweep["command"]))
+    arguments = create_sweep_command_args({"args": {key: {"value": value} for key, value in values.items()}})
+    assert command[:3] == ["${env}", "${interpreter}", "${program}"]
+    assert command[-1] == "${args_no_hyphens}"
+    return [*command[3:-1], *arguments["args_no_hyphens"]]
