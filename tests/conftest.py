@@ -1,13 +1,17 @@
-"""Fixtures: where recorded data lies, and a place for helpers that several test files import."""
+"""Fixtures: where recorded data lies, whole runs that test files share, and a place for helpers that they import."""
 
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared"
-sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory
+sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory, runs
+
+from runs import Workplace  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +20,28 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"{SHARED}/data is absent")
     return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """Where programs run, with rendered clips that are made once."""
+    place = Workplace(tmp_path_factory.mktemp("workplace"))
+    yield place
+    place.close()
+
+
+@pytest.fixture(scope="session")
+def background(workplace: Workplace) -> Iterator[ThreadPoolExecutor]:
+    """Runs two programs at a time while tests look at others: starting one takes seconds of imports."""
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+        workplace.close()
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def trained(workplace: Workplace) -> Path:
+    """A small run, logged to W&B and to a file, and evaluated on its test split. For looking at only."""
+    run = workplace.train(workplace.folder / "outputs" / "trained", "logger=default")
+    workplace.evaluate(run)
+    return run

@@ -102,8 +102,8 @@ def test_every_trial_of_every_sweep_is_a_valid_run(path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "parameter", "message"),
     [
-        ("model.lora.rank", {"values": [4]}, "Key 'rank' is not in struct"),
-        ("sead", {"values": [0]}, "Key 'sead' not in 'RunConfig'"),
+        ("model.lora.rank", {"values": [4]}, "Could not override 'model.lora.rank'"),
+        ("sead", {"values": [0]}, "Could not override 'sead'"),
         ("schedule.warmup_fraction", {"values": ["fast"]}, "schedule.warmup_fraction: must be float, not 'fast'"),
         ("modalities", {"values": [["audoi"]]}, "did you mean audio"),
         ("optimizer", {"parameters": {"lr": {"values": [0.1]}}}, "flat dotted names"),

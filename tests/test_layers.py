@@ -13,7 +13,17 @@ ROOT = Path(__file__).parent.parent
 BOTTOM = {"config", "errors", "inputs", "instructions", "labels", "lineage", "parsing", "prompt", "quiet", "records"}
 """Modules, and the folder config, that import only each other."""
 
-ENTRY = {"__main__", "assembly", "cli", "cli_help", "commands", "evaluation_run", "reporting", "training_run", "weights"}
+ENTRY = {
+    "__main__",
+    "assembly",
+    "cli",
+    "cli_help",
+    "commands",
+    "evaluation_run",
+    "reporting",
+    "training_run",
+    "weights",
+}
 """Modules and folders of emolightning/ that may import everything, and that nothing below may import."""
 
 PARTS = {"data": 1, "model": 1, "metrics": 1, "training": 2, "evaluation": 2}

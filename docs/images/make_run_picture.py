@@ -53,7 +53,9 @@ def draw_loss(axes: Any, rows: list[dict[str, str]]) -> None:
 def draw_scores(axes: Any, rows: list[dict[str, str]]) -> None:
     """Scores of the validation split after each epoch."""
     axes.plot(*values(rows, "val/war"), color=BLUE, marker="o", markersize=3, label="WAR")
-    axes.plot(*values(rows, "val/weighted_f1"), color=RIGHT, linestyle="--", marker="s", markersize=3, label="weighted F1")
+    axes.plot(
+        *values(rows, "val/weighted_f1"), color=RIGHT, linestyle="--", marker="s", markersize=3, label="weighted F1"
+    )
     axes.set(title="Validation", xlabel="optimizer step", ylim=(0, 1.02))
     axes.legend(frameon=False, loc="lower right")
 

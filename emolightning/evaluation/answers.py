@@ -6,6 +6,7 @@ in. With several ranks each appends to a file of its own; the first rank joins t
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,12 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 def _drop_half_line(path: Path) -> None:
     """Cut off what a killed process left behind the last newline, so that the next line starts on its own."""
     with path.open("rb+") as file:
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
+        if file.seek(0, os.SEEK_END) == 0:
+            return
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def join(folder: Path, key: str, answers: Sequence[Answer], scores: Sequence[Score]) -> None:
