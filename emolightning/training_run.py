@@ -20,7 +20,7 @@ from emolightning.assembly import (
 )
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.lineage import describe_process, update_json, write_json
-from emolightning.model.adapter import save_adapter
+from emolightning.model.adapter import DESCRIPTION, save_adapter
 from emolightning.quiet import quiet_libraries
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, open_run_folder
@@ -55,18 +55,21 @@ def fit(cfg: DictConfig) -> None:
     status = "interrupted"
     try:
         trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
-        status = "finished"
+        if trainer.is_global_zero:
+            _export(cfg, folder, data, learner)
+        status = "finished"  # Not before the adapter is there: a finished run is not taken up again.
     finally:
         if trainer.is_global_zero:
             update_json(folder.lineage, status=status)
     if trainer.is_global_zero:
-        _export(cfg, folder, data, learner)
         print(f"run folder: {folder.path}\nevaluate:   python eval.py checkpoint={folder.path}")
 
 
 def _is_finished(folder: RunFolder, cfg: DictConfig) -> bool:
     """Whether the folder holds this very run, trained to its end: an early stop would otherwise be trained past."""
-    if not folder.lineage.exists() or json.loads(folder.lineage.read_text(encoding="utf-8"))["status"] != "finished":
+    if not (folder.adapter / DESCRIPTION).exists():  # Written last; also missing where someone removed the folder.
+        return False
+    if json.loads(folder.lineage.read_text(encoding="utf-8"))["status"] != "finished":
         return False
     saved = plain(OmegaConf.load(folder.config))
     return {**saved, "resume": None} == {**plain(cfg), "resume": None}

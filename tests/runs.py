@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -34,13 +35,14 @@ class Workplace:
         self.folder = folder
         self.clips = (f"data.folder={folder}/clips", f"data.cache={folder}/cache")
         self._started: list[subprocess.Popen[bytes]] = []
+        self._numbers = itertools.count()
         self._is_closed = False
 
     def start(self, *command: object, cwd: Path | None = None, **environment: str) -> "Program":
         """A process of `python COMMAND`, in a session of its own; its output goes to a file."""
         if self._is_closed:
             raise RuntimeError("the tests are over")
-        log = self.folder / "logs" / f"{len(self._started):03}.log"
+        log = self.folder / "logs" / f"{next(self._numbers):03}.log"
         log.parent.mkdir(exist_ok=True)
         words = [sys.executable, *map(str, command)]
         with log.open("wb") as output:

@@ -20,10 +20,21 @@ def save_adapter(model: EmotionLlama, folder: Path, description: dict[str, Any])
     model.language.save_pretrained(folder, save_embedding_layers=False)
     # PEFT writes a model card of placeholders ("More Information Needed") that says nothing about this adapter.
     (folder / "README.md").unlink(missing_ok=True)
+    _sort_sets(folder / "adapter_config.json")
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in model.projections.state_dict().items()}
     save_file(tensors, folder / PROJECTIONS)
     content = {"base_fingerprint": base_fingerprint(model), **description}
     (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def _sort_sets(path: Path) -> None:
+    """PEFT writes its sets of names in an order that changes from process to process; the folder shall not."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    ordered = {
+        name: sorted(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value
+        for name, value in config.items()
+    }
+    path.write_text(json.dumps(ordered, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def load_adapter(model: EmotionLlama, folder: Path) -> None:
