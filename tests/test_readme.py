@@ -24,7 +24,8 @@ KNOWN = ("git clone", "cd ", "python3 -m venv", "python -m venv", "source ", ". 
 """Beginnings of commands that set up a machine and are not run here."""
 
 NEEDS_MORE = ("model=emotion_llama_7b", "features=folders", "trainer=one_gpu", "trainer=ddp", "trainer.accelerator=gpu")
-"""With one of these a command needs weights, vectors or hardware that are not here: it is composed and checked only."""
+"""With one of these a command needs weights, vectors or hardware that are not here: it is composed and checked only.
+(Two ranks on a CPU are run in test_runs.py.)"""
 
 SIZES = ("data.num_train=48", "data.num_val=12", "data.num_test=12", "data.batch_size=8")
 """Of rendered benchmarks."""
@@ -54,6 +55,34 @@ def test_the_readme_shows_commands() -> None:
 def test_all_shell_blocks_are_marked_bash() -> None:
     marks = set(re.findall(r"^```(\w+)", README.read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert not marks & {"sh", "shell", "console", "zsh"}, "this test reads ```bash blocks only"
+
+
+def test_links_lead_to_files() -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", README.read_text(encoding="utf-8"))
+    assert [link for link in links if not (REPO / link).exists()] == []
+
+
+def test_the_tree_is_complete() -> None:
+    block = re.search(
+        r"^```text\nemolightning/\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    if block is None:
+        pytest.skip("README.md has no tree yet")
+    shown, folders = set(), [""]
+    for line in block[1].splitlines():
+        found = re.match(r"([| `-]*-- )(\S+)", line)
+        assert found, line
+        depth = len(found[1]) // 4
+        folders[depth:] = [found[2]]
+        shown.add("".join(folders[1:depth]) + found[2])
+    assert sorted(path for path in shown if not (REPO / path).exists()) == []
+    files = [
+        path.relative_to(REPO).as_posix()
+        for folder in ("emolightning", "callbacks", "configs", "sweeps", "tests", "docs")
+        for path in (REPO / folder).rglob("*")
+        if path.suffix in (".py", ".yaml", ".md") and path.name != "__init__.py"
+    ]
+    assert sorted(set(files) - shown) == []
 
 
 @pytest.mark.parametrize("command", OTHERS or [pytest.param("", marks=pytest.mark.skip("none in README.md"))])
@@ -103,7 +132,9 @@ def run_small(place: Workplace, trained: Path, command: str, folder: Path) -> No
         key, _, value = word.partition("=")
         if key in FILES:
             FILES[key](trained, folder / value)
-    place.call(*script, *words, *small_words(place, script, words), cwd=folder, **environment)
+    if not any(word.startswith("--") for word in words):  # --help, --cfg: shown, not run
+        words += small_words(place, script, words)
+    place.call(*script, *words, cwd=folder, **environment)
 
 
 def parse(command: str) -> tuple[dict[str, str], list[str], list[str]]:
@@ -133,7 +164,8 @@ def small_words(place: Workplace, script: list[str], words: list[str]) -> list[s
     if Path(script[-1]).name != "train.py" and not is_ablation:
         return []
     data = [] if "data=custom" in words else [*SIZES, *place.clips]
-    return [*data, "trainer.max_epochs=1", *(["sets=T"] if is_ablation else [])]
+    logger = [] if any(word.startswith("logger") for word in words) else ["logger=csv"]
+    return [*data, *logger, "trainer.max_epochs=1", *(["sets=T"] if is_ablation else [])]
 
 
 def copy_run(trained: Path, path: Path) -> None:
