@@ -7,7 +7,10 @@ from emolightning.config.schema import suggestion
 from emolightning.errors import UserError
 
 COMMANDS = {
-    "ablate": ("emolightning.commands.ablate", "the same run with one input or modality after the other taken away"),
+    "ablate": (
+        "emolightning.commands.ablate",
+        "train and test each set of modalities, against the best achievable accuracy",
+    ),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
     "build-tokenizer": ("emolightning.commands.build_tokenizer", "the small tokenizer that model=tiny uses"),
 }

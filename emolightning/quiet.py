@@ -11,11 +11,20 @@ MESSAGES = (
 )
 
 
+ADVERTISERS = (
+    "pytorch_lightning.utilities.rank_zero",
+    "lightning_fabric.utilities.rank_zero",
+    # Says at every save that weights are read without `weights_only`; AtomicCheckpointIO reads with it.
+    "pytorch_lightning.trainer.connectors.checkpoint_connector",
+)
+"""Loggers."""
+
+
 def quiet_libraries() -> None:
     """Filter MESSAGES and Lightning's advertisements."""
     for message in MESSAGES:
         warnings.filterwarnings("ignore", message=message)
-    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.rank_zero"):
+    for name in ADVERTISERS:
         logging.getLogger(name).addFilter(_is_no_advertisement)
 
 

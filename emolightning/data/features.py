@@ -137,8 +137,10 @@ class FolderFeatures:
         absent: dict[str, dict[str, str]] = {name: {} for name in names}
         vectors: dict[str, dict[str, np.ndarray]] = {}
         for name in names:
-            if self.folders[name] is None:
-                problems.append(f"features.{name}: no folder is named for it; set it, or say inputs.{name}=false")
+            folder = self.folders[name]
+            if folder is None or not (self.root / folder).is_dir():
+                place = "no folder is named for it" if folder is None else f"there is no folder {self.root / folder}"
+                problems.append(f"features.{name}: {place}; set features.root and .{name}, or say inputs.{name}=false")
                 continue
             vectors[name] = self._read(name, clips, absent[name], problems, missing)
         if problems:

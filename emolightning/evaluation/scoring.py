@@ -27,7 +27,7 @@ def score_answer(answer: Answer, labels: Sequence[str]) -> Score:
 
 
 def metrics_report(answers: Sequence[Answer], labels: Sequence[str], *, benchmark: str, split: str) -> dict[str, Any]:
-    """The content of `metrics.json` (DESIGN section 4): every headline value counts unreadable answers as wrong.
+    """The content of `metrics.json`: every headline value counts unreadable answers as wrong.
 
     Args:
         answers: one per clip, each with its truth.

@@ -58,8 +58,9 @@ def _confusion(report: dict[str, Any]) -> Table:
     table = Table(
         "truth", title="Confusion matrix (columns: answers; none: unreadable)", box=SIMPLE, padding=(0, 1, 0, 0)
     )
+    table.columns[0].no_wrap = True
     for label in labels[:-1]:
-        table.add_column(label[:6], justify="right", no_wrap=True)
+        table.add_column(label[:5], justify="right", no_wrap=True)
     table.add_column("none", justify="right", no_wrap=True)
     for row, counts in enumerate(report["confusion_matrix"]["counts"]):
         cells = [f"[bold]{count}[/bold]" if row == column else str(count) for column, count in enumerate(counts)]

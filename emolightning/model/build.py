@@ -1,7 +1,6 @@
 """Settings -> EmotionLlama: the same function for the tiny model and for the published sizes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from emolightning.errors import UserError
 from emolightning.model.emotion_llama import EmotionLlama
@@ -68,8 +67,3 @@ def require_weights(vision: VisionSettings, language: LanguageSettings) -> None:
             f"model: missing {', and '.join(missing)}; put the weights there or name other folders with "
             "model.language.path=... model.vision.path=... (model=tiny needs none)"
         )
-
-
-def model_settings(model: Any) -> tuple[VisionSettings, LanguageSettings]:
-    """The two settings objects of an instantiated `model` configuration, for checks that must not build it."""
-    return model["vision"], model["language"]

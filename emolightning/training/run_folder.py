@@ -14,7 +14,7 @@ BEST = "best.ckpt"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of DESIGN's run folder."""
+    """Paths of what a run leaves behind (README, "What is in the run folder")."""
 
     path: Path
 

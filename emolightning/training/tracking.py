@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pytorch_lightning.loggers import WandbLogger
 
+from emolightning.errors import UserError
+
 log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "online", "offline", "disabled"]
@@ -59,6 +61,10 @@ def wandb_logger(
         return logger
     try:
         _ = logger.experiment
+    except wandb.errors.UsageError as error:
+        raise UserError(
+            f"logger.wandb.mode=online: {error}; run `wandb login`, or say logger.wandb.mode=auto"
+        ) from error
     except wandb.errors.CommError as error:
         log.warning("W&B cannot be reached (%s); logging offline into %s/wandb, sync it later", error, save_dir)
         return WandbLogger(**common, offline=True, settings=wandb.Settings(mode="offline"))
