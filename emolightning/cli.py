@@ -51,7 +51,7 @@ def run(
         Ctrl-C, or what `main` returned. Other exceptions pass through with their traceback.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    words.sort(key=lambda word: word not in ("-m", "--multirun"))  # argparse wants all overrides in one place
+    words.sort(key=lambda word: word.startswith("-") or "=" not in word)  # argparse wants overrides in one place
     if {"--help", "-h"} & set(words):
         from emolightning.cli_help import help_text
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from callbacks.answer_writer import AnswerWriter
 from emolightning.assembly import build_data, build_learner, build_trainer, inputs_of, plain
 from emolightning.data.datamodule import ClipDataModule
-from emolightning.evaluation.answers import evaluation_key, join, read_answers, set_aside_other
+from emolightning.evaluation.answers import evaluation_key, join, read_answers, set_aside_other, take_back
 from emolightning.evaluation.scoring import metrics_report, score_answer
 from emolightning.evaluation.table import print_metrics
 from emolightning.lineage import describe_process, write_json
@@ -85,6 +85,7 @@ def state_hash(state: dict[str, Tensor]) -> str:
 def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     aside = set_aside_other(folder, key)
+    take_back(folder, key)
     if aside:
         print(f"answers of an earlier, different evaluation are now in {aside}")
     if not (folder / "config.yaml").exists():  # An evaluation in a folder of its own says where it comes from.

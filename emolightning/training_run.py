@@ -89,6 +89,7 @@ def _record_start(
     for logger in trainer.loggers:
         logger.log_hyperparams(plain(cfg))
         ids.append(run_id(logger))
+    earlier = json.loads(folder.lineage.read_text(encoding="utf-8")) if folder.lineage.exists() else {}
     lineage = {
         **describe_process(sys.argv),
         "status": "running",
@@ -97,8 +98,14 @@ def _record_start(
         "base_fingerprint": learner.base_fingerprint,
         "parent_checkpoint": str(resume_from) if resume_from else cfg.init_from,
         "wandb_run_id": next((found for found in ids if found), None),
+        "sessions": [*earlier.get("sessions", ()), *([_session(earlier)] if earlier else [])],
     }
     write_json(folder.lineage, lineage)
+
+
+def _session(lineage: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of an earlier part of a resumed run."""
+    return {name: lineage.get(name) for name in ("started", "status", "command", "git", "wandb_run_id")}
 
 
 def _export(cfg: DictConfig, folder: RunFolder, data: ClipDataModule, learner: EmotionLearner) -> None:

@@ -1,5 +1,6 @@
 """Our settings: defaults, values, and the evaluation's inheritance from a saved run."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from emolightning.config.schema import (
     register_schemas,
     suggestion,
 )
+from emolightning.config.sources import SAVED_RUN
 from emolightning.errors import UserError
 
 EVAL = """
@@ -217,3 +219,18 @@ def test_schemas_are_registered() -> None:
     register_schemas()
     assert {"run_schema.yaml", "eval_schema.yaml"} <= set(ConfigStore.instance().repo)
     assert (CONFIG_DIR / "train.yaml").is_file()
+
+
+def test_an_adapter_on_its_own_says_what_the_model_is(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    content = {"model": {"a": 1}, "features": {"b": 2}, "prompt": {"task": "emotion"}, "inputs": ["speech"]}
+    (folder / "emolightning.json").write_text(json.dumps(content))
+    load_saved_run([f"checkpoint={folder}"])
+    node = ConfigStore.instance().load(f"{SAVED_RUN}.yaml").node
+    assert (node.model, node.features) == ({"a": 1}, {"b": 2})
+    assert [name for name, on in node.inputs.items() if on] == ["speech"]
+    assert node.output_dir.endswith("/shared")
+    (folder / "emolightning.json").write_text("{}")
+    with pytest.raises(UserError, match="does not describe an adapter"):
+        load_saved_run([f"checkpoint={folder}"])

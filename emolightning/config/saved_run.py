@@ -1,7 +1,9 @@
 """The configuration of a trained run as the starting point of its evaluation."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,8 +15,10 @@ from yaml import YAMLError
 from emolightning.config.schema import CONFIG_DIR, closest
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
 from emolightning.errors import UserError
+from emolightning.inputs import INPUTS
 
 CONFIG_FILE = "config.yaml"
+ADAPTER_FILE = "emolightning.json"
 LEVELS = 3
 """Folders above a checkpoint file that are searched for its run: `RUN/checkpoints/best.ckpt` needs two."""
 
@@ -40,17 +44,41 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
     if checkpoint is None:
         ConfigStore.instance().store(name=SAVED_RUN, node={})
         return
-    run = find_run_folder(checkpoint)
+    source, saved = _saved_configuration(checkpoint)
+    dropped = {*NOT_INHERITED, *_groups_chosen(argv, folder), *_groups_filled(folder / f"{config_name}.yaml")}
+    node = {key: value for key, value in saved.items() if key not in dropped}
+    ConfigStore.instance().store(name=SAVED_RUN, node=node, provider=str(source))
+
+
+def _saved_configuration(checkpoint: str) -> tuple[Path, dict[str, Any]]:
+    """The file that holds the configuration, and its content; `output_dir` is where results go now."""
+    description = Path(checkpoint).expanduser() / ADAPTER_FILE
+    try:
+        run = find_run_folder(checkpoint)
+    except UserError:
+        if not description.is_file():
+            raise
+        return description, _of_adapter(description)
     try:
         saved = OmegaConf.to_container(OmegaConf.load(run / CONFIG_FILE), resolve=False)
     except (OSError, YAMLError, OmegaConfBaseException) as error:
         raise UserError(f"{run / CONFIG_FILE}: cannot be read: {error}") from error
     if not isinstance(saved, dict):
         raise UserError(f"{run / CONFIG_FILE}: is not a configuration")
-    dropped = {*NOT_INHERITED, *_groups_chosen(argv, folder), *_groups_filled(folder / f"{config_name}.yaml")}
-    node = {key: value for key, value in saved.items() if key not in dropped}
-    node["output_dir"] = str(run)  # where the run is now, not where it was trained
-    ConfigStore.instance().store(name=SAVED_RUN, node=node, provider=str(run / CONFIG_FILE))
+    return run / CONFIG_FILE, {**saved, "output_dir": str(run)}  # where it is now, not where it was trained
+
+
+def _of_adapter(path: Path) -> dict[str, Any]:
+    """An adapter folder on its own says what the model is and sees; the data must be named."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        saved = {key: content[key] for key in ("model", "features", "prompt")}
+        switches = {name: name in content["inputs"] for name in INPUTS}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: does not describe an adapter: {error}") from error
+    name = path.resolve().parent.name
+    unused = {"optimizer": None, "schedule": None}  # Those of training.
+    return {**saved, **unused, "inputs": switches, "output_dir": "${paths.outputs}/" + name, "run_name": name}
 
 
 def find_run_folder(checkpoint: str | Path) -> Path:
@@ -71,7 +99,7 @@ def find_run_folder(checkpoint: str | Path) -> Path:
             return candidate
     raise UserError(
         f"checkpoint={checkpoint}: belongs to no run folder. That is the output_dir of a training run, with "
-        f"{CONFIG_FILE} and checkpoints/; give the folder or a file inside its checkpoints/"
+        f"{CONFIG_FILE} and checkpoints/; give the folder, a file inside its checkpoints/, or an adapter folder"
     )
 
 

@@ -15,6 +15,7 @@ from emolightning.errors import UserError
 from emolightning.records import Answer, Score
 
 ANSWERS = "answers.jsonl"
+RESULTS = (ANSWERS, "metrics.json", "report.html")
 
 
 def evaluation_key(settings: Mapping[str, Any]) -> str:
@@ -118,8 +119,20 @@ def set_aside_other(folder: Path, key: str) -> Path | None:
     if not lines or lines[0]["key"] == key:
         return None
     aside = folder / "evaluations" / lines[0]["key"]
-    aside.mkdir(parents=True, exist_ok=True)
-    for name in (ANSWERS, "metrics.json", "report.html"):
-        if (folder / name).exists():
-            (folder / name).replace(aside / name)
+    _move_results(folder, aside)
     return aside
+
+
+def take_back(folder: Path, key: str) -> None:
+    """Bring an evaluation that was set aside back up, to continue it or to show it again."""
+    aside = folder / "evaluations" / key
+    if aside.is_dir() and not (folder / ANSWERS).exists():
+        _move_results(aside, folder)
+        aside.rmdir()
+
+
+def _move_results(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in RESULTS:
+        if (source / name).exists():
+            (source / name).rename(target / name)
