@@ -23,6 +23,7 @@ class LastCheckpoint(Checkpoint):
     def __init__(self, folder: str, *, every_num_steps: int = 100):
         self.path = Path(folder) / "last.ckpt"
         self.every_num_steps = every_num_steps
+        self._saved_step = 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
         """Save when the number of steps, or a validation ahead, says so."""
@@ -37,9 +38,15 @@ class LastCheckpoint(Checkpoint):
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             self.save(trainer)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Training may end away from a validation, by `max_steps` for one: those steps count too."""
+        if trainer.global_step > self._saved_step and not getattr(trainer, "fast_dev_run", False):
+            self.save(trainer)
+
     def save(self, trainer: pl.Trainer) -> None:
         """Write the file; all ranks must call this."""
         trainer.save_checkpoint(self.path)
+        self._saved_step = trainer.global_step
 
 
 def can_save(trainer: pl.Trainer) -> bool:

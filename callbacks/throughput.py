@@ -28,16 +28,20 @@ class Throughput(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count, and log when the window is full."""
+        """Count, and log when the window is full or the epoch ends."""
         self._clips += len(batch.clips)
         self._tokens += int(batch.sequence.attention_mask.sum())
         self._batches += 1
-        if self._batches < self.every_num_batches:
+        if self._batches < self.every_num_batches and not trainer.is_last_batch:
             return
         seconds = time.perf_counter() - self._since
         pl_module.log("train/clips_per_s", self._clips * trainer.world_size / seconds)
         pl_module.log("train/tokens_per_s", self._tokens * trainer.world_size / seconds)
         pl_module.log("train/peak_memory_gb", peak_memory_gb())
+        self._restart()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validation in mid-epoch is no training time either."""
         self._restart()
 
     def _restart(self) -> None:

@@ -84,9 +84,9 @@ def state_hash(state: dict[str, Tensor]) -> str:
 
 def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    aside = set_aside_other(folder, key)
+    moved = set_aside_other(folder, key)
     take_back(folder, key)
-    if aside:
+    for aside in moved:
         print(f"answers of an earlier, different evaluation are now in {aside}")
     if not (folder / "config.yaml").exists():  # An evaluation in a folder of its own says where it comes from.
         OmegaConf.save(OmegaConf.create(plain(cfg)), folder / "config.yaml")

@@ -35,8 +35,3 @@ def active_inputs(modalities: Sequence[str], switches: Mapping[str, bool]) -> tu
     if not active:
         raise UserError(f"no input is left: modalities={list(modalities)} with inputs {dict(switches)}")
     return active
-
-
-def modality_letters(modalities: Sequence[str]) -> str:
-    """`["audio", "video", "text"]` -> `"AVT"`, the way tables name a row."""
-    return "".join(letter for name, letter in zip(MODALITIES, "AVT", strict=True) if name in modalities)

@@ -1,5 +1,6 @@
 """What the parts hand each other: Clip -> Example -> Batch -> Answer -> Score."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ class Clip:
     """`train`, `val`, `test`, or None until the splits are made."""
     subject: str | None = None
     """Who is seen; clips of one subject never end up in two splits."""
+    source: str = field(default="", compare=False)
+    """Where the annotation stands, e.g. `clips.csv, line 7`: for messages."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,25 @@ class TokenBatch:
         return TokenBatch(self.input_ids.to(device), self.attention_mask.to(device), self.targets.to(device))
 
 
+class Clips:
+    """The clips of a batch, out of Lightning's reach.
+
+    Its precision plugins walk through every sequence and dataclass of a batch, and refuse frozen ones.
+    """
+
+    def __init__(self, clips: Iterable[Clip]):
+        self._clips = tuple(clips)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self._clips)
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, position: int) -> Clip:
+        return self._clips[position]
+
+
 @dataclass
 class Batch:
     """Everything the model sees of some clips."""
@@ -74,7 +96,7 @@ class Batch:
     """Feature input name -> (batch, tokens, width), zero-padded along tokens."""
     indices: "Tensor"
     """(batch,), int64: position of each clip in its split."""
-    clips: list[Clip]
+    clips: Clips
     prompts: list[str]
     """The context as text, for logs and answers."""
 

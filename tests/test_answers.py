@@ -69,8 +69,8 @@ def test_join_makes_one_file_in_order(tmp_path):
 def test_another_evaluation_is_set_aside(tmp_path):
     append(tmp_path / "answers.jsonl", "old", [answer("a", "happy")], scores([answer("a", "happy")]))
     (tmp_path / "metrics.json").write_text("{}")
-    assert set_aside_other(tmp_path, "old") is None
-    aside = set_aside_other(tmp_path, "new")
+    assert set_aside_other(tmp_path, "old") == []
+    (aside,) = set_aside_other(tmp_path, "new")
     assert sorted(path.name for path in aside.iterdir()) == ["answers.jsonl", "metrics.json"]
     assert not (tmp_path / "metrics.json").exists()
 

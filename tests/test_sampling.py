@@ -26,14 +26,14 @@ def test_continues_after_any_batch(done):
         taken = []
         while len(taken) < count:
             position = start + len(taken)
-            taken += list(TrainSampler(11, batch_size=3, seed=5, batches_done=lambda at=position: at))
+            taken += list(TrainSampler(11, batch_size=3, seed=5, progress=lambda at=position: (at, 4)))
         return taken[:count]
 
     assert batches(done, 12 - done) == batches(0, 12)[done:]
 
 
 def test_epochs_differ_and_say_so():
-    sampler = TrainSampler(20, batch_size=20, seed=1, batches_done=lambda: 1)
+    sampler = TrainSampler(20, batch_size=20, seed=1, progress=lambda: (1, 1))
     (second,) = list(sampler)
     assert {epoch for epoch, _ in second} == {1}
     assert sampler.permutation(0) != sampler.permutation(1)
@@ -48,3 +48,8 @@ def test_evaluation_covers_all_with_equal_shares(num_clips, world_size):
     ]
     assert {position for share in shares for batch in share for _, position in batch} == set(positions)
     assert len({tuple(len(batch) for batch in share) for share in shares}) == 1
+
+
+def test_a_limited_epoch_counts_as_an_epoch():
+    sampler = TrainSampler(12, batch_size=3, seed=5, progress=lambda: (4, 2))
+    assert {epoch for batch in sampler for epoch, _ in batch} == {2}

@@ -29,6 +29,10 @@ RANGES = {
     "num_threads": (1, None),
     "evaluation.max_new_tokens": (1, None),
     "evaluation.num_beams": (1, None),
+    "data.batch_size": (1, None),
+    "data.num_workers": (0, None),
+    "model.lora.r": (1, None),
+    "trainer.accumulate_grad_batches": (1, None),
 }
 """Setting -> smallest and largest number it may hold; None is no limit. NumPy takes 32-bit seeds only."""
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from emolightning.prompt import PromptEncoder
-from emolightning.records import IGNORED, Batch, Clip, Example, TokenBatch
+from emolightning.records import IGNORED, Batch, Clip, Clips, Example, TokenBatch
 
 
 class Collate:
@@ -33,7 +33,7 @@ class Collate:
             images=torch.stack(images) if images else None,
             features={name: pad_vectors([e.features[name] for e in examples]) for name in names},
             indices=torch.tensor([example.index for example in examples]),
-            clips=[example.clip for example in examples],
+            clips=Clips(example.clip for example in examples),
             prompts=[e.text for e in encoded],
         )
 

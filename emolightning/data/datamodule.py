@@ -144,6 +144,21 @@ class ClipDataModule(pl.LightningDataModule):
         """The answer to learn: the label, or for `task=reason` the explanation."""
         return clip.reason if self.task == "reason" else clip.label
 
+    def require_targets(self) -> None:
+        """Every clip of train and val needs an answer to learn or to compare with; for training, before any model.
+
+        Raises:
+            UserError: names the first clip without one.
+        """
+        clips = [*self.clips_of("train"), *self.clips_of("val")]
+        without = [clip for clip in clips if not self.target_text(clip)]
+        if without:
+            column = "reason" if self.task == "reason" else "emotion_label"
+            raise UserError(
+                f"data={self.name}: {len(without)} of {len(clips)} clips in train and val have no answer for "
+                f"prompt.task={self.task}, e.g. {without[0].id!r} ({without[0].source}); fill the column {column}"
+            )
+
     def clips_of(self, split: str) -> list[Clip]:
         """The clips of `train`, `val`, `test` or `all`.
 
@@ -153,12 +168,17 @@ class ClipDataModule(pl.LightningDataModule):
         chosen = select(self.clips, split)
         if not chosen:
             counts = dict(Counter(clip.split for clip in self.clips))
-            raise UserError(f"data={self.name}: no clips in split {split!r}; clips per split: {counts}")
+            raise UserError(
+                f"data={self.name}: no clips in split {split!r}; clips per split: {counts}. "
+                "Give it clips in the split column, or a ratio above 0 (training picks its checkpoint on val)"
+            )
         return chosen
 
     def dataset(self, split: str, *, training: bool = False) -> ClipDataset:
         """The examples of a split."""
         members = self.clips_of(split)
+        if self.shuffle and not training and len(members) < 2:
+            raise UserError(f"shuffle={list(self.shuffle)}: split {split!r} has one clip, nothing to exchange it with")
         donors = {name: shuffled(len(members), self.seed) for name in self.shuffle} if not training else {}
         return ClipDataset(
             members,
@@ -173,14 +193,8 @@ class ClipDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled anew each epoch, by (seed, epoch)."""
         dataset = self.dataset("train", training=True)
-        unanswered = [clip.id for clip in dataset.clips if self.target_text(clip) is None]
-        if unanswered:
-            raise UserError(
-                f"data={self.name}: {len(unanswered)} training clips have no answer for task {self.task!r}, "
-                f"e.g. {unanswered[0]!r}"
-            )
         sampler = TrainSampler(
-            len(dataset), batch_size=self.batch_size, seed=self.seed, batches_done=self._batches_done, **self._ranks()
+            len(dataset), batch_size=self.batch_size, seed=self.seed, progress=self._progress, **self._ranks()
         )
         return self._loader(dataset, sampler)
 
@@ -221,10 +235,11 @@ class ClipDataModule(pl.LightningDataModule):
             return {"rank": 0, "world_size": 1}
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
 
-    def _batches_done(self) -> int:
+    def _progress(self) -> tuple[int, int]:
+        """Batches that this rank has done since the start of training, and batches in an epoch."""
         assert self.trainer is not None
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total
-        return progress.processed
+        return progress.processed, int(self.trainer.num_training_batches)  # Fewer with limit_train_batches.
 
     def summary(self) -> dict[str, Any]:
         """What a run was fed with: sizes, classes, hashes, and how many vectors are zeros for lack of a source."""

@@ -19,7 +19,8 @@ class TrainSampler(Sampler[list[tuple[int, int]]]):
         rank: this process.
         world_size: number of processes.
         seed: of the permutations.
-        batches_done: called when an iteration starts; batches finished since the start of training, on each rank.
+        progress: called when an iteration starts; batches finished since the start of training on each rank, and
+            batches in an epoch, which a trainer may limit. None starts at the beginning.
     """
 
     def __init__(
@@ -30,14 +31,14 @@ class TrainSampler(Sampler[list[tuple[int, int]]]):
         seed: int,
         rank: int = 0,
         world_size: int = 1,
-        batches_done: Callable[[], int] = lambda: 0,
+        progress: Callable[[], tuple[int, int]] | None = None,
     ):
         self.num_clips = num_clips
         self.batch_size = batch_size
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self.batches_done = batches_done
+        self.progress = progress
 
     def __len__(self) -> int:
         """Batches per epoch; the last one may be smaller."""
@@ -45,7 +46,8 @@ class TrainSampler(Sampler[list[tuple[int, int]]]):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         # Read here, not in __init__: on a resume Lightning restores its counters after the loaders are built.
-        epoch, first = divmod(self.batches_done(), len(self))
+        done, per_epoch = self.progress() if self.progress else (0, len(self))
+        epoch, first = divmod(done, per_epoch)
         order = self.permutation(epoch)
         for step in range(first, len(self)):
             whole = order[step * self.batch_size * self.world_size : (step + 1) * self.batch_size * self.world_size]

@@ -15,6 +15,7 @@ from emolightning.errors import UserError
 from emolightning.records import Answer, Score
 
 ANSWERS = "answers.jsonl"
+RANK_FILES = "answers.rank*.jsonl"
 RESULTS = (ANSWERS, "metrics.json", "report.html")
 
 
@@ -55,7 +56,7 @@ def _line(key: str, answer: Answer, score: Score) -> dict[str, Any]:
 def read_answers(folder: Path, key: str) -> dict[str, Answer]:
     """Answers of one evaluation from all its files, by clip id; of several for a clip the first counts."""
     found: dict[str, Answer] = {}
-    for path in [folder / ANSWERS, *sorted(folder.glob("answers.rank*.jsonl"))]:
+    for path in [folder / ANSWERS, *sorted(folder.glob(RANK_FILES))]:
         for line in _read_lines(path) if path.exists() else ():
             if line["key"] == key and line["id"] not in found:
                 found[line["id"]] = Answer(line["id"], line["answer"], line["prompt"], line["truth"], line["seconds"])
@@ -68,11 +69,10 @@ def latest_key(folder: Path) -> str:
     Raises:
         UserError: there are no answers.
     """
-    path = folder / ANSWERS
-    lines = _read_lines(path) if path.exists() else []
-    if not lines:
-        raise UserError(f"{path}: no answers; evaluate first with eval.py")
-    return lines[0]["key"]
+    key = _key_of(folder / ANSWERS)
+    if key is None:
+        raise UserError(f"{folder / ANSWERS}: no answers; evaluate first with eval.py")
+    return key
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
@@ -104,35 +104,46 @@ def join(folder: Path, key: str, answers: Sequence[Answer], scores: Sequence[Sco
     temporary.unlink(missing_ok=True)
     append(temporary, key, answers, scores)
     temporary.replace(folder / ANSWERS)
-    for path in folder.glob("answers.rank*.jsonl"):
-        path.unlink()
+    for path in folder.glob(RANK_FILES):
+        if _key_of(path) in (key, None):
+            path.unlink()
 
 
-def set_aside_other(folder: Path, key: str) -> Path | None:
-    """Move answers and scores of another evaluation into `evaluations/<its key>/`: nothing is written over.
+def set_aside_other(folder: Path, key: str) -> list[Path]:
+    """Move answers and scores of other evaluations into `evaluations/<their key>/`: nothing is written over.
 
     Returns:
-        Where they are now; None when there were none.
+        Where they are now.
     """
-    path = folder / ANSWERS
+    moved = []
+    main_key = _key_of(folder / ANSWERS)
+    if main_key not in (key, None):
+        _move(folder, folder / "evaluations" / str(main_key), RESULTS)
+        moved.append(folder / "evaluations" / str(main_key))
+    for path in sorted(folder.glob(RANK_FILES)):  # An evaluation on several ranks that did not get to its end.
+        rank_key = _key_of(path)
+        if rank_key not in (key, None):
+            _move(folder, folder / "evaluations" / str(rank_key), (path.name,))
+            moved.append(folder / "evaluations" / str(rank_key))
+    return moved
+
+
+def _key_of(path: Path) -> str | None:
+    """The evaluation that a file of answers belongs to; None without a whole line."""
     lines = _read_lines(path) if path.exists() else []
-    if not lines or lines[0]["key"] == key:
-        return None
-    aside = folder / "evaluations" / lines[0]["key"]
-    _move_results(folder, aside)
-    return aside
+    return lines[0]["key"] if lines else None
 
 
 def take_back(folder: Path, key: str) -> None:
     """Bring an evaluation that was set aside back up, to continue it or to show it again."""
     aside = folder / "evaluations" / key
     if aside.is_dir() and not (folder / ANSWERS).exists():
-        _move_results(aside, folder)
+        _move(aside, folder, [path.name for path in aside.iterdir()])
         aside.rmdir()
 
 
-def _move_results(source: Path, target: Path) -> None:
+def _move(source: Path, target: Path, names: Sequence[str]) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    for name in RESULTS:
+    for name in names:
         if (source / name).exists():
             (source / name).rename(target / name)

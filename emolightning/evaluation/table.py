@@ -24,7 +24,7 @@ def print_metrics(report: dict[str, Any]) -> None:
 def _summary(report: dict[str, Any]) -> str:
     unscored = ", ".join(f"{count} {reason}" for reason, count in report["unscored"].items()) or "none"
     return (
-        f"[bold]{report['benchmark']} / {report['split']}[/bold]: {report['num_clips']} clips, "
+        f"[bold]{escape(report['benchmark'])} / {report['split']}[/bold]: {report['num_clips']} clips, "
         f"{report['num_scored']} answers with a label; without: {unscored}"
     )
 
@@ -48,7 +48,9 @@ def _classes(report: dict[str, Any]) -> Table:
     for name in ("precision", "recall", "f1", "support"):
         table.add_column(name, justify="right")
     for label, row in report["per_class"].items():
-        table.add_row(label, *(f"{row[name]:.4f}" for name in ("precision", "recall", "f1")), str(row["support"]))
+        table.add_row(
+            escape(label), *(f"{row[name]:.4f}" for name in ("precision", "recall", "f1")), str(row["support"])
+        )
     return table
 
 
@@ -60,7 +62,7 @@ def _confusion(report: dict[str, Any]) -> Table:
     )
     table.columns[0].no_wrap = True
     for label in labels[:-1]:
-        table.add_column(label[:5], justify="right", no_wrap=True)
+        table.add_column(escape(label[:5]), justify="right", no_wrap=True)
     table.add_column("none", justify="right", no_wrap=True)
     for row, counts in enumerate(report["confusion_matrix"]["counts"]):
         cells = [f"[bold]{count}[/bold]" if row == column else str(count) for column, count in enumerate(counts)]

@@ -5,6 +5,8 @@ from typing import Any
 
 from peft import LoraConfig, PeftModel, get_peft_model
 
+from emolightning.errors import UserError
+
 
 @dataclass(frozen=True)
 class LoraSettings:
@@ -23,7 +25,7 @@ def attach_lora(language: Any, settings: LoraSettings) -> PeftModel:
     """Wrap the frozen language model; only the adapters train.
 
     Raises:
-        ValueError: a target that no layer is called (PEFT's message names it), or a rank below 1.
+        UserError: no layer is called like the targets.
     """
     targets = settings.targets if isinstance(settings.targets, str) else list(settings.targets)
     config = LoraConfig(
@@ -34,4 +36,7 @@ def attach_lora(language: Any, settings: LoraSettings) -> PeftModel:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(language, config)
+    try:
+        return get_peft_model(language, config)
+    except ValueError as error:
+        raise UserError(f"model.lora.targets={settings.targets}: {error}") from error

@@ -55,6 +55,7 @@ class EmotionLearner(pl.LightningModule):
         self.max_new_tokens = max_new_tokens
         self.num_beams = num_beams
         self.seed = seed
+        self.num_val_clips = num_val_clips
         self.val_scores = EmotionScores(labels, num_val_clips)
 
     def configure_optimizers(self) -> Any:
@@ -90,7 +91,13 @@ class EmotionLearner(pl.LightningModule):
         return {"answers": answers}
 
     def on_validation_epoch_end(self) -> None:
-        """Log the scores over all unique clips of all ranks."""
+        """Log the scores over all unique clips of all ranks; of a sanity check, which sees a part, nothing."""
+        if self.trainer.sanity_checking:
+            self.val_scores.reset()
+            return
+        loader: Any = self.trainer.val_dataloaders
+        is_whole = sum(self.trainer.num_val_batches) == len(loader)
+        self.val_scores.num_clips = self.num_val_clips if is_whole else None
         values = self.val_scores.compute()
         self.val_scores.reset()
         self.val_counts = values.pop("counts")
