@@ -58,7 +58,7 @@ def describe_evaluation(cfg: DictConfig, data: ClipDataModule, learner: EmotionL
     summary = data.summary()
     return {
         "weights_sha256": state_hash(trained_state(learner.model)),
-        "base_fingerprint": learner.base_fingerprint,
+        "base_fingerprints": learner.base_fingerprints,
         "benchmark": data.name,
         "split": cfg.split,
         "annotations_sha256": summary["annotations_sha256"],

@@ -16,29 +16,39 @@ from emolightning.assembly import (
     build_data,
     build_learner,
     build_trainer,
+    inputs_of,
     plain,
 )
 from emolightning.data.datamodule import ClipDataModule
+from emolightning.errors import UserError
 from emolightning.lineage import describe_process, update_json, write_json
-from emolightning.model.adapter import DESCRIPTION, save_adapter
+from emolightning.model.adapter import save_adapter
 from emolightning.quiet import quiet_libraries
+from emolightning.resuming import is_finished, refuse_changes
 from emolightning.training.learner import EmotionLearner
-from emolightning.training.run_folder import RunFolder, open_run_folder
+from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
 from emolightning.training.tracking import run_id
-from emolightning.weights import find_weights, load_weights
+from emolightning.weights import find_weights, load_weights, require_same_inputs
 
 
 def fit(cfg: DictConfig) -> None:
     """Read the data, build the model, train, export the adapter."""
     quiet_libraries()
     torch.set_num_threads(cfg.num_threads)
-    data = build_data(cfg)
-    folder, resume_from = open_run_folder(
-        Path(cfg.output_dir), cfg.resume, is_first_rank=getattr(rank_zero_only, "rank", None) in (None, 0)
-    )
-    if resume_from and _is_finished(folder, cfg):
-        print(f"{folder.path}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
+    # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
+    resume_from = checkpoint_to_resume(Path(cfg.output_dir), cfg.resume)
+    initial = find_weights("init_from", Path(cfg.init_from)) if cfg.init_from else None
+    if resume_from and is_finished(RunFolder(Path(cfg.output_dir)), cfg):
+        print(f"{cfg.output_dir}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
         return
+    data = build_data(cfg)
+    data.require_targets()
+    if resume_from:
+        refuse_changes(resume_from, cfg, data.summary())
+    if initial:
+        require_same_inputs(initial, inputs_of(cfg))
+    is_first_rank = getattr(rank_zero_only, "rank", None) in (None, 0)
+    folder = open_run_folder(Path(cfg.output_dir), resume_from, is_first_rank=is_first_rank)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     learner = build_learner(
         cfg,
@@ -47,8 +57,8 @@ def fit(cfg: DictConfig) -> None:
         schedule=instantiate(cfg.schedule),
         num_val_clips=len(data.clips_of("val")),
     )
-    if cfg.init_from:
-        load_weights(learner, find_weights("init_from", Path(cfg.init_from)))
+    if initial and not resume_from:
+        load_weights(learner, initial)
     trainer = build_trainer(cfg)
     if trainer.is_global_zero:
         _record_start(cfg, folder, data, learner, trainer, resume_from)
@@ -63,16 +73,6 @@ def fit(cfg: DictConfig) -> None:
             update_json(folder.lineage, status=status)
     if trainer.is_global_zero:
         print(f"run folder: {folder.path}\nevaluate:   python eval.py checkpoint={folder.path}")
-
-
-def _is_finished(folder: RunFolder, cfg: DictConfig) -> bool:
-    """Whether the folder holds this very run, trained to its end: an early stop would otherwise be trained past."""
-    if not (folder.adapter / DESCRIPTION).exists():  # Written last; also missing where someone removed the folder.
-        return False
-    if json.loads(folder.lineage.read_text(encoding="utf-8"))["status"] != "finished":
-        return False
-    saved = plain(OmegaConf.load(folder.config))
-    return {**saved, "resume": None} == {**plain(cfg), "resume": None}
 
 
 def _record_start(
@@ -95,7 +95,7 @@ def _record_start(
         "status": "running",
         "seed": cfg.seed,
         "data": data.summary(),
-        "base_fingerprint": learner.base_fingerprint,
+        "base_fingerprints": learner.base_fingerprints,
         "parent_checkpoint": str(resume_from) if resume_from else cfg.init_from,
         "wandb_run_id": next((found for found in ids if found), None),
         "sessions": [*earlier.get("sessions", ()), *([_session(earlier)] if earlier else [])],
@@ -109,6 +109,14 @@ def _session(lineage: dict[str, Any]) -> dict[str, Any]:
 
 
 def _export(cfg: DictConfig, folder: RunFolder, data: ClipDataModule, learner: EmotionLearner) -> None:
-    """Write the adapter folder from the best checkpoint."""
+    """Write the adapter folder from the best checkpoint.
+
+    Raises:
+        UserError: the trainer's settings ended the run before its first step.
+    """
+    if learner.trainer.global_step == 0 or getattr(learner.trainer, "fast_dev_run", False):
+        raise UserError(
+            "nothing was trained, so there is no adapter: look at trainer.max_epochs, max_steps and fast_dev_run"
+        )
     load_weights(learner, find_weights("output_dir", folder.path))
     save_adapter(learner.model, folder.adapter, adapter_description(cfg, data))

@@ -89,6 +89,21 @@ def check_inputs(trained: dict[str, int], inputs: tuple[str, ...], feature_width
         raise UserError(f"{path}: " + "; ".join(problems))
 
 
+def require_same_inputs(path: Path, inputs: tuple[str, ...]) -> None:
+    """For a run that starts from weights: it must train the projections that they have.
+
+    Raises:
+        UserError: names the inputs of both.
+    """
+    trained = {*trained_widths(path)} - {"class_token"}
+    wanted = {*inputs} - {"transcript"}
+    if trained != wanted:
+        raise UserError(
+            f"init_from={path}: trained with {sorted(trained)}, this run has {sorted(wanted)}; "
+            "choose the same modalities and inputs"
+        )
+
+
 def inputs_of_widths(trained: dict[str, int]) -> dict[str, Any]:
     """Arguments of the model that has exactly the trained projections."""
     names = [name for name in (*FEATURES, "image") if name in trained]

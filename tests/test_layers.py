@@ -10,7 +10,19 @@ import callbacks
 
 ROOT = Path(__file__).parent.parent
 
-BOTTOM = {"config", "errors", "inputs", "instructions", "labels", "lineage", "parsing", "prompt", "quiet", "records"}
+BOTTOM = {
+    "config",
+    "errors",
+    "inputs",
+    "instructions",
+    "labels",
+    "lineage",
+    "parsing",
+    "prompt",
+    "quiet",
+    "records",
+    "scores",
+}
 """Modules, and the folder config, that import only each other."""
 
 ENTRY = {
@@ -21,6 +33,7 @@ ENTRY = {
     "commands",
     "evaluation_run",
     "reporting",
+    "resuming",
     "training_run",
     "weights",
 }

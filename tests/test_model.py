@@ -12,7 +12,7 @@ from emolightning.inputs import INPUTS
 from emolightning.model.build import build_emotion_llama
 from emolightning.model.language import LanguageSettings
 from emolightning.model.lora import LoraSettings
-from emolightning.model.parameters import base_fingerprint, load_trained_state, parts, trained_state
+from emolightning.model.parameters import base_fingerprints, load_trained_state, parts, trained_state
 from emolightning.model.vision import VisionSettings
 from emolightning.prompt import PLACEHOLDERS
 from emolightning.records import IGNORED
@@ -170,7 +170,7 @@ def test_only_adapters_and_projections_get_gradients(model):
 
 def test_base_does_not_depend_on_the_runs_seed():
     first, second = make_model(seed=1), make_model(seed=2)
-    assert base_fingerprint(first) == base_fingerprint(second)
+    assert base_fingerprints(first) == base_fingerprints(second)
     assert not torch.equal(first.projections["face"].weight, second.projections["face"].weight)
 
 

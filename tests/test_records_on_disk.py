@@ -15,7 +15,7 @@ from emolightning.lineage import describe_process, redact, update_json, write_js
 from emolightning.records import Clip
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.csv_log import CsvLog
-from emolightning.training.run_folder import open_run_folder
+from emolightning.training.run_folder import checkpoint_to_resume, open_run_folder
 from emolightning.training.tracking import has_key
 
 
@@ -118,17 +118,20 @@ def test_checkpoints_cannot_run_code(tmp_path):
 
 def test_run_folder_of_an_earlier_run_is_set_aside(tmp_path):
     for expected in ([], ["run.previous-1"], ["run.previous-1", "run.previous-2"]):
-        folder, checkpoint = open_run_folder(tmp_path / "run", None)
-        assert checkpoint is None
+        folder = open_run_folder(tmp_path / "run", checkpoint_to_resume(tmp_path / "run", None))
         assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*expected, "run"])
         folder.config.write_text("x: 1")
-    assert open_run_folder(tmp_path / "run", "auto")[1] is None  # nothing was saved: a fresh start, set aside again
-    assert (tmp_path / "run.previous-3").exists()
+    assert checkpoint_to_resume(tmp_path / "run", "auto") is None  # nothing was saved: a fresh start
     (tmp_path / "run/checkpoints").mkdir()
     (tmp_path / "run/checkpoints/last.ckpt").touch()
-    assert open_run_folder(tmp_path / "run", "auto")[1] == tmp_path / "run/checkpoints/last.ckpt"
+    last = checkpoint_to_resume(tmp_path / "run", "auto")
+    assert last == tmp_path / "run/checkpoints/last.ckpt"
+    open_run_folder(tmp_path / "run", last)
+    assert last.exists()
+    open_run_folder(tmp_path / "other", last)  # continued elsewhere: the old folder stays
+    assert last.exists()
     with pytest.raises(UserError, match="no such checkpoint"):
-        open_run_folder(tmp_path / "run", str(tmp_path / "none.ckpt"))
+        checkpoint_to_resume(tmp_path / "run", str(tmp_path / "none.ckpt"))
 
 
 def test_wandb_key(tmp_path, monkeypatch):

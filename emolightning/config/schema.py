@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from emolightning.errors import UserError
 from emolightning.inputs import INPUTS, MODALITIES, active_inputs
+from emolightning.scores import LOGGED, PER_CLASS
 
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
 """Beside the package: this is run from a checkout, not from site-packages."""
@@ -218,7 +219,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         if value is not None and not (low <= value and (high is None or value <= high)):
             allowed = f"at least {low}" if high is None else f"{low} to {high}"
             problems.append(Problem(key, f"must be {allowed}, not {value}"))
-    return problems + _check_inputs(cfg)
+    return problems + _check_inputs(cfg) + _check_monitor(cfg)
 
 
 def unknown_settings(node: Mapping, schema: type, prefix: str = "") -> list[Problem]:
@@ -270,6 +271,14 @@ def _check_inputs(cfg: DictConfig) -> list[Problem]:
         return [Problem("modalities", str(error))]
     idle = [name for name in _value(cfg, "shuffle") or () if name not in active]
     return [Problem("shuffle", f"{name} is not an input of this run; it has {', '.join(active)}") for name in idle]
+
+
+def _check_monitor(cfg: DictConfig) -> list[Problem]:
+    """Lightning would miss a misspelt score only after the first epoch."""
+    name = _value(cfg, "monitor.metric")
+    if name is None or name in LOGGED or name.startswith(tuple(f"val/{score}/" for score in PER_CLASS)):
+        return []
+    return [Problem("monitor.metric", not_one_of(name, LOGGED))]
 
 
 def _value(cfg: DictConfig, key: str) -> Any:

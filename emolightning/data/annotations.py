@@ -12,7 +12,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -78,7 +78,7 @@ def read_custom(path: Path, media: Path, labels: tuple[str, ...], *, needs_trans
     clips = _clips(sound, _MediaFolder(media), labels, needs_transcript, problems)
     if problems:
         raise InputErrors(str(path), [f"line {line}: {text}" for line, text in sorted(problems, key=lambda p: p[0])])
-    return clips
+    return [replace(clip, source=f"{path}, line {row.line}") for clip, row in zip(clips, sound, strict=True)]
 
 
 def annotation_hash(clips: Iterable[Clip]) -> str:

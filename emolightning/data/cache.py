@@ -76,7 +76,7 @@ def compute_missing(
     try:
         for clip, outcome in _progress(_outcomes(todo, compute, num_workers), title, len(todo)):
             if outcome.problem:
-                problems.append(f"{clip.id}: {outcome.problem}")
+                problems.append(f"{named(clip)}: {outcome.problem}")
             for name, array in outcome.arrays.items():
                 save_array(folders[name] / f"{clip.id}.npy", array)
                 sources[name][clip.id] = stamps[clip.id]
@@ -138,6 +138,11 @@ def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) 
             yield outcome
             speed = progress.tasks[task].speed
             progress.update(task, advance=1, rate=f"{speed:.0f} clips/s" if speed else "")
+
+
+def named(clip: Clip) -> str:
+    """The clip and where its annotation stands, for messages."""
+    return f"{clip.source}: {clip.id}" if clip.source else clip.id
 
 
 def save_array(path: Path, array: np.ndarray) -> None:

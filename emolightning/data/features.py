@@ -4,6 +4,7 @@ Both give the same thing: for each feature input a `(tokens, width)` array per c
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Literal, Protocol
 import numpy as np
 
 from emolightning.data.audio import NoAudioTrack, read_waveform
-from emolightning.data.cache import Outcome, compute_missing, load_array
+from emolightning.data.cache import Outcome, compute_missing, load_array, named
 from emolightning.data.signal import describe_face, describe_motion, describe_speech
 from emolightning.data.video import read_thumbnails
-from emolightning.errors import InputErrors
+from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
 
 Missing = Literal["error", "zero"]
@@ -82,9 +83,13 @@ class SignalFeatures:
         folders = {name: cache / f"{self.VERSION}-{name}" for name in names}
         summary = compute_missing(clips, folders, describe_clip, title="Features", num_workers=self.num_workers)
         problems = list(summary.problems)
-        absent = [(name, clip_id, reason) for name in names for clip_id, reason in summary.absent[name].items()]
         if missing == "error":
-            problems += [f"{clip_id}: {reason}; {SPEECH_REMEDY}" for _, clip_id, reason in absent]
+            clip_of = {clip.id: clip for clip in clips}
+            problems += [
+                f"{named(clip_of[clip_id])}: {reason}; {SPEECH_REMEDY}"
+                for name in names
+                for clip_id, reason in summary.absent[name].items()
+            ]
         if problems:
             raise InputErrors("media", problems)
         vectors = {
@@ -156,17 +161,43 @@ class FolderFeatures:
             if not path.exists():
                 absent[clip.id] = f"no {path}"
                 if missing == "error":
-                    problems.append(f"no {path}; extract it, or say inputs.{name}=false or data.missing=zero")
+                    remedy = f"extract it, or say inputs.{name}=false or data.missing=zero"
+                    problems.append(f"{named(clip)}: no {path}; {remedy}")
                 continue
-            array = np.atleast_2d(load_array(path)).astype(np.float32)
-            width = next(iter(arrays.values())).shape[1] if arrays else array.shape[-1]
-            if array.ndim != 2 or array.shape[1] != width:
-                problems.append(f"{path}: shape {array.shape}, expected (tokens, {width}) as in the files before it")
-            elif not np.isfinite(array).all():
-                problems.append(f"{path}: holds values that are not finite; extract it again")
-            else:
-                arrays[clip.id] = array
+            try:
+                arrays[clip.id] = _read_vectors(path)
+            except UserError as error:
+                problems.append(f"{named(clip)}: {error}; extract it again")
+        problems += _other_widths(arrays, self.root / str(self.folders[name]))
         return arrays
+
+
+def _read_vectors(path: Path) -> np.ndarray:
+    """float32 (tokens, width), at least one token, finite.
+
+    Raises:
+        UserError: it is something else.
+    """
+    try:
+        array = np.atleast_2d(np.load(path, allow_pickle=False)).astype(np.float32)
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(f"{path}: not an array of numbers ({error})") from error
+    if array.ndim != 2 or 0 in array.shape:
+        raise UserError(f"{path}: shape {array.shape}, expected (width,) or (tokens, width)")
+    if not np.isfinite(array).all():
+        raise UserError(f"{path}: holds values that are not finite")
+    return array
+
+
+def _other_widths(arrays: Mapping[str, np.ndarray], folder: Path) -> list[str]:
+    """A problem for each clip whose vectors are not as wide as most."""
+    widths = Counter(array.shape[1] for array in arrays.values())
+    common = widths.most_common(1)[0][0] if widths else 0
+    return [
+        f"{folder}/{clip_id}.npy: {array.shape[1]} wide, most are {common}; extract it again"
+        for clip_id, array in arrays.items()
+        if array.shape[1] != common
+    ]
 
 
 def _filled(

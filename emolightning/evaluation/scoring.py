@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from emolightning.metrics.classification import (
-    DEFINITIONS,
     bootstrap_intervals,
     confusion_matrix,
     per_class,
@@ -15,6 +14,7 @@ from emolightning.metrics.classification import (
 )
 from emolightning.parsing import read_label
 from emolightning.records import Answer, Score
+from emolightning.scores import DEFINITIONS, PER_CLASS
 
 UNREADABLE = "(unreadable)"
 """Name of the last column of the confusion matrix."""
@@ -82,7 +82,7 @@ def _per_class_rows(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict
     columns = per_class(counts)
     return {
         label: {
-            **{name: float(columns[name][index]) for name in ("precision", "recall", "f1")},
+            **{name: float(columns[name][index]) for name in PER_CLASS},
             "support": int(columns["support"][index]),
         }
         for index, label in enumerate(labels)

@@ -14,15 +14,6 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-DEFINITIONS = {
-    "weighted_f1": "mean of per-class F1 weighted by the number of clips of the class (MER's headline score)",
-    "macro_f1": "unweighted mean of per-class F1 over classes that occur in truth or answers",
-    "uar": "unweighted average recall: mean of per-class recall over classes that occur in the truth",
-    "war": "weighted average recall: share of clips answered correctly (accuracy)",
-    "macro_precision": "unweighted mean of per-class precision over classes that occur in truth or answers",
-}
-"""Score name -> what it is; a published number is comparable only with the same definition."""
-
 
 def confusion_matrix(truths: npt.ArrayLike, predictions: npt.ArrayLike, num_classes: int) -> np.ndarray:
     """Count (truth, prediction) pairs.

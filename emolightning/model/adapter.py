@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from emolightning.errors import UserError
 from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.parameters import base_fingerprint
+from emolightning.model.parameters import base_fingerprints, require_same_base
 
 PROJECTIONS = "projections.safetensors"
 DESCRIPTION = "emolightning.json"
@@ -23,7 +23,7 @@ def save_adapter(model: EmotionLlama, folder: Path, description: dict[str, Any])
     _sort_sets(folder / "adapter_config.json")
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in model.projections.state_dict().items()}
     save_file(tensors, folder / PROJECTIONS)
-    content = {"base_fingerprint": base_fingerprint(model), **description}
+    content = {"base_fingerprints": base_fingerprints(model), **description}
     (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
 
 
@@ -47,7 +47,10 @@ def load_adapter(model: EmotionLlama, folder: Path) -> None:
 
     if not (folder / PROJECTIONS).exists():
         raise UserError(f"{folder}: no {PROJECTIONS}; an adapter folder is written by train.py as <run>/adapter")
-    check_base(model, json.loads((folder / DESCRIPTION).read_text())["base_fingerprint"], folder)
+    try:
+        require_same_base(base_fingerprints(model), json.loads((folder / DESCRIPTION).read_text())["base_fingerprints"])
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{folder}: {error}") from error
     projections = load_file(folder / PROJECTIONS)
     try:
         model.projections.load_state_dict(projections)
@@ -57,17 +60,3 @@ def load_adapter(model: EmotionLlama, folder: Path) -> None:
     absent = [name for name in result.missing_keys if "lora_" in name]
     if absent or result.unexpected_keys:
         raise UserError(f"{folder}: LoRA does not fit; missing {absent[:3]}, left over {result.unexpected_keys[:3]}")
-
-
-def check_base(model: EmotionLlama, fingerprint: str, source: Path) -> None:
-    """Refuse adapters on another base than the one they were trained on.
-
-    Raises:
-        UserError: fingerprints differ.
-    """
-    own = base_fingerprint(model)
-    if own != fingerprint:
-        raise UserError(
-            f"{source}: trained on base weights {fingerprint[:12]}, but this model's are {own[:12]}; "
-            "use the same language model and vision weights (for model=tiny: the same torch and transformers versions)"
-        )

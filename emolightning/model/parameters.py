@@ -1,6 +1,7 @@
 """What trains and what is frozen: select, count, fingerprint."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -74,13 +75,15 @@ def load_trained_state(model: nn.Module, state: dict[str, Tensor]) -> None:
             parameter.copy_(state[name])
 
 
-def base_fingerprint(model: nn.Module) -> str:
-    """sha256 over the frozen parameters: name, shape, dtype and up to SAMPLED_ELEMENTS values of each.
+def base_fingerprints(model: nn.Module) -> dict[str, str]:
+    """Part (`language`, `vision`) -> sha256 over its frozen parameters; equal for equal weights on any device."""
+    return {name: _fingerprint(part) for name, part in model.named_children() if name != "projections"}
 
-    Equal for equal base weights on any device; trained parameters do not count.
-    """
+
+def _fingerprint(part: nn.Module) -> str:
+    """Name, shape, dtype and up to SAMPLED_ELEMENTS values of each frozen parameter."""
     digest = hashlib.sha256()
-    for name, parameter in sorted(model.named_parameters()):
+    for name, parameter in sorted(part.named_parameters()):
         if parameter.requires_grad:
             continue
         digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
@@ -88,3 +91,17 @@ def base_fingerprint(model: nn.Module) -> str:
         sample = parameter.detach().flatten()[::step].contiguous().cpu()
         digest.update(sample.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def require_same_base(own: Mapping[str, str], trained_on: Mapping[str, str]) -> None:
+    """Refuse trained weights on another base; a part that one side does not have (no image, no tower) does not count.
+
+    Raises:
+        ValueError: names the parts that differ.
+    """
+    different = [name for name in own if name in trained_on and own[name] != trained_on[name]]
+    if different:
+        raise ValueError(
+            f"these weights were trained on another base: {' and '.join(different)} differ(s); use the same language "
+            "model and vision weights (for model=tiny: the same sizes, torch and transformers versions)"
+        )

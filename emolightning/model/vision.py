@@ -1,5 +1,6 @@
 """The vision tower: image -> patch vectors. transformers' `Blip2VisionModel` is EVA-CLIP-g under another name."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -50,7 +51,18 @@ def missing_vision_files(settings: VisionSettings) -> list[str]:
         return [f"the vision tower's folder {folder} (model.vision.path)"]
     absent = [] if (folder / "config.json").exists() else ["config.json"]
     absent += [] if any(folder.glob("*.safetensors")) else ["*.safetensors"]
-    return [f"{name} in {folder}" for name in absent]
+    return [f"{name} in {folder}" for name in absent] or _other_sizes(settings, folder / "config.json")
+
+
+def _other_sizes(settings: VisionSettings, path: Path) -> list[str]:
+    """Sizes of the folder that the settings contradict: they would fail only in the first forward pass."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    names = {"image_size": "image_size", "patch_size": "patch_size", "width": "hidden_size"}
+    return [
+        f"a tower with model.vision.{ours}={getattr(settings, ours)} ({path} says {config[theirs]})"
+        for ours, theirs in names.items()
+        if theirs in config and config[theirs] != getattr(settings, ours)
+    ]
 
 
 class VisionTower(nn.Module):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,9 +11,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from emolightning.errors import UserError
 from emolightning.metrics.classification import EmotionScores, per_class
 from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.parameters import base_fingerprint, load_trained_state, trained_state
+from emolightning.model.parameters import (
+    base_fingerprints,
+    load_trained_state,
+    require_same_base,
+    trained_state,
+)
 from emolightning.parsing import read_label
 from emolightning.records import Answer, Batch
 from emolightning.training.optimizer import parameter_groups
@@ -56,6 +63,7 @@ class EmotionLearner(pl.LightningModule):
         self.num_beams = num_beams
         self.seed = seed
         self.num_val_clips = num_val_clips
+        self._resumed_batches = 0
         self.val_scores = EmotionScores(labels, num_val_clips)
 
     def configure_optimizers(self) -> Any:
@@ -135,18 +143,27 @@ class EmotionLearner(pl.LightningModule):
         trained = {f"model.{name}" for name in trained_state(self.model)}
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: tensor for name, tensor in state.items() if name in trained}
-        checkpoint["base_fingerprint"] = self.base_fingerprint
+        checkpoint["base_fingerprints"] = self.base_fingerprints
+        checkpoint["batches_per_epoch"] = int(self.trainer.num_training_batches)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another base or another shape."""
-        if checkpoint["base_fingerprint"] != self.base_fingerprint:
-            raise ValueError("The checkpoint belongs to other base weights than this model's.")
+        require_same_base(self.base_fingerprints, checkpoint["base_fingerprints"])
+        self._resumed_batches = checkpoint["batches_per_epoch"]
         state = checkpoint["state_dict"]
         load_trained_state(self.model, {name.removeprefix("model."): tensor for name, tensor in state.items()})
 
-    @property
-    def base_fingerprint(self) -> str:
-        """Of the frozen weights; computed once."""
-        if not hasattr(self, "_base_fingerprint"):
-            self._base_fingerprint = base_fingerprint(self.model)
-        return self._base_fingerprint
+    def on_train_start(self) -> None:
+        """Refuse to resume with epochs of another length: the place in the epoch would be another one."""
+        batches = int(self.trainer.num_training_batches)
+        is_resumed = self.trainer.ckpt_path is not None
+        if is_resumed and self._resumed_batches != batches:
+            raise UserError(
+                f"resume: an epoch has {batches} batches per process now and had {self._resumed_batches} when the "
+                "checkpoint was saved; resume with the same clips, data.batch_size and number of processes"
+            )
+
+    @cached_property
+    def base_fingerprints(self) -> dict[str, str]:
+        """Of the frozen parts; computed once."""
+        return base_fingerprints(self.model)

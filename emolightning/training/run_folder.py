@@ -39,33 +39,39 @@ class RunFolder:
         return self.path / "adapter"
 
 
-def open_run_folder(path: Path, resume: str | None, *, is_first_rank: bool = True) -> tuple[RunFolder, Path | None]:
-    """The folder of a run, and the checkpoint it continues from.
-
-    A folder that holds an earlier run is never written over: with `resume` None it is renamed to `<name>.previous-<n>`.
+def checkpoint_to_resume(path: Path, resume: str | None) -> Path | None:
+    """The checkpoint that a run continues from; None for a new run.
 
     Args:
         path: `output_dir`.
         resume: None for a new run, `auto` to continue where `checkpoints/last.ckpt` stopped, or a checkpoint file.
-        is_first_rank: only the first process moves folders.
 
     Raises:
-        UserError: the checkpoint to resume from does not exist.
+        UserError: the file does not exist.
     """
-    folder = RunFolder(path)
+    if resume is None:
+        return None
     if resume == "auto":
-        last = folder.checkpoints / LAST
-        if last.exists():
-            return folder, last
-    elif resume is not None:
-        if not Path(resume).is_file():
-            raise UserError(f"resume={resume}: no such checkpoint; give a file like <run>/checkpoints/{LAST}, or auto")
-        if Path(resume).resolve().is_relative_to(path.resolve()):
-            return folder, Path(resume)
-    if is_first_rank:
+        last = RunFolder(path).checkpoints / LAST
+        return last if last.exists() else None
+    if not Path(resume).is_file():
+        raise UserError(f"resume={resume}: no such checkpoint; give a file like <run>/checkpoints/{LAST}, or auto")
+    return Path(resume)
+
+
+def open_run_folder(path: Path, resume_from: Path | None, *, is_first_rank: bool = True) -> RunFolder:
+    """The folder of a run. One that holds another run is never written over but renamed to `<name>.previous-<n>`.
+
+    Args:
+        path: `output_dir`.
+        resume_from: result of `checkpoint_to_resume`.
+        is_first_rank: only the first process moves folders.
+    """
+    is_continued = resume_from is not None and resume_from.resolve().is_relative_to(path.resolve())
+    if is_first_rank and not is_continued:
         _set_aside(path)
         path.mkdir(parents=True, exist_ok=True)
-    return folder, Path(resume) if resume not in (None, "auto") else None
+    return RunFolder(path)
 
 
 def _set_aside(path: Path) -> None:

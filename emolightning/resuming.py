@@ -1,0 +1,70 @@
+"""Which settings a resumed run may change, and when there is nothing left to do."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from emolightning.assembly import plain
+from emolightning.errors import UserError
+from emolightning.model.adapter import DESCRIPTION
+from emolightning.training.run_folder import RunFolder
+
+FIXED = ("model", "modalities", "inputs", "features", "data", "prompt", "seed", "optimizer", "schedule")
+"""Settings that a checkpoint was made with, and that a continuation of the same run keeps."""
+
+FREE = ("num_workers", "render_workers", "cache", "folder", "media", "annotations", "root")
+"""Keys inside them that say where things are or how fast they are read, not what is learned."""
+
+
+def is_finished(folder: RunFolder, cfg: DictConfig) -> bool:
+    """Whether the folder holds this very run, trained to its end: an early stop would otherwise be trained past."""
+    if not (folder.adapter / DESCRIPTION).exists():  # Written last; also missing where someone removed the folder.
+        return False
+    if json.loads(folder.lineage.read_text(encoding="utf-8"))["status"] != "finished":
+        return False
+    saved = plain(OmegaConf.load(folder.config))
+    return {**saved, "resume": None} == {**plain(cfg), "resume": None}
+
+
+def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -> None:
+    """Refuse to continue a run as another one, before any of its files is written.
+
+    Args:
+        checkpoint: to resume from, `<run>/checkpoints/last.ckpt`.
+        cfg: the configuration now.
+        data: summary of the data now.
+
+    Raises:
+        UserError: lists the settings that differ, with both values.
+    """
+    run = RunFolder(checkpoint.parent.parent)
+    if not run.config.exists() or not run.lineage.exists():
+        return  # A checkpoint without its run: the model's own checks of names and shapes remain.
+    before, now = _leaves(plain(OmegaConf.load(run.config))), _leaves(plain(cfg))
+    problems = [
+        f"{key}: {before.get(key)!r} before, {now.get(key)!r} now"
+        for key in sorted(before.keys() | now.keys())
+        if key.split(".")[0] in FIXED and key.split(".")[-1] not in FREE and before.get(key) != now.get(key)
+    ]
+    saved = json.loads(run.lineage.read_text(encoding="utf-8"))["data"]
+    problems += [
+        f"data: {name.removesuffix('_sha256')} are not those of the run"
+        for name in ("annotations_sha256", "features_sha256")
+        if saved[name] != data[name]
+    ]
+    if problems:
+        raise UserError(
+            f"{checkpoint}: a resumed run keeps its settings; different are\n  - "
+            + "\n  - ".join(problems)
+            + "\nto train on with others, start a new run with init_from=<run>"
+        )
+
+
+def _leaves(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted keys of everything that is not a mapping."""
+    if not isinstance(node, Mapping):
+        return {prefix.removesuffix("."): node}
+    return {key: value for name, child in node.items() for key, value in _leaves(child, f"{prefix}{name}.").items()}

@@ -1,0 +1,16 @@
+"""The scores of a classification: their names and what they are. Computed in `emolightning.metrics.classification`."""
+
+DEFINITIONS = {
+    "weighted_f1": "mean of per-class F1 weighted by the number of clips of the class (MER's headline score)",
+    "macro_f1": "unweighted mean of per-class F1 over classes that occur in truth or answers",
+    "uar": "unweighted average recall: mean of per-class recall over classes that occur in the truth",
+    "war": "weighted average recall: share of clips answered correctly (accuracy)",
+    "macro_precision": "unweighted mean of per-class precision over classes that occur in truth or answers",
+}
+"""Score name -> what it is; a published number is comparable only with the same definition."""
+
+PER_CLASS = ("precision", "recall", "f1")
+"""Scores of each class; logged as `val/recall/happy`."""
+
+LOGGED = ("val/loss", "val/unreadable", *(f"val/{name}" for name in DEFINITIONS))
+"""What a validation logs, beside the scores per class."""
