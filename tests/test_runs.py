@@ -32,7 +32,7 @@ from safetensors.torch import load_file
 
 from emolightning.evaluation.answers import set_aside_other
 from emolightning.labels import MER6
-from emolightning.metrics.classification import DEFINITIONS
+from emolightning.scores import DEFINITIONS
 
 NUM_CLIPS = {"train": 48, "val": 12, "test": 12}
 

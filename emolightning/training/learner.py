@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -63,6 +64,8 @@ class EmotionLearner(pl.LightningModule):
         self.num_beams = num_beams
         self.seed = seed
         self.num_val_clips = num_val_clips
+        self.val_counts: np.ndarray | None = None
+        """Confusion matrix of the last validation, (classes, classes + 1)."""
         self._resumed_batches = 0
         self.val_scores = EmotionScores(labels, num_val_clips)
 
@@ -108,12 +111,12 @@ class EmotionLearner(pl.LightningModule):
         self.val_scores.num_clips = self.num_val_clips if is_whole else None
         values = self.val_scores.compute()
         self.val_scores.reset()
-        self.val_counts = values.pop("counts")
+        counts = self.val_counts = values.pop("counts")
         shown = ("weighted_f1", "uar", "war")
         for name, value in values.items():
             self.log(f"val/{name}", value, prog_bar=name in shown, rank_zero_only=False, sync_dist=False)
-        self.log("val/unreadable", float(self.val_counts[:, -1].sum()))
-        for name, column in per_class(self.val_counts).items():
+        self.log("val/unreadable", float(counts[:, -1].sum()))
+        for name, column in per_class(counts).items():
             if name != "support":
                 self.log_dict({f"val/{name}/{label}": float(x) for label, x in zip(self.labels, column, strict=True)})
 
