@@ -12,7 +12,9 @@ class ConfusionMatrix(pl.Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: EmotionLearner) -> None:  # type: ignore[override]
         """On the first rank."""
         counts = pl_module.val_counts
-        for logger in trainer.loggers if trainer.is_global_zero and counts is not None else []:
+        if counts is None or not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 answers = [*pl_module.labels, "(unreadable)"]
                 cells = [

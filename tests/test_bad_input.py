@@ -108,7 +108,13 @@ def test_too_few_clips_for_three_splits(media: Path) -> None:
 
 def test_damaged_and_silent_clips_are_named_at_once_with_what_to_do(media: Path) -> None:
     rows = "cut, happy, a\nempty, sad, b\nsilent, sad, c\n"
-    problems = dict(problem.split(": ", 1) for problem in problems_of(HEADER + ROWS + rows, media))
+    found = [problem.split(": ", 2) for problem in problems_of(HEADER + ROWS + rows, media)]
+    assert [row.rpartition("/")[2] for row, _, _ in found] == [
+        "clips.csv, line 8",
+        "clips.csv, line 9",
+        "clips.csv, line 10",
+    ]
+    problems = {clip: text for _, clip, text in found}
     assert set(problems) == {"cut", "empty", "silent"}
     assert "cut short" in problems["cut"]
     assert "the file is empty (0 bytes)" in problems["empty"]
@@ -119,7 +125,7 @@ def test_damaged_and_silent_clips_are_named_at_once_with_what_to_do(media: Path)
 
 def test_damaged_clips_are_found_when_only_the_picture_is_used(media: Path) -> None:
     problems = problems_of(HEADER + ROWS + "cut, happy, a\nempty, sad, b\n", media, inputs=("image",))
-    assert [problem.partition(":")[0] for problem in problems] == ["cut", "empty"]
+    assert [problem.split(": ")[1] for problem in problems] == ["cut", "empty"]
 
 
 def test_a_clip_without_sound_is_fine_where_speech_is_off(media: Path) -> None:
@@ -154,7 +160,7 @@ def test_a_clip_that_is_damaged_later_is_found_although_the_cache_has_it(media: 
     data_of(HEADER + ROWS, media).setup()
     cut(media / "clip1.mp4", media / "clip0.mp4")
     (problem,) = problems_of(HEADER + ROWS, media)
-    assert problem.startswith("clip0: ")
+    assert "clips.csv, line 2: clip0: " in problem
 
 
 def test_a_damaged_cache_file_is_named_with_what_to_do(media: Path) -> None:

@@ -145,5 +145,11 @@ def take_back(folder: Path, key: str) -> None:
 def _move(source: Path, target: Path, names: Sequence[str]) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in names:
-        if (source / name).exists():
-            (source / name).rename(target / name)
+        if not (source / name).exists():
+            continue
+        if name.endswith(".jsonl") and (target / name).exists():  # Both are kept: of several answers the first counts.
+            with (target / name).open("ab") as file:
+                file.write((source / name).read_bytes())
+            (source / name).unlink()
+        else:
+            (source / name).replace(target / name)
