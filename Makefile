@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: $(STAMP)  ## render, train, validate, evaluate: about two minutes on two cores
+demo: $(STAMP)  ## render, train, validate, evaluate: two to three minutes on two cores
 	$(BIN)/python train.py experiment=demo
 	$(BIN)/python eval.py checkpoint=outputs/demo
 

@@ -1,0 +1,154 @@
+"""Training in this process: where runs end, what a continuation may change, what is refused before any work."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from lightning_fabric.plugins.precision.utils import _convert_fp_tensor
+from lightning_utilities.core.apply_func import apply_to_collection
+from model_factory import make_batch, make_examples, make_model
+from omegaconf import DictConfig, OmegaConf
+
+from emolightning import training_run
+from emolightning.config.check import ConfigError, check_config
+from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.errors import UserError
+from emolightning.lineage import update_json
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture
+def configured(clips: Path, tmp_path: Path) -> Any:
+    """`experiment=smoke` with 3 batches an epoch, its clips shared by the tests of this file."""
+
+    def configure(*overrides: str) -> DictConfig:
+        register_schemas()
+        common = [
+            "experiment=smoke",
+            "logger=csv",
+            f"data.folder={clips}/synthetic",
+            f"data.cache={clips}/cache",
+            f"output_dir={tmp_path}/run",
+            "trainer.enable_progress_bar=false",
+            "~callbacks.progress",
+        ]
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            return compose("train", overrides=[*common, *overrides])
+
+    return configure
+
+
+def last_step(folder: Path) -> int:
+    return torch.load(folder / "run/checkpoints/last.ckpt", weights_only=True)["global_step"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "steps"),
+    [
+        (["trainer.max_steps=1"], 1),
+        (["trainer.max_steps=4", "trainer.max_epochs=5"], 4),
+        (["trainer.check_val_every_n_epoch=2"], 3),
+        (["+trainer.limit_train_batches=2", "trainer.max_epochs=4"], 8),
+        (["trainer.num_sanity_val_steps=1"], 3),
+        (["+trainer.limit_val_batches=1"], 3),
+        (["trainer.val_check_interval=0.34"], 3),
+    ],
+)
+def test_every_step_is_in_the_last_checkpoint(
+    configured: Any, tmp_path: Path, overrides: list[str], steps: int
+) -> None:
+    training_run.fit(configured(*overrides))
+    assert last_step(tmp_path) == steps
+    assert (tmp_path / "run/adapter/projections.safetensors").exists()
+
+
+def test_a_run_that_trains_nothing_says_so(configured: Any) -> None:
+    with pytest.raises(UserError, match="nothing was trained.*max_epochs"):
+        training_run.fit(configured("trainer.max_epochs=0"))
+
+
+def test_a_resumed_run_keeps_its_settings(configured: Any, tmp_path: Path) -> None:
+    training_run.fit(configured())
+    before = (tmp_path / "run/config.yaml").read_text()
+    changes = ["modalities=[text]", "model.lora.r=4", "data.batch_size=4", "optimizer.lr=0.1", "seed=7"]
+    with pytest.raises(UserError) as error:
+        training_run.fit(configured("trainer.max_epochs=2", "resume=auto", *changes))
+    message = str(error.value)
+    for key in ("modalities", "model.lora.r: 16 before, 4 now", "data.batch_size", "optimizer.lr", "seed"):
+        assert key in message
+    assert "init_from" in message
+    assert (tmp_path / "run/config.yaml").read_text() == before
+    training_run.fit(configured("trainer.max_epochs=2", "resume=auto"))
+    assert last_step(tmp_path) == 6
+
+
+def test_a_finished_run_is_not_trained_past_its_end(
+    configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training_run.fit(configured())
+    training_run.fit(configured("resume=auto"))
+    assert "this run is finished" in capsys.readouterr().out
+    update_json(tmp_path / "run/lineage.json", status="interrupted")
+    training_run.fit(configured("resume=auto"))
+    assert last_step(tmp_path) == 3
+
+
+def test_weights_of_other_inputs_are_refused_as_a_start(configured: Any, tmp_path: Path) -> None:
+    training_run.fit(configured())
+    other = configured("modalities=[text]", f"init_from={tmp_path}/run", f"output_dir={tmp_path}/other")
+    with pytest.raises(UserError, match=r"trained with \['face', 'image', 'motion', 'speech'\], this run has \[\]"):
+        training_run.fit(other)
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("setting", ["init_from=/nowhere", "resume=/nowhere/last.ckpt"])
+def test_a_misspelt_path_is_found_before_the_data_is_read(
+    configured: Any, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setattr(training_run, "build_data", lambda cfg: pytest.fail("the data was read"))
+    with pytest.raises(UserError, match="/nowhere"):
+        training_run.fit(configured(setting))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("monitor.metric=val/weigthed_f1", "did you mean val/weighted_f1"),
+        ("data.batch_size=0", "data.batch_size: must be at least 1, not 0"),
+        ("model.lora.r=0", "model.lora.r: must be at least 1, not 0"),
+    ],
+)
+def test_values_that_no_run_can_mean(configured: Any, override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_config(configured(override))
+
+
+def test_scores_of_a_class_may_be_monitored(configured: Any) -> None:
+    check_config(configured("monitor.metric=val/recall/happy"))
+
+
+def test_lora_targets_that_do_not_exist_are_named(configured: Any) -> None:
+    with pytest.raises(Exception, match=r"model.lora.targets=.*foo"):
+        training_run.fit(configured("model.lora.targets=[foo]"))
+
+
+def test_batches_pass_through_every_precision_plugin() -> None:
+    """Half, FSDP and DeepSpeed plugins convert batches like this; frozen clips inside would be refused."""
+    model = make_model()
+    batch = make_batch(model, make_examples(2))
+    converted = apply_to_collection(batch, function=_convert_fp_tensor, dtype=torch.Tensor, dst_type=torch.bfloat16)
+    assert converted.images.dtype == torch.bfloat16
+    assert [clip.id for clip in converted.clips] == ["clip0", "clip1"]
+    assert model(converted).isfinite()
+
+
+def test_the_saved_configuration_is_resolved(configured: Any, tmp_path: Path) -> None:
+    training_run.fit(configured("trainer.max_steps=1"))
+    assert "${" not in (tmp_path / "run/config.yaml").read_text()
+    assert OmegaConf.load(tmp_path / "run/config.yaml").seed == 42
