@@ -71,12 +71,12 @@ def compute_missing(
         names = tuple(name for name in folders if not _is_fresh(folders[name], clip.id, sources[name], stamps[clip.id]))
         if names:
             todo.append((clip, names))
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     absent: dict[str, dict[str, str]] = {name: {} for name in folders}
     try:
         for clip, outcome in _progress(_outcomes(todo, compute, num_workers), title, len(todo)):
             if outcome.problem:
-                problems.append(f"{named(clip)}: {outcome.problem}")
+                problems[clip.id] = f"{named(clip)}: {outcome.problem}"
             for name, array in outcome.arrays.items():
                 save_array(folders[name] / f"{clip.id}.npy", array)
                 sources[name][clip.id] = stamps[clip.id]
@@ -86,7 +86,8 @@ def compute_missing(
         # Also on Ctrl-C: what is done stays done.
         for name, folder in folders.items() if todo else ():
             _write_sources(folder, sources[name])
-    return Summary(problems, absent)
+    # Processes finish in any order; messages keep that of the file.
+    return Summary([problems[clip.id] for clip in clips if clip.id in problems], absent)
 
 
 def _outcomes(
