@@ -1,5 +1,6 @@
 """Fixtures: where recorded data lies, whole runs that test files share, and a place for helpers that they import."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,9 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared"
+# A shell starts background jobs with Ctrl-C ignored, and all processes below inherit that: undo it for its tests.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory, runs
 
 from runs import Workplace  # noqa: E402
