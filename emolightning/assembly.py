@@ -58,9 +58,7 @@ def build_learner(
     """
     sees = sees or {"inputs": inputs_of(cfg), "feature_widths": data.feature_widths}
     model = instantiate(cfg.model, _convert_="all", **sees)
-    encoder = PromptEncoder(
-        model.tokenizer, image_tokens=model.image_tokens, task=cfg.prompt.task, layout=cfg.prompt.layout
-    )
+    encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout=cfg.prompt.layout)
     data.use_encoder(encoder)
     return EmotionLearner(model, labels=data.labels, seed=cfg.seed, **plain(cfg.evaluation), **training)
 

@@ -96,23 +96,21 @@ class PromptEncoder:
     Args:
         tokenizer: a Hugging Face tokenizer with BOS and EOS.
         image_tokens: vectors per frame behind the image projection.
-        task: upstream's task tag.
         layout: `train` or `upstream_eval`.
     """
 
-    def __init__(self, tokenizer: Any, *, image_tokens: int, task: str = "emotion", layout: str = "train"):
+    def __init__(self, tokenizer: Any, *, image_tokens: int, layout: str = "train"):
         if layout not in LAYOUTS:
             raise ValueError(f"Expected `layout` to be one of {LAYOUTS}, but got {layout!r}.")
         self.tokenizer = tokenizer
         self.image_tokens = image_tokens
-        self.task = task
         self.layout = layout
 
     def encode(self, example: Example, answer: str | None) -> Encoded:
         """The sequence of one example; with an answer also its ids and EOS."""
         lengths = self.stream_lengths(example)
         pieces = context_pieces(
-            example.instruction, example.clip.transcript, list(lengths), task=self.task, layout=self.layout
+            example.instruction, example.clip.transcript, list(lengths), task=example.task, layout=self.layout
         )
         bos = self.tokenizer.bos_token_id
         context = [bos, bos] if self.layout == "upstream_eval" else [bos]

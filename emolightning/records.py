@@ -41,6 +41,8 @@ class Example:
     """Position of the clip in its split: what ranks exchange instead of names."""
     instruction: str
     """The question put to the model, e.g. `Please determine which emotion label ...`."""
+    task: str = "emotion"
+    """Upstream's tag of the question: `emotion`, `reason` or `reason_v2`."""
     image: "Tensor | None" = None
     """(frames, 3, height, width), normalised; None when the image is switched off."""
     features: "dict[str, Tensor]" = field(default_factory=dict)

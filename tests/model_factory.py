@@ -58,4 +58,4 @@ def make_examples(num_clips: int, inputs: tuple[str, ...] = INPUTS, *, frames: i
 def make_batch(model: EmotionLlama, examples: list[Example], *, layout: str = "train") -> Batch:
     """The examples as the model's batch."""
     encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout=layout)
-    return Collate(encoder, lambda clip: clip.label)(examples)
+    return Collate(encoder, lambda example: example.clip.label)(examples)

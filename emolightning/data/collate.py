@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from emolightning.prompt import PromptEncoder
-from emolightning.records import IGNORED, Batch, Clip, Clips, Example, TokenBatch
+from emolightning.records import IGNORED, Batch, Clips, Example, TokenBatch
 
 
 class Collate:
@@ -15,16 +15,16 @@ class Collate:
 
     Args:
         encoder: turns an example into ids.
-        answer: the text to learn for a clip, e.g. its label; None when it has none.
+        answer: the text to learn for an example, e.g. its label; None when it has none.
     """
 
-    def __init__(self, encoder: PromptEncoder, answer: Callable[[Clip], str | None]):
+    def __init__(self, encoder: PromptEncoder, answer: Callable[[Example], str | None]):
         self.encoder = encoder
         self.answer = answer
 
     def __call__(self, examples: Sequence[Example]) -> Batch:
         """Sequences are padded on the right, contexts on the left."""
-        encoded = [self.encoder.encode(example, self.answer(example.clip)) for example in examples]
+        encoded = [self.encoder.encode(example, self.answer(example)) for example in examples]
         names = examples[0].features
         images = [example.image for example in examples if example.image is not None]
         return Batch(

@@ -138,11 +138,11 @@ class ClipDataModule(pl.LightningDataModule):
 
     def use_encoder(self, encoder: PromptEncoder) -> None:
         """Say how examples become ids; known only when the model's tokenizer is."""
-        self._collate = Collate(encoder, self.target_text)
+        self._collate = Collate(encoder, lambda example: self.target_text(example.clip, example.task))
 
-    def target_text(self, clip: Clip) -> str | None:
-        """The answer to learn: the label, or for `task=reason` the explanation."""
-        return clip.reason if self.task == "reason" else clip.label
+    def target_text(self, clip: Clip, task: str) -> str | None:
+        """The answer to learn: the label, or for the task `reason` the explanation."""
+        return clip.reason if task == "reason" else clip.label
 
     def require_targets(self) -> None:
         """Every clip of train and val needs an answer to learn or to compare with; for training, before any model.
@@ -151,7 +151,7 @@ class ClipDataModule(pl.LightningDataModule):
             UserError: names the first clip without one.
         """
         clips = [*self.clips_of("train"), *self.clips_of("val")]
-        without = [clip for clip in clips if not self.target_text(clip)]
+        without = [clip for clip in clips if not self.target_text(clip, self.task)]
         if without:
             column = "reason" if self.task == "reason" else "emotion_label"
             raise UserError(
@@ -186,6 +186,7 @@ class ClipDataModule(pl.LightningDataModule):
             features=self.features,
             frames=self.frames,
             instructions=instruction_pool(self.task, self.labels),
+            task=self.task,
             seed=self.seed if training and self.pool == "all" else None,
             donors=donors,
         )

@@ -24,6 +24,7 @@ class ClipDataset(Dataset[Example]):
         frames: source of the image input; None when it is off.
         instructions: the pool; with `seed` None the first one is always used.
         seed: draws the instruction from (seed, epoch, clip id): for training.
+        task: upstream's tag of the instructions.
         donors: input name -> for each clip the position of the clip it takes that input from (see `shuffled`).
     """
 
@@ -36,6 +37,7 @@ class ClipDataset(Dataset[Example]):
         frames: FrameStore | None,
         instructions: Sequence[str],
         seed: int | None,
+        task: str = "emotion",
         donors: Mapping[str, Sequence[int]] | None = None,
     ):
         self.clips = list(clips)
@@ -44,6 +46,7 @@ class ClipDataset(Dataset[Example]):
         self.frames = frames
         self.instructions = instructions
         self.seed = seed
+        self.task = task
         self.donors = donors or {}
 
     def __len__(self) -> int:
@@ -58,6 +61,7 @@ class ClipDataset(Dataset[Example]):
             clip=replace(clip, transcript=transcript),
             index=index,
             instruction=self._instruction(clip, epoch),
+            task=self.task,
             image=self._image(index),
             features={name: self._vectors(name, index) for name in self.features.vectors if name in self.inputs},
         )
