@@ -8,6 +8,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.inputs import active_inputs
 from emolightning.model.build import require_weights
+from emolightning.model.generation import Generation
 from emolightning.prompt import PromptEncoder
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
@@ -60,7 +61,9 @@ def build_learner(
     model = instantiate(cfg.model, _convert_="all", **sees)
     encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout=cfg.prompt.layout)
     data.use_encoder(encoder)
-    return EmotionLearner(model, labels=data.labels, seed=cfg.seed, **plain(cfg.evaluation), **training)
+    return EmotionLearner(
+        model, labels=data.labels, seed=cfg.seed, generation=Generation(**plain(cfg.evaluation)), **training
+    )
 
 
 def build_trainer(cfg: DictConfig, **objects: Any) -> Any:

@@ -10,6 +10,7 @@ from torch.nn import functional
 from emolightning.errors import UserError
 from emolightning.inputs import INPUTS
 from emolightning.model.build import build_emotion_llama
+from emolightning.model.generation import Generation
 from emolightning.model.language import LanguageSettings
 from emolightning.model.lora import LoraSettings
 from emolightning.model.parameters import base_fingerprints, load_trained_state, parts, trained_state
@@ -101,9 +102,10 @@ def test_loss_is_the_token_mean_over_answers_only(model):
 @pytest.mark.parametrize("num_beams", [1, 3])
 def test_answers_do_not_depend_on_the_batch(model, num_beams):
     examples = make_examples(4)
-    together = model.generate(make_batch(model, examples), max_new_tokens=6, num_beams=num_beams)
+    together = model.generate(make_batch(model, examples), Generation(max_new_tokens=6, num_beams=num_beams))
     alone = [
-        model.generate(make_batch(model, [example]), max_new_tokens=6, num_beams=num_beams)[0] for example in examples
+        model.generate(make_batch(model, [example]), Generation(max_new_tokens=6, num_beams=num_beams))[0]
+        for example in examples
     ]
     assert together == alone
 
@@ -114,12 +116,12 @@ def test_generation_equals_greedy_decoding_by_hand(model):
     ids = []
     for _ in range(5):
         token = int(model.language(inputs_embeds=embeddings).logits[0, -1].argmax())
-        if token == model.tokenizer.eos_token_id:
+        if token == model.tokenizer.end_id:
             break
         ids.append(token)
         embeddings = torch.cat([embeddings, model.language.get_input_embeddings().weight[token][None, None]], dim=1)
-    expected = model.tokenizer.decode(ids, skip_special_tokens=True).strip()
-    assert model.generate(batch, max_new_tokens=5) == [expected]
+    expected = model.tokenizer.decode(ids)
+    assert model.generate(batch, Generation(max_new_tokens=5)) == [expected]
 
 
 def test_streams_of_different_length_use_only_their_own_vectors(model):

@@ -3,12 +3,15 @@
 import json
 
 import pytest
+import sentencepiece
 from model_factory import make_batch, make_examples, make_model
 
+from emolightning.chat_format import ChatFormat
 from emolightning.instructions import choose_instruction, instruction_pool
 from emolightning.labels import MER6, MER9
-from emolightning.model.language import LanguageSettings, load_tokenizer
-from emolightning.prompt import PLACEHOLDERS, STREAMS, PromptEncoder, Stream, context_pieces
+from emolightning.model.language import LanguageSettings
+from emolightning.model.tokenizer import load_tokenizer
+from emolightning.prompt import PLACEHOLDERS, STREAMS, Control, PromptEncoder, Stream, context_pieces
 from emolightning.records import IGNORED
 
 ALL = list(STREAMS)
@@ -19,22 +22,40 @@ QUESTION = (
 
 
 def texts(pieces):
-    return [piece if isinstance(piece, str) else piece.name for piece in pieces]
+    return [piece.text if isinstance(piece, Control) else getattr(piece, "name", piece) for piece in pieces]
 
 
 def test_train_layout_word_for_word():
     assert texts(context_pieces(QUESTION, "We won", ALL)) == [
-        "[INST] <video>", "image", "</video> <feature>", "face", "motion", "speech", "class_token",
+        "<s>", "[INST] <video>", "image", "</video> <feature>", "face", "motion", "speech", "class_token",
         f"</feature> The person in video says: We won.  [emotion] {QUESTION}  [/INST]",
     ]  # fmt: skip
 
 
 def test_upstream_eval_layout_word_for_word():
     assert texts(context_pieces(QUESTION, "We won", ALL, layout="upstream_eval")) == [
-        "[INST] <video>", "image", "face", "motion", "speech", "class_token",
+        "<s>", "<s>", "[INST] <video>", "image", "face", "motion", "speech", "class_token",
         "</video> <feature><FeatureHere></feature> The person in video says: We won.  "
         f"[emotion] {QUESTION}  [/INST]",
     ]  # fmt: skip
+
+
+def test_demo_layout_word_for_word():
+    assert texts(context_pieces(QUESTION, "We won", ALL, layout="demo")) == [
+        "<s>", "<s>", "[INST] <video>", "image", "face", "motion", "speech", "class_token",
+        "</video> <feature><FeatureHere></feature>",
+        "<s>", f"[INST] The person in video says: We won.  [emotion] {QUESTION} [/INST]",
+    ]  # fmt: skip
+
+
+def test_a_chat_template_stands_in_the_place_of_the_brackets():
+    chat = ChatFormat("<|user|>\n", "<|end|>\n<|assistant|>\n", end="<|end|>", in_brackets=False)
+    assert texts(context_pieces("Q", "Hi", ["image", "speech"], chat=chat)) == [
+        "<|user|>\n", "<video>", "image", "</video> <feature>", "speech",
+        "</feature> The person in video says: Hi.  [emotion] Q",
+        "<|end|>\n<|assistant|>\n",
+    ]  # fmt: skip
+    assert texts(context_pieces("Q", None, [], chat=chat))[1:-1] == ["[emotion] Q"]
 
 
 @pytest.mark.parametrize(
@@ -50,18 +71,43 @@ def test_upstream_eval_layout_word_for_word():
     ],
 )
 def test_absent_streams_leave_no_empty_tags(streams, transcript, expected):
-    assert texts(context_pieces("Q", transcript, streams)) == expected
+    assert texts(context_pieces("Q", transcript, streams)) == ["<s>", *expected]
 
 
-def test_text_pieces_are_those_recorded_from_upstream(shared):
-    recorded = json.loads((shared / "golden/train.json").read_text())["samples"]
-    instructions = json.loads((shared / "golden/samples.json").read_text())
-    for sample, source in zip(recorded, instructions, strict=True):
+@pytest.mark.parametrize("layout", ["train", "upstream_eval", "demo"])
+def test_token_ids_are_those_recorded_from_upstream(shared, layout):
+    golden = shared / "golden"
+    tokenizer = load_tokenizer(LanguageSettings(path=str(golden / "llama_tiny")))
+    for number, source in enumerate(json.loads((golden / "samples.json").read_text())):
         says, rest = source["instruction_input"].split("says: ")[1].split(".  [", 1)
         task, question = rest.split("] ", 1)
-        pieces = context_pieces(question.removesuffix(" "), says, ALL, task=task)
-        own = [piece for piece in pieces if isinstance(piece, str)]
-        assert own == [part["text"] for part in sample["layout"] if part["type"] == "text" and not part.get("target")]
+        pieces = context_pieces(question.removesuffix(" "), says, ALL, task=task, layout=layout)
+        ids = [
+            tokenizer.special_ids(piece.text) if isinstance(piece, Control) else tokenizer.text_ids(piece)
+            for piece in pieces
+            if not isinstance(piece, Stream)
+        ]
+        recorded = recorded_ids(golden, layout, number)
+        if recorded is not None:
+            assert sum(ids, []) == recorded
+
+
+def recorded_ids(golden, layout, number):
+    """Of the context's texts, in order; the demo was recorded for the first sample only."""
+    if layout == "demo":
+        parts = json.loads((golden / "chat.json").read_text())["layout"] if number == 0 else None
+    else:
+        file = "train.json" if layout == "train" else "eval.json"
+        parts = json.loads((golden / file).read_text())["samples"][number]["layout"]
+    return parts and sum((part["ids"] for part in parts if "ids" in part and not part.get("target")), [])
+
+
+@pytest.mark.parametrize("text", [" happy", "  two  spaces  ", "a </s> b", "$$"])
+def test_sentencepiece_itself_encodes_where_there_is_such_a_file(shared, text):
+    """Also what transformers' conversion of the same file changes: a piece that starts with a space loses one."""
+    folder = shared / "golden" / "llama_tiny"
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    assert load_tokenizer(LanguageSettings(path=str(folder))).text_ids(text) == pieces.encode(text)
 
 
 def test_instruction_with_nine_labels_is_upstreams():
@@ -87,7 +133,7 @@ def test_markers_in_a_transcript_reach_the_model_as_text(hostile):
     encoded = encoder.encode(example, "sad")
     plain = [token for token in encoded.context if token >= 0]
     assert plain.count(tokenizer.bos_token_id) == 1
-    assert tokenizer.eos_token_id not in plain
+    assert tokenizer.end_id not in plain
     assert sum(token == PLACEHOLDERS["image"] for token in encoded.context) == 4
     assert f"he said {hostile} twice" in tokenizer.decode(plain[1:])
 
@@ -99,7 +145,7 @@ def test_only_the_answer_and_eos_are_targets():
     for row, clip in enumerate(batch.clips):
         targets = [token for token in batch.sequence.targets[row].tolist() if token != IGNORED]
         assert tokenizer.decode(targets[:-1]) == clip.label
-        assert targets[-1] == tokenizer.eos_token_id
+        assert targets[-1] == tokenizer.end_id
     assert batch.context.attention_mask[:, -1].tolist() == [1, 1, 1]  # contexts end together: padded on the left
     assert batch.sequence.attention_mask[:, 0].tolist() == [1, 1, 1]
 
@@ -120,14 +166,14 @@ def test_tiny_tokenizer_is_what_its_script_builds(tmp_path):
 @pytest.mark.parametrize("text", ["Zürich 你好 😀", "a  b   c", "tab\tand\nnewline", 'it\'s "quoted", 25 %'])
 def test_tiny_tokenizer_spells_any_text(text):
     tokenizer = load_tokenizer(LanguageSettings())
-    ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    assert tokenizer.unk_token_id not in ids
+    ids = tokenizer.text_ids(text)
+    assert tokenizer.hugging_face.unk_token_id not in ids
     assert tokenizer.decode(ids) == text
 
 
 def test_every_label_is_one_piece():
-    encoder = PromptEncoder(load_tokenizer(LanguageSettings()), image_tokens=4)
-    assert [len(encoder.text_ids(label)) for label in MER9] == [1] * 9
+    tokenizer = load_tokenizer(LanguageSettings())
+    assert [len(tokenizer.text_ids(label)) for label in MER9] == [1] * 9
 
 
 def test_stream_pieces_are_named():

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.errors import UserError
-from emolightning.instructions import POOLS, instruction_pool
+from emolightning.instructions import instruction_pool
 from emolightning.labels import DFEW7, MER6, MER9, SYNONYMS
-from emolightning.prompt import Stream, context_pieces
+from emolightning.prompt import context_pieces
 
 SPECIAL = ("<unk>", "<s>", "</s>")
 CONFIG = {
@@ -23,6 +23,7 @@ CONFIG = {
     "pad_token": "<unk>",
 }
 NUM_PIECES = 2048
+TASKS = ("emotion", "reason")
 """An upper bound: training stops earlier, when the corpus holds no more pairs to merge."""
 
 
@@ -44,10 +45,10 @@ def package_folder() -> Path:
 
 def corpus() -> list[str]:
     """The texts that the tiny model meets: contexts, instructions, labels, transcripts of the synthetic benchmark."""
-    texts = [text for labels in (MER6, MER9, DFEW7) for task in POOLS for text in instruction_pool(task, labels)]
-    for task in POOLS:
+    texts = [text for labels in (MER6, MER9, DFEW7) for task in TASKS for text in instruction_pool(task, labels)]
+    for task in TASKS:
         pieces = context_pieces("", "", ["image", "face"], task=task)
-        texts += [piece for piece in pieces if not isinstance(piece, Stream)]
+        texts += [piece for piece in pieces if isinstance(piece, str)]
     # A label must become one piece even if the sentences rarely hold it.
     texts += [*MER9, *DFEW7, *SYNONYMS] * 3
     return texts + synthetic_sentences()

@@ -17,7 +17,7 @@ from emolightning.scores import LOGGED, PER_CLASS
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
 """Beside the package: this is run from a checkout, not from site-packages."""
 
-LAYOUTS = ("train", "upstream_eval")
+LAYOUTS = ("train", "upstream_eval", "demo")
 POOLS = ("fixed", "all")
 MODES = ("max", "min")
 SPLITS = ("train", "val", "test", "all")
@@ -30,6 +30,9 @@ RANGES = {
     "num_threads": (1, None),
     "evaluation.max_new_tokens": (1, None),
     "evaluation.num_beams": (1, None),
+    "evaluation.temperature": (1e-6, None),
+    "evaluation.top_p": (1e-6, 1),
+    "evaluation.repetition_penalty": (1e-6, None),
     "data.batch_size": (1, None),
     "data.num_workers": (0, None),
     "model.lora.r": (1, None),
@@ -59,7 +62,8 @@ class PromptSettings:
     """How the question is put."""
 
     layout: str = "train"
-    """`train`: the sequence the weights were trained on; `upstream_eval`: the one upstream scores with."""
+    """`train`: the sequence the weights were trained on; `upstream_eval`: the one upstream scores with; `demo`: the
+    one of upstream's chat demo."""
     task: str = "emotion"
     """Task tag of the instructions, e.g. `emotion` or `reason`."""
     pool: str = "fixed"
@@ -84,6 +88,16 @@ class EvaluationSettings:
     """Longest answer, in tokens."""
     num_beams: int = 1
     """Beams of the search; 1 is greedy."""
+    do_sample: bool = False
+    """Draw tokens instead of taking the likeliest; each clip with a seed of its own."""
+    temperature: float = 1.0
+    """Of sampling."""
+    top_p: float = 1.0
+    """Of sampling: the smallest set of tokens with this probability."""
+    repetition_penalty: float = 1.0
+    """Above 1 lowers tokens that the answer has already."""
+    length_penalty: float = 1.0
+    """Of beam search: above 0 prefers longer answers."""
 
 
 @dataclass

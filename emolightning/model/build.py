@@ -7,11 +7,11 @@ from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.language import (
     LanguageSettings,
     load_language_model,
-    load_tokenizer,
     missing_language_files,
 )
 from emolightning.model.lora import LoraSettings, attach_lora
 from emolightning.model.projection import Projections
+from emolightning.model.tokenizer import load_tokenizer
 from emolightning.model.vision import (
     PATCHES_PER_TOKEN,
     VisionSettings,

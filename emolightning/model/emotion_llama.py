@@ -6,6 +6,7 @@ image ----> vision tower --> 4 patches a token --> image projection -------\
 BOS, prompt, transcript, answer -----------------> token embeddings ---------/
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from emolightning.model.generation import Generation
 from emolightning.model.projection import Projections
 from emolightning.model.vision import VisionTower
 from emolightning.prompt import PLACEHOLDERS
@@ -24,7 +26,7 @@ class EmotionLlama(nn.Module):
 
     Args:
         language: a causal language model, usually wrapped by PEFT.
-        tokenizer: the language model's.
+        tokenizer: the language model's (`emolightning.model.tokenizer`).
         projections: one for each stream the model can take.
         vision: the tower; None for a model that never sees an image.
     """
@@ -111,29 +113,47 @@ class EmotionLlama(nn.Module):
     def generate(
         self,
         batch: Batch,
+        generation: Generation,
         *,
-        max_new_tokens: int,
-        num_beams: int = 1,
         projected: Mapping[str, Tensor] | None = None,
+        seed: int = 0,
     ) -> list[str]:
-        """One answer a clip, greedy or by beam search, without special tokens and outer spaces."""
+        """One answer a clip, without special tokens and outer spaces; the same alone and in any batch.
+
+        Args:
+            batch: clips; their answers are not looked at.
+            generation: greedy, beams or sampling.
+            projected: result of `project`, when it is at hand.
+            seed: of sampling, together with the clip's id.
+        """
         tokens = batch.context
         embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
-        ids = self.language.generate(
+        if not generation.do_sample:
+            return self._decode(self._generate(embeddings, tokens.attention_mask, generation))
+        answers = []
+        for row, clip in enumerate(batch.clips):  # One by one: a draw shall not depend on who else is in the batch.
+            length = int(tokens.attention_mask[row].sum())
+            with torch.random.fork_rng():
+                torch.manual_seed(_clip_seed(seed, clip.id))
+                context, mask = embeddings[row : row + 1, -length:], tokens.attention_mask[row : row + 1, -length:]
+                answers += self._decode(self._generate(context, mask, generation))
+        return answers
+
+    def _generate(self, embeddings: Tensor, attention_mask: Tensor, generation: Generation) -> Tensor:
+        """Ids of the new tokens, (batch, longest answer)."""
+        return self.language.generate(
             inputs_embeds=embeddings,
-            attention_mask=tokens.attention_mask,
-            max_new_tokens=max_new_tokens,
-            num_beams=num_beams,
-            do_sample=False,
+            attention_mask=attention_mask,
             use_cache=True,
             bos_token_id=self.tokenizer.bos_token_id,
-            eos_token_id=self.tokenizer.eos_token_id,
-            pad_token_id=self.pad_token_id,
+            eos_token_id=self.tokenizer.stop_ids,
+            pad_token_id=self.tokenizer.pad_token_id,
+            **generation.arguments(),
         )
-        return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
-    @property
-    def pad_token_id(self) -> int:
-        """Fills finished rows; masked everywhere, so any id that decodes to nothing will do."""
-        pad = self.tokenizer.pad_token_id
-        return self.tokenizer.eos_token_id if pad is None else pad
+    def _decode(self, ids: Tensor) -> list[str]:
+        return [self.tokenizer.decode(row) for row in ids.tolist()]
+
+
+def _clip_seed(seed: int, clip_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{clip_id}".encode()).digest()[:7], "big")

@@ -1,4 +1,4 @@
-"""The language model and its tokenizer: any causal model of transformers, from a folder or from a configuration."""
+"""The language model: any causal model of transformers, from a folder or from a configuration."""
 
 import math
 from dataclasses import dataclass
@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from emolightning.errors import UserError
-
-TINY_TOKENIZER = Path(__file__).parent / "tiny_tokenizer"
 
 
 @dataclass(frozen=True)
@@ -43,20 +41,6 @@ def missing_language_files(settings: LanguageSettings) -> list[str]:
     if not any(folder.glob("*.safetensors")):
         absent.append("*.safetensors")
     return [f"{name} in {folder}" for name in absent]
-
-
-def load_tokenizer(settings: LanguageSettings) -> Any:
-    """The tokenizer of a language model.
-
-    Raises:
-        UserError: it has no BOS or EOS, which mark the start and the end of every sequence.
-    """
-    folder = settings.tokenizer or settings.path or str(TINY_TOKENIZER)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    for name in ("bos_token_id", "eos_token_id"):
-        if getattr(tokenizer, name) is None:
-            raise UserError(f"{folder}: the tokenizer has no {name}, which sequences need; set it in its config")
-    return tokenizer
 
 
 def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> PreTrainedModel:

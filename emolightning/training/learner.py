@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from emolightning.errors import UserError
 from emolightning.metrics.classification import EmotionScores, per_class
 from emolightning.model.emotion_llama import EmotionLlama
+from emolightning.model.generation import Generation
 from emolightning.model.parameters import (
     base_fingerprints,
     load_trained_state,
@@ -35,8 +36,7 @@ class EmotionLearner(pl.LightningModule):
         labels: the vocabulary that answers are read with.
         optimizer: makes an optimizer from parameter groups; None for evaluation only.
         schedule: of the learning rate; None keeps it constant.
-        max_new_tokens: of a generated answer.
-        num_beams: 1 for greedy search.
+        generation: how answers are generated.
         seed: with the number of batches done it fixes dropout, so that a resumed run repeats an uninterrupted one.
         num_val_clips: size of the validation split; scores of any other set of clips are refused.
     """
@@ -48,8 +48,7 @@ class EmotionLearner(pl.LightningModule):
         labels: Sequence[str],
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         schedule: WarmupCosine | None = None,
-        max_new_tokens: int = 16,
-        num_beams: int = 1,
+        generation: Generation = Generation(),  # noqa: B008  # frozen
         seed: int = 0,
         num_val_clips: int | None = None,
     ):
@@ -60,8 +59,7 @@ class EmotionLearner(pl.LightningModule):
         self.labels = tuple(labels)
         self.make_optimizer = optimizer
         self.schedule = schedule
-        self.max_new_tokens = max_new_tokens
-        self.num_beams = num_beams
+        self.generation = generation
         self.seed = seed
         self.num_val_clips = num_val_clips
         self.val_counts: np.ndarray | None = None
@@ -127,9 +125,7 @@ class EmotionLearner(pl.LightningModule):
     def answer(self, batch: Batch, projected: dict[str, Tensor]) -> list[Answer]:
         """Ask the model about each clip of a batch."""
         start = time.perf_counter()
-        texts = self.model.generate(
-            batch, max_new_tokens=self.max_new_tokens, num_beams=self.num_beams, projected=projected
-        )
+        texts = self.model.generate(batch, self.generation, projected=projected, seed=self.seed)
         seconds = (time.perf_counter() - start) / len(texts)
         return [
             Answer(clip_id=clip.id, text=text, prompt=prompt, truth=clip.label, seconds=seconds)
