@@ -11,6 +11,7 @@ import callbacks
 ROOT = Path(__file__).parent.parent
 
 BOTTOM = {
+    "chat_format",
     "config",
     "errors",
     "inputs",
@@ -32,6 +33,7 @@ ENTRY = {
     "cli_help",
     "commands",
     "evaluation_run",
+    "parity",
     "reporting",
     "resuming",
     "training_run",
@@ -39,7 +41,7 @@ ENTRY = {
 }
 """Modules and folders of emolightning/ that may import everything, and that nothing below may import."""
 
-PARTS = {"data": 1, "model": 1, "metrics": 1, "training": 2, "evaluation": 2}
+PARTS = {"data": 1, "model": 1, "metrics": 1, "training": 2, "evaluation": 2, "upstream": 2}
 """Folder -> layer; folders of the same layer do not import each other."""
 
 BOTTOM_LAYER, CALLBACKS_LAYER, ENTRY_LAYER = 0, 3, 4

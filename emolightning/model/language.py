@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from emolightning.errors import UserError
 
@@ -58,6 +58,8 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> Pre
             torch.manual_seed(settings.seed)
             model = LlamaForCausalLM(_random_llama(settings, vocabulary_size)).to(dtype)
     model.config.use_cache = False
+    # A folder's own defaults (Qwen2.5: repetition_penalty 1.05) would change answers without a word in our settings.
+    model.generation_config = GenerationConfig()
     return model.requires_grad_(False)
 
 
