@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from emolightning.labels import SYNONYMS, VOCABULARIES
+from emolightning.labels import MER6, SYNONYMS, VOCABULARIES
 
 EMPTY = "empty answer"
 NO_LABEL = "no label in answer"
@@ -48,6 +48,18 @@ def read_label(text: str, labels: Sequence[str]) -> Reading:
     if found:
         return Reading(None, SEVERAL)
     return Reading(None, OUTSIDE if _any_known_label().search(normal) else NO_LABEL)
+
+
+def read_upstream(text: str) -> str:
+    """The label that upstream's `eval_emotion.py` reads: the last word, and neutral for anything it does not know.
+
+    Only for comparisons with upstream: answers that name no label, or fear, contempt or doubt, become neutral.
+
+    >>> [read_upstream(text) for text in ("the emotion is sad", "sad.", "Sad", "fear", "happy ")]
+    ['sad', 'neutral', 'neutral', 'neutral', 'neutral']
+    """
+    word = text.split(" ")[-1]
+    return word if word in MER6 else "neutral"
 
 
 @lru_cache

@@ -1,10 +1,12 @@
 """Answers -> labels, or the reason there is none."""
 
+import json
+
 import pytest
 
 from emolightning.errors import UserError
 from emolightning.labels import DFEW7, MER6, MER9, canonical, nearest, vocabulary
-from emolightning.parsing import EMPTY, NO_LABEL, OUTSIDE, SEVERAL, read_label
+from emolightning.parsing import EMPTY, NO_LABEL, OUTSIDE, SEVERAL, read_label, read_upstream
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,8 @@ def test_vocabularies():
     for bad in ("mer7", [], ["a", "A"], ["a", ""]):
         with pytest.raises(UserError):
             vocabulary(bad)
+
+
+def test_upstream_reads_answers_as_recorded(shared):
+    pairs = json.loads((shared / "golden" / "text.json").read_text())["label_postprocess"]
+    assert [read_upstream(pair["in"]) for pair in pairs] == [pair["out"] for pair in pairs]
