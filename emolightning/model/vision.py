@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import Blip2VisionConfig, Blip2VisionModel
+
+from emolightning.errors import UserError
 
 PATCHES_PER_TOKEN = 4
 """Consecutive patches of one image row that become one visual token (upstream's `encode_img`)."""
+
+POSITIONS = "embeddings.position_embedding"
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,15 @@ def missing_vision_files(settings: VisionSettings) -> list[str]:
 
 
 def _other_sizes(settings: VisionSettings, path: Path) -> list[str]:
-    """Sizes of the folder that the settings contradict: they would fail only in the first forward pass."""
+    """Sizes of the folder that the settings contradict. The image size may differ: positions are interpolated."""
     config = json.loads(path.read_text(encoding="utf-8"))
-    names = {"image_size": "image_size", "patch_size": "patch_size", "width": "hidden_size"}
+    names = {
+        "patch_size": "patch_size",
+        "width": "hidden_size",
+        "num_layers": "num_hidden_layers",
+        "num_heads": "num_attention_heads",
+        "mlp_width": "intermediate_size",
+    }
     return [
         f"a tower with model.vision.{ours}={getattr(settings, ours)} ({path} says {config[theirs]})"
         for ours, theirs in names.items()
@@ -66,14 +78,14 @@ def _other_sizes(settings: VisionSettings, path: Path) -> list[str]:
 
 
 class VisionTower(nn.Module):
-    """Frozen EVA-CLIP-g; always in eval mode, whatever the rest of the model is in."""
+    """EVA-CLIP-g. While it is frozen it stays in eval mode, whatever the rest of the model is in."""
 
     def __init__(self, settings: VisionSettings):
         super().__init__()
         self.settings = settings
         dtype = getattr(torch, settings.dtype)
         if settings.path is not None:
-            self.tower = Blip2VisionModel.from_pretrained(settings.path, dtype=dtype, local_files_only=True)
+            self.tower = _load_tower(settings, Path(settings.path))
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(settings.seed)
@@ -83,12 +95,17 @@ class VisionTower(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> "VisionTower":
-        """Stays in eval mode: it is frozen, and dropout or drop path would only add noise."""
-        return super().train(False)
+        """A frozen tower stays in eval mode: dropout would only add noise."""
+        return super().train(mode and self.is_trained)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether any of its parameters learns."""
+        return any(parameter.requires_grad for parameter in self.parameters())
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, 3, size, size) -> visual tokens (batch, num_tokens, 4 * width), class token (batch, 1, width)."""
-        with torch.no_grad():
+        with torch.set_grad_enabled(self.is_trained and torch.is_grad_enabled()):
             hidden = self.tower(pixel_values=images.to(self.tower.dtype)).last_hidden_state
         return group_patches(hidden[:, 1:]), hidden[:, :1]
 
@@ -97,6 +114,41 @@ def group_patches(patches: Tensor) -> Tensor:
     """(batch, patches, width) -> (batch, patches / 4, 4 * width): 4 consecutive patches of a row, not a 2x2 block."""
     batch, num_patches, width = patches.shape
     return patches.reshape(batch, num_patches // PATCHES_PER_TOKEN, PATCHES_PER_TOKEN * width)
+
+
+def _load_tower(settings: VisionSettings, folder: Path) -> Blip2VisionModel:
+    """A saved tower, its positions interpolated to the image size of the settings, as upstream does.
+
+    Raises:
+        UserError: tensors are missing, left over or of other shapes.
+    """
+    state: dict[str, Tensor] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        state |= load_file(file)
+    positions = state.get(POSITIONS)
+    if positions is not None:
+        state[POSITIONS] = interpolate_positions(positions, settings.image_size // settings.patch_size)
+    dtype = getattr(torch, settings.dtype)
+    with torch.device("meta"):
+        tower = Blip2VisionModel(_config(settings))
+    try:
+        tower.load_state_dict({name: tensor.to(dtype) for name, tensor in state.items()}, assign=True)
+    except RuntimeError as error:
+        raise UserError(f"{folder}: does not hold the tower of model.vision: {error}") from error
+    return tower
+
+
+def interpolate_positions(positions: Tensor, side: int) -> Tensor:
+    """(1, 1 + n * n, width) -> (1, 1 + side * side, width), bicubic in float32; the class token's stays as it is.
+
+    Source: `interpolate_pos_embed` of the released code, without antialiasing.
+    """
+    if positions.shape[1] == 1 + side * side:
+        return positions
+    own = round((positions.shape[1] - 1) ** 0.5)
+    grid = positions[:, 1:].float().reshape(1, own, own, -1).permute(0, 3, 1, 2)
+    resized = functional.interpolate(grid, size=(side, side), mode="bicubic", align_corners=False)
+    return torch.cat([positions[:, :1].float(), resized.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
 
 
 def _config(settings: VisionSettings) -> Blip2VisionConfig:
