@@ -11,6 +11,11 @@ COMMANDS = {
         "emolightning.commands.ablate",
         "train and test each set of modalities, against the best achievable accuracy",
     ),
+    "import-weights": (
+        "emolightning.commands.import_weights",
+        "published weights (Llama-2, EVA-CLIP-g, Emotion-LLaMA's .pth) into this project's folders",
+    ),
+    "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
     "build-tokenizer": ("emolightning.commands.build_tokenizer", "the small tokenizer that model=tiny uses"),
 }

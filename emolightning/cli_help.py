@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emolightning.config.schema import EvalConfig, RunConfig
+from emolightning.config.schema import SCHEMAS
 from emolightning.config.sources import read_yaml
 
 FLAGS = """
@@ -35,14 +35,16 @@ def help_text(main: Callable[..., Any], config_name: str, folder: Path, command:
     function = main.func if isinstance(main, partial) else main
     about = sys.modules[function.__module__].__doc__ or inspect.getdoc(function) or ""
     defaults = read_yaml(folder / f"{config_name}.yaml").get("defaults") or []
-    schema = EvalConfig if "eval_schema" in defaults else RunConfig
+    (schema,) = [SCHEMAS[entry] for entry in defaults if isinstance(entry, str) and entry in SCHEMAS]
     chosen = {key: value for entry in defaults if isinstance(entry, dict) for key, value in entry.items()}
     parts = [
         f"usage: {command} [group=option ...] [key=value ...]",
         textwrap.dedent(about).strip(),
         "Settings (key=default)\n" + _indented(_setting_lines(schema())),
-        "Groups (group=option, * is the default)\n" + _indented(_group_lines(folder, chosen)),
-        "Keys of a chosen option are set in the same way: data.batch_size=4; one that it lacks is added: +key=value.",
+        "Groups (group=option, * is the default)\n" + _indented(_group_lines(folder, chosen)) if chosen else "",
+        "Keys of a chosen option are set in the same way: data.batch_size=4; one that it lacks is added: +key=value."
+        if chosen
+        else "",
         "Flags\n" + _indented(line for line in FLAGS.splitlines()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -174,6 +174,36 @@ class EvalConfig(RunConfig):
     """Inputs permuted across clips, to see how much the model relies on them."""
 
 
+@dataclass
+class ImportConfig:
+    """Published weights, and where they go."""
+
+    llama: str = MISSING
+    """Hugging Face folder of the language model (Llama-2-7b-chat-hf); it stays where it is."""
+    eva: str = MISSING
+    """The vision tower, `eva_vit_g.pth`."""
+    checkpoint: str = MISSING
+    """Emotion-LLaMA's `.pth`: LoRA and projections."""
+    out: str = "${paths.weights}"
+    """Gets `eva_clip_g/`, `adapter/` and `import.json`."""
+    dry_run: bool = False
+    """Only print the match report."""
+    allow_partial: bool = False
+    """Write although parameters of the model have no tensor; they stay fresh."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    model: Any = MISSING
+    """The model that the weights are for: sizes of the tower, rank of LoRA."""
+
+
+@dataclass
+class InspectConfig:
+    """What to look at."""
+
+    file: str = MISSING
+    """A `.pth` or safetensors file, or a folder."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing to mend in the configuration."""
@@ -186,11 +216,19 @@ class Problem:
         return f"{self.key}{' ' if self.message.startswith('is ') else ': '}{self.message}"
 
 
+SCHEMAS = {
+    "run_schema": RunConfig,
+    "eval_schema": EvalConfig,
+    "import_schema": ImportConfig,
+    "inspect_schema": InspectConfig,
+}
+"""Name in a primary config's defaults list -> its settings."""
+
+
 def register_schemas() -> None:
-    """Make the schemas available to defaults lists as `run_schema` and `eval_schema`."""
-    store = ConfigStore.instance()
-    store.store(name="run_schema", node=RunConfig, provider="emolightning")
-    store.store(name="eval_schema", node=EvalConfig, provider="emolightning")
+    """Make the schemas available to defaults lists by their names."""
+    for name, schema in SCHEMAS.items():
+        ConfigStore.instance().store(name=name, node=schema, provider="emolightning")
 
 
 def closest(word: object, options: Iterable[str]) -> str | None:

@@ -22,8 +22,10 @@ class Generation:
     """Of beam search: above 0 prefers longer answers."""
 
     def arguments(self) -> dict[str, Any]:
-        """For transformers' `generate`. Upstream's `min_length=1` is left out: there BOS counted and it never
-        forbade an empty answer, here it would."""
+        """For transformers' `generate`.
+
+        Upstream's `min_length=1` is left out: there BOS counted, so it never forbade an empty answer; here it would.
+        """
         options: dict[str, Any] = {
             "max_new_tokens": self.max_new_tokens,
             "num_beams": self.num_beams,

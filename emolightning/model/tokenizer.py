@@ -89,7 +89,7 @@ def load_tokenizer(settings: LanguageSettings) -> Tokenizer:
     except (OSError, ValueError) as error:
         raise UserError(
             f"{place}: no tokenizer that transformers can read ({str(error).splitlines()[0]}); put tokenizer.json or "
-            f"{SENTENCEPIECE_FILE} and tokenizer_config.json there, or name another folder with model.language.tokenizer"
+            f"{SENTENCEPIECE_FILE} with tokenizer_config.json there, or say model.language.tokenizer=FOLDER"
         ) from error
     return Tokenizer(tokenizer, pieces=_load_pieces(place / SENTENCEPIECE_FILE, tokenizer), name=str(place))
 

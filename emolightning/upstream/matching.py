@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,13 +15,19 @@ from emolightning.model.lora import LoraSettings, attach_lora
 from emolightning.model.projection import Projections
 from emolightning.model.vision import PATCHES_PER_TOKEN, VisionSettings, VisionTower
 from emolightning.upstream import names
-from emolightning.upstream.inspecting import CHECKPOINT, EVA, LANGUAGE_MODEL, describe, require_kind
+from emolightning.upstream.inspecting import (
+    CHECKPOINT,
+    EVA,
+    LANGUAGE_MODEL,
+    describe,
+    describe_torch_file,
+    require_kind,
+)
 from emolightning.upstream.reading import SafetensorsFolder, TensorInfo, TorchFile
 from emolightning.upstream.report import MatchReport
 
+OTHER_LANGUAGE = "the checkpoint belongs to another language model than llama="
 FRESH_NORM = "upstream's ln_vision, never trained: weight 1, bias 0, eps 1e-5"
-FACTS = {"patch_embed.proj.weight": "model.vision.width", "blocks.0.mlp.fc1.weight": "model.vision.mlp_width"}
-"""Tensor of the tower -> the setting that its first axis tells."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,9 @@ def open_sources(*, llama: Path, eva: Path, checkpoint: Path) -> Sources:
 
 def match(sources: Sources, *, vision: VisionSettings, lora: LoraSettings, llama: Path) -> MatchReport:
     """Find a source for every parameter of the model, and a use or a reason for every tensor."""
-    report = MatchReport()
+    report = MatchReport(problems=_wrong_sizes(sources, vision, lora))
+    if report.problems:  # Else each of hundreds of tensors would be one.
+        return report
     with torch.device("meta"):
         tower = VisionTower(replace(vision, path=None)).tower.state_dict()
         base = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(str(llama), local_files_only=True))
@@ -63,8 +72,32 @@ def match(sources: Sources, *, vision: VisionSettings, lora: LoraSettings, llama
         projections = Projections(widths, width).state_dict()
     _match_language(sources.llama, base_state, is_tied, report)
     _match_tower(sources.eva, tower, vision, report)
-    _match_checkpoint(sources, adapters, projections, lora, report)
+    _match_checkpoint(sources, adapters, projections, report)
     return report
+
+
+def _wrong_sizes(sources: Sources, vision: VisionSettings, lora: LoraSettings) -> list[str]:
+    """Settings that the files contradict as a whole, each file with all overrides that would fit."""
+    tower = describe_torch_file(sources.eva).facts
+    found = {f"model.vision.{name}": tower[name] for name in ("width", "patch_size", "mlp_width")}
+    if tower["blocks"] < vision.num_layers:  # Upstream leaves the last block out, so one less is what fits.
+        found["model.vision.num_layers"] = tower["blocks"] - 1
+    own = {name: getattr(vision, name.rpartition(".")[2]) for name in found}
+    problems = _contradictions(sources.eva.path, own, found)
+    if not problems and vision.width % vision.num_heads:
+        problems.append(f"model.vision.num_heads: {vision.width} is no multiple of {vision.num_heads}")
+    trained = describe_torch_file(sources.checkpoint).facts
+    found = {"model.lora.r": trained["LoRA rank"], "model.lora.alpha": trained["LoRA alpha"]}
+    own = {"model.lora.r": lora.r, "model.lora.alpha": lora.alpha}
+    return problems + _contradictions(sources.checkpoint.path, own, found)
+
+
+def _contradictions(path: Path, own: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    different = {name: value for name, value in found.items() if isinstance(value, int | float) and value != own[name]}
+    if not different:
+        return []
+    said = ", ".join(f"{name} is {value}, not {own[name]}" for name, value in different.items())
+    return [f"{path}: {said}; say {' '.join(f'{name}={value}' for name, value in different.items())}"]
 
 
 def _match_language(
@@ -94,13 +127,13 @@ def _match_tower(file: TorchFile, expected: Mapping[str, Tensor], vision: Vision
             continue
         absent = [source for source in sources if source not in file.tensors]
         if absent:
-            report.missing.append(f"vision.tower.{name} ({place} has no {absent[0]}{_fewer_blocks(file, absent[0])})")
+            report.missing.append(f"vision.tower.{name} ({place} has no {absent[0]})")
             continue
         used.update(sources)
         report.use(place, sources, f"vision.tower.{name}")
         for source in sources:
             shape = _eva_shape(source, tuple(parameter.shape), file.tensors[source].shape)
-            _compare(report, place, source, file.tensors[source], shape, _tower_fix(source, file.tensors[source]))
+            _compare(report, place, source, file.tensors[source], shape, "the file is damaged")
     for name in file.tensors.keys() - used:
         report.leave(place, name, _why_not_in_tower(name, vision.num_layers))
 
@@ -111,21 +144,6 @@ def _eva_shape(source: str, ours: tuple[int, ...], theirs: tuple[int, ...]) -> t
         return (ours[0] // 3,)
     is_grid = source == "pos_embed" and len(theirs) == 3 and round((theirs[1] - 1) ** 0.5) ** 2 == theirs[1] - 1
     return (1, theirs[1], ours[-1]) if is_grid else ours
-
-
-def _tower_fix(source: str, info: TensorInfo) -> str:
-    if source in FACTS:
-        return f"say {FACTS[source]}={info.shape[0]}"
-    return "the sizes in model.vision are not those of this file: python -m emolightning inspect file=... says them"
-
-
-def _fewer_blocks(file: TorchFile, name: str) -> str:
-    numbers = {number for known in file.tensors if (number := names.block_number(known)) is not None}
-    wanted = names.block_number(name)
-    if wanted is None or wanted < len(numbers):
-        return ""
-    fix = f"upstream leaves the last one out: say model.vision.num_layers={len(numbers) - 1}"
-    return f"; it has {len(numbers)} blocks, {fix}"
 
 
 def _why_not_in_tower(name: str, num_layers: int) -> str:
@@ -141,7 +159,6 @@ def _match_checkpoint(
     sources: Sources,
     adapters: Mapping[str, Tensor],
     projections: Mapping[str, Tensor],
-    lora: LoraSettings,
     report: MatchReport,
 ) -> None:
     file, place = sources.checkpoint, str(sources.checkpoint.path)
@@ -152,27 +169,19 @@ def _match_checkpoint(
         if lora_target in expected and lora_target is not None:
             found.add(lora_target)
             report.use(place, (name,), f"language.{lora_target}")
-            _compare(report, place, name, info, expected[lora_target], _rank_fix(name, info, expected[lora_target]))
+            _compare(report, place, name, info, expected[lora_target], OTHER_LANGUAGE)
         elif projection in projections and projection is not None:
             found.add(projection)
             report.use(place, (name,), f"projections.{projection}")
-            _compare(report, place, name, info, tuple(projections[projection].shape), "it belongs to other base models")
+            _compare(report, place, name, info, tuple(projections[projection].shape), OTHER_LANGUAGE)
         else:
             report.leave(place, name, _why_not_in_model(name, sources, report))
     report.missing += [f"language.{name} ({place}{_other_targets(file)})" for name in expected if name not in found]
     report.missing += [f"projections.{name} ({place})" for name in projections if name not in found]
-    _check_alpha(file, lora, report)
 
 
 def _peft_file_name(name: str) -> str:
     return name.replace(".lora_A.default.", ".lora_A.").replace(".lora_B.default.", ".lora_B.")
-
-
-def _rank_fix(name: str, info: TensorInfo, expected: tuple[int, ...]) -> str:
-    axis = 0 if ".lora_A" in name else 1
-    if len(info.shape) == 2 and info.shape[1 - axis] == expected[1 - axis]:
-        return f"the checkpoint has LoRA rank {info.shape[axis]}: say model.lora.r={info.shape[axis]}"
-    return "it belongs to another language model"
 
 
 def _other_targets(file: TorchFile) -> str:
@@ -216,16 +225,6 @@ def _compare_values(
         report.problems.append(
             f"{sources.checkpoint.path}: {name} differs from {other} in {argument}=: the base was trained too, or is "
             "another one; give the weights that this checkpoint belongs to"
-        )
-
-
-def _check_alpha(file: TorchFile, lora: LoraSettings, report: MatchReport) -> None:
-    model = file.config.get("model")
-    alpha = model.get("lora_alpha") if isinstance(model, Mapping) else None
-    if isinstance(alpha, int | float) and alpha != lora.alpha:
-        report.problems.append(
-            f"{file.path}: was trained with lora_alpha {alpha}, model.lora.alpha is {lora.alpha}: "
-            f"say model.lora.alpha={alpha}"
         )
 
 

@@ -1,0 +1,68 @@
+"""`python -m emolightning import-weights llama=DIR eva=FILE checkpoint=FILE [out=DIR]`: published weights in.
+
+Converts EVA-CLIP-g and an Emotion-LLaMA checkpoint, and checks the language model that they belong to. Every tensor of
+the files is used or named with the reason why not, every parameter of the model is loaded or named as fresh; below that
+nothing is written. `--dry-run` only prints the report. Then:
+
+  python train.py model=emotion_llama_7b paths.weights=DIR init_from=DIR/adapter data=...
+  python eval.py checkpoint=DIR/adapter data=... prompt.layout=upstream_eval
+"""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from emolightning.cli import run
+from emolightning.config.check import check_config
+
+
+def main(argv: list[str]) -> int:
+    """Compose, check, import."""
+    return run(import_weights, "import_weights", ["dry_run=true" if word == "--dry-run" else word for word in argv])
+
+
+def import_weights(cfg: DictConfig) -> int:
+    """Read the three files, print the match report, write the folders."""
+    check_config(cfg)
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    from emolightning.quiet import quiet_libraries
+    from emolightning.upstream import importing
+
+    quiet_libraries()
+    out = Path(cfg.out)
+    report = importing.import_weights(
+        llama=Path(cfg.llama),
+        eva=Path(cfg.eva),
+        checkpoint=Path(cfg.checkpoint),
+        out=out,
+        vision=instantiate(cfg.model.vision),
+        lora=instantiate(cfg.model.lora),
+        description=describe(OmegaConf.to_container(cfg.model, resolve=True), Path(cfg.llama), out),
+        allow_partial=cfg.allow_partial,
+        dry_run=cfg.dry_run,
+    )
+    print("\n".join(report.lines()))
+    print(
+        "nothing written (dry run)" if cfg.dry_run else f"written: {out}/eva_clip_g, {out}/adapter, {out}/import.json"
+    )
+    return 0
+
+
+def describe(model: Any, llama: Path, out: Path) -> dict[str, Any]:
+    """What one needs beside the weights to rebuild the model: its settings, with the places of the base weights."""
+    language = {**model["language"], "path": str(llama)}
+    vision = {**model["vision"], "path": str(out / "eva_clip_g")}
+    return {
+        "model": {**model, "language": language, "vision": vision},
+        "features": {
+            "_target_": "emolightning.data.features.FolderFeatures",
+            "root": "${paths.data}/features",
+            "face": "mae_340_UTT",
+            "motion": "maeV_399_UTT",
+            "speech": "HL-UTT",
+        },
+        "prompt": {"layout": "train", "task": "emotion", "pool": "fixed"},
+    }
