@@ -61,6 +61,8 @@ def build_learner(
     model = instantiate(cfg.model, _convert_="all", **sees)
     encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout=cfg.prompt.layout)
     data.use_encoder(encoder)
+    if cfg.accumulation == "sum":
+        training["summed_batches"] = cfg.trainer.accumulate_grad_batches
     return EmotionLearner(
         model, labels=data.labels, seed=cfg.seed, generation=Generation(**plain(cfg.evaluation)), **training
     )
@@ -68,6 +70,8 @@ def build_learner(
 
 def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
     """Lightning's trainer with the configured loggers and callbacks."""
+    if cfg.accumulation == "sum":  # The learner adds them up: the trainer would divide, and flush at an epoch's end.
+        objects["accumulate_grad_batches"] = 1
     loggers = list(instantiate(cfg.logger or {}, _convert_="all").values())
     callbacks = list(instantiate(cfg.callbacks or {}, _convert_="all").values())
     return instantiate(

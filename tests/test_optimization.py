@@ -1,11 +1,15 @@
 """Decay groups by upstream's rule; the learning rate step by step."""
 
+import json
+
 import pytest
 from model_factory import make_model
 from torch import nn
 
 from emolightning.training.optimizer import decays, parameter_groups
-from emolightning.training.schedule import WarmupCosine
+from emolightning.training.schedule import Length, UpstreamWarmupCosine, WarmupCosine
+
+RUN = Length(total_steps=100, steps_per_epoch=10, base_lr=2e-3)
 
 
 def test_groups_hold_every_trained_parameter_once():
@@ -44,16 +48,48 @@ def test_nothing_to_train_is_an_error():
 
 def test_schedule_shape():
     schedule = WarmupCosine(warmup_steps=10, start_factor=0.1, final_factor=0.05)
-    factors = [schedule.factor(step, 100) for step in range(101)]
+    factors = [schedule.factor(step, RUN) for step in range(101)]
     assert factors[0] == pytest.approx(0.1)
     assert factors[10] == pytest.approx(1.0)
     assert factors[100] == pytest.approx(0.05)
     assert all(a < b for a, b in zip(factors[:10], factors[1:11], strict=True))
     assert all(a > b for a, b in zip(factors[10:-1], factors[11:], strict=True))
-    assert schedule.factor(1000, 100) == pytest.approx(0.05)
+    assert schedule.factor(1000, RUN) == pytest.approx(0.05)
 
 
 def test_no_warmup_starts_at_the_full_rate():
-    assert WarmupCosine(warmup_fraction=0.0).factor(0, 10) == 1.0
+    assert WarmupCosine(warmup_fraction=0.0).factor(0, RUN) == 1.0
     with pytest.raises(ValueError, match="warmup_fraction"):
         WarmupCosine(warmup_fraction=2)
+
+
+def recorded_traces(shared):
+    """Name of a trace -> settings spelt out in it, and its points; the two stage files' settings are upstream's."""
+    stage1 = {"init": 1e-5, "min": 1e-6, "warm": (1e-6, 1000), "iters": (1000, 30)}
+    stage2 = {"init": 1e-6, "min": 1e-6, "warm": (1e-6, 1000), "iters": (1000, 30)}
+    saw = {"init": 1e-3, "min": 1e-5, "warm": (1e-4, 10), "iters": (4, 4)}
+    none = {"init": 1e-3, "min": 1e-5, "warm": (None, 0), "iters": (4, 2)}
+    traces = json.loads((shared / "golden" / "lr_schedule.json").read_text())
+    for (name, points), settings in zip(traces.items(), (stage1, stage2, saw, none), strict=False):
+        yield name, settings, points
+
+
+def test_upstream_s_schedule_step_by_step(shared):
+    for name, settings, points in recorded_traces(shared):
+        warmup_lr, warmup_steps = settings["warm"]
+        schedule = UpstreamWarmupCosine(min_lr=settings["min"], warmup_lr=warmup_lr, warmup_steps=warmup_steps)
+        per_epoch, epochs = settings["iters"]
+        run = Length(total_steps=per_epoch * epochs, steps_per_epoch=per_epoch, base_lr=settings["init"])
+        for epoch, iteration, expected in points:
+            found = schedule.factor(epoch * per_epoch + iteration, run) * run.base_lr
+            assert found == pytest.approx(expected, abs=1e-12), (name, epoch, iteration)
+
+
+def test_upstream_s_quirks():
+    schedule = UpstreamWarmupCosine(min_lr=1e-4, warmup_lr=1e-4, warmup_steps=15)
+    rates = [schedule.factor(step, RUN) * RUN.base_lr for step in range(100)]
+    assert rates[0] == rates[10] == pytest.approx(1e-4)  # a warm-up longer than an epoch of 10 starts again
+    assert rates[15] < RUN.base_lr  # the cosine's clock ran meanwhile
+    assert rates[99] > 1e-4  # and never arrives
+    rising = UpstreamWarmupCosine(min_lr=8e-3)
+    assert rising.factor(50, RUN) > 1

@@ -53,3 +53,27 @@ def test_evaluation_covers_all_with_equal_shares(num_clips, world_size):
 def test_a_limited_epoch_counts_as_an_epoch():
     sampler = TrainSampler(12, batch_size=3, seed=5, progress=lambda: (4, 2))
     assert {epoch for batch in sampler for epoch, _ in batch} == {2}
+
+
+@pytest.mark.parametrize("world_size", [1, 3])
+def test_epochs_of_a_number_of_batches_go_on_in_one_stream(world_size):
+    """11 clips in batches of 3 are 3 whole batches a pass: epochs of 4 batches start in the middle of one."""
+
+    def batches(done, rank):
+        options = {"batch_size": 3 // world_size, "seed": 5, "batches_per_epoch": 4, "progress": lambda: (done, 4)}
+        return list(TrainSampler(11, rank=rank, world_size=world_size, **options))
+
+    epochs = [[batches(done, rank) for rank in range(world_size)] for done in (0, 4, 8)]
+    stream = [{key for ranks in epoch for key in ranks[step]} for epoch in epochs for step in range(4)]
+    assert [len(step) for step in stream] == [3] * 12
+    for number in range(4):
+        one_pass = set().union(*stream[3 * number : 3 * number + 3])
+        assert len(one_pass) == 9
+        assert {pass_number for pass_number, _ in one_pass} == {number}
+    assert batches(6, 0) == epochs[1][0][2:]
+
+
+def test_a_split_smaller_than_a_batch_is_one_batch():
+    (first, second) = list(TrainSampler(2, batch_size=4, seed=0, batches_per_epoch=2))
+    assert sorted(first) == [(0, 0), (0, 1)]
+    assert sorted(second) == [(1, 0), (1, 1)]

@@ -20,9 +20,16 @@ CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
 LAYOUTS = ("train", "upstream_eval", "demo")
 POOLS = ("fixed", "all")
 MODES = ("max", "min")
+ACCUMULATIONS = ("mean", "sum")
 SPLITS = ("train", "val", "test", "all")
 
-CHOICES = {"prompt.layout": LAYOUTS, "prompt.pool": POOLS, "monitor.mode": MODES, "split": SPLITS}
+CHOICES = {
+    "prompt.layout": LAYOUTS,
+    "prompt.pool": POOLS,
+    "accumulation": ACCUMULATIONS,
+    "monitor.mode": MODES,
+    "split": SPLITS,
+}
 """Setting -> the words it may hold."""
 
 RANGES = {
@@ -34,6 +41,7 @@ RANGES = {
     "evaluation.top_p": (1e-6, 1),
     "evaluation.repetition_penalty": (1e-6, None),
     "data.batch_size": (1, None),
+    "data.batches_per_epoch": (1, None),
     "data.num_workers": (0, None),
     "model.lora.r": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
@@ -130,6 +138,8 @@ class RunConfig:
     """Single inputs off: image, face, motion, speech, transcript."""
     prompt: PromptSettings = field(default_factory=PromptSettings)
     """How the question is put."""
+    accumulation: str = "mean"
+    """Gradients of `trainer.accumulate_grad_batches` batches: `mean`, or `sum` as upstream, remainder carried over."""
     monitor: Monitor = field(default_factory=Monitor)
     """The number that picks the best checkpoint."""
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)

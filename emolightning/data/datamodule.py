@@ -40,6 +40,7 @@ class ClipDataModule(pl.LightningDataModule):
         name: of the benchmark, for tables and folders.
         labels: name of a vocabulary, or a list.
         batch_size: clips per process and step.
+        batches_per_epoch: None for the whole train split, or a number per process (upstream's `iters_per_epoch`).
         num_workers: loader processes; 0 reads in the training process.
         frame: which frame(s) the vision tower sees: `first`, `middle`, an index, `even:4`.
         missing: what to do with a clip that lacks a feature: `error`, or `zero` (counted and shown).
@@ -59,6 +60,7 @@ class ClipDataModule(pl.LightningDataModule):
         name: str,
         labels: str | list[str],
         batch_size: int = 16,
+        batches_per_epoch: int | None = None,
         num_workers: int = 0,
         frame: str | int = "middle",
         missing: Missing = "error",
@@ -75,6 +77,7 @@ class ClipDataModule(pl.LightningDataModule):
         self.name: str = name
         self.labels = vocabulary(labels)
         self.batch_size = batch_size
+        self.batches_per_epoch = batches_per_epoch
         self.num_workers = num_workers
         self.frame = str(frame)
         parse_frame_choice(self.frame)  # A misspelt choice is known now, not when all clips are rendered and read.
@@ -195,7 +198,12 @@ class ClipDataModule(pl.LightningDataModule):
         """Shuffled anew each epoch, by (seed, epoch)."""
         dataset = self.dataset("train", training=True)
         sampler = TrainSampler(
-            len(dataset), batch_size=self.batch_size, seed=self.seed, progress=self._progress, **self._ranks()
+            len(dataset),
+            batch_size=self.batch_size,
+            batches_per_epoch=self.batches_per_epoch,
+            seed=self.seed,
+            progress=self._progress,
+            **self._ranks(),
         )
         return self._loader(dataset, sampler)
 

@@ -1,5 +1,6 @@
 """The LightningModule: training steps, and validation that generates answers and scores them."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -25,7 +26,7 @@ from emolightning.model.parameters import (
 from emolightning.parsing import read_label
 from emolightning.records import Answer, Batch
 from emolightning.training.optimizer import parameter_groups
-from emolightning.training.schedule import WarmupCosine
+from emolightning.training.schedule import Length, Schedule
 
 
 class EmotionLearner(pl.LightningModule):
@@ -38,6 +39,7 @@ class EmotionLearner(pl.LightningModule):
         schedule: of the learning rate; None keeps it constant.
         generation: how answers are generated.
         seed: with the number of batches done it fixes dropout, so that a resumed run repeats an uninterrupted one.
+        summed_batches: 1, or the number of batches whose gradients are summed for a step, as upstream accumulates.
         num_val_clips: size of the validation split; scores of any other set of clips are refused.
     """
 
@@ -47,9 +49,10 @@ class EmotionLearner(pl.LightningModule):
         *,
         labels: Sequence[str],
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
-        schedule: WarmupCosine | None = None,
+        schedule: Schedule | None = None,
         generation: Generation = Generation(),  # noqa: B008  # frozen
         seed: int = 0,
+        summed_batches: int = 1,
         num_val_clips: int | None = None,
     ):
         super().__init__()
@@ -61,10 +64,13 @@ class EmotionLearner(pl.LightningModule):
         self.schedule = schedule
         self.generation = generation
         self.seed = seed
+        self.summed_batches = summed_batches
         self.num_val_clips = num_val_clips
         self.val_counts: np.ndarray | None = None
         """Confusion matrix of the last validation, (classes, classes + 1)."""
         self._resumed_batches = 0
+        self._has_pending_gradients = False
+        self._gradients_to_restore: dict[str, Tensor] = {}
         self.val_scores = EmotionScores(labels, num_val_clips)
 
     def configure_optimizers(self) -> Any:
@@ -74,12 +80,19 @@ class EmotionLearner(pl.LightningModule):
         optimizer = self.make_optimizer(parameter_groups(self.model))
         if self.schedule is None:
             return optimizer
-        total_steps, schedule = int(self.trainer.estimated_stepping_batches), self.schedule
-        scheduler = LambdaLR(optimizer, lambda step: schedule.factor(step, total_steps))
+        schedule, run = self.schedule, self._length(optimizer.param_groups[0]["lr"])
+        scheduler = LambdaLR(optimizer, lambda step: schedule.factor(step, run))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _length(self, base_lr: float) -> Length:
+        total_steps = int(self.trainer.estimated_stepping_batches)  # Also makes the trainer count its batches.
+        batches, together = int(self.trainer.num_training_batches), self.trainer.accumulate_grad_batches
+        return Length(total_steps, math.ceil(batches / together), base_lr)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Dropout depends on (seed, batches done, rank), never on what ran before, so that a resume is exact."""
+        if self._gradients_to_restore:
+            self._restore_gradients()
         done = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
         torch.manual_seed((self.seed * 1_000_003 + done) * 4_096 + self.global_rank)
 
@@ -88,6 +101,27 @@ class EmotionLearner(pl.LightningModule):
         loss = self.model(batch)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.clips))
         return loss
+
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
+    ) -> None:
+        """Step; with summed batches only behind each `summed_batches`-th of an epoch.
+
+        Upstream's rule: gradients are added, not averaged, and what is over at the end of an epoch is neither used nor
+        dropped but carried into the first step of the next one.
+        """
+        assert optimizer_closure is not None
+        if (batch_idx + 1) % self.summed_batches:
+            optimizer_closure()
+            self._has_pending_gradients = True
+            return
+        optimizer.step(closure=optimizer_closure)
+        self._has_pending_gradients = False
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
+        """Drop the gradients that a step has used; never those that wait for one."""
+        if not self._has_pending_gradients:
+            optimizer.zero_grad()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, list[Answer]]:
         """Loss and generated answers; the answers go to callbacks."""
@@ -144,6 +178,9 @@ class EmotionLearner(pl.LightningModule):
         checkpoint["state_dict"] = {name: tensor for name, tensor in state.items() if name in trained}
         checkpoint["base_fingerprints"] = self.base_fingerprints
         checkpoint["batches_per_epoch"] = int(self.trainer.num_training_batches)
+        if self._has_pending_gradients:
+            gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
+            checkpoint["pending_gradients"] = gradients
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another base or another shape."""
@@ -151,6 +188,15 @@ class EmotionLearner(pl.LightningModule):
         self._resumed_batches = checkpoint["batches_per_epoch"]
         state = checkpoint["state_dict"]
         load_trained_state(self.model, {name.removeprefix("model."): tensor for name, tensor in state.items()})
+        self._gradients_to_restore = checkpoint.get("pending_gradients", {})
+
+    def _restore_gradients(self) -> None:
+        """Right before the first batch: Lightning drops gradients between loading a checkpoint and training."""
+        for name, parameter in self.model.named_parameters():
+            if name in self._gradients_to_restore:
+                parameter.grad = self._gradients_to_restore[name].to(parameter.device)
+        self._has_pending_gradients = bool(self._gradients_to_restore)
+        self._gradients_to_restore = {}
 
     def on_train_start(self) -> None:
         """Refuse to resume with epochs of another length: the place in the epoch would be another one."""
