@@ -41,6 +41,8 @@ def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModu
         features=instantiate(cfg.features),
         image_size=cfg.model.vision.image_size,
         task=cfg.prompt.task,
+        tasks=plain(cfg.prompt).get("tasks"),
+        prompt_labels=plain(cfg.prompt).get("labels"),
         pool=cfg.prompt.pool,
         shuffle=shuffle,
     )

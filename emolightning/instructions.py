@@ -5,7 +5,7 @@ Source: Emotion-LLaMA, `minigpt4/datasets/datasets/first_face.py` (pools `emotio
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from emolightning.errors import UserError
 
@@ -31,13 +31,14 @@ REASON = (
     "What emotional category do they fall into?",
 )
 
-POOLS = {"emotion": EMOTION, "reason": REASON}
+POOLS = {"emotion": EMOTION, "reason": REASON, "reason_v2": REASON}
+"""Upstream's task tag -> its sentences."""
 
 
 def instruction_pool(task: str, labels: Sequence[str]) -> tuple[str, ...]:
-    """The sentences of a task with the vocabulary filled in, in upstream's order of labels.
+    """The sentences of a task with the labels filled in, in the order given.
 
-    >>> instruction_pool("emotion", ["sad", "happy"])[0]
+    >>> instruction_pool("emotion", prompt_order(["sad", "happy"]))[0]
     'Please determine which emotion label in the video represents: happy, sad.'
 
     Raises:
@@ -45,15 +46,31 @@ def instruction_pool(task: str, labels: Sequence[str]) -> tuple[str, ...]:
     """
     if task not in POOLS:
         raise UserError(f"prompt.task: no instructions for {task!r}; choose from {list(POOLS)}")
-    ordered = prompt_order(labels)
-    choice = ", ".join(ordered[:-1]) + f", or {ordered[-1]}" if len(ordered) > 1 else ordered[0]
-    return tuple(text.format(list=", ".join(ordered), choice=choice) for text in POOLS[task])
+    *others, last = labels
+    choice = f"{', '.join(others)}, or {last}" if others else last
+    return tuple(text.format(list=", ".join(labels), choice=choice) for text in POOLS[task])
 
 
 def prompt_order(labels: Sequence[str]) -> list[str]:
     """Labels in upstream's order; words that upstream does not know keep their own order behind them."""
     known = [label for label in PROMPT_ORDER if label in labels]
     return known + [label for label in labels if label not in PROMPT_ORDER]
+
+
+def choose_task(tasks: Mapping[str, float], *, seed: int, epoch: int, clip_id: str) -> str:
+    """One task by weight, by (seed, epoch, clip id) only, like the instruction.
+
+    >>> {choose_task({"emotion": 3, "reason": 1}, seed=0, epoch=e, clip_id="a") for e in range(20)} == {
+    ...     "emotion", "reason"}
+    True
+    """
+    digest = hashlib.sha256(f"task/{seed}/{epoch}/{clip_id}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64 * sum(tasks.values())
+    for task, weight in tasks.items():
+        place -= weight
+        if place < 0:
+            return task
+    return task  # what rounding left over
 
 
 def choose_instruction(pool: Sequence[str], *, seed: int, epoch: int, clip_id: str) -> str:

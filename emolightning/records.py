@@ -23,7 +23,9 @@ class Clip:
     label: str | None = None
     """A word of the dataset's vocabulary (`emolightning.labels`), aliases already mapped."""
     reason: str | None = None
-    """Free text that explains the label, where the annotation has one."""
+    """Free text that explains the label, where the annotation has one; for MERR its coarse caption."""
+    detailed_reason: str | None = None
+    """A second, longer explanation: MERR's fine caption, the answer of task `reason_v2`."""
     split: str | None = None
     """`train`, `val`, `test`, or None until the splits are made."""
     subject: str | None = None

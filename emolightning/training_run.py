@@ -1,6 +1,7 @@
 """What `train.py` does with a checked configuration, in order."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, op
 from emolightning.training.tracking import run_id
 from emolightning.weights import find_weights, load_weights, require_same_inputs
 
+log = logging.getLogger(__name__)
+
 
 def fit(cfg: DictConfig) -> None:
     """Read the data, build the model, train, export the adapter."""
@@ -43,6 +46,8 @@ def fit(cfg: DictConfig) -> None:
         return
     data = build_data(cfg)
     data.require_targets()
+    for warning in data.coverage():
+        log.warning("labels: %s", warning)
     if resume_from:
         refuse_changes(resume_from, cfg, data.summary())
     if initial:

@@ -6,7 +6,7 @@ import torch
 
 from emolightning.data.collate import Collate
 from emolightning.inputs import INPUTS
-from emolightning.instructions import instruction_pool
+from emolightning.instructions import instruction_pool, prompt_order
 from emolightning.labels import MER6
 from emolightning.model.build import build_emotion_llama
 from emolightning.model.emotion_llama import EmotionLlama
@@ -35,7 +35,7 @@ def make_model(inputs: tuple[str, ...] = INPUTS, *, seed: int = 0, dropout: floa
 def make_examples(num_clips: int, inputs: tuple[str, ...] = INPUTS, *, frames: int = 1, seed: int = 0) -> list[Example]:
     """Clips with random inputs and transcripts of different lengths."""
     generator = torch.Generator().manual_seed(seed)
-    instruction = instruction_pool("emotion", MER6)[0]
+    instruction = instruction_pool("emotion", prompt_order(MER6))[0]
     return [
         Example(
             clip=Clip(

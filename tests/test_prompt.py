@@ -7,7 +7,7 @@ import sentencepiece
 from model_factory import make_batch, make_examples, make_model
 
 from emolightning.chat_format import ChatFormat
-from emolightning.instructions import choose_instruction, instruction_pool
+from emolightning.instructions import choose_instruction, instruction_pool, prompt_order
 from emolightning.labels import MER6, MER9
 from emolightning.model.language import LanguageSettings
 from emolightning.model.tokenizer import load_tokenizer
@@ -111,14 +111,14 @@ def test_sentencepiece_itself_encodes_where_there_is_such_a_file(shared, text):
 
 
 def test_instruction_with_nine_labels_is_upstreams():
-    assert instruction_pool("emotion", MER9)[0] == QUESTION
-    assert instruction_pool("emotion", MER6)[1] == (
+    assert instruction_pool("emotion", prompt_order(MER9))[0] == QUESTION
+    assert instruction_pool("emotion", prompt_order(MER6))[1] == (
         "Identify the displayed emotion in the video: is it happy, sad, neutral, angry, worried, or surprise?"
     )
 
 
 def test_instruction_depends_on_seed_epoch_and_clip_only():
-    pool = instruction_pool("emotion", MER6)
+    pool = instruction_pool("emotion", prompt_order(MER6))
     drawn = [choose_instruction(pool, seed=1, epoch=e, clip_id=f"c{k}") for e in range(4) for k in range(50)]
     assert drawn == [choose_instruction(pool, seed=1, epoch=e, clip_id=f"c{k}") for e in range(4) for k in range(50)]
     assert set(drawn) == set(pool)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.errors import UserError
-from emolightning.instructions import instruction_pool
+from emolightning.instructions import instruction_pool, prompt_order
 from emolightning.labels import DFEW7, MER6, MER9, SYNONYMS
 from emolightning.prompt import context_pieces
 
@@ -45,7 +45,12 @@ def package_folder() -> Path:
 
 def corpus() -> list[str]:
     """The texts that the tiny model meets: contexts, instructions, labels, transcripts of the synthetic benchmark."""
-    texts = [text for labels in (MER6, MER9, DFEW7) for task in TASKS for text in instruction_pool(task, labels)]
+    texts = [
+        text
+        for labels in (MER6, MER9, DFEW7)
+        for task in TASKS
+        for text in instruction_pool(task, prompt_order(labels))
+    ]
     for task in TASKS:
         pieces = context_pieces("", "", ["image", "face"], task=task)
         texts += [piece for piece in pieces if isinstance(piece, str)]

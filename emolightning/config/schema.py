@@ -12,20 +12,22 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from emolightning.errors import UserError
 from emolightning.inputs import INPUTS, MODALITIES, active_inputs
+from emolightning.instructions import POOLS
 from emolightning.scores import LOGGED, PER_CLASS
 
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
 """Beside the package: this is run from a checkout, not from site-packages."""
 
 LAYOUTS = ("train", "upstream_eval", "demo")
-POOLS = ("fixed", "all")
+INSTRUCTIONS = ("fixed", "all")
 MODES = ("max", "min")
 ACCUMULATIONS = ("mean", "sum")
 SPLITS = ("train", "val", "test", "all")
 
 CHOICES = {
     "prompt.layout": LAYOUTS,
-    "prompt.pool": POOLS,
+    "prompt.pool": INSTRUCTIONS,
+    "prompt.task": tuple(POOLS),
     "accumulation": ACCUMULATIONS,
     "monitor.mode": MODES,
     "split": SPLITS,
@@ -73,7 +75,11 @@ class PromptSettings:
     """`train`: the sequence the weights were trained on; `upstream_eval`: the one upstream scores with; `demo`: the
     one of upstream's chat demo."""
     task: str = "emotion"
-    """Task tag of the instructions, e.g. `emotion` or `reason`."""
+    """What is asked: `emotion`, `reason` or `reason_v2`."""
+    tasks: dict[str, float] = field(default_factory=dict)
+    """Training draws from these, task: weight; empty trains `prompt.task` alone."""
+    labels: list[str] | None = None
+    """Labels that the question offers, in this order; null offers those of the data in upstream's order."""
     pool: str = "fixed"
     """`fixed`: upstream's first instruction; `all`: drawn by (seed, epoch, clip id), first in evaluation."""
 
@@ -281,7 +287,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         if value is not None and not (low <= value and (high is None or value <= high)):
             allowed = f"at least {low}" if high is None else f"{low} to {high}"
             problems.append(Problem(key, f"must be {allowed}, not {value}"))
-    return problems + _check_inputs(cfg) + _check_monitor(cfg)
+    return problems + _check_inputs(cfg) + _check_tasks(cfg) + _check_monitor(cfg)
 
 
 def unknown_settings(node: Mapping, schema: type, prefix: str = "") -> list[Problem]:
@@ -333,6 +339,16 @@ def _check_inputs(cfg: DictConfig) -> list[Problem]:
         return [Problem("modalities", str(error))]
     idle = [name for name in _value(cfg, "shuffle") or () if name not in active]
     return [Problem("shuffle", f"{name} is not an input of this run; it has {', '.join(active)}") for name in idle]
+
+
+def _check_tasks(cfg: DictConfig) -> list[Problem]:
+    problems = []
+    for task, weight in (_value(cfg, "prompt.tasks") or {}).items():
+        if task not in POOLS:
+            problems.append(Problem("prompt.tasks", not_one_of(task, POOLS)))
+        elif not weight > 0:
+            problems.append(Problem(f"prompt.tasks.{task}", f"must be a weight above 0, not {weight}"))
+    return problems
 
 
 def _check_monitor(cfg: DictConfig) -> list[Problem]:

@@ -9,33 +9,24 @@ import difflib
 import hashlib
 import json
 import logging
-import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from emolightning.data.values import LABEL, NAME, BadValue, MediaFolder, clip_id, label_of, plain_text
 from emolightning.errors import InputErrors, UserError
-from emolightning.labels import canonical, nearest
 from emolightning.records import Clip
 
-NAME, LABEL, TRANSCRIPT = COLUMNS = ("video_name", "emotion_label", "transcription")
+TRANSCRIPT = "transcription"
+COLUMNS = (NAME, LABEL, TRANSCRIPT)
 OPTIONAL_COLUMNS = ("split", "reason", "subject")
-MEDIA_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
 SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters other than tab and newline, and the halves of broken surrogate pairs that JSON can smuggle in."""
-_LONGEST_NAME = 240  # bytes; a feature file is named after the clip, and file systems stop at 255 with the suffix
 _TRANSCRIPT_OFF = "switch the transcript off with inputs.transcript=false"
 _log = logging.getLogger(__name__)
 Problem = tuple[int, str]  # line of the file, counted from 1, and what is wrong there
-
-
-class _BadValue(ValueError):
-    """What is wrong with one value of a row, in the words the user will read."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +66,7 @@ def read_custom(path: Path, media: Path, labels: tuple[str, ...], *, needs_trans
         _log.info("%s: columns that are not used: %s", path, ", ".join(unused))
     # A row with undecodable bytes has its problem already; what else it seems to say would be guesswork.
     sound = [row for row in rows if broken.isdisjoint(range(row.line, row.last_line + 1))]
-    clips = _clips(sound, _MediaFolder(media), labels, needs_transcript, problems)
+    clips = _clips(sound, MediaFolder(media), labels, needs_transcript, problems)
     if problems:
         raise InputErrors(str(path), [f"line {line}: {text}" for line, text in sorted(problems, key=lambda p: p[0])])
     return [replace(clip, source=f"{path}, line {row.line}") for clip, row in zip(clips, sound, strict=True)]
@@ -83,7 +74,11 @@ def read_custom(path: Path, media: Path, labels: tuple[str, ...], *, needs_trans
 
 def annotation_hash(clips: Iterable[Clip]) -> str:
     """Sha256 of what is said about the clips: the same for any row order, file format and place of the media."""
-    said = ([clip.id, clip.transcript, clip.label, clip.reason, clip.split, clip.subject] for clip in clips)
+    said = (
+        [clip.id, clip.transcript, clip.label, clip.reason, clip.split, clip.subject]
+        + ([clip.detailed_reason] if clip.detailed_reason else [])
+        for clip in clips
+    )
     return hashlib.sha256("\n".join(sorted(map(json.dumps, said))).encode()).hexdigest()
 
 
@@ -163,16 +158,16 @@ def _json_values(line: str, required: Collection[str]) -> dict[str, str]:
     try:
         entry: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _BadValue(f"not readable as JSON: {error}; write one object a line (JSONL)") from None
+        raise BadValue(f"not readable as JSON: {error}; write one object a line (JSONL)") from None
     if not isinstance(entry, dict):
-        raise _BadValue(f"a JSON {type(entry).__name__} where an object belongs; write one object a line (JSONL)")
+        raise BadValue(f"a JSON {type(entry).__name__} where an object belongs; write one object a line (JSONL)")
     faults = [_missing_column(column, list(entry)) for column in required if column not in entry]
     for key, value in entry.items():
         # Numbers are let through since subjects and file names often are.
         if key in (*COLUMNS, *OPTIONAL_COLUMNS) and not isinstance(value, str | int | None):
             faults.append(f"{key} {value!r} is not a text")
     if faults:
-        raise _BadValue("; ".join(faults))
+        raise BadValue("; ".join(faults))
     return {key: "" if value is None else str(value).strip() for key, value in entry.items()}
 
 
@@ -183,7 +178,7 @@ def _missing_column(column: str, found: list[str]) -> str:
 
 
 def _clips(
-    rows: list[_Row], media: "_MediaFolder", labels: tuple[str, ...], needs_transcript: bool, problems: list[Problem]
+    rows: list[_Row], media: "MediaFolder", labels: tuple[str, ...], needs_transcript: bool, problems: list[Problem]
 ) -> list[Clip]:
     """The clips of the rows that are in order; what is wrong with the others is added to `problems`."""
     clips = []
@@ -192,7 +187,7 @@ def _clips(
         before = len(problems)
         name = row.values[NAME]
         check = partial(_check, problems, row.line)
-        identity = check(_clip_id, name)
+        identity = check(clip_id, name)
         if identity in first_use:
             other = first_use[identity]
             same = f"the same clip as {other.values[NAME]!r} in line {other.line}"
@@ -200,12 +195,12 @@ def _clips(
         elif identity:
             first_use[identity] = row
         video = check(media.find, name, identity) if identity else None
-        label = check(_label, row.values[LABEL], labels)
+        label = check(label_of, row.values[LABEL], labels)
         transcript = check(_transcript, row.values.get(TRANSCRIPT, ""), needs_transcript)
         split = check(_split, row.values.get("split", ""))
-        reason, subject = (check(_plain_text, key, row.values.get(key, "")) for key in ("reason", "subject"))
+        reason, subject = (check(plain_text, key, row.values.get(key, "")) for key in ("reason", "subject"))
         if video and len(problems) == before:
-            clips.append(Clip(identity, video, transcript, label, reason, split, subject))
+            clips.append(Clip(identity, video, transcript, label, reason, split=split, subject=subject))
     return clips
 
 
@@ -213,88 +208,17 @@ def _check(problems: list[Problem], line: int, check: Callable[..., Any], *args:
     """`check(*args)`, or None and a problem: a row goes on being checked after its first bad value."""
     try:
         return check(*args)
-    except _BadValue as error:
+    except BadValue as error:
         return problems.append((line, str(error)))
-
-
-def _plain_text(column: str, text: str) -> str | None:
-    if found := _UNPRINTABLE.search(text):
-        raise _BadValue(f"{column} has the control character {found[0]!r} at character {found.start()}; take it out")
-    return text or None
 
 
 def _transcript(text: str, needed: bool) -> str | None:
     if needed and not text:
-        raise _BadValue(f"{TRANSCRIPT} is empty; write what is said, or {_TRANSCRIPT_OFF}")
-    return _plain_text(TRANSCRIPT, text)
-
-
-def _label(word: str, labels: tuple[str, ...]) -> str:
-    if not word:
-        raise _BadValue(f"{LABEL} is empty; give one of {list(labels)}")
-    if label := canonical(word, labels):
-        return label
-    near = nearest(word, labels)
-    hint = f"; did you mean {near!r}?" if near else ""
-    raise _BadValue(f"{LABEL} {word!r} is not one of {list(labels)}{hint}")
+        raise BadValue(f"{TRANSCRIPT} is empty; write what is said, or {_TRANSCRIPT_OFF}")
+    return plain_text(TRANSCRIPT, text)
 
 
 def _split(word: str) -> str | None:
     if word and word.lower() not in SPLITS:
-        raise _BadValue(f"split {word!r} is not one of {list(SPLITS)}")
+        raise BadValue(f"split {word!r} is not one of {list(SPLITS)}")
     return SPLITS[word.lower()] if word else None
-
-
-def _clip_id(name: str) -> str:
-    """`talks/01.mp4` -> `talks/01`. Ids name files below other folders too, so they must not lead out of them."""
-    _plain_text(NAME, name)
-    if any(mark in name for mark in "\\\n\t"):
-        raise _BadValue(f"{NAME} {name!r} has a backslash, tab or line break in it; folders are separated by '/'")
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name):
-        raise _BadValue(f"{NAME} {name!r} leaves the media folder; write the path below it, e.g. 'talks/01.mp4'")
-    if not path.name:
-        raise _BadValue(f"{NAME} {name!r} names no file")
-    if any(len(part.encode()) > _LONGEST_NAME for part in path.parts):
-        raise _BadValue(f"{NAME} '{name[:40]}...' is longer than {_LONGEST_NAME} bytes")
-    return str(path).removesuffix(path.suffix) if path.suffix.lower() in MEDIA_SUFFIXES else str(path)
-
-
-class _MediaFolder:
-    """Finds videos by name; each folder is listed once, since datasets have thousands of rows."""
-
-    def __init__(self, root: Path):
-        self.root = root
-        self._real = root.resolve()
-        self._listings: dict[Path, dict[str, list[str]]] = {}
-
-    def find(self, name: str, identity: str) -> Path:
-        """The file for a name as written in the row and the id made from it."""
-        folder = self.root / PurePosixPath(identity).parent
-        stem, written = PurePosixPath(identity).name, PurePosixPath(name).name
-        try:
-            there = self._listing(folder).get(stem, [])
-        except OSError as error:
-            raise _BadValue(f"{NAME} {name!r}: {folder} cannot be listed: {error.strerror}") from None
-        fits = [file for file in there if file == written] if written != stem else there
-        if not fits:
-            looked = f" (looked for {', '.join(stem + suffix for suffix in MEDIA_SUFFIXES)})" if written == stem else ""
-            raise _BadValue(f"no file {name!r} in {self.root}{looked}" + (f"; there is {there[0]!r}" if there else ""))
-        if len(fits) > 1:
-            raise _BadValue(f"{NAME} {name!r} may be any of {sorted(fits)}; write it with its suffix")
-        video = folder / fits[0]
-        target = video.resolve()
-        if not target.is_relative_to(self._real):
-            raise _BadValue(f"{NAME} {name!r} leaves the media folder through a link to {target}; copy the file in")
-        if not target.is_file():
-            raise _BadValue(f"{NAME} {name!r}: {target} is not a file")
-        return video
-
-    def _listing(self, folder: Path) -> dict[str, list[str]]:
-        """Name without suffix -> the media files of that name."""
-        if folder not in self._listings:
-            self._listings[folder] = defaultdict(list)
-            for entry in folder.iterdir() if folder.is_dir() else ():
-                if entry.suffix.lower() in MEDIA_SUFFIXES:
-                    self._listings[folder][entry.stem].append(entry.name)
-        return self._listings[folder]

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,15 +13,16 @@ from torch.utils.data import DataLoader
 
 from emolightning.data.annotations import annotation_hash
 from emolightning.data.collate import Collate
+from emolightning.data.coverage import coverage_warnings
 from emolightning.data.examples import ClipDataset, shuffled
 from emolightning.data.features import FeatureSource, LoadedFeatures, Missing
 from emolightning.data.frames import FrameStore
 from emolightning.data.sampler import EvaluationSampler, TrainSampler
 from emolightning.data.splits import select
 from emolightning.data.video import parse_frame_choice
-from emolightning.errors import UserError
+from emolightning.errors import InputErrors, UserError
 from emolightning.inputs import FEATURES
-from emolightning.instructions import instruction_pool
+from emolightning.instructions import instruction_pool, prompt_order
 from emolightning.labels import vocabulary
 from emolightning.prompt import PromptEncoder
 from emolightning.records import Batch, Clip, Example
@@ -49,7 +50,9 @@ class ClipDataModule(pl.LightningDataModule):
         inputs: active inputs.
         features: where the vectors come from.
         image_size: pixels that the vision tower takes.
-        task: upstream's task, `emotion` or `reason`.
+        task: upstream's task, `emotion`, `reason` or `reason_v2`; evaluations ask this one.
+        tasks: task -> weight, drawn for each clip and epoch of training; empty trains `task` alone.
+        prompt_labels: the labels that the question offers, in this order; None offers `labels` in upstream's order.
         pool: `fixed` (always the first instruction) or `all` (drawn per clip and epoch in training).
         shuffle: inputs to exchange among the clips of an evaluated split.
     """
@@ -70,6 +73,8 @@ class ClipDataModule(pl.LightningDataModule):
         features: FeatureSource,
         image_size: int,
         task: str = "emotion",
+        tasks: Mapping[str, float] | None = None,
+        prompt_labels: str | Sequence[str] | None = None,
         pool: Literal["fixed", "all"] = "fixed",
         shuffle: Sequence[str] = (),
     ):
@@ -88,6 +93,8 @@ class ClipDataModule(pl.LightningDataModule):
         self.feature_source = features
         self.image_size = image_size
         self.task = task
+        self.tasks = dict(tasks or {task: 1.0})
+        self.offered = prompt_order(self.labels) if prompt_labels is None else list(vocabulary(prompt_labels))
         self.pool = pool
         self.shuffle = tuple(shuffle)
         self.clips: list[Clip] = []
@@ -141,26 +148,33 @@ class ClipDataModule(pl.LightningDataModule):
 
     def use_encoder(self, encoder: PromptEncoder) -> None:
         """Say how examples become ids; known only when the model's tokenizer is."""
-        self._collate = Collate(encoder, lambda example: self.target_text(example.clip, example.task))
+        self._collate = Collate(encoder, self._answer)
+
+    def _answer(self, example: Example) -> str | None:
+        return self.target_text(example.clip, example.task)
 
     def target_text(self, clip: Clip, task: str) -> str | None:
-        """The answer to learn: the label, or for the task `reason` the explanation."""
+        """The answer to learn: the label; for `reason` the explanation, for `reason_v2` the detailed one if any."""
+        if task == "reason_v2":
+            return clip.detailed_reason or clip.reason
         return clip.reason if task == "reason" else clip.label
 
     def require_targets(self) -> None:
-        """Every clip of train and val needs an answer to learn or to compare with; for training, before any model.
+        """Every clip of train needs an answer for each task of the mixture, every clip of val one to compare with.
 
         Raises:
-            UserError: names the first clip without one.
+            InputErrors: names the clips without one. Called before any model is built.
         """
-        clips = [*self.clips_of("train"), *self.clips_of("val")]
-        without = [clip for clip in clips if not self.target_text(clip, self.task)]
-        if without:
-            column = "reason" if self.task == "reason" else "emotion_label"
-            raise UserError(
-                f"data={self.name}: {len(without)} of {len(clips)} clips in train and val have no answer for "
-                f"prompt.task={self.task}, e.g. {without[0].id!r} ({without[0].source}); fill the column {column}"
-            )
+        problems = [
+            f"{clip.source or clip.id}: {clip.id!r} has no answer for task {task}"
+            for split, tasks in (("train", self.tasks), ("val", {self.task: 1.0}))
+            for clip in self.clips_of(split)
+            for task in tasks
+            if not self.target_text(clip, task)
+        ]
+        if problems:
+            remedy = "emotion needs labels, reason and reason_v2 explanations (a column `reason`, or MERR's captions)"
+            raise InputErrors(f"data={self.name}, prompt.task={self.task}: {remedy}", list(dict.fromkeys(problems)))
 
     def clips_of(self, split: str) -> list[Clip]:
         """The clips of `train`, `val`, `test` or `all`.
@@ -188,9 +202,10 @@ class ClipDataModule(pl.LightningDataModule):
             inputs=self.inputs,
             features=self.features,
             frames=self.frames,
-            instructions=instruction_pool(self.task, self.labels),
-            task=self.task,
-            seed=self.seed if training and self.pool == "all" else None,
+            pools={task: instruction_pool(task, self.offered) for task in {**self.tasks, self.task: 1.0}},
+            tasks=self.tasks if training else {self.task: 1.0},
+            seed=self.seed,
+            draws_instruction=training and self.pool == "all",
             donors=donors,
         )
 
@@ -250,13 +265,24 @@ class ClipDataModule(pl.LightningDataModule):
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total
         return progress.processed, int(self.trainer.num_training_batches)  # Fewer with limit_train_batches.
 
+    def coverage(self) -> list[str]:
+        """Warnings about labels that are trained, offered or evaluated, but not all three."""
+        return coverage_warnings(self._classes(), vocabulary=self.labels, offered=self.offered)
+
+    def _classes(self) -> dict[str, dict[str, int]]:
+        found = {split: Counter(c.label for c in self.clips if c.split == split) for split in SPLITS}
+        return {split: {str(label): number for label, number in counts.items()} for split, counts in found.items()}
+
     def summary(self) -> dict[str, Any]:
         """What a run was fed with: sizes, classes, hashes, and how many vectors are zeros for lack of a source."""
         return {
             "name": self.name,
             "clips": {split: sum(clip.split == split for clip in self.clips) for split in SPLITS},
-            "classes": {split: dict(Counter(c.label for c in self.clips if c.split == split)) for split in SPLITS},
+            "classes": self._classes(),
             "annotations_sha256": annotation_hash(self.clips),
+            "tasks": dict(self.tasks),
+            "offered_labels": list(self.offered),
+            "label_coverage": self.coverage(),
             "features_sha256": self.features.hash(),
             "zero_features": {name: len(reasons) for name, reasons in self.features.zeros.items()},
         }

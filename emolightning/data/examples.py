@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from emolightning.data.features import LoadedFeatures
 from emolightning.data.frames import FrameStore
-from emolightning.instructions import choose_instruction
+from emolightning.instructions import choose_instruction, choose_task
 from emolightning.records import Clip, Example
 
 
@@ -22,9 +22,10 @@ class ClipDataset(Dataset[Example]):
         inputs: active inputs; the others are left out of the examples.
         features: vectors of the feature inputs.
         frames: source of the image input; None when it is off.
-        instructions: the pool; with `seed` None the first one is always used.
-        seed: draws the instruction from (seed, epoch, clip id): for training.
-        task: upstream's tag of the instructions.
+        pools: upstream's task tag -> its instructions.
+        tasks: task -> weight; with several, one is drawn for each clip and epoch.
+        seed: of these draws.
+        draws_instruction: False always takes the first of the pool.
         donors: input name -> for each clip the position of the clip it takes that input from (see `shuffled`).
     """
 
@@ -35,18 +36,20 @@ class ClipDataset(Dataset[Example]):
         inputs: Sequence[str],
         features: LoadedFeatures,
         frames: FrameStore | None,
-        instructions: Sequence[str],
-        seed: int | None,
-        task: str = "emotion",
+        pools: Mapping[str, Sequence[str]],
+        tasks: Mapping[str, float],
+        seed: int,
+        draws_instruction: bool,
         donors: Mapping[str, Sequence[int]] | None = None,
     ):
         self.clips = list(clips)
         self.inputs = tuple(inputs)
         self.features = features
         self.frames = frames
-        self.instructions = instructions
+        self.pools = pools
+        self.tasks = tasks
         self.seed = seed
-        self.task = task
+        self.draws_instruction = draws_instruction
         self.donors = donors or {}
 
     def __len__(self) -> int:
@@ -56,12 +59,13 @@ class ClipDataset(Dataset[Example]):
         """`key` is (epoch, position), so that nothing random depends on when or where the example is made."""
         epoch, index = key
         clip = self.clips[index]
+        task = self._task(clip, epoch)
         transcript = self._source("transcript", index).transcript if "transcript" in self.inputs else None
         return Example(
             clip=replace(clip, transcript=transcript),
             index=index,
-            instruction=self._instruction(clip, epoch),
-            task=self.task,
+            instruction=self._instruction(clip, epoch, task),
+            task=task,
             image=self._image(index),
             features={name: self._vectors(name, index) for name in self.features.vectors if name in self.inputs},
         )
@@ -77,10 +81,16 @@ class ClipDataset(Dataset[Example]):
     def _vectors(self, name: str, index: int) -> Tensor:
         return torch.from_numpy(self.features.vectors[name][self._source(name, index).id])
 
-    def _instruction(self, clip: Clip, epoch: int) -> str:
-        if self.seed is None:
-            return self.instructions[0]
-        return choose_instruction(self.instructions, seed=self.seed, epoch=epoch, clip_id=clip.id)
+    def _task(self, clip: Clip, epoch: int) -> str:
+        if len(self.tasks) == 1:
+            return next(iter(self.tasks))
+        return choose_task(self.tasks, seed=self.seed, epoch=epoch, clip_id=clip.id)
+
+    def _instruction(self, clip: Clip, epoch: int, task: str) -> str:
+        pool = self.pools[task]
+        if not self.draws_instruction:
+            return pool[0]
+        return choose_instruction(pool, seed=self.seed, epoch=epoch, clip_id=clip.id)
 
 
 def shuffled(num_clips: int, seed: int) -> list[int]:
