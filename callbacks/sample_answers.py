@@ -53,9 +53,13 @@ class SampleAnswers(pl.Callback):
 
 
 def answer_table(rows: list[tuple[Any, ...]]) -> Table:
-    """Rows of COLUMNS; text from outside is escaped."""
+    """Rows of COLUMNS; text from outside is escaped, and what a terminal would obey is taken out."""
     table = Table(*COLUMNS, title="Sample answers")
     for row in rows:
         right = row[3] == row[4]
-        table.add_row(*(escape(str(value)) for value in row), style="" if right else "yellow")
+        table.add_row(*(escape(_printable(str(value))) for value in row), style="" if right else "yellow")
     return table
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

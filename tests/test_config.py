@@ -102,7 +102,7 @@ def test_every_wrong_value_is_named_with_what_is_allowed() -> None:
     )
     assert lines(cfg) == [
         "prompt.layout: 'trian' is not one of train, upstream_eval, demo; did you mean train?",
-        "prompt.pool: 'none' is not one of fixed, all",
+        "prompt.pool: 'none' is not one of fixed, all, upstream",
         "monitor.mode: 'maximum' is not one of max, min; did you mean max?",
         "split: 'tset' is not one of train, val, test, all; did you mean test?",
         "seed: must be 0 to 4294967295, not -1",

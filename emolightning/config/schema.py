@@ -19,7 +19,7 @@ CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
 """Beside the package: this is run from a checkout, not from site-packages."""
 
 LAYOUTS = ("train", "upstream_eval", "demo")
-INSTRUCTIONS = ("fixed", "all")
+INSTRUCTIONS = ("fixed", "all", "upstream")
 MODES = ("max", "min")
 ACCUMULATIONS = ("mean", "sum")
 SPLITS = ("train", "val", "test", "all")
@@ -81,7 +81,8 @@ class PromptSettings:
     labels: list[str] | None = None
     """Labels that the question offers, in this order; null offers those of the data in upstream's order."""
     pool: str = "fixed"
-    """`fixed`: upstream's first instruction; `all`: drawn by (seed, epoch, clip id), first in evaluation."""
+    """In training. `fixed`: upstream's first instruction; `all`: drawn by (seed, epoch, clip id); `upstream`: first for
+    emotion, drawn for reasons. Evaluations ask the first."""
 
 
 @dataclass
@@ -346,8 +347,11 @@ def _check_tasks(cfg: DictConfig) -> list[Problem]:
     for task, weight in (_value(cfg, "prompt.tasks") or {}).items():
         if task not in POOLS:
             problems.append(Problem("prompt.tasks", not_one_of(task, POOLS)))
-        elif not weight > 0:
-            problems.append(Problem(f"prompt.tasks.{task}", f"must be a weight above 0, not {weight}"))
+        elif not weight >= 0:
+            problems.append(Problem(f"prompt.tasks.{task}", f"must be a weight of 0 or more, not {weight}"))
+    weights = (_value(cfg, "prompt.tasks") or {}).values()
+    if not problems and weights and not any(weights):
+        problems.append(Problem("prompt.tasks", "leaves no task: give one of them a weight above 0"))
     return problems
 
 

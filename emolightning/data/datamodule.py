@@ -53,7 +53,8 @@ class ClipDataModule(pl.LightningDataModule):
         task: upstream's task, `emotion`, `reason` or `reason_v2`; evaluations ask this one.
         tasks: task -> weight, drawn for each clip and epoch of training; empty trains `task` alone.
         prompt_labels: the labels that the question offers, in this order; None offers `labels` in upstream's order.
-        pool: `fixed` (always the first instruction) or `all` (drawn per clip and epoch in training).
+        pool: of training. `fixed`: always the first instruction; `all`: one drawn per clip and epoch; `upstream`: the
+            first for emotion, where upstream has commented the others out, and a drawn one for reasons.
         shuffle: inputs to exchange among the clips of an evaluated split.
     """
 
@@ -75,7 +76,7 @@ class ClipDataModule(pl.LightningDataModule):
         task: str = "emotion",
         tasks: Mapping[str, float] | None = None,
         prompt_labels: str | Sequence[str] | None = None,
-        pool: Literal["fixed", "all"] = "fixed",
+        pool: Literal["fixed", "all", "upstream"] = "fixed",
         shuffle: Sequence[str] = (),
     ):
         super().__init__()
@@ -93,7 +94,7 @@ class ClipDataModule(pl.LightningDataModule):
         self.feature_source = features
         self.image_size = image_size
         self.task = task
-        self.tasks = dict(tasks or {task: 1.0})
+        self.tasks = {name: weight for name, weight in (tasks or {}).items() if weight} or {task: 1.0}
         self.offered = prompt_order(self.labels) if prompt_labels is None else list(vocabulary(prompt_labels))
         self.pool = pool
         self.shuffle = tuple(shuffle)
@@ -202,12 +203,16 @@ class ClipDataModule(pl.LightningDataModule):
             inputs=self.inputs,
             features=self.features,
             frames=self.frames,
-            pools={task: instruction_pool(task, self.offered) for task in {**self.tasks, self.task: 1.0}},
+            pools={task: self._instructions(task) for task in {**self.tasks, self.task: 1.0}},
             tasks=self.tasks if training else {self.task: 1.0},
             seed=self.seed,
-            draws_instruction=training and self.pool == "all",
+            draws_instruction=training and self.pool != "fixed",
             donors=donors,
         )
+
+    def _instructions(self, task: str) -> tuple[str, ...]:
+        whole = instruction_pool(task, self.offered)
+        return whole[:1] if self.pool == "upstream" and task == "emotion" else whole
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled anew each epoch, by (seed, epoch)."""
