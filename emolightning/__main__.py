@@ -16,6 +16,7 @@ COMMANDS = {
         "published weights (Llama-2, EVA-CLIP-g, Emotion-LLaMA's .pth) into this project's folders",
     ),
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
+    "parity": ("emolightning.commands.parity", "recorded values of the released code, recomputed here"),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
     "build-tokenizer": ("emolightning.commands.build_tokenizer", "the small tokenizer that model=tiny uses"),
 }

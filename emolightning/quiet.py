@@ -26,6 +26,14 @@ def quiet_libraries() -> None:
         warnings.filterwarnings("ignore", message=message)
     for name in ADVERTISERS:
         logging.getLogger(name).addFilter(_is_no_advertisement)
+    _quiet_transformers()
+
+
+def _quiet_transformers() -> None:
+    """Its bars count tensors in units of its own, and break up our lines; ours are Lightning's and Rich's."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
 
 
 def _is_no_advertisement(record: logging.LogRecord) -> bool:

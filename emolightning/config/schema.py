@@ -221,6 +221,16 @@ class InspectConfig:
     """A `.pth` or safetensors file, or a folder."""
 
 
+@dataclass
+class ParityConfig:
+    """Recorded values, and how to recompute them."""
+
+    golden: str = MISSING
+    """Folder with `model_config.json`, weights, `samples.json`, `inputs.safetensors` and what was recorded of them."""
+    num_threads: int = 1
+    """CPU threads."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing to mend in the configuration."""
@@ -238,6 +248,7 @@ SCHEMAS = {
     "eval_schema": EvalConfig,
     "import_schema": ImportConfig,
     "inspect_schema": InspectConfig,
+    "parity_schema": ParityConfig,
 }
 """Name in a primary config's defaults list -> its settings."""
 

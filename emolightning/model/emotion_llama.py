@@ -129,18 +129,27 @@ class EmotionLlama(nn.Module):
         tokens = batch.context
         embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
         if not generation.do_sample:
-            return self._decode(self._generate(embeddings, tokens.attention_mask, generation))
+            return self._decode(self.generate_ids(embeddings, tokens.attention_mask, generation))
         answers = []
         for row, clip in enumerate(batch.clips):  # One by one: a draw shall not depend on who else is in the batch.
             length = int(tokens.attention_mask[row].sum())
             with torch.random.fork_rng():
                 torch.manual_seed(_clip_seed(seed, clip.id))
                 context, mask = embeddings[row : row + 1, -length:], tokens.attention_mask[row : row + 1, -length:]
-                answers += self._decode(self._generate(context, mask, generation))
+                answers += self._decode(self.generate_ids(context, mask, generation))
         return answers
 
-    def _generate(self, embeddings: Tensor, attention_mask: Tensor, generation: Generation) -> Tensor:
-        """Ids of the new tokens, (batch, longest answer)."""
+    def generate_ids(self, embeddings: Tensor, attention_mask: Tensor, generation: Generation) -> Tensor:
+        """New tokens behind embedded contexts.
+
+        Args:
+            embeddings: (batch, tokens, width), padded on the left.
+            attention_mask: (batch, tokens)
+            generation: greedy, beams or sampling.
+
+        Returns:
+            Ids, (batch, longest answer); finished rows are filled with the padding token.
+        """
         return self.language.generate(
             inputs_embeds=embeddings,
             attention_mask=attention_mask,
