@@ -20,6 +20,7 @@ from emolightning.model.parameters import trained_state
 from emolightning.quiet import quiet_libraries
 from emolightning.reporting import write_report
 from emolightning.training.learner import EmotionLearner
+from emolightning.vision_pass import precompute_vision
 from emolightning.weights import check_inputs, find_weights, inputs_of_widths, load_weights, trained_widths
 
 
@@ -46,6 +47,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         _prepare_folder(cfg, folder, key)
     known = read_answers(folder, key)
     if len(known) < len(clips):
+        precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
         data.evaluate_on(cfg.split, skip=frozenset(known))
         trainer.test(learner, datamodule=data, verbose=False)
     if not trainer.is_global_zero:

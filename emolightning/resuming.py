@@ -12,7 +12,19 @@ from emolightning.errors import UserError
 from emolightning.model.adapter import DESCRIPTION
 from emolightning.training.run_folder import RunFolder
 
-FIXED = ("model", "modalities", "inputs", "features", "data", "prompt", "seed", "optimizer", "schedule", "accumulation")
+FIXED = (
+    "model",
+    "modalities",
+    "inputs",
+    "features",
+    "data",
+    "prompt",
+    "precompute_vision",
+    "seed",
+    "optimizer",
+    "schedule",
+    "accumulation",
+)
 """Settings that a checkpoint was made with, and that a continuation of the same run keeps."""
 
 FREE = ("num_workers", "render_workers", "cache", "folder", "media", "annotations", "root")

@@ -29,6 +29,7 @@ from emolightning.resuming import is_finished, refuse_changes
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
 from emolightning.training.tracking import run_id
+from emolightning.vision_pass import precompute_vision
 from emolightning.weights import find_weights, load_weights, require_same_inputs
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ def fit(cfg: DictConfig) -> None:
     if initial and not resume_from:
         load_weights(learner, initial)
     trainer = build_trainer(cfg)
+    seen = [*data.clips_of("train"), *data.clips_of("val")]
+    precompute_vision(cfg, data, learner, seen, trainer.strategy.root_device)
     if trainer.is_global_zero:
         _record_start(cfg, folder, data, learner, trainer, resume_from)
     status = "interrupted"

@@ -37,6 +37,7 @@ ENTRY = {
     "reporting",
     "resuming",
     "training_run",
+    "vision_pass",
     "weights",
 }
 """Modules and folders of emolightning/ that may import everything, and that nothing below may import."""

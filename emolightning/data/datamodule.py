@@ -20,6 +20,7 @@ from emolightning.data.frames import FrameStore
 from emolightning.data.sampler import EvaluationSampler, TrainSampler
 from emolightning.data.splits import select
 from emolightning.data.video import parse_frame_choice
+from emolightning.data.visual import See, VisualStore
 from emolightning.errors import InputErrors, UserError
 from emolightning.inputs import FEATURES
 from emolightning.instructions import instruction_pool, prompt_order
@@ -101,6 +102,7 @@ class ClipDataModule(pl.LightningDataModule):
         self.clips: list[Clip] = []
         self.features = LoadedFeatures({})
         self.frames: FrameStore | None = None
+        self.visual: VisualStore | None = None
         self._collate: Collate | None = None
         self._evaluated: tuple[str, frozenset[str]] = ("test", frozenset())
 
@@ -122,9 +124,9 @@ class ClipDataModule(pl.LightningDataModule):
             return
         self.cache.mkdir(parents=True, exist_ok=True)
         # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
-        with FileLock(self.cache / f"{self.name}.lock"):
+        with self._lock():
             clips = self.read_clips()
-            folder = self.cache / self._cache_name()
+            folder = self._folder()
             names = [name for name in FEATURES if name in self.inputs]
             if names:
                 self.features = self.feature_source.load(clips, names, cache=folder, missing=self.missing)
@@ -137,10 +139,31 @@ class ClipDataModule(pl.LightningDataModule):
         for name, reasons in self.features.zeros.items():
             log.warning("%s: zeros for %d of %d clips, e.g. %s", name, len(reasons), len(clips), next(iter(reasons)))
 
-    def _cache_name(self) -> str:
+    def _lock(self) -> FileLock:
+        return FileLock(self.cache / f"{self.name}.lock")
+
+    def _folder(self) -> Path:
         # Clip ids are unique within a media folder only.
         place = str(self.media_folder().resolve())
-        return f"{self.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+        return self.cache / f"{self.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+
+    def use_tower(self, clips: Sequence[Clip], see: See, *, fingerprint: str, bytes_per_frame: int) -> None:
+        """From now on examples carry the vision tower's vectors instead of frames.
+
+        Args:
+            clips: those that will be asked for.
+            see: the tower.
+            fingerprint: of its weights; vectors of another one are not taken.
+            bytes_per_frame: of the vectors.
+
+        Raises:
+            UserError: the disk is too small.
+        """
+        assert self.frames is not None
+        visual = VisualStore(self._folder(), frames=self.frames, tower=fingerprint)
+        with self._lock():
+            visual.prepare(clips, see, bytes_per_clip=bytes_per_frame * parse_frame_choice(self.frame).num_frames)
+        self.visual = visual
 
     @property
     def feature_widths(self) -> dict[str, int]:
@@ -203,6 +226,7 @@ class ClipDataModule(pl.LightningDataModule):
             inputs=self.inputs,
             features=self.features,
             frames=self.frames,
+            visual=self.visual,
             pools={task: self._instructions(task) for task in {**self.tasks, self.task: 1.0}},
             tasks=self.tasks if training else {self.task: 1.0},
             seed=self.seed,

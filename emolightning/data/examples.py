@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from emolightning.data.features import LoadedFeatures
 from emolightning.data.frames import FrameStore
+from emolightning.data.visual import VISUAL_STREAMS, VisualStore
 from emolightning.instructions import choose_instruction, choose_task
 from emolightning.records import Clip, Example
 
@@ -22,6 +23,7 @@ class ClipDataset(Dataset[Example]):
         inputs: active inputs; the others are left out of the examples.
         features: vectors of the feature inputs.
         frames: source of the image input; None when it is off.
+        visual: source of what the vision tower makes of it; None leaves that to the model.
         pools: upstream's task tag -> its instructions.
         tasks: task -> weight; with several, one is drawn for each clip and epoch.
         seed: of these draws.
@@ -40,12 +42,14 @@ class ClipDataset(Dataset[Example]):
         tasks: Mapping[str, float],
         seed: int,
         draws_instruction: bool,
+        visual: VisualStore | None = None,
         donors: Mapping[str, Sequence[int]] | None = None,
     ):
         self.clips = list(clips)
         self.inputs = tuple(inputs)
         self.features = features
         self.frames = frames
+        self.visual = visual
         self.pools = pools
         self.tasks = tasks
         self.seed = seed
@@ -67,16 +71,23 @@ class ClipDataset(Dataset[Example]):
             instruction=self._instruction(clip, epoch, task),
             task=task,
             image=self._image(index),
-            features={name: self._vectors(name, index) for name in self.features.vectors if name in self.inputs},
+            features=self._streams(index),
         )
 
     def _source(self, name: str, index: int) -> Clip:
         return self.clips[self.donors[name][index]] if name in self.donors else self.clips[index]
 
     def _image(self, index: int) -> Tensor | None:
-        if "image" not in self.inputs or self.frames is None:
+        if "image" not in self.inputs or self.frames is None or self.visual is not None:
             return None
         return torch.from_numpy(self.frames.load(self._source("image", index)))
+
+    def _streams(self, index: int) -> dict[str, Tensor]:
+        found = {name: self._vectors(name, index) for name in self.features.vectors if name in self.inputs}
+        if "image" in self.inputs and self.visual is not None:
+            clip = self._source("image", index)
+            found |= {name: torch.from_numpy(self.visual.load(clip, name)) for name in VISUAL_STREAMS}
+        return found
 
     def _vectors(self, name: str, index: int) -> Tensor:
         return torch.from_numpy(self.features.vectors[name][self._source(name, index).id])

@@ -54,6 +54,11 @@ class FrameChoice:
     value: int = 0
     """The index (negative counts from the end), or how many frames for `even`."""
 
+    @property
+    def num_frames(self) -> int:
+        """How many are chosen of every clip."""
+        return self.value if self.kind == "even" else 1
+
     def positions(self, num_frames: int) -> list[int]:
         """The chosen frames of a clip with `num_frames`; `even` repeats frames of a clip that has too few.
 
@@ -62,7 +67,7 @@ class FrameChoice:
         """
         if self.kind == "index":
             return [range(num_frames)[self.value]]
-        return _even_positions(num_frames, self.value if self.kind == "even" else 1)
+        return _even_positions(num_frames, self.num_frames)
 
 
 def parse_frame_choice(text: str) -> FrameChoice:

@@ -44,13 +44,13 @@ class EmotionLlama(nn.Module):
         return self.vision.settings.num_tokens if self.vision is not None else 0
 
     def project(self, batch: Batch) -> dict[str, Tensor]:
-        """All streams of a batch, stream name -> (batch, tokens, width)."""
+        """All streams of a batch, stream name -> (batch, tokens, width); visual ones may be there already."""
         streams = dict(batch.features)
         if batch.images is not None:
-            streams |= self._see(batch.images)
+            streams |= self.see(batch.images)
         return self.projections(streams)
 
-    def _see(self, images: Tensor) -> dict[str, Tensor]:
+    def see(self, images: Tensor) -> dict[str, Tensor]:
         """(batch, frames, 3, size, size) -> image (batch, frames * tokens, 4 * w), class_token (batch, frames, w)."""
         if self.vision is None:
             raise ValueError("This model was built without a vision tower, but the batch has images.")

@@ -1,0 +1,117 @@
+"""The vision tower's one pass: the same vectors as in every step, from whichever clip they are asked for."""
+
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from media_factory import make_media
+from model_factory import make_model
+
+from emolightning.assembly import build_data, build_learner
+from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.data.frames import FrameStore
+from emolightning.data.visual import VisualStore
+from emolightning.errors import UserError
+from emolightning.records import Clip
+from emolightning.vision_pass import precompute_vision, tower_on
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("visual")
+
+
+@pytest.fixture
+def run(place: Path, tmp_path: Path):
+    """Configuration, data and learner of a smoke run with two frames a clip."""
+    register_schemas()
+    overrides = ["experiment=smoke", f"data.folder={place}/clips", f"data.cache={tmp_path}/cache", "data.frame=even:2"]
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        cfg = compose("train", overrides=overrides)
+    data = build_data(cfg)
+    return cfg, data, build_learner(cfg, data)
+
+
+def batch_of(data, split: str):
+    return next(iter(data.evaluation_loader(split)))
+
+
+def test_a_batch_brings_what_the_tower_would_have_given(run):
+    cfg, data, learner = run
+    plain = batch_of(data, "val")
+    precompute_vision(cfg, data, learner, data.clips_of("val"), torch.device("cpu"))
+    precomputed = batch_of(data, "val")
+    assert plain.images is not None
+    assert precomputed.images is None
+    assert torch.equal(plain.sequence.input_ids, precomputed.sequence.input_ids)
+    projected, expected = learner.model.project(precomputed), learner.model.project(plain)
+    assert projected.keys() == expected.keys()
+    for name, vectors in expected.items():
+        torch.testing.assert_close(projected[name], vectors, rtol=1e-5, atol=1e-5)
+
+
+def test_the_tower_runs_once_per_clip_and_not_again_in_a_second_run(run, monkeypatch):
+    cfg, data, learner = run
+    tower, calls = learner.model.vision, []
+    handle = tower.register_forward_hook(lambda module, inputs, output: calls.append(inputs[0].shape[0]))
+    for _ in range(2):
+        precompute_vision(cfg, data, learner, data.clips_of("val"), torch.device("cpu"))
+        for _ in range(3):
+            learner.model(batch_of(data, "val"))
+    handle.remove()
+    assert calls == [2] * len(data.clips_of("val"))  # Two frames of one clip at a time.
+
+
+def test_an_exchanged_picture_is_the_other_clip_s(run):
+    cfg, data, learner = run
+    precompute_vision(cfg, data, learner, data.clips_of("val"), torch.device("cpu"))
+    own = data.dataset("val")
+    data.shuffle = ("image",)
+    other = data.dataset("val")
+    donor = other.donors["image"][0]
+    assert donor != 0
+    assert torch.equal(other[(0, 0)].features["image"], own[(0, donor)].features["image"])
+    assert torch.equal(other[(0, 0)].features["speech"], own[(0, 0)].features["speech"])
+
+
+@pytest.mark.parametrize("why", ["setting", "tower learns"])
+def test_the_tower_runs_in_every_step_where_it_must(run, why):
+    cfg, data, learner = run
+    if why == "setting":
+        cfg.precompute_vision = False
+    else:
+        learner.model.vision.requires_grad_(True)
+    precompute_vision(cfg, data, learner, data.clips_of("val"), torch.device("cpu"))
+    assert batch_of(data, "val").images is not None
+
+
+def make_store(folder: Path, *, tower: str = "a" * 64) -> tuple[VisualStore, Clip]:
+    clip = Clip(id="one", video=make_media(folder / "one.mp4"))
+    frames = FrameStore(folder / "cache", choice="middle", image_size=56, num_workers=1)
+    frames.prepare([clip])
+    return VisualStore(folder / "cache", frames=frames, tower=tower), clip
+
+
+def test_vectors_belong_to_a_tower_and_to_a_version_of_the_clip(tmp_path):
+    model, other = make_model(), make_model()
+    other.vision.tower.embeddings.class_embedding.data *= -1.0
+    store, clip = make_store(tmp_path)
+    store.prepare([clip], tower_on(model, torch.device("cpu")), bytes_per_clip=1)
+    first = store.load(clip, "class_token")
+    second_store, _ = make_store(tmp_path, tower="b" * 64)
+    second_store.prepare([clip], tower_on(other, torch.device("cpu")), bytes_per_clip=1)
+    assert not np.allclose(second_store.load(clip, "class_token"), first)
+    assert np.array_equal(store.load(clip, "class_token"), first)
+    assert store.load(clip, "image").shape == (4, 4 * 16)
+
+
+def test_a_full_disk_is_said_before_the_first_clip(tmp_path, monkeypatch):
+    store, clip = make_store(tmp_path)
+    monkeypatch.setattr("emolightning.data.visual.shutil.disk_usage", lambda path: Usage(10**9, 10**9, 1_500_000_000))
+    with pytest.raises(UserError, match=r"need 3.0 GB and 1.5 GB are free.*precompute_vision=false"):
+        store.prepare([clip], tower_on(make_model(), torch.device("cpu")), bytes_per_clip=3 * 10**9)
