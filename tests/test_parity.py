@@ -102,6 +102,8 @@ def test_one_changed_number_of_a_tensor_fails(golden, tmp_path, file, name, add)
         ("chat.json", ("ids_of_s_in_sequence",), 2),
         ("lr_schedule.json", ("stage1_yaml init 1e-5 min 1e-6 warmup 1e-6/1000 iters 1000 x 30", 5, 2), 9.9e-6),
         ("text.json", ("encode", 3, "ids", 1), 270),
+        ("llama2_real_token_ids.json", ("train_segments", 1, "ids", 0), 1534),
+        ("llama2_real_token_ids.json", ("eval_context_len",), 341),
         ("text.json", ("label_postprocess", 2, "out"), "sad"),
         ("dataset.json", ("items", 4, "instruction_input"), "other"),
         ("checkpoint_keys.json", ("config", "run", "init_lr"), 1e-3),

@@ -15,6 +15,7 @@ from emolightning.parity import (
     schedules,
     texts,
     vision,
+    vocabulary,
 )
 from emolightning.parity.comparison import Comparison, Unchecked, without_numbers
 from emolightning.parity.golden import CONFIG, GoldenFolder
@@ -32,6 +33,7 @@ GROUPS: tuple[tuple[Recompute, tuple[str, ...]], ...] = (
     (loops.recompute, (loops.LOOPS, loops.WEIGHTS)),
     (schedules.recompute, (schedules.FILE,)),
     (texts.recompute, (texts.FILE,)),
+    (vocabulary.recompute, (vocabulary.FILE,)),
     (pictures.recompute, (pictures.ABOUT, pictures.TENSORS)),
     (rows.recompute, (rows.ITEMS, rows.TENSORS)),
     (checkpoint.recompute, (checkpoint.KEYS,)),
@@ -42,7 +44,6 @@ GROUPS: tuple[tuple[Recompute, tuple[str, ...]], ...] = (
 """What recomputes, and the files whose content it gives."""
 
 NOT_HERE = {
-    "llama2_real_token_ids.json": "needs Llama-2's own tokenizer.model",
     "bench_threads1.json": "speed of the recording machine",
     "bench_threads2.json": "speed of the recording machine",
     "README.md": "a note",
