@@ -92,7 +92,7 @@ def test_an_empty_transcript_is_an_error_or_what_one_says(folder):
     with pytest.raises(InputErrors, match=r"line 4: 'sample_00000002' has an empty sentence; .*empty_transcript"):
         make_data(folder).read_clips()
     assert make_data(folder, empty_transcript="empty").read_clips()[2].transcript == ""
-    assert make_data(folder, empty_transcript="nan").read_clips()[2].transcript == "nan"
+    assert make_data(folder, empty_transcript="upstream").read_clips()[2].transcript == "nan"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_recorded_records_are_equal(shared, tmp_path):
     root = golden / "fake_mer"
     data = UpstreamRowsData(
         root=str(root), train="relative_test3_NCEV.txt", coarse="MERR_coarse_grained.json",
-        fine="MERR_fine_grained.json", val_fraction=0.0, empty_transcript="nan", name="mer", labels="mer9",
+        fine="MERR_fine_grained.json", val_fraction=0.0, empty_transcript="upstream", name="mer", labels="mer9",
         inputs=INPUTS, features=FolderFeatures(root=str(root), face=FACE, motion=MOTION, speech=SPEECH),
         image_size=112, frame="first", cache=str(tmp_path),
     )  # fmt: skip

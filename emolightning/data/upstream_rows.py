@@ -20,7 +20,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
 
 SENTENCES = ("sentence", "sentence_en")
-EMPTY_TRANSCRIPT = "write what is said, or say data.empty_transcript=empty, or =nan as upstream"
+EMPTY_TRANSCRIPT = "write what is said, or say data.empty_transcript=empty, or =upstream for its word `nan`"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class UpstreamRowsData(ClipDataModule):
         fine: MERR's fine captions, the answers of task `reason_v2`.
         media: folder of `<name>.mp4`, or else `<name>.avi`.
         captions: `blip` puts answers through upstream's text processor, `raw` leaves them.
-        empty_transcript: `error`; `empty`; or `nan`, the word that upstream makes of an empty cell.
+        empty_transcript: `error`; `empty`; or `upstream`, the word `nan` that upstream makes of an empty cell.
         **shared: arguments of ClipDataModule.
     """
 
@@ -63,7 +63,7 @@ class UpstreamRowsData(ClipDataModule):
         fine: str | None = None,
         media: str = "video",
         captions: Literal["blip", "raw"] = "blip",
-        empty_transcript: Literal["error", "empty", "nan"] = "error",
+        empty_transcript: Literal["error", "empty", "upstream"] = "error",
         **shared: Any,
     ):
         super().__init__(**shared)
@@ -182,7 +182,7 @@ def read_rows(path: Path, problems: list[str]) -> list[Row]:
     return rows
 
 
-def read_transcripts(path: Path, *, empty: Literal["error", "empty", "nan"]) -> dict[str, str]:
+def read_transcripts(path: Path, *, empty: Literal["error", "empty", "upstream"]) -> dict[str, str]:
     """Name -> sentence.
 
     Raises:
@@ -202,7 +202,7 @@ def read_transcripts(path: Path, *, empty: Literal["error", "empty", "nan"]) -> 
                 problems.append(f"line {table.line_num}: {name!r} is there twice; keep one")
             if not sentence and empty == "error":
                 problems.append(f"line {table.line_num}: {name!r} has an empty {columns[0]}; {EMPTY_TRANSCRIPT}")
-            found[name] = sentence or ("nan" if empty == "nan" else "")
+            found[name] = sentence or ("nan" if empty == "upstream" else "")
             try:
                 plain_text(columns[0], sentence)
             except BadValue as error:
