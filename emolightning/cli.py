@@ -176,8 +176,11 @@ def _interrupted() -> int:
 
 
 def _command() -> str:
-    program = Path(sys.argv[0]).name
-    return f"python -m emolightning {' '.join(sys.argv[1:2])}" if program == "__main__.py" else f"python {program}"
+    program = Path(sys.argv[0]).resolve()
+    if program.name == "__main__.py":
+        return f"python -m emolightning {' '.join(sys.argv[1:2])}"
+    root = CONFIG_DIR.parent
+    return f"python {program.relative_to(root) if program.is_relative_to(root) else program.name}"
 
 
 @contextmanager

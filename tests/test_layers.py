@@ -55,7 +55,7 @@ def place(name: str) -> tuple[int, str] | None:
         KeyError: a module of ours that no layer lists.
     """
     top, _, rest = name.partition(".")
-    if top in ("train", "eval"):
+    if top in ("train", "eval", "benchmarks"):
         return ENTRY_LAYER, top
     if top == "callbacks":
         return CALLBACKS_LAYER, top
@@ -89,9 +89,10 @@ def imports(tree: ast.AST) -> Iterator[str]:
 
 def upward_imports(root: Path) -> list[str]:
     """One line for each import that points up or to a sibling."""
-    files = [*(root / "emolightning").rglob("*.py"), *(root / "callbacks").rglob("*.py"), *root.glob("*.py")]
+    folders = ("emolightning", "callbacks", "benchmarks")
+    files = [path for folder in folders for path in (root / folder).rglob("*.py")]
     found = []
-    for path in sorted(files):
+    for path in sorted([*files, *root.glob("*.py")]):
         importer = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
         here = place(importer)
         for name in imports(ast.parse(path.read_text(encoding="utf-8"))):
@@ -122,6 +123,7 @@ def test_imports_point_down() -> None:
         ("callbacks/throughput.py", "from emolightning.commands import ablate"),
         ("emolightning/config/schema.py", "from emolightning import cli"),
         ("emolightning/model/vision.py", "import train"),
+        ("emolightning/model/language.py", "import benchmarks.recipes"),
     ],
 )
 def test_a_planted_upward_import_is_found(tmp_path: Path, path: str, line: str) -> None:
@@ -139,6 +141,7 @@ def test_a_planted_upward_import_is_found(tmp_path: Path, path: str, line: str) 
         ("callbacks/throughput.py", "from emolightning.evaluation.answers import x"),
         ("emolightning/commands/ablate.py", "import callbacks\nfrom emolightning.cli import run"),
         ("train.py", "from emolightning.cli import run"),
+        ("benchmarks/recipes.py", "from emolightning.training.optimizer import parameter_groups"),
         (
             "emolightning/labels.py",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from emolightning.model.vision import x",

@@ -23,6 +23,12 @@ INSTRUCTIONS = ("fixed", "all", "upstream")
 MODES = ("max", "min")
 ACCUMULATIONS = ("mean", "sum")
 SPLITS = ("train", "val", "test", "all")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+ATTENTIONS = ("sdpa", "eager")
+DTYPES = ("float32", "bfloat16", "float16")
+DEVICES = ("auto", "cpu", "cuda", "meta")
+WEIGHTS = ("folders", "random")
+FORMATS = ("upstream", "merged")
 
 CHOICES = {
     "prompt.layout": LAYOUTS,
@@ -31,6 +37,16 @@ CHOICES = {
     "accumulation": ACCUMULATIONS,
     "monitor.mode": MODES,
     "split": SPLITS,
+    "format": FORMATS,
+    "dtype": DTYPES,
+    "device": DEVICES,
+    "weights": WEIGHTS,
+    "ours.precision": PRECISIONS,
+    "ours.dtype": DTYPES,
+    "ours.attention": ATTENTIONS,
+    "upstream.precision": PRECISIONS,
+    "upstream.dtype": DTYPES,
+    "upstream.attention": ATTENTIONS,
 }
 """Setting -> the words it may hold."""
 
@@ -47,6 +63,18 @@ RANGES = {
     "data.num_workers": (0, None),
     "model.lora.r": (1, None),
     "trainer.accumulate_grad_batches": (1, None),
+    "rounds": (1, None),
+    "samples": (1, None),
+    "batch_size": (1, None),
+    "transcript_tokens": (1, None),
+    "answer_tokens": (2, None),
+    "feature_width": (1, None),
+    "vocabulary_size": (1, None),
+    "device_peak_tflops": (1e-6, None),
+    "ours.batch_size": (1, None),
+    "ours.answers_at_once": (1, None),
+    "upstream.batch_size": (1, None),
+    "upstream.answers_at_once": (1, None),
 }
 """Setting -> smallest and largest number it may hold; None is no limit. NumPy takes 32-bit seeds only."""
 
@@ -217,6 +245,24 @@ class ImportConfig:
 
 
 @dataclass
+class ExportConfig:
+    """Trained weights, and the form that others need."""
+
+    checkpoint: str = MISSING
+    """A run folder (its best checkpoint), a checkpoint file inside one, or an adapter folder."""
+    format: str = MISSING
+    """`upstream`: a `.pth` for the released code; `merged`: a Hugging Face folder without adapters."""
+    out: str = MISSING
+    """The `.pth`, or the folder; nothing is written over."""
+    llama: str | None = None
+    """Where the language model lies now; null is where it lay in training."""
+    dtype: str | None = None
+    """Of the merged weights, float32, bfloat16 or float16; null keeps that of the language model's files."""
+    allow_partial: bool = False
+    """Write for the released code although it has parts that were not trained here; there they are random."""
+
+
+@dataclass
 class InspectConfig:
     """What to look at."""
 
@@ -232,6 +278,84 @@ class ParityConfig:
     """Folder with `model_config.json`, weights, `samples.json`, `inputs.safetensors` and what was recorded of them."""
     num_threads: int = 1
     """CPU threads."""
+
+
+@dataclass
+class Recipe:
+    """How the same clips are trained on and answered."""
+
+    batch_size: int = 1
+    """Clips of a training step."""
+    answers_at_once: int = 1
+    """Clips whose answers are generated together."""
+    precompute_vision: bool = False
+    """The vision tower has seen each clip once before; false runs it in every step and for every answer."""
+    precision: str = "16-mixed"
+    """As in `trainer.precision`: 32-true, bf16-mixed or 16-mixed. On a CPU it is 32-true whatever stands here."""
+    dtype: str = "float16"
+    """Of the frozen weights, the tower's as well. On a CPU it is float32 whatever stands here."""
+    attention: str = "eager"
+    """`sdpa`: torch's fused attention; `eager`: written out."""
+    clip_norm: float = 0.0
+    """As `trainer.gradient_clip_val`; 0 does not clip."""
+
+
+def our_recipe() -> Recipe:
+    """What this project does when nothing else is said."""
+    batch_size: Any = "${batch_size}"
+    return Recipe(
+        batch_size=batch_size,
+        answers_at_once=batch_size,
+        precompute_vision=True,
+        precision="bf16-mixed",
+        dtype="${model.language.dtype}",
+        attention="sdpa",
+        clip_norm=1.0,
+    )
+
+
+@dataclass
+class ThroughputConfig:
+    """What to measure: our recipe and upstream's on the same model and clips, in alternating rounds."""
+
+    rounds: int = 7
+    """Rounds; in each of them every recipe is measured once."""
+    samples: int = 32
+    """Clips of a recipe in a round, for training and for evaluation."""
+    batch_size: int = 16
+    """Of our recipe: clips of a training step, and answers generated together."""
+    transcript_tokens: int = 24
+    """Mean length of the transcripts; they vary by half of it."""
+    answer_tokens: int = 20
+    """Tokens learned of each clip, and tokens generated for it, the one that ends the answer included."""
+    feature_width: int = 1024
+    """Of the face, motion and speech vectors."""
+    weights: str = "folders"
+    """`folders`: those that the model names, if it names any; `random`: none is read."""
+    vocabulary_size: int = 32000
+    """With weights=random, of a language model that would be read from a folder: Llama-2's."""
+    device: str = "auto"
+    """`auto`: a GPU if there is one; `cpu`; `cuda`; `meta`: nothing is computed, shapes and sizes are shown."""
+    device_peak_tflops: float | None = None
+    """Of the device, dense, in the precision used; null takes it from a table, and measures it on a CPU."""
+    ablate: bool = False
+    """Also measure our recipe with each single setting of upstream's."""
+    output: str | None = None
+    """JSON file for the result."""
+    num_threads: int = 1
+    """CPU threads."""
+    seed: int = 0
+    """Of clips and random weights."""
+    ours: Recipe = field(default_factory=our_recipe)
+    """Our recipe."""
+    upstream: Recipe = field(default_factory=Recipe)
+    """The recipe of the released code."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    model: Any = MISSING
+    """The model: vision tower, projections, language model, adapters."""
+    optimizer: Any = MISSING
+    """What turns gradients into steps."""
 
 
 @dataclass(frozen=True)
@@ -250,8 +374,10 @@ SCHEMAS = {
     "run_schema": RunConfig,
     "eval_schema": EvalConfig,
     "import_schema": ImportConfig,
+    "export_schema": ExportConfig,
     "inspect_schema": InspectConfig,
     "parity_schema": ParityConfig,
+    "throughput_schema": ThroughputConfig,
 }
 """Name in a primary config's defaults list -> its settings."""
 

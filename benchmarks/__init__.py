@@ -1,0 +1,1 @@
+"""What is measured about speed and memory; see README.md in this folder."""

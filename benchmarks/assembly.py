@@ -1,0 +1,127 @@
+"""Configuration -> measurement: beside the entry, the only file of the benchmark that sees a configuration."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from benchmarks import shapes, table
+from benchmarks.building import build_model, build_on_meta, build_random
+from benchmarks.clips import ClipSet, Texts
+from benchmarks.columns import make_column
+from benchmarks.machine import describe_device, find_peak, pick_device
+from benchmarks.recipes import Subject, ablations, on_device
+from benchmarks.result import describe_columns, notes, ratios
+from benchmarks.rounds import alternate
+from emolightning.assembly import plain
+from emolightning.config.schema import Recipe
+from emolightning.errors import UserError
+from emolightning.lineage import describe_process, write_json
+from emolightning.model.build import require_weights
+from emolightning.model.emotion_llama import EmotionLlama
+from emolightning.model.parameters import parts
+from emolightning.quiet import quiet_libraries
+
+
+def measure(cfg: DictConfig) -> None:
+    """Build, measure in alternating rounds, print, write.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the rounds that were complete are printed and written.
+    """
+    head, device = _start(cfg), pick_device(cfg.device)
+    model = _fit(cfg, device)
+    peak = find_peak(device, cfg.device_peak_tflops)
+    recipes, clips = _recipes(cfg, device), _clips(cfg, model)
+    subject = Subject(model, device, instantiate(cfg.optimizer, _convert_="all"), cfg.answer_tokens)
+    columns = [
+        make_column(name, recipe, subject, clips, with_vision=name == "ours") for name, recipe in recipes.items()
+    ]
+    is_complete = alternate(
+        columns, cfg.rounds, lambda number: print(f"round {number + 1} of {cfg.rounds}", flush=True)
+    )
+    if not is_complete and not any(column.rounds for column in columns):
+        raise KeyboardInterrupt
+    described, machine = describe_columns(columns, peak.flops_per_s), describe_device(device, peak)
+    result = {
+        **head,
+        "machine": machine,
+        "parts": [asdict(part) for part in parts(model)],
+        "clips": clips.description(),
+        "recipes": {name: asdict(recipe) for name, recipe in recipes.items()},
+        "columns": described,
+        "ratios": ratios(described["ours"], described["upstream"]),
+        "ablations": {name: ratios(described[name], described["ours"]) for name in recipes if name not in table.MAIN},
+        "notes": notes(described, device_type=device.type, machine=machine, is_complete=is_complete),
+    }
+    _finish(cfg, result, table.lines(result))
+    if not is_complete:
+        raise KeyboardInterrupt
+
+
+def show_shapes(cfg: DictConfig) -> None:
+    """Sizes of the model and of its steps, without a value of it."""
+    head = _start(cfg)
+    model = build_on_meta(_instantiate, plain(cfg.model), **_widths(cfg))
+    clips = _clips(cfg, model)
+    result = {**head, "clips": clips.description(), **shapes.describe(model, clips)}
+    _finish(cfg, result, shapes.lines(result))
+
+
+def _start(cfg: DictConfig) -> dict[str, Any]:
+    """What is known before anything is built; the folders of this machine are nobody else's business."""
+    quiet_libraries()
+    torch.set_num_threads(cfg.num_threads)
+    return {
+        **describe_process(sys.argv),
+        "settings": {name: value for name, value in plain(cfg).items() if name != "paths"},
+    }
+
+
+def _finish(cfg: DictConfig, result: dict[str, Any], lines: list[str]) -> None:
+    print("\n".join(lines))
+    if cfg.output:
+        write_json(Path(cfg.output), result)
+        print(f"written: {cfg.output}")
+
+
+def _fit(cfg: DictConfig, device: torch.device) -> EmotionLlama:
+    try:
+        return _build(cfg, device)
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"model: does not fit on this device: {str(error).splitlines()[0]}") from None
+
+
+def _build(cfg: DictConfig, device: torch.device) -> EmotionLlama:
+    settings = plain(cfg.model)
+    if cfg.weights == "random":
+        return build_random(_instantiate, settings, device, seed=cfg.seed, **_widths(cfg))
+    try:
+        require_weights(instantiate(cfg.model.vision), instantiate(cfg.model.language))
+    except UserError as error:
+        raise UserError(f"{error}; weights=random measures without them") from None
+    return build_model(_instantiate, settings, device, feature_width=cfg.feature_width, seed=cfg.seed)
+
+
+def _widths(cfg: DictConfig) -> dict[str, int]:
+    return {"feature_width": cfg.feature_width, "vocabulary_size": cfg.vocabulary_size}
+
+
+def _instantiate(settings: Mapping[str, Any], **more: Any) -> EmotionLlama:
+    return instantiate(settings, _convert_="all", **more)
+
+
+def _clips(cfg: DictConfig, model: EmotionLlama) -> ClipSet:
+    texts = Texts(cfg.transcript_tokens, cfg.answer_tokens)
+    return ClipSet(model, texts, num_clips=cfg.samples, feature_width=cfg.feature_width, seed=cfg.seed)
+
+
+def _recipes(cfg: DictConfig, device: torch.device) -> dict[str, Recipe]:
+    """Name -> recipe as the device can follow it."""
+    ours, upstream = (on_device(Recipe(**plain(cfg[name])), device) for name in table.MAIN)
+    return {"ours": ours, "upstream": upstream, **(ablations(ours, upstream) if cfg.ablate else {})}
