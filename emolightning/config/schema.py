@@ -320,7 +320,7 @@ class ThroughputConfig:
 
     rounds: int = 7
     """Rounds; in each of them every recipe is measured once."""
-    samples: int = 32
+    samples: int = 64
     """Clips of a recipe in a round, for training and for evaluation."""
     batch_size: int = 16
     """Of our recipe: clips of a training step, and answers generated together."""
