@@ -74,7 +74,7 @@ def test_the_golden_checkpoint_s_settings(shared):
     [
         ({}, "not said"),
         ({"model": {}}, "likely stage 1"),
-        ({"model": {"ckpt": "/x/1.pth"}, "run": {"init_lr": 1e-6}}, "likely stage 2 or later: it started from /x/1.pth"),
+        ({"model": {"ckpt": "/x/1.pth"}, "run": {"init_lr": 1e-6}}, "stage 2 or later: it started from /x/1.pth"),
         ({"model": {"ckpt": "a\x1b[2Jb"}}, r"started from a\x1b[2Jb"),
         ({"model": 3, "run": [1], "datasets": "x"}, "likely stage 1"),
         ({"datasets": {"feature_face_caption": {}}}, "data feature_face_caption"),
