@@ -207,8 +207,13 @@ def test_the_command(tmp_path, capsys):
     assert f"written: {tmp_path}/out" in capsys.readouterr().out
     assert main([*words[:2], f"out={tmp_path}/out.pth", "format=upstream"]) == 0
     assert describe(tmp_path / "out.pth").kind == inspecting.CHECKPOINT
-    for wrong, message in (("format=ggml", "not one of upstream, merged"), ("format=merged", "already")):
+    for wrong, message in (
+        ("format=ggml", "not one of upstream, merged"),
+        ("format=merged", "already"),
+        ("format=upstream dtype=float32", "dtype is of no use with format=upstream"),
+        ("format=merged allow_partial=true", "allow_partial is of no use with format=merged"),
+    ):
         with pytest.raises(SystemExit) as ended:
-            main([*words, wrong])
+            main([*words, *wrong.split()])
         assert ended.value.code == 1
         assert message in capsys.readouterr().err

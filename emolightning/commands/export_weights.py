@@ -12,10 +12,11 @@ What the other side has no place for is refused, and nothing is written over.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from emolightning.cli import run
 from emolightning.config.check import check_config
+from emolightning.config.schema import Problem
 
 if TYPE_CHECKING:
     from emolightning.upstream.trained import Trained
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
 
 def export_weights(cfg: DictConfig) -> int:
     """Read the trained weights, write them in the other form."""
-    check_config(cfg)
+    check_config(cfg, _idle_settings(cfg))
     from emolightning.quiet import quiet_libraries
     from emolightning.upstream.exporting import export_upstream
     from emolightning.upstream.merging import export_merged
@@ -43,6 +44,16 @@ def export_weights(cfg: DictConfig) -> int:
         lines = export_merged(trained, out, llama=llama, dtype=cfg.dtype)
     print("\n".join(lines))
     return 0
+
+
+def _idle_settings(cfg: DictConfig) -> list[Problem]:
+    """Settings that are for the other form."""
+    if OmegaConf.is_missing(cfg, "format"):
+        return []
+    idle = {"upstream": {"dtype": cfg.dtype}, "merged": {"allow_partial": cfg.allow_partial}}.get(cfg.format, {})
+    return [
+        Problem(key, f"is of no use with format={cfg.format}; leave it out") for key, value in idle.items() if value
+    ]
 
 
 def read_trained(path: Path) -> "Trained":
@@ -61,7 +72,6 @@ def describe_run(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it cannot be read, or is not that of a run.
     """
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
