@@ -36,6 +36,7 @@ ENTRY = {
     "parity",
     "reporting",
     "resuming",
+    "starting",
     "training_run",
     "vision_pass",
     "weights",

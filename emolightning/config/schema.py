@@ -62,6 +62,8 @@ RANGES = {
     "data.batches_per_epoch": (1, None),
     "data.num_workers": (0, None),
     "model.lora.r": (1, None),
+    "model.lora.alpha": (1, None),
+    "model.lora.dropout": (0, 0.99),
     "trainer.accumulate_grad_batches": (1, None),
     "rounds": (1, None),
     "samples": (1, None),
@@ -425,7 +427,8 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
             problems.append(Problem(key, not_one_of(value, options)))
     for key, (low, high) in RANGES.items():
         value = _value(cfg, key)
-        if value is not None and not (low <= value and (high is None or value <= high)):
+        is_number = isinstance(value, int | float)  # What should be one and is not, is reported with its type.
+        if is_number and not (low <= value and (high is None or value <= high)):
             allowed = f"at least {low}" if high is None else f"{low} to {high}"
             problems.append(Problem(key, f"must be {allowed}, not {value}"))
     return problems + _check_inputs(cfg) + _check_tasks(cfg) + _check_monitor(cfg)
