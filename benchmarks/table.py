@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from benchmarks.recipes import shown
 from benchmarks.result import QUANTITIES
 
 SHOWN = {
@@ -49,9 +50,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 def _settings(recipe: dict[str, Any]) -> str:
-    return " ".join(
-        f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in recipe.items()
-    )
+    return " ".join(shown(name, value) for name, value in recipe.items())
 
 
 def _row(phase: str, quantity: str, *cells: str) -> str:

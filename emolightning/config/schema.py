@@ -311,7 +311,7 @@ def our_recipe() -> Recipe:
         precompute_vision=True,
         precision="bf16-mixed",
         dtype="${model.language.dtype}",
-        attention="sdpa",
+        attention="${model.language.attention}",
         clip_norm=1.0,
     )
 
