@@ -43,7 +43,8 @@ def missing_language_files(settings: LanguageSettings) -> list[str]:
     folder = Path(settings.path)
     if not folder.is_dir():
         return [f"the language model's folder {folder} (model.language.path)"]
-    absent = [name for name in ("config.json", "tokenizer_config.json") if not (folder / name).exists()]
+    needed = ["config.json", *([] if settings.tokenizer else ["tokenizer_config.json"])]
+    absent = [name for name in needed if not (folder / name).exists()]
     if not any(folder.glob("*.safetensors")):
         absent.append("*.safetensors")
     return [f"{name} in {folder}" for name in absent]
