@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
+from emolightning.errors import UserError
 from emolightning.model.quantization import Quantization, keep_layout, quantized_loading
 
 
@@ -31,7 +32,7 @@ class LanguageSettings:
     attention: Literal["sdpa", "eager"] = "sdpa"
     """torch's fused attention, or written out, as upstream's."""
     quantization: Quantization = "none"
-    """Of the frozen weights in `path`."""
+    """Of the frozen weights in `path`, by bitsandbytes; `int8` multiplies in float16 whatever the dtype."""
     gradient_checkpointing: bool = False
     """In training, compute the layers' inner values a second time instead of keeping them: less memory, slower."""
 
@@ -56,17 +57,13 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> Pre
     Args:
         settings: a folder, or sizes.
         vocabulary_size: number of tokens of the tokenizer; only used for a random model.
+
+    Raises:
+        UserError: transformers cannot use the bitsandbytes that is installed.
     """
     dtype = getattr(torch, settings.dtype)
     if settings.path is not None:
-        model = AutoModelForCausalLM.from_pretrained(
-            settings.path,
-            dtype=dtype,
-            attn_implementation=settings.attention,
-            local_files_only=True,
-            **quantized_loading(settings.quantization, dtype),
-        )
-        keep_layout(model)
+        model = _load(settings, settings.path, dtype)
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -75,6 +72,18 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> Pre
     # A folder's own defaults (Qwen2.5: repetition_penalty 1.05) would change answers without a word in our settings.
     model.generation_config = GenerationConfig()
     return model.requires_grad_(False)
+
+
+def _load(settings: LanguageSettings, path: str, dtype: torch.dtype) -> PreTrainedModel:
+    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention, "local_files_only": True}
+    if settings.quantization == "none":
+        return AutoModelForCausalLM.from_pretrained(path, **options)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(path, **options, **quantized_loading(settings.quantization, dtype))
+    except ImportError as error:  # Too old, or without a library that it needs.
+        raise UserError(f"model.language.quantization={settings.quantization}: {str(error).splitlines()[0]}") from error
+    keep_layout(model)
+    return model
 
 
 def checkpoint_gradients(language: Any) -> None:

@@ -16,10 +16,8 @@ def is_installed() -> bool:
     return find_spec("bitsandbytes") is not None
 
 
-def quantized_loading(quantization: Quantization, dtype: torch.dtype) -> dict[str, Any]:
+def quantized_loading(quantization: Literal["int8", "nf4"], dtype: torch.dtype) -> dict[str, Any]:
     """Arguments of `from_pretrained`; the computation is in `dtype`."""
-    if quantization == "none":
-        return {}
     from transformers import BitsAndBytesConfig
 
     if quantization == "int8":
