@@ -6,6 +6,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from emolightning.data.datamodule import ClipDataModule
+from emolightning.evaluation.scoring import Scoring
 from emolightning.inputs import active_inputs
 from emolightning.model.build import require_weights
 from emolightning.model.generation import Generation
@@ -46,6 +47,11 @@ def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModu
         pool=cfg.prompt.pool,
         shuffle=shuffle,
     )
+
+
+def build_scoring(cfg: DictConfig) -> Scoring:
+    """What turns the answers of an evaluation into scores."""
+    return instantiate(cfg.scoring, _convert_="all")
 
 
 def build_learner(

@@ -24,7 +24,7 @@ SWEEPS = sorted((REPO / "sweeps").glob("*.yaml"))
 REQUIRED = {"data/custom": ["data.annotations=clips.csv"]}
 """Option -> what it asks the user for."""
 
-EVAL_GROUPS = ("data", "features", "trainer", "logger", "callbacks")
+EVAL_GROUPS = ("data", "features", "trainer", "logger", "callbacks", "scoring")
 """Groups that eval.py may choose anew."""
 
 

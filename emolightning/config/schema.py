@@ -208,6 +208,8 @@ class RunConfig:
     """Where numbers go."""
     callbacks: Any = None
     """What watches the run."""
+    scoring: Any = None
+    """What turns answers into scores."""
 
 
 @dataclass

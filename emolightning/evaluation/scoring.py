@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,12 +12,52 @@ from emolightning.metrics.classification import (
     per_class,
     scores,
 )
+from emolightning.labels import vocabulary
 from emolightning.parsing import read_label
-from emolightning.records import Answer, Score
+from emolightning.records import Answer, Clip, Score
 from emolightning.scores import DEFINITIONS, PER_CLASS
 
 UNREADABLE = "(unreadable)"
 """Name of the last column of the confusion matrix."""
+
+
+class Scoring(Protocol):
+    """What turns answers into scores; chosen by the config group `scoring`."""
+
+    def truth(self, clip: Clip) -> str | None:
+        """What an answer about the clip is compared with, as text: a label, a list `[a, b]`, or a description."""
+        ...
+
+    def score(self, answer: Answer) -> Score:
+        """What can be read from one answer alone, at once and without any other: for its line in `answers.jsonl`."""
+        ...
+
+    def report(self, answers: Sequence[Answer], *, benchmark: str, split: str) -> dict[str, Any]:
+        """The content of `metrics.json` for one answer per clip, each with its truth."""
+        ...
+
+
+class Classification:
+    """`scoring=classification`: one label of a vocabulary.
+
+    Args:
+        labels: the vocabulary, by name or spelt out, in the order of the confusion matrix.
+    """
+
+    def __init__(self, *, labels: str | Sequence[str]):
+        self.labels = vocabulary(labels)
+
+    def truth(self, clip: Clip) -> str | None:
+        """The label of the clip."""
+        return clip.label
+
+    def score(self, answer: Answer) -> Score:
+        """The label that the answer names, or the reason there is none."""
+        return score_answer(answer, self.labels)
+
+    def report(self, answers: Sequence[Answer], *, benchmark: str, split: str) -> dict[str, Any]:
+        """Scores with intervals, scores per class, and the confusion matrix."""
+        return metrics_report(answers, self.labels, benchmark=benchmark, split=split)
 
 
 def score_answer(answer: Answer, labels: Sequence[str]) -> Score:
