@@ -26,6 +26,10 @@ class Clip:
     """Free text that explains the label, where the annotation has one; for MERR its coarse caption."""
     detailed_reason: str | None = None
     """A second, longer explanation: MERR's fine caption, the answer of task `reason_v2`."""
+    open_labels: tuple[str, ...] | None = None
+    """Any number of emotion words, of no vocabulary (MER2024-OV)."""
+    valence: float | None = None
+    """-5 to 5; None where the file has no value, or MER2023's code -10 for it."""
     split: str | None = None
     """`train`, `val`, `test`, or None until the splits are made."""
     subject: str | None = None

@@ -11,6 +11,7 @@ import callbacks
 ROOT = Path(__file__).parent.parent
 
 BOTTOM = {
+    "benchmarks",
     "chat_format",
     "config",
     "errors",

@@ -74,9 +74,11 @@ def read_custom(path: Path, media: Path, labels: tuple[str, ...], *, needs_trans
 
 def annotation_hash(clips: Iterable[Clip]) -> str:
     """Sha256 of what is said about the clips: the same for any row order, file format and place of the media."""
-    said = (
+    said: Iterator[list[Any]] = (
         [clip.id, clip.transcript, clip.label, clip.reason, clip.split, clip.subject]
         + ([clip.detailed_reason] if clip.detailed_reason else [])
+        + ([list(clip.open_labels)] if clip.open_labels else [])
+        + ([clip.valence] if clip.valence is not None else [])
         for clip in clips
     )
     return hashlib.sha256("\n".join(sorted(map(json.dumps, said))).encode()).hexdigest()
