@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from emolightning.labels import vocabulary
 from emolightning.metrics.classification import (
     bootstrap_intervals,
     confusion_matrix,
     per_class,
     scores,
 )
-from emolightning.labels import vocabulary
 from emolightning.parsing import read_label
 from emolightning.records import Answer, Clip, Score
 from emolightning.scores import DEFINITIONS, PER_CLASS
