@@ -126,7 +126,7 @@ def test_damaged_pickles_are_refused_and_nothing_else_happens() -> None:
 
 def test_a_corpus_is_chosen_by_name(tmp_path: Path) -> None:
     path = tmp_path / "labels.npz"
-    np.savez(path, train_corpus=np.array({"c": {"emo": "sad"}}), test1_corpus=np.array(CORPUS))  # type: ignore[arg-type]
+    np.savez(path, train_corpus=np.array({"c": {"emo": "sad"}}), test1_corpus=np.array(CORPUS))
     assert read_label_npz(path, "test1_corpus") == [("a", "sad", -1.5), ("b", "happy", -10)]
     assert read_label_npz(path, "train_corpus") == [("c", "sad", None)]
     with pytest.raises(UserError, match=r"no array 'test3_corpus'; there are \['train_corpus', 'test1_corpus'\]"):

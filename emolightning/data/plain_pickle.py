@@ -47,8 +47,9 @@ _NAMES = {
     "numpy dtype": _DTYPE,
     "numpy ndarray": "numpy ndarray",
     "_codecs encode": _ENCODE,
+    "__builtin__ bytes": _ENCODE,
 }
-"""Names that may occur -> what a call of them stands for. `_codecs encode` is how old protocols write bytes."""
+"""Names that may occur -> what a call of them stands for. The last two are how old protocols write bytes."""
 
 _DTYPES = re.compile(r"[biufUSO]\d{1,5}")
 _DEEPEST = 32
@@ -200,8 +201,8 @@ def _call(called: Any, arguments: Any) -> Any:
         return _DType(values[0])
     if kind == _SCALAR and len(values) == 2:
         return _from_bytes(_typed(values[0], _DType), values[1], 1)[0].item()
-    if kind == _ENCODE and values and isinstance(values[0], str):
-        return values[0].encode("latin-1")
+    if kind == _ENCODE and (not values or isinstance(values[0], str)):
+        return values[0].encode("latin-1") if values else b""
     raise PickleRefused(f"{kind} with arguments that are not plain")
 
 
