@@ -210,6 +210,8 @@ class RunConfig:
     """What watches the run."""
     scoring: Any = None
     """What turns answers into scores."""
+    judge: Any = None
+    """With scoring=reasoning: what grades a description."""
 
 
 @dataclass

@@ -46,6 +46,8 @@ class JudgeScore:
 class Judge(Protocol):
     """What grades pairs; chosen by the config group `judge`."""
 
+    name: str
+    """Part of the names of its scores: grades of two judges do not compare."""
     scale: tuple[float, float]
     """Lowest and highest grade."""
 

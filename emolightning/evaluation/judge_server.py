@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from emolightning.errors import UserError
 from emolightning.evaluation.judge import Grade
@@ -21,7 +21,7 @@ class ServerJudge:
         model: as the server calls it. Replies are kept by this name, not by the address: a server may move. Two
             different models under one name need two caches.
         key_env: environment variable that holds the key; null sends none. Needed unless the server is on this machine.
-        parameters: sent along as they are.
+        parameters: sent along as they are; null leaves one out.
         cache: file of replies.
         concurrency: questions at a time.
         requests_per_minute: null is no limit.
@@ -34,7 +34,7 @@ class ServerJudge:
         UserError: settings that no server can be asked with, or no key.
     """
 
-    name: ClassVar[str]
+    name: str
     scale = (float(LOWEST), float(HIGHEST))
 
     def __init__(
@@ -65,7 +65,7 @@ class ServerJudge:
             base_url=base_url,
             model=model,
             key_env=key_env,
-            parameters=parameters,
+            parameters={name: value for name, value in parameters.items() if value is not None},
             timeout_seconds=timeout_seconds,
             connections=concurrency,
         )
