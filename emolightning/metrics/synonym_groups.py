@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
@@ -31,13 +31,19 @@ _QUOTES = re.compile("['\"]")
 class SynonymJudge(Protocol):
     """What groups words where no file does, e.g. a language model."""
 
-    def groups(self, clip_id: str, words: Sequence[str]) -> Groups:
+    def groups(self, words: Mapping[str, Sequence[str]]) -> dict[str, Groups]:
         """Groups of words with the same meaning.
 
         Args:
-            clip_id: whose words they are.
-            words: true and answered words of one clip, each once, in lower case and sorted.
+            words: clip id -> the true and answered words of the clip, each once, in lower case and sorted.
+
+        Returns:
+            clip id -> groups; a clip for which there are none, e.g. after unreadable replies, is left out.
         """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Who judged and how, and what it took: for metrics.json, after `groups`."""
         ...
 
 
