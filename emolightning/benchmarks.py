@@ -160,7 +160,7 @@ _ALL = (
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in _ALL}
 
 
-def benchmark(name: str) -> Benchmark:
+def official_benchmark(name: str) -> Benchmark:
     """A benchmark by its name.
 
     Raises:

@@ -63,7 +63,7 @@ def describe_evaluation(cfg: DictConfig, data: ClipDataModule, learner: EmotionL
     return {
         "weights_sha256": state_hash(trained_state(learner.model)),
         "base_fingerprints": learner.base_fingerprints,
-        "benchmark": data.name,
+        "benchmark": data.benchmark,
         "split": cfg.split,
         "annotations_sha256": summary["annotations_sha256"],
         "features_sha256": summary["features_sha256"],
@@ -105,8 +105,9 @@ def _finish(
     # Answers that were produced before may carry the truth of another scoring.
     ordered = [replace(answers[clip.id], truth=scoring.truth(clip)) for clip in data.clips_of(split)]
     join(folder, key, ordered, [scoring.score(answer) for answer in ordered])
-    report = scoring.report(ordered, benchmark=data.name, split=split)
+    report = scoring.report(ordered, benchmark=data.benchmark, split=split)
     report["evaluation"] = description
+    report["data"] = {"official_differences": data.official_differences(), "remarks": data.remarks}
     write_json(folder / "metrics.json", report)
     print_metrics(report)
     page = write_report(folder, data.clips, scoring)

@@ -24,6 +24,9 @@ SWEEPS = sorted((REPO / "sweeps").glob("*.yaml"))
 SERVER = ["scoring=reasoning", "judge.base_url=http://localhost:8000/v1", "judge.model=some-model"]
 REQUIRED = {
     "data/custom": ["data.annotations=clips.csv"],
+    "features/mer2023": ["data=mer2023"],
+    "features/mer2024": ["data=mer2024_noise"],
+    "features/dfew": ["data=dfew"],
     "judge/offline": ["scoring=reasoning"],
     "judge/openai": SERVER,
     "judge/original_scheme": SERVER,
