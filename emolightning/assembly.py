@@ -6,10 +6,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from emolightning.data.datamodule import ClipDataModule
-from emolightning.evaluation.scoring import Scoring
+from emolightning.evaluation.scoring import Classification, Scoring
 from emolightning.inputs import active_inputs
 from emolightning.model.build import require_weights
 from emolightning.model.generation import Generation
+from emolightning.parsing import LabelReader
 from emolightning.prompt import PromptEncoder
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
@@ -52,6 +53,12 @@ def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModu
 def build_scoring(cfg: DictConfig) -> Scoring:
     """What turns the answers of an evaluation into scores."""
     return instantiate(cfg.scoring, _convert_="all")
+
+
+def validation_reader(cfg: DictConfig, data: ClipDataModule) -> LabelReader | None:
+    """What validation reads labels with: that of the scoring, if it scores labels of the data; else None."""
+    scoring = build_scoring(cfg)
+    return scoring.reader if isinstance(scoring, Classification) and scoring.labels == data.labels else None
 
 
 def build_learner(

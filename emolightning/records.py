@@ -120,7 +120,7 @@ class Batch:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the model said about one clip."""
 
@@ -130,9 +130,11 @@ class Answer:
     truth: str | None
     seconds: float
     """Wall time of the batch divided by its clips."""
+    is_missing: bool = False
+    """A predictions file says nothing about the clip; the text is empty."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Score:
     """What was read from one answer. Wrong, unreadable and missing are three results."""
 

@@ -19,6 +19,7 @@ from emolightning.assembly import (
     build_trainer,
     inputs_of,
     plain,
+    validation_reader,
 )
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
@@ -47,6 +48,7 @@ def fit(cfg: DictConfig) -> None:
         return
     data = build_data(cfg)
     data.require_targets()
+    reader = validation_reader(cfg, data)
     for warning in data.coverage():
         log.warning("labels: %s", warning)
     if resume_from:
@@ -59,6 +61,7 @@ def fit(cfg: DictConfig) -> None:
     learner = build_learner(
         cfg,
         data,
+        reader=reader,
         optimizer=instantiate(cfg.optimizer, _convert_="all"),
         schedule=instantiate(cfg.schedule),
         num_val_clips=len(data.clips_of("val")),

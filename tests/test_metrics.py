@@ -8,13 +8,8 @@ import torch
 import torchmetrics.functional.classification as reference
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score
 
-from emolightning.metrics.classification import (
-    EmotionScores,
-    bootstrap_intervals,
-    confusion_matrix,
-    per_class,
-    scores,
-)
+from emolightning.metrics.classification import bootstrap_intervals, confusion_matrix, per_class, scores
+from emolightning.metrics.emotion_scores import EmotionScores
 
 
 def draw(seed, num_classes=6, num_clips=200, unreadable=0.1):
