@@ -79,7 +79,7 @@ def resampled_averages(
 ) -> dict[str, np.ndarray]:
     """`averages` of clips drawn with replacement, the same draw for all measures.
 
-    A measure of which a draw holds no counted clip has no value there: NaN.
+    A measure of which a draw holds no counted clip has no value there, NaN; one that counts no clip at all is 0.
 
     Args:
         values: measure -> (clips, columns), the same clips in each.
@@ -93,11 +93,12 @@ def resampled_averages(
     table = np.concatenate(tables, axis=1)
     num_clips, random = len(table), np.random.default_rng(seed)
     counted, filled = (~np.isnan(table)).astype(np.float64), np.nan_to_num(table)
+    absent = np.where(counted.any(axis=0), np.nan, 0.0)
     means = []
     for start in range(0, num_samples, CHUNK):
         times = _times_drawn(random, num_clips, min(CHUNK, num_samples - start))
         sums, counts = times @ filled, times @ counted
-        means.append(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
+        means.append(np.divide(sums, counts, out=np.tile(absent, (len(sums), 1)), where=counts > 0))
     ends = np.cumsum([block.shape[1] for block in tables])[:-1]
     return dict(zip(names, np.split(np.concatenate(means), ends, axis=1), strict=True))
 
