@@ -159,7 +159,7 @@ def test_a_killed_process_leaves_a_cache_that_goes_on(tmp_path: Path) -> None:
 
 def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"set judge\.cache"):
+    with pytest.raises(UserError, match="set `cache` to another file"):
         ReplyCache(tmp_path / "file" / "replies.jsonl")
 
 

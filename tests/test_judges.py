@@ -278,7 +278,7 @@ def test_the_key_is_sent_and_written_nowhere(
     [
         (Reply(status=401, body=f'{{"error": "no such key {KEY}"}}'.encode()), "refuses the key.*HTTP 401"),
         (Reply(status=403), "refuses the key.*HTTP 403"),
-        (Reply(status=404), "check judge.base_url .* and judge.model .*'some-model', HTTP 404"),
+        (Reply(status=404), "check base_url .* and model .*'some-model', HTTP 404"),
         (Reply(status=302, headers={"Location": "http://127.0.0.1:9/elsewhere"}), "redirects .HTTP 302"),
     ],
 )
@@ -297,16 +297,16 @@ def test_a_refusal_of_everything_ends_the_run(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"key_env": KEY}, r"judge\.key_env: is no name"),
+        ({"key_env": KEY}, r"key_env: is no name"),
         ({"base_url": "localhost:8000"}, "is no address"),
         ({"base_url": "ftp://localhost/v1"}, "is no address"),
         ({"base_url": "http://localhost:99999/v1"}, "is no address"),
         ({"base_url": f"http://me:{KEY}@localhost/v1"}, "only scheme, host, port and path"),
         ({"base_url": f"http://localhost/v1?api-key={KEY}"}, "only scheme, host, port and path"),
-        ({"parameters": {"messages": []}}, r"judge\.parameters\.messages: is set by the program"),
-        ({"concurrency": 0}, r"judge\.concurrency: must be above 0"),
-        ({"requests_per_minute": -1}, r"judge\.requests_per_minute: must be above 0"),
-        ({"max_attempts": 0}, r"judge\.max_attempts: must be above 0"),
+        ({"parameters": {"messages": []}}, r"parameters\.messages: is set by the program"),
+        ({"concurrency": 0}, r"concurrency: must be above 0"),
+        ({"requests_per_minute": -1}, r"requests_per_minute: must be above 0"),
+        ({"max_attempts": 0}, r"max_attempts: must be above 0"),
     ],
 )
 def test_wrong_settings(tmp_path: Path, change: dict[str, Any], message: str) -> None:

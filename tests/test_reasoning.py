@@ -118,29 +118,30 @@ def test_report() -> None:
         answer("d", "  ", "He shouts."),
         answer("e", "Whatever.", None),
         answer("f", "He sings.", "He sings."),
+        Answer("g", "", "", "He nods.", 0.0, is_missing=True),
     ]
     report = Reasoning(judge=judge).report(answers, benchmark="emer_v1", split="test")
     assert (report["benchmark"], report["split"], report["num_clips"], report["num_scored"]) == (
         "emer_v1",
         "test",
-        6,
-        3,
+        7,
+        4,
     )
     assert report["unscored"] == {"HTTP 500": 2, "no reference text": 1}
     clue, label = report["metrics"]["clue_overlap_fixed"], report["metrics"]["label_overlap_fixed"]
-    # The empty answer counts as 1, the lowest; failures are left out.
-    assert clue["value"] == pytest.approx((8 + 5 + 1 + 7) / 4)
-    assert label["value"] == pytest.approx((6 + 4 + 1 + 2) / 4)
-    assert clue["num_clips"] == label["num_clips"] == 4
+    # An empty and a missing answer count as 1, the lowest; failures are left out.
+    assert clue["value"] == pytest.approx((8 + 5 + 1 + 7 + 1) / 5)
+    assert label["value"] == pytest.approx((6 + 4 + 1 + 2 + 1) / 5)
+    assert clue["num_clips"] == label["num_clips"] == 5
     assert clue["ci95"][0] < clue["value"] < clue["ci95"][1]
     assert "1-10" in clue["definition"]
     assert report["judge"]["failures"] == {"clue": {"HTTP 500": 1}, "label": {"HTTP 500": 1}}
-    assert report["judge"]["empty_answers"] == 1
+    assert report["judge"]["lowest_without_judge"] == {"empty answer": 1, "no answer for the clip": 1}
     assert judge.seen == ["a", "b", "c", "f"]
     assert report["clips"][0] == {"id": "a", "clue": 8.0, "clue_reason": "w [31mhy ", "label": 6.0} | {
         "label_reason": "w [31mhy "
     }
-    assert [row["id"] for row in report["clips"]] == ["a", "b", "c", "d", "f"]
+    assert [row["id"] for row in report["clips"]] == ["a", "b", "c", "d", "f", "g"]
     assert report["text"]["kind"].startswith("diagnostics")
     json.dumps(report, allow_nan=False)
 

@@ -74,7 +74,7 @@ class ReplyCache:
             file.write(content)
 
     def _refused(self, error: OSError) -> UserError:
-        return UserError(f"{self.path}: replies cannot be kept there ({error.strerror}); set judge.cache")
+        return UserError(f"{self.path}: replies cannot be kept there ({error.strerror}); set `cache` to another file")
 
     def _record(self, line: bytes) -> tuple[str, str] | None:
         if not line.strip():

@@ -26,9 +26,9 @@ Message = dict[str, str]
 RETRIABLE = (408, 409, 425, 429)
 """Refusals that may be none later; so may every 5xx."""
 HOPELESS = {
-    401: "refuses the key; check the variable that judge.key_env names",
-    403: "refuses the key; check the variable that judge.key_env names",
-    404: "knows no such address or model; check judge.base_url (it often ends with /v1) and judge.model",
+    401: "refuses the key; check the variable that key_env names",
+    403: "refuses the key; check the variable that key_env names",
+    404: "knows no such address or model; check base_url (it often ends with /v1) and model",
 }
 """Refusals that every other question would get, too."""
 
@@ -136,7 +136,7 @@ class ChatClient:
         if status in HOPELESS:
             raise UserError(f"{self.base_url} {HOPELESS[status]} (model {self.model!r}, HTTP {status})")
         if 300 <= status < 400:
-            raise UserError(f"{self.base_url} redirects (HTTP {status}); set judge.base_url to where it leads")
+            raise UserError(f"{self.base_url} redirects (HTTP {status}); set base_url to where it leads")
         is_final = status < 500 and status not in RETRIABLE
         return CallFailed(f"HTTP {status}", is_final=is_final, retry_after=_retry_after(headers.get("retry-after")))
 
@@ -175,11 +175,11 @@ def _checked_url(base_url: str) -> str:
     except ValueError:
         is_address = False
     if not is_address:
-        raise UserError(f"judge.base_url: {base_url!r} is no address; write e.g. http://localhost:8000/v1")
+        raise UserError(f"base_url: {base_url!r} is no address; write e.g. http://localhost:8000/v1")
     if parts.username is not None or parts.query or parts.fragment:  # A name, password or key: not shown again.
         raise UserError(
-            "judge.base_url: only scheme, host, port and path belong there; put a key into the variable that "
-            "judge.key_env names"
+            "base_url: only scheme, host, port and path belong there; put a key into the variable that "
+            "key_env names"
         )
     return base_url.rstrip("/").removesuffix("/chat/completions")
 
@@ -198,14 +198,14 @@ def _read_key(key_env: str | None, base_url: str, *, is_required: bool) -> str |
         return None
     if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", key_env):
         raise UserError(
-            "judge.key_env: is no name of an environment variable (capitals, digits, _); it names the variable that "
+            "key_env: is no name of an environment variable (capitals, digits, _); it names the variable that "
             "holds the key, and is not the key"
         )
     key = os.environ.get(key_env, "").strip()
     if not key and is_required:
         raise UserError(
             f"{key_env} is not set, and {base_url} is not on this machine: put the server's key into that variable, "
-            "name another with judge.key_env=NAME, or say judge.key_env=null for a server that needs none"
+            "name another with key_env=NAME, or say key_env=null for a server that needs none"
         )
     if not key.isascii() or not key.isprintable() or " " in key:
         raise UserError(f"{key_env}: holds something that is no key: spaces, line breaks or other characters in it")

@@ -104,7 +104,7 @@ def grade(outcome: Outcome) -> Grade:
 def _check_settings(parameters: Mapping[str, Any], positive: Mapping[str, float | None]) -> None:
     for name in RESERVED:
         if name in parameters:
-            raise UserError(f"judge.parameters.{name}: is set by the program; leave it out")
+            raise UserError(f"parameters.{name}: is set by the program; leave it out")
     for name, value in positive.items():
         if value is not None and not value > 0:
-            raise UserError(f"judge.{name}: must be above 0, not {value}")
+            raise UserError(f"{name}: must be above 0, not {value}")

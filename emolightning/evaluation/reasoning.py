@@ -1,8 +1,8 @@
 """`scoring=reasoning`: descriptions compared with descriptions, as in EMER; a judge grades them.
 
 A judge that fails is no low grade: its failures are counted, and the mean is over the clips that were graded. An empty
-answer is the model's failure and gets the lowest grade without being shown to a judge. Clips without a reference text
-are counted and left out.
+or missing answer is the model's failure: it gets the lowest grade, is counted, and is not shown to a judge. Clips
+without a reference text are counted and left out.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from emolightning.metrics.open_vocabulary import percentile_interval, resampled_
 from emolightning.metrics.text import Language, score_texts
 from emolightning.records import Answer, Clip, Score
 
-NO_REFERENCE, EMPTY_ANSWER = "no reference text", "empty answer"
+NO_REFERENCE, EMPTY, MISSING = "no reference text", "empty answer", "no answer for the clip"
 LONGEST_REASON = 300  # characters kept of what a judge wrote about a clip
 
 ABOUT = {
@@ -43,8 +43,8 @@ class Reasoning:
 
     def score(self, answer: Answer) -> Score:
         """The text itself: what it is worth is known when the judge has seen it."""
-        text = answer.text.strip()
-        return Score(answer.clip_id, text or None, None if text else EMPTY_ANSWER, answer.text)
+        nothing = _nothing_said(answer)
+        return Score(answer.clip_id, None if nothing else answer.text.strip(), nothing, answer.text)
 
     def report(self, answers: Sequence[Answer], *, benchmark: str, split: str) -> dict[str, Any]:
         """Means with intervals, the judge and its failures, text scores, and a row for each clip.
@@ -74,10 +74,15 @@ class Reasoning:
 
     def _judged(self, answers: Sequence[Answer]) -> list[JudgeScore]:
         """In the order of the answers; the judge sees those that say something."""
-        pairs = [Pair(answer.clip_id, str(answer.truth), answer.text) for answer in answers if answer.text.strip()]
+        pairs = [
+            Pair(answer.clip_id, str(answer.truth), answer.text) for answer in answers if not _nothing_said(answer)
+        ]
         judged = {score.clip_id: score for score in (self.judge.score(pairs) if pairs else ())}
-        lowest = Grade(float(self.judge.scale[0]), EMPTY_ANSWER)
-        return [judged.get(answer.clip_id, JudgeScore(answer.clip_id, lowest, lowest)) for answer in answers]
+        return [judged.get(answer.clip_id) or self._lowest(answer) for answer in answers]
+
+    def _lowest(self, answer: Answer) -> JudgeScore:
+        grade = Grade(float(self.judge.scale[0]), _nothing_said(answer) or "")
+        return JudgeScore(answer.clip_id, grade, grade)
 
     def _metrics(self, scores: Sequence[JudgeScore]) -> dict[str, dict[str, Any]]:
         """`clue_overlap_<judge>` and `label_overlap_<judge>`."""
@@ -97,8 +102,15 @@ class Reasoning:
         return {
             **self.judge.describe(),
             "failures": {name: failures(getattr(score, name) for score in scores) for name in OVERLAPS},
-            "empty_answers": sum(not answer.text.strip() for answer in answers),
+            "lowest_without_judge": dict(Counter(found for answer in answers if (found := _nothing_said(answer)))),
         }
+
+
+def _nothing_said(answer: Answer) -> str | None:
+    """Why there is nothing to judge."""
+    if answer.is_missing:
+        return MISSING
+    return None if answer.text.strip() else EMPTY
 
 
 def _values(scores: Sequence[JudgeScore], name: str) -> np.ndarray:
