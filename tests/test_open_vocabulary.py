@@ -48,10 +48,11 @@ def value(report, name):
     [
         ("['Happy', 'a bit sad']", ["happy", "a bit sad"], ["happy", "a bit sad"]),
         ('["happy","sad"]', ["happy", "sad"], ["happy", "sad"]),
-        ("[happy, sad]", ["happy, sad"], ["happy", "sad"]),
+        ("[happy, sad]", ["happy", "sad"], ["happy", "sad"]),
         ("happy, sad", ["happy", "sad"], ["happy", "sad"]),
         ("['don't know', 'sad']", ["don", "t know", "sad"], ["don", "t know", "sad"]),
         ("[' happy', 'sad ']", [" happy", "sad "], ["happy", "sad"]),
+        ("isn't it [happy, sad]?", ["happy", "sad"], ["isn", "t it [happy", "sad]?"]),
         ("['happy, sad']", ["happy, sad"], ["happy", "sad"]),
         ("so: ['happy'] and ['sad']", ["happy"], ["so: [", "happy", "] and [", "sad"]),
         ("['happy', 'happy']", ["happy", "happy"], ["happy", "happy"]),
@@ -268,12 +269,18 @@ def test_unknown_words_empty_answers_and_faulty_lists_are_counted(small):
         "num_different_unknown": 2,
         "most_frequent_unknown": {"neutral": 1, "never": 1},
     }
-    faults = report_of(TRUTHS[:3], ["happy", "['happy'", "[happy]"], wheels=small)["open_vocabulary"]["list_faults"]
+    faults = report_of(TRUTHS[:3], ["happy", "['happy'", "[sad]"], wheels=small)["open_vocabulary"]["list_faults"]
     assert {fault: entry["first"] for fault, entry in faults.items()} == {
         "no brackets": ["clip0"],
         "a bracket has no partner": ["clip1"],
-        "no quotes": ["clip2"],
     }
+
+
+def test_a_clip_without_answer_counts_as_wrong_and_is_told_from_an_empty_one(small):
+    answers = [Answer("a", "", "", "['happy']", 0.0, is_missing=True), *answers_of(["['happy']"], ["happy"])]
+    report = OpenVocabulary(wheels=small).report(answers, benchmark="b", split="test")
+    assert report["unscored"] == {"no answer for the clip": 1}
+    assert value(report, "ungrouped_recall") == 0.5
 
 
 def test_intervals_hold_their_values_and_shrink_to_nothing_for_equal_clips(small):

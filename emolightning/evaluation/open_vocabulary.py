@@ -19,6 +19,7 @@ from emolightning.evaluation.open_vocabulary_measures import (
     per_wheel,
     scores_with_intervals,
 )
+from emolightning.evaluation.scoring import NO_ANSWER
 from emolightning.metrics.label_lists import UNBALANCED, list_fault, quoted, separated
 from emolightning.metrics.synonym_groups import Groups, SynonymJudge, read_groups
 from emolightning.metrics.wheel_files import EMBEDDED, read_wheels
@@ -92,7 +93,8 @@ class OpenVocabulary:
         if words:
             return Score(answer.clip_id, str(words), None, answer.text)
         is_unread = self.answers == "text" and answer.text.strip()
-        return Score(answer.clip_id, None, NO_WORD if is_unread else EMPTY, answer.text)
+        reason = NO_ANSWER if answer.is_missing else NO_WORD if is_unread else EMPTY
+        return Score(answer.clip_id, None, reason, answer.text)
 
     def report(self, answers: Sequence[Answer], *, benchmark: str, split: str) -> dict[str, Any]:
         """Scores with intervals over clips, and what they rest on.
