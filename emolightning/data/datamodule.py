@@ -160,20 +160,29 @@ class ClipDataModule(pl.LightningDataModule):
         # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
         with self._lock():
             clips = self.read_clips()
-            folder = self._folder()
-            names = [name for name in FEATURES if name in self.inputs]
-            if names:
-                self.features = self.feature_source.load(clips, names, cache=folder, missing=self.missing)
-            if "image" in self.inputs:
-                self.frames = FrameStore(
-                    folder, choice=self.frame, image_size=self.image_size, num_workers=max(2, self.num_workers)
-                )
-                self.frames.prepare(clips)
+            self.features = self.load_features(clips, missing=self.missing)
+            self.frames = self.prepare_frames(clips)
         self.clips = clips
         for name, reasons in self.features.zeros.items():
             log.warning("%s: zeros for %d of %d clips, e.g. %s", name, len(reasons), len(clips), next(iter(reasons)))
         for sentence in [*self.remarks, *self.official_differences()]:
             log.warning("data: %s", sentence)
+
+    def load_features(self, clips: Sequence[Clip], *, missing: Missing) -> LoadedFeatures:
+        """The vectors of the active feature inputs."""
+        names = [name for name in FEATURES if name in self.inputs]
+        if not names:
+            return LoadedFeatures({})
+        return self.feature_source.load(clips, names, cache=self._folder(), missing=missing)
+
+    def prepare_frames(self, clips: Sequence[Clip]) -> FrameStore | None:
+        """Decode what the vision tower will see; None where it sees nothing."""
+        if "image" not in self.inputs:
+            return None
+        workers = max(2, self.num_workers)
+        frames = FrameStore(self._folder(), choice=self.frame, image_size=self.image_size, num_workers=workers)
+        frames.prepare(clips)
+        return frames
 
     def _lock(self) -> FileLock:
         return FileLock(self.cache / f"{self.name}.lock")
@@ -332,15 +341,16 @@ class ClipDataModule(pl.LightningDataModule):
 
     def coverage(self) -> list[str]:
         """Warnings about labels that are trained, offered or evaluated, but not all three."""
-        return coverage_warnings(self._classes(), vocabulary=self.labels, offered=self.offered)
+        return coverage_warnings(self.classes(), vocabulary=self.labels, offered=self.offered)
 
     def official_differences(self) -> list[str]:
         """What differs from the published benchmark: sizes, supports, order of labels, labels of the question."""
         if self.official is None:
             return []
-        return differences(self.official, self._classes(), labels=self.labels, offered=self.offered)
+        return differences(self.official, self.classes(), labels=self.labels, offered=self.offered)
 
-    def _classes(self) -> dict[str, dict[str, int]]:
+    def classes(self) -> dict[str, dict[str, int]]:
+        """Split -> label -> clips."""
         found = {split: Counter(c.label for c in self.clips if c.split == split) for split in SPLITS}
         return {split: {str(label): number for label, number in counts.items()} for split, counts in found.items()}
 
@@ -349,7 +359,7 @@ class ClipDataModule(pl.LightningDataModule):
         return {
             "name": self.name,
             "clips": {split: sum(clip.split == split for clip in self.clips) for split in SPLITS},
-            "classes": self._classes(),
+            "classes": self.classes(),
             "annotations_sha256": annotation_hash(self.clips),
             "tasks": dict(self.tasks),
             "offered_labels": list(self.offered),
