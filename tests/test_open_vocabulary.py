@@ -214,6 +214,13 @@ def test_only_clips_with_groups_count_and_the_others_are_named(tmp_path):
     assert section["synonym_groups"]["groups_of_other_clips"] == {"count": 1, "first": ["other"]}
 
 
+def test_groups_of_other_clips_only_are_refused(tmp_path):
+    write_groups(tmp_path)
+    answers = [Answer("another", "['sad']", "", "['sad']", 0.0)]
+    with pytest.raises(UserError, match="flat.json has groups for none of the clips; they are of 'clip0'"):
+        OpenVocabulary(synonym_groups=str(tmp_path / "flat.json")).report(answers, benchmark="b", split="test")
+
+
 # --- the whole report, by hand on small wheels
 
 
@@ -327,6 +334,16 @@ def test_true_lists_that_are_broken_are_named(small):
     report = report_of(["[]", "['happy']", None], ["happy"] * 3, wheels=small)
     assert report["open_vocabulary"]["clips_without_truth"] == {"count": 2, "first": ["clip0", "clip2"]}
     assert report["open_vocabulary"]["clips_counted"]["ungrouped"] == 1
+
+
+def test_a_score_for_which_no_clip_counts_is_left_out_and_shown_to_be(small):
+    report = report_of(["neutral", "neutral"], ["happy", "neutral"], wheels=small)
+    assert set(report["metrics"]) == {
+        *(f"ungrouped_{name}" for name in ("accuracy", "recall", "average")),
+        "num_labels",
+    }
+    assert report["open_vocabulary"]["clips_counted"]["m1"] == 0
+    assert report["open_vocabulary"]["per_wheel"]["hit"]["wheel1"]["num_clips"] == 0
 
 
 def test_the_embedded_wheel_is_named_beside_every_value_that_rests_on_it():

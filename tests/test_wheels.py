@@ -10,7 +10,7 @@ import pytest
 from wheel_factory import FORMS, synonym_rows, write_csv_wheels, write_forms, write_mapping, write_wheels, write_xlsx
 
 from emolightning.errors import InputErrors, UserError
-from emolightning.metrics.wheel_files import EMBEDDED, embedded_wheels, read_wheel_table, read_wheels
+from emolightning.metrics.wheel_files import EMBEDDED, LARGEST_XLSX, embedded_wheels, read_wheel_table, read_wheels
 from emolightning.metrics.wheels import make_wheel, words_in_text
 
 OFFICIAL = ("wheel1", "wheel2", "wheel3", "wheel4", "wheel5", "synonym")
@@ -168,6 +168,14 @@ def test_an_xlsx_that_is_a_zip_of_something_else(tmp_path):
     with zipfile.ZipFile(tmp_path / "wheel1.xlsx", "w") as archive:
         archive.writestr("notes.txt", "hello")
     with pytest.raises(InputErrors, match=r"wheel1\.xlsx: not readable as xlsx"):
+        read_wheels(tmp_path)
+
+
+def test_an_xlsx_that_unpacks_to_too_much(tmp_path):
+    write_wheels(tmp_path)
+    with zipfile.ZipFile(tmp_path / "wheel1.xlsx", "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/more.xml", bytes(LARGEST_XLSX + 1))
+    with pytest.raises(InputErrors, match=r"wheel1\.xlsx: not readable as xlsx: 200\d+ bytes when unpacked"):
         read_wheels(tmp_path)
 
 

@@ -147,6 +147,9 @@ class OpenVocabulary:
         self, answers: Sequence[Answer], truths: Sequence[_Labels], answered: Sequence[_Labels]
     ) -> Mapping[str, Groups] | None:
         if self.judge is None:
+            if self.groups is not None and self.groups.keys().isdisjoint(answer.clip_id for answer in answers):
+                ids = f"they are of {next(iter(self.groups))!r}, ..., not of {answers[0].clip_id!r}, ..."
+                raise UserError(f"synonym_groups: {self.groups_source} has groups for none of the clips; {ids}")
             return self.groups
         words = {
             answer.clip_id: sorted({*truth.quoted, *labels.quoted})

@@ -78,7 +78,7 @@ class LabelSets:
 
 
 def measure(sets: LabelSets, wheels: EmotionWheels, levels: Sequence[int]) -> Measures:
-    """All measures of which some clip counts. `hit` only where every clip has one true word, as it was made for."""
+    """All measures; `hit` only where every clip has one true word, as it was made for."""
     truths, answers = sets.true_separated, sets.answered_separated
     found = {"ungrouped": overlaps(sets.true_quoted, sets.answered_quoted)}
     if sets.groups is not None:
@@ -93,7 +93,7 @@ def measure(sets: LabelSets, wheels: EmotionWheels, levels: Sequence[int]) -> Me
             if level == 1 and has_one_truth:
                 found[f"hit/wheel{wheel + 1}"] = hits(true, answered)
     found["num_labels"] = np.array([[len(words)] for words in answers], dtype=np.float64)
-    return {name: values for name, values in found.items() if _family_counts(name, found)}
+    return found
 
 
 def scores(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -126,14 +126,15 @@ def scores(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def scores_with_intervals(measures: Measures, *, wheels: str) -> dict[str, dict[str, Any]]:
-    """The `metrics` of metrics.json; a definition names the wheels it rests on.
+    """The `metrics` of metrics.json: those for which some clip counts. A definition names the wheels it rests on.
 
     Args:
         measures: of all clips.
         wheels: name of the wheels' version.
     """
-    values = scores({name: averages(array) for name, array in measures.items()})
-    draws = scores(resampled_averages(measures))
+    counted = {name: array for name, array in measures.items() if _family_counts(name, measures)}
+    values = scores({name: averages(array) for name, array in counted.items()})
+    draws = scores(resampled_averages(counted))
     return {
         name: {
             "value": float(value),
@@ -198,7 +199,7 @@ def _named(pattern: str, family: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
 
 def _over_levels(found: Mapping[str, np.ndarray], means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     levels = [_family(f"level{level}/", means) for level in LEVELS]
-    if not all(levels):
+    if not all(levels) or "m2_f1" not in found:
         return {}
     every = [f_score(values[..., 0], values[..., 1]) for family in levels for values in family]
     return {

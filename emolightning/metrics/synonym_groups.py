@@ -10,6 +10,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
@@ -121,7 +122,15 @@ def _collect(entries: Iterable[_Entry], problems: list[str]) -> dict[str, Groups
 def _entries(path: Path, reader: Callable[[Path], Iterator[_Entry]]) -> Iterator[_Entry]:
     try:
         yield from reader(path)
-    except (zipfile.BadZipFile, UnicodeDecodeError, json.JSONDecodeError, RecursionError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        ValueError,
+        RuntimeError,
+        OSError,
+    ) as error:  # RuntimeError: it is encrypted
+        if isinstance(error, _Fault):
+            raise
         raise _Fault(f"not readable: {error}") from None
 
 

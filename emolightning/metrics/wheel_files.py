@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
@@ -28,6 +29,9 @@ RUNS = range(1, 9)
 MAPPING = "wheel_mapping.flat.json"
 PICKLED = "wheel_mapping.npz"
 SUFFIXES = (".xlsx", ".flat.csv", ".csv")
+
+LARGEST_XLSX = 20_000_000
+"""Bytes unpacked; the largest official table has 1 % of that."""
 
 EMBEDDED = "EmoLightning embedded wheel, not official"
 
@@ -158,8 +162,13 @@ def _text(row: Sequence[Any], place: int, number: int) -> str:
 
 def _xlsx_rows(path: Path) -> list[Sequence[Any]]:
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
-        return list(book.worksheets[0].iter_rows(values_only=True))
+        with zipfile.ZipFile(path) as archive:
+            size = sum(item.file_size for item in archive.infolist())
+        if size > LARGEST_XLSX:
+            raise ValueError(f"{size} bytes when unpacked")
+        sheet = load_workbook(path, read_only=True, data_only=True).worksheets[0]
+        sheet.reset_dimensions()  # what the file says of its size may be made up
+        return list(sheet.iter_rows(values_only=True))
     except Exception as error:  # openpyxl hands on whatever its zip and XML readers raise
         raise _Fault(f"not readable as xlsx: {error}") from None
 
