@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from wheel_factory import write_wheels
 
+from emolightning.__main__ import main
 from emolightning.errors import InputErrors, UserError
 from emolightning.evaluation.judge_asking import Outcome
 from emolightning.evaluation.judge_replies import Reading, Unusable
@@ -24,7 +25,7 @@ from emolightning.metrics.open_vocabulary import (
     resampled_averages,
 )
 from emolightning.metrics.synonym_groups import merged, parse_groups, read_groups
-from emolightning.metrics.wheel_files import read_wheels
+from emolightning.metrics.wheel_files import EMBEDDED, read_wheels
 from emolightning.records import Answer, Clip
 
 
@@ -503,6 +504,48 @@ def test_recorded_hit_of_gpt4v(shared, recorded, num_labels):
     assert value(report, "num_labels") == num_labels
     hits = report["open_vocabulary"]["per_wheel"]["hit"]
     assert [hits[f"wheel{k}"]["num_clips"] for k in range(1, 6)] == expected["n_per_wheel"]
+
+
+def test_score_command_gives_the_recorded_values(shared, recorded, tmp_path, capsys):
+    folder, store = shared / "benchmarks", shared / "benchmarks/mer2024_ov_store"
+    words = [
+        "benchmark=mer2024_ov",
+        f"answers={store}/predict-openset.csv",
+        f"truth={store}/check-openset.csv",
+        "columns.id=name",
+        "columns.answer=openset",
+        "columns.truth=openset",
+        f"scoring.wheels={folder}/emotion_wheel_2026",
+        f"scoring.synonym_groups={store}/openset-synonym.flat.json",
+        f"output_dir={tmp_path}",
+    ]
+    assert main(["score", *words]) == 0
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    assert report["benchmark"] == "mer2024_ov"
+    assert value(report, "average") == pytest.approx(recorded["mer2024_ov_gpt_synonym"]["avg"], abs=1e-12)
+    assert report["open_vocabulary"]["wheels"]["year"] == "2026"
+    assert "official emotion wheels of 2026" in capsys.readouterr().out
+
+
+def test_score_command_on_the_embedded_wheel_says_so_everywhere(tmp_path, capsys):
+    (tmp_path / "answers.csv").write_text("id,answer,truth\na,\"['joy', 'sadness']\",happy\nb,fear,\"['scared']\"\n")
+    words = ["scoring=open_vocabulary", f"answers={tmp_path}/answers.csv", f"output_dir={tmp_path}/out"]
+    assert main(["score", *words]) == 0
+    assert EMBEDDED in " ".join(capsys.readouterr().out.split())
+    report = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert report["open_vocabulary"]["wheels"]["name"] == EMBEDDED
+    assert EMBEDDED in (tmp_path / "out" / "report.html").read_text()
+    assert value(report, "hit") == 1
+    assert value(report, "ew_precision_level1") == pytest.approx(3 / 4)
+    assert value(report, "num_labels") == pytest.approx(3 / 2)
+
+
+def test_score_command_names_a_folder_without_wheels(tmp_path, capsys):
+    (tmp_path / "answers.csv").write_text("id,answer,truth\na,happy,happy\n")
+    words = ["scoring=open_vocabulary", f"scoring.wheels={tmp_path}", f"answers={tmp_path}/answers.csv"]
+    with pytest.raises(SystemExit, match="1"):
+        main(["score", *words, f"output_dir={tmp_path}/out"])
+    assert "has no wheel1.xlsx" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("year", ["2025", "2026"])

@@ -122,15 +122,9 @@ def _collect(entries: Iterable[_Entry], problems: list[str]) -> dict[str, Groups
 def _entries(path: Path, reader: Callable[[Path], Iterator[_Entry]]) -> Iterator[_Entry]:
     try:
         yield from reader(path)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        ValueError,
-        RuntimeError,
-        OSError,
-    ) as error:  # RuntimeError: it is encrypted
-        if isinstance(error, _Fault):
-            raise
+    except _Fault:
+        raise
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, OSError) as error:
         raise _Fault(f"not readable: {error}") from None
 
 
@@ -192,7 +186,7 @@ def _npy_text(file: BinaryIO) -> str:
         version = np.lib.format.read_magic(file)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, _, dtype = read_header[version](file)
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # the header is parsed as Python's literals, which fail in many ways
         raise _Fault(f"not readable as .npy: {error}") from None
     if dtype.kind != "U" or shape != ():
         raise _Fault(f"holds {dtype} of shape {shape}; groups are one text, an array of strings without dimensions")
