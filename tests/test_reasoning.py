@@ -106,7 +106,7 @@ class FixedJudge:
         return [JudgeScore(pair.clip_id, *row) for pair, row in zip(pairs, grades, strict=True)]
 
     def describe(self) -> dict[str, Any]:
-        return {"name": self.name}
+        return {"name": self.name, "comparable_with": "nothing"}
 
 
 def test_report() -> None:
@@ -134,7 +134,8 @@ def test_report() -> None:
     assert label["value"] == pytest.approx((6 + 4 + 1 + 2 + 1) / 5)
     assert clue["num_clips"] == label["num_clips"] == 5
     assert clue["ci95"][0] < clue["value"] < clue["ci95"][1]
-    assert "1-10" in clue["definition"]
+    assert "fixed judge's 1-10 grade" in clue["definition"]
+    assert clue["definition"].endswith("comparable with nothing")
     assert report["judge"]["failures"] == {"clue": {"HTTP 500": 1}, "label": {"HTTP 500": 1}}
     assert report["judge"]["lowest_without_judge"] == {"empty answer": 1, "no answer for the clip": 1}
     assert judge.seen == ["a", "b", "c", "f"]

@@ -56,7 +56,7 @@ class Judge(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Who judged and how, and what it took: for metrics.json, after `score`."""
+        """Who judged and how, what its grades are `comparable_with`, and what it took: for metrics.json."""
         ...
 
 

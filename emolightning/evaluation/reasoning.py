@@ -88,12 +88,12 @@ class Reasoning:
         """`clue_overlap_<judge>` and `label_overlap_<judge>`."""
         values = {name: _values(scores, name) for name in OVERLAPS}
         draws = resampled_averages({name: column[:, None] for name, column in values.items()}) if scores else {}
-        low, high = self.judge.scale
+        (low, high), comparable = self.judge.scale, self.judge.describe()["comparable_with"]
         return {
             f"{name}_overlap_{self.judge.name}": {
                 **_mean_and_interval(values[name], draws.get(name)),
                 "definition": f"mean over graded clips of the {self.judge.name} judge's {low:g}-{high:g} grade for the "
-                f"{ABOUT[name]}",
+                f"{ABOUT[name]}; comparable with {comparable}",
             }
             for name in OVERLAPS
         }
