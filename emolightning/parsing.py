@@ -103,9 +103,9 @@ class LabelReader:
 
     def _read_one(self, text: str) -> Reading:
         if self.parser == "upstream":
-            label = read_upstream(text)
-            is_default = text.split(" ")[-1] != label
-            return Reading(label, is_default=is_default) if label in self.labels else Reading(None, OUTSIDE)
+            word = read_upstream(text)
+            is_default = text.split(" ")[-1] != word
+            return Reading(word, is_default=is_default) if word in self.labels else Reading(None, OUTSIDE)
         normal = normalised(text)
         if not normal:
             return Reading(None, EMPTY)

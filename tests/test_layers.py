@@ -37,6 +37,7 @@ ENTRY = {
     "parity",
     "reporting",
     "resuming",
+    "score_run",
     "training_run",
     "vision_pass",
     "weights",

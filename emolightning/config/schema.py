@@ -446,22 +446,6 @@ class EmerBaselinesConfig:
     """What grades a description."""
 
 
-@dataclass
-class EmerBaselinesConfig:
-    """Published answers, to be judged anew."""
-
-    folder: str = MISSING
-    """With `gt.csv` and a CSV file for each model, columns names and chi_reasons."""
-    output: str | None = None
-    """JSON file for the result."""
-    paths: PathSettings = field(default_factory=PathSettings)
-    """The folders of this machine."""
-    scoring: Any = MISSING
-    """What turns answers into scores."""
-    judge: Any = None
-    """What grades a description."""
-
-
 @dataclass(frozen=True)
 class Problem:
     """One thing to mend in the configuration."""

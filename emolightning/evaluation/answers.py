@@ -18,6 +18,8 @@ ANSWERS = "answers.jsonl"
 RANK_FILES = "answers.rank*.jsonl"
 RESULTS = (ANSWERS, "metrics.json", "report.html")
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make a new one for each line.
+
 
 def evaluation_key(settings: Mapping[str, Any]) -> str:
     """A short hash of everything that an answer depends on."""
@@ -36,7 +38,7 @@ def append(path: Path, key: str, answers: Iterable[Answer], scores: Iterable[Sco
         _drop_half_line(path)
     with path.open("a", encoding="utf-8") as file:
         for answer, score in zip(answers, scores, strict=True):
-            file.write(json.dumps(_line(key, answer, score), ensure_ascii=False) + "\n")
+            file.write(_ENCODER.encode(_line(key, answer, score)) + "\n")
 
 
 def _line(key: str, answer: Answer, score: Score) -> dict[str, Any]:

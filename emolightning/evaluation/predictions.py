@@ -1,6 +1,7 @@
 """A predictions file and its truth -> one answer a clip; what does not pair up is refused, or counted as asked for."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -22,9 +23,9 @@ SHOWN = 5
 class Columns:
     """Names of the columns, as the files spell them."""
 
-    id: str = "id"
-    answer: str = "answer"
-    truth: str = "truth"
+    id: str
+    answer: str
+    truth: str
     """Of the truth file, or of the predictions file where there is none."""
     truth_id: str | None = None
     """Of the truth file; None is `id`."""
@@ -105,22 +106,27 @@ def with_labels(predictions: Predictions, reader: LabelReader) -> Predictions:
     Raises:
         InputErrors: truths that are no label, by line.
     """
-    answers, problems, aliases = [], [], dict[str, int]()
-    for answer, line in zip(predictions.answers, predictions.lines, strict=True):
-        written = answer.truth or ""
-        label = reader.label_of(written)
-        if label is None:
-            near = nearest(written, reader.labels)
-            hint = f"; did you mean {near!r}?" if near else ""
-            problems.append(
-                f"line {line}: truth {written!r} of {answer.clip_id!r} is not one of {list(reader.labels)}{hint}"
-            )
-        elif reader.is_alias(written):
-            aliases[written] = aliases.get(written, 0) + 1
-        answers.append(replace(answer, truth=label))
+    written = Counter(answer.truth or "" for answer in predictions.answers)
+    label_of = {word: reader.label_of(word) for word in written}
+    problems = [
+        f"line {line}: {_no_label(answer, reader)}"
+        for answer, line in zip(predictions.answers, predictions.lines, strict=True)
+        if label_of[answer.truth or ""] is None
+    ]
     if problems:
         raise InputErrors(str(predictions.truth_file), problems)
+    answers = [
+        Answer(answer.clip_id, answer.text, "", label_of[answer.truth or ""], 0.0, answer.is_missing)
+        for answer in predictions.answers
+    ]
+    aliases = {word: count for word, count in written.items() if reader.is_alias(word)}
     return replace(predictions, answers=answers, facts={**predictions.facts, "truth_aliases": aliases})
+
+
+def _no_label(answer: Answer, reader: LabelReader) -> str:
+    near = nearest(answer.truth or "", reader.labels)
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"truth {answer.truth!r} of {answer.clip_id!r} is not one of {list(reader.labels)}{hint}"
 
 
 def _table(path: Path, columns: Sequence[str], ids: Ids) -> _Table:

@@ -103,7 +103,7 @@ class Classification:
                 "made_neutral": sum(reading.is_default for reading in readings),
             },
             "metrics": _metrics(counts),
-            "per_class": _per_class_rows(counts, self.labels),
+            "per_class": per_class_rows(counts, self.labels),
             "confusion_matrix": {"labels": [*self.labels, UNREADABLE], "counts": counts.tolist()},
         }
 
@@ -136,7 +136,8 @@ def _metrics(counts: np.ndarray) -> dict[str, dict[str, Any]]:
     }
 
 
-def _per_class_rows(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, float | int]]:
+def per_class_rows(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, float | int]]:
+    """Precision, recall, F1 and number of clips of each label."""
     columns = per_class(counts)
     return {
         label: {
