@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from torch import Tensor
 from callbacks.answer_writer import AnswerWriter
 from emolightning.assembly import build_data, build_learner, build_scoring, build_trainer, inputs_of, plain
 from emolightning.data.datamodule import ClipDataModule
+from emolightning.errors import UserError
 from emolightning.evaluation.answers import evaluation_key, join, read_answers, set_aside_other, take_back
 from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.parameters import trained_state
 from emolightning.quiet import quiet_libraries
+from emolightning.records import Clip
 from emolightning.reporting import write_report
 from emolightning.training.learner import EmotionLearner
 from emolightning.vision_pass import precompute_vision
@@ -37,6 +40,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     scoring = build_scoring(cfg)
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))
     clips = data.clips_of(cfg.split)
+    require_truths(clips, scoring, cfg.split)
     trained = trained_widths(weights)
     check_inputs(trained, data.inputs, data.feature_widths, weights)
     learner = build_learner(cfg, data, sees=inputs_of_widths(trained))
@@ -55,6 +59,19 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if not trainer.is_global_zero:
         return {}
     return _finish(folder, key, data, scoring, description)
+
+
+def require_truths(clips: Sequence[Clip], scoring: Scoring, split: str) -> None:
+    """Refuse a split of which nothing could be scored, before its answers are generated.
+
+    Raises:
+        UserError: no clip has what the scoring compares answers with.
+    """
+    if clips and all(scoring.truth(clip) is None for clip in clips):
+        raise UserError(
+            f"split={split}: none of its {len(clips)} clips has what answers are compared with (a label, a list of "
+            "labels, or a description); choose another scoring=... or data=..."
+        )
 
 
 def describe_evaluation(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emolightning.errors import UserError
 from emolightning.evaluation.judge import Grade, JudgeScore, Pair
 from emolightning.evaluation.judge_offline import OfflineJudge
 from emolightning.evaluation.reasoning import Reasoning
+from emolightning.evaluation_run import require_truths
 from emolightning.records import Answer, Clip
 
 # Offline
@@ -176,6 +178,14 @@ def test_truth_is_the_longer_explanation() -> None:
     assert scoring.truth(Clip("a", Path("a.mp4"), label="happy")) is None
     assert scoring.score(answer("a", " ", "t")).unscored_because == "empty answer"
     assert scoring.score(answer("a", "She laughs.", "t")).value == "She laughs."
+
+
+def test_a_split_without_descriptions_is_refused_before_it_is_answered() -> None:
+    scoring = Reasoning(judge=OfflineJudge())
+    labelled, described = Clip("a", Path("a.mp4"), label="happy"), Clip("b", Path("b.mp4"), reason="She smiles.")
+    with pytest.raises(UserError, match="split=test: none of its 2 clips has what answers are compared with"):
+        require_truths([labelled, labelled], scoring, "test")
+    require_truths([labelled, described], scoring, "test")
 
 
 def test_a_clip_twice_is_refused() -> None:
