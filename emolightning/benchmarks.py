@@ -193,9 +193,10 @@ def differences(
         number = sum(together.values())
         if number != official.sizes[split]:
             found.append(f"{official.name}, {split}: {number} clips, the official set has {official.sizes[split]}")
-        for label, support in official.supports.get(split, {}).items():
-            if together.get(label, 0) != support:
-                found.append(f"{official.name}, {split}: {together.get(label, 0)} clips of {label}, official {support}")
+        supports = official.supports.get(split, {})
+        others = [f"{x} {together.get(x, 0)} ({number})" for x, number in supports.items() if together.get(x) != number]
+        if others:
+            found.append(f"{official.name}, {split}: clips (official) {', '.join(others)}")
     if official.labels and tuple(labels) != official.labels:
         found.append(f"{official.name}: labels {list(labels)}, the official order is {list(official.labels)}")
     if official.prompt_order and tuple(offered) != official.prompt_order:

@@ -74,7 +74,8 @@ def make_mer2024(root: Path, *, videos: Path) -> Path:
     rows = list(zip(NAMES, LABELS, strict=True))
     write_table(root / "reference-noise.csv", ["name", "discrete"], [(f"{name}.mp4", x) for name, x in rows[::2]])
     write_table(root / "reference-semi.csv", ["name", "discrete"], rows)
-    np.savez(root / "semi.npz", **{name: np.array(label) for name, label in rows})
+    arrays: dict[str, Any] = {name: np.array(label) for name, label in rows}
+    np.savez(root / "semi.npz", **arrays)
     write_transcripts(root / "transcription_all_new.csv", ["sentence_en"], NAMES)
     listed = [(name, str(words)) for name, words in zip(NAMES, OPEN_LABELS, strict=False)]
     write_table(root / "check-openset.csv", ["name", "openset"], listed)

@@ -265,7 +265,7 @@ def test_differences_from_the_official_set_are_said() -> None:
     counts["test"]["surprise"] = 13
     sentences = differences(official, counts, labels=sorted(MER6), offered=order[::-1])
     assert sentences[0] == "mer2023_semi, test: 833 clips, the official set has 834"
-    assert sentences[1] == "mer2023_semi, test: 13 clips of surprise, official 14"
+    assert sentences[1] == "mer2023_semi, test: clips (official) surprise 13 (14)"
     assert "the official order is ['neutral', 'angry'" in sentences[2]
     assert "the question offers ['doubt', " in sentences[3]
     whole = {"train": {"sad": 380}, "val": {"sad": 3}}
@@ -347,14 +347,14 @@ def test_dfew_zero_shot_keeps_raw_answers_and_confuses_no_classes(
     said = ["Happy.", "worried", "disgust or fear", "none of them", "surprise", "disgust", "The fear, clearly"]
     monkeypatch.setattr(EmotionLlama, "generate", lambda self, batch, *args, **options: said)
     report, answers = evaluated(benchmarks, trained, tmp_path, "dfew_zero_shot", "inputs.transcript=false")
-    assert [line["text"] for line in answers] == said
+    assert [line["answer"] for line in answers] == said
     for line in answers:
         assert "represents: happy, sad, neutral, angry, surprise, disgust, fear." in line["prompt"]
         assert "person in video says" not in line["prompt"]
     columns = [*DFEW7, "(unreadable)"]
     expected = [[0] * len(columns) for _ in DFEW7]
-    for row, label in enumerate(("happy", None, None, None, "surprise", "disgust", "fear")):
-        expected[row][columns.index(label or "(unreadable)")] = 1
+    for index, label in enumerate(("happy", None, None, None, "surprise", "disgust", "fear")):
+        expected[index][columns.index(label or "(unreadable)")] = 1
     assert report["confusion_matrix"] == {"labels": columns, "counts": expected}
     assert report["metrics"]["war"]["value"] == pytest.approx(4 / 7)
     assert sum(report["unscored"].values()) == 3
@@ -410,8 +410,8 @@ def test_the_official_files_of_mer2024_ov_and_emer(shared: Path) -> None:
         assert data.official_differences() == []
         assert data.remarks == ["7 of 100 clips have an empty transcript: the word `nan` stands there, as in upstream"]
     for language in ("english", "chinese"):
-        words = (f"data.root={shared}/emer", "data.version=v2", "data.truth=v2_final-EMER-reason.csv", no_transcript)
-        data, clips = real(shared, "emer", *words, f"data.language={language}")
+        second = ("data.version=v2", "data.truth=v2_final-EMER-reason.csv", f"data.language={language}")
+        data, clips = real(shared, "emer", f"data.root={shared}/emer", *second, no_transcript)
         assert data.official_differences() == []
         assert {clip.id for clip in clips} == names
 
