@@ -10,7 +10,7 @@ import numpy as np
 from emolightning.errors import InputErrors
 from emolightning.evaluation.predictions import Predictions
 from emolightning.evaluation.scoring import per_class_rows
-from emolightning.metrics.classification import bootstrap_samples, interval
+from emolightning.metrics.classification import alphabetical, bootstrap_samples, interval
 
 NUM_SAMPLES = 10_000
 
@@ -65,7 +65,7 @@ def fold_report(reports: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             "made_neutral": sum(report["reading"]["made_neutral"] for report in folds),
         },
         "num_folds": len(folds),
-        "metrics": _means(folds, counts),
+        "metrics": _means(folds, [alphabetical(matrix, labels[:-1]) for matrix in counts]),
         "per_class": per_class_rows(together, labels[:-1]),
         "confusion_matrix": {"labels": labels, "counts": together.tolist()},
     }

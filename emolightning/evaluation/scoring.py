@@ -9,7 +9,7 @@ import numpy as np
 
 from emolightning.evaluation.aliases import DEFAULT, NONE, alias_table
 from emolightning.labels import vocabulary
-from emolightning.metrics.classification import bootstrap_intervals, confusion_matrix, per_class, scores
+from emolightning.metrics.classification import alphabetical, bootstrap_intervals, confusion_matrix, per_class, scores
 from emolightning.parsing import AnswerList, LabelReader, Parser, Reading
 from emolightning.records import Answer, Clip, Score
 from emolightning.scores import DEFINITIONS, PER_CLASS
@@ -102,7 +102,7 @@ class Classification:
                 "answer_list": self.reader.answer_list,
                 "made_neutral": sum(reading.is_default for reading in readings),
             },
-            "metrics": _metrics(counts),
+            "metrics": _metrics(counts, self.labels),
             "per_class": per_class_rows(counts, self.labels),
             "confusion_matrix": {"labels": [*self.labels, UNREADABLE], "counts": counts.tolist()},
         }
@@ -120,11 +120,12 @@ class Classification:
         return truths, np.array([position.get(reading.label, len(self.labels)) for reading in readings])
 
 
-def _metrics(counts: np.ndarray) -> dict[str, dict[str, Any]]:
+def _metrics(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Each score with unreadable answers as wrong, its interval, and a second value that leaves them out."""
     readable = counts.copy()
     readable[:, -1] = 0
-    values, intervals, without = scores(counts), bootstrap_intervals(counts), scores(readable)
+    values, without = scores(counts), scores(readable)
+    intervals = bootstrap_intervals(alphabetical(counts, labels))
     return {
         name: {
             "value": float(values[name]),

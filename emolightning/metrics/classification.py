@@ -4,6 +4,8 @@ The matrix is (classes, classes + 1): rows are the truth, the last column counts
 Unreadable answers count as wrong in every headline value.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -70,6 +72,17 @@ def scores(counts: np.ndarray) -> dict[str, np.ndarray]:
         "macro_precision": _mean_where(values["precision"], occurs),
         "weighted_precision": _ratio((values["precision"] * support).sum(axis=-1), total),
     }
+
+
+def alphabetical(counts: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """The matrix with its classes in alphabetical order, so that intervals do not depend on that of a vocabulary.
+
+    Args:
+        counts: (classes, classes + 1)
+        labels: names of the classes.
+    """
+    order = sorted(range(len(labels)), key=lambda index: labels[index])
+    return counts[np.ix_(order, [*order, len(labels)])]
 
 
 def bootstrap_intervals(
