@@ -40,8 +40,11 @@ class Predictions:
     """One answer for each clip of the truth, in its order."""
 
     answers: list[Answer]
-    lines: list[int]
-    """Line of each clip's truth."""
+    answer_lines: list[int]
+    """Where each answer stands; 0 for a clip without one."""
+    answers_file: Path
+    truth_lines: list[int]
+    """Where each truth stands."""
     truth_file: Path
     facts: dict[str, Any] = field(default_factory=dict)
     """What was read and counted, for `metrics.json`; no paths."""
@@ -110,7 +113,7 @@ def with_labels(predictions: Predictions, reader: LabelReader) -> Predictions:
     label_of = {word: reader.label_of(word) for word in written}
     problems = [
         f"line {line}: {_no_label(answer, reader)}"
-        for answer, line in zip(predictions.answers, predictions.lines, strict=True)
+        for answer, line in zip(predictions.answers, predictions.truth_lines, strict=True)
         if label_of[answer.truth or ""] is None
     ]
     if problems:
@@ -228,7 +231,9 @@ def _paired(given: _Table, true: _Table, ids: Ids, *, has_valence: bool) -> Pred
         "missing": sum(said is None for said, _ in rows),
         "extra": len(given.rows.keys() - true.rows.keys()),
     }
-    return Predictions(answers, [row.line for _, row in rows], true.path, facts, valence)
+    answer_lines = [said.line if said else 0 for said, _ in rows]
+    truth_lines = [row.line for _, row in rows]
+    return Predictions(answers, answer_lines, given.path, truth_lines, true.path, facts, valence)
 
 
 def _sha256(path: Path) -> str:

@@ -1,6 +1,6 @@
 """Predicted and true valence beside the labels: MER2023's squared error and combined score, added to a report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,12 @@ from emolightning.metrics.valence import (
     combined,
     mean_squared_error,
 )
+from emolightning.records import Answer
 from emolightning.scores import COMBINED, VALENCE_DEFINITIONS, VALENCE_MSE
 
-NUM_SAMPLES, SEED = 10_000, 0
+NUM_SAMPLES, LEAST_SAMPLES, SEED = 10_000, 1_000, 0
+MOST_DRAWS = 1_000_000_000
+"""Clips drawn over all samples: of more than 100,000 clips fewer samples are drawn, a minute's worth."""
 
 
 def add_valence(report: dict[str, Any], predictions: Predictions, scoring: Classification) -> dict[str, Any]:
@@ -34,42 +37,58 @@ def add_valence(report: dict[str, Any], predictions: Predictions, scoring: Class
         InputErrors: values that are no numbers, true ones off the scale, or no clip with both.
     """
     assert predictions.valence is not None
-    problems: list[str] = []
     written, true_written = predictions.valence
-    predicted = _numbers(written, predictions, "predicted", problems)
-    true = _numbers(true_written, predictions, "true", problems)
+    predicted, problems = _numbers(written, predictions.answers, predictions.answer_lines)
     if problems:
-        raise InputErrors("valence", problems)
+        raise InputErrors(str(predictions.answers_file), problems)
+    true, problems = _numbers(true_written, predictions.answers, predictions.truth_lines, has_ends=True)
+    if problems:
+        raise InputErrors(str(predictions.truth_file), problems)
     if np.isnan(predicted - true).all():
-        raise InputErrors("valence", [f"no clip has a predicted and a true value ({MISSING:g} and empty are none)"])
+        about = f"no clip has a predicted and a true valence ({MISSING:g} and empty are none)"
+        raise InputErrors(str(predictions.answers_file), [about])
+    num_samples = max(LEAST_SAMPLES, min(NUM_SAMPLES, MOST_DRAWS // len(predicted)))
     section = {
         "num_scored": int((~np.isnan(predicted - true)).sum()),
         "missing_true": int(np.isnan(true).sum()),
         "missing_predicted": int(np.isnan(predicted).sum()),
         "predicted_off_the_scale": int(((predicted < LOW) | (predicted > HIGH)).sum()),
+        "num_bootstrap_samples": num_samples,
     }
-    metrics = {**report["metrics"], **_metrics(report, predictions, scoring, predicted, true)}
+    mse = mean_squared_error(predicted, true)
+    truths, answered = scoring.classes(predictions.answers)
+    draws = bootstrap_samples(
+        truths, answered, (predicted - true) ** 2, len(scoring.labels), num_samples=num_samples, seed=SEED
+    )
+    metrics = {**report["metrics"], **_metrics(report["metrics"]["weighted_f1"], mse, draws)}
     return {**report, "metrics": metrics, "valence": section}
 
 
-def _numbers(written: Sequence[str | None], predictions: Predictions, whose: str, problems: list[str]) -> np.ndarray:
-    """float64 (clips,); NaN for the missing code and for nothing."""
+def _numbers(
+    written: Sequence[str | None], answers: Sequence[Answer], lines: Sequence[int], *, has_ends: bool = False
+) -> tuple[np.ndarray, list[str]]:
+    """float64 (clips,), NaN for the missing code and for nothing; and what is wrong, by line.
+
+    Args:
+        written: the values as they are written.
+        answers: of the same clips, for messages.
+        lines: where they stand.
+        has_ends: values off the scale are refused; a system may well predict them.
+    """
     values = np.full(len(written), np.nan)
-    for place, (text, answer) in enumerate(zip(written, predictions.answers, strict=True)):
+    problems = []
+    for place, text in enumerate(written):
         if text is None or not text.strip():
             continue
         value = _number(text)
+        where = f"line {lines[place]}: valence {text[:40]!r} of {answers[place].clip_id!r}"
         if value is None or not np.isfinite(value):
-            problems.append(f"{answer.clip_id!r}: {whose} valence {text[:40]!r} is not a number")
-        elif value == MISSING:
-            continue
-        elif whose == "true" and not LOW <= value <= HIGH:
-            problems.append(
-                f"{answer.clip_id!r}: true valence {text} is not between {LOW:g} and {HIGH:g}, nor {MISSING:g} for none"
-            )
-        else:
+            problems.append(f"{where} is not a number")
+        elif value != MISSING and has_ends and not LOW <= value <= HIGH:
+            problems.append(f"{where} is not between {LOW:g} and {HIGH:g}, nor {MISSING:g} for none")
+        elif value != MISSING:
             values[place] = value
-    return values
+    return values, problems
 
 
 def _number(text: str) -> float | None:
@@ -79,19 +98,8 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _metrics(
-    report: dict[str, Any],
-    predictions: Predictions,
-    scoring: Classification,
-    predicted: np.ndarray,
-    true: np.ndarray,
-) -> dict[str, dict[str, Any]]:
-    mse = mean_squared_error(predicted, true)
-    truths, answered = scoring.classes(predictions.answers)
-    draws = bootstrap_samples(
-        truths, answered, (predicted - true) ** 2, len(scoring.labels), num_samples=NUM_SAMPLES, seed=SEED
-    )
-    f1 = report["metrics"]["weighted_f1"]
+def _metrics(f1: Mapping[str, Any], mse: float, draws: tuple[np.ndarray, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Entries of `metrics.json`; samples in which no clip has valence are left out."""
     values = {
         VALENCE_MSE: (mse, mse),
         COMBINED: (combined(f1["value"], mse), combined(f1["value_without_unreadable"], mse)),
