@@ -11,6 +11,9 @@ import pytest
 
 from emolightning.__main__ import main
 
+HEADER = ("id", "answer", "truth")
+"""What `score` calls the columns."""
+
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -71,6 +71,7 @@ RANGES = {
     "trainer.accumulate_grad_batches": (1, None),
     "probe": (0, None),
     "rounds": (1, None),
+    "rows": (1, None),
     "samples": (1, None),
     "batch_size": (1, None),
     "transcript_tokens": (1, None),
@@ -353,6 +354,20 @@ class ScoreConfig:
 
 
 @dataclass
+class ScoreRowsConfig:
+    """A made-up predictions file, and how often to score it."""
+
+    rows: int = 1_000_000
+    """Rows of the file."""
+    rounds: int = 3
+    """Processes that score it, one after the other."""
+    seed: int = 0
+    """Of the answers."""
+    output: str | None = None
+    """JSON file for the result."""
+
+
+@dataclass
 class Recipe:
     """How the same clips are trained on and answered."""
 
@@ -467,6 +482,7 @@ SCHEMAS = {
     "inspect_schema": InspectConfig,
     "parity_schema": ParityConfig,
     "score_schema": ScoreConfig,
+    "score_rows_schema": ScoreRowsConfig,
     "throughput_schema": ThroughputConfig,
     "emer_baselines_schema": EmerBaselinesConfig,
 }
