@@ -61,7 +61,9 @@ def test_a_second_run_asks_nothing_and_the_key_is_written_nowhere(
     assert two["judge"]["calls"]["cached"] == 8
     assert (place / "data" / "cache" / "judge" / "openai.jsonl").exists()
     written = [path.read_text(encoding="utf-8") for path in place.rglob("*") if path.is_file()]
-    assert KEY not in "".join([*written, *capfd.readouterr()])
+    shown = "".join(capfd.readouterr())
+    assert KEY not in "".join([*written, shown])
+    assert "HTTP Request" not in shown
 
 
 def test_no_key_is_said_before_anything_is_asked_or_written(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

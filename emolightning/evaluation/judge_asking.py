@@ -4,7 +4,8 @@ Several at a time, paced, asked again where no readable reply came. Each reply i
 run which is interrupted, or whose server dies, goes on from there.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -113,16 +114,21 @@ class Asker:
         self.counts.questions += len(different)
         self.counts.cached += len(found)
         missing = {key: question for key, question in different.items() if key not in found}
-        for key, outcome in _progress(self._ask_all(missing, cache), title, len(missing), len(found)):
-            found[key] = outcome
-            self.counts.failed += outcome.failure is not None
+        # Closed here and now, wherever Ctrl-C strikes: threads stop asking, and the bar gives the terminal back.
+        with (
+            closing(self._ask_all(missing, cache)) as asked,
+            closing(_progress(asked, title, len(missing), len(found))) as outcomes,
+        ):
+            for key, outcome in outcomes:
+                found[key] = outcome
+                self.counts.failed += outcome.failure is not None
         return [found[key] for key in keys]
 
     def _key(self, question: Question) -> str:
         content = {"parameters": self.client.parameters, "kind": question.kind, "messages": question.messages}
         return content_key({**self.identity, **content})
 
-    def _ask_all(self, missing: Mapping[str, Question], cache: ReplyCache) -> Iterator[tuple[str, Outcome]]:
+    def _ask_all(self, missing: Mapping[str, Question], cache: ReplyCache) -> Generator[tuple[str, Outcome]]:
         """In the order in which they are done. Daemon threads: Ctrl-C does not wait for a slow server."""
         work, stop = _Work(), Event()
         for item in missing.items():
@@ -203,7 +209,7 @@ def _known(cache: ReplyCache, questions: Mapping[str, Question]) -> Iterator[tup
 
 def _progress(
     outcomes: Iterator[tuple[str, Outcome]], title: str, total: int, num_cached: int
-) -> Iterator[tuple[str, Outcome]]:
+) -> Generator[tuple[str, Outcome]]:
     """Pass outcomes on under a bar with rate and time left; no bar where there is nothing to ask."""
     if total == 0:
         return

@@ -6,6 +6,7 @@ ours, since a reply that cannot be read is asked for again like one that did not
 
 import ipaddress
 import json
+import logging
 import os
 import re
 import time
@@ -19,6 +20,8 @@ import httpx2
 
 from emolightning.errors import UserError
 from emolightning.evaluation.judge_replies import EMPTY, Unusable
+
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # A line for each request would bury the progress bar.
 
 Message = dict[str, str]
 """`role` and `content`."""
@@ -178,8 +181,7 @@ def _checked_url(base_url: str) -> str:
         raise UserError(f"base_url: {base_url!r} is no address; write e.g. http://localhost:8000/v1")
     if parts.username is not None or parts.query or parts.fragment:  # A name, password or key: not shown again.
         raise UserError(
-            "base_url: only scheme, host, port and path belong there; put a key into the variable that "
-            "key_env names"
+            "base_url: only scheme, host, port and path belong there; put a key into the variable that key_env names"
         )
     return base_url.rstrip("/").removesuffix("/chat/completions")
 

@@ -4,13 +4,19 @@ Chinese has no spaces: with the tokenisers meant for English every Chinese text 
 are used, and the signature of each score says which were.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
 
+from absl import logging as absl_logging
 from rouge_score import rouge_scorer
 from sacrebleu.metrics import BLEU, CHRF
+
+# rouge-score logs through absl, whose handler closes the stream that was `sys.stderr` at its import when logging is set
+# up anew, as Hydra does. A stream that somebody had only put there for a while is not its to close.
+absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 Language = Literal["auto", "en", "zh"]
 
