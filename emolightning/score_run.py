@@ -3,13 +3,14 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from emolightning.benchmarks import differences, official_benchmark
+from emolightning.benchmarks import BENCHMARKS, differences, official_benchmark
 from emolightning.errors import UserError
 from emolightning.evaluation.answers import ANSWERS, evaluation_key, join, set_aside_other
 from emolightning.evaluation.folds import fold_report, refuse_shared_clips
@@ -39,10 +40,10 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
     truths: list[Path | None] = [Path(name) for name in cfg.truth] or [None] * len(files)
     read = [_read(cfg, file, truth, scoring) for file, truth in zip(files, truths, strict=True)]
     if len(read) == 1:
-        report = _score(cfg, read[0], scoring, folder, files[0])
+        report = _score(cfg, read[0], scoring, folder, cfg.benchmark)
     else:
         folds = {f"fold{number}": predictions for number, predictions in enumerate(read, start=1)}
-        report = _score_folds(cfg, folds, scoring, files)
+        report = _score_folds(cfg, folds, scoring)
     print_metrics(report)
     print("\n".join([*_notes(report), f"scores: {folder / 'metrics.json'}", f"report: {folder / 'report.html'}"]))
     return report
@@ -68,11 +69,11 @@ def _read(cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring) 
 
 
 def _score(
-    cfg: DictConfig, predictions: Predictions, scoring: Scoring, folder: Path, answers_file: Path
+    cfg: DictConfig, predictions: Predictions, scoring: Scoring, folder: Path, benchmark: str | None
 ) -> dict[str, Any]:
     """One file's report, written to a folder of its own."""
     answers = predictions.answers
-    report = scoring.report(answers, benchmark=cfg.benchmark or answers_file.stem, split=cfg.split)
+    report = scoring.report(answers, benchmark=benchmark or predictions.answers_file.stem, split=cfg.split)
     if predictions.valence is not None:
         assert isinstance(scoring, Classification)
         report = add_valence(report, predictions, scoring)
@@ -83,35 +84,39 @@ def _score(
     }
     key = evaluation_key(described)
     report["evaluation"] = {
-        "answers": str(answers_file),
+        "answers": str(predictions.answers_file),
         "truth": str(predictions.truth_file),
         **described,
-        "differences_from_official": _differences(cfg, answers, scoring),
+        "differences_from_official": _differences(benchmark, cfg.split, answers, scoring),
     }
     scores = [scoring.score(answer) for answer in answers]
-    folder.mkdir(parents=True, exist_ok=True)
-    for aside in set_aside_other(folder, key):
-        print(f"scores of other answers are now in {aside}")
+    _make_room(folder, key)
     join(folder, key, answers, scores)
     _write(folder, report, answers, scores)
     return report
 
 
-def _score_folds(
-    cfg: DictConfig, folds: dict[str, Predictions], scoring: Scoring, files: Sequence[Path]
-) -> dict[str, Any]:
+def _score_folds(cfg: DictConfig, folds: dict[str, Predictions], scoring: Scoring) -> dict[str, Any]:
     """A folder for each fold, and the report of all."""
     refuse_shared_clips(folds)
     folder = Path(cfg.output_dir)
-    reports = {
-        name: _score(cfg, predictions, scoring, folder / name, file)
-        for (name, predictions), file in zip(folds.items(), files, strict=True)
-    }
+    reports = {}
+    for name, predictions in folds.items():
+        of_fold = f"{cfg.benchmark}_{name}"  # dfew_fold1: each fold has its own official size
+        benchmark = of_fold if of_fold in BENCHMARKS else cfg.benchmark
+        reports[name] = _score(cfg, predictions, scoring, folder / name, benchmark)
     report = fold_report(reports)
     report["benchmark"] = cfg.benchmark or " ".join(report["benchmark"] for report in reports.values())
     report["evaluation"] = {name: report["evaluation"] for name, report in reports.items()}
+    _make_room(folder, evaluation_key(report["evaluation"]))
     _write(folder, report, [], [])
     return report
+
+
+def _make_room(folder: Path, key: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for aside in set_aside_other(folder, key):
+        print(f"scores of other answers are now in {aside}")
 
 
 def _write(folder: Path, report: dict[str, Any], answers: Sequence[Answer], scores: Sequence[Score]) -> None:
@@ -122,13 +127,17 @@ def _write(folder: Path, report: dict[str, Any], answers: Sequence[Answer], scor
     write_page(folder / "report.html", report, rows, frames={}, history=[])
 
 
-def _differences(cfg: DictConfig, answers: Sequence[Answer], scoring: Scoring) -> list[str]:
+def _differences(benchmark: str | None, split: str, answers: Sequence[Answer], scoring: Scoring) -> list[str]:
     """What the clips have other than the official set of the benchmark."""
-    if cfg.benchmark is None:
+    if benchmark is None:
         return []
-    official = official_benchmark(cfg.benchmark)
-    labels = scoring.labels if isinstance(scoring, Classification) else official.labels
-    counts = {cfg.split: Counter(str(answer.truth) for answer in answers)}
+    official = official_benchmark(benchmark)
+    labels = official.labels
+    if isinstance(scoring, Classification):
+        labels = scoring.labels
+    else:  # a list or a description is no label that could be counted
+        official = replace(official, supports={})
+    counts = {split: Counter(str(answer.truth) for answer in answers)}
     return differences(official, counts, labels=labels, offered=official.prompt_order)
 
 

@@ -4,17 +4,28 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from score_factory import HEADER, score, values, write_csv, write_jsonl
 from sklearn.metrics import balanced_accuracy_score, f1_score, mean_squared_error, precision_score
 
+from benchmarks import score_rows
+from callbacks.answer_writer import AnswerWriter
+from emolightning.assembly import validation_reader
+from emolightning.cli import run
+from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.evaluation.answers import latest_key, read_answers
+from emolightning.evaluation.judge_offline import OfflineJudge
+from emolightning.evaluation.reasoning import Reasoning
 from emolightning.evaluation.scoring import Classification
-from emolightning.labels import MER6
+from emolightning.labels import DFEW7, MER6
 from emolightning.metrics.emotion_scores import EmotionScores
+from emolightning.parsing import LabelReader
+from emolightning.records import Answer, Clip
 
 ROWS = [("a", "Happy.", "happy"), ("b", "sad or angry", "sad"), ("c", "anger", "angry"), ("d", "", "sad")]
 
@@ -201,6 +212,15 @@ def test_folds(tmp_path: Path) -> None:
     assert values(json.loads((tmp_path / "out/fold2/metrics.json").read_text())) == values(single[1])
 
 
+def test_folds_of_a_benchmark_have_sizes_of_their_own(tmp_path: Path) -> None:
+    files = [write_csv(tmp_path / f"{name}.csv", HEADER, [(name, "sad", "sad")]) for name in ("a", "b")]
+    report = score(tmp_path / "out", f"answers=[{','.join(map(str, files))}]", "benchmark=dfew")
+    assert report["benchmark"] == "dfew"
+    for number, facts in enumerate(report["evaluation"].values(), start=1):
+        said = facts["differences_from_official"][0]
+        assert said == f"dfew_fold{number}, test: 1 clips, the official set has 2341"
+
+
 VALENCE = ("columns.valence_answer=predicted", "columns.valence_truth=valence", "labels=mer6")
 
 
@@ -240,6 +260,48 @@ def test_scoring_of_a_benchmark_without_labels(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Answers (1)" in page
     assert "Confusion matrix" not in page
+
+
+def test_descriptions_of_a_benchmark(tmp_path: Path) -> None:
+    file = write_csv(
+        tmp_path / "p.csv", HEADER, [("a", "He smiles, he is happy.", "His smile shows that he is happy.")]
+    )
+    report = score(tmp_path / "out", f"answers={file}", "benchmark=emer_v1")
+    assert report["num_scored"] == 1
+    assert report["evaluation"]["differences_from_official"] == ["emer_v1, test: 1 clips, the official set has 100"]
+
+
+def test_the_benchmark_at_a_small_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["benchmarks/score_rows.py", "rows=300", "rounds=1", f"output={tmp_path / 'r.json'}"]
+    )
+    assert run(score_rows.main, "score_rows") == 0
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert result["scores_are_right"]
+    assert (result["rows"], len(result["rounds"])) == (300, 1)
+
+
+def test_an_evaluation_writes_the_truth_of_its_scoring(tmp_path: Path) -> None:
+    clip = Clip("a", Path("a.mp4"), label="sad", reason="He weeps.")
+    writer = AnswerWriter(tmp_path, key="k", scoring=Reasoning(judge=OfflineJudge()))
+    trainer = SimpleNamespace(global_rank=0, world_size=1)
+    outputs, batch = {"answers": [Answer("a", "He is sad.", "prompt", "sad", 0.1)]}, SimpleNamespace(clips=[clip])
+    writer.on_test_batch_end(trainer, None, outputs, batch)
+    assert read_answers(tmp_path, "k")["a"].truth == "He weeps."
+
+
+def test_validation_reads_as_the_scoring_says() -> None:
+    def reader(labels: tuple[str, ...], *words: str) -> LabelReader | None:
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            cfg = compose("train", overrides=list(words))
+        return validation_reader(cfg, SimpleNamespace(labels=labels))
+
+    register_schemas()
+    strict = reader(MER6, "scoring.parser=strict")
+    assert strict is not None
+    assert strict.read("I feel sad").label is None
+    assert reader(DFEW7) is None
+    assert reader(MER6, "scoring=open_vocabulary") is None
 
 
 def test_no_torch(tmp_path: Path, predictions: Path) -> None:
