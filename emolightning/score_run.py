@@ -150,9 +150,6 @@ def _notes(report: dict[str, Any]) -> list[str]:
         prefix = f"{name}: " if name else ""
         notes += [f"{prefix}{count} {about}" for key, about in ABOUT.items() if (count := facts[key])]
         notes += [f"{prefix}{difference}" for difference in facts["differences_from_official"]]
-    made_neutral = report.get("reading", {}).get("made_neutral")
-    if made_neutral:
-        notes.append(f"{made_neutral} answers without a label that upstream's parser knows became neutral")
     if not report["num_scored"]:
         notes.append("no answer could be read: are labels, columns.answer and parser those of this file?")
     return notes

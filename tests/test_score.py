@@ -121,7 +121,7 @@ def test_scores_of_other_answers_are_set_aside(tmp_path: Path, predictions: Path
     assert {path.name for path in aside.iterdir()} == {"answers.jsonl", "metrics.json", "report.html"}
 
 
-def test_parsers(tmp_path: Path) -> None:
+def test_parsers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [("a", "sad", "sad"), ("b", "I feel sad", "sad"), ("c", "sadness", "sad"), ("d", "fear", "neutral")]
     file = write_csv(tmp_path / "p.csv", HEADER, rows)
     war = {}
@@ -135,6 +135,9 @@ def test_parsers(tmp_path: Path) -> None:
             "made_neutral": 2 if parser == "upstream" else 0,
         }
     assert war == {"words": 0.75, "strict": 0.25, "upstream": 0.75}
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "3 answers with a label (1 by an alias); without: 1 label outside the vocabulary" in printed
+    assert "4 answers with a label (2 made neutral by parser=upstream); without: none" in printed
 
 
 def test_aliases_from_a_file(tmp_path: Path) -> None:
@@ -186,6 +189,11 @@ def test_null_is_no_answer_and_empty_is_one(tmp_path: Path) -> None:
     assert report["evaluation"]["null_answers"] == 1
     again = score(tmp_path / "again", f"answers={tmp_path / 'out'}", "labels=mer6", "missing=count")
     assert again["unscored"] == report["unscored"]
+
+
+def test_names_of_files_with_characters_that_mean_something_to_hydra(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / 'a b=c, "d" {e}.csv', HEADER, ROWS)
+    assert values(score(tmp_path / "out", f"answers={file}", "labels=mer6"))["war"] == 0.5
 
 
 def test_ids_by_stem(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def full_words(argv: list[str]) -> list[str]:
     """The command line as Hydra takes it, with what a benchmark implies.
 
     >>> full_words(["answers=a.csv", "labels=mer6"])
-    ['answers=[a.csv]', 'scoring.labels=mer6']
+    ['answers=["a.csv"]', 'scoring.labels=mer6']
     """
     words = []
     for word in argv:
@@ -49,7 +49,7 @@ def full_words(argv: list[str]) -> list[str]:
         if equals and key in OF_SCORING:
             word = f"scoring.{word}"
         elif equals and key in LISTS and not value.startswith("["):
-            word = f"{key}=[{'' if value == 'null' else value}]"
+            word = f"{key}=[{_quoted(value)}]"
         words.append(word)
     given = dict(word.partition("=")[::2] for word in words)
     official = BENCHMARKS.get(given.get("benchmark", ""))
@@ -60,6 +60,15 @@ def full_words(argv: list[str]) -> list[str]:
     if kind == "classification" and official.labels and "scoring.labels" not in given:
         implied.append(f"scoring.labels=[{','.join(official.labels)}]")
     return [*words, *implied]
+
+
+def _quoted(value: str) -> str:
+    """One file as an element of a list: a path may hold characters that mean something to Hydra."""
+    if value in ("", "null"):
+        return ""
+    if value[0] in "'\"":
+        return value
+    return '"' + value.replace('"', '\\"') + '"'
 
 
 def score(cfg: DictConfig) -> int:

@@ -29,8 +29,17 @@ def _summary(report: dict[str, Any]) -> str:
     read = "with a label" if "confusion_matrix" in report else "that could be scored"
     return (
         f"[bold]{escape(report['benchmark'])} / {report['split']}[/bold]: {report['num_clips']} clips, "
-        f"{report['num_scored']} answers {read}; without: {unscored}"
+        f"{report['num_scored']} answers {read}{_how(report)}; without: {unscored}"
     )
+
+
+def _how(report: dict[str, Any]) -> str:
+    """How many labels are not what the answer says to the letter; nothing where there are none."""
+    by_alias = sum(report.get("aliases", {}).values())
+    made_neutral = report.get("reading", {}).get("made_neutral", 0)
+    parts = [f"{by_alias} by an alias"] if by_alias else []
+    parts += [f"{made_neutral} made neutral by parser=upstream"] if made_neutral else []
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _scores(report: dict[str, Any]) -> Group:
