@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
     "parity": ("emolightning.commands.parity", "recorded values of the released code, recomputed here"),
     "score": ("emolightning.commands.score", "predictions of any system from a CSV or JSONL file, without a model"),
+    "reproduce": ("emolightning.commands.reproduce", "published scores, and a run's scores beside them"),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
     "build-tokenizer": ("emolightning.commands.build_tokenizer", "the small tokenizer that model=tiny uses"),
 }

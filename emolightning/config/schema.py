@@ -368,6 +368,20 @@ class ScoreRowsConfig:
 
 
 @dataclass
+class ReproduceConfig:
+    """Published scores, and a run to set beside them."""
+
+    benchmark: str | None = None
+    """A benchmark, e.g. `mer2023_semi`, or the beginning of several, e.g. `mer2023`; null lists what there is."""
+    run: str | None = None
+    """Folder with the run's `metrics.json`; null lists the published scores."""
+    system: str | None = None
+    """Only published models whose names contain this."""
+    output_dir: str | None = None
+    """Gets `reproduce.json`; null puts it into the folder of the run."""
+
+
+@dataclass
 class Recipe:
     """How the same clips are trained on and answered."""
 
@@ -482,6 +496,7 @@ SCHEMAS = {
     "inspect_schema": InspectConfig,
     "parity_schema": ParityConfig,
     "score_schema": ScoreConfig,
+    "reproduce_schema": ReproduceConfig,
     "score_rows_schema": ScoreRowsConfig,
     "throughput_schema": ThroughputConfig,
     "emer_baselines_schema": EmerBaselinesConfig,
