@@ -56,9 +56,12 @@ def reproduce(cfg: DictConfig) -> int:
     if cfg.output_dir is not None and cfg.run is None:
         problems.append(Problem("output_dir", "is for a comparison: say run=..., too"))
     chosen = [score for score in scores if score.benchmark in requested]
-    chosen, unknown = of_system(chosen, cfg.system)
+    shown, unknown = of_system(chosen, cfg.system)
     check_config(cfg, [*problems, *unknown])
-    show(cfg, scores if cfg.benchmark is None and cfg.system is None else chosen, requested)
+    if cfg.run is not None:
+        compare_run(cfg, chosen, shown, requested)
+    else:
+        show(shown, is_overview=cfg.benchmark is None and cfg.system is None)
     return 0
 
 
@@ -80,20 +83,28 @@ def of_system(scores: "list[PublishedScore]", words: str | None) -> "tuple[list[
     return found, [] if found or not models else [Problem("system", not_one_of(words, models))]
 
 
-def show(cfg: DictConfig, scores: "list[PublishedScore]", requested: list[str]) -> None:
-    """Print what was asked for, and write the comparison."""
+def show(scores: "list[PublishedScore]", *, is_overview: bool) -> None:
+    """Print the benchmarks, or their scores."""
+    from emolightning.published.printing import make_console, print_benchmarks, print_scores
+
+    (print_benchmarks if is_overview else print_scores)(scores, make_console())
+
+
+def compare_run(
+    cfg: DictConfig, scores: "list[PublishedScore]", shown: "list[PublishedScore]", requested: list[str]
+) -> None:
+    """Compare with all scores of the benchmarks, print and write those that are to be shown."""
+    from dataclasses import replace
+
     from emolightning.lineage import write_json
     from emolightning.published.comparison import compare
     from emolightning.published.measured import read_run
-    from emolightning.published.printing import as_json, make_console, print_benchmarks, print_comparison, print_scores
+    from emolightning.published.printing import as_json, make_console, print_comparison
 
-    console = make_console()
-    if cfg.run is None:
-        (print_benchmarks if cfg.benchmark is None and cfg.system is None else print_scores)(scores, console)
-        return
     measured = read_run(Path(cfg.run))
     comparison = compare(scores, measured, requested)
-    print_comparison(comparison, measured, console)
+    comparison = replace(comparison, rows=[row for row in comparison.rows if row.score in shown])
+    print_comparison(comparison, measured, make_console())
     file = (Path(cfg.output_dir) if cfg.output_dir else measured.path.parent) / REPORT
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, as_json(comparison, measured, requested))

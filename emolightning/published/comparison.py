@@ -116,6 +116,8 @@ def why_not(score: PublishedScore, run: MeasuredRun, benchmark: str | None) -> s
     """
     if not score.is_verified:
         return f"unverified: {score.remark}"
+    if score.benchmark not in BENCHMARKS:
+        return f"this project does not evaluate {score.benchmark}"
     if benchmark != score.benchmark:
         return f"other clips: the run is on {benchmark or run.benchmark}, the figure on {score.benchmark}"
     if score.protocol.never is not None:
@@ -150,6 +152,8 @@ def _unknown(run: MeasuredRun, used: Sequence[Protocol], rows: Sequence[Compared
     missing = sorted(wanted - run.facts.keys())
     if missing:
         remarks.append(f"not compared, for the run does not record it: {', '.join(missing)}")
+    if any(row.score.metric == "hit" for row in rows if row.ours is not None) and "num_labels" in run.metrics:
+        remarks.append(f"hit: further labels cost nothing; the run names {run.metrics['num_labels'].value:.1f} a clip")
     layout = run.facts.get("layout", UPSTREAM_LAYOUT)
     if used and layout != UPSTREAM_LAYOUT:
         remarks.append(f"prompt.layout is {layout}; Emotion-LLaMA's figures were made with {UPSTREAM_LAYOUT}")
