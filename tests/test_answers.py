@@ -99,3 +99,17 @@ def test_report_counts_what_has_no_label():
     assert report["per_class"]["happy"] == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 4}
     with pytest.raises(ValueError, match="one answer for each clip"):
         SCORING.report([*answers, answers[0]], benchmark="x", split="test")
+
+
+def test_clips_without_a_label_are_left_out_and_counted():
+    answers = [answer("a", "happy"), answer("b", "angry", truth=None)]
+    report = SCORING.report(answers, benchmark="x", split="all")
+    assert (report["num_clips"], report["num_scored"]) == (2, 1)
+    assert report["unscored"] == {"no label to compare with": 1}
+    assert report["metrics"]["war"]["value"] == 1.0
+
+
+def test_labels_that_the_vocabulary_lacks_are_refused():
+    answers = [answer("a", "happy"), answer("b", "sad", truth="sad"), answer("c", "sad", truth="sad")]
+    with pytest.raises(UserError, match="2 clips have the label 'sad'"):
+        SCORING.report(answers, benchmark="x", split="all")

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from emolightning.errors import InputErrors
 from emolightning.evaluation.aliases import DEFAULT, NONE, alias_table
 from emolightning.labels import vocabulary
 from emolightning.metrics.classification import alphabetical, bootstrap_intervals, confusion_matrix, per_class, scores
@@ -18,6 +19,7 @@ UNREADABLE = "(unreadable)"
 """Name of the last column of the confusion matrix."""
 
 NO_ANSWER = "no answer for the clip"
+NO_TRUTH = "no label to compare with"
 
 
 class Scoring(Protocol):
@@ -78,30 +80,31 @@ class Classification:
         """The content of `metrics.json`: every headline value counts unreadable answers as wrong.
 
         Args:
-            answers: one per clip, each with its truth, a label of the vocabulary.
+            answers: one per clip, with a label of the vocabulary as truth; those without truth are left out and
+                counted.
             benchmark: name of the dataset.
             split: what was evaluated.
 
         Raises:
-            ValueError: no answers, or a clip twice.
+            ValueError: no answers, a clip twice, or no truth at all.
+            InputErrors: truths that are not in the vocabulary.
         """
         if not answers or len({answer.clip_id for answer in answers}) != len(answers):
             raise ValueError(f"Expected one answer for each clip, but got {len(answers)} with repeats or none.")
-        readings = [self._read(answer) for answer in answers]
-        counts = confusion_matrix(*self._classes(answers, readings), len(self.labels))
+        compared = self._comparable(answers)
+        readings = [self._read(answer) for answer in compared]
+        counts = confusion_matrix(*self._classes(compared, readings), len(self.labels))
+        unscored = Counter(str(reading.unscored_because) for reading in readings if reading.label is None)
+        if len(compared) < len(answers):
+            unscored[NO_TRUTH] = len(answers) - len(compared)
         return {
             "benchmark": benchmark,
             "split": split,
             "num_clips": len(answers),
             "num_scored": sum(reading.label is not None for reading in readings),
-            "unscored": dict(Counter(reading.unscored_because for reading in readings if reading.label is None)),
+            "unscored": dict(unscored),
             "aliases": dict(Counter(reading.alias for reading in readings if reading.alias)),
-            "reading": {
-                "parser": self.reader.parser,
-                "aliases": self.aliases,
-                "answer_list": self.reader.answer_list,
-                "made_neutral": sum(reading.is_default for reading in readings),
-            },
+            "reading": self._how_read(readings),
             "metrics": _metrics(counts, self.labels),
             "per_class": per_class_rows(counts, self.labels),
             "confusion_matrix": {"labels": [*self.labels, UNREADABLE], "counts": counts.tolist()},
@@ -110,6 +113,25 @@ class Classification:
     def classes(self, answers: Sequence[Answer]) -> tuple[np.ndarray, np.ndarray]:
         """Class indices of truths and of readings, int64 (clips,); `len(labels)` for an unreadable answer."""
         return self._classes(answers, [self._read(answer) for answer in answers])
+
+    def _comparable(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Those with a truth, all of them labels."""
+        compared = [answer for answer in answers if answer.truth is not None]
+        if not compared:
+            raise ValueError(f"Expected answers with a truth, but none of {len(answers)} has one.")
+        wrong = Counter(str(answer.truth) for answer in compared if answer.truth not in self.labels)
+        if wrong:
+            problems = [f"{count} clips have the label {label!r}" for label, count in wrong.items()]
+            raise InputErrors(f"scoring.labels={list(self.labels)}: lacks labels of the clips", problems)
+        return compared
+
+    def _how_read(self, readings: Sequence[Reading]) -> dict[str, Any]:
+        return {
+            "parser": self.reader.parser,
+            "aliases": self.aliases,
+            "answer_list": self.reader.answer_list,
+            "made_neutral": sum(reading.is_default for reading in readings),
+        }
 
     def _read(self, answer: Answer) -> Reading:
         return Reading(None, NO_ANSWER) if answer.is_missing else self.reader.read(answer.text)
