@@ -43,6 +43,7 @@ class DfewData(ClipDataModule):
         fold: 1 to 5.
         train: False reads the test fold only, for zero-shot evaluation.
         truth: file of the test fold; None looks for the official names, then for derived ones.
+        train_truth: file of the training fold, likewise.
         media: folder of the clips, `<video_name>.mp4`; None looks for the official names.
         val_fraction: share of the training fold, evenly over the labels and fixed by the seed.
         **shared: arguments of ClipDataModule.
@@ -55,6 +56,7 @@ class DfewData(ClipDataModule):
         fold: int = 1,
         train: bool = True,
         truth: str | None = None,
+        train_truth: str | None = None,
         media: str | None = None,
         val_fraction: float = 0.05,
         **shared: Any,
@@ -65,20 +67,20 @@ class DfewData(ClipDataModule):
         self.root = Path(root)
         self.fold = fold
         self.val_fraction = val_fraction
-        self._test = self._fold_file("test", truth)
-        self._train = self._fold_file("train", None) if train else None
+        self._test = self._fold_file("test", "data.truth", truth)
+        self._train = self._fold_file("train", "data.train_truth", train_truth) if train else None
         self._media = expect(
             self.root, "folder of the clips", "data.media", given=media, official=MEDIA, is_folder=True
         )
 
-    def _fold_file(self, split: str, given: str | None) -> Expected:
+    def _fold_file(self, split: str, setting: str, given: str | None) -> Expected:
         names = (
             f"EmoLabel_DataSplit/{split}(single-labeled)/set_{self.fold}.csv",
             f"EmoLabel_DataSplit/single_{split}set_{self.fold}.csv",
             f"DFEW_set_{self.fold}_{split}.txt",
             f"reltive_DFEW_set_{self.fold}_{split}.txt",
         )
-        return expect(self.root, f"clips of {split}", "data.truth", given=given, official=names)
+        return expect(self.root, f"file of the {split} clips", setting, given=given, official=names)
 
     def expected(self) -> list[Expected]:
         """The files of the fold and the folder of the clips."""
