@@ -1,12 +1,13 @@
 """Appends each batch's answers to the run folder as soon as they are there."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
 from emolightning.evaluation.answers import append, rank_file
-from emolightning.evaluation.scoring import score_answer
+from emolightning.evaluation.scoring import Scoring
 
 
 class AnswerWriter(pl.Callback):
@@ -15,21 +16,22 @@ class AnswerWriter(pl.Callback):
     Args:
         folder: the run folder.
         key: of the evaluation.
-        labels: the vocabulary that answers are read with.
+        scoring: says what an answer is compared with, and reads it.
     """
 
-    def __init__(self, folder: Path, *, key: str, labels: tuple[str, ...]):
+    def __init__(self, folder: Path, *, key: str, scoring: Scoring):
         self.folder = folder
         self.key = key
-        self.labels = labels
+        self.scoring = scoring
 
     def on_test_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *args: Any, **kwargs: Any
     ) -> None:
         """Write and flush."""
-        answers = outputs["answers"]
+        pairs = zip(outputs["answers"], batch.clips, strict=True)
+        answers = [replace(answer, truth=self.scoring.truth(clip)) for answer, clip in pairs]
         path = rank_file(self.folder, trainer.global_rank, trainer.world_size)
-        append(path, self.key, answers, [score_answer(answer, self.labels) for answer in answers])
+        append(path, self.key, answers, [self.scoring.score(answer) for answer in answers])
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Wait until all ranks have written: the first one joins the files next."""

@@ -11,6 +11,10 @@ COMMANDS = {
         "emolightning.commands.ablate",
         "train and test each set of modalities, against the best achievable accuracy",
     ),
+    "doctor": (
+        "emolightning.commands.doctor",
+        "what a dataset needs and has: files, clips, labels, features, media; what would fail",
+    ),
     "import-weights": (
         "emolightning.commands.import_weights",
         "published weights (Llama-2, EVA-CLIP-g, Emotion-LLaMA's .pth) into this project's folders",
@@ -21,6 +25,8 @@ COMMANDS = {
     ),
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
     "parity": ("emolightning.commands.parity", "recorded values of the released code, recomputed here"),
+    "score": ("emolightning.commands.score", "predictions of any system from a CSV or JSONL file, without a model"),
+    "reproduce": ("emolightning.commands.reproduce", "published scores, and a run's scores beside them"),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
     "build-tokenizer": ("emolightning.commands.build_tokenizer", "the small tokenizer that model=tiny uses"),
 }

@@ -6,10 +6,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from emolightning.data.datamodule import ClipDataModule
+from emolightning.evaluation.scoring import Classification, Scoring
 from emolightning.inputs import active_inputs
 from emolightning.model.build import require_settings, require_weights
 from emolightning.model.generation import Generation
 from emolightning.model.trained_parts import TrainedParts
+from emolightning.parsing import LabelReader
 from emolightning.prompt import PromptEncoder
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
@@ -54,6 +56,17 @@ def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModu
         pool=cfg.prompt.pool,
         shuffle=shuffle,
     )
+
+
+def build_scoring(cfg: DictConfig) -> Scoring:
+    """What turns the answers of an evaluation into scores."""
+    return instantiate(cfg.scoring, _convert_="all")
+
+
+def validation_reader(cfg: DictConfig, data: ClipDataModule) -> LabelReader | None:
+    """What validation reads labels with: that of the scoring, if it scores labels of the data; else None."""
+    scoring = build_scoring(cfg)
+    return scoring.reader if isinstance(scoring, Classification) and scoring.labels == data.labels else None
 
 
 def build_learner(

@@ -2,6 +2,8 @@
 
 import hashlib
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,16 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from callbacks.answer_writer import AnswerWriter
-from emolightning.assembly import build_data, build_learner, build_trainer, inputs_of, plain
+from emolightning.assembly import build_data, build_learner, build_scoring, build_trainer, inputs_of, plain
 from emolightning.data.datamodule import ClipDataModule
+from emolightning.errors import UserError
 from emolightning.evaluation.answers import evaluation_key, join, read_answers, set_aside_other, take_back
-from emolightning.evaluation.scoring import metrics_report, score_answer
+from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.parameters import trained_state
 from emolightning.quiet import quiet_libraries
+from emolightning.records import Clip
 from emolightning.reporting import write_report
 from emolightning.training.learner import EmotionLearner
 from emolightning.vision_pass import precompute_vision
@@ -33,8 +37,10 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     quiet_libraries()
     torch.set_num_threads(cfg.num_threads)
     weights = find_weights("checkpoint", Path(cfg.checkpoint))
+    scoring = build_scoring(cfg)
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))
     clips = data.clips_of(cfg.split)
+    require_truths(clips, scoring, cfg.split)
     trained = trained_widths(weights)
     check_inputs(trained, data.inputs, data.feature_widths, weights)
     learner = build_learner(cfg, data, sees=inputs_of_widths(trained))
@@ -42,7 +48,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     description = describe_evaluation(cfg, data, learner)
     key = evaluation_key(description)
     folder = Path(cfg.output_dir)
-    trainer = build_trainer(cfg, callbacks=[AnswerWriter(folder, key=key, labels=data.labels)])
+    trainer = build_trainer(cfg, callbacks=[AnswerWriter(folder, key=key, scoring=scoring)])
     if trainer.is_global_zero:
         _prepare_folder(cfg, folder, key)
     known = read_answers(folder, key)
@@ -52,7 +58,20 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         trainer.test(learner, datamodule=data, verbose=False)
     if not trainer.is_global_zero:
         return {}
-    return _finish(folder, key, data, cfg.split, description)
+    return _finish(folder, key, data, scoring, description)
+
+
+def require_truths(clips: Sequence[Clip], scoring: Scoring, split: str) -> None:
+    """Refuse a split of which nothing could be scored, before its answers are generated.
+
+    Raises:
+        UserError: no clip has what the scoring compares answers with.
+    """
+    if clips and all(scoring.truth(clip) is None for clip in clips):
+        raise UserError(
+            f"split={split}: none of its {len(clips)} clips has what answers are compared with (a label, a list of "
+            "labels, or a description); choose another scoring=... or data=..."
+        )
 
 
 def describe_evaluation(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner) -> dict[str, Any]:
@@ -61,7 +80,7 @@ def describe_evaluation(cfg: DictConfig, data: ClipDataModule, learner: EmotionL
     return {
         "weights_sha256": state_hash(trained_state(learner.model)),
         "base_fingerprints": learner.base_fingerprints,
-        "benchmark": data.name,
+        "benchmark": data.benchmark,
         "split": cfg.split,
         "annotations_sha256": summary["annotations_sha256"],
         "features_sha256": summary["features_sha256"],
@@ -98,15 +117,19 @@ def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
         write_json(folder / "lineage.json", {**describe_process(sys.argv), "parent_checkpoint": cfg.checkpoint})
 
 
-def _finish(folder: Path, key: str, data: ClipDataModule, split: str, description: dict[str, Any]) -> dict[str, Any]:
+def _finish(
+    folder: Path, key: str, data: ClipDataModule, scoring: Scoring, description: dict[str, Any]
+) -> dict[str, Any]:
     """One answers file in the order of the split, and the scores of all of it."""
-    answers = read_answers(folder, key)
-    ordered = [answers[clip.id] for clip in data.clips_of(split)]
-    join(folder, key, ordered, [score_answer(answer, data.labels) for answer in ordered])
-    report = metrics_report(ordered, data.labels, benchmark=data.name, split=split)
+    answers, split = read_answers(folder, key), description["split"]
+    # Answers that were produced before may carry the truth of another scoring.
+    ordered = [replace(answers[clip.id], truth=scoring.truth(clip)) for clip in data.clips_of(split)]
+    join(folder, key, ordered, [scoring.score(answer) for answer in ordered])
+    report = scoring.report(ordered, benchmark=data.benchmark, split=split)
     report["evaluation"] = description
+    report["data"] = {"official_differences": data.official_differences(), "remarks": data.remarks}
     write_json(folder / "metrics.json", report)
     print_metrics(report)
-    page = write_report(folder, data.clips)
+    page = write_report(folder, data.clips, scoring)
     print(f"answers: {folder / 'answers.jsonl'}\nscores:  {folder / 'metrics.json'}\nreport:  {page}")
     return report

@@ -1,20 +1,32 @@
-"""Answer text -> label, or the reason there is none. Nothing is ever mapped to a default class."""
+"""Answer text -> label, or the reason there is none. Nothing is mapped to a default class, except by name."""
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
+from emolightning.errors import UserError
 from emolightning.labels import MER6, SYNONYMS, VOCABULARIES
 
 EMPTY = "empty answer"
 NO_LABEL = "no label in answer"
 SEVERAL = "several labels in answer"
 OUTSIDE = "label outside the vocabulary"
+NOT_EXACT = "answer is not exactly a label"
+
+UPSTREAM_DEFAULT = "neutral"
+"""What upstream reads from an answer that does not end in one of its labels."""
+
+MAX_REMEMBERED = 65_536
+"""Texts whose reading is kept: systems repeat themselves."""
+
+Parser = Literal["words", "strict", "upstream"]
+AnswerList = Literal["whole", "first", "first_valid"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What was read from an answer: a label, or the reason there is none."""
 
@@ -22,6 +34,95 @@ class Reading:
     unscored_because: str | None = None
     alias: str | None = None
     """The word that stood for the label, when it was not the label itself."""
+    is_default: bool = False
+    """Nothing was read: upstream's parser gives its default."""
+
+
+class LabelReader:
+    """Reads the label of a vocabulary from an answer.
+
+    Args:
+        labels: the vocabulary, in lower case.
+        parser: `words` finds the one label that the answer names as a whole word; for `strict` the whole answer must be
+            a label; `upstream` takes the last word, and neutral for what is none of its six labels.
+        aliases: word -> label, for `words` only; those of labels outside the vocabulary are left out.
+        answer_list: `whole` reads the answer as one text; of a comma-separated list `first` reads the first entry and
+            `first_valid` the first that names a label.
+
+    Raises:
+        UserError: `upstream` without its default in the vocabulary.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        parser: Parser = "words",
+        aliases: Mapping[str, str] = SYNONYMS,
+        answer_list: AnswerList = "whole",
+    ):
+        if parser == "upstream" and UPSTREAM_DEFAULT not in labels:
+            raise UserError(
+                f"parser=upstream makes {UPSTREAM_DEFAULT!r} of what it cannot read, and the labels {list(labels)} "
+                "lack it; use parser=words"
+            )
+        self.labels = tuple(labels)
+        self.parser = parser
+        self.answer_list = answer_list
+        used = aliases if parser == "words" else {}
+        self.aliases = {normalised(word): label for word, label in used.items() if label in self.labels}
+        self._spellings = self.aliases | {normalised(label): label for label in self.labels}
+        self._named = _whole_words(self._spellings)
+        self._outside = _whole_words(_known_elsewhere(self.labels) - set(self._spellings))
+        self._known: dict[str, Reading] = {}
+
+    def read(self, text: str) -> Reading:
+        """The label of one answer, or the reason there is none."""
+        reading = self._known.get(text)
+        if reading is None:
+            reading = self._read_list(text)
+            if len(self._known) < MAX_REMEMBERED:
+                self._known[text] = reading
+        return reading
+
+    def label_of(self, word: str) -> str | None:
+        """The label that a whole text is, directly or by an alias: for truths, whatever the parser of answers."""
+        return self._spellings.get(normalised(word))
+
+    def is_alias(self, word: str) -> bool:
+        """Whether a text stands for a label without being one."""
+        return normalised(word) in self.aliases
+
+    def _read_list(self, text: str) -> Reading:
+        if self.answer_list == "whole":
+            return self._read_one(text)
+        readings = [self._read_one(entry) for entry in list_entries(text)]
+        if self.answer_list == "first_valid":
+            return next((reading for reading in readings if reading.label), readings[0])
+        return readings[0]
+
+    def _read_one(self, text: str) -> Reading:
+        if self.parser == "upstream":
+            word = read_upstream(text)
+            is_default = text.split(" ")[-1] != word
+            return Reading(word, is_default=is_default) if word in self.labels else Reading(None, OUTSIDE)
+        normal = normalised(text)
+        if not normal:
+            return Reading(None, EMPTY)
+        if self.parser == "strict":
+            label = self._spellings.get(normal)
+            return Reading(label) if label else Reading(None, NOT_EXACT)
+        return self._read_words(normal)
+
+    def _read_words(self, normal: str) -> Reading:
+        words = self._named.findall(normal)
+        found = {self._spellings[word] for word in words}
+        if len(found) == 1:
+            label = found.pop()
+            return Reading(label, alias=None if normalised(label) in words else words[0])
+        if found:
+            return Reading(None, SEVERAL)
+        return Reading(None, OUTSIDE if self._outside.search(normal) else NO_LABEL)
 
 
 def read_label(text: str, labels: Sequence[str]) -> Reading:
@@ -36,18 +137,7 @@ def read_label(text: str, labels: Sequence[str]) -> Reading:
     >>> read_label("unhappy", ["happy", "sad"]).unscored_because
     'no label in answer'
     """
-    normal = unicodedata.normalize("NFKC", text).casefold()
-    if not normal.strip():
-        return Reading(None, EMPTY)
-    spellings, pattern = _spellings(tuple(labels))
-    words = pattern.findall(normal)
-    found = {spellings[word] for word in words}
-    if len(found) == 1:
-        label = found.pop()
-        return Reading(label, alias=None if label in words else words[0])
-    if found:
-        return Reading(None, SEVERAL)
-    return Reading(None, OUTSIDE if _any_known_label().search(normal) else NO_LABEL)
+    return _usual_reader(tuple(labels)).read(text)
 
 
 def read_upstream(text: str) -> str:
@@ -59,22 +149,42 @@ def read_upstream(text: str) -> str:
     ['sad', 'neutral', 'neutral', 'neutral', 'neutral']
     """
     word = text.split(" ")[-1]
-    return word if word in MER6 else "neutral"
+    return word if word in MER6 else UPSTREAM_DEFAULT
+
+
+def list_entries(text: str) -> list[str]:
+    """The entries of a list as systems write it, `happy,sad` or `['happy', 'sad']`; at least one, maybe empty.
+
+    >>> list_entries("['Happy', 'sad']")
+    ['Happy', 'sad']
+    """
+    inside = text.strip()
+    if inside.startswith("[") and inside.endswith("]"):
+        inside = inside[1:-1]
+    return [entry.strip(" \t\r\n'\"") for entry in inside.split(",")]
+
+
+def normalised(text: str) -> str:
+    """NFKC, folded case, no white space around: what two spellings are compared in.
+
+    >>> normalised(" ＳＡＤ ")
+    'sad'
+    """
+    return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
 @lru_cache
-def _spellings(labels: tuple[str, ...]) -> tuple[dict[str, str], re.Pattern[str]]:
-    spellings = {synonym: label for synonym, label in SYNONYMS.items() if label in labels}
-    spellings |= {label.casefold(): label for label in labels}
-    return spellings, _whole_words(tuple(spellings))
+def _usual_reader(labels: tuple[str, ...]) -> LabelReader:
+    return LabelReader(labels)
 
 
-@lru_cache
-def _any_known_label() -> re.Pattern[str]:
-    return _whole_words(tuple({word for words in VOCABULARIES.values() for word in words} | set(SYNONYMS)))
+def _known_elsewhere(labels: Sequence[str]) -> set[str]:
+    """Words for emotions that are in no way one of `labels`."""
+    known = {word for words in VOCABULARIES.values() for word in words} - set(labels)
+    return known | {synonym for synonym, label in SYNONYMS.items() if label not in labels}
 
 
-def _whole_words(words: Sequence[str]) -> re.Pattern[str]:
+def _whole_words(words: Iterable[str]) -> re.Pattern[str]:
     # Longest first, so that a label of two words wins over a label that is its first word.
     alternatives = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
+    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)" if alternatives else "(?!)")

@@ -26,6 +26,10 @@ class Clip:
     """Free text that explains the label, where the annotation has one; for MERR its coarse caption."""
     detailed_reason: str | None = None
     """A second, longer explanation: MERR's fine caption, the answer of task `reason_v2`."""
+    open_labels: tuple[str, ...] | None = None
+    """Any number of emotion words, of no vocabulary (MER2024-OV)."""
+    valence: float | None = None
+    """-5 to 5; None where the file has no value, or MER2023's code -10 for it."""
     split: str | None = None
     """`train`, `val`, `test`, or None until the splits are made."""
     subject: str | None = None
@@ -116,7 +120,7 @@ class Batch:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the model said about one clip."""
 
@@ -126,9 +130,11 @@ class Answer:
     truth: str | None
     seconds: float
     """Wall time of the batch divided by its clips."""
+    is_missing: bool = False
+    """A predictions file says nothing about the clip; the text is empty."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Score:
     """What was read from one answer. Wrong, unreadable and missing are three results."""
 

@@ -12,7 +12,7 @@ from emolightning.data.video import MediaError, parse_frame_choice, read_frames
 from emolightning.errors import UserError
 from emolightning.evaluation.answers import latest_key, read_answers
 from emolightning.evaluation.page import shown_clips, write_page
-from emolightning.evaluation.scoring import score_answer
+from emolightning.evaluation.scoring import Scoring
 from emolightning.records import Clip
 
 log = logging.getLogger(__name__)
@@ -20,12 +20,13 @@ log = logging.getLogger(__name__)
 VALIDATION = ("val/weighted_f1", "val/war", "val/loss")
 
 
-def write_report(folder: Path, clips: Sequence[Clip], *, frame: str = "middle") -> Path:
+def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring, *, frame: str = "middle") -> Path:
     """Write the page of the evaluation that lies in a run folder.
 
     Args:
         folder: with `metrics.json` and `answers.jsonl`.
         clips: the dataset that was evaluated.
+        scoring: what the answers were scored with.
         frame: which frame stands for a clip.
 
     Returns:
@@ -37,7 +38,6 @@ def write_report(folder: Path, clips: Sequence[Clip], *, frame: str = "middle") 
     if not (folder / "metrics.json").exists():
         raise UserError(f"{folder}: no metrics.json; evaluate first: python eval.py checkpoint={folder}")
     report = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    labels = report["confusion_matrix"]["labels"][:-1]
     answers = read_answers(folder, latest_key(folder))
     known = {clip.id: clip for clip in clips}
     unknown = [clip_id for clip_id in answers if clip_id not in known]
@@ -46,7 +46,7 @@ def write_report(folder: Path, clips: Sequence[Clip], *, frame: str = "middle") 
             f"{folder}: answers for {len(unknown)} clips that data does not have, e.g. {unknown[0]!r}; "
             "give the same data=... as in the evaluation"
         )
-    rows = [(known[clip_id], answer, score_answer(answer, labels)) for clip_id, answer in answers.items()]
+    rows = [(known[clip_id], answer, scoring.score(answer)) for clip_id, answer in answers.items()]
     path = folder / "report.html"
     write_page(path, report, rows, frames=_pictures(shown_clips(rows), frame), history=_history(folder))
     return path

@@ -6,8 +6,17 @@ DEFINITIONS = {
     "uar": "unweighted average recall: mean of per-class recall over classes that occur in the truth",
     "war": "weighted average recall: share of clips answered correctly (accuracy)",
     "macro_precision": "unweighted mean of per-class precision over classes that occur in truth or answers",
+    "weighted_precision": "mean of per-class precision weighted by the number of clips of the class",
 }
 """Score name -> what it is; a published number is comparable only with the same definition."""
+
+VALENCE_MSE, COMBINED = "valence_mse", "mer2023_combined"
+
+VALENCE_DEFINITIONS = {
+    VALENCE_MSE: "mean squared error of valence over clips that have a true and a predicted value",
+    COMBINED: "weighted F1 - 0.25 x valence_mse (ranked MER2023's MULTI and NOISE)",
+}
+"""Scores of systems that predict valence beside the label."""
 
 PER_CLASS = ("precision", "recall", "f1")
 """Scores of each class; logged as `val/recall/happy`."""

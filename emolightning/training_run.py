@@ -20,6 +20,7 @@ from emolightning.assembly import (
     inputs_of,
     plain,
     trained_parts,
+    validation_reader,
 )
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
@@ -51,6 +52,7 @@ def fit(cfg: DictConfig) -> None:
     require_something_to_train(parts, has_weights=bool(resume_from or initial))
     data = build_data(cfg)
     data.require_targets()
+    reader = validation_reader(cfg, data)
     for warning in data.coverage():
         log.warning("labels: %s", warning)
     if resume_from:
@@ -63,6 +65,7 @@ def fit(cfg: DictConfig) -> None:
     learner = build_learner(
         cfg,
         data,
+        reader=reader,
         optimizer=instantiate(cfg.optimizer, _convert_="all"),
         schedule=instantiate(cfg.schedule),
         num_val_clips=len(data.clips_of("val")),

@@ -6,10 +6,11 @@ import pytest
 
 from emolightning.errors import UserError
 from emolightning.evaluation.answers import append, evaluation_key, join, latest_key, read_answers, set_aside_other
-from emolightning.evaluation.scoring import UNREADABLE, metrics_report, score_answer
+from emolightning.evaluation.scoring import UNREADABLE, Classification
 from emolightning.records import Answer
 
 LABELS = ("neutral", "angry", "happy")
+SCORING = Classification(labels=LABELS)
 
 
 def answer(clip_id, text, truth="happy"):
@@ -17,7 +18,7 @@ def answer(clip_id, text, truth="happy"):
 
 
 def scores(answers):
-    return [score_answer(each, LABELS) for each in answers]
+    return [SCORING.score(each) for each in answers]
 
 
 def test_round_trip_and_first_answer_counts(tmp_path):
@@ -85,7 +86,7 @@ def test_report_counts_what_has_no_label():
         answer("a", "happy"), answer("b", "happiness"), answer("c", ""), answer("d", "happy or angry"),
         answer("e", "angry", truth="angry"), answer("f", "angry", truth="neutral"),
     ]  # fmt: skip
-    report = metrics_report(answers, LABELS, benchmark="x", split="test")
+    report = SCORING.report(answers, benchmark="x", split="test")
     assert (report["num_clips"], report["num_scored"]) == (6, 4)
     assert report["unscored"] == {"empty answer": 1, "several labels in answer": 1}
     assert report["aliases"] == {"happiness": 1}
@@ -97,4 +98,18 @@ def test_report_counts_what_has_no_label():
     }
     assert report["per_class"]["happy"] == {"precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 4}
     with pytest.raises(ValueError, match="one answer for each clip"):
-        metrics_report([*answers, answers[0]], LABELS, benchmark="x", split="test")
+        SCORING.report([*answers, answers[0]], benchmark="x", split="test")
+
+
+def test_clips_without_a_label_are_left_out_and_counted():
+    answers = [answer("a", "happy"), answer("b", "angry", truth=None)]
+    report = SCORING.report(answers, benchmark="x", split="all")
+    assert (report["num_clips"], report["num_scored"]) == (2, 1)
+    assert report["unscored"] == {"no label to compare with": 1}
+    assert report["metrics"]["war"]["value"] == 1.0
+
+
+def test_labels_that_the_vocabulary_lacks_are_refused():
+    answers = [answer("a", "happy"), answer("b", "sad", truth="sad"), answer("c", "sad", truth="sad")]
+    with pytest.raises(UserError, match="2 clips have the label 'sad'"):
+        SCORING.report(answers, benchmark="x", split="all")

@@ -21,10 +21,23 @@ FILES = sorted(path.relative_to(CONFIG_DIR) for path in CONFIG_DIR.rglob("*.yaml
 OPTIONS = [path for path in FILES if len(path.parts) > 1]
 SWEEPS = sorted((REPO / "sweeps").glob("*.yaml"))
 
-REQUIRED = {"data/custom": ["data.annotations=clips.csv"]}
+SERVER = ["scoring=reasoning", "judge.base_url=http://localhost:8000/v1", "judge.model=some-model"]
+REQUIRED = {
+    "data/custom": ["data.annotations=clips.csv"],
+    "features/mer2023": ["data=mer2023"],
+    "features/mer2024": ["data=mer2024_noise"],
+    "features/dfew": ["data=dfew"],
+    "judge/offline": ["scoring=reasoning"],
+    "judge/openai": SERVER,
+    "judge/original_scheme": SERVER,
+    "scoring/open_vocabulary_judge": [
+        "scoring.synonym_groups.base_url=http://localhost:8000/v1",
+        "scoring.synonym_groups.model=some-model",
+    ],
+}
 """Option -> what it asks the user for."""
 
-EVAL_GROUPS = ("data", "features", "trainer", "logger", "callbacks")
+EVAL_GROUPS = ("data", "features", "trainer", "logger", "callbacks", "scoring", "judge")
 """Groups that eval.py may choose anew."""
 
 

@@ -8,13 +8,16 @@ import torch
 import torchmetrics.functional.classification as reference
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score
 
+from emolightning.metrics import classification
 from emolightning.metrics.classification import (
-    EmotionScores,
+    alphabetical,
     bootstrap_intervals,
+    bootstrap_samples,
     confusion_matrix,
     per_class,
     scores,
 )
+from emolightning.metrics.emotion_scores import EmotionScores
 
 
 def draw(seed, num_classes=6, num_clips=200, unreadable=0.1):
@@ -65,9 +68,42 @@ def test_published_confusion_matrix_of_mer2023(shared):
     assert values["weighted_f1"] == pytest.approx(0.9035772132511264, abs=1e-15)
     assert values["macro_f1"] == pytest.approx(0.8134121336588245, abs=1e-15)
     assert values["uar"] == pytest.approx(0.8069448177050722, abs=1e-15)
+    assert values["weighted_precision"] == pytest.approx(0.9036254851540454, abs=1e-15)
     low, high = bootstrap_intervals(np.pad(matrix, ((0, 0), (0, 1))))["weighted_f1"]
-    assert low == pytest.approx(0.8824, abs=2e-3)
-    assert high == pytest.approx(0.9236, abs=2e-3)
+    assert low == pytest.approx(0.8824, abs=1e-3)
+    assert high == pytest.approx(0.9236, abs=1e-3)
+
+
+def test_both_ways_to_draw_clips_have_the_same_spread(monkeypatch):
+    counts = confusion_matrix(*draw(3), 6)
+    one = bootstrap_samples(counts, num_samples=20_000, seed=0)
+    monkeypatch.setattr(classification, "DRAWS_AT_ONCE", 7_000)
+    assert np.array_equal(one["uar"], bootstrap_samples(counts, num_samples=20_000, seed=0)["uar"])
+    monkeypatch.setattr(classification, "MOST_DRAWS", 0)
+    other = bootstrap_samples(counts, num_samples=20_000, seed=0)
+    for name, samples in one.items():
+        assert samples.mean() == pytest.approx(other[name].mean(), abs=1e-3), name
+        assert samples.std() == pytest.approx(other[name].std(), rel=0.03), name
+
+
+def test_the_spread_is_that_of_scikit_learn_on_drawn_clips():
+    truths, predictions = draw(4, num_clips=150)
+    rng = np.random.default_rng(9)
+    drawn = [rng.integers(0, 150, 150) for _ in range(1_000)]
+    options = {"labels": range(6), "average": "weighted", "zero_division": 0}
+    theirs = [f1_score(truths[index], predictions[index], **options) for index in drawn]
+    ours = bootstrap_samples(confusion_matrix(truths, predictions, 6), num_samples=10_000, seed=0)["weighted_f1"]
+    assert ours.std() == pytest.approx(np.std(theirs), rel=0.1)
+    assert ours.mean() == pytest.approx(np.mean(theirs), abs=5e-3)
+
+
+def test_an_interval_does_not_depend_on_the_order_of_the_labels():
+    truths, predictions = draw(5)
+    labels, order = list("bdacfe"), [3, 0, 5, 1, 4, 2]
+    position = np.argsort(order)
+    counts = confusion_matrix(truths, predictions, 6)
+    other = confusion_matrix(position[truths], np.append(position, 6)[predictions], 6)
+    assert np.array_equal(alphabetical(counts, labels), alphabetical(other, [labels[index] for index in order]))
 
 
 def test_a_class_that_never_occurs_does_not_count():

@@ -6,21 +6,22 @@ from pathlib import Path
 import numpy as np
 
 from emolightning.evaluation.page import MAX_SHOWN, shown_clips, write_page
-from emolightning.evaluation.scoring import metrics_report, score_answer
+from emolightning.evaluation.scoring import Classification
 from emolightning.records import Answer, Clip
 
 LABELS = ("happy", "sad")
+SCORING = Classification(labels=LABELS)
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 
 
 def make_rows(num_clips, text="happy"):
     clips = [Clip(f"c{k}", Path("c.mp4"), transcript=HOSTILE, label="happy") for k in range(num_clips)]
     answers = [Answer(clip.id, text, "prompt", clip.label, 0.1) for clip in clips]
-    return [(clip, answer, score_answer(answer, LABELS)) for clip, answer in zip(clips, answers, strict=True)]
+    return [(clip, answer, SCORING.score(answer)) for clip, answer in zip(clips, answers, strict=True)]
 
 
 def render(tmp_path, rows, history=()):
-    report = metrics_report([answer for _, answer, _ in rows], LABELS, benchmark="b<i>", split="test")
+    report = SCORING.report([answer for _, answer, _ in rows], benchmark="b<i>", split="test")
     report["evaluation"] = {"note": HOSTILE}
     frames = {rows[0][0].id: np.zeros((20, 30, 3), np.uint8)}
     write_page(tmp_path / "report.html", report, rows, frames=frames, history=list(history))

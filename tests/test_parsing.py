@@ -6,7 +6,7 @@ import pytest
 
 from emolightning.errors import UserError
 from emolightning.labels import DFEW7, MER6, MER9, canonical, nearest, vocabulary
-from emolightning.parsing import EMPTY, NO_LABEL, OUTSIDE, SEVERAL, read_label, read_upstream
+from emolightning.parsing import EMPTY, NO_LABEL, NOT_EXACT, OUTSIDE, SEVERAL, LabelReader, read_label, read_upstream
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,55 @@ def test_reasons_for_no_label(text, reason):
 def test_labels_of_several_words():
     labels = ("happy", "happy surprise")
     assert read_label("a happy surprise", labels).label == "happy surprise"
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "reason"),
+    [(" SAD ", "sad", None), ("sad.", None, NOT_EXACT), ("sadness", None, NOT_EXACT), (" ", None, EMPTY)],
+)
+def test_strict_takes_nothing_but_a_label(text, label, reason):
+    reading = LabelReader(MER6, parser="strict").read(text)
+    assert (reading.label, reading.unscored_because, reading.alias) == (label, reason, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "is_default"),
+    [
+        ("I am neutral", "neutral", False),
+        ("semineutral", "neutral", True),
+        ("fear", "neutral", True),
+        ("", "neutral", True),
+    ],
+)
+def test_upstreams_default_is_told_from_a_neutral_answer(text, label, is_default):
+    reading = LabelReader(MER6, parser="upstream").read(text)
+    assert (reading.label, reading.is_default) == (label, is_default)
+
+
+def test_upstreams_labels_outside_the_vocabulary_are_not_read():
+    assert LabelReader(DFEW7, parser="upstream").read("worried").unscored_because == OUTSIDE
+    with pytest.raises(UserError, match="lack it"):
+        LabelReader(("happy", "sad"), parser="upstream")
+
+
+def test_aliases_are_a_choice():
+    assert LabelReader(MER6, aliases={}).read("surprised").unscored_because == NO_LABEL
+    assert LabelReader(MER6, aliases={"fear": "worried"}).read("Fear!").label == "worried"
+    assert LabelReader(DFEW7, aliases={"fright": "fear", "worry": "worried"}).read("worry").unscored_because == OUTSIDE
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "first_valid"),
+    [
+        ("sad, happy", "sad", "sad"),
+        ("['Pain', 'happy']", None, "happy"),
+        ("[sad and happy, angry]", None, "angry"),
+        ("none,of,these", None, None),
+    ],
+)
+def test_ranked_lists(text, first, first_valid):
+    assert LabelReader(MER6, answer_list="first").read(text).label == first
+    assert LabelReader(MER6, answer_list="first_valid").read(text).label == first_valid
 
 
 def test_vocabularies():

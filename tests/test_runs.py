@@ -179,7 +179,7 @@ def test_metrics_json_has_the_documented_form_and_agrees_with_the_answers(traine
         "per_class",
         "confusion_matrix",
     }
-    assert documented <= set(report) <= documented | {"aliases", "evaluation"}
+    assert documented <= set(report) <= documented | {"aliases", "reading", "data", "evaluation"}
     assert (report["benchmark"], report["split"], report["num_clips"]) == ("synthetic", "test", NUM_CLIPS["test"])
     assert report["num_scored"] + sum(report["unscored"].values()) == report["num_clips"]
     assert report["num_scored"] == sum(line["prediction"] is not None for line in lines)

@@ -21,9 +21,9 @@ def report(cfg: DictConfig) -> int:
     check_config(cfg)
     from pathlib import Path
 
-    from emolightning.assembly import make_data
+    from emolightning.assembly import build_scoring, make_data
     from emolightning.reporting import write_report
 
     data = make_data(cfg)
-    print(write_report(Path(cfg.output_dir), data.read_clips()))
+    print(write_report(Path(cfg.output_dir), data.read_clips(), build_scoring(cfg)))
     return 0

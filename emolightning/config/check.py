@@ -90,7 +90,10 @@ def _item(node: DictConfig | ListConfig, key: Any, path: str, problems: list[Pro
     if OmegaConf.is_missing(node, key):
         return MISSING_VALUE
     try:
-        return _plain(node[key], f"{path}.", problems)
+        value = node[key]
+        if OmegaConf.is_interpolation(node, key) and isinstance(value, DictConfig) and "_target_" in value:
+            return UNKNOWN  # an object is checked where it stands
+        return _plain(value, f"{path}.", problems)
     except InterpolationToMissingValueError:
         return UNKNOWN  # reported where it is missing
     except OmegaConfBaseException as error:

@@ -23,7 +23,7 @@ ADAPTER_FILE = "emolightning.json"
 LEVELS = 3
 """Folders above a checkpoint file that are searched for its run: `RUN/checkpoints/best.ckpt` needs two."""
 
-NOT_INHERITED = ("hydra", "defaults", "paths", "resume", "init_from", "checkpoint", "split", "shuffle")
+NOT_INHERITED = ("hydra", "defaults", "paths", "resume", "init_from", "checkpoint", "split", "shuffle", "judge")
 """Keys of a saved run that are not the evaluation's: folders belong to the machine, the rest to that one call."""
 
 

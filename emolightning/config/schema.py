@@ -29,6 +29,9 @@ DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "meta")
 WEIGHTS = ("folders", "random")
 FORMATS = ("upstream", "merged")
+IDS = ("exact", "stem")
+MISSING_ANSWERS = ("error", "count")
+EXTRA_ANSWERS = ("error", "ignore")
 
 CHOICES = {
     "prompt.layout": LAYOUTS,
@@ -41,6 +44,9 @@ CHOICES = {
     "dtype": DTYPES,
     "device": DEVICES,
     "weights": WEIGHTS,
+    "ids": IDS,
+    "missing": MISSING_ANSWERS,
+    "extra": EXTRA_ANSWERS,
     "ours.precision": PRECISIONS,
     "ours.dtype": DTYPES,
     "ours.attention": ATTENTIONS,
@@ -65,7 +71,9 @@ RANGES = {
     "model.lora.alpha": (1, None),
     "model.lora.dropout": (0, 0.99),
     "trainer.accumulate_grad_batches": (1, None),
+    "probe": (0, None),
     "rounds": (1, None),
+    "rows": (1, None),
     "samples": (1, None),
     "batch_size": (1, None),
     "transcript_tokens": (1, None),
@@ -109,7 +117,8 @@ class PromptSettings:
     tasks: dict[str, float] = field(default_factory=dict)
     """Training draws from these, task: weight; empty trains `prompt.task` alone."""
     labels: list[str] | None = None
-    """Labels that the question offers, in this order; null offers those of the data in upstream's order."""
+    """Labels that the question offers, in this order; null offers those of the benchmark's published
+    protocol, or of the data in upstream's order."""
     pool: str = "fixed"
     """In training. `fixed`: upstream's first instruction; `all`: drawn by (seed, epoch, clip id); `upstream`: first for
     emotion, drawn for reasons. Evaluations ask the first."""
@@ -210,6 +219,10 @@ class RunConfig:
     """Where numbers go."""
     callbacks: Any = None
     """What watches the run."""
+    scoring: Any = None
+    """What turns answers into scores."""
+    judge: Any = None
+    """With scoring=reasoning: what grades a description."""
 
 
 @dataclass
@@ -222,6 +235,18 @@ class EvalConfig(RunConfig):
     """Clips to answer: train, val, test or all."""
     shuffle: list[str] = field(default_factory=list)
     """Inputs permuted across clips, to see how much the model relies on them."""
+
+
+@dataclass
+class DoctorConfig(RunConfig):
+    """A run whose data are looked at instead."""
+
+    against: Any = None
+    """Another dataset, whose clips should not be among those of this one."""
+    probe: int | None = 32
+    """Clips whose media are decoded, spread evenly over the dataset; null decodes all."""
+    output: str | None = None
+    """JSON file for the findings."""
 
 
 @dataclass
@@ -280,6 +305,82 @@ class ParityConfig:
     """Folder with `model_config.json`, weights, `samples.json`, `inputs.safetensors` and what was recorded of them."""
     num_threads: int = 1
     """CPU threads."""
+
+
+@dataclass
+class ColumnNames:
+    """The columns of predictions and truth, as the files spell them."""
+
+    id: str = "id"
+    """Which clip; of both files."""
+    answer: str = "answer"
+    """What the system said."""
+    truth: str = "truth"
+    """Of the truth file, or of the predictions where there is none."""
+    truth_id: str | None = None
+    """Which clip, where the truth file calls it otherwise."""
+    valence_answer: str | None = None
+    """Predicted valence; with valence_truth it is scored, and MER2023's combined score with it."""
+    valence_truth: str | None = None
+    """True valence, -5 to 5, or -10 for none."""
+
+
+@dataclass
+class ScoreConfig:
+    """Predictions of any system, and what to score them against."""
+
+    answers: list[str] = MISSING
+    """CSV or JSONL file, or a run folder; a list of them is one a fold."""
+    truth: list[str] = field(default_factory=list)
+    """CSV or JSONL file with the truth, or one a fold; left out, truth is a column of the answers."""
+    output_dir: str = MISSING
+    """Gets `metrics.json`, `answers.jsonl` and `report.html`; of folds one folder each."""
+    benchmark: str | None = None
+    """An official benchmark, e.g. `mer2023_semi`: gives labels and scoring, and its sizes are compared."""
+    split: str = "test"
+    """What was predicted, for the record: train, val, test or all."""
+    columns: ColumnNames = field(default_factory=ColumnNames)
+    """Names of the columns."""
+    ids: str = "exact"
+    """`exact`: ids are compared as text, 1249 is not 01249; `stem`: without the suffix of a video."""
+    missing: str = "error"
+    """Clips without an answer: `error`, or `count` them as wrong."""
+    extra: str = "error"
+    """Answers to clips that the truth does not have: `error`, or `ignore` and count them."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    scoring: Any = MISSING
+    """What turns answers into scores."""
+    judge: Any = None
+    """Who grades descriptions, for `scoring=reasoning`."""
+
+
+@dataclass
+class ScoreRowsConfig:
+    """A made-up predictions file, and how often to score it."""
+
+    rows: int = 1_000_000
+    """Rows of the file."""
+    rounds: int = 3
+    """Processes that score it, one after the other."""
+    seed: int = 0
+    """Of the answers."""
+    output: str | None = None
+    """JSON file for the result."""
+
+
+@dataclass
+class ReproduceConfig:
+    """Published scores, and a run to set beside them."""
+
+    benchmark: str | None = None
+    """A benchmark, e.g. `mer2023_semi`, or the beginning of several, e.g. `mer2023`; null lists what there is."""
+    run: str | None = None
+    """Folder with the run's `metrics.json`; null lists the published scores."""
+    system: str | None = None
+    """Only published models whose names contain this."""
+    output_dir: str | None = None
+    """Gets `reproduce.json`; null puts it into the folder of the run."""
 
 
 @dataclass
@@ -360,6 +461,22 @@ class ThroughputConfig:
     """What turns gradients into steps."""
 
 
+@dataclass
+class EmerBaselinesConfig:
+    """Published answers, to be judged anew."""
+
+    folder: str = MISSING
+    """With `gt.csv` and a CSV file for each model, columns names and chi_reasons."""
+    output: str | None = None
+    """JSON file for the result."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    scoring: Any = MISSING
+    """What turns answers into scores."""
+    judge: Any = None
+    """What grades a description."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing to mend in the configuration."""
@@ -375,11 +492,16 @@ class Problem:
 SCHEMAS = {
     "run_schema": RunConfig,
     "eval_schema": EvalConfig,
+    "doctor_schema": DoctorConfig,
     "import_schema": ImportConfig,
     "export_schema": ExportConfig,
     "inspect_schema": InspectConfig,
     "parity_schema": ParityConfig,
+    "score_schema": ScoreConfig,
+    "reproduce_schema": ReproduceConfig,
+    "score_rows_schema": ScoreRowsConfig,
     "throughput_schema": ThroughputConfig,
+    "emer_baselines_schema": EmerBaselinesConfig,
 }
 """Name in a primary config's defaults list -> its settings."""
 

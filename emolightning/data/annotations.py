@@ -9,7 +9,7 @@ import difflib
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,14 @@ class _Row:
     values: dict[str, str]  # column -> text without the spaces around it
 
 
-def read_custom(path: Path, media: Path, labels: tuple[str, ...], *, needs_transcript: bool = True) -> list[Clip]:
+def read_custom(
+    path: Path,
+    media: Path,
+    labels: tuple[str, ...],
+    *,
+    needs_transcript: bool = True,
+    lost: MutableMapping[str, str] | None = None,
+) -> list[Clip]:
     """Read an annotation file and find the video of every row.
 
     Args:
@@ -44,6 +51,7 @@ def read_custom(path: Path, media: Path, labels: tuple[str, ...], *, needs_trans
         media: the folder with the videos; names in the file are relative to it.
         labels: the vocabulary; synonyms are mapped to it.
         needs_transcript: False where the run does not use the transcript: it may then be empty or have no column.
+        lost: see MediaFolder.
 
     Raises:
         InputErrors: everything that is wrong in the file, by line.
@@ -52,7 +60,7 @@ def read_custom(path: Path, media: Path, labels: tuple[str, ...], *, needs_trans
     path, media = Path(path), Path(media)
     if not path.is_file():
         raise UserError(f"annotation file {path} does not exist or is not a file")
-    if not media.is_dir():
+    if not media.is_dir() and lost is None:
         raise UserError(f"media folder {media} does not exist or is not a folder")
     problems: list[Problem] = []
     lines, broken = _decoded_lines(path.read_bytes(), problems)
@@ -66,7 +74,7 @@ def read_custom(path: Path, media: Path, labels: tuple[str, ...], *, needs_trans
         _log.info("%s: columns that are not used: %s", path, ", ".join(unused))
     # A row with undecodable bytes has its problem already; what else it seems to say would be guesswork.
     sound = [row for row in rows if broken.isdisjoint(range(row.line, row.last_line + 1))]
-    clips = _clips(sound, MediaFolder(media), labels, needs_transcript, problems)
+    clips = _clips(sound, MediaFolder(media, lost=lost), labels, needs_transcript, problems)
     if problems:
         raise InputErrors(str(path), [f"line {line}: {text}" for line, text in sorted(problems, key=lambda p: p[0])])
     return [replace(clip, source=f"{path}, line {row.line}") for clip, row in zip(clips, sound, strict=True)]
@@ -74,9 +82,11 @@ def read_custom(path: Path, media: Path, labels: tuple[str, ...], *, needs_trans
 
 def annotation_hash(clips: Iterable[Clip]) -> str:
     """Sha256 of what is said about the clips: the same for any row order, file format and place of the media."""
-    said = (
+    said: Iterator[list[Any]] = (
         [clip.id, clip.transcript, clip.label, clip.reason, clip.split, clip.subject]
         + ([clip.detailed_reason] if clip.detailed_reason else [])
+        + ([list(clip.open_labels)] if clip.open_labels else [])
+        + ([clip.valence] if clip.valence is not None else [])
         for clip in clips
     )
     return hashlib.sha256("\n".join(sorted(map(json.dumps, said))).encode()).hexdigest()

@@ -6,6 +6,7 @@ from typing import Any
 
 from emolightning.data.annotations import read_custom
 from emolightning.data.datamodule import ClipDataModule
+from emolightning.data.expected import Expected
 from emolightning.data.splits import assign_splits
 from emolightning.errors import UserError
 from emolightning.records import Clip
@@ -36,8 +37,21 @@ class CustomData(ClipDataModule):
 
     def read_clips(self) -> list[Clip]:
         """Read the file; splits come from its column, or by ratio, subject-disjoint and fixed by the seed."""
-        clips = read_custom(self.annotations, self.media, self.labels, needs_transcript="transcript" in self.inputs)
+        clips = read_custom(
+            self.annotations,
+            self.media,
+            self.labels,
+            needs_transcript="transcript" in self.inputs,
+            lost=self.lost,
+        )
         return assign_splits(clips, ratios=self.ratios, seed=self.seed)
+
+    def expected(self) -> list[Expected]:
+        """The file and the folder."""
+        return [
+            Expected("annotations", "data.annotations", (self.annotations,)),
+            Expected("videos", "data.media", (self.media,), is_folder=True),
+        ]
 
     def media_folder(self) -> Path:
         """The folder of the clips."""

@@ -11,14 +11,17 @@ import pytorch_lightning as pl
 from filelock import FileLock
 from torch.utils.data import DataLoader
 
+from emolightning.benchmarks import Benchmark, differences, official_benchmark
 from emolightning.data.annotations import annotation_hash
 from emolightning.data.collate import Collate
 from emolightning.data.coverage import coverage_warnings
 from emolightning.data.examples import ClipDataset, shuffled
+from emolightning.data.expected import Expected
 from emolightning.data.features import FeatureSource, LoadedFeatures, Missing
 from emolightning.data.frames import FrameStore
 from emolightning.data.sampler import EvaluationSampler, TrainSampler
 from emolightning.data.splits import select
+from emolightning.data.values import PREFERRED, MediaFolder
 from emolightning.data.video import parse_frame_choice
 from emolightning.data.visual import See, VisualStore
 from emolightning.errors import InputErrors, UserError
@@ -39,7 +42,9 @@ class ClipDataModule(pl.LightningDataModule):
     The first block of arguments is set in `configs/data/`, the second is passed by the entry point.
 
     Args:
-        name: of the benchmark, for tables and folders.
+        name: of the dataset, for tables and folders.
+        benchmark: what the clips are compared with (`emolightning.benchmarks`), e.g. `mer2023_semi`; None for data that
+            are no published benchmark. A difference is reported, not refused.
         labels: name of a vocabulary, or a list.
         batch_size: clips per process and step.
         batches_per_epoch: None for the whole train split, or a number per process (upstream's `iters_per_epoch`).
@@ -53,7 +58,8 @@ class ClipDataModule(pl.LightningDataModule):
         image_size: pixels that the vision tower takes.
         task: upstream's task, `emotion`, `reason` or `reason_v2`; evaluations ask this one.
         tasks: task -> weight, drawn for each clip and epoch of training; empty trains `task` alone.
-        prompt_labels: the labels that the question offers, in this order; None offers `labels` in upstream's order.
+        prompt_labels: the labels that the question offers, in this order; None offers those of the benchmark's
+            published protocol, or else `labels` in upstream's order.
         pool: of training. `fixed`: always the first instruction; `all`: one drawn per clip and epoch; `upstream`: the
             first for emotion, where upstream has commented the others out, and a drawn one for reasons.
         shuffle: inputs to exchange among the clips of an evaluated split.
@@ -63,6 +69,7 @@ class ClipDataModule(pl.LightningDataModule):
         self,
         *,
         name: str,
+        benchmark: str | None = None,
         labels: str | list[str],
         batch_size: int = 16,
         batches_per_epoch: int | None = None,
@@ -82,6 +89,7 @@ class ClipDataModule(pl.LightningDataModule):
     ):
         super().__init__()
         self.name: str = name
+        self.official: Benchmark | None = official_benchmark(benchmark) if benchmark is not None else None
         self.labels = vocabulary(labels)
         self.batch_size = batch_size
         self.batches_per_epoch = batches_per_epoch
@@ -96,10 +104,15 @@ class ClipDataModule(pl.LightningDataModule):
         self.image_size = image_size
         self.task = task
         self.tasks = {name: weight for name, weight in (tasks or {}).items() if weight} or {task: 1.0}
-        self.offered = prompt_order(self.labels) if prompt_labels is None else list(vocabulary(prompt_labels))
+        protocol = self.official.prompt_order if self.official else ()
+        self.offered = list(protocol) or prompt_order(self.labels)
+        if prompt_labels is not None:
+            self.offered = list(vocabulary(prompt_labels))
         self.pool = pool
         self.shuffle = tuple(shuffle)
         self.clips: list[Clip] = []
+        self.remarks: list[str] = []
+        self.lost: dict[str, str] | None = None
         self.features = LoadedFeatures({})
         self.frames: FrameStore | None = None
         self.visual: VisualStore | None = None
@@ -114,6 +127,27 @@ class ClipDataModule(pl.LightningDataModule):
         """
         raise NotImplementedError(f"{type(self).__name__} must say how its clips are read")
 
+    @property
+    def benchmark(self) -> str:
+        """What results are filed under: the official name, or that of the dataset."""
+        return self.official.name if self.official else self.name
+
+    def expected(self) -> list[Expected]:
+        """Files and folders that `read_clips` needs, for `doctor`."""
+        return []
+
+    def remark_empty(self, number: int, total: int, meaning: str) -> None:
+        """Note how many transcripts are empty: they are not in the files, but part of what the model is told."""
+        if number:
+            stands = "the word `nan` stands there, as in upstream" if meaning == "upstream" else "the sentence is empty"
+            self.remarks.append(f"{number} of {total} clips have an empty transcript: {stands}")
+
+    def find_media(self, folder: Expected) -> MediaFolder:
+        """Finds videos by name. While `lost` is a dict (in `doctor`) it gets those that are not there."""
+        if self.lost is None:
+            return MediaFolder(folder.require(), preferred=PREFERRED)
+        return MediaFolder(folder.found or folder.candidates[0], preferred=PREFERRED, lost=self.lost)
+
     def media_folder(self) -> Path:
         """Where the clips lie; the cache is kept apart for each such folder."""
         raise NotImplementedError(f"{type(self).__name__} must name its media folder")
@@ -126,18 +160,29 @@ class ClipDataModule(pl.LightningDataModule):
         # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
         with self._lock():
             clips = self.read_clips()
-            folder = self._folder()
-            names = [name for name in FEATURES if name in self.inputs]
-            if names:
-                self.features = self.feature_source.load(clips, names, cache=folder, missing=self.missing)
-            if "image" in self.inputs:
-                self.frames = FrameStore(
-                    folder, choice=self.frame, image_size=self.image_size, num_workers=max(2, self.num_workers)
-                )
-                self.frames.prepare(clips)
+            self.features = self.load_features(clips, missing=self.missing)
+            self.frames = self.prepare_frames(clips)
         self.clips = clips
         for name, reasons in self.features.zeros.items():
             log.warning("%s: zeros for %d of %d clips, e.g. %s", name, len(reasons), len(clips), next(iter(reasons)))
+        for sentence in [*self.remarks, *self.official_differences()]:
+            log.warning("data: %s", sentence)
+
+    def load_features(self, clips: Sequence[Clip], *, missing: Missing) -> LoadedFeatures:
+        """The vectors of the active feature inputs."""
+        names = [name for name in FEATURES if name in self.inputs]
+        if not names:
+            return LoadedFeatures({})
+        return self.feature_source.load(clips, names, cache=self._folder(), missing=missing)
+
+    def prepare_frames(self, clips: Sequence[Clip]) -> FrameStore | None:
+        """Decode what the vision tower will see; None where it sees nothing."""
+        if "image" not in self.inputs:
+            return None
+        workers = max(2, self.num_workers)
+        frames = FrameStore(self._folder(), choice=self.frame, image_size=self.image_size, num_workers=workers)
+        frames.prepare(clips)
+        return frames
 
     def _lock(self) -> FileLock:
         return FileLock(self.cache / f"{self.name}.lock")
@@ -296,9 +341,16 @@ class ClipDataModule(pl.LightningDataModule):
 
     def coverage(self) -> list[str]:
         """Warnings about labels that are trained, offered or evaluated, but not all three."""
-        return coverage_warnings(self._classes(), vocabulary=self.labels, offered=self.offered)
+        return coverage_warnings(self.classes(), vocabulary=self.labels, offered=self.offered)
 
-    def _classes(self) -> dict[str, dict[str, int]]:
+    def official_differences(self) -> list[str]:
+        """What differs from the published benchmark: sizes, supports, order of labels, labels of the question."""
+        if self.official is None:
+            return []
+        return differences(self.official, self.classes(), labels=self.labels, offered=self.offered)
+
+    def classes(self) -> dict[str, dict[str, int]]:
+        """Split -> label -> clips."""
         found = {split: Counter(c.label for c in self.clips if c.split == split) for split in SPLITS}
         return {split: {str(label): number for label, number in counts.items()} for split, counts in found.items()}
 
@@ -307,11 +359,14 @@ class ClipDataModule(pl.LightningDataModule):
         return {
             "name": self.name,
             "clips": {split: sum(clip.split == split for clip in self.clips) for split in SPLITS},
-            "classes": self._classes(),
+            "classes": self.classes(),
             "annotations_sha256": annotation_hash(self.clips),
             "tasks": dict(self.tasks),
             "offered_labels": list(self.offered),
             "label_coverage": self.coverage(),
+            "benchmark": self.benchmark,
+            "official_differences": self.official_differences(),
+            "remarks": list(self.remarks),
             "features_sha256": self.features.hash(),
             "zero_features": {name: len(reasons) for name, reasons in self.features.zeros.items()},
         }

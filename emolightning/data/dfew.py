@@ -1,22 +1,38 @@
-"""DFEW's official files: five folds of single-labelled clips, named by number, labels 1 to 7.
+"""DFEW: five folds of single-labelled clips, named by number, in the official files or in those derived from them.
 
-Source: the DFEW README; `EmoLabel_DataSplit/train(single-labeled)/set_<fold>.csv` and the same for test, with columns
-`video_name,label`. Published figures choose their checkpoint on the test fold; here validation clips come out of train.
+Official (DFEW README): `EmoLabel_DataSplit/test(single-labeled)/set_1.csv`, or `single_testset_1.csv`, with columns
+`video_name,label`, labels 1 to 7. Derived, separated by spaces and without a header: DFER-CLIP `path frames label` and
+MAE-DFER `path label`, labels 0 to 6; Emotion-LLaMA's `reltive_DFEW_set_1_test.txt` (its spelling), read the same way,
+with numbers or words. Published figures choose their checkpoint on the test fold; here validation clips come out of
+train.
 """
 
-import csv
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emolightning.data.datamodule import ClipDataModule
-from emolightning.data.splits import assign_splits
-from emolightning.data.values import BadValue, MediaFolder, clip_id
+from emolightning.data.expected import Expected, expect
+from emolightning.data.labelled_clips import take_val
+from emolightning.data.tables import build_clips, read_table, read_text
+from emolightning.data.values import BadValue, MediaFolder, clip_id, label_of
 from emolightning.errors import InputErrors, UserError
 from emolightning.labels import DFEW7
 from emolightning.records import Clip
 
 FOLDS = (1, 2, 3, 4, 5)
+MEDIA = ("Clip/clip_original", "video")
+
+
+@dataclass(frozen=True)
+class FoldRow:
+    """One clip of a fold."""
+
+    name: str
+    label: str
+    where: str
+    first: int
+    """Number of the first label: 1 in the official files, 0 in those derived from them."""
 
 
 class DfewData(ClipDataModule):
@@ -25,75 +41,110 @@ class DfewData(ClipDataModule):
     Args:
         root: the folder that holds `EmoLabel_DataSplit` and the clips.
         fold: 1 to 5.
-        media: folder of the clips, `<video_name>.mp4`, relative to `root`.
+        train: False reads the test fold only, for zero-shot evaluation.
+        truth: file of the test fold; None looks for the official names, then for derived ones.
+        train_truth: file of the training fold, likewise.
+        media: folder of the clips, `<video_name>.mp4`; None looks for the official names.
         val_fraction: share of the training fold, evenly over the labels and fixed by the seed.
         **shared: arguments of ClipDataModule.
     """
 
     def __init__(
-        self, *, root: str, fold: int = 1, media: str = "Clip/clip_original", val_fraction: float = 0.05, **shared: Any
+        self,
+        *,
+        root: str,
+        fold: int = 1,
+        train: bool = True,
+        truth: str | None = None,
+        train_truth: str | None = None,
+        media: str | None = None,
+        val_fraction: float = 0.05,
+        **shared: Any,
     ):
-        super().__init__(**shared)
         if fold not in FOLDS:
             raise UserError(f"data.fold: {fold} is not one of {list(FOLDS)}")
+        super().__init__(benchmark=f"dfew_fold{fold}", **shared)
         self.root = Path(root)
         self.fold = fold
-        self.media = self.root / media
         self.val_fraction = val_fraction
+        self._test = self._fold_file("test", "data.truth", truth)
+        self._train = self._fold_file("train", "data.train_truth", train_truth) if train else None
+        self._media = expect(
+            self.root, "folder of the clips", "data.media", given=media, official=MEDIA, is_folder=True
+        )
+
+    def _fold_file(self, split: str, setting: str, given: str | None) -> Expected:
+        names = (
+            f"EmoLabel_DataSplit/{split}(single-labeled)/set_{self.fold}.csv",
+            f"EmoLabel_DataSplit/single_{split}set_{self.fold}.csv",
+            f"DFEW_set_{self.fold}_{split}.txt",
+            f"reltive_DFEW_set_{self.fold}_{split}.txt",
+        )
+        return expect(self.root, f"file of the {split} clips", setting, given=given, official=names)
+
+    def expected(self) -> list[Expected]:
+        """The files of the fold and the folder of the clips."""
+        return [self._test, *([self._train] if self._train else []), self._media]
 
     def media_folder(self) -> Path:
         """The folder of the videos."""
-        return self.media
+        return self._media.found or self._media.candidates[0]
 
     def read_clips(self) -> list[Clip]:
         """Train and test of the fold; DFEW has no transcripts."""
-        if not self.media.is_dir():
-            raise UserError(f"{self.media}: no such folder; set data.root and data.media to where the clips are")
-        media = MediaFolder(self.media)
-        train = read_fold(self._file("train"), media)
-        test = [replace(clip, split="test") for clip in read_fold(self._file("test"), media)]
+        media = self.find_media(self._media)
+        train = read_fold(self._train.require(), media, "train") if self._train else []
+        test = read_fold(self._test.require(), media, "test")
         leaking = sorted({clip.id for clip in train} & {clip.id for clip in test})
         if leaking:
             raise InputErrors(
                 str(self.root), [f"clip {name} is in train and test of fold {self.fold}" for name in leaking]
             )
-        return [*assign_splits(train, seed=self.seed, ratios=(1 - self.val_fraction, self.val_fraction, 0.0)), *test]
+        if "transcript" in self.inputs:
+            self.remarks.append("DFEW has no transcripts: the question is put without the sentence")
+        return [*(take_val(train, fraction=self.val_fraction, seed=self.seed) if train else []), *test]
 
-    def _file(self, split: str) -> Path:
-        return self.root / "EmoLabel_DataSplit" / f"{split}(single-labeled)" / f"set_{self.fold}.csv"
 
-
-def read_fold(path: Path, media: MediaFolder) -> list[Clip]:
-    """The clips of one file, without a split.
+def read_fold(path: Path, media: MediaFolder, split: str) -> list[Clip]:
+    """The clips of one file.
 
     Raises:
         UserError: no such file.
         InputErrors: everything that is wrong with its rows, by line.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; set data.root to the folder that holds EmoLabel_DataSplit")
-    table = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
-    if not {"video_name", "label"} <= set(table.fieldnames or ()):
-        raise InputErrors(str(path), [f"columns {table.fieldnames}: needs video_name and label"])
     problems: list[str] = []
-    clips: dict[str, Clip] = {}
-    for row in table:
-        try:
-            clip = _clip(row, media, f"{path}, line {table.line_num}")
-        except BadValue as error:
-            problems.append(f"line {table.line_num}: {error}")
+    rows = _official_rows(path, problems) if path.suffix.lower() == ".csv" else _derived_rows(path, problems)
+    return build_clips(path, rows, lambda row: _clip(row, media, split, f"{path}, {row.where}"), problems)
+
+
+def _official_rows(path: Path, problems: list[str]) -> list[FoldRow]:
+    records = read_table(path, ["video_name", "label"], problems)
+    return [FoldRow(row.values["video_name"], row.values["label"], row.where, first=1) for row in records]
+
+
+def _derived_rows(path: Path, problems: list[str]) -> list[FoldRow]:
+    rows = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        fields = line.split()
+        if len(fields) not in (2, 3):
+            problems.append(f"line {number}: {line!r} is not `path label` or `path frames label`")
             continue
-        if clip.id in clips:
-            problems.append(f"line {table.line_num}: {clip.id} is there twice ({clips[clip.id].source})")
-        clips.setdefault(clip.id, clip)
-    if problems or not clips:
-        raise InputErrors(str(path), problems or ["there are no clips in the file"])
-    return list(clips.values())
+        # Paths are those of the machine that the file was made on; frame folders have zeros in front.
+        name = PurePosixPath(fields[0]).name
+        rows.append(FoldRow(name.lstrip("0") or name, fields[-1], f"line {number}", first=0))
+    return rows
 
 
-def _clip(row: dict[str, Any], media: MediaFolder, source: str) -> Clip:
-    name, label = (row["video_name"] or "").strip(), (row["label"] or "").strip()
-    if label not in {str(number) for number in range(1, len(DFEW7) + 1)}:
-        raise BadValue(f"label {label!r} is not 1 to {len(DFEW7)} ({', '.join(DFEW7)})")
-    identity = clip_id(name)
-    return Clip(id=identity, video=media.find(name, identity), label=DFEW7[int(label) - 1], source=source)
+def _clip(row: FoldRow, media: MediaFolder, split: str, source: str) -> Clip:
+    identity = clip_id(row.name)
+    video = media.find(row.name, identity)
+    return Clip(id=identity, video=video, label=_label(row), split=split, source=source)
+
+
+def _label(row: FoldRow) -> str:
+    last = row.first + len(DFEW7) - 1
+    if row.first == 0 and row.label.isalpha():
+        return label_of(row.label, DFEW7)
+    if row.label not in {str(number) for number in range(row.first, last + 1)}:
+        raise BadValue(f"label {row.label!r} is not {row.first} to {last} ({', '.join(DFEW7)})")
+    return DFEW7[int(row.label) - row.first]

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from emolightning.labels import canonical, nearest
@@ -11,6 +11,9 @@ NAME, LABEL = "video_name", "emotion_label"
 """What messages call the two values that every annotation has, as the columns of a custom file."""
 
 MEDIA_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
+
+PREFERRED = (".mp4", ".avi")
+"""Where files of both kinds lie beside each other, upstream takes the first."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters other than tab and newline, and the halves of broken surrogate pairs that JSON can smuggle in."""
@@ -58,10 +61,12 @@ class MediaFolder:
     Args:
         root: the folder with the videos.
         preferred: suffixes; where a name without suffix fits several files, the first of them that is there.
+        lost: gets the ids of clips without a file, and why, instead of an exception: for taking stock.
     """
 
-    def __init__(self, root: Path, *, preferred: Sequence[str] = ()):
+    def __init__(self, root: Path, *, preferred: Sequence[str] = (), lost: MutableMapping[str, str] | None = None):
         self.root = root
+        self.lost = lost
         self.preferred = preferred
         self._real = root.resolve()
         self._listings: dict[Path, dict[str, list[str]]] = {}
@@ -77,7 +82,11 @@ class MediaFolder:
         fits = [file for file in there if file == written] if written != stem else there
         if not fits:
             looked = f" (looked for {', '.join(stem + suffix for suffix in MEDIA_SUFFIXES)})" if written == stem else ""
-            raise BadValue(f"no file {name!r} in {self.root}{looked}" + (f"; there is {there[0]!r}" if there else ""))
+            reason = f"no file {name!r} in {self.root}{looked}" + (f"; there is {there[0]!r}" if there else "")
+            if self.lost is None:
+                raise BadValue(reason)
+            self.lost[identity] = reason
+            return folder / f"{stem}{MEDIA_SUFFIXES[0]}"
         fits = next(([file] for suffix in self.preferred for file in fits if file.endswith(suffix)), fits)
         if len(fits) > 1:
             raise BadValue(f"{NAME} {name!r} may be any of {sorted(fits)}; write it with its suffix")

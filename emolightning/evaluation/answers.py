@@ -18,6 +18,8 @@ ANSWERS = "answers.jsonl"
 RANK_FILES = "answers.rank*.jsonl"
 RESULTS = (ANSWERS, "metrics.json", "report.html")
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make a new one for each line.
+
 
 def evaluation_key(settings: Mapping[str, Any]) -> str:
     """A short hash of everything that an answer depends on."""
@@ -36,13 +38,13 @@ def append(path: Path, key: str, answers: Iterable[Answer], scores: Iterable[Sco
         _drop_half_line(path)
     with path.open("a", encoding="utf-8") as file:
         for answer, score in zip(answers, scores, strict=True):
-            file.write(json.dumps(_line(key, answer, score), ensure_ascii=False) + "\n")
+            file.write(_ENCODER.encode(_line(key, answer, score)) + "\n")
 
 
 def _line(key: str, answer: Answer, score: Score) -> dict[str, Any]:
     return {
         "id": answer.clip_id,
-        "answer": answer.text,
+        "answer": None if answer.is_missing else answer.text,
         "truth": answer.truth,
         "prediction": score.value,
         "unscored_because": score.unscored_because,
@@ -59,8 +61,13 @@ def read_answers(folder: Path, key: str) -> dict[str, Answer]:
     for path in [folder / ANSWERS, *sorted(folder.glob(RANK_FILES))]:
         for line in _read_lines(path) if path.exists() else ():
             if line["key"] == key and line["id"] not in found:
-                found[line["id"]] = Answer(line["id"], line["answer"], line["prompt"], line["truth"], line["seconds"])
+                found[line["id"]] = _answer(line)
     return found
+
+
+def _answer(line: dict[str, Any]) -> Answer:
+    text, is_missing = line["answer"] or "", line["answer"] is None
+    return Answer(line["id"], text, line["prompt"], line["truth"], line["seconds"], is_missing)
 
 
 def latest_key(folder: Path) -> str:
@@ -78,13 +85,14 @@ def latest_key(folder: Path) -> str:
 def _read_lines(path: Path) -> list[dict[str, Any]]:
     # What stands behind the last newline is the line that a killed process was writing.
     lines = path.read_bytes().split(b"\n")[:-1]
-    parsed = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            parsed.append(json.loads(line))
-        except ValueError as error:
-            raise UserError(f"{path}, line {number}: not JSON ({error}); delete the line or the file") from error
-    return parsed
+    return [_parsed(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
+def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise UserError(f"{path}, line {number}: not JSON ({error}); delete the line or the file") from error
 
 
 def _drop_half_line(path: Path) -> None:
@@ -130,8 +138,11 @@ def set_aside_other(folder: Path, key: str) -> list[Path]:
 
 def _key_of(path: Path) -> str | None:
     """The evaluation that a file of answers belongs to; None without a whole line."""
-    lines = _read_lines(path) if path.exists() else []
-    return lines[0]["key"] if lines else None
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        first = file.readline()
+    return _parsed(path, 1, first)["key"] if first.endswith(b"\n") else None
 
 
 def take_back(folder: Path, key: str) -> None:

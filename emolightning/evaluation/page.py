@@ -37,18 +37,33 @@ def write_page(
     """
     # Transcripts, answers and labels come from outside: everything is escaped.
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
-    wrong = [row for row in rows if row[2].value is not None and row[2].value != row[1].truth]
-    unreadable = [row for row in rows if row[2].value is None]
-    right = [row for row in rows if row[2].value == row[1].truth]
+    has_labels = "confusion_matrix" in report
     page = environment.get_template("page.html.jinja").render(
         report=report,
-        groups=[("Wrong answers", wrong), ("Unreadable answers", unreadable), ("Right answers", right)],
+        groups=_groups(rows, has_labels),
+        has_labels=has_labels,
         max_shown=MAX_SHOWN,
         pictures={clip_id: _data_uri(frame) for clip_id, frame in frames.items()},
         curves=[_curve(name, history) for name in ("val/weighted_f1", "val/war", "val/loss") if len(history) > 1],
-        shade=_shade(report["confusion_matrix"]["counts"]),
+        shade=_shade(report["confusion_matrix"]["counts"]) if has_labels else [],
     )
     path.write_text(page, encoding="utf-8")
+
+
+def _groups(
+    rows: Sequence[tuple[Clip, Answer, Score]], has_labels: bool
+) -> list[tuple[str, list[tuple[Clip, Answer, Score]]]]:
+    """Title and rows. Only a label is right or wrong; lists and descriptions are more or less good."""
+    unreadable = ("Unreadable answers", [row for row in rows if row[2].value is None])
+    readable = [row for row in rows if row[2].value is not None]
+    if not has_labels:
+        return [("Answers", readable), unreadable]
+    wrong = [row for row in readable if row[2].value != row[1].truth]
+    return [
+        ("Wrong answers", wrong),
+        unreadable,
+        ("Right answers", [row for row in readable if row[2].value == row[1].truth]),
+    ]
 
 
 def shown_clips(rows: Sequence[tuple[Clip, Answer, Score]]) -> list[Clip]:

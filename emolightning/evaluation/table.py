@@ -12,8 +12,11 @@ HEADLINES = ("weighted_f1", "macro_f1", "uar", "war")
 
 
 def metrics_table(report: dict[str, Any]) -> Group:
-    """Scores with intervals, per-class values and the confusion matrix, ready to print."""
-    return Group(_summary(report), _scores(report), _classes(report), _confusion(report))
+    """Scores with intervals, and for labels per-class values and the confusion matrix, ready to print."""
+    parts: list[Any] = [_summary(report), _scores(report)]
+    if "confusion_matrix" in report:
+        parts += [_classes(report), _confusion(report)]
+    return Group(*parts)
 
 
 def print_metrics(report: dict[str, Any]) -> None:
@@ -22,25 +25,45 @@ def print_metrics(report: dict[str, Any]) -> None:
 
 
 def _summary(report: dict[str, Any]) -> str:
-    unscored = ", ".join(f"{count} {reason}" for reason, count in report["unscored"].items()) or "none"
+    unscored = ", ".join(f"{count} {escape(str(reason))}" for reason, count in report["unscored"].items()) or "none"
+    read = "with a label" if "confusion_matrix" in report else "that could be scored"
     return (
         f"[bold]{escape(report['benchmark'])} / {report['split']}[/bold]: {report['num_clips']} clips, "
-        f"{report['num_scored']} answers with a label; without: {unscored}"
+        f"{report['num_scored']} answers {read}{_how(report)}; without: {unscored}"
     )
 
 
+def _how(report: dict[str, Any]) -> str:
+    """How many labels are not what the answer says to the letter; nothing where there are none."""
+    by_alias = sum(report.get("aliases", {}).values())
+    made_neutral = report.get("reading", {}).get("made_neutral", 0)
+    parts = [f"{by_alias} by an alias"] if by_alias else []
+    parts += [f"{made_neutral} made neutral by parser=upstream"] if made_neutral else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
 def _scores(report: dict[str, Any]) -> Group:
+    """The scores; of labels a second column without unreadable answers, of folds one with the deviation."""
+    metrics = report["metrics"]
+    extra = {
+        title: key
+        for title, key in (("without unreadable", "value_without_unreadable"), ("sd over folds", "sd"))
+        if any(key in score for score in metrics.values())
+    }
     table = Table(title="Scores", box=SIMPLE)
-    for name in ("score", "value", "95 % interval", "without unreadable"):
+    for name in ("score", "value", "95 % interval", *extra):
         table.add_column(name, justify="left" if name == "score" else "right")
-    definitions = []
-    for name, score in report["metrics"].items():
-        low, high = score["ci95"]
-        row = (f"{score['value']:.4f}", f"{low:.4f} - {high:.4f}", f"{score['value_without_unreadable']:.4f}")
-        table.add_row(name, *row, style="bold" if name in HEADLINES else "")
-        definitions.append(f"  {name}: {score['definition']}")
-    notes = ["Unreadable answers count as wrong.", *definitions]
+    for name, score in metrics.items():
+        values = [_number(score.get(key)) for key in extra.values()]
+        span = " - ".join(map(_number, score["ci95"]))
+        table.add_row(escape(name), _number(score["value"]), span, *values, style="bold" if name in HEADLINES else "")
+    notes = ["Unreadable answers count as wrong."] if "confusion_matrix" in report else []
+    notes += [f"  {name}: {score['definition']}" for name, score in metrics.items()]
     return Group(table, Text("\n".join(notes), style="dim"))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _classes(report: dict[str, Any]) -> Table:

@@ -1,18 +1,19 @@
-"""Classification scores from the integer confusion matrix, in float64; and the torchmetrics object that fills it.
+"""Classification scores from the integer confusion matrix, in float64.
 
 The matrix is (classes, classes + 1): rows are the truth, the last column counts answers without a readable label.
 Unreadable answers count as wrong in every headline value.
 """
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torchmetrics import Metric
+
+MOST_DRAWS = 100_000_000
+"""Clips drawn one by one, over all samples; beyond it their numbers in each cell are drawn."""
+
+DRAWS_AT_ONCE = 4_000_000
+"""Clips drawn before they are counted: 32 MB for their indices."""
 
 
 def confusion_matrix(truths: npt.ArrayLike, predictions: npt.ArrayLike, num_classes: int) -> np.ndarray:
@@ -69,7 +70,19 @@ def scores(counts: np.ndarray) -> dict[str, np.ndarray]:
         "uar": _mean_where(values["recall"], support > 0),
         "war": _ratio(np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=-1), total),
         "macro_precision": _mean_where(values["precision"], occurs),
+        "weighted_precision": _ratio((values["precision"] * support).sum(axis=-1), total),
     }
+
+
+def alphabetical(counts: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """The matrix with its classes in alphabetical order, so that intervals do not depend on that of a vocabulary.
+
+    Args:
+        counts: (classes, classes + 1)
+        labels: names of the classes.
+    """
+    order = sorted(range(len(labels)), key=lambda index: labels[index])
+    return counts[np.ix_(order, [*order, len(labels)])]
 
 
 def bootstrap_intervals(
@@ -77,17 +90,59 @@ def bootstrap_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals over clips drawn with replacement.
 
-    Drawing clips with replacement is a multinomial draw over the cells of the matrix, which needs no clip list.
+    Args:
+        counts: (classes, classes + 1)
+        num_samples: bootstrap samples.
+        level: share of the samples inside the interval.
+        seed: of the draws.
+
+    Returns:
+        score -> its ends.
     """
-    flat = counts.reshape(-1)
+    samples = bootstrap_samples(counts, num_samples=num_samples, seed=seed)
+    return {name: interval(values, level) for name, values in samples.items()}
+
+
+def bootstrap_samples(counts: np.ndarray, *, num_samples: int, seed: int) -> dict[str, np.ndarray]:
+    """The scores of samples of as many clips, drawn with replacement.
+
+    The matrix is all that scores depend on, so clips are drawn in the order of its cells, whatever their order in a
+    file: the same matrix has the same interval.
+
+    Args:
+        counts: (classes, classes + 1)
+        num_samples: bootstrap samples.
+        seed: of the draws.
+
+    Returns:
+        score -> float64 (num_samples,)
+    """
+    flat, rng = counts.reshape(-1), np.random.default_rng(seed)
     total = int(flat.sum())
-    draws = np.random.default_rng(seed).multinomial(total, flat / total, size=num_samples)
-    values = scores(draws.reshape(num_samples, *counts.shape))
+    if total * num_samples > MOST_DRAWS:
+        draws = rng.multinomial(total, flat / total, size=num_samples)
+    else:
+        draws = _draw_clips(flat, num_samples, rng)
+    return scores(draws.reshape(num_samples, *counts.shape))
+
+
+def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The middle `level` of the samples: percentiles at its ends."""
     tail = (1 - level) / 2
-    return {
-        name: (float(np.quantile(sample, tail)), float(np.quantile(sample, 1 - tail)))
-        for name, sample in values.items()
-    }
+    return float(np.quantile(samples, tail)), float(np.quantile(samples, 1 - tail))
+
+
+def _draw_clips(flat: np.ndarray, num_samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Int64 (num_samples, cells): for each sample the clips drawn from each cell."""
+    cell_of_clip = np.repeat(np.arange(flat.size), flat)
+    size = max(1, DRAWS_AT_ONCE // max(1, cell_of_clip.size))
+    parts = []
+    for start in range(0, num_samples, size):
+        rows = min(size, num_samples - start)
+        cells = cell_of_clip[rng.integers(0, cell_of_clip.size, (rows, cell_of_clip.size))]
+        cells += np.arange(rows)[:, None] * flat.size
+        parts.append(np.bincount(cells.reshape(-1), minlength=rows * flat.size).reshape(rows, flat.size))
+    return np.concatenate(parts)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -98,60 +153,3 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 def _mean_where(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return _ratio((values * mask).sum(axis=-1), mask.sum(axis=-1))
-
-
-class EmotionScores(Metric):
-    """Collects one row per clip over batches and ranks; scores the set of unique clips.
-
-    F1 and UAR are no means of batch values, and samplers repeat clips to give ranks equal shares: so rows are
-    gathered, repeats dropped, and the clips seen checked against the dataset's.
-
-    Args:
-        labels: the vocabulary, in the order of the matrix.
-        num_clips: size of the split; None skips the check.
-    """
-
-    full_state_update = False
-    higher_is_better = True
-    rows: list[Tensor] | Tensor
-
-    def __init__(self, labels: Sequence[str], num_clips: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.labels = tuple(labels)
-        self.num_clips = num_clips
-        self.add_state("rows", default=[], dist_reduce_fx="cat")
-
-    def update(self, indices: Tensor, truths: Tensor, predictions: Tensor, losses: Tensor, tokens: Tensor) -> None:
-        """Add a batch.
-
-        Args:
-            indices: (batch,), position of each clip in its split.
-            truths: (batch,), class index.
-            predictions: (batch,), class index, or `len(labels)` for an unreadable answer.
-            losses: (batch,), summed cross-entropy of the answer's tokens in nats.
-            tokens: (batch,), number of those tokens.
-        """
-        columns = (indices, truths, predictions, losses.detach(), tokens)
-        # float64 holds every index exactly. A list state, so one row tensor a batch.
-        assert isinstance(self.rows, list)
-        self.rows.append(torch.stack([column.to(indices.device, torch.float64) for column in columns], dim=1))
-
-    def table(self) -> np.ndarray:
-        """float64 (unique clips, 5), sorted by clip; columns as in `update`.
-
-        Raises:
-            RuntimeError: other clips were seen than the split has.
-        """
-        # After a sync over ranks torchmetrics hands back one tensor instead of the list.
-        rows = self.rows if isinstance(self.rows, Tensor) else torch.cat(self.rows)
-        indices, first = np.unique(rows[:, 0].cpu().numpy(), return_index=True)
-        if self.num_clips is not None and not np.array_equal(indices, np.arange(self.num_clips)):
-            raise RuntimeError(f"{len(indices)} different clips were scored, the split has {self.num_clips}")
-        return rows.cpu().numpy()[first]
-
-    def compute(self) -> dict[str, Any]:
-        """`loss` and the scores of DEFINITIONS as floats, `counts` as the integer matrix; over all ranks."""
-        table = self.table()
-        counts = confusion_matrix(table[:, 1], table[:, 2], len(self.labels))
-        loss = math.fsum(table[:, 3]) / math.fsum(table[:, 4])
-        return {"loss": loss, **{name: float(value) for name, value in scores(counts).items()}, "counts": counts}

@@ -14,7 +14,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from emolightning.errors import UserError
-from emolightning.metrics.classification import EmotionScores, per_class
+from emolightning.metrics.classification import per_class
+from emolightning.metrics.emotion_scores import EmotionScores
 from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.generation import Generation
 from emolightning.model.parameters import (
@@ -23,7 +24,7 @@ from emolightning.model.parameters import (
     require_same_base,
     trained_state,
 )
-from emolightning.parsing import read_label
+from emolightning.parsing import LabelReader
 from emolightning.records import Answer, Batch
 from emolightning.training.optimizer import parameter_groups
 from emolightning.training.schedule import Length, Schedule
@@ -34,7 +35,8 @@ class EmotionLearner(pl.LightningModule):
 
     Args:
         model: the assembled model.
-        labels: the vocabulary that answers are read with.
+        labels: the vocabulary.
+        reader: reads the labels of answers in validation; None reads them as `scoring=classification` does.
         optimizer: makes an optimizer from parameter groups; None for evaluation only.
         schedule: of the learning rate; None keeps it constant.
         generation: how answers are generated.
@@ -48,6 +50,7 @@ class EmotionLearner(pl.LightningModule):
         model: EmotionLlama,
         *,
         labels: Sequence[str],
+        reader: LabelReader | None = None,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         schedule: Schedule | None = None,
         generation: Generation = Generation(),  # noqa: B008  # frozen
@@ -60,6 +63,7 @@ class EmotionLearner(pl.LightningModule):
         self.strict_loading = False
         self.model = model
         self.labels = tuple(labels)
+        self.reader = reader or LabelReader(self.labels)
         self.make_optimizer = optimizer
         self.schedule = schedule
         self.generation = generation
@@ -168,7 +172,7 @@ class EmotionLearner(pl.LightningModule):
 
     def _class_index(self, text: str) -> int:
         """Class of an answer; the column behind the classes when no label can be read."""
-        label = read_label(text, self.labels).label
+        label = self.reader.read(text).label
         return len(self.labels) if label is None else self.labels.index(label)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,0 +1,131 @@
+"""`python -m emolightning doctor data=NAME [against=NAME]`: what a dataset needs and has, and whether a run would fail.
+
+Files that are expected and found, clips without video, unreadable and duplicated ones, classes beside the official
+numbers, labels that are trained, offered or evaluated but not all three, vectors for each clip, disk. Media are decoded
+as a run would, `probe=N` of them. `against=NAME` names the clips that two datasets share:
+  python -m emolightning doctor data=merr_fine data.root=MER2023 against=mer2023 against.root=MER2023 against.track=semi
+Takes all settings of train.py. Exit code 1 when a run would fail; differences and leaks are warnings.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, open_dict
+
+from emolightning.cli import run
+from emolightning.config.check import check_config
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from emolightning.data.checkup import Checkup
+    from emolightning.records import Clip
+
+
+def main(argv: list[str]) -> int:
+    """Compose, check, look."""
+    words = [f"data@{word}" if word.startswith("against=") else word for word in argv]
+    return run(doctor, "doctor", words)
+
+
+def doctor(cfg: DictConfig) -> int:
+    """Print the findings; 1 when a run would fail."""
+    check_config(cfg)
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from emolightning.quiet import quiet_libraries
+
+    quiet_libraries()
+    from emolightning.assembly import make_data
+    from emolightning.data.checkup import look_at
+    from emolightning.lineage import write_json
+
+    data = make_data(cfg)
+    found, clips = look_at(data, probe=cfg.probe)
+    found.problems += missing_weights(cfg)
+    if cfg.against is not None:
+        found.warnings += leaks(cfg, clips, found)
+    if cfg.output:
+        write_json(Path(cfg.output), asdict(found))
+    show(found, official=data.official.supports if data.official else {})
+    return int(bool(found.problems))
+
+
+def missing_weights(cfg: DictConfig) -> list[str]:
+    """What the model needs and does not find."""
+    from hydra.utils import instantiate
+
+    from emolightning.errors import UserError
+    from emolightning.model.build import require_weights
+
+    try:
+        require_weights(instantiate(cfg.model.vision), instantiate(cfg.model.language))
+    except UserError as error:
+        return [str(error)]
+    return []
+
+
+def leaks(cfg: DictConfig, clips: "list[Clip]", found: "Checkup") -> list[str]:
+    """Clips that the other dataset has as well; only its annotations are read."""
+    from emolightning.assembly import make_data
+    from emolightning.data.duplicates import shared_clips
+    from emolightning.errors import UserError
+
+    other = cfg.copy()
+    with open_dict(other):
+        other.data, other.modalities, other.inputs.transcript = cfg.against, ["video"], False
+    data = make_data(other)
+    data.lost = {}
+    try:
+        others = data.read_clips()
+    except UserError as error:
+        found.problems.append(f"against: {error}")
+        return []
+    return shared_clips(clips, others, name=found.benchmark, other_name=data.benchmark)
+
+
+def show(found: "Checkup", *, official: Mapping[str, Mapping[str, int]]) -> None:
+    """Tables and sentences."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("expected", "found", "setting", title=f"data={found.data}: files")
+    for item in found.files:
+        table.add_row(item["what"], item["found"] or f"missing: {' or '.join(item['candidates'])}", item["setting"])
+    console.print(table)
+    if found.classes:
+        console.print(_class_table(found, official))
+    if found.media:
+        console.print(
+            "media: " + ", ".join(f"{number} {what}" for what, number in found.media.items()), highlight=False
+        )
+    for name, numbers in found.features.items():
+        text = ", ".join(f"{number} {what}" for what, number in numbers.items())
+        console.print(f"features.{name}: {text}", highlight=False)
+    free, frames = (found.storage[key] / 1e9 for key in ("free_bytes", "frames_bytes"))
+    print(f"cache: {found.storage['cache']}, {free:.1f} GB free, frames need {frames:.2f} GB")
+    for title, sentences in (("warning", found.warnings), ("problem", found.problems)):
+        for sentence in sentences:
+            print(f"{title}: {sentence}")
+    print(f"{len(found.warnings)} warning(s), {len(found.problems)} problem(s)", end="; ")
+    print("a run would fail" if found.problems else "a run would not fail for lack of data")
+
+
+def _class_table(found: "Checkup", official: Mapping[str, Mapping[str, int]]) -> "Table":
+    """Clips of each class and split, beside the official numbers where they are known."""
+    from rich.table import Table
+
+    table = Table("label", title=f"{found.benchmark}: clips")
+    columns: dict[str, Mapping[str, int]] = {split: counts for split, counts in found.classes.items() if counts}
+    asked = [split for split in official if any(part in columns for part in split.split("+"))]
+    columns |= {f"official {split}": official[split] for split in asked}
+    for name in columns:
+        table.add_column(name, justify="right")
+    labels = list(dict.fromkeys(label for counts in columns.values() for label in counts))
+    for label in labels:
+        shown = "(no label)" if label == "None" else label
+        table.add_row(shown, *(str(counts.get(label, 0)) for counts in columns.values()))
+    table.add_row("all", *(str(sum(counts.values())) for counts in columns.values()))
+    return table

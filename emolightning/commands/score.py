@@ -1,0 +1,102 @@
+"""`python -m emolightning score answers=FILE labels=VOCABULARY [truth=FILE] output_dir=DIR [key=value ...]`.
+
+Scores the predictions of any system, without a model. A CSV or JSONL file has an id and an answer in each row, and the
+truth, unless it is in a file of its own:
+
+  score answers=predictions.csv labels=mer6 output_dir=outputs/theirs
+  score answers=theirs.csv columns.id=name columns.answer=label benchmark=mer2023_semi
+        truth=test.csv columns.truth=discrete extra=ignore output_dir=outputs/theirs
+  score answers=[fold1.csv,fold2.csv,fold3.csv,fold4.csv,fold5.csv] labels=dfew7 output_dir=outputs/folds
+  score answers=outputs/demo labels=mer6 parser=upstream output_dir=outputs/demo-upstream
+
+  labels=mer6|mer9|dfew7|[a,b,c]       the vocabulary; benchmark=NAME knows its own
+  parser=words|strict|upstream         the one label that an answer names; the whole answer; the last word, else neutral
+  aliases=default|none|FILE            other words for a label; a CSV file with the columns alias and label
+  answer_list=whole|first|first_valid  of a comma-separated list the first entry, or the first that names a label
+
+Several files are folds: their mean and deviation. With columns.valence_answer and columns.valence_truth there are also
+MER2023's squared error and combined score. Writes metrics.json, answers.jsonl and report.html, and prints a table.
+"""
+
+from omegaconf import DictConfig, OmegaConf
+
+from emolightning.benchmarks import BENCHMARKS
+from emolightning.cli import run
+from emolightning.config.check import check_config
+from emolightning.config.schema import Problem, not_one_of
+
+OF_SCORING = ("labels", "parser", "aliases", "answer_list")
+"""Settings of `scoring` that need not be written with its name."""
+
+LISTS = ("answers", "truth")
+"""Settings that are lists, where one file is written as itself."""
+
+
+def main(argv: list[str]) -> int:
+    """Compose, check, score."""
+    return run(score, "score", full_words(argv))
+
+
+def full_words(argv: list[str]) -> list[str]:
+    """The command line as Hydra takes it, with what a benchmark implies.
+
+    >>> full_words(["answers=a.csv", "labels=mer6"])
+    ['answers=["a.csv"]', 'scoring.labels=mer6']
+    """
+    words = []
+    for word in argv:
+        key, equals, value = word.partition("=")
+        if equals and key in OF_SCORING:
+            word = f"scoring.{word}"
+        elif equals and key in LISTS and not value.startswith("["):
+            word = f"{key}=[{_quoted(value)}]"
+        words.append(word)
+    given = dict(word.partition("=")[::2] for word in words)
+    official = BENCHMARKS.get(given.get("benchmark", ""))
+    if official is None:
+        return words
+    kind = given.get("scoring", official.kind)
+    implied = [] if "scoring" in given else [f"scoring={kind}"]
+    if kind == "classification" and official.labels and "scoring.labels" not in given:
+        implied.append(f"scoring.labels=[{','.join(official.labels)}]")
+    return [*words, *implied]
+
+
+def _quoted(value: str) -> str:
+    """One file as an element of a list: a path may hold characters that mean something to Hydra."""
+    if value in ("", "null"):
+        return ""
+    if value[0] in "'\"":
+        return value
+    return '"' + value.replace('"', '\\"') + '"'
+
+
+def score(cfg: DictConfig) -> int:
+    """Read, pair, score, write."""
+    check_config(cfg, own_problems(cfg))
+    from emolightning.score_run import score_files
+
+    score_files(cfg)
+    return 0
+
+
+def own_problems(cfg: DictConfig) -> list[Problem]:
+    """Settings that do not go together."""
+    problems = []
+    files = [] if OmegaConf.is_missing(cfg, "answers") else list(cfg.answers)
+    if not files and not OmegaConf.is_missing(cfg, "answers"):
+        problems.append(Problem("answers", "is empty: say answers=FILE"))
+    repeated = sorted({name for name in files if files.count(name) > 1})
+    if repeated:
+        problems.append(Problem("answers", f"{', '.join(repeated)} is given twice; folds are different files"))
+    if len(cfg.truth) not in (0, len(files)):
+        problems.append(Problem("truth", f"has {len(cfg.truth)} files for {len(files)} of answers; give one for each"))
+    if cfg.benchmark is not None and cfg.benchmark not in BENCHMARKS:
+        problems.append(Problem("benchmark", not_one_of(cfg.benchmark, BENCHMARKS)))
+    pair = ("valence_answer", "valence_truth")
+    problems += [
+        Problem(f"columns.{name}", f"is required with columns.{other}")
+        for name, other in (pair, pair[::-1])
+        if cfg.columns[other] is not None and cfg.columns[name] is None
+    ]
+    return problems

@@ -1,0 +1,129 @@
+"""EMER: descriptions that lead from clues to emotions, for 100 clips (v1) or 332 (v2) of MER2023, English or Chinese.
+
+Source: the AffectGPT repository, folder EMER. v1 has `gt-eng.csv` and `gt-chi.csv` with `names, emotions, subtitles,
+reasons`; v2 has `final-EMER-reason.csv` with `name, chinese, english`, and no transcripts of its own.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from emolightning.config.schema import not_one_of
+from emolightning.data.datamodule import ClipDataModule
+from emolightning.data.expected import Expected, expect
+from emolightning.data.tables import Record, build_clips, read_table
+from emolightning.data.transcripts import SENTENCES, Empty, Transcripts, read_transcripts, spoken
+from emolightning.data.values import BadValue, clip_id, label_of, plain_text
+from emolightning.errors import UserError
+from emolightning.records import Clip
+
+VERSIONS = ("v1", "v2")
+LANGUAGES = {"english": "gt-eng.csv", "chinese": "gt-chi.csv"}
+"""Language, which is also a column of v2 -> file of v1."""
+V2 = "final-EMER-reason.csv"
+TRANSCRIPTS = ("transcription_en_all.csv", "transcription-engchi-polish.csv")
+
+CHINESE = {
+    "中性": "neutral", "生气": "angry", "高兴": "happy", "开心": "happy", "悲伤": "sad", "担忧": "worried",
+    "担心": "worried", "惊讶": "surprise",
+}  # fmt: skip
+"""MER's six emotions in Chinese."""
+
+
+class EmerData(ClipDataModule):
+    """`data=emer`.
+
+    Args:
+        root: the folder that all other names are relative to.
+        version: `v1` or `v2`.
+        language: of the descriptions, `english` or `chinese`; v1's subtitles are in the same.
+        truth: the table; None for the official name.
+        transcripts: table for v2; None looks for MER2023's.
+        media: folder of the videos.
+        empty_transcript: what an empty cell means: `error`, `empty`, or `upstream` for its word `nan`.
+        **shared: arguments of ClipDataModule.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        version: str = "v1",
+        language: str = "english",
+        truth: str | None = None,
+        transcripts: str | None = None,
+        media: str = "video",
+        empty_transcript: Empty = "upstream",
+        **shared: Any,
+    ):
+        for key, value, options in (("version", version, VERSIONS), ("language", language, LANGUAGES)):
+            if value not in options:
+                raise UserError(f"data.{key}: {not_one_of(value, options)}")
+        super().__init__(benchmark=f"emer_{version}", **shared)
+        self.root = Path(root)
+        self.version = version
+        self.language = language
+        self.empty_transcript = empty_transcript
+        official = LANGUAGES[language] if version == "v1" else V2
+        self._truth = expect(self.root, "descriptions", "data.truth", given=truth, official=(official,))
+        self._table = expect(self.root, "transcripts", "data.transcripts", given=transcripts, official=TRANSCRIPTS)
+        self._media = Expected("folder of the videos", "data.media", (self.root / media,), is_folder=True)
+
+    def expected(self) -> list[Expected]:
+        """Descriptions, transcripts where they are apart, and the folder of the videos."""
+        return [self._truth, *([self._table] if self._has_table() else []), self._media]
+
+    def media_folder(self) -> Path:
+        """The folder of the videos."""
+        return self._media.candidates[0]
+
+    def read_clips(self) -> list[Clip]:
+        """All clips, in the split `test`."""
+        problems: list[str] = []
+        path = self._truth.require()
+        columns = ["names", "emotions", "subtitles", "reasons"] if self.version == "v1" else ["name", self.language]
+        table = self._transcripts()
+        media = self.find_media(self._media)
+        rows = read_table(path, columns, problems)
+
+        def clip(row: Record) -> Clip:
+            name, description = row.values[columns[0]], row.values[columns[-1]]
+            identity = clip_id(name)
+            return Clip(
+                id=identity,
+                video=media.find(name, identity),
+                transcript=table.of(identity) if table else self._subtitle(row),
+                label=self._label(row.values["emotions"]) if self.version == "v1" else None,
+                reason=_description(columns[-1], description),
+                split="test",
+                source=f"{path}, {row.where}",
+            )
+
+        clips = build_clips(path, rows, clip, problems)
+        if "transcript" in self.inputs:
+            in_rows = sum(not row.values.get("subtitles", "?") for row in rows)
+            num_empty = table.num_empty(clip.id for clip in clips) if table else in_rows
+            self.remark_empty(num_empty, len(clips), self.empty_transcript)
+        return clips
+
+    def _has_table(self) -> bool:
+        return self.version == "v2" and "transcript" in self.inputs
+
+    def _transcripts(self) -> Transcripts | None:
+        if not self._has_table():
+            return None
+        columns = SENTENCES if self.language == "english" else ("chinese", *SENTENCES)
+        return read_transcripts(self._table.require(), empty=self.empty_transcript, columns=columns)
+
+    def _subtitle(self, row: Record) -> str | None:
+        if "transcript" not in self.inputs:
+            return None
+        return spoken(row.values["subtitles"], self.empty_transcript, where=f"{row.values['names']!r} has no subtitles")
+
+    def _label(self, word: str) -> str:
+        return label_of(CHINESE.get(word, word) if self.language == "chinese" else word, self.labels)
+
+
+def _description(column: str, text: str) -> str:
+    if not text:
+        raise BadValue(f"{column} is empty; there is nothing to compare an answer with")
+    return plain_text(column, text) or ""

@@ -1,0 +1,251 @@
+"""Published scores: complete, as printed, and equal to what can be computed again."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, precision_score
+
+from emolightning.benchmarks import BENCHMARKS
+from emolightning.errors import InputErrors
+from emolightning.evaluation.open_vocabulary_measures import DEFINITIONS as OPEN_VOCABULARY
+from emolightning.published.protocols import PROTOCOLS
+from emolightning.published.table import COLUMNS, SCORES, PublishedScore, read_published
+from emolightning.scores import DEFINITIONS, VALENCE_DEFINITIONS
+
+PAGE_MER2023 = """
+    wav2vec 2.0|A|0.4028  VGGish|A|0.5481  HuBERT|A|0.8511  ResNet|V|0.4132  MAE|V|0.5547  VideoMAE|V|0.6068
+    RoBERTa|T|0.4061  BERT|T|0.4360  MacBERT|T|0.4632  MER2023-Baseline|AV|0.8675  MER2023-Baseline|AVT|0.8640
+    Transformer|AVT|0.8853  FBP|AVT|0.8855  VAT|AV|0.8911  Emotion-LLaMA|AV|0.8905  Emotion-LLaMA|AVT|0.9036
+"""
+PAGE_EMER = """
+    VideoChat-Text|6.42|3.94  Video-LLaMA|6.64|4.89  Video-ChatGPT|6.95|5.74  PandaGPT|7.14|5.51
+    VideoChat-Embed|7.15|5.65  Valley|7.24|5.77  Emotion-LLaMA|7.83|6.25
+"""
+PAGE_NOISE = "SZTU-CMU|0.8530  BZL arc06|0.8383  VIRlab|0.8365  T_MERG|0.8271  AI4AI|0.8128  Emotion-LLaMA|0.8452"
+PAGE_DFEW = "Baseline|38.12|52.34|no  Video-LLaMA|41.23|55.67|no  Emotion-LLaMA|45.59|59.37|yes"
+
+
+def rows_of(page: str) -> list[list[str]]:
+    """Cells are divided by bars, rows by two spaces or a line."""
+    rows = [row for line in page.splitlines() for row in line.strip().split("  ") if row]
+    return [row.split("|") for row in rows]
+
+
+def page_cells() -> list[tuple[str, str, str, str, str, bool]]:
+    """Every cell of upstream's documentation page: benchmark, model, inputs, score, printed value, verified."""
+    cells = [
+        ("mer2023_semi", model, inputs, "weighted_f1", value, True) for model, inputs, value in rows_of(PAGE_MER2023)
+    ]
+    cells.append(("mer2023_semi", "Emotion-LLaMA", "AVT", "macro_f1", "0.9036", False))
+    for model, clue, label in rows_of(PAGE_EMER):
+        cells += [
+            ("emer_v1", model, "", "clue_overlap", clue, True),
+            ("emer_v1", model, "", "label_overlap", label, True),
+        ]
+    for model, value in rows_of(PAGE_NOISE):
+        inputs = "AVT" if model == "Emotion-LLaMA" else ""
+        cells.append(("mer2024_noise", model, inputs, "weighted_f1", value, True))
+    cells.append(("mer2024_noise", "Emotion-LLaMA with Conv-Attention", "AVT", "weighted_f1", "0.8530", False))
+    for metric, value in (("uar", "45.59"), ("war", "59.37")):
+        cells.append(("mer2024_ov", "Emotion-LLaMA", "", metric, value, False))
+    for model, uar, war, verified in rows_of(PAGE_DFEW):
+        cells += [
+            ("dfew_fold1", model, "", name, value, verified == "yes") for name, value in (("uar", uar), ("war", war))
+        ]
+    return cells
+
+
+@pytest.fixture(scope="module")
+def published() -> list[PublishedScore]:
+    return read_published()
+
+
+@pytest.mark.parametrize("cell", page_cells(), ids=lambda cell: "-".join(map(str, cell)))
+def test_every_cell_of_upstreams_page_is_there(
+    published: list[PublishedScore], cell: tuple[str, str, str, str, str, bool]
+) -> None:
+    *wanted, is_verified = cell
+    found = [
+        score
+        for score in published
+        if [score.benchmark, score.model, score.modality, score.metric, score.printed] == wanted
+    ]
+    assert [score.is_verified for score in found] == [is_verified]
+
+
+def test_what_is_unverified_says_why_and_is_nothing_else(published: list[PublishedScore]) -> None:
+    unverified = [score for score in published if not score.is_verified]
+    assert len(unverified) == sum(not cell[-1] for cell in page_cells()) == 8
+    assert all(score.remark and score.protocol.way == "documentation_page" for score in unverified)
+
+
+def test_protocols_are_used_and_of_known_benchmarks(published: list[PublishedScore]) -> None:
+    assert {score.protocol.name for score in published} == set(PROTOCOLS)
+    for protocol in PROTOCOLS.values():
+        assert protocol.benchmark in BENCHMARKS or not protocol.conditions or protocol.num_clips
+    with_scores = {score.benchmark for score in published}
+    assert set(BENCHMARKS) - with_scores == {"emer_v2"}
+
+
+def test_scores_of_our_benchmarks_have_the_names_that_runs_give_them(published: list[PublishedScore]) -> None:
+    names = {*DEFINITIONS, *VALENCE_DEFINITIONS, *OPEN_VOCABULARY, "clue_overlap", "label_overlap"}
+    assert {score.metric for score in published if score.benchmark in BENCHMARKS} <= names
+
+
+MER_UNIBENCH = (
+    *("mer2023_multi", "mer2024_semi", "meld", "iemocap", "cmu_mosi", "cmu_mosei", "ch_sims", "ch_sims_v2"),
+    "ovmerd_plus",
+)
+
+
+def test_means_of_mer_unibench(published: list[PublishedScore]) -> None:
+    cells = [score for score in published if score.protocol.way in ("mer_unibench", "mean")]
+    systems = {(score.model, score.modality) for score in cells}
+    assert len(systems) == 19
+    for system in systems:
+        own = {score.benchmark: float(score.printed) for score in cells if (score.model, score.modality) == system}
+        assert fmean(own[name] for name in MER_UNIBENCH) == pytest.approx(
+            own["mer_unibench"], abs=0.01
+        )  # 56.71 is cut off
+
+
+def test_mean_of_ov_mer(published: list[PublishedScore]) -> None:
+    models = {score.model for score in published if score.benchmark == "ovmerd"}
+    assert len(models) == 12
+    for model in models:
+        cells = {s.metric: float(s.printed) for s in published if (s.benchmark, s.model) == ("ovmerd", model)}
+        mean = cells.pop("m_avg")
+        del cells["gpt_groups"]
+        assert len(cells) == 12
+        assert fmean(cells.values()) == pytest.approx(mean, abs=0.011)  # means of two runs, rounded one by one
+
+
+def test_mean_of_the_folds_of_dfew(published: list[PublishedScore]) -> None:
+    cells = {
+        (s.benchmark, s.metric): float(s.printed) for s in published if s.model == "MAE-DFER" and s.modality == "V"
+    }
+    for metric in ("uar", "war"):
+        mean = fmean(cells[f"dfew_fold{fold}", metric] for fold in range(1, 6))
+        assert round(mean, 2) == cells["dfew", metric]
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "entry"), [("mer2023_semi", "mer2023_semi_authors"), ("mer2024_noise", "mer2024_noise_issue37")]
+)
+def test_published_confusion_matrices_give_the_published_scores(
+    shared: Path, published: list[PublishedScore], benchmark: str, entry: str
+) -> None:
+    entries = json.loads((shared / "benchmarks/published_confusions/confusion_matrices.json").read_text())
+    counts = np.array(next(each["matrix"] for each in entries if each["id"] == entry))
+    truth = np.repeat(np.arange(len(counts)), counts.sum(axis=1))
+    answers = np.concatenate([np.repeat(np.arange(len(counts)), row) for row in counts])
+    computed = {
+        "weighted_f1": f1_score(truth, answers, average="weighted"),
+        "war": accuracy_score(truth, answers),
+        "weighted_precision": precision_score(truth, answers, average="weighted"),
+    }
+    cells = {s.metric: s.printed for s in published if s.benchmark == benchmark and s.num_decimals > 10}
+    assert {name: float(value) for name, value in cells.items()} == pytest.approx(computed, abs=1e-12)
+
+
+def test_published_mer2024_ov(shared: Path, published: list[PublishedScore]) -> None:
+    recorded = json.loads((shared / "benchmarks/expected_values.json").read_text())["mer2024_ov_gpt_synonym"]
+    cells = {s.metric: float(s.printed) for s in published if s.benchmark == "mer2024_ov" and s.is_verified}
+    assert cells == {
+        name: recorded[key] for name, key in (("accuracy", "accuracy_s"), ("recall", "recall_s"), ("average", "avg"))
+    }
+
+
+OF_ELSEWHERE = 5 + 10 + 3 + 8
+"""Cells that the transcription does not have: result files, MAE-DFER on five folds, MER2024-OV, what is unverified."""
+
+BENCHMARK_NAMES = {
+    "EMER-v1": "emer_v1",
+    "DFEW (set_1 test)": "dfew_fold1",
+    "DFEW (5-fold)": "dfew",
+    "OV-MERD": "ovmerd",
+    "MER-UniBench/MER2023": "mer2023_multi",
+    "MER-UniBench/MER2024": "mer2024_semi",
+    "MER-UniBench/CH-SIMSv2": "ch_sims_v2",
+    "MER-UniBench/OV-MERD+": "ovmerd_plus",
+    "MER-UniBench/Mean": "mer_unibench",
+}
+METRIC_NAMES = {
+    "HIT": "hit",
+    "WAF": "sentiment_weighted_f1",
+    "EW-F": "ew_f1_level1",
+    "mean": "mean_of_nine",
+    "accuracy": "war",
+    "combined": "mer2023_combined",
+    "GPT": "gpt_groups",
+    "M1": "m1_f1",
+    "M2": "m2_f1",
+    "M-avg": "m_avg",
+    **{f"M3-W{wheel}-L{level}": f"ew_f1_level{level}_wheel{wheel}" for wheel in range(1, 6) for level in (1, 2)},
+}
+
+
+def test_the_transcribed_scores_are_all_there(shared: Path, published: list[PublishedScore]) -> None:
+    with (shared / "benchmarks/leaderboards/published_scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    wanted = Counter(_transcribed(row) for row in rows)
+    # The baseline's A, V score is in the README's table as well as in its own paper: one cell.
+    wanted["mer2023_semi", "weighted_f1", 0.8675] -= 1
+    found = Counter((score.benchmark, score.metric, float(score.printed)) for score in published)
+    assert wanted - found == Counter()
+    assert (found - wanted).total() == OF_ELSEWHERE
+
+
+def _transcribed(row: dict[str, str]) -> tuple[str, str, float]:
+    benchmark = row["benchmark"]
+    plain = benchmark.removeprefix("MER-UniBench/").lower().replace("-", "_")
+    name = "dfew_fold1" if (benchmark, row["model"]) == ("DFEW", "GPT-4V") else BENCHMARK_NAMES.get(benchmark, plain)
+    return name, METRIC_NAMES.get(row["metric"], row["metric"]), float(row["value"])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("value", "0.9.0", "'0.9.0' is not a number with decimals"),
+        ("value", "90.36", "90.36 is not a fraction"),
+        ("scale", "points", "'points' is not one of fraction, percent"),
+        ("modality", "VA", "'VA' is not one of"),
+        ("protocol", "mer2023_semi/folds", "'mer2023_semi/folds' is not described"),
+        ("protocol", "mer2023_multi/challenge", "is one of mer2023_multi, not of mer2023_semi"),
+        ("verified", "yes", "'yes' is not true or false"),
+        ("verified", "false", "does not say why"),
+        ("source", " ", "source is empty"),
+        ("model", "VGGish", "is in line 3 already"),
+    ],
+)
+def test_a_wrong_row_is_refused_with_its_line(tmp_path: Path, column: str, value: str, message: str) -> None:
+    lines = list(csv.DictReader(SCORES.open(newline="")))
+    lines[4] |= {"modality": "A", column: value}
+    with pytest.raises(InputErrors) as error:
+        read_published(written(tmp_path, lines))
+    assert error.value.problems == [error.value.problems[0]]
+    assert error.value.problems[0].startswith("line 6: ")
+    assert message in error.value.problems[0]
+
+
+def test_other_columns_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_text("benchmark,value\nmer2023_semi,0.9\n")
+    with pytest.raises(InputErrors, match="columns must be benchmark, model"):
+        read_published(file)
+    file.write_text(f"{','.join(COLUMNS)}\nmer2023_semi,HuBERT\n")
+    with pytest.raises(InputErrors, match="line 2: has not 10 columns"):
+        read_published(file)
+
+
+def written(folder: Path, rows: list[dict[str, str]]) -> Path:
+    with (folder / "scores.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder / "scores.csv"
