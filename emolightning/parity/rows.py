@@ -50,8 +50,8 @@ def _data(root: Path, subject: Subject, cache: Path) -> UpstreamRowsData:
     tower = subject.model.vision
     assert tower is not None
     return UpstreamRowsData(
-        root=str(root), train=ROWS, val_fraction=0.0, coarse=COARSE, fine=FINE, empty_transcript="upstream", name=FOLDER,
-        labels=MER9, inputs=INPUTS, features=folders, image_size=tower.settings.image_size, frame="first",
+        root=str(root), train=ROWS, val_fraction=0.0, coarse=COARSE, fine=FINE, name=FOLDER,
+        empty_transcript="upstream", labels=MER9, inputs=INPUTS, features=folders, image_size=tower.settings.image_size, frame="first",
         cache=str(cache),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Checks of the prompt in Llama-2's own vocabulary, as far as they go without its tokenizer file.
 
-The texts and lengths of the segments are ours, recomputed; an id must be the one that the same piece has everywhere else.
+The texts and lengths of the segments are ours, recomputed; an id must be the one that its piece has everywhere else.
 """
 
 from collections import Counter, defaultdict
@@ -28,7 +28,7 @@ def recompute(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
     if parsed is None:
         raise ValueError(f"instruction {recorded['instruction']!r} is not in upstream's form")
     transcript, task, question = parsed
-    about = {name: Unchecked(TOKENIZER) for name in recorded}
+    about: dict[str, Any] = {name: Unchecked(TOKENIZER) for name in recorded}
     for name, layout in (("train", "train"), ("eval", LAYOUT)):
         pieces = context_pieces(question, transcript, STREAMS, task=task, layout=layout)
         texts = _texts(pieces)
