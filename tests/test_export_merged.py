@@ -45,7 +45,8 @@ def test_the_merged_model_computes_what_the_adapters_did(tmp_path, lora, source)
     export_merged(read_trained(tmp_path / "adapter"), tmp_path / "out")
     merged = merged_language(tmp_path / "out")
     expected = logits(model.language)
-    torch.testing.assert_close(logits(merged), expected, atol=2e-5, rtol=1e-5)
+    # Merged weights are rounded once more, so the deviation grows with the logits.
+    torch.testing.assert_close(logits(merged), expected, atol=1e-5 * max(1.0, float(expected.abs().max())), rtol=0)
     with model.language.disable_adapter():
         assert (logits(model.language) - expected).abs().max() > 0.05
     theirs = model.language.merge_and_unload()
