@@ -27,6 +27,10 @@ NOT_INHERITED = ("hydra", "defaults", "paths", "resume", "init_from", "checkpoin
 """Keys of a saved run that are not the evaluation's: folders belong to the machine, the rest to that one call."""
 
 
+UNUSED = {"optimizer": None, "schedule": None}
+"""Parts of training that an evaluation does not build."""
+
+
 def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: str = "eval") -> None:
     """Store the configuration of `checkpoint=...` as ConfigStore node `saved_run`, for a defaults list to merge.
 
@@ -47,7 +51,7 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
         return
     source, saved = _saved_configuration(checkpoint)
     dropped = {*NOT_INHERITED, *_groups_chosen(argv, folder), *_groups_filled(folder / f"{config_name}.yaml")}
-    node = _with_language_model({key: value for key, value in saved.items() if key not in dropped})
+    node = _with_language_model({key: value for key, value in saved.items() if key not in dropped} | UNUSED)
     refuse_unknown_targets(node, source, folder)
     ConfigStore.instance().store(name=SAVED_RUN, node=node, provider=str(source))
 
@@ -88,8 +92,7 @@ def _of_adapter(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: does not describe an adapter: {error}") from error
     name = path.resolve().parent.name
-    unused = {"optimizer": None, "schedule": None}  # Those of training.
-    return {**saved, **unused, "inputs": switches, "output_dir": "${paths.outputs}/" + name, "run_name": name}
+    return {**saved, "inputs": switches, "output_dir": "${paths.outputs}/" + name, "run_name": name}
 
 
 def find_run_folder(checkpoint: str | Path) -> Path:
