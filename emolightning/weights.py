@@ -1,5 +1,6 @@
 """Trained weights of a run: where they are, what they can see, and into a learner with them."""
 
+import logging
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -9,9 +10,12 @@ from safetensors import safe_open
 
 from emolightning.errors import UserError
 from emolightning.inputs import FEATURES
-from emolightning.model.adapter import DESCRIPTION, PROJECTIONS, load_adapter
+from emolightning.model.adapter import DESCRIPTION, PROJECTIONS, load_adapter, read_fingerprints
+from emolightning.model.parameters import not_compared
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, LAST, RunFolder
+
+log = logging.getLogger(__name__)
 
 UNREADABLE = (ValueError, KeyError, RuntimeError, EOFError, UnpicklingError)
 """What loading a file that is no checkpoint of ours can raise."""
@@ -110,6 +114,12 @@ def inputs_of_widths(trained: dict[str, int]) -> dict[str, Any]:
     return {"inputs": names, "feature_widths": {name: trained[name] for name in FEATURES if name in trained}}
 
 
+def _warn_not_compared(learner: EmotionLearner, folder: Path) -> None:
+    """Imported weights are known to belong to plain ones."""
+    for part in not_compared(learner.model, read_fingerprints(folder)):
+        log.warning("%s: whether it belongs to this %s model was not compared: its weights are quantised", folder, part)
+
+
 def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool = False) -> list[str]:
     """Put trained weights into the learner's model.
 
@@ -125,6 +135,7 @@ def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool =
         UserError: they are unreadable, belong to another base, or do not fit.
     """
     if path.is_dir():
+        _warn_not_compared(learner, path)
         return load_adapter(learner.model, path, may_start_fresh=may_start_fresh)
     try:
         return learner.load_trained(_read(path), may_start_fresh=may_start_fresh)

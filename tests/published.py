@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,11 +43,11 @@ def run(
     return import_weights(**files, out=out, vision=vision, lora=lora, **options)
 
 
-def build(files: Files, out: Path, *, image_size: int = 56) -> EmotionLlama:
+def build(files: Files, out: Path, *, image_size: int = 56, dtype: Any = "float32") -> EmotionLlama:
     """The model from imported folders."""
     model = build_emotion_llama(
-        vision=replace(VISION, path=str(out / "eva_clip_g"), image_size=image_size),
-        language=LanguageSettings(path=str(files["llama"])),
+        vision=replace(VISION, path=str(out / "eva_clip_g"), image_size=image_size, dtype=dtype),
+        language=LanguageSettings(path=str(files["llama"]), dtype=dtype),
         lora=replace(LORA, dropout=0.0),
         inputs=INPUTS,
         feature_widths=dict.fromkeys(FEATURES, SIZES.features),

@@ -3,25 +3,32 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from model_factory import make_examples
 from peft import PeftModel
-from published import FIRST_QUERY, SIZES, VISION, Files, build, changed, make_published, run, tree
+from published import FIRST_QUERY, LORA, SIZES, VISION, Files, build, changed, make_published, run, tree
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import AutoModelForCausalLM
 from weights_factory import PROJECTIONS, make_checkpoint, make_llama, plain_encode_img
 
+from emolightning.commands.import_weights import describe
 from emolightning.data.collate import Collate
-from emolightning.errors import InputErrors
+from emolightning.errors import InputErrors, UserError
 from emolightning.inputs import FEATURES
 from emolightning.model.lora import LoraSettings
+from emolightning.model.parameters import base_fingerprints
 from emolightning.model.vision import VisionSettings, VisionTower
 from emolightning.parity.checkpoint import full_size_names
 from emolightning.prompt import PromptEncoder
+from emolightning.upstream.inspecting import describe_torch_file
 from emolightning.upstream.names import why_unused
+from emolightning.upstream.reading import TorchFile
+from emolightning.weights import load_weights
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +154,58 @@ def test_the_full_size_model_has_the_recorded_names_and_shapes(shared):
     assert all(why_unused(name) for name in rest)
 
 
+# The bases that it belongs to
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("image_size", [56, 112])
+def test_recorded_fingerprints_are_those_of_the_loaded_model(files, tmp_path, dtype, image_size):
+    run(files, tmp_path / "out")
+    recorded = json.loads((tmp_path / "out" / "adapter" / "emolightning.json").read_text())["base_fingerprints"]
+    model = build(files, tmp_path / "out", dtype=dtype, image_size=image_size)  # It loads the adapter.
+    assert recorded["language"][dtype] == base_fingerprints(model)["language"]
+    del model.vision.tower.embeddings.position_embedding
+    assert recorded["vision"][dtype] == base_fingerprints(model)["vision"]
+    assert len({*recorded["language"].values(), *recorded["vision"].values()}) == 6
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_an_adapter_on_another_base_is_refused(files, tmp_path, dtype):
+    """Of the same shapes, as Llama-2-7b beside Llama-2-7b-chat."""
+    run(files, tmp_path / "out")
+    other = {**files, "llama": make_llama(tmp_path / "llama", replace(SIZES, seed=8))}
+    with pytest.raises(UserError, match=r"trained on another base: language differ"):
+        build(other, tmp_path / "out", dtype=dtype)
+    path = tmp_path / "out" / "eva_clip_g" / "model.safetensors"
+    tower = load_file(path)
+    tower["encoder.layers.1.mlp.fc2.weight"][0, 0] += 1
+    save_file(tower, path)
+    with pytest.raises(UserError, match=r"trained on another base: vision differ"):
+        build(files, tmp_path / "out", dtype=dtype)
+
+
+def test_a_quantised_base_is_not_compared_and_that_is_said(files, tmp_path, caplog):
+    """A parameter of integers stands for bitsandbytes' own, which need that library."""
+    run(files, tmp_path / "out")
+    model = build(files, tmp_path / "out")
+    layer = model.language.base_model.model.model.layers[0].mlp.up_proj
+    layer.weight = torch.nn.Parameter(layer.weight.to(torch.int8), requires_grad=False)
+    load_weights(SimpleNamespace(model=model), tmp_path / "out" / "adapter")
+    (record,) = caplog.records
+    assert "this language model was not compared: its weights are quantised" in record.getMessage()
+
+
+def test_places_do_not_depend_on_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = {"language": {"tokenizer": "words"}, "vision": {}, "train": {}}
+    described = describe(model, Path("llama"), Path("sub/../out"))["model"]
+    assert described["llm"] == described["language"]["path"] == str(tmp_path / "llama")
+    assert described["language"]["tokenizer"] == str(tmp_path / "words")
+    assert described["vision"]["path"] == str(tmp_path / "out" / "eva_clip_g")
+    model["language"]["tokenizer"] = None
+    assert describe(model, Path("llama"), Path("out"))["model"]["language"]["tokenizer"] is None
+
+
 # Forms of the same content
 
 
@@ -219,6 +278,26 @@ def test_peft_itself_reads_the_adapter(files, tmp_path):
         assert torch.equal(theirs(ids).logits, model.language(ids).logits)
         with theirs.disable_adapter():
             assert not torch.allclose(theirs(ids).logits, model.language(ids).logits, atol=1e-2)
+
+
+def test_lora_on_other_layers_than_upstream_s(files, tmp_path):
+    """In the MLP, and outside of it in one layer only: each layer counts once."""
+    mlp = "llama_model.base_model.model.model.layers.{}.mlp.up_proj.lora_{}.weight"
+
+    def add(state):
+        for layer in range(SIZES.layers):
+            state[mlp.format(layer, "A")] = torch.randn(SIZES.rank, SIZES.hidden)
+            state[mlp.format(layer, "B")] = torch.randn(SIZES.llama_mlp, SIZES.rank)
+
+    more = changed(files, tmp_path, "checkpoint", add)
+    assert describe_torch_file(TorchFile(more["checkpoint"])).facts["LoRA layers"] == SIZES.layers
+    with pytest.raises(InputErrors, match=r"say 'model.lora.targets=\[q_proj,up_proj,v_proj\]'"):
+        run(more, tmp_path / "out")
+    report = run(more, tmp_path / "out", lora=replace(LORA, targets=("q_proj", "up_proj", "v_proj")))
+    assert report.is_complete
+    stored = load_file(tmp_path / "out" / "adapter" / "adapter_model.safetensors")
+    state = torch.load(more["checkpoint"], weights_only=True)["model"]
+    assert torch.equal(stored["base_model.model.model.layers.1.mlp.up_proj.lora_B.weight"], state[mlp.format(1, "B")])
 
 
 # Less than everything

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 from published import FIRST_QUERY, LORA, SIZES, VISION, Files, changed, make_published, run
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from weights_factory import make_llama
 
 from emolightning.errors import InputErrors, UserError
+from emolightning.upstream import values
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +222,48 @@ def test_a_base_that_was_trained_too_is_named(files, tmp_path):
         run(nudged, tmp_path / "out")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_values_that_are_not_finite_are_refused(files, tmp_path, value):
+    def spoil(name, count):
+        return lambda state: state[name].view(-1)[:count].fill_(value)
+
+    spoilt = changed(files, tmp_path, "checkpoint", spoil(f"{FIRST_QUERY}lora_A.weight", 3))
+    spoilt = changed(spoilt, tmp_path, "eva", spoil("blocks.1.mlp.fc1.weight", 2))
+    spoilt["llama"] = shutil.copytree(files["llama"], tmp_path / "llama")
+    state = load_file(spoilt["llama"] / "model.safetensors")
+    state["lm_head.weight"][-1, -1] = value
+    save_file(state, spoilt["llama"] / "model.safetensors", metadata={"format": "pt"})
+    for dry_run in (True, False):
+        with pytest.raises(InputErrors) as refused:
+            run(spoilt, tmp_path / "out", allow_partial=True, dry_run=dry_run)
+        found = [problem.split(" values are")[0] for problem in refused.value.problems]
+        assert found == [
+            f"{spoilt['eva']}: blocks.1.mlp.fc1.weight: 2 of {40 * 24}",
+            f"{spoilt['checkpoint']}: {FIRST_QUERY}lora_A.weight: 3 of {4 * 32}",
+            f"{spoilt['llama']}: lm_head.weight: 1 of {state['lm_head.weight'].numel()}",
+        ]
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_value_of_a_large_tensor_is_looked_at(monkeypatch):
+    monkeypatch.setattr(values, "PIECE", 7)
+    for place in (0, 6, 7, 99):
+        tensor = torch.zeros(10, 10, dtype=torch.float16)
+        tensor.view(-1)[place] = float("nan")
+        (line,) = values.not_finite(Path("file"), [("fine", torch.zeros(3)), ("name", tensor)])
+        assert line.startswith("file: name: 1 of 100 values")
+
+
+def test_another_tower_is_not_called_another_language_model(files, tmp_path):
+    """The checkpoint's projections lead to this language model, from vectors of a wider tower."""
+    for name, width, said in (("llama_proj", 128, 32), ("cls_tk_llama_proj", 32, 32)):
+        with pytest.raises(InputErrors) as refused:
+            run(changed(files, tmp_path, "checkpoint", put(f"{name}.weight", torch.zeros(32, width))), tmp_path / "out")
+        (problem,) = refused.value.problems
+        assert f"a vision tower of width {said}, that in eva= is 24 wide" in problem
+        assert "language model" not in problem
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -262,7 +305,7 @@ def test_another_language_model_is_one_problem(files, tmp_path):
         ({"model_type": "clip"}, "describes no language model"),
         ({"num_hidden_layers": 3}, "has no model.layers.2"),
         ({"intermediate_size": 50}, r"mlp.gate_proj.weight has shape \(48, 32\), the model's is \(50, 32\)"),
-        ({"auto_map": {"AutoConfig": "code.Config"}, "model_type": "own"}, "describes no language model"),
+        ({"auto_map": {"AutoConfig": "code.Config"}, "model_type": "own"}, "nothing of it was run"),
     ],
 )  # fmt: skip
 def test_a_config_that_is_not_that_of_the_weights(files, tmp_path, change, message):

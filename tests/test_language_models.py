@@ -1,5 +1,6 @@
 """Language models of later kinds, from folders: their chat templates and special tokens, in training and in answers."""
 
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -13,10 +14,13 @@ import torch
 from hydra import compose, initialize_config_dir
 from language_factory import LLAMA3_SPECIAL, QWEN2_SPECIAL, make_llama3, make_qwen2
 from model_factory import make_batch, make_examples, make_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
+from emolightning.cli import run
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.errors import UserError
+from emolightning.errors import InputErrors, UserError
 from emolightning.evaluation_run import evaluate
 from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.generation import Generation
@@ -195,6 +199,146 @@ def test_a_tokenizer_of_a_larger_model_is_refused(folder: Path, tmp_path: Path) 
     base.save_pretrained(tmp_path / "small")
     with pytest.raises(UserError, match=r"its tokens go up to \d+, and the language model has embeddings for 300"):
         make_model(language=LanguageSettings(path=str(tmp_path / "small"), tokenizer=str(folder)))
+
+
+# Folders that are not whole, or want more than to be read
+
+
+def edit(folder: Path, name: str, **values: Any) -> None:
+    content = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps(content | values))
+
+
+def load(folder: Path) -> EmotionLlama:
+    return make_model(("transcript",), language=LanguageSettings(path=str(folder)))
+
+
+@pytest.fixture
+def copied(folder: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(folder, tmp_path / "copied")
+
+
+def test_weights_that_are_missing_left_over_or_of_other_shapes_are_named(copied: Path) -> None:
+    path = copied / "model.safetensors"
+    whole = load_file(path)
+    gone, norm = "model.layers.0.mlp.up_proj.weight", "model.norm.weight"
+    lacking = {name: tensor for name, tensor in whole.items() if name != gone}
+    save_file(lacking, path, metadata={"format": "pt"})
+    with pytest.raises(UserError, match=rf"{copied}: .*\n.*1 tensor\(s\) missing, and would be random: {gone}"):
+        load(copied)
+    save_file({**lacking, "model.more": whole[norm].clone()}, path, metadata={"format": "pt"})
+    with pytest.raises(InputErrors) as refused:
+        load(copied)
+    assert len(refused.value.problems) == 2
+    assert "1 tensor(s) not in the model that config.json describes: model.more" in refused.value.problems[1]
+    save_file({**whole, norm: whole[norm][:5].clone()}, path, metadata={"format": "pt"})
+    with pytest.raises(UserError, match=rf"{norm} has shape \(5,\) in model.safetensors, config.json says \(48,\)"):
+        load(copied)
+
+
+def test_a_config_of_fewer_layers_is_not_a_smaller_model(copied: Path) -> None:
+    edit(copied, "config.json", num_hidden_layers=1, layer_types=["full_attention"])
+    with pytest.raises(UserError, match=r"tensor\(s\) not in the model .*: model.layers.1.* and \d+ more"):
+        load(copied)
+
+
+def test_frequencies_and_a_head_that_is_the_embedding_may_be_in_the_file(kind: str, copied: Path) -> None:
+    path = copied / "model.safetensors"
+    state = load_file(path)
+    state["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(6)
+    if kind == "qwen2":
+        assert "lm_head.weight" not in state
+        state["lm_head.weight"] = state["model.embed_tokens.weight"].clone()
+    save_file(state, path, metadata={"format": "pt"})
+    found = load(copied).language.get_input_embeddings().weight
+    assert torch.equal(found, state["model.embed_tokens.weight"])
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_folder_s_own_code_is_never_run_nor_asked_about(
+    kind: str, copied: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A yes on the keyboard would change nothing."""
+    sentinel = copied / "was_run"
+    code = f"open({str(sentinel)!r}, 'w')\nclass Own: pass\n"
+    (copied / "code.py").write_text(code)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
+    own = {"AutoConfig": "code.Own", "AutoModelForCausalLM": "code.Own", "AutoTokenizer": ["code.Own", None]}
+    kinds = {"config.json": {"model_type": "own"}, "tokenizer_config.json": {"tokenizer_class": "Own"}}
+    edit(copied, name, auto_map=own, **kinds[name])
+    if kind == "qwen2" and name == "tokenizer_config.json":  # transformers has a tokenizer for it, whatever this says.
+        load(copied)
+    else:
+        with pytest.raises(UserError, match=rf"{copied} asks for code of its own \(auto_map\); nothing of it was run"):
+            load(copied)
+    assert not sentinel.exists()
+    exec(code, {})
+    assert sentinel.exists()  # so the test could have failed
+
+
+def test_a_folder_with_code_that_transformers_does_not_need(copied: Path) -> None:
+    (copied / "code.py").write_text("raise SystemExit('was run')")
+    edit(copied, "config.json", auto_map={"AutoConfig": "code.Own", "AutoModelForCausalLM": "code.Own"})
+    load(copied)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: truncate(f / "model.safetensors"), r"model.safetensors: is not a whole safetensors file .*copy it"),
+        (lambda f: edit(f, "config.json", model_type="own"), r"config.json describes no language model .*`own`"),
+        (lambda f: edit(f, "config.json", model_type="clip"), r"config.json describes no language model"),
+        (lambda f: edit(f, "config.json", num_attention_heads=0), r"config.json describes no language model"),
+        (lambda f: edit(f, "config.json", hidden_size="wide"), r"config.json describes no language model"),
+        (lambda f: (f / "config.json").write_text("{"), r"config.json is not JSON \(Expecting"),
+        (lambda f: (f / "config.json").write_bytes(b"\xff{}"), r"config.json is not JSON \(.*codec"),
+        (lambda f: (f / "config.json").write_text("[]"), r"config.json describes no language model"),
+        (lambda f: (f / "tokenizer.json").write_text("{"), r"tokenizer.json is not JSON"),
+        (lambda f: (f / "tokenizer.json").write_text("{}"), r"no tokenizer that transformers can read"),
+        (lambda f: (f / "tokenizer_config.json").write_text("{"), r"tokenizer_config.json is not JSON"),
+        (lambda f: edit(f, "tokenizer_config.json", chat_template="{{ raise_exception('no') }}"), r"template .*\(no\)"),
+        (lambda f: edit(f, "tokenizer_config.json", chat_template="{% if %}"), r"chat template cannot be used .*mend"),
+        (lambda f: edit(f, "tokenizer_config.json", chat_template="{{ 1 + 'a' }}"), r"chat template cannot be used"),
+    ],
+)
+def test_a_damaged_folder_is_a_user_s_error(copied: Path, damage: Any, message: str) -> None:
+    damage(copied)
+    with pytest.raises(UserError, match=message) as refused:
+        load(copied)
+    assert str(copied) in str(refused.value)
+    assert all(character.isprintable() or character == "\n" for character in str(refused.value))
+
+
+def test_a_missing_shard_is_named(copied: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(copied)
+    (copied / "model.safetensors").unlink()
+    model.save_pretrained(copied, max_shard_size="100KB")
+    first, *rest = sorted(copied.glob("*.safetensors"))
+    assert rest
+    load(copied)
+    first.unlink()
+    with pytest.raises(UserError, match=rf"{copied}: 1 of \d+ shards are missing: '{first.name}'; copy them"):
+        load(copied)
+
+
+def test_a_run_with_a_damaged_folder_ends_with_a_message(
+    copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through Hydra, which wraps what a constructor raises."""
+    truncate(copied / "model.safetensors")
+    words = ["experiment=smoke", "logger=csv", f"data.folder={tmp_path}/clips", f"data.cache={tmp_path}/cache",
+             "~callbacks.progress", f"output_dir={tmp_path}/run", f"model.llm={copied}"]  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        run(lambda cfg: fit(cfg), "train", words)
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {copied}/model.safetensors: is not a whole safetensors file")
+    assert "Traceback" not in said
 
 
 def configured(name: str, *overrides: str) -> Any:

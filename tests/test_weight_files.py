@@ -4,15 +4,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from emolightning.upstream import reading
-from emolightning.upstream.reading import TensorInfo, TorchFile, dtype_name
-from emolightning.upstream.safetensors_files import (
+from emolightning.model.safetensors_files import (
     DTYPES,
     SafetensorsFolder,
     read_safetensor,
     safetensors_infos,
     write_safetensors,
 )
+from emolightning.model.tensor_info import TensorInfo, dtype_name
+from emolightning.upstream import reading
+from emolightning.upstream.reading import TorchFile
 from emolightning.upstream.writing import fresh
 
 TENSORS = {

@@ -8,6 +8,7 @@ nothing is written. `--dry-run` only prints the report. Then:
   python eval.py checkpoint=DIR/adapter data=... prompt.layout=upstream_eval
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,16 @@ def import_weights(cfg: DictConfig) -> int:
 
 
 def describe(model: Any, llama: Path, out: Path) -> dict[str, Any]:
-    """What one needs beside the weights to rebuild the model: its settings, with the places of the base weights."""
-    language = {**model["language"], "path": str(llama)}
-    vision = {**model["vision"], "path": str(out / "eva_clip_g")}
+    """What one needs beside the weights to rebuild the model: its settings, with the places of the base weights.
+
+    From whatever folder it is used later.
+    """
+    base, tokenizer = absolute(llama), model["language"]["tokenizer"]
+    language = {**model["language"], "path": base, "tokenizer": absolute(tokenizer) if tokenizer else None}
+    vision = {**model["vision"], "path": absolute(out / "eva_clip_g")}
     train = {**model["train"], "vision": "frozen", "language": "lora", "projections": "full"}
     return {
-        "model": {**model, "llm": str(llama), "language": language, "vision": vision, "train": train},
+        "model": {**model, "llm": base, "language": language, "vision": vision, "train": train},
         "features": {
             "_target_": "emolightning.data.features.FolderFeatures",
             "root": "${paths.data}/features",
@@ -67,3 +72,8 @@ def describe(model: Any, llama: Path, out: Path) -> dict[str, Any]:
         },
         "prompt": {"layout": "train", "task": "emotion", "pool": "fixed"},
     }
+
+
+def absolute(path: str | Path) -> str:
+    """With symbolic links as they are, so that what is behind one can move."""
+    return os.path.abspath(Path(path).expanduser())

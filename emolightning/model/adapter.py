@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from emolightning.errors import UserError
 from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.parameters import (
+    Known,
     base_fingerprints,
     how_trained,
     load_trained_state,
@@ -90,13 +91,26 @@ def load_adapter(model: EmotionLlama, folder: Path, *, may_start_fresh: bool = F
         raise UserError(f"{folder}: no {PROJECTIONS}; an adapter folder is written by train.py as <run>/adapter")
     try:
         own = base_fingerprints(model, before_training=may_start_fresh)
-        require_same_base(own, json.loads((folder / DESCRIPTION).read_text())["base_fingerprints"])
+        require_same_base(model, own, read_fingerprints(folder))
         model.projections.load_state_dict(load_file(folder / PROJECTIONS))
         parts = _parts(model).items()
         found = [name for name, part in parts if _load_part(part, folder, name, may_start_fresh=may_start_fresh)]
     except (ValueError, KeyError, RuntimeError) as error:
         raise UserError(f"{folder}: the adapter does not fit the model: {error}") from error
     return sorted([*found, *(["projections"] if len(model.projections) else [])])
+
+
+def read_fingerprints(folder: Path) -> Known:
+    """Part -> fingerprint of the base that an adapter folder belongs to.
+
+    Raises:
+        UserError: its description cannot be read.
+    """
+    try:
+        known = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["base_fingerprints"]
+        return {str(part): value if isinstance(value, str) else dict(value) for part, value in known.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder / DESCRIPTION}: is not the description of an adapter ({error!r})") from error
 
 
 def _load_part(part: nn.Module, folder: Path, name: str, *, may_start_fresh: bool) -> bool:

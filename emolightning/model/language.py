@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from emolightning.errors import UserError
+from emolightning.model.pretrained import load_pretrained
 from emolightning.model.quantization import Quantization, keep_layout, quantized_loading
 
 
@@ -59,7 +60,8 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> Pre
         vocabulary_size: number of tokens of the tokenizer; only used for a random model.
 
     Raises:
-        UserError: transformers cannot use the bitsandbytes that is installed.
+        UserError: the folder is not whole, or asks for code of its own; or transformers cannot use the bitsandbytes
+            that is installed.
     """
     dtype = getattr(torch, settings.dtype)
     if settings.path is not None:
@@ -75,11 +77,11 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> Pre
 
 
 def _load(settings: LanguageSettings, path: str, dtype: torch.dtype) -> PreTrainedModel:
-    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention, "local_files_only": True}
+    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention}
     if settings.quantization == "none":
-        return AutoModelForCausalLM.from_pretrained(path, **options)
+        return load_pretrained(Path(path), **options)
     try:
-        model = AutoModelForCausalLM.from_pretrained(path, **options, **quantized_loading(settings.quantization, dtype))
+        model = load_pretrained(Path(path), **options, **quantized_loading(settings.quantization, dtype))
     except ImportError as error:  # Too old, or without a library that it needs.
         raise UserError(f"model.language.quantization={settings.quantization}: {str(error).splitlines()[0]}") from error
     keep_layout(model)

@@ -4,12 +4,20 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from emolightning.model.vision import POSITIONS
+
 WITHOUT_BASE = "projections"
 """The part that has no base: its weights come from training alone."""
+
+PLAIN = {"float16", "bfloat16", "float32"}
+"""Types that weights can be loaded in."""
+
+QUANTISED = "quantised"
 
 SAMPLED_ELEMENTS = 65_536
 """Per tensor, for the fingerprint: hashing all of a 7B model would take longer than loading it."""
@@ -168,23 +176,82 @@ def _fingerprint(parameters: Mapping[str, nn.Parameter]) -> str:
     """Name, shape, dtype and up to SAMPLED_ELEMENTS values of each."""
     digest = hashlib.sha256()
     for name, parameter in sorted(parameters.items()):
-        digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
-        step = max(1, parameter.numel() // SAMPLED_ELEMENTS)
-        sample = parameter.detach().flatten()[::step].contiguous().cpu()
-        digest.update(sample.view(torch.uint8).numpy().tobytes())
+        _add(digest, name, parameter, _sample(parameter), parameter.dtype)
     return digest.hexdigest()
 
 
-def require_same_base(own: Mapping[str, str], trained_on: Mapping[str, str]) -> None:
-    """Refuse trained weights on another base; a part that one side does not have (no image, no tower) does not count.
+def fingerprints(tensors: Iterable[tuple[str, Tensor]], dtypes: Iterable[str]) -> dict[str, str]:
+    """Fingerprints of a part that is not loaded, in each type that it can be loaded in.
+
+    Args:
+        tensors: all of its parameters, in the order of their names, one in memory at a time.
+        dtypes: e.g. `float16`.
+
+    Returns:
+        Type -> what `base_fingerprints` gives for the part when its weights were cast to that type.
+    """
+    digests = {dtype: hashlib.sha256() for dtype in dtypes}
+    for name, tensor in tensors:
+        sample = _sample(tensor)
+        for dtype, digest in digests.items():
+            _add(digest, name, tensor, sample, getattr(torch, dtype))
+    return {dtype: digest.hexdigest() for dtype, digest in digests.items()}
+
+
+def _sample(tensor: Tensor) -> Tensor:
+    return tensor.detach().flatten()[:: max(1, tensor.numel() // SAMPLED_ELEMENTS)]
+
+
+def _add(digest: Any, name: str, tensor: Tensor, sample: Tensor, dtype: torch.dtype) -> None:
+    digest.update(f"{name} {tuple(tensor.shape)} {dtype}".encode())
+    digest.update(sample.to(dtype).contiguous().cpu().view(torch.uint8).numpy().tobytes())
+
+
+Known = Mapping[str, str | Mapping[str, str]]
+"""Part -> its fingerprint in training; of imported weights type -> fingerprint, since no training fixed a type."""
+
+
+def require_same_base(model: nn.Module, own: Mapping[str, str], trained_on: Known) -> None:
+    """Refuse trained weights on another base.
+
+    A part that one side does not have (no image, no tower) does not count, and neither does one of `not_compared`.
+
+    Args:
+        model: an EmotionLlama.
+        own: its fingerprints.
+        trained_on: those that the weights came with.
 
     Raises:
         ValueError: names the parts that differ.
     """
-    different = [name for name in own if name in trained_on and own[name] != trained_on[name]]
+    skipped = not_compared(model, trained_on)
+    compared = [name for name in own if name in trained_on and name not in skipped]
+    different = [name for name in compared if not _is_same(model, name, own[name], trained_on[name])]
     if different:
         raise ValueError(
             f"these weights were trained on another base: {' and '.join(different)} differ(s); use the same language "
-            "model and vision weights, of the same dtype and quantization (for model=tiny: the same sizes, torch and "
-            "transformers versions)"
+            "model and vision weights, of the same image size, dtype and quantization (for model=tiny: the same sizes, "
+            "torch and transformers versions)"
         )
+
+
+def _is_same(model: nn.Module, part: str, own: str, known: str | Mapping[str, str]) -> bool:
+    """Imported weights go with any image size: the positions, which follow it, are not in their fingerprints."""
+    if isinstance(known, str):
+        return own == known
+    base = {name: p for name, p in _base(getattr(model, part)).items() if not name.endswith(POSITIONS)}
+    return _fingerprint(base) == known.get(_dtype_of(model, part))
+
+
+def not_compared(model: nn.Module, trained_on: Known) -> list[str]:
+    """Parts whose fingerprints say nothing: quantised here, and known as plain weights only."""
+    parts = [name for name, known in trained_on.items() if not isinstance(known, str)]
+    return [name for name in parts if _dtype_of(model, name) == QUANTISED]
+
+
+def _dtype_of(model: nn.Module, part: str) -> str:
+    """The type of a part's base."""
+    types = {_dtype(parameter) for parameter in _base(getattr(model, part, None) or nn.Module()).values()}
+    if types - PLAIN:
+        return QUANTISED
+    return types.pop() if len(types) == 1 else "several types"

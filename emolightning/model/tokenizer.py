@@ -15,6 +15,7 @@ from transformers import AutoTokenizer
 from emolightning.chat_format import ChatFormat
 from emolightning.errors import UserError
 from emolightning.model.language import LanguageSettings
+from emolightning.model.pretrained import CONFIG, broken_json, describe_model, first_line, refuse_own_code
 
 TINY_TOKENIZER = Path(__file__).parent / "tiny_tokenizer"
 SENTENCEPIECE_FILE = "tokenizer.model"
@@ -100,15 +101,20 @@ def load_tokenizer(settings: LanguageSettings) -> Tokenizer:
     """The tokenizer of a language model; without a folder the small one that comes with the project.
 
     Raises:
-        UserError: the folder holds none, or one without the tokens that a sequence needs.
+        UserError: the folder holds none, one that asks for code of its own, or one without the tokens that a sequence
+            needs.
     """
     place = Path(settings.tokenizer or settings.path or TINY_TOKENIZER)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(place), local_files_only=True)
-    except (OSError, ValueError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # Whatever damaged files make of transformers' many classes.
+        refuse_own_code(place, error)
+        if (place / CONFIG).is_file():  # transformers reads it for the tokenizer as well.
+            describe_model(place)
         raise UserError(
-            f"{place}: no tokenizer that transformers can read ({str(error).splitlines()[0]}); put tokenizer.json or "
-            f"{SENTENCEPIECE_FILE} with tokenizer_config.json there, or say model.language.tokenizer=FOLDER"
+            f"{place}: {broken_json(place)}no tokenizer that transformers can read ({first_line(error)}); put "
+            f"tokenizer.json or {SENTENCEPIECE_FILE} with tokenizer_config.json there, or "
+            "say model.language.tokenizer=FOLDER"
         ) from error
     return Tokenizer(tokenizer, pieces=_load_pieces(place / SENTENCEPIECE_FILE, tokenizer), name=str(place))
 
@@ -134,7 +140,7 @@ def chat_format(tokenizer: Any, name: str) -> ChatFormat:
     """The format of a tokenizer's chat template; Llama-2's where there is none or where it uses the same brackets.
 
     Raises:
-        UserError: no special token ends an answer, or BOS is missing.
+        UserError: no special token ends an answer, BOS is missing, or the template fails.
     """
     if tokenizer.eos_token is None:
         raise UserError(f"{name}: the tokenizer has no eos_token, which ends every answer; set it in its config")
@@ -148,18 +154,24 @@ def chat_format(tokenizer: Any, name: str) -> ChatFormat:
 
 def _of_template(tokenizer: Any, name: str) -> ChatFormat | None:
     turns = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": ANSWER}]
-    asked = _render(tokenizer, turns[:1], add_generation_prompt=True)
+    asked = _render(tokenizer, name, turns[:1], add_generation_prompt=True)
     opening, found, closing = asked.partition(QUESTION)
     if not found:
         raise UserError(f"{name}: its chat template leaves the user's message out")
     if "[/INST]" in closing:
         return None
-    behind = _render(tokenizer, turns).partition(ANSWER)[2]
+    behind = _render(tokenizer, name, turns).partition(ANSWER)[2]
     # Llama-3's <|eot_id|> is an added token without a name: not among `all_special_tokens`.
     added = {*tokenizer.all_special_tokens, *map(str, tokenizer.added_tokens_decoder.values())}
     end = max((token for token in added if behind.startswith(token)), key=len, default=tokenizer.eos_token)
     return ChatFormat(opening, closing, end=end, in_brackets=False)
 
 
-def _render(tokenizer: Any, turns: list[dict[str, str]], **options: Any) -> str:
-    return tokenizer.apply_chat_template(turns, tokenize=False, date_string=TEMPLATE_DATE, **options)
+def _render(tokenizer: Any, name: str, turns: list[dict[str, str]], **options: Any) -> str:
+    try:
+        return tokenizer.apply_chat_template(turns, tokenize=False, date_string=TEMPLATE_DATE, **options)
+    except Exception as error:  # A template is a program: it raises what it likes, on purpose or not.
+        raise UserError(
+            f"{name}: its chat template cannot be used ({first_line(error)}); mend chat_template in "
+            "tokenizer_config.json or chat_template.jinja, or say model.language.tokenizer=FOLDER"
+        ) from error

@@ -199,7 +199,7 @@ class EmotionLearner(pl.LightningModule):
             ValueError: it is of another base or another shape.
         """
         own = base_fingerprints(self.model, before_training=True) if may_start_fresh else self.base_fingerprints
-        require_same_base(own, checkpoint["base_fingerprints"])
+        require_same_base(self.model, own, checkpoint["base_fingerprints"])
         state = {name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()}
         return load_trained_state(self.model, state, may_start_fresh=may_start_fresh)
 

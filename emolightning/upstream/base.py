@@ -1,21 +1,20 @@
 """The language model below the adapters, tensor by tensor: a Hugging Face folder, or the random model of some sizes."""
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from emolightning.errors import UserError
 from emolightning.model.language import LanguageSettings, load_language_model
-from emolightning.model.parameters import SAMPLED_ELEMENTS
+from emolightning.model.parameters import fingerprints
+from emolightning.model.pretrained import describe_model
+from emolightning.model.safetensors_files import SINGLE, SafetensorsFolder
+from emolightning.model.tensor_info import TensorInfo, dtype_name
 from emolightning.model.tokenizer import TINY_TOKENIZER, load_tokenizer
-from emolightning.upstream.reading import TensorInfo, dtype_name
-from emolightning.upstream.safetensors_files import SINGLE, SafetensorsFolder
 
 TOKENIZER_FILES = (
     "tokenizer*",
@@ -45,16 +44,9 @@ class Base:
     tokenizer: Path
     """A folder with its tokenizer."""
 
-    def fingerprint(self, dtype: torch.dtype) -> str:
-        """What `emolightning.model.parameters.base_fingerprints` gives for the model loaded in this type."""
-        digest = hashlib.sha256()
-        for name in sorted(self.parameters):
-            tensor = self.load(name)
-            digest.update(f"{name} {tuple(tensor.shape)} {dtype}".encode())
-            step = max(1, tensor.numel() // SAMPLED_ELEMENTS)
-            sample = tensor.flatten()[::step].to(dtype).contiguous()
-            digest.update(sample.view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+    def fingerprints(self, dtypes: Iterable[str]) -> dict[str, str]:
+        """Type -> what `base_fingerprints` gives for the model loaded in it."""
+        return fingerprints(((name, self.load(name)) for name in sorted(self.parameters)), dtypes)
 
 
 def language_settings(values: Mapping[str, Any], place: Path) -> LanguageSettings:
@@ -84,18 +76,12 @@ def language_on_meta(folder: Path) -> Any:
     """The model that a folder's `config.json` describes, without memory.
 
     Raises:
-        UserError: there is none, or transformers cannot build it.
+        UserError: there is none, it asks for code of its own, or transformers cannot build it.
     """
     try:
-        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-        assert isinstance(config.hidden_size, int)
-        with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config)
-    except Exception as error:  # Whatever a wrong file makes of transformers' many classes.
-        first = ascii((str(error).strip().splitlines() or [type(error).__name__])[0][:200])[1:-1]
-        raise UserError(
-            f"llama={folder}: config.json describes no language model that transformers can build ({first})"
-        ) from error
+        return describe_model(folder)
+    except UserError as error:
+        raise UserError(f"llama={error}") from error.__cause__
 
 
 def _folder_base(settings: LanguageSettings, path: Path) -> Base:

@@ -6,10 +6,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from emolightning.model.safetensors_files import SafetensorsFolder
 from emolightning.upstream import names
 from emolightning.upstream.reading import TorchFile
 from emolightning.upstream.report import MatchReport
-from emolightning.upstream.safetensors_files import SafetensorsFolder
 
 Load = Callable[[Iterable[str]], dict[str, Tensor]]
 

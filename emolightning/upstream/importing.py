@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.errors import InputErrors, UserError
+from emolightning.model.language import LanguageSettings
 from emolightning.model.lora import LoraSettings
+from emolightning.model.parameters import PLAIN
 from emolightning.model.vision import VisionSettings
-from emolightning.upstream.matching import expect, match, open_sources
+from emolightning.upstream.base import open_base
+from emolightning.upstream.matching import Sources, expect, match, open_sources
 from emolightning.upstream.reading import sha256
 from emolightning.upstream.report import MatchReport
 from emolightning.upstream.staging import staged
+from emolightning.upstream.values import not_finite, tower_fingerprints
 from emolightning.upstream.writing import write_adapter, write_json, write_tower
 
 REPORT = "import.json"
@@ -56,6 +60,8 @@ def import_weights(
     """
     sources = open_sources(llama=llama, eva=eva, checkpoint=checkpoint)
     report = match(sources, vision=vision, lora=lora)
+    if not report.problems:
+        _require_finite(sources, report)
     refusals = report.refusals(allow_partial=allow_partial)
     if refusals:
         raise InputErrors("import-weights", refusals)
@@ -68,13 +74,24 @@ def import_weights(
     more = dict(description or {}) | (
         {"epoch": sources.checkpoint.epoch} if sources.checkpoint.epoch is not None else {}
     )
+    more["base_fingerprints"] = {"language": open_base(LanguageSettings(path=str(llama))).fingerprints(sorted(PLAIN))}
     with staged(out, [TOWER_FOLDER, ADAPTER_FOLDER, REPORT]) as stage:
         write_tower(sources.eva, vision, stage / TOWER_FOLDER)
+        more["base_fingerprints"]["vision"] = tower_fingerprints(stage / TOWER_FOLDER)
         expected = expect(sources, vision, lora)
         parts = {"lora": expected.adapters, "projections": expected.projections}
         write_adapter(sources.checkpoint, parts, lora, stage / ADAPTER_FOLDER, more)
         write_json(stage / REPORT, report.as_json())
     return report
+
+
+def _require_finite(sources: Sources, report: MatchReport) -> None:
+    """A problem of the report for each tensor that is used and holds NaN or infinity."""
+    for file in (sources.eva, sources.checkpoint):
+        report.problems += not_finite(file.path, file.stream(report.used.get(str(file.path), {})))
+    llama = sources.llama
+    names = report.used.get(str(llama.folder), {})
+    report.problems += not_finite(llama.folder, ((name, llama.load([name])[name]) for name in names))
 
 
 def _require_free(out: Path, files: Mapping[str, Any]) -> None:

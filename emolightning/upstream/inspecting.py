@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.errors import UserError
+from emolightning.model.safetensors_files import SafetensorsFolder, safetensors_infos
+from emolightning.model.tensor_info import TensorInfo
 from emolightning.upstream.names import (
     PROJECTIONS,
     base_name,
     block_number,
+    layer_number,
     lora_name,
     projection_name,
     tower_name,
     why_unused,
 )
-from emolightning.upstream.reading import TensorInfo, TorchFile
-from emolightning.upstream.safetensors_files import SafetensorsFolder, safetensors_infos
+from emolightning.upstream.reading import TorchFile
 
 EVA = "EVA-CLIP vision tower"
 CHECKPOINT = "Emotion-LLaMA checkpoint"
@@ -136,7 +138,7 @@ def _checkpoint_facts(file: TorchFile) -> dict[str, Any]:
         "LoRA rank": ranks[0] if len(ranks) == 1 else ranks,
         "LoRA alpha": _number(model.get("lora_alpha")),
         "LoRA targets": sorted({name.split(".lora_")[0].rpartition(".")[2] for name in loras}),
-        "LoRA layers": len({name.split(".self_attn.")[0] for name in loras}),
+        "LoRA layers": len({layer_number(name) for name in loras} - {None}),
         "projections": {stream: list(infos[f"{PROJECTIONS[stream]}.weight"].shape) for stream in streams},
         "image_size": _number(model.get("image_size")),
         "optimizer": "optimizer" in file.top_level,

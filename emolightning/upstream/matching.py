@@ -11,6 +11,8 @@ from emolightning.errors import UserError
 from emolightning.inputs import FEATURES
 from emolightning.model.lora import LoraSettings, attach_lora
 from emolightning.model.projection import Projections
+from emolightning.model.safetensors_files import SafetensorsFolder
+from emolightning.model.tensor_info import TensorInfo
 from emolightning.model.vision import PATCHES_PER_TOKEN, VisionSettings, VisionTower
 from emolightning.upstream import names
 from emolightning.upstream.base import language_on_meta
@@ -24,9 +26,8 @@ from emolightning.upstream.inspecting import (
     open_torch,
     wrong_kind,
 )
-from emolightning.upstream.reading import TensorInfo, TorchFile
+from emolightning.upstream.reading import TorchFile
 from emolightning.upstream.report import MatchReport
-from emolightning.upstream.safetensors_files import SafetensorsFolder
 from emolightning.upstream.sizes import other_language_model, wrong_lora, wrong_tower
 
 OTHER_LANGUAGE = "the checkpoint belongs to another language model than llama="
@@ -230,7 +231,7 @@ def _match_checkpoint(sources: Sources, expected: Expected, report: MatchReport)
             report.problems.append(f"{place}: {found[target]} and {name} are the same parameter; delete one of them")
         found[target] = name
         report.use(place, (name,), target)
-        _compare(report, place, name, info, shape, OTHER_LANGUAGE)
+        _compare(report, place, name, info, shape, _other_sizes(name, info.shape, shape))
     report.missing |= {
         f"language.{name}": f"{place}{_lora_targets(file)}"
         for name in expected.adapters
@@ -249,6 +250,19 @@ def _target(name: str, expected: Expected) -> tuple[str | None, tuple[int, ...]]
     if projection in expected.projections and projection is not None:
         return f"projections.{projection}", tuple(expected.projections[projection].shape)
     return None, ()
+
+
+def _other_sizes(name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """Which of the other files a tensor of the checkpoint does not fit; any width of feature vectors fits."""
+    stream = str(names.projection_name(name)).partition(".")[0]
+    is_of_tower = stream in ("image", "class_token") and len(found) == len(expected) == 2 and found[0] == expected[0]
+    if not is_of_tower:
+        return OTHER_LANGUAGE
+    per_token = PATCHES_PER_TOKEN if stream == "image" else 1
+    return (
+        f"the checkpoint belongs to a vision tower of width {found[1] / per_token:g}, that in eva= is "
+        f"{expected[1] // per_token} wide"
+    )
 
 
 def _lora_targets(file: TorchFile) -> str:

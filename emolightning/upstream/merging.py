@@ -14,11 +14,11 @@ from torch import Tensor
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.model.adapter import DESCRIPTION, LORA, LORA_CONFIG, LORA_FOLDERS, PROJECTIONS
+from emolightning.model.safetensors_files import INDEX, SINGLE, write_safetensors
+from emolightning.model.tensor_info import TensorInfo
 from emolightning.model.trained_parts import TrainedParts
 from emolightning.upstream import names
 from emolightning.upstream.base import TOKENIZER_FILES, Base, copy_files, language_settings, open_base
-from emolightning.upstream.reading import TensorInfo
-from emolightning.upstream.safetensors_files import INDEX, SINGLE, write_safetensors
 from emolightning.upstream.staging import staged
 from emolightning.upstream.trained import LoraScale, Stored, Trained
 from emolightning.upstream.writing import write_json
@@ -151,11 +151,12 @@ def _require_same_base(trained: Trained, base: Base, settings: Any) -> list[str]
     expected = known.get("language") if isinstance(known, Mapping) else None
     if trained.how("language") == "full":
         return []
-    if expected is None:
+    if not isinstance(expected, str | Mapping):
         return ["note: it is not recorded which language model these weights were trained on; nothing was compared"]
     if settings.quantization != "none":
         return ["note: trained beside quantised weights and merged into the plain ones; they were not compared"]
-    if base.fingerprint(getattr(torch, settings.dtype)) != expected:
+    known_of_type = expected if isinstance(expected, str) else expected.get(settings.dtype)
+    if base.fingerprints([settings.dtype])[settings.dtype] != known_of_type:
         raise UserError(
             f"{base.name}: these weights were trained on another language model; say llama=FOLDER of that one (for "
             "model=tiny: the same torch and transformers versions)"

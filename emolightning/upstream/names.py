@@ -158,3 +158,13 @@ def block_number(name: str) -> int | None:
     """The block of a tensor in `eva_vit_g.pth`; None for one outside the blocks."""
     found = re.match(r"blocks\.(\d+)\.", name)
     return int(found[1]) if found else None
+
+
+def layer_number(name: str) -> int | None:
+    """The layer of the language model that a tensor of LoRA belongs to, whatever part of the layer it adapts.
+
+    >>> layer_number("llama_model.base_model.model.model.layers.3.mlp.up_proj.lora_A.weight")
+    3
+    """
+    found = re.search(r"\.layers\.(\d+)\.", name)
+    return int(found[1]) if found else None

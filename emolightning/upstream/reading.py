@@ -1,10 +1,8 @@
 """`.pth` files, read without running code and without loading what is not asked for."""
 
 import hashlib
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -13,6 +11,7 @@ import torch
 from torch import Tensor
 
 from emolightning.errors import UserError
+from emolightning.model.tensor_info import TensorInfo, dtype_name, require_file, require_plain_names
 
 CHUNK_BYTES = 1 << 24
 GROUP_BYTES = 128 * 2**20
@@ -20,26 +19,6 @@ GROUP_BYTES = 128 * 2**20
 ZIP_START = b"PK\x03\x04"
 STATE_KEYS = ("model", "module", "state_dict")
 """Under one of these a checkpoint has its tensors, unless they stand alone."""
-LONGEST_NAME = 500
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """What is known of a tensor without its values."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    """As torch calls it, e.g. `float16`."""
-
-    @property
-    def num_bytes(self) -> int:
-        """Of the values."""
-        return torch.Size(self.shape).numel() * self.torch_dtype.itemsize
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        """The type itself."""
-        return getattr(torch, self.dtype)
 
 
 class TorchFile:
@@ -152,22 +131,6 @@ def _info(path: Path, name: str, tensor: Tensor) -> TensorInfo:
     return TensorInfo(tuple(tensor.shape), dtype_name(tensor))
 
 
-def dtype_name(tensor: Tensor) -> str:
-    """`float16` and the like."""
-    return str(tensor.dtype).removeprefix("torch.")
-
-
-def require_plain_names(path: Path, names: Iterable[str]) -> None:
-    """Names are printed: none may steer a terminal.
-
-    Raises:
-        UserError: one does, or is absurdly long.
-    """
-    for name in names:
-        if not re.fullmatch(r"[ -~]*", name) or len(name) > LONGEST_NAME:
-            raise UserError(f"{path}: refused: {ascii(name[:60])} is no name of a tensor; get a sound copy of the file")
-
-
 def sha256(path: Path) -> str:
     """Of a file of any size."""
     digest = hashlib.sha256()
@@ -175,14 +138,3 @@ def sha256(path: Path) -> str:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def require_file(path: Path) -> None:
-    """Say what a path is that is no file.
-
-    Raises:
-        UserError: it is a folder, or nothing.
-    """
-    if not path.is_file():
-        kind = "is a folder, not a file" if path.is_dir() else "no such file"
-        raise UserError(f"{path}: {kind}")

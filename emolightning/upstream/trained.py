@@ -12,10 +12,11 @@ from torch import Tensor
 from emolightning.errors import UserError
 from emolightning.inputs import FEATURES
 from emolightning.model.adapter import DESCRIPTION, LORA, LORA_CONFIG, LORA_FOLDERS, PROJECTIONS
+from emolightning.model.safetensors_files import read_safetensor, safetensors_infos
+from emolightning.model.tensor_info import TensorInfo
 from emolightning.upstream import names
 from emolightning.upstream.inspecting import RUN_CHECKPOINT, describe_torch_file
-from emolightning.upstream.reading import TensorInfo, TorchFile, read_torch
-from emolightning.upstream.safetensors_files import read_safetensor, safetensors_infos
+from emolightning.upstream.reading import TorchFile, read_torch
 
 CHECKPOINT_PREFIXES = {
     "language": "model.language.",

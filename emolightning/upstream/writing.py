@@ -14,10 +14,11 @@ from emolightning.inputs import FEATURES, INPUTS
 from emolightning.labels import MER9
 from emolightning.model.adapter import DESCRIPTION, LORA, LORA_CONFIG, PROJECTIONS
 from emolightning.model.lora import LoraSettings
+from emolightning.model.safetensors_files import SINGLE, write_safetensors
+from emolightning.model.tensor_info import TensorInfo
 from emolightning.model.vision import VisionSettings, VisionTower
 from emolightning.upstream import names
-from emolightning.upstream.reading import TensorInfo, TorchFile
-from emolightning.upstream.safetensors_files import SINGLE, write_safetensors
+from emolightning.upstream.reading import TorchFile
 
 NORM = ("layer_norm1", "layer_norm2", "post_layernorm")
 
@@ -87,7 +88,7 @@ def write_adapter(
         expected: `lora` and `projections`, each name -> a tensor of the right shape.
         lora: the adapters.
         folder: is made.
-        description: entries of `emolightning.json`.
+        description: more entries of `emolightning.json`: settings of the model, fingerprints of its bases ...
     """
     folder.mkdir()
     by_lora = {str(names.lora_name(name)): name for name in file.tensors}
@@ -97,7 +98,6 @@ def write_adapter(
     write_json(folder / LORA_CONFIG, _peft_config(lora, description))
     widths = {stream: expected["projections"][f"{stream}.weight"].shape[1] for stream in FEATURES}
     content = {
-        "base_fingerprints": {},
         "inputs": list(INPUTS),
         "labels": list(MER9),
         "feature_widths": widths,

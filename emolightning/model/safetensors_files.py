@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from emolightning.errors import UserError
-from emolightning.upstream.reading import TensorInfo, dtype_name, require_file, require_plain_names
+from emolightning.model.tensor_info import TensorInfo, dtype_name, require_file, require_plain_names
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"

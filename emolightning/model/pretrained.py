@@ -1,0 +1,134 @@
+"""A language model from a Hugging Face folder: what is wrong with one is said by name, and no code of it runs.
+
+transformers fills a tensor that it does not find with random numbers and a line in a log; here that is an error.
+"""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+
+from emolightning.errors import InputErrors, UserError
+from emolightning.model.safetensors_files import SafetensorsFolder
+
+CONFIG = "config.json"
+JSON_FILES = (CONFIG, "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json")
+SHOWN = 5
+OWN_CODE = (
+    "asks for code of its own (auto_map); nothing of it was run; only architectures that transformers has are used"
+)
+
+
+def load_pretrained(folder: Path, **options: Any) -> PreTrainedModel:
+    """The model of a folder, every weight of it from there.
+
+    Args:
+        folder: `config.json` and safetensors.
+        **options: of `from_pretrained`: type, attention, quantization.
+
+    Raises:
+        UserError: the folder asks for its own code, or a file of it is missing or damaged.
+        InputErrors: tensors are missing, left over or of other shapes than `config.json` says.
+        ImportError: a library that a quantization needs.
+    """
+    described = describe_model(folder)
+    _require_shapes(folder, described, SafetensorsFolder(folder))
+    try:
+        model, found = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            **options,
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(
+            f"{folder}: transformers cannot load this language model ({first_line(error)}); get a whole copy of it"
+        ) from error
+    _require_all(folder, found)
+    return model
+
+
+def describe_model(folder: Path) -> PreTrainedModel:
+    """The model that a folder's `config.json` describes, without memory.
+
+    Raises:
+        UserError: there is none, it asks for code of its own, or transformers cannot build it.
+    """
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        assert isinstance(config.hidden_size, int)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except Exception as error:  # Whatever a wrong file makes of transformers' many classes.
+        refuse_own_code(folder, error)
+        raise UserError(
+            f"{folder}: {broken_json(folder, (CONFIG,))}{CONFIG} describes no language model that transformers can "
+            f"build ({first_line(error)}); get the model's own {CONFIG}, or another model"
+        ) from error
+
+
+def refuse_own_code(folder: Path, error: Exception) -> None:
+    """What transformers says to a folder that wants to run its code, in our words; nothing for other errors.
+
+    Raises:
+        UserError: it is that.
+    """
+    if "trust_remote_code" in str(error):
+        raise UserError(f"{folder} {OWN_CODE}") from error
+
+
+def broken_json(folder: Path, names: Collection[str] = JSON_FILES) -> str:
+    """`NAME is not JSON (why): ` of the first such file; nothing when all of them can be read."""
+    for name in names:
+        try:
+            if (folder / name).is_file():
+                json.loads((folder / name).read_text(encoding="utf-8"))
+        except ValueError as error:
+            return f"{name} is not JSON ({first_line(error)}): "
+    return ""
+
+
+def first_line(error: Exception) -> str:
+    """Printable and short: the words may come from a file."""
+    return ascii((str(error).strip().splitlines() or [type(error).__name__])[0][:200])[1:-1]
+
+
+def _require_shapes(folder: Path, described: PreTrainedModel, weights: SafetensorsFolder) -> None:
+    if getattr(described.config, "quantization_config", None):  # Packed: in shapes of their own.
+        return
+    expected = {name: tuple(tensor.shape) for name, tensor in described.state_dict().items()}
+    problems = [
+        f"{name} has shape {info.shape} in {weights.places[name].name}, {CONFIG} says {expected[name]}"
+        for name, info in weights.tensors.items()
+        if info.shape != expected.get(name, info.shape)
+    ]
+    _refuse(folder, problems)
+
+
+def _require_all(folder: Path, found: dict[str, Any]) -> None:
+    """By transformers' own account, which leaves out what is tied or computed."""
+    problems = [
+        *_named("missing, and would be random", found["missing_keys"]),
+        *_named("of another shape", [item[0] for item in found["mismatched_keys"]]),
+        *_named(f"not in the model that {CONFIG} describes", found["unexpected_keys"]),
+        *map(str, found.get("error_msgs", [])),
+    ]
+    _refuse(folder, problems)
+
+
+def _named(wrong: str, names: Collection[str]) -> list[str]:
+    shown = ", ".join(ascii(name)[1:-1] for name in sorted(names)[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return [f"{len(names)} tensor(s) {wrong}: {shown}{more}"] if names else []
+
+
+def _refuse(folder: Path, problems: list[str]) -> None:
+    if problems:
+        hint = f"get a whole copy of the language model, with its own {CONFIG}"
+        raise InputErrors(str(folder), [*problems[:-1], f"{problems[-1]}; {hint}"])
