@@ -106,9 +106,21 @@ def test_a_published_percentage_that_was_cut_off(tmp_path: Path) -> None:
     assert row.difference == pytest.approx(0.006335, abs=1e-6)
 
 
-def test_another_number_of_clips_is_in_the_verdict(tmp_path: Path) -> None:
-    report = report_of(num_clips=830, metrics={"weighted_f1": metric(0.9, 0.88, 0.92)})
-    assert emotion_llama(compared(tmp_path, report)).verdict == "within interval; on 830 clips, published on 834"
+@pytest.mark.parametrize(
+    ("sad", "verdict"),
+    [
+        (257, "within interval"),
+        (253, "within interval; on 830 clips, published on 834"),
+        (299, "not comparable: other clips: the run has 876, the figure is of 834"),
+        (216, "within interval; on 793 clips, published on 834"),
+        (215, "not comparable: other clips: the run has 792, the figure is of 834"),
+    ],
+)
+def test_another_number_of_clips_is_in_the_verdict(tmp_path: Path, sad: int, verdict: str) -> None:
+    """5 % of 834 are 41.7; what counts is clips with a label, not those that were answered."""
+    report = report_of(num_clips=1000)
+    report["per_class"]["sad"]["support"] = sad
+    assert emotion_llama(compared(tmp_path, report)).verdict == verdict
 
 
 def dfew(**changes: Any) -> dict[str, Any]:
@@ -272,7 +284,12 @@ def test_published_on_fewer_clips_than_official(tmp_path: Path) -> None:
     """GPT-4V refused four clips of DFEW: a run on the same 2337 has as many as were published."""
     reading = {"parser": "words", "aliases": "none", "answer_list": "first"}
     report = report_of(
-        "dfew_fold1", num_clips=2337, evaluation={}, reading=reading, metrics={"war": metric(0.4368849, 0.417, 0.457)}
+        "dfew_fold1",
+        num_clips=2337,
+        per_class={},
+        evaluation={},
+        reading=reading,
+        metrics={"war": metric(0.4368849, 0.417, 0.457)},
     )
     rows = compared(tmp_path, report)
     assert cell(rows, "gpt4v", "GPT-4V", "war").verdict == "within interval"
@@ -340,11 +357,11 @@ def test_scores_that_nobody_published_are_listed(tmp_path: Path) -> None:
 
 def test_reports_of_judges_and_wheels_are_understood(tmp_path: Path) -> None:
     """The real reports, not ones by hand: embedded wheel and offline judge compare with nothing published."""
-    answers = [Answer(f"clip{number}", "['happy', 'calm']", "prompt", "['happy']", 0.0) for number in range(3)]
+    answers = [Answer(f"clip{number}", "['happy', 'calm']", "prompt", "['happy']", 0.0) for number in range(411)]
     words = OpenVocabulary().report(answers, benchmark="mer2023_multi", split="test")
     row = cell(compared(tmp_path, words), "mer_unibench", "Emotion-LLaMA", "hit", "AVT")
     assert row.verdict.startswith("not comparable: other protocol: wheels is 2025 there, EmoLightning embedded")
-    judged = Reasoning(judge=OfflineJudge()).report(answers, benchmark="emer_v1", split="test")
+    judged = Reasoning(judge=OfflineJudge()).report(answers[:100], benchmark="emer_v1", split="test")
     run = read_run(written(tmp_path, judged))
     found = compare([score for score in ALL if score.benchmark == "emer_v1"], run, ["emer_v1"])
     assert {row.ours for row in found.rows} == {None}
@@ -489,6 +506,7 @@ def fitting_report(score: PublishedScore) -> dict[str, Any]:
     return report_of(
         score.benchmark,
         num_clips=score.protocol.expected_clips or 1,
+        per_class={},
         num_folds=wanted.get("num_folds", 1),
         metrics={score.metric: metric(value, value, value)},
         evaluation={
