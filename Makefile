@@ -24,7 +24,7 @@ ablation: $(STAMP)  ## the same with each of A, V, T, AV, AT, VT, AVT, against t
 	$(BIN)/python -m emolightning ablate experiment=demo
 
 test: $(STAMP)  ## the default tests: no network, no GPU, no weights
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(STAMP)  ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import nn
 
 from emolightning.inputs import FEATURES, INPUTS
@@ -59,7 +60,8 @@ def build_on_meta(
         if (
             not own_vocabulary
         ):  # The small tokenizer writes the text; head and embeddings are as large as they would be.
-            model.language.get_base_model().resize_token_embeddings(vocabulary_size, mean_resizing=False)
+            language = model.language.get_base_model() if isinstance(model.language, PeftModel) else model.language
+            language.resize_token_embeddings(vocabulary_size, mean_resizing=False)
     return model
 
 

@@ -71,9 +71,8 @@ def find_peak(device: torch.device, stated_tflops: float | None) -> Peak:
         return Peak(stated_tflops * 1e12, "device_peak_tflops")
     if device.type == "cpu":
         threads = torch.get_num_threads()
-        return Peak(
-            _measured_peak(), f"measured: float32 product of {MATRIX_SIZE} x {MATRIX_SIZE}, {threads} thread(s)"
-        )
+        size = f"{MATRIX_SIZE} x {MATRIX_SIZE}"
+        return Peak(_measured_peak(), f"measured between rounds: float32 product of {size}, {threads} thread(s)")
     name = device_name(device)
     for part, tflops in PEAK_TFLOPS.items():
         if re.search(rf"\b{part}\b", name):

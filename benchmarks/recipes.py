@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -151,14 +151,13 @@ def on_device(recipe: Recipe, device: torch.device) -> Recipe:
 
 def ablations(ours: Recipe, upstream: Recipe) -> dict[str, Recipe]:
     """Our recipe with each single setting of upstream's that differs, by what is set."""
-    changes = [
-        {item.name: getattr(upstream, item.name)}
-        for item in fields(ours)
-        if getattr(ours, item.name) != getattr(upstream, item.name)
-    ]
-    return {
-        f"ours, {name}={value}": replace(ours, **{name: value}) for change in changes for name, value in change.items()
-    }
+    theirs = {name: value for name, value in asdict(upstream).items() if value != getattr(ours, name)}
+    return {f"ours, {shown(name, value)}": replace(ours, **{name: value}) for name, value in theirs.items()}
+
+
+def shown(name: str, value: object) -> str:
+    """A setting as one types it."""
+    return f"{name}={str(value).lower() if isinstance(value, bool) else value}"
 
 
 def hold_frozen(model: nn.Module, dtype: torch.dtype) -> None:

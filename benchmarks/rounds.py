@@ -50,11 +50,11 @@ def alternate(columns: Sequence[Column], num_rounds: int, report: Callable[[int]
     for number in range(num_rounds):
         try:
             found = _round(columns if number % 2 == 0 else columns[::-1])
+            for column, phase, measurement in found:
+                column.rounds.setdefault(phase, []).append(measurement)
+            report(number)
         except KeyboardInterrupt:
             return False
-        for column, phase, measurement in found:
-            column.rounds.setdefault(phase, []).append(measurement)
-        report(number)
     return True
 
 

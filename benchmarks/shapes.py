@@ -78,7 +78,8 @@ def _expected(model: EmotionLlama, clips: ClipSet) -> dict[str, int]:
         return training_flops(sizes, positions=context + answer, answer=answer, streams=clips.streams, frames=frames)
 
     asked = answering_flops(sizes, positions=context, answer=1, streams=clips.streams, frames=0)
-    return {IN_STEP: step(1), AHEAD: step(0), CONTEXT: asked}
+    ahead = {} if model.vision is not None and model.vision.is_trained else {AHEAD: step(0)}
+    return {IN_STEP: step(1), **ahead, CONTEXT: asked}
 
 
 def _memory(model: EmotionLlama) -> dict[str, float]:

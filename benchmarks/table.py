@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from benchmarks.recipes import shown
 from benchmarks.result import QUANTITIES
 
 SHOWN = {
@@ -49,13 +50,11 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 def _settings(recipe: dict[str, Any]) -> str:
-    return " ".join(
-        f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in recipe.items()
-    )
+    return " ".join(shown(name, value) for name, value in recipe.items())
 
 
 def _row(phase: str, quantity: str, *cells: str) -> str:
-    return f"{phase:<11} {quantity:<23}" + "".join(f"{cell:>27}" for cell in cells).rstrip()
+    return f"{phase:<11} {quantity:<23}" + "".join(f"{cell:>34}" for cell in cells).rstrip()
 
 
 def _cell(phase: dict[str, Any], name: str) -> str:
@@ -94,7 +93,7 @@ def _ablations(result: dict[str, Any]) -> list[str]:
     if not rows:
         return []
     width = max(map(len, rows))
-    head = f"{'samples/s over those of ours':<{width}}{'training':>27}{'evaluation':>27}"
+    head = f"{'samples/s over those of ours':<{width}}{'training':>34}{'evaluation':>34}"
     return ["", head, *(_ablation(name, width, result, found) for name, found in rows.items())]
 
 
@@ -103,4 +102,4 @@ def _ablation(name: str, width: int, result: dict[str, Any], found: dict[str, An
         OUT_OF_MEMORY if result["columns"][name][phase]["out_of_memory"] else _ratio(found[phase]["samples_per_s"])
         for phase in ("training", "evaluation")
     ]
-    return f"{name:<{width}}" + "".join(f"{cell:>27}" for cell in cells)
+    return f"{name:<{width}}" + "".join(f"{cell:>34}" for cell in cells)

@@ -19,6 +19,10 @@ COMMANDS = {
         "emolightning.commands.import_weights",
         "published weights (Llama-2, EVA-CLIP-g, Emotion-LLaMA's .pth) into this project's folders",
     ),
+    "export-weights": (
+        "emolightning.commands.export_weights",
+        "trained weights as Emotion-LLaMA's .pth, or merged into a Hugging Face folder",
+    ),
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
     "parity": ("emolightning.commands.parity", "recorded values of the released code, recomputed here"),
     "score": ("emolightning.commands.score", "predictions of any system from a CSV or JSONL file, without a model"),

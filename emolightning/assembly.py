@@ -8,8 +8,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.evaluation.scoring import Classification, Scoring
 from emolightning.inputs import active_inputs
-from emolightning.model.build import require_weights
+from emolightning.model.build import require_settings, require_weights
 from emolightning.model.generation import Generation
+from emolightning.model.trained_parts import TrainedParts
 from emolightning.parsing import LabelReader
 from emolightning.prompt import PromptEncoder
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
@@ -26,9 +27,16 @@ def inputs_of(cfg: DictConfig) -> tuple[str, ...]:
     return active_inputs(list(cfg.modalities), plain(cfg.inputs))
 
 
+def trained_parts(cfg: DictConfig) -> TrainedParts:
+    """How each part trains; runs from before that was a setting trained as its defaults."""
+    return instantiate(cfg.model.train) if "train" in cfg.model else TrainedParts()
+
+
 def build_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModule:
     """The data of a run, read and checked: everything wrong with it is raised here, before any weights are touched."""
-    require_weights(instantiate(cfg.model.vision), instantiate(cfg.model.language))
+    vision, language = instantiate(cfg.model.vision), instantiate(cfg.model.language)
+    require_settings(vision, language, trained_parts(cfg))
+    require_weights(vision, language)
     data = make_data(cfg, shuffle=shuffle)
     data.setup()
     return data

@@ -88,6 +88,9 @@ def describe_evaluation(cfg: DictConfig, data: ClipDataModule, learner: EmotionL
         "labels": list(data.labels),
         "inputs": list(inputs_of(cfg)),
         "shuffle": list(cfg.shuffle),
+        # Of the exchange, and of sampling; neither means anything to an evaluation without them.
+        "shuffle_seed": data.seed if cfg.shuffle else None,
+        "sampling_seed": cfg.seed if cfg.evaluation.do_sample else None,
         "frame": data.frame,
         "prompt": plain(cfg.prompt),
         "generation": plain(cfg.evaluation),

@@ -6,6 +6,7 @@ import warnings
 MESSAGES = (
     ".*does not have many workers.*",  # Features are in memory: more loader processes would not help.
     ".*is_gradient_checkpointing.*",  # PEFT's use of a transformers name.
+    ".*gradient_checkpointing_enable.*",  # The name that all versions from 5.0 on have.
     ".*treespec, LeafSpec.*",  # Lightning's use of a torch name.
     ".*in eval mode at the start of training.*",  # The vision tower is frozen, and meant to be.
 )
@@ -16,16 +17,24 @@ ADVERTISERS = (
     "lightning_fabric.utilities.rank_zero",
     # Says at every save that weights are read without `weights_only`; AtomicCheckpointIO reads with it.
     "pytorch_lightning.trainer.connectors.checkpoint_connector",
+    "bitsandbytes.autograd._functions",
 )
 """Loggers."""
 
+REMARKS = (
+    "Tip: ",
+    "`weights_only` was not set",
+    "inputs will be cast",  # At each layer and step: 8-bit products are in float16, which `model.language` says.
+)
+"""Parts of what they say."""
+
 
 def quiet_libraries() -> None:
-    """Filter MESSAGES and Lightning's advertisements."""
+    """Filter MESSAGES and REMARKS."""
     for message in MESSAGES:
         warnings.filterwarnings("ignore", message=message)
     for name in ADVERTISERS:
-        logging.getLogger(name).addFilter(_is_no_advertisement)
+        logging.getLogger(name).addFilter(_is_no_remark)
     _quiet_transformers()
 
 
@@ -36,6 +45,6 @@ def _quiet_transformers() -> None:
     transformers_logging.disable_progress_bar()
 
 
-def _is_no_advertisement(record: logging.LogRecord) -> bool:
+def _is_no_remark(record: logging.LogRecord) -> bool:
     message = record.getMessage()
-    return "Tip: " not in message and "`weights_only` was not set" not in message
+    return not any(remark in message for remark in REMARKS)

@@ -19,6 +19,7 @@ from emolightning.assembly import (
     build_trainer,
     inputs_of,
     plain,
+    trained_parts,
     validation_reader,
 )
 from emolightning.data.datamodule import ClipDataModule
@@ -27,6 +28,7 @@ from emolightning.lineage import describe_process, update_json, write_json
 from emolightning.model.adapter import save_adapter
 from emolightning.quiet import quiet_libraries
 from emolightning.resuming import is_finished, refuse_changes
+from emolightning.starting import require_something_to_train, take_start
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
 from emolightning.training.tracking import run_id
@@ -46,6 +48,8 @@ def fit(cfg: DictConfig) -> None:
     if resume_from and is_finished(RunFolder(Path(cfg.output_dir)), cfg):
         print(f"{cfg.output_dir}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
         return
+    parts = trained_parts(cfg).of(inputs_of(cfg))
+    require_something_to_train(parts, has_weights=bool(resume_from or initial))
     data = build_data(cfg)
     data.require_targets()
     reader = validation_reader(cfg, data)
@@ -66,9 +70,10 @@ def fit(cfg: DictConfig) -> None:
         schedule=instantiate(cfg.schedule),
         num_val_clips=len(data.clips_of("val")),
     )
-    if initial and not resume_from:
-        load_weights(learner, initial)
+    start = take_start(learner, parts, base=cfg.model.language.path, resume_from=resume_from, initial=initial)
     trainer = build_trainer(cfg)
+    if trainer.is_global_zero:
+        print(start)
     seen = [*data.clips_of("train"), *data.clips_of("val")]
     precompute_vision(cfg, data, learner, seen, trainer.strategy.root_device)
     if trainer.is_global_zero:

@@ -110,16 +110,23 @@ def inputs_of_widths(trained: dict[str, int]) -> dict[str, Any]:
     return {"inputs": names, "feature_widths": {name: trained[name] for name in FEATURES if name in trained}}
 
 
-def load_weights(learner: EmotionLearner, path: Path) -> None:
+def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool = False) -> list[str]:
     """Put trained weights into the learner's model.
+
+    Args:
+        learner: to be filled.
+        path: result of `find_weights`.
+        may_start_fresh: a part that was frozen when the weights were trained stays as it is.
+
+    Returns:
+        The parts that were loaded: `language`, `projections`, `vision`.
 
     Raises:
         UserError: they are unreadable, belong to another base, or do not fit.
     """
     if path.is_dir():
-        load_adapter(learner.model, path)
-        return
+        return load_adapter(learner.model, path, may_start_fresh=may_start_fresh)
     try:
-        learner.on_load_checkpoint(_read(path))
+        return learner.load_trained(_read(path), may_start_fresh=may_start_fresh)
     except UNREADABLE as error:
         raise UserError(f"{path}: not a checkpoint that fits this model: {error}") from error

@@ -1,6 +1,7 @@
 """Small models and batches for tests: every part in its real class."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,20 +13,33 @@ from emolightning.model.build import build_emotion_llama
 from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.language import LanguageSettings
 from emolightning.model.lora import LoraSettings
+from emolightning.model.trained_parts import TrainedParts
 from emolightning.model.vision import VisionSettings
 from emolightning.prompt import PromptEncoder
 from emolightning.records import Batch, Clip, Example
+
+torch.set_num_threads(1)
+"""As a run does: at these sizes a second thread is one to wait for."""
 
 WIDTHS = {"face": 12, "motion": 10, "speech": 8}
 VISION = VisionSettings(image_size=56, width=16, num_layers=2, num_heads=2, mlp_width=32)
 LANGUAGE = LanguageSettings(width=32, num_layers=2, num_heads=2, mlp_width=48)
 
 
-def make_model(inputs: tuple[str, ...] = INPUTS, *, seed: int = 0, dropout: float = 0.0) -> EmotionLlama:
+def make_model(
+    inputs: tuple[str, ...] = INPUTS,
+    *,
+    seed: int = 0,
+    language: LanguageSettings = LANGUAGE,
+    train: TrainedParts = TrainedParts(),  # noqa: B008  # frozen
+    **lora: Any,
+) -> EmotionLlama:
     """A model of a few thousand parameters; LoRA's B is random too, so that the adapters do something."""
     torch.manual_seed(seed)
-    lora = LoraSettings(r=4, alpha=8, dropout=dropout, targets="all-linear")
-    model = build_emotion_llama(vision=VISION, language=LANGUAGE, lora=lora, inputs=inputs, feature_widths=WIDTHS)
+    adapters = LoraSettings(**{"r": 4, "alpha": 8, "dropout": 0.0, "targets": "all-linear", **lora})
+    model = build_emotion_llama(
+        vision=VISION, language=language, lora=adapters, inputs=inputs, feature_widths=WIDTHS, train=train
+    )
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)

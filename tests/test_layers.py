@@ -37,6 +37,7 @@ ENTRY = {
     "parity",
     "reporting",
     "resuming",
+    "starting",
     "score_run",
     "training_run",
     "vision_pass",

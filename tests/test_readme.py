@@ -9,21 +9,29 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import pytest
 from hydra import compose, initialize_config_dir
 from runs import REPO, Workplace, make_dataset
+from weights_factory import Sizes, make_checkpoint, make_eva, make_llama
 
 from emolightning.config.check import check_config
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 
 README = REPO / "README.md"
+ONE_AT_A_TIME = Lock()
+"""Hydra composes in one place of the process."""
+SHARED = REPO.parent / "shared"
 
 KNOWN = ("git clone", "cd ", "python3 -m venv", "python -m venv", "source ", ". ", "pip install", "wandb login")
 """Beginnings of commands that set up a machine and are not run here."""
 
-NEEDS_MORE = ("model=emotion_llama_7b", "features=folders", "trainer=one_gpu", "trainer=ddp", "trainer.accelerator=gpu")
+NEEDS_MORE = (
+    "model=emotion_llama_7b", "features=folders", "trainer=one_gpu", "trainer=ddp", "trainer.accelerator=gpu",
+    "experiment=stage1", "experiment=stage2", "checkpoint=weights/adapter", "checkpoint=outputs/custom-7b",
+)  # fmt: skip
 """With one of these a command needs weights, vectors or hardware that are not here: it is composed and checked only.
 (Two ranks on a CPU are run in test_runs.py.)"""
 
@@ -40,7 +48,9 @@ def commands(text: str) -> list[str]:
 
 COMMANDS = list(dict.fromkeys(commands(README.read_text(encoding="utf-8"))))
 RUNNABLE = [
-    command for command in COMMANDS if re.match(r"(\w+=\S* )*python (train\.py|eval\.py|-m emolightning)", command)
+    command
+    for command in COMMANDS
+    if re.match(r"(\w+=\S* )*python (train\.py|eval\.py|-m emolightning|benchmarks/)", command)
 ]
 OTHERS = [command for command in COMMANDS if command not in RUNNABLE]
 
@@ -122,10 +132,13 @@ def run_small(place: Workplace, trained: Path, command: str, folder: Path) -> No
     """One command in a new folder that has the files it names."""
     environment, script, words = parse(command)
     if set(words) & set(NEEDS_MORE):
-        check_only(script, words, trained)
+        with ONE_AT_A_TIME:
+            check_only(script, words, trained)
         return
     folder.mkdir()
-    for word in words:
+    if words[:1] == ["import-weights"]:
+        words += make_published_files(folder, dict(word.split("=", 1) for word in words[1:]))
+    for word in words if words[:1] != ["import-weights"] else ():
         key, _, value = word.partition("=")
         if key in FILES:
             FILES[key](trained, folder / value)
@@ -148,6 +161,10 @@ def check_only(script: list[str], words: list[str], trained: Path) -> None:
     """What can be said about a command without running it."""
     register_schemas()
     name = Path(script[-1]).stem
+    if words[0] == "export-weights":
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            check_config(compose("export_weights", overrides=words[1:]))
+        return
     assert name in ("train", "eval"), f"{script} {words} cannot be checked without running it"
     words = [f"checkpoint={trained}" if word.startswith("checkpoint=") else word for word in words]
     load_saved_run(words)
@@ -157,6 +174,8 @@ def check_only(script: list[str], words: list[str], trained: Path) -> None:
 
 def small_words(place: Workplace, script: list[str], words: list[str]) -> list[str]:
     """Words behind those of the README, that make a training small; the last word on a setting counts."""
+    if Path(script[-1]).name == "throughput.py":
+        return ["rounds=1", "samples=2", "batch_size=2", "answer_tokens=2"]
     is_ablation = words[:1] == ["ablate"]
     if Path(script[-1]).name != "train.py" and not is_ablation:
         return []
@@ -184,11 +203,29 @@ def make_media(trained: Path, path: Path) -> None:
     make_dataset(path.parent / "unused.csv", path)
 
 
+def make_published_files(folder: Path, named: dict[str, str]) -> list[str]:
+    """Files of the published kinds at a small size; the settings of that size."""
+    sizes = Sizes()
+    make_llama(folder / named["llama"], sizes)
+    make_eva(folder / named["eva"], sizes)
+    make_checkpoint(folder / named["checkpoint"], sizes)
+    return sizes.overrides()
+
+
+def link_golden(trained: Path, path: Path) -> None:
+    """The recorded values, where they are."""
+    golden = SHARED / "data" / "golden"
+    if not golden.is_dir():
+        pytest.skip(f"{golden} is absent")
+    path.symlink_to(golden)
+
+
 FILES: dict[str, Callable[[Path, Path], object]] = {
     "checkpoint": copy_run,
     "run": copy_run,
     "init_from": copy_run,
     "data.annotations": make_annotations,
     "data.media": make_media,
+    "golden": link_golden,
 }
 """Setting -> makes the file or folder that a command names with it."""

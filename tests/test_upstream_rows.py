@@ -154,6 +154,12 @@ def test_the_question_may_offer_other_labels_in_another_order(folder):
     assert "trained but not offered in the question: angry, worried" in " ".join(data.coverage())
 
 
+def test_a_question_without_labels_offers_none(folder):
+    data = make_data(folder, task="reason_v2")
+    data.setup()
+    assert data.coverage() == []
+
+
 def test_labels_that_training_lacks_are_named():
     classes = {"train": {"sad": 3}, "val": {"sad": 1}, "test": {"neutral": 2}}
     first, second = coverage_warnings(classes, vocabulary=["sad", "neutral"], offered=["sad", "neutral"])

@@ -9,12 +9,15 @@ import torch
 from hydra import compose, initialize_config_dir
 from media_factory import make_media
 from model_factory import make_model
+from omegaconf import open_dict
 
 from emolightning.assembly import build_data, build_learner
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.data.frames import FrameStore
 from emolightning.data.visual import VisualStore
 from emolightning.errors import UserError
+from emolightning.evaluation.answers import evaluation_key
+from emolightning.evaluation_run import describe_evaluation
 from emolightning.records import Clip
 from emolightning.vision_pass import precompute_vision, tower_on
 
@@ -115,3 +118,17 @@ def test_a_full_disk_is_said_before_the_first_clip(tmp_path, monkeypatch):
     monkeypatch.setattr("emolightning.data.visual.shutil.disk_usage", lambda path: Usage(10**9, 10**9, 1_500_000_000))
     with pytest.raises(UserError, match=r"need 3.0 GB and 1.5 GB are free.*precompute_vision=false"):
         store.prepare([clip], tower_on(make_model(), torch.device("cpu")), bytes_per_clip=3 * 10**9)
+
+
+def test_another_exchange_is_another_evaluation(run, tmp_path):
+    """Else the answers of the first one would be taken for it."""
+    cfg, data, learner = run
+    with open_dict(cfg):
+        cfg.split, cfg.shuffle = "val", ["image"]
+    keys = set()
+    for data.seed in (0, 1):
+        keys.add(evaluation_key(describe_evaluation(cfg, data, learner)))
+    cfg.shuffle = []
+    for data.seed in (0, 1):
+        keys.add(evaluation_key(describe_evaluation(cfg, data, learner)))
+    assert len(keys) == 3

@@ -1,4 +1,4 @@
-"""Random weights in the formats that upstream's are published in, at any size; and a plain reading of its vision side."""
+"""Random weights in the formats that upstream's are published in, at any size; a plain reading of its vision side."""
 
 import json
 from dataclasses import dataclass
@@ -81,12 +81,16 @@ def make_sentencepiece(folder: Path) -> int:
     return int(pieces.get_piece_size())
 
 
-def make_eva(path: Path, sizes: Sizes = Sizes(), *, dtype=torch.float16) -> Path:  # noqa: B008
-    """`eva_vit_g.pth`: upstream's names, one block more than is used, a norm and a head."""
+def make_eva(path: Path, sizes: Sizes = Sizes(), *, dtype=torch.float16, few: bool = False) -> Path:  # noqa: B008
+    """`eva_vit_g.pth`: upstream's names, one block more than is used, a norm and a head; with `few` mostly zeros."""
     generator = torch.Generator().manual_seed(sizes.seed + 1)
     width, mlp = sizes.vision_width, sizes.vision_mlp
 
     def draw(*shape: int, scale: float = 0.2) -> Tensor:
+        if few:
+            tensor = torch.zeros(shape, dtype=dtype)
+            tensor.view(-1)[:100] = torch.randn(tensor.view(-1)[:100].shape, generator=generator)
+            return tensor
         return (torch.randn(*shape, generator=generator) * scale).to(dtype)
 
     state = {

@@ -32,15 +32,15 @@ def import_weights(cfg: DictConfig) -> int:
     from emolightning.upstream import importing
 
     quiet_libraries()
-    out = Path(cfg.out)
+    llama, out = Path(cfg.llama).expanduser(), Path(cfg.out).expanduser()
     report = importing.import_weights(
-        llama=Path(cfg.llama),
-        eva=Path(cfg.eva),
-        checkpoint=Path(cfg.checkpoint),
+        llama=llama,
+        eva=Path(cfg.eva).expanduser(),
+        checkpoint=Path(cfg.checkpoint).expanduser(),
         out=out,
         vision=instantiate(cfg.model.vision),
         lora=instantiate(cfg.model.lora),
-        description=describe(OmegaConf.to_container(cfg.model, resolve=True), Path(cfg.llama), out),
+        description=describe(OmegaConf.to_container(cfg.model, resolve=True), llama, out),
         allow_partial=cfg.allow_partial,
         dry_run=cfg.dry_run,
     )
@@ -55,8 +55,9 @@ def describe(model: Any, llama: Path, out: Path) -> dict[str, Any]:
     """What one needs beside the weights to rebuild the model: its settings, with the places of the base weights."""
     language = {**model["language"], "path": str(llama)}
     vision = {**model["vision"], "path": str(out / "eva_clip_g")}
+    train = {**model["train"], "vision": "frozen", "language": "lora", "projections": "full"}
     return {
-        "model": {**model, "language": language, "vision": vision},
+        "model": {**model, "llm": str(llama), "language": language, "vision": vision, "train": train},
         "features": {
             "_target_": "emolightning.data.features.FolderFeatures",
             "root": "${paths.data}/features",

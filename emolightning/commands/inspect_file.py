@@ -23,6 +23,7 @@ def inspect_file(cfg: DictConfig) -> int:
 
     from emolightning.upstream.inspecting import UNKNOWN, describe
 
-    found = describe(Path(cfg.file))
-    print(json.dumps({"file": cfg.file, "kind": found.kind, **found.facts}, indent=2, ensure_ascii=False, default=str))
+    found = describe(Path(cfg.file).expanduser())
+    # Plain ASCII: a file that was downloaded does not steer the terminal.
+    print(json.dumps({"file": cfg.file, "kind": found.kind, **found.facts}, indent=2, default=str))
     return int(found.kind == UNKNOWN)

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from emolightning.config.known_targets import refuse_unknown_targets
 from emolightning.config.schema import CONFIG_DIR, closest
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
 from emolightning.errors import UserError
@@ -26,6 +27,10 @@ NOT_INHERITED = ("hydra", "defaults", "paths", "resume", "init_from", "checkpoin
 """Keys of a saved run that are not the evaluation's: folders belong to the machine, the rest to that one call."""
 
 
+UNUSED = {"optimizer": None, "schedule": None}
+"""Parts of training that an evaluation does not build."""
+
+
 def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: str = "eval") -> None:
     """Store the configuration of `checkpoint=...` as ConfigStore node `saved_run`, for a defaults list to merge.
 
@@ -38,7 +43,7 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
         config_name: the primary config that has `saved_run` in its defaults list.
 
     Raises:
-        UserError: no such checkpoint, or none that belongs to a run.
+        UserError: no such checkpoint, none that belongs to a run, or one that would run code of its own.
     """
     checkpoint = _checkpoint_of(argv)
     if checkpoint is None:
@@ -46,8 +51,18 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
         return
     source, saved = _saved_configuration(checkpoint)
     dropped = {*NOT_INHERITED, *_groups_chosen(argv, folder), *_groups_filled(folder / f"{config_name}.yaml")}
-    node = {key: value for key, value in saved.items() if key not in dropped}
+    node = _with_language_model({key: value for key, value in saved.items() if key not in dropped} | UNUSED)
+    refuse_unknown_targets(node, source, folder)
     ConfigStore.instance().store(name=SAVED_RUN, node=node, provider=str(source))
+
+
+def _with_language_model(saved: dict[str, Any]) -> dict[str, Any]:
+    """With `model.llm` as the name of the language model's folder again: saved values are resolved."""
+    model = saved.get("model")
+    if not isinstance(model, dict) or "llm" not in model or not isinstance(model.get("language"), dict):
+        return saved
+    language = {**model["language"], "path": "${model.llm}"}
+    return {**saved, "model": {**model, "llm": model["language"].get("path"), "language": language}}
 
 
 def _saved_configuration(checkpoint: str) -> tuple[Path, dict[str, Any]]:
@@ -77,8 +92,7 @@ def _of_adapter(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: does not describe an adapter: {error}") from error
     name = path.resolve().parent.name
-    unused = {"optimizer": None, "schedule": None}  # Those of training.
-    return {**saved, **unused, "inputs": switches, "output_dir": "${paths.outputs}/" + name, "run_name": name}
+    return {**saved, "inputs": switches, "output_dir": "${paths.outputs}/" + name, "run_name": name}
 
 
 def find_run_folder(checkpoint: str | Path) -> Path:

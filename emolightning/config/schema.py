@@ -68,6 +68,8 @@ RANGES = {
     "data.batches_per_epoch": (1, None),
     "data.num_workers": (0, None),
     "model.lora.r": (1, None),
+    "model.lora.alpha": (1, None),
+    "model.lora.dropout": (0, 0.99),
     "trainer.accumulate_grad_batches": (1, None),
     "probe": (0, None),
     "rounds": (1, None),
@@ -410,7 +412,7 @@ def our_recipe() -> Recipe:
         precompute_vision=True,
         precision="bf16-mixed",
         dtype="${model.language.dtype}",
-        attention="sdpa",
+        attention="${model.language.attention}",
         clip_norm=1.0,
     )
 
@@ -421,7 +423,7 @@ class ThroughputConfig:
 
     rounds: int = 7
     """Rounds; in each of them every recipe is measured once."""
-    samples: int = 32
+    samples: int = 64
     """Clips of a recipe in a round, for training and for evaluation."""
     batch_size: int = 16
     """Of our recipe: clips of a training step, and answers generated together."""
@@ -547,7 +549,8 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
             problems.append(Problem(key, not_one_of(value, options)))
     for key, (low, high) in RANGES.items():
         value = _value(cfg, key)
-        if value is not None and not (low <= value and (high is None or value <= high)):
+        is_number = isinstance(value, int | float)  # What should be one and is not, is reported with its type.
+        if is_number and not (low <= value and (high is None or value <= high)):
             allowed = f"at least {low}" if high is None else f"{low} to {high}"
             problems.append(Problem(key, f"must be {allowed}, not {value}"))
     return problems + _check_inputs(cfg) + _check_tasks(cfg) + _check_monitor(cfg)

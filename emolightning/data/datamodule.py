@@ -340,7 +340,9 @@ class ClipDataModule(pl.LightningDataModule):
         return progress.processed, int(self.trainer.num_training_batches)  # Fewer with limit_train_batches.
 
     def coverage(self) -> list[str]:
-        """Warnings about labels that are trained, offered or evaluated, but not all three."""
+        """Warnings about labels that are trained, offered or evaluated, but not all three; other tasks offer none."""
+        if "emotion" not in {*self.tasks, self.task}:
+            return []
         return coverage_warnings(self.classes(), vocabulary=self.labels, offered=self.offered)
 
     def official_differences(self) -> list[str]:

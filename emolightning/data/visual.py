@@ -57,7 +57,7 @@ class VisualStore:
         compute_missing(clips, self.folders, compute, title="Vision tower", num_workers=1)
 
     def load(self, clip: Clip, stream: str) -> np.ndarray:
-        """(tokens, width)"""
+        """(tokens, width)."""
         return load_array(self.folders[stream] / f"{clip.id}.npy")
 
 

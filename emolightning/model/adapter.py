@@ -1,30 +1,65 @@
-"""The adapter folder: what one shares. PEFT's LoRA files, the projections, and how to rebuild the model around them."""
+"""The adapter folder: what one shares. PEFT's LoRA files, the projections, and how to rebuild the model around them.
+
+A part that trained in full has its weights in `language.safetensors` or `vision.safetensors` instead. LoRA of the
+vision tower is in a folder of its own, `vision/`, since PEFT's file names are fixed.
+"""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from peft import PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from emolightning.errors import UserError
 from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.parameters import base_fingerprints, require_same_base
+from emolightning.model.parameters import (
+    base_fingerprints,
+    how_trained,
+    load_trained_state,
+    require_same_base,
+    require_same_training,
+    trained_state,
+)
 
 PROJECTIONS = "projections.safetensors"
 DESCRIPTION = "emolightning.json"
+LORA, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+"""PEFT's names."""
+
+LORA_FOLDERS = {"language": ".", "vision": "vision"}
+"""Part -> where PEFT's files of it are."""
 
 
 def save_adapter(model: EmotionLlama, folder: Path, description: dict[str, Any]) -> None:
-    """Write LoRA (PEFT's own format), projections and `description` (JSON-able: model settings, inputs, labels ...)."""
+    """Write what trained, the projections and `description` (JSON-able: model settings, inputs, labels ...)."""
     folder.mkdir(parents=True, exist_ok=True)
-    model.language.save_pretrained(folder, save_embedding_layers=False)
-    # PEFT writes a model card of placeholders ("More Information Needed") that says nothing about this adapter.
-    (folder / "README.md").unlink(missing_ok=True)
-    _sort_sets(folder / "adapter_config.json")
-    tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in model.projections.state_dict().items()}
-    save_file(tensors, folder / PROJECTIONS)
+    for name, part in _parts(model).items():
+        if isinstance(part, PeftModel):
+            _save_lora(part, folder / LORA_FOLDERS[name])
+        elif weights := trained_state(part):
+            save_file(_contiguous(weights), folder / f"{name}.safetensors")
+    save_file(_contiguous(model.projections.state_dict()), folder / PROJECTIONS)
     content = {"base_fingerprints": base_fingerprints(model), **description}
     (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def _parts(model: EmotionLlama) -> dict[str, nn.Module]:
+    """The parts that have a base, by name; what PEFT wraps."""
+    return {"language": model.language} | ({"vision": model.vision.tower} if model.vision is not None else {})
+
+
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+
+
+def _save_lora(part: PeftModel, folder: Path) -> None:
+    part.save_pretrained(str(folder), save_embedding_layers=False)
+    # PEFT writes a model card of placeholders ("More Information Needed") that says nothing about this adapter.
+    (folder / "README.md").unlink(missing_ok=True)
+    _sort_sets(folder / LORA_CONFIG)
 
 
 def _sort_sets(path: Path) -> None:
@@ -37,26 +72,45 @@ def _sort_sets(path: Path) -> None:
     path.write_text(json.dumps(ordered, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def load_adapter(model: EmotionLlama, folder: Path) -> None:
+def load_adapter(model: EmotionLlama, folder: Path, *, may_start_fresh: bool = False) -> list[str]:
     """Load an adapter folder into a model of the same shape.
+
+    Args:
+        model: to be filled.
+        folder: written by `save_adapter`.
+        may_start_fresh: a part that was frozen when the folder was written stays as it is.
+
+    Returns:
+        The parts that were loaded: `language`, `projections`, `vision`.
 
     Raises:
         UserError: the folder is incomplete, belongs to another base, or does not fit the model.
     """
-    from peft import load_peft_weights, set_peft_model_state_dict
-
     if not (folder / PROJECTIONS).exists():
         raise UserError(f"{folder}: no {PROJECTIONS}; an adapter folder is written by train.py as <run>/adapter")
     try:
-        require_same_base(base_fingerprints(model), json.loads((folder / DESCRIPTION).read_text())["base_fingerprints"])
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{folder}: {error}") from error
-    projections = load_file(folder / PROJECTIONS)
-    try:
-        model.projections.load_state_dict(projections)
-        result = set_peft_model_state_dict(model.language, load_peft_weights(str(folder), device="cpu"))
-    except RuntimeError as error:
+        own = base_fingerprints(model, before_training=may_start_fresh)
+        require_same_base(own, json.loads((folder / DESCRIPTION).read_text())["base_fingerprints"])
+        model.projections.load_state_dict(load_file(folder / PROJECTIONS))
+        parts = _parts(model).items()
+        found = [name for name, part in parts if _load_part(part, folder, name, may_start_fresh=may_start_fresh)]
+    except (ValueError, KeyError, RuntimeError) as error:
         raise UserError(f"{folder}: the adapter does not fit the model: {error}") from error
-    absent = [name for name in result.missing_keys if "lora_" in name]
+    return sorted([*found, *(["projections"] if len(model.projections) else [])])
+
+
+def _load_part(part: nn.Module, folder: Path, name: str, *, may_start_fresh: bool) -> bool:
+    """Whether the folder had weights of the part."""
+    places = {"lora": folder / LORA_FOLDERS[name] / LORA, "full": folder / f"{name}.safetensors"}
+    state = next((load_file(place) for place in places.values() if place.exists()), {})
+    if not state and may_start_fresh:
+        return False
+    require_same_training(name, how_trained(state), how_trained(trained_state(part)))
+    if not isinstance(part, PeftModel):
+        load_trained_state(part, state)
+        return bool(state)
+    result = set_peft_model_state_dict(part, state)
+    absent = [key for key in result.missing_keys if "lora_" in key]
     if absent or result.unexpected_keys:
-        raise UserError(f"{folder}: LoRA does not fit; missing {absent[:3]}, left over {result.unexpected_keys[:3]}")
+        raise ValueError(f"missing {absent[:3]}, left over {result.unexpected_keys[:3]}")
+    return True

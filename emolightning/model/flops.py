@@ -155,7 +155,6 @@ def _num_weights(layer: Any) -> int:
 
 def _decoder_sizes(language: Any) -> DecoderSizes:
     config = language.config
-    config = config if hasattr(config, "hidden_size") else language.get_base_model().config
     head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     adapter_weights, is_trained = _training(language)
     return DecoderSizes(

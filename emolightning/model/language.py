@@ -3,10 +3,13 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from emolightning.errors import UserError
+from emolightning.model.quantization import Quantization, keep_layout, quantized_loading
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,13 @@ class LanguageSettings:
     seed: int = 0
     """Of the random weights; independent of the run's seed, so that every run starts from the same base."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of the frozen weights."""
+    """Of the weights; those that train in full need float32."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """torch's fused attention, or written out, as upstream's."""
+    quantization: Quantization = "none"
+    """Of the frozen weights in `path`, by bitsandbytes; `int8` multiplies in float16 whatever the dtype."""
+    gradient_checkpointing: bool = False
+    """In training, compute the layers' inner values a second time instead of keeping them: less memory, slower."""
 
 
 def missing_language_files(settings: LanguageSettings) -> list[str]:
@@ -35,7 +44,8 @@ def missing_language_files(settings: LanguageSettings) -> list[str]:
     folder = Path(settings.path)
     if not folder.is_dir():
         return [f"the language model's folder {folder} (model.language.path)"]
-    absent = [name for name in ("config.json", "tokenizer_config.json") if not (folder / name).exists()]
+    needed = ["config.json", *([] if settings.tokenizer else ["tokenizer_config.json"])]
+    absent = [name for name in needed if not (folder / name).exists()]
     if not any(folder.glob("*.safetensors")):
         absent.append("*.safetensors")
     return [f"{name} in {folder}" for name in absent]
@@ -47,10 +57,13 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> Pre
     Args:
         settings: a folder, or sizes.
         vocabulary_size: number of tokens of the tokenizer; only used for a random model.
+
+    Raises:
+        UserError: transformers cannot use the bitsandbytes that is installed.
     """
     dtype = getattr(torch, settings.dtype)
     if settings.path is not None:
-        model = AutoModelForCausalLM.from_pretrained(settings.path, dtype=dtype, local_files_only=True)
+        model = _load(settings, settings.path, dtype)
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -59,6 +72,27 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> Pre
     # A folder's own defaults (Qwen2.5: repetition_penalty 1.05) would change answers without a word in our settings.
     model.generation_config = GenerationConfig()
     return model.requires_grad_(False)
+
+
+def _load(settings: LanguageSettings, path: str, dtype: torch.dtype) -> PreTrainedModel:
+    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention, "local_files_only": True}
+    if settings.quantization == "none":
+        return AutoModelForCausalLM.from_pretrained(path, **options)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(path, **options, **quantized_loading(settings.quantization, dtype))
+    except ImportError as error:  # Too old, or without a library that it needs.
+        raise UserError(f"model.language.quantization={settings.quantization}: {str(error).splitlines()[0]}") from error
+    keep_layout(model)
+    return model
+
+
+def checkpoint_gradients(language: Any) -> None:
+    """Keep only the layers' inputs in training; the adapters may be attached already.
+
+    Not reentrant: the other kind gives no gradients where the inputs need none, which is so with frozen projections.
+    In evaluation nothing changes, and generation keeps its cache.
+    """
+    language.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 
 def _random_llama(settings: LanguageSettings, vocabulary_size: int) -> LlamaConfig:
@@ -71,6 +105,7 @@ def _random_llama(settings: LanguageSettings, vocabulary_size: int) -> LlamaConf
         num_key_value_heads=settings.num_heads,
         max_position_embeddings=settings.max_positions,
         tie_word_embeddings=False,
+        attn_implementation=settings.attention,
         bos_token_id=1,
         eos_token_id=2,
         # Llama's own 0.02 leaves a frozen random head unable to give confident logits at a small width.

@@ -1,11 +1,15 @@
 """What trains and what is frozen: select, count, fingerprint."""
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+WITHOUT_BASE = "projections"
+"""The part that has no base: its weights come from training alone."""
 
 SAMPLED_ELEMENTS = 65_536
 """Per tensor, for the fingerprint: hashing all of a 7B model would take longer than loading it."""
@@ -32,34 +36,63 @@ def parts(model: nn.Module) -> list[Part]:
     """Vision tower, each projection and the language model, with numbers of parameters."""
     rows = []
     for name, module in model.named_children():
-        children = module.named_children() if name == "projections" else [(None, module)]
+        children = module.named_children() if name == WITHOUT_BASE else [(None, module)]
         rows += [_part(f"{name}.{child}" if child else name, part) for child, part in children]
     return rows
 
 
 def _part(name: str, module: nn.Module) -> Part:
     parameters = list(module.parameters())
-    dtypes = sorted({str(p.dtype).removeprefix("torch.") for p in parameters})
     return Part(
         name=name,
-        total=sum(p.numel() for p in parameters),
-        trained=sum(p.numel() for p in parameters if p.requires_grad),
-        dtype="+".join(dtypes),
+        total=sum(_count(p) for p in parameters),
+        trained=sum(_count(p) for p in parameters if p.requires_grad),
+        dtype="+".join(sorted({_dtype(p) for p in parameters})),
     )
 
 
+def _count(parameter: nn.Parameter) -> int:
+    """Numbers in it; bitsandbytes keeps two of 4 bits in a byte."""
+    quantized = getattr(parameter, "quant_state", None)
+    return math.prod(quantized.shape) if quantized is not None else parameter.numel()
+
+
+def _dtype(parameter: nn.Parameter) -> str:
+    quantized = getattr(parameter, "quant_state", None)
+    return quantized.quant_type if quantized is not None else str(parameter.dtype).removeprefix("torch.")
+
+
+def trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Name -> parameter of everything that trains, and of projections that do not: no other file has them."""
+    named = model.named_parameters()
+    return {name: p for name, p in named if p.requires_grad or name.startswith(f"{WITHOUT_BASE}.")}
+
+
 def trained_state(model: nn.Module) -> dict[str, Tensor]:
-    """Name -> tensor of everything that trains: what a checkpoint holds."""
-    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+    """Values of `trained_parameters`: what a checkpoint holds."""
+    return {name: p.detach() for name, p in trained_parameters(model).items()}
 
 
-def load_trained_state(model: nn.Module, state: dict[str, Tensor]) -> None:
+def load_trained_state(model: nn.Module, state: Mapping[str, Tensor], *, may_start_fresh: bool = False) -> list[str]:
     """Put trained tensors back; names and shapes must be exactly those of the model.
+
+    Args:
+        model: an EmotionLlama.
+        state: result of `trained_state`.
+        may_start_fresh: a part of which `state` has nothing, since it was frozen then, stays as it is.
+
+    Returns:
+        The parts that were loaded: `language`, `projections`, `vision`.
 
     Raises:
         ValueError: names what is missing, left over or of another shape.
     """
-    own = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    loaded = {name.partition(".")[0] for name in state}
+    own = trained_parameters(model)
+    if may_start_fresh:
+        own = {name: p for name, p in own.items() if name.partition(".")[0] in loaded}
+    for part, there, here in _training_of_parts(state, own):
+        require_same_training(part, there, here)
     problems = [f"missing {name}" for name in own if name not in state]
     problems += [f"left over {name}" for name in state if name not in own]
     problems += [
@@ -73,19 +106,68 @@ def load_trained_state(model: nn.Module, state: dict[str, Tensor]) -> None:
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(state[name])
+    return sorted(loaded)
 
 
-def base_fingerprints(model: nn.Module) -> dict[str, str]:
-    """Part (`language`, `vision`) -> sha256 over its frozen parameters; equal for equal weights on any device."""
-    return {name: _fingerprint(part) for name, part in model.named_children() if name != "projections"}
+def how_trained(names: Iterable[str]) -> str:
+    """`frozen`, `lora` or `full`, by the names of a part's trained tensors.
+
+    >>> how_trained(["layers.0.q_proj.lora_A.default.weight"]), how_trained(["layers.0.q_proj.weight"]), how_trained([])
+    ('lora', 'full', 'frozen')
+    """
+    found = list(names)
+    if not found:
+        return "frozen"
+    return "lora" if any("lora_" in name for name in found) else "full"
 
 
-def _fingerprint(part: nn.Module) -> str:
-    """Name, shape, dtype and up to SAMPLED_ELEMENTS values of each frozen parameter."""
+def require_same_training(part: str, there: str, here: str) -> None:
+    """Refuse weights of a part that trains otherwise here.
+
+    Raises:
+        ValueError: names the setting that would fit.
+    """
+    if there != here:
+        raise ValueError(
+            f"model.train.{part} was {there} when these weights were trained and is {here} here; say "
+            f"model.train.{part}={there}"
+        )
+
+
+def _training_of_parts(there: Iterable[str], here: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """(part, how it trained there, how it trains here), for `language` and `vision`."""
+    for part in ("language", "vision"):
+        of_there, of_here = ([name for name in names if name.startswith(f"{part}.")] for names in (there, here))
+        yield part, how_trained(of_there), how_trained(of_here)
+
+
+def base_fingerprints(model: nn.Module, *, before_training: bool = False) -> dict[str, str]:
+    """Part (`language`, `vision`) -> sha256 over the weights of its base; equal for equal weights on any device.
+
+    The same with adapters and without.
+
+    Args:
+        model: an EmotionLlama.
+        before_training: also of parts that train in full, whose weights are a base only at first.
+    """
+    bases = {name: _base(part) for name, part in model.named_children() if name != WITHOUT_BASE}
+    return {
+        name: _fingerprint(base)
+        for name, base in bases.items()
+        if before_training or not any(parameter.requires_grad for parameter in base.values())
+    }
+
+
+def _base(part: nn.Module) -> dict[str, nn.Parameter]:
+    """Name -> parameter of everything but adapters, by the names that they have without PEFT's wrappers."""
+    named = {name: p for name, p in part.named_parameters() if "lora_" not in name}
+    return {name.replace("base_model.model.", "", 1).replace(".base_layer.", "."): p for name, p in named.items()}
+
+
+def _fingerprint(parameters: Mapping[str, nn.Parameter]) -> str:
+    """Name, shape, dtype and up to SAMPLED_ELEMENTS values of each."""
     digest = hashlib.sha256()
-    for name, parameter in sorted(part.named_parameters()):
-        if parameter.requires_grad:
-            continue
+    for name, parameter in sorted(parameters.items()):
         digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
         step = max(1, parameter.numel() // SAMPLED_ELEMENTS)
         sample = parameter.detach().flatten()[::step].contiguous().cpu()
@@ -103,5 +185,6 @@ def require_same_base(own: Mapping[str, str], trained_on: Mapping[str, str]) -> 
     if different:
         raise ValueError(
             f"these weights were trained on another base: {' and '.join(different)} differ(s); use the same language "
-            "model and vision weights (for model=tiny: the same sizes, torch and transformers versions)"
+            "model and vision weights, of the same dtype and quantization (for model=tiny: the same sizes, torch and "
+            "transformers versions)"
         )

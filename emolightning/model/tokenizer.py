@@ -41,6 +41,7 @@ class Tokenizer:
     def __init__(self, tokenizer: Any, *, pieces: Any = None, name: str = "tokenizer"):
         self.hugging_face = tokenizer
         self.pieces = pieces
+        self.name = name
         self.chat = chat_format(tokenizer, name)
         self.bos_token_id: int | None = tokenizer.bos_token_id
         self.end_id: int = self.special_ids(self.chat.end)[0]
@@ -56,6 +57,24 @@ class Tokenizer:
     def __len__(self) -> int:
         """Number of tokens, added ones included."""
         return len(self.hugging_face)
+
+    def fit_embeddings(self, num_embeddings: int) -> None:
+        """Compare with the language model's table, which may have more rows than there are tokens.
+
+        A padding token that was only added to the tokenizer has no row; the end token takes its place.
+
+        Raises:
+            UserError: tokens that a sequence needs have no row.
+        """
+        needed = [*self.stop_ids, *self.special_ids(self.chat.opening), *self.special_ids(self.chat.closing)]
+        highest = max(self.hugging_face.vocab_size - 1, *needed)
+        if highest >= num_embeddings:
+            raise UserError(
+                f"{self.name}: its tokens go up to {highest}, and the language model has embeddings for "
+                f"{num_embeddings}; take the tokenizer that the model came with, or resize the model's embeddings"
+            )
+        if self.pad_token_id >= num_embeddings:
+            self.pad_token_id = self.end_id
 
     def text_ids(self, text: str) -> list[int]:
         """Ids of plain text: `</s>` inside it is three characters and more, never the end of the sequence."""
@@ -136,8 +155,10 @@ def _of_template(tokenizer: Any, name: str) -> ChatFormat | None:
     if "[/INST]" in closing:
         return None
     behind = _render(tokenizer, turns).partition(ANSWER)[2]
-    special = [token for token in tokenizer.all_special_tokens if behind.startswith(token)]
-    return ChatFormat(opening, closing, end=special[0] if special else tokenizer.eos_token, in_brackets=False)
+    # Llama-3's <|eot_id|> is an added token without a name: not among `all_special_tokens`.
+    added = {*tokenizer.all_special_tokens, *map(str, tokenizer.added_tokens_decoder.values())}
+    end = max((token for token in added if behind.startswith(token)), key=len, default=tokenizer.eos_token)
+    return ChatFormat(opening, closing, end=end, in_brackets=False)
 
 
 def _render(tokenizer: Any, turns: list[dict[str, str]], **options: Any) -> str:

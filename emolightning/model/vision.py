@@ -35,6 +35,9 @@ class VisionSettings:
     seed: int = 0
     """Of random weights."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the weights; those that train in full need float32."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """torch's fused attention, or written out, as upstream's."""
 
     @property
     def num_tokens(self) -> int:
@@ -161,6 +164,7 @@ def _config(settings: VisionSettings) -> Blip2VisionConfig:
         patch_size=settings.patch_size,
         hidden_act="gelu",
         layer_norm_eps=1e-6,
+        attn_implementation=settings.attention,
         initializer_range=1 / settings.width**0.5 if settings.path is None else 0.02,
     )
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from emolightning.parity import (
     checkpoint,
+    edge_cases,
     generation,
+    inputs,
     loops,
     losses,
     manifest,
@@ -18,13 +20,15 @@ from emolightning.parity import (
     vocabulary,
 )
 from emolightning.parity.comparison import Comparison, Unchecked, without_numbers
-from emolightning.parity.golden import CONFIG, GoldenFolder
+from emolightning.parity.golden import CONFIG, SAMPLES, GoldenFolder
 from emolightning.parity.subject import Subject, build_subject
 
 Recompute = Callable[[GoldenFolder, Subject], dict[str, Any]]
 
 GROUPS: tuple[tuple[Recompute, tuple[str, ...]], ...] = (
     (manifest.recompute, (manifest.FILE,)),
+    (inputs.recompute, (CONFIG,)),
+    (inputs.recompute_samples, (SAMPLES,)),
     (vision.recompute, ("vision.json", "vision.safetensors")),
     (losses.recompute, ("train.json", "train.safetensors", "grads_batch.safetensors")),
     (generation.recompute, (generation.EVALUATION, "eval.safetensors")),
@@ -39,7 +43,7 @@ GROUPS: tuple[tuple[Recompute, tuple[str, ...]], ...] = (
     (checkpoint.recompute, (checkpoint.KEYS,)),
     (checkpoint.recompute_full_size, (checkpoint.FULL_SIZE,)),
     (published.recompute, (published.METRICS,)),
-    (published.recompute_edge_cases, (published.EDGE_CASES,)),
+    (edge_cases.recompute, (edge_cases.EDGE_CASES,)),
 )
 """What recomputes, and the files whose content it gives."""
 
@@ -49,6 +53,9 @@ NOT_HERE = {
     "README.md": "a note",
 }
 """Files that nothing recomputes."""
+
+NO_RECORD = (manifest.FILE, CONFIG, SAMPLES)
+"""Files that hold nothing that a model has made."""
 
 
 def check(golden: GoldenFolder, *, progress: Callable[[str], None] = lambda _: None) -> Comparison:
@@ -69,19 +76,22 @@ def check(golden: GoldenFolder, *, progress: Callable[[str], None] = lambda _: N
         comparison.absent += [name for name in files if name not in present]
         if present:
             progress(", ".join(present))
-            _compare_group(comparison, golden, subject, recompute, present)
+            compare_group(comparison, golden, subject, recompute, present)
     comparison.unchecked.update((name, reason) for name, reason in NOT_HERE.items() if golden.has(name))
+    if comparison.is_ok and all(row.partition(":")[0] in NO_RECORD for row in comparison.rows):
+        comparison.fail(str(golden.folder), "nothing recorded was found to compare: only inputs are there")
     return comparison
 
 
-def _compare_group(
+def compare_group(
     comparison: Comparison, golden: GoldenFolder, subject: Subject, recompute: Recompute, files: list[str]
 ) -> None:
+    """Recompute some files' content and compare it; a record that cannot be, or contradicts itself, is a failure."""
     try:
         computed = recompute(golden, subject)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        # What it needs to recompute stands in the file, in a form of its own.
-        comparison.fail(files[0], f"is not in the form that is recorded there: {type(error).__name__}: {error}")
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        # What it needs to recompute stands in the file, in a form of its own or in contradiction to the rest.
+        comparison.fail(files[0], f"what is recorded there cannot be recomputed: {type(error).__name__}: {error}")
         return
     for name in files:
         if isinstance(computed[name], Unchecked):

@@ -103,8 +103,8 @@ class Comparison:
 
     @property
     def is_ok(self) -> bool:
-        """Whether everything that was compared agrees."""
-        return all(row.is_ok for row in self.rows.values())
+        """Whether something was compared, and all of it agrees."""
+        return bool(self.rows) and all(row.is_ok for row in self.rows.values())
 
     def add(self, row: Row) -> None:
         """Count a result."""
@@ -124,7 +124,8 @@ class Comparison:
             file: its name, the start of all names of quantities.
             recorded: its content.
             computed: the same, recomputed.
-            label: a key of the top level -> the quantity it belongs to, e.g. without the number of the sample.
+            label: a key of the top level -> the quantity it belongs to, e.g. without the number of the sample. The keys
+                are then those of tensors, a closed set: one that is not computed is a failure.
         """
         if label is None:
             self._compare(recorded, computed, place="", quantity="", file=file)
@@ -133,7 +134,7 @@ class Comparison:
             if key in computed:
                 self._compare(recorded[key], computed[key], place=key, quantity=label(key), file=file)
             else:
-                self.unchecked[f"{file}: {label(key)}", UNKNOWN] += 1
+                self.fail(f"{file}: {label(key)}", f"{key}: recorded, but ours has none")
         self.absent += sorted({f"{file}: {label(key)}" for key in computed if key not in recorded})
 
     def _compare(self, recorded: Any, computed: Any, *, place: str, quantity: str, file: str) -> None:

@@ -1,7 +1,8 @@
 """Checks of generation: contexts for scoring and for the chat demo, first logits, greedy and beam answers."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -42,16 +43,13 @@ def as_upstream_says(generation: Generation) -> dict[str, Any]:
 @torch.no_grad()
 def recompute(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
     """Content of `eval.json` and `eval.safetensors`."""
-    recorded = golden.json(EVALUATION) if golden.has(EVALUATION) else {"samples": []}
+    recorded = golden.json(EVALUATION) if golden.has(EVALUATION) else {}
     contexts = [_Context(subject, [number]) for number in range(len(subject.samples))]
     together = _Context(subject, list(range(len(subject.samples))))
-    about: dict[str, Any] = {
-        "samples": [
-            _about_sample(subject, context, theirs)
-            for context, theirs in zip(contexts, recorded["samples"], strict=False)
-        ],
-        "generate_defaults": Same(as_upstream_says(upstream_options("upstream"))),
-    }
+    about: dict[str, Any] = {"generate_defaults": Same(as_upstream_says(upstream_options("upstream")))}
+    if "samples" in recorded:
+        longest = _max_new_tokens(recorded["samples"])
+        about["samples"] = [_about_sample(subject, context, longest) for context in contexts]
     if "eos_as_first_token" in recorded:
         about["eos_as_first_token"] = _about_end(subject, contexts, recorded["eos_as_first_token"])
     if "batch" in recorded:
@@ -98,9 +96,14 @@ class _Context:
         return rows
 
 
-def _about_sample(subject: Subject, context: _Context, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    options, sample = recorded["kwargs"], context.sample
-    given = replace(upstream_options("upstream"), max_new_tokens=int(options["max_new_tokens"]))
+def _max_new_tokens(recorded: Sequence[Mapping[str, Any]]) -> int:
+    """An input, one for all samples: what most of them name."""
+    return Counter(int(sample["kwargs"]["max_new_tokens"]) for sample in recorded).most_common(1)[0][0]
+
+
+def _about_sample(subject: Subject, context: _Context, max_new_tokens: int) -> dict[str, Any]:
+    sample = context.sample
+    given = replace(upstream_options("upstream"), max_new_tokens=max_new_tokens)
     (greedy,), (short,) = context.ids(given), context.ids(upstream_options("upstream"))
     (beams,) = context.ids(replace(given, num_beams=3))
     bos = subject.tokenizer.bos_token_id  # transformers 4.30 puts one before what it generates from embeddings.
@@ -132,15 +135,16 @@ def _about_end(subject: Subject, contexts: list[_Context], recorded: Mapping[str
     """An answer that ends at once: the context has the whole answer already."""
     found = re.fullmatch(BEHIND_AN_ANSWER, recorded["context"])
     if not found:
-        return Unchecked(f"{recorded['context']!r} is no context that can be built here")
+        raise ValueError(f"eos_as_first_token: {recorded['context']!r} is no context that can be built here")
     context = contexts[int(found[1])]
-    more = subject.embed_text(subject.tokenizer.text_ids(found[2]))[None]
+    answer = context.sample.answer
+    more = subject.embed_text(subject.tokenizer.text_ids(answer))[None]
     embeddings = torch.cat([context.embeddings, more], dim=1)
     mask = torch.ones(embeddings.shape[:2], dtype=torch.int64)
     ids = subject.model.generate_ids(embeddings, mask, upstream_options("upstream"))
     (row,) = context._rows(ids)
     return {
-        "context": recorded["context"],
+        "context": f"s{int(found[1])} context + embedding of {answer!r}",
         "min_length": as_upstream_says(Generation())["min_length"],
         "output_ids": [subject.tokenizer.bos_token_id, *row],
     }
@@ -194,11 +198,12 @@ def recompute_chat(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
     """Content of `chat.json` and `chat.safetensors`: the demo's context of a sample with features of its own."""
     tensors = golden.tensors("chat.safetensors") if golden.has("chat.safetensors") else {}
     recorded = golden.json(CHAT) if golden.has(CHAT) else {}
-    question = recorded.get("question")
-    sample = next((sample for sample in subject.samples if _typed(sample) == question), None)
-    if sample is None or "video_features" not in tensors:
-        reason = "needs the features in chat.safetensors, and in chat.json the question of one of the samples"
+    if not tensors or not recorded:
+        reason = "needs both chat.json and chat.safetensors"
         return {CHAT: Unchecked(reason), "chat.safetensors": Unchecked(reason)}
+    sample = next((sample for sample in subject.samples if _typed(sample) == recorded["question"]), None)
+    if sample is None:
+        raise ValueError(f"question {recorded['question']!r} is none of the samples'")
     vectors = tensors["video_features"][0]
     own = {name: vectors[number : number + 1] for number, name in enumerate(sample.example.features)}
     example = replace(sample.example, features=own)

@@ -16,8 +16,9 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from emolightning.labels import MER9
 from emolightning.model.parameters import load_trained_state, trained_state
-from emolightning.parity.comparison import LOSSES, RATES, VALUES, Near, Same, Unchecked
+from emolightning.parity.comparison import LOSSES, RATES, VALUES, Near, Unchecked
 from emolightning.parity.golden import GoldenFolder
+from emolightning.parity.inputs import run_options
 from emolightning.parity.subject import Subject
 from emolightning.records import Batch
 from emolightning.training.learner import EmotionLearner
@@ -28,6 +29,7 @@ from emolightning.upstream.names import to_upstream
 from emolightning.upstream.reading import TorchFile, read_torch
 
 LOOPS, WEIGHTS = "train_loop.json", "train_loop.safetensors"
+INPUTS = ("accum_grad_iters", "epochs", "resume", "batches")
 
 
 def recompute(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
@@ -41,9 +43,11 @@ def recompute(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
         if not isinstance(recorded, Mapping):
             about[name] = Unchecked("a sentence")
             continue
-        about[name], finals[name] = _train(golden, subject, recorded)
-        load_trained_state(subject.model, before)
-        subject.model.eval()
+        try:
+            about[name], finals[name] = _train(golden, subject, recorded)
+        finally:
+            load_trained_state(subject.model, before)
+            subject.model.eval()
     tensors = golden.tensors(WEIGHTS) if golden.has(WEIGHTS) else {}
     return {LOOPS: about, WEIGHTS: _as_recorded(tensors, finals)}
 
@@ -77,6 +81,8 @@ def _train(golden: GoldenFolder, subject: Subject, recorded: Mapping[str, Any]) 
     """One loop: what its record says, recomputed, and the final weights by upstream's names."""
     run, epochs, batches = recorded["run"], recorded["epochs"], recorded["batches"]
     per_epoch = int(run["iters_per_epoch"])
+    if len(recorded["steps"]) != len(epochs) * per_epoch:
+        raise ValueError(f"{len(recorded['steps'])} steps, but {len(epochs)} epochs of iters_per_epoch {per_epoch}")
     steps = [(epoch, place) for epoch in epochs for place in range(per_epoch)]
     first = 0 if recorded["resume"] else int(epochs[0]) * per_epoch
     chosen = [batches[(first + number) % len(batches)] for number in range(len(steps))]
@@ -102,11 +108,8 @@ def _train(golden: GoldenFolder, subject: Subject, recorded: Mapping[str, Any]) 
     with _quiet():
         trainer.fit(learner, DataLoader(data, batch_size=None))
     about = {
-        "run": Same(dict(run)),
-        "accum_grad_iters": learner.summed_batches,
-        "epochs": list(epochs),
-        "resume": recorded["resume"],
-        "batches": batches,
+        **dict.fromkeys(INPUTS, Unchecked("an input, which shows in steps and final weights")),
+        "run": _about_run(golden, run),
         "steps": [
             {
                 "epoch": epoch,
@@ -119,6 +122,12 @@ def _train(golden: GoldenFolder, subject: Subject, recorded: Mapping[str, Any]) 
         ],
     }
     return about, {to_upstream(name)[0]: tensor.clone() for name, tensor in trained_state(subject.model).items()}
+
+
+def _about_run(golden: GoldenFolder, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs, all but the weight decay: too small to show after some steps, it is the checkpoint's own."""
+    about: dict[str, Any] = dict.fromkeys(run, Unchecked("an input, which shows in steps and final weights"))
+    return about | {"weight_decay": run_options(golden).get("weight_decay", about.get("weight_decay"))}
 
 
 def _trainer(log: "_Log", *, epochs: int, per_epoch: int) -> pl.Trainer:
@@ -143,7 +152,9 @@ def _quiet() -> Iterator[None]:
 def _optimizer(
     groups: list[dict[str, Any]], golden: GoldenFolder, model: nn.Module, run: Mapping[str, Any], *, is_resumed: bool
 ) -> Optimizer:
-    optimizer = AdamW(groups, lr=run["init_lr"], weight_decay=run["weight_decay"], betas=(0.9, 0.999), eps=1e-8)
+    optimizer = AdamW(
+        groups, lr=run["init_lr"], weight_decay=run["weight_decay"], betas=(0.9, run.get("beta2", 0.999)), eps=1e-8
+    )
     if is_resumed:
         path = golden.weights("model", "ckpt")
         names = optimizer_order(TorchFile(path))

@@ -1,11 +1,13 @@
 """Checks of the prompt in Llama-2's own vocabulary, as far as they go without its tokenizer file.
 
-The texts and lengths of the segments are ours, recomputed; an id must be the one that the same piece has everywhere else.
+The texts and lengths of the segments are ours, recomputed; an id must be the one that its piece has everywhere else.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from transformers import LlamaConfig
 
 from emolightning.model.vision import VisionSettings
 from emolightning.parity.comparison import Unchecked
@@ -28,7 +30,7 @@ def recompute(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
     if parsed is None:
         raise ValueError(f"instruction {recorded['instruction']!r} is not in upstream's form")
     transcript, task, question = parsed
-    about = {name: Unchecked(TOKENIZER) for name in recorded}
+    about: dict[str, Any] = {name: Unchecked(TOKENIZER) for name in recorded}
     for name, layout in (("train", "train"), ("eval", LAYOUT)):
         pieces = context_pieces(question, transcript, STREAMS, task=task, layout=layout)
         texts = _texts(pieces)
@@ -39,7 +41,10 @@ def recompute(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
         text_tokens = sum(len(segment["ids"]) for segment in segments)
         bos = int(name == "train")  # In the other layout it is part of the first segment.
         about[f"{name}_context_len"] = bos + text_tokens + VisionSettings().num_tokens + len(STREAMS) - 1
-    about["instruction"] = recorded["instruction"]  # Taken apart and put together again in the segments.
+    about["instruction"] = Unchecked("an input: taken apart, and put together again in the segments")
+    about["vocab_size"] = LlamaConfig().vocab_size
+    about["bracket"] = _by_pieces(recorded["bracket"], recorded, known)
+    about["answers_plus_eos"] = {word: _answer(word, recorded, known) for word in recorded["answers_plus_eos"]}
     return {FILE: about}
 
 
@@ -60,6 +65,28 @@ def _pairs(recorded: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     for word, ids in recorded["answers_plus_eos"].items():
         if len(ids) == 2:  # A label of one piece, and the end.
             yield SPACE + word, ids[0]
+
+
+def _segments(recorded: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from recorded["train_segments"]
+    yield from recorded["eval_segments"]
+
+
+def _by_pieces(pieces: Mapping[str, int], recorded: Mapping[str, Any], known: Mapping[str, int]) -> dict[str, Any]:
+    """Ids of those pieces that stand in a segment too."""
+    seen = {piece for segment in _segments(recorded) for piece in segment["pieces"]}
+    return {piece: known[piece] if piece in seen else Unchecked(TOKENIZER) for piece in pieces}
+
+
+def _answer(word: str, recorded: Mapping[str, Any], known: Mapping[str, int]) -> Any:
+    """Ids of a label as the prompt's list of labels has it, and the end."""
+    for segment in _segments(recorded):
+        pieces = segment["pieces"]
+        for start in range(len(pieces)):
+            for end in range(start + 1, min(start + 5, len(pieces) + 1)):
+                if "".join(pieces[start:end]) == SPACE + word:
+                    return [*(known[piece] for piece in pieces[start:end]), LlamaConfig().eos_token_id]
+    return Unchecked(TOKENIZER)
 
 
 def _texts(pieces: list[Piece]) -> list[str]:

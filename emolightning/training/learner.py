@@ -31,7 +31,7 @@ from emolightning.training.schedule import Length, Schedule
 
 
 class EmotionLearner(pl.LightningModule):
-    """Trains the adapters and projections of an EmotionLlama.
+    """Trains what is not frozen of an EmotionLlama.
 
     Args:
         model: the assembled model.
@@ -176,7 +176,7 @@ class EmotionLearner(pl.LightningModule):
         return len(self.labels) if label is None else self.labels.index(label)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep trained parameters only, and the fingerprint of the base they belong to."""
+        """Keep trained parameters and projections only, and the fingerprint of the base they belong to."""
         trained = {f"model.{name}" for name in trained_state(self.model)}
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: tensor for name, tensor in state.items() if name in trained}
@@ -187,12 +187,21 @@ class EmotionLearner(pl.LightningModule):
             checkpoint["pending_gradients"] = gradients
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another base or another shape."""
-        require_same_base(self.base_fingerprints, checkpoint["base_fingerprints"])
+        """Continue from a checkpoint."""
+        self.load_trained(checkpoint)
         self._resumed_batches = checkpoint["batches_per_epoch"]
-        state = checkpoint["state_dict"]
-        load_trained_state(self.model, {name.removeprefix("model."): tensor for name, tensor in state.items()})
         self._gradients_to_restore = checkpoint.get("pending_gradients", {})
+
+    def load_trained(self, checkpoint: dict[str, Any], *, may_start_fresh: bool = False) -> list[str]:
+        """Take a checkpoint's weights and nothing else of it; the parts that it had.
+
+        Raises:
+            ValueError: it is of another base or another shape.
+        """
+        own = base_fingerprints(self.model, before_training=True) if may_start_fresh else self.base_fingerprints
+        require_same_base(own, checkpoint["base_fingerprints"])
+        state = {name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()}
+        return load_trained_state(self.model, state, may_start_fresh=may_start_fresh)
 
     def _restore_gradients(self) -> None:
         """Right before the first batch: Lightning drops gradients between loading a checkpoint and training."""

@@ -43,6 +43,10 @@ _STEM = {
     "embeddings.patch_embedding.bias": "patch_embed.proj.bias",
 }
 
+IDENTITY_NORM = "ln_vision."
+MAGNITUDE = "lora_magnitude_vector"
+"""What DoRA learns beside A and B."""
+
 _UNUSED = {
     r"attention\.": "upstream's Attention head, which it builds and saves but never calls",
     r".*rotary_emb\.inv_freq": "rotary frequencies, computed from the configuration",
@@ -107,6 +111,25 @@ def lora_name(name: str) -> str | None:
     """
     found = re.fullmatch(r"llama_model\.(base_model\.model\..+\.lora_[AB])(?:\.default)?\.weight", name)
     return f"{found[1]}.weight" if found else None
+
+
+def peft_file_name(name: str) -> str:
+    """A parameter's name in a PEFT model -> its name in PEFT's adapter file, which has no adapter names.
+
+    >>> peft_file_name("base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight")
+    'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight'
+    """
+    return re.sub(r"(lora_[AB])\.default\.", r"\1.", name).replace(f".{MAGNITUDE}.default.weight", f".{MAGNITUDE}")
+
+
+def lora_part(name: str) -> tuple[str, str] | None:
+    """A name in PEFT's adapter file -> the layer that it adapts and `lora_A`, `lora_B` or MAGNITUDE; None for others.
+
+    >>> lora_part("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")
+    ('model.layers.0.self_attn.q_proj', 'lora_A')
+    """
+    found = re.fullmatch(rf"base_model\.model\.(.+)\.(?:(lora_[AB])\.weight|({MAGNITUDE}))", name)
+    return (found[1], found[2] or found[3]) if found else None
 
 
 def base_name(name: str) -> str | None:

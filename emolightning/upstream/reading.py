@@ -1,23 +1,26 @@
-"""Files of weights, read without running code and without loading what is not asked for."""
+"""`.pth` files, read without running code and without loading what is not asked for."""
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from emolightning.errors import UserError
 
 CHUNK_BYTES = 1 << 24
+GROUP_BYTES = 128 * 2**20
+"""Of a file that stay mapped at a time while it is streamed."""
 ZIP_START = b"PK\x03\x04"
-INDEX = "model.safetensors.index.json"
-SAFETENSORS_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64"}
+STATE_KEYS = ("model", "module", "state_dict")
+"""Under one of these a checkpoint has its tensors, unless they stand alone."""
+LONGEST_NAME = 500
 
 
 @dataclass(frozen=True)
@@ -26,31 +29,69 @@ class TensorInfo:
 
     shape: tuple[int, ...]
     dtype: str
+    """As torch calls it, e.g. `float16`."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Of the values."""
+        return torch.Size(self.shape).numel() * self.torch_dtype.itemsize
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The type itself."""
+        return getattr(torch, self.dtype)
 
 
 class TorchFile:
     """A `.pth` file: its content is mapped, so that a tensor costs memory only while it is looked at.
 
+    The format of before torch 1.6 cannot be mapped: such a file stays in memory as a whole.
+
     Args:
         path: the file.
 
     Raises:
-        UserError: it is missing, cut short, no torch file, or holds more than tensors and plain values.
+        UserError: it is missing, cut short, no torch file, or holds more than plain tensors and values.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        _require_file(path)
+        require_file(path)
         content = read_torch(path)
-        self.top_level = sorted(map(str, content)) if isinstance(content, Mapping) else []
+        is_mapping = isinstance(content, Mapping)
+        self.top_level = sorted(map(str, content)) if is_mapping else []
         self.config = _plain_config(content)
-        self.epoch = content.get("epoch") if isinstance(content, Mapping) else None
-        self.tensors = {name: TensorInfo(tuple(t.shape), _dtype(t)) for name, t in _state(content).items()}
+        epoch = content.get("epoch") if is_mapping else None
+        self.epoch: int | None = epoch if isinstance(epoch, int) else None
+        state = _state(content)
+        self.tensors = {name: _info(path, name, tensor) for name, tensor in state.items()}
+        require_plain_names(path, self.tensors)
+        self._resident = None if _is_zip(path) else state
 
     def load(self, names: Iterable[str]) -> dict[str, Tensor]:
         """These tensors, still mapped: whoever drops them gives the memory back."""
-        state = _state(read_torch(self.path))
+        state = _state(read_torch(self.path)) if self._resident is None else self._resident
         return {name: state[name] for name in names}
+
+    def stream(self, names: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+        """These tensors one after the other, GROUP_BYTES of the file in memory at a time."""
+        for group in self._groups(names):
+            mapped = self.load(group)
+            for name in group:
+                yield name, mapped.pop(name)
+
+    def _groups(self, names: Iterable[str]) -> Iterator[list[str]]:
+        group: list[str] = []
+        filled = 0
+        for name in names:
+            size = self.tensors[name].num_bytes
+            if group and filled + size > GROUP_BYTES:
+                yield group
+                group, filled = [], 0
+            group.append(name)
+            filled += size
+        if group:
+            yield group
 
 
 def read_torch(path: Path) -> Any:
@@ -59,36 +100,43 @@ def read_torch(path: Path) -> Any:
     Raises:
         UserError: see TorchFile.
     """
-    with path.open("rb") as file:
-        is_zip = file.read(4) == ZIP_START
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # About details of pickles, in words that a file can choose.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     except UnpicklingError as error:
         # Refusing is all that keeps a hostile file from running its code.
-        reason = _first_sentence(error)
         raise UserError(
-            f"{path}: refused: not a file of tensors and plain values only ({reason}); nothing in it was run. If it is "
-            "a checkpoint, it is cut short or holds Python objects: get a sound copy from where it was published"
+            f"{path}: refused: not a file of tensors and plain values only ({_first_sentence(error)}); nothing in it "
+            "was run. If it is a checkpoint, it is cut short or holds Python objects: get a sound copy from where it "
+            "was published"
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, ImportError, OSError) as error:
+    except Exception as error:  # Damaged bytes make the unpickler fail in any way: IndexError, struct.error ...
         raise UserError(
             f"{path}: cannot be read as a torch file ({_first_sentence(error)}); it is cut short or of another kind: "
             "compare its size with where it was published and copy it again"
         ) from None
 
 
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(ZIP_START)) == ZIP_START
+
+
 def _first_sentence(error: Exception) -> str:
+    """Printable and short: the words may come from the file."""
     text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__).split(". ")[0][:200]
+    return ascii((text[0] if text else type(error).__name__).split(". ")[0][:200])[1:-1]
 
 
 def _state(content: Any) -> dict[str, Tensor]:
     """The tensors by name: the file itself, or what stands under one of the usual keys."""
+    for _ in range(len(STATE_KEYS)):  # No deeper: a file can contain itself.
+        inner = [content[key] for key in STATE_KEYS if isinstance(content, Mapping) and key in content]
+        nested = [value for value in inner if isinstance(value, Mapping)]
+        content = nested[0] if nested else content
     if not isinstance(content, Mapping):
         return {}
-    for key in ("model", "module", "state_dict"):
-        if isinstance(content.get(key), Mapping):
-            return _state(content[key])
     return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
 
 
@@ -97,93 +145,27 @@ def _plain_config(content: Any) -> dict[str, Any]:
     return dict(config) if isinstance(config, Mapping) else {}
 
 
-def _dtype(tensor: Tensor) -> str:
+def _info(path: Path, name: str, tensor: Tensor) -> TensorInfo:
+    if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
+        kind = "quantised" if tensor.is_quantized else "without values" if tensor.is_meta else "sparse"
+        raise UserError(f"{path}: {ascii(name)} is {kind}; only plain tensors can be used: convert it first")
+    return TensorInfo(tuple(tensor.shape), dtype_name(tensor))
+
+
+def dtype_name(tensor: Tensor) -> str:
+    """`float16` and the like."""
     return str(tensor.dtype).removeprefix("torch.")
 
 
-class SafetensorsFolder:
-    """The safetensors of a Hugging Face folder, one file or several shards with an index.
-
-    Args:
-        folder: with `model.safetensors`, or shards and their index.
+def require_plain_names(path: Path, names: Iterable[str]) -> None:
+    """Names are printed: none may steer a terminal.
 
     Raises:
-        UserError: no safetensors, shards that the index names and that are not there, a file that is cut short.
+        UserError: one does, or is absurdly long.
     """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.places: dict[str, Path] = {}
-        self.tensors: dict[str, TensorInfo] = {}
-        for path in _shards(folder):
-            for name, info in safetensors_infos(path).items():
-                self.places[name], self.tensors[name] = path, info
-        self._require_what_the_index_names()
-
-    def load(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """These tensors."""
-        return {name: read_safetensor(self.places[name], name) for name in names}
-
-    def _require_what_the_index_names(self) -> None:
-        index = self.folder / INDEX
-        if not index.is_file():
-            return
-        absent = sorted(set(_weight_map(index)) - set(self.tensors))
-        if absent:
-            raise UserError(f"{index}: names {len(absent)} tensor(s) that are in no shard, e.g. {absent[0]}")
-
-
-def _shards(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give the Hugging Face folder of the language model")
-    index = folder / INDEX
-    if not index.is_file():
-        found = sorted(folder.glob("*.safetensors"))
-        if not found:
-            hint = (
-                "; it has *.bin files only: get the safetensors of the same model" if any(folder.glob("*.bin")) else ""
-            )
-            raise UserError(f"{folder}: holds no *.safetensors{hint}")
-        return found
-    names = sorted(set(_weight_map(index).values()))
-    absent = [name for name in names if not (folder / name).is_file() or Path(name).name != name]
-    if absent:
-        raise UserError(
-            f"{folder}: {len(absent)} of {len(names)} shards are missing: {', '.join(absent)}; copy them there"
-        )
-    return [folder / name for name in names]
-
-
-def _weight_map(index: Path) -> dict[str, str]:
-    try:
-        found = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        return {str(name): str(file) for name, file in found.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{index}: is not an index of safetensors: {error}") from error
-
-
-def safetensors_infos(path: Path) -> dict[str, TensorInfo]:
-    """Name -> shape and dtype of one file.
-
-    Raises:
-        UserError: not a safetensors file, or cut short.
-    """
-    _require_file(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            return {
-                name: TensorInfo(tuple(part.get_shape()), SAFETENSORS_DTYPES.get(part.get_dtype(), part.get_dtype()))
-                for name, part in slices.items()
-            }
-    except SafetensorError as error:
-        raise UserError(f"{path}: is not a whole safetensors file ({error}); copy it again") from error
-
-
-def read_safetensor(path: Path, name: str) -> Tensor:
-    """One tensor of one file."""
-    with safe_open(path, framework="pt") as file:
-        return file.get_tensor(name)
+    for name in names:
+        if not re.fullmatch(r"[ -~]*", name) or len(name) > LONGEST_NAME:
+            raise UserError(f"{path}: refused: {ascii(name[:60])} is no name of a tensor; get a sound copy of the file")
 
 
 def sha256(path: Path) -> str:
@@ -195,7 +177,12 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Say what a path is that is no file.
+
+    Raises:
+        UserError: it is a folder, or nothing.
+    """
     if not path.is_file():
         kind = "is a folder, not a file" if path.is_dir() else "no such file"
         raise UserError(f"{path}: {kind}")
