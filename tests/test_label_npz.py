@@ -5,6 +5,7 @@ import io
 import os
 import pickle
 import random
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -107,6 +108,58 @@ def test_a_pickle_that_doubles_with_each_level_stays_small() -> None:
         value = [value, value]
     result = read_plain_pickle(pickle.dumps(value))
     assert result[0] is result[1]
+
+
+def array_from_memo(shape: bytes, dtype: bytes) -> bytes:
+    """Opcodes of one array whose content is what the pickle keeps under number 0."""
+    made = b"cnumpy.core.multiarray\n_reconstruct\n)R(K\x01" + shape + b"cnumpy\ndtype\nU" + bytes([len(dtype)]) + dtype
+    return made + b"\x85R\x89h\x00tb"
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        (b"J\x00\x00\x10\x00\x85", b"i1"),  # a million numbers, again and again
+        (b"(J\x00\x00\x10\x00" + 7 * b"K\x01" + b"t", b"i1"),  # each in seven lists of its own
+        (b"J\xff\xff\xff\x7fK\x00\x86", b"i1"),  # empty rows
+    ],
+)
+def test_many_arrays_from_one_text_are_refused_before_they_are_made(shape: bytes, dtype: bytes) -> None:
+    text = bytes(2**20)
+    program = b"\x80\x03](B" + len(text).to_bytes(4, "little") + text + b"q\x00"
+    tracemalloc.start()
+    with pytest.raises(PickleRefused, match="unpacks to more than labels can have"):
+        read_plain_pickle(program + 500 * array_from_memo(shape, dtype) + b"e.")
+    assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    tracemalloc.stop()
+
+
+def test_archives_that_unpack_to_more_than_labels_or_have_a_name_twice(tmp_path: Path) -> None:
+    path = tmp_path / "labels.npz"
+    np.savez_compressed(path, x=np.zeros(2**20), y=np.array("sad"))
+    assert path.stat().st_size < 20_000
+    with pytest.raises(UserError, match="unpacks to 8.* bytes, more than labels can have"):
+        read_label_npz(path, None)
+    np.savez(path, x=np.array("sad"))
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("x.npy", archive.read("x.npy"))
+    with pytest.raises(InputErrors, match=r"array 'x\.npy' is there twice"):
+        read_label_npz(path, None)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", header((10**9, 0))[:-8])
+    with pytest.raises(UserError, match="nothing in an array"):
+        read_label_npz(path, None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [(b"K\x01\x85", b"i3"), (b"K\x01\x85", b"b7"), (b"K\x01\x85", b"U0"), (b"\x88\x85", b"i1"), (b"N\x85", b"i1")],
+)
+def test_types_and_shapes_that_numpy_does_not_know(shape: bytes, dtype: bytes) -> None:
+    with pytest.raises(PickleRefused, match="not plain|impossible shape"):
+        read_plain_pickle(b"\x80\x03](C\x01\x07q\x00" + array_from_memo(shape, dtype) + b"e.")
+    right = array_from_memo(b"K\x01\x85", b"i1")
+    assert read_plain_pickle(b"\x80\x03](C\x01\x07q\x00" + right + b"e.") == [b"\x07", [7]]
 
 
 def test_damaged_pickles_are_refused_and_nothing_else_happens() -> None:

@@ -5,7 +5,10 @@ for each clip, named after it, that holds the label.
 """
 
 import io
+import tokenize
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,12 @@ import numpy as np
 from emolightning.data.plain_pickle import PickleRefused, read_plain_pickle
 from emolightning.errors import InputErrors, UserError
 
-_LARGEST = 256 * 2**20  # bytes of one array; the largest official one has 0.2 MB
+_LARGEST = 4 * 2**20  # bytes unpacked, of all arrays together; the largest official archive has 0.4 MB
+_DAMAGED = (
+    *(KeyError, ValueError, TypeError, EOFError, RuntimeError, NotImplementedError, SyntaxError, MemoryError, OSError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+"""What zipfile and numpy raise for bytes that are not what they should be."""
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -31,6 +39,7 @@ def read_label_npz(path: Path, corpus: str | None) -> list[tuple[str, str, Any]]
         InputErrors: entries that are something else, or arrays that cannot be read.
     """
     with _opened(path) as archive:
+        _check_members(path, archive.infolist())
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         sets = [name for name in names if name.endswith("_corpus")]
         if sets:
@@ -45,6 +54,16 @@ def _opened(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not an .npz archive ({error}); download it again") from None
+
+
+def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    """No name twice, of which the later one would win, and no more bytes than labels can have."""
+    twice = [name for name, number in Counter(info.filename for info in members).items() if number > 1]
+    if twice:
+        raise InputErrors(str(path), [f"array {name[:80]!r} is there twice; keep one" for name in twice])
+    size = sum(info.file_size for info in members)
+    if size > _LARGEST:
+        raise UserError(f"{path}: unpacks to {size} bytes, more than labels can have ({_LARGEST})")
 
 
 def _of_corpus(path: Path, corpus: str, content: Any) -> list[tuple[str, str, Any]]:
@@ -83,18 +102,13 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str) -> Any:
     """The array as Python values.
 
     Raises:
-        UserError: too large, damaged, or a pickle of more than plain values.
+        UserError: damaged, or a pickle of more than plain values.
     """
     try:
-        info = archive.getinfo(f"{name}.npy")
-        if info.file_size > _LARGEST:
-            raise UserError(f"{path}: array {name!r} has {info.file_size} bytes, more than labels can have")
-        return read_npy(archive.read(info))
+        return read_npy(archive.read(f"{name}.npy"))
     except PickleRefused as error:
         raise UserError(f"{path}: array {name[:80]!r} is not read, nothing was executed: {error}") from None
-    except (KeyError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, OSError) as error:
-        if isinstance(error, UserError):
-            raise
+    except _DAMAGED as error:
         raise UserError(f"{path}: array {name[:80]!r} is damaged ({error}); download it again") from None
 
 
@@ -112,6 +126,8 @@ def read_npy(data: bytes) -> Any:
     rest = len(data) - stream.tell()
     if dtype.hasobject:
         return read_plain_pickle(stream.read())
+    if 0 in shape or not dtype.itemsize:  # A few bytes that could stand for any number of empty rows.
+        raise ValueError(f"nothing in an array of shape {shape}")
     if dtype.itemsize * int(np.prod(shape, dtype=object)) != rest:
         raise ValueError(f"{rest} bytes where shape {shape} needs others")
     stream.seek(0)

@@ -51,9 +51,13 @@ _NAMES = {
 }
 """Names that may occur -> what a call of them stands for. The last two are how old protocols write bytes."""
 
-_DTYPES = re.compile(r"[biufUSO]\d{1,5}")
+_DTYPES = re.compile(r"[iu][1248]|f[248]|b1|O8?|[US][1-9]\d{0,4}")
+"""Boolean, whole and floating-point numbers, texts, and Python's objects."""
 _DEEPEST = 32
-_MOST_VALUES = 10**7
+_MOST = 4 * 2**20
+"""Values and bytes of all arrays and scalars of one pickle together; the largest official file has 0.2 MB."""
+_MOST_FOR_A_BYTE = 16
+"""And for each byte of the pickle: one value in eight dimensions takes 9, and only what is used twice takes more."""
 _KEYS = (str, int, float, bytes, bool)
 
 
@@ -85,26 +89,39 @@ def read_plain_pickle(data: bytes) -> Any:
     """The value that a pickle describes; arrays become Python values (0-dimensional ones the value itself).
 
     Raises:
-        PickleRefused: it names something other than plain values, refers to itself, or is damaged.
+        PickleRefused: it names something other than plain values, refers to itself, unpacks to far more than its
+            own size, or is damaged.
     """
-    reader = _Reader()
+    reader = _Reader(min(_MOST, 1000 + _MOST_FOR_A_BYTE * len(data)))
     try:
         for opcode, argument, _ in pickletools.genops(data):
             reader.take(opcode.name, argument)
         value = reader.pop()
     except PickleRefused:
         raise
-    except (ValueError, IndexError, KeyError, OverflowError, MemoryError) as error:
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError, MemoryError) as error:
         raise PickleRefused(f"damaged ({error})") from None
     return _plain(value, (), {})
 
 
 class _Reader:
-    """The stack and memo of the pickle format."""
+    """The stack and memo of the pickle format.
 
-    def __init__(self) -> None:
+    Args:
+        budget: values and bytes that all arrays, scalars and encoded texts may have together. A pickle can make any
+            number of arrays from one text, so that a limit for each would be none.
+    """
+
+    def __init__(self, budget: int) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self._budget = budget
+
+    def spend(self, amount: int) -> None:
+        """Before anything of this size is made."""
+        self._budget -= amount
+        if self._budget < 0:
+            raise PickleRefused("it unpacks to more than labels can have")
 
     def take(self, name: str, argument: Any) -> None:
         """One opcode."""
@@ -126,10 +143,10 @@ class _Reader:
             self.stack.append(_allowed(argument if name == "GLOBAL" else self._two_names()))
         elif name == "REDUCE":
             arguments, called = self.pop(), self.pop()
-            self.stack.append(_call(called, arguments))
+            self.stack.append(_call(called, arguments, self.spend))
         elif name == "BUILD":
             state, subject = self.pop(), self.stack[-1]
-            _build(subject, state)
+            _build(subject, state, self.spend)
         elif name not in _NOTHING:
             raise PickleRefused(f"opcode {name} is not needed for plain values")
 
@@ -192,7 +209,7 @@ def _allowed(name: str) -> _Name:
     return _Name(_NAMES[name])
 
 
-def _call(called: Any, arguments: Any) -> Any:
+def _call(called: Any, arguments: Any, spend: Callable[[int], None]) -> Any:
     """What numpy's three constructors, and the old way to write bytes, would give."""
     kind, values = _typed(called, _Name).text, _typed(arguments, tuple)
     if kind == _ARRAY:
@@ -200,13 +217,14 @@ def _call(called: Any, arguments: Any) -> Any:
     if kind == _DTYPE and values and isinstance(values[0], str) and _DTYPES.fullmatch(values[0]):
         return _DType(values[0])
     if kind == _SCALAR and len(values) == 2:
-        return _from_bytes(_typed(values[0], _DType), values[1], 1)[0].item()
+        return _from_bytes(_typed(values[0], _DType), values[1], 1, spend)[0].item()
     if kind == _ENCODE and (not values or isinstance(values[0], str)):
+        spend(len(values[0]) if values else 0)
         return values[0].encode("latin-1") if values else b""
     raise PickleRefused(f"{kind} with arguments that are not plain")
 
 
-def _build(subject: Any, state: Any) -> None:
+def _build(subject: Any, state: Any, spend: Callable[[int], None]) -> None:
     """Array: (version, shape, dtype, is in Fortran's order, content); dtype: (version, byte order, ...)."""
     parts = _typed(state, tuple)
     if isinstance(subject, _DType):
@@ -215,6 +233,7 @@ def _build(subject: Any, state: Any) -> None:
     array = _typed(subject, _Array)
     _, shape, dtype, is_fortran, content = parts
     _check_shape(shape)
+    spend(math.prod(max(size, 1) for size in shape) * max(len(shape), 1))
     number = math.prod(shape)
     if _typed(dtype, _DType).kind.startswith("O"):
         values = np.empty(number, dtype=object)
@@ -223,18 +242,18 @@ def _build(subject: Any, state: Any) -> None:
         for position, item in enumerate(content):  # Assigned at once, numpy would take lists apart.
             values[position] = item
     else:
-        values = _from_bytes(dtype, content, number)
+        values = _from_bytes(dtype, content, number, spend)
     array.value = values.reshape(shape, order="F" if is_fortran else "C").tolist()
 
 
 def _check_shape(shape: Any) -> None:
-    """No more numbers, or empty rows, than a file of labels can have."""
-    is_shape = all(isinstance(size, int) and size >= 0 for size in _typed(shape, tuple)) and len(shape) <= 8
-    if not is_shape or math.prod(max(size, 1) for size in shape) > _MOST_VALUES:
+    """Whole numbers; True is one to Python, but not to numpy."""
+    if not all(type(size) is int and size >= 0 for size in _typed(shape, tuple)) or len(shape) > 8:
         raise PickleRefused("an array of an impossible shape")
 
 
-def _from_bytes(dtype: _DType, content: Any, number: int) -> np.ndarray:
+def _from_bytes(dtype: _DType, content: Any, number: int, spend: Callable[[int], None]) -> np.ndarray:
+    spend(len(_typed(content, (bytes, str))))
     if isinstance(content, str):  # bytes of Python 2
         content = content.encode("latin-1")
     order = dtype.order if dtype.order in ("<", ">") else "="

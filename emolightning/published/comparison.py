@@ -18,6 +18,10 @@ UPSTREAM_LAYOUT = "upstream_eval"
 """The layout of the prompt that Emotion-LLaMA's published scores were made with."""
 
 
+MOST_MISSING = 0.05
+"""Share of the clips that may be missing, or too many, for a comparison that says so; beyond it is another set."""
+
+
 @dataclass(frozen=True)
 class Compared:
     """One published cell beside ours."""
@@ -124,6 +128,9 @@ def why_not(score: PublishedScore, run: MeasuredRun, benchmark: str | None) -> s
         return score.protocol.never
     if run.split not in ("test", "all"):
         return f"other clips: the run is on split {run.split}"
+    expected = score.protocol.expected_clips
+    if expected is not None and abs(run.num_clips - expected) > MOST_MISSING * expected:
+        return f"other clips: the run has {run.num_clips}, the figure is of {expected}"
     if "shuffle" in run.facts:
         return f"the run permuted {', '.join(run.facts['shuffle'])} across clips"  # type: ignore[arg-type]
     for name, wanted in score.protocol.conditions.items():

@@ -37,6 +37,7 @@ class MeasuredRun:
     """As the run calls it."""
     split: str
     num_clips: int
+    """Clips that were compared; those without a label are not."""
     supports: Mapping[str, int]
     """Label -> clips; empty where answers are free text."""
     metrics: Mapping[str, Measured]
@@ -68,8 +69,8 @@ def read_run(path: Path) -> MeasuredRun:
         path=file,
         benchmark=report["benchmark"],
         split=report["split"],
-        num_clips=report["num_clips"],
-        supports={label: row["support"] for label, row in (report.get("per_class") or {}).items()},
+        num_clips=_num_compared(report),
+        supports=_supports(report),
         metrics={
             name: Measured(score["value"], *score["ci95"])
             for name, score in report["metrics"].items()
@@ -97,7 +98,9 @@ def _problems(report: Any) -> list[str]:
                 f"metrics.{name}: value and ci95 must be numbers, not {score['value']!r}, {score.get('ci95')!r}"
             )
     rows = report.get("per_class") or {}
-    if not isinstance(rows, dict) or not all(isinstance(row, dict) and "support" in row for row in rows.values()):
+    if not isinstance(rows, dict) or not all(
+        isinstance(row, dict) and isinstance(row.get("support"), int) for row in rows.values()
+    ):
         found.append("per_class: must give the support of each label")
     return found
 
@@ -109,6 +112,14 @@ def _ends(score: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _is_finite(*values: Any) -> bool:
     return all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+
+
+def _supports(report: Mapping[str, Any]) -> dict[str, int]:
+    return {label: row["support"] for label, row in (report.get("per_class") or {}).items()}
+
+
+def _num_compared(report: Mapping[str, Any]) -> int:
+    return sum(_supports(report).values()) or report["num_clips"]
 
 
 def _facts(report: Mapping[str, Any]) -> dict[str, object]:
@@ -161,7 +172,7 @@ def _remarks(report: Mapping[str, Any]) -> list[str]:
     parts = [how, *(part for part in how.values() if isinstance(part, dict))]
     found = [sentence for part in parts for sentence in part.get("differences_from_official") or ()]
     found += _section(report, "data").get("official_differences") or ()
-    unreadable = report["num_clips"] - report.get("num_scored", report["num_clips"])
+    unreadable = _num_compared(report) - report.get("num_scored", _num_compared(report))
     if unreadable and _section(report, "reading").get("parser", UPSTREAM_PARSER) != UPSTREAM_PARSER:
         found.append(
             f"{unreadable} answers without a label count as wrong; Emotion-LLaMA's own code makes them neutral"

@@ -146,7 +146,7 @@ def _of(rows: Sequence[Compared], protocol: Protocol) -> list[Compared]:
 def _print_head(protocol: Protocol, console: Console) -> None:
     console.print()
     _plain(console, protocol.name, style="bold")
-    clips = protocol.expected_clips
+    clips = protocol.expected_clips if protocol.never is None else None
     _plain(console, protocol.about + (f" ({clips} clips)" if clips and str(clips) not in protocol.about else ""))
 
 
