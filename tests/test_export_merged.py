@@ -7,7 +7,7 @@ import pytest
 import torch
 from model_factory import VISION as TINY_VISION
 from model_factory import WIDTHS
-from published import build, make_published, run, tree
+from published import SIZES, build, make_published, run, tree
 from safetensors.torch import load_file, save_file
 from trained_factory import LLAMA, LORA, RANDOM, description, logits, make, merged_language, save, save_run
 from transformers import AutoTokenizer
@@ -142,9 +142,23 @@ def test_an_imported_checkpoint_can_be_merged(tmp_path):
     imported = tmp_path / "imported"
     run(files, imported, description=description(LanguageSettings(path=str(files["llama"]))))
     lines = export_merged(read_trained(imported / "adapter"), tmp_path / "out", dtype="float32")
-    assert any("it is not recorded which language model" in line for line in lines)
+    assert not any("not recorded" in line or "not compared" in line for line in lines)
     model = build(files, imported)
     torch.testing.assert_close(logits(merged_language(tmp_path / "out")), logits(model.language), atol=1e-3, rtol=1e-4)
+
+
+def test_an_import_is_merged_into_its_own_language_model_only(tmp_path):
+    files = make_published(tmp_path)
+    run(files, tmp_path / "imported", description=description(LanguageSettings(path=str(files["llama"]))))
+    imported = tmp_path / "imported" / "adapter"
+    other = make_llama(tmp_path / "other", replace(SIZES, seed=8))
+    with pytest.raises(UserError, match="trained on another language model"):
+        export_merged(read_trained(imported), tmp_path / "out", llama=other)
+    content = json.loads((imported / "emolightning.json").read_text())
+    # As imports of before fingerprints were recorded.
+    (imported / "emolightning.json").write_text(json.dumps({**content, "base_fingerprints": {}}))
+    lines = export_merged(read_trained(imported), tmp_path / "out", llama=other)
+    assert any("it is not recorded which language model" in line for line in lines)
 
 
 def test_a_run_that_reads_only_words_has_no_projections(tmp_path):
