@@ -30,7 +30,7 @@ KNOWN = ("git clone", "cd ", "python3 -m venv", "python -m venv", "source ", ". 
 
 NEEDS_MORE = (
     "model=emotion_llama_7b", "features=folders", "trainer=one_gpu", "trainer=ddp", "trainer.accelerator=gpu",
-    "experiment=stage1", "experiment=stage2", "checkpoint=weights/adapter", "checkpoint=outputs/custom-7b",
+    "experiment=stage1", "experiment=stage2", "checkpoint=weights/adapter", "checkpoint=outputs/custom-7b", "doctor",
 )  # fmt: skip
 """With one of these a command needs weights, vectors or hardware that are not here: it is composed and checked only.
 (Two ranks on a CPU are run in test_runs.py.)"""
@@ -161,9 +161,9 @@ def check_only(script: list[str], words: list[str], trained: Path) -> None:
     """What can be said about a command without running it."""
     register_schemas()
     name = Path(script[-1]).stem
-    if words[0] == "export-weights":
+    if words[0] in ("export-weights", "doctor"):
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            check_config(compose("export_weights", overrides=words[1:]))
+            check_config(compose(words[0].replace("-", "_"), overrides=words[1:]))
         return
     assert name in ("train", "eval"), f"{script} {words} cannot be checked without running it"
     words = [f"checkpoint={trained}" if word.startswith("checkpoint=") else word for word in words]
@@ -212,6 +212,16 @@ def make_published_files(folder: Path, named: dict[str, str]) -> list[str]:
     return sizes.overrides()
 
 
+def make_predictions(trained: Path, path: Path) -> None:
+    """Answers of another system."""
+    path.write_text("name,emotion\nclip0,happy\nclip1,sad\n")
+
+
+def make_truth(trained: Path, path: Path) -> None:
+    """The labels of its clips."""
+    path.write_text("name,label\nclip0,happy\nclip1,worried\n")
+
+
 def link_golden(trained: Path, path: Path) -> None:
     """The recorded values, where they are."""
     golden = SHARED / "data" / "golden"
@@ -227,5 +237,7 @@ FILES: dict[str, Callable[[Path, Path], object]] = {
     "data.annotations": make_annotations,
     "data.media": make_media,
     "golden": link_golden,
+    "answers": make_predictions,
+    "truth": make_truth,
 }
 """Setting -> makes the file or folder that a command names with it."""
