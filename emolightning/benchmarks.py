@@ -4,10 +4,11 @@ Numbers are those of the official files and papers named in `source`. Data modul
 read them here; data that differ are reported, not refused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from emolightning.clip_digests import Digests, digest
 from emolightning.errors import UserError
 from emolightning.instructions import prompt_order
 from emolightning.labels import DFEW7, MER6, MER9
@@ -33,16 +34,30 @@ class Benchmark:
     """Split -> clips; only splits that are official."""
     supports: Mapping[str, Supports] = field(default_factory=dict)
     """Split -> label -> clips, where known."""
+    digests: Mapping[str, Digests] = field(default_factory=dict)
+    """Split -> its digests, where the official list of clips was at hand."""
 
 
 MER_TRAIN = {"neutral": 871, "angry": 822, "happy": 689, "worried": 462, "sad": 383, "surprise": 146}
 """MER2023's Train&Val, 3373 clips; MER2023 has no official division into the two."""
 
 
+_MER_DIGESTS = {
+    "mer2023_semi": Digests("822ea1ab5d009dec", "9a5043e5d775b644"),
+    "mer2023_multi": Digests("7a132c0d1071d20b", "946df49416afcbf4"),
+    "mer2023_noise": Digests("4f6f4c9216c26e0e", "1217f1995f88e092"),
+    "mer2024_semi": Digests("b8bb92fda68a6083", "5a350e5eaeece322"),
+}
+_MER_TRAIN_DIGESTS = Digests("a59ef541916e0c0b", "53ec19ddd63a3b6b")
+_OPEN_DIGESTS = {"test": Digests("71a789ba139028f5")}
+"""MER2024-OV and the second EMER have the same 332 clips."""
+
+
 def _mer(name: str, test: Supports, *, headline: str, source: str, offered: Sequence[str] = MER6) -> Benchmark:
     train = {"train+val": MER_TRAIN} if name.startswith("mer2023") else {}
     supports = {"test": test, **train}
     sizes = {split: sum(counts.values()) for split, counts in supports.items()}
+    digests = {"test": _MER_DIGESTS[name]} if name in _MER_DIGESTS else {}
     return Benchmark(
         name=name,
         kind="classification",
@@ -52,7 +67,20 @@ def _mer(name: str, test: Supports, *, headline: str, source: str, offered: Sequ
         source=source,
         sizes=sizes,
         supports=supports,
+        digests=digests | ({"train+val": _MER_TRAIN_DIGESTS} if train else {}),
     )
+
+
+_DFEW_DIGESTS = {
+    1: {
+        "test": Digests("f8c737254d753a9d", "fabb3f5bc07af047"),
+        "train+val": Digests("44c65a9151f9a384", "af65151cc0c7d624"),
+    },
+    2: {
+        "test": Digests("6854ef05f0dac9ce", "1428e33810af34a0"),
+        "train+val": Digests("450ae984b680119f", "d6c95b314271b408"),
+    },
+}
 
 
 def _dfew(fold: int, test: int, train: int, *supports: Supports) -> Benchmark:
@@ -65,6 +93,7 @@ def _dfew(fold: int, test: int, train: int, *supports: Supports) -> Benchmark:
         source="DFEW README and split files; Emotion-LLaMA docs/evaluation/dfew-zero-shot.md",
         sizes={"test": test, "train+val": train},
         supports=dict(zip(("test", "train+val"), supports, strict=False)),
+        digests=_DFEW_DIGESTS.get(fold, {}),
     )
 
 
@@ -121,6 +150,7 @@ _ALL = (
         headline="average",
         source="MER2024 rules and MERTools MER2024/main-ov.py",
         sizes={"test": 332},
+        digests=_OPEN_DIGESTS,
     ),
     Benchmark(
         name="emer_v1",
@@ -131,6 +161,7 @@ _ALL = (
         source="AffectGPT repository, EMER/gt-eng.csv",
         sizes={"test": 100},
         supports={"test": {"angry": 36, "happy": 32, "worried": 17, "sad": 11, "surprise": 4}},
+        digests={"test": Digests("89673b1fc7b9fb37")},
     ),
     Benchmark(
         name="emer_v2",
@@ -140,6 +171,7 @@ _ALL = (
         headline="clue_overlap",
         source="AffectGPT repository, EMER/final-EMER-reason.csv",
         sizes={"test": 332},
+        digests=_OPEN_DIGESTS,
     ),
     Benchmark(
         name="dfew",
@@ -149,6 +181,7 @@ _ALL = (
         headline="war",
         source="DFEW README: the mean over the five folds' test sets, which are disjoint",
         sizes={"all": 11697},
+        digests={"all": Digests("2c14a1b92f6c49e9", "1b91549bd21c41ff")},
     ),
     _dfew(1, 2341, 9356, _FOLD_TEST, _FOLD_TRAIN),
     _dfew(2, 2341, 9356, _FOLD_TEST, _FOLD_TRAIN),
@@ -171,8 +204,19 @@ def official_benchmark(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
+def owners(clips: Iterable[str]) -> list[str]:
+    """Names of the benchmarks of which some official split has exactly these clips."""
+    found = digest(clips)
+    return [name for name, each in BENCHMARKS.items() if any(found == known.ids for known in each.digests.values())]
+
+
 def differences(
-    official: Benchmark, counts: Mapping[str, Mapping[str, int]], *, labels: Sequence[str], offered: Sequence[str]
+    official: Benchmark,
+    counts: Mapping[str, Mapping[str, int]],
+    *,
+    labels: Sequence[str],
+    offered: Sequence[str],
+    clips: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[str]:
     """What data and question have other than the official set, one sentence each.
 
@@ -181,6 +225,7 @@ def differences(
         counts: split -> label -> clips that were found; `None` as a word counts clips without label.
         labels: the vocabulary of the run, in index order.
         offered: the labels that the question names.
+        clips: split -> id -> label, to tell sets of equal counts apart; None compares counts alone.
 
     >>> differences(BENCHMARKS["emer_v1"], {"test": {"angry": 36, "happy": 31}}, labels=[], offered=[])[0]
     'emer_v1, test: 67 clips, the official set has 100'
@@ -197,12 +242,39 @@ def differences(
         others = [f"{x} {together.get(x, 0)} ({number})" for x, number in supports.items() if together.get(x) != number]
         if others:
             found.append(f"{official.name}, {split}: clips (official) {', '.join(others)}")
+        if clips is not None:
+            found += _other_clips(
+                official, split, _merged(clips, split), same_counts=_has_counts(official, split, together)
+            )
     if official.labels and tuple(labels) != official.labels:
         found.append(f"{official.name}: labels {list(labels)}, the official order is {list(official.labels)}")
     if official.prompt_order and tuple(offered) != official.prompt_order:
         order = list(official.prompt_order)
         found.append(f"{official.name}: the question offers {list(offered)}, the published protocol {order}")
     return found
+
+
+def _other_clips(official: Benchmark, split: str, clips: Mapping[str, str], *, same_counts: bool) -> list[str]:
+    """Whose clips these are, where they are not those of the split; or that labels were exchanged."""
+    expected, here = official.digests.get(split), f"{official.name}, {split}"
+    if expected is None or digest(clips) != expected.ids:
+        others = [name for name in owners(clips) if name != official.name]
+        if others:
+            return [f"{here}: these are the clips of {' or '.join(others)}"]
+        return [f"{here}: the ids of the clips are not those of the official set"] if expected and same_counts else []
+    if expected.labelled and same_counts and digest(clips, clips) != expected.labelled:
+        return [f"{here}: the clips are the official ones, but some have another label than there"]
+    return []
+
+
+def _has_counts(official: Benchmark, split: str, counts: Mapping[str, int]) -> bool:
+    supports = official.supports.get(split)
+    return sum(counts.values()) == official.sizes[split] and (supports is None or dict(supports) == dict(counts))
+
+
+def _merged(clips: Mapping[str, Mapping[str, str]], split: str) -> dict[str, str]:
+    parts = clips if split == "all" else split.split("+")
+    return {clip: label for part in parts for clip, label in clips.get(part, {}).items()}
 
 
 def _together(counts: Mapping[str, Mapping[str, int]], split: str) -> dict[str, int]:

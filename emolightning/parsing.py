@@ -45,7 +45,8 @@ class LabelReader:
         labels: the vocabulary, in lower case.
         parser: `words` finds the one label that the answer names as a whole word; for `strict` the whole answer must be
             a label; `upstream` takes the last word, and neutral for what is none of its six labels.
-        aliases: word -> label, for `words` only; those of labels outside the vocabulary are left out.
+        aliases: word -> label, for answers read by `words`, and for truths whatever the parser; those of labels outside
+            the vocabulary are left out.
         answer_list: `whole` reads the answer as one text; of a comma-separated list `first` reads the first entry and
             `first_valid` the first that names a label.
 
@@ -69,9 +70,9 @@ class LabelReader:
         self.labels = tuple(labels)
         self.parser = parser
         self.answer_list = answer_list
-        used = aliases if parser == "words" else {}
-        self.aliases = {normalised(word): label for word, label in used.items() if label in self.labels}
-        self._spellings = self.aliases | {normalised(label): label for label in self.labels}
+        self.aliases = {normalised(word): label for word, label in aliases.items() if label in self.labels}
+        self._labels = {normalised(label): label for label in self.labels}
+        self._spellings = self.aliases | self._labels
         self._named = _whole_words(self._spellings)
         self._outside = _whole_words(_known_elsewhere(self.labels) - set(self._spellings))
         self._known: dict[str, Reading] = {}
@@ -110,7 +111,7 @@ class LabelReader:
         if not normal:
             return Reading(None, EMPTY)
         if self.parser == "strict":
-            label = self._spellings.get(normal)
+            label = self._labels.get(normal)
             return Reading(label) if label else Reading(None, NOT_EXACT)
         return self._read_words(normal)
 
@@ -187,4 +188,5 @@ def _known_elsewhere(labels: Sequence[str]) -> set[str]:
 def _whole_words(words: Iterable[str]) -> re.Pattern[str]:
     # Longest first, so that a label of two words wins over a label that is its first word.
     alternatives = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)" if alternatives else "(?!)")
+    # "un-happy" is one word; a dangling hyphen, as in "- happy" or "happy -", is punctuation.
+    return re.compile(rf"(?<!\w)(?<!\w[-\u2010])(?:{alternatives})(?![-\u2010]?\w)" if alternatives else "(?!)")

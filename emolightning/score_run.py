@@ -10,7 +10,7 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from emolightning.benchmarks import BENCHMARKS, differences, official_benchmark
+from emolightning.benchmarks import BENCHMARKS, differences, official_benchmark, owners
 from emolightning.errors import UserError
 from emolightning.evaluation.answers import ANSWERS, evaluation_key, join, set_aside_other
 from emolightning.evaluation.folds import fold_report, refuse_shared_clips
@@ -39,11 +39,15 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
         raise UserError("folds and valence are scored with scoring=classification only")
     truths: list[Path | None] = [Path(name) for name in cfg.truth] or [None] * len(files)
     read = [_read(cfg, file, truth, scoring) for file, truth in zip(files, truths, strict=True)]
+    for number, predictions in enumerate(read, start=1):
+        _refuse_other_clips(predictions, _benchmark_of(cfg, number if len(read) > 1 else None))
     if len(read) == 1:
         report = _score(cfg, read[0], scoring, folder, cfg.benchmark)
     else:
         folds = {f"fold{number}": predictions for number, predictions in enumerate(read, start=1)}
         report = _score_folds(cfg, folds, scoring)
+    for warning in _warnings(report):
+        print(f"warning: {warning}")
     print_metrics(report)
     print("\n".join([*_notes(report), f"scores: {folder / 'metrics.json'}", f"report: {folder / 'report.html'}"]))
     return report
@@ -101,16 +105,34 @@ def _score_folds(cfg: DictConfig, folds: dict[str, Predictions], scoring: Scorin
     refuse_shared_clips(folds)
     folder = Path(cfg.output_dir)
     reports = {}
-    for name, predictions in folds.items():
-        of_fold = f"{cfg.benchmark}_{name}"  # dfew_fold1: each fold has its own official size
-        benchmark = of_fold if of_fold in BENCHMARKS else cfg.benchmark
-        reports[name] = _score(cfg, predictions, scoring, folder / name, benchmark)
+    for number, (name, predictions) in enumerate(folds.items(), start=1):
+        reports[name] = _score(cfg, predictions, scoring, folder / name, _benchmark_of(cfg, number))
     report = fold_report(reports)
     report["benchmark"] = cfg.benchmark or " ".join(report["benchmark"] for report in reports.values())
     report["evaluation"] = {name: report["evaluation"] for name, report in reports.items()}
     _make_room(folder, evaluation_key(report["evaluation"]))
     _write(folder, report, [], [])
     return report
+
+
+def _benchmark_of(cfg: DictConfig, fold: int | None) -> str | None:
+    """The benchmark of one file; of several for `dfew` the fold's own, which has its official size and clips."""
+    of_fold = f"{cfg.benchmark}_fold{fold}"
+    return of_fold if fold is not None and of_fold in BENCHMARKS else cfg.benchmark
+
+
+def _refuse_other_clips(predictions: Predictions, benchmark: str | None) -> None:
+    """Scores of another benchmark's clips must not go under this one's name.
+
+    Raises:
+        UserError: the clips are exactly those of another official set.
+    """
+    others = owners(answer.clip_id for answer in predictions.answers) if benchmark else []
+    if others and benchmark not in others:
+        raise UserError(
+            f"{predictions.truth_file}: these are the clips of {' or '.join(others)}, not of benchmark={benchmark}; "
+            "give the file of that benchmark, or name the one that it is of (several files are folds 1, 2, ...)"
+        )
 
 
 def _make_room(folder: Path, key: str) -> None:
@@ -138,18 +160,27 @@ def _differences(benchmark: str | None, split: str, answers: Sequence[Answer], s
     else:  # a list or a description is no label that could be counted
         official = replace(official, supports={})
     counts = {split: Counter(str(answer.truth) for answer in answers)}
-    return differences(official, counts, labels=labels, offered=official.prompt_order)
+    clips = {split: {answer.clip_id: str(answer.truth) for answer in answers}}
+    return differences(official, counts, labels=labels, offered=official.prompt_order, clips=clips)
+
+
+def _described(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is put before a sentence -> the facts of one file."""
+    described = report["evaluation"]
+    return {"": described} if "num_rows" in described else {f"{name}: ": facts for name, facts in described.items()}
+
+
+def _warnings(report: dict[str, Any]) -> list[str]:
+    """Differences from the official set: read before any score."""
+    files = _described(report).items()
+    return [f"{prefix}{difference}" for prefix, facts in files for difference in facts["differences_from_official"]]
 
 
 def _notes(report: dict[str, Any]) -> list[str]:
     """What was counted on the way, one line each; nothing where nothing was."""
-    described = report["evaluation"]
-    files = {"": described} if "num_rows" in described else described
     notes = []
-    for name, facts in files.items():
-        prefix = f"{name}: " if name else ""
+    for prefix, facts in _described(report).items():
         notes += [f"{prefix}{count} {about}" for key, about in ABOUT.items() if (count := facts[key])]
-        notes += [f"{prefix}{difference}" for difference in facts["differences_from_official"]]
     if not report["num_scored"]:
         notes.append("no answer could be read: are labels, columns.answer and parser those of this file?")
     return notes

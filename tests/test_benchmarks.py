@@ -172,6 +172,28 @@ def test_emer_v2_takes_transcripts_from_mer2023(benchmarks: Path) -> None:
     assert [clip.reason for clip in chinese] == ["他0。", "他1。", "他2。"]
 
 
+def test_chinese_emer_v2_takes_chinese_transcripts_or_says_that_it_has_none(own: Path) -> None:
+    root = own / "MER2023"
+    words = ("data.version=v2", "data.language=chinese", "data.empty_transcript=empty")
+    header, spoken = ["name", "chinese", "english"], [f"句子{name}" for name in NAMES[:3]]
+    rows = [(name, chinese, "Well.") for name, chinese in zip(NAMES, spoken, strict=False)]
+    write_table(root / "transcription-engchi-polish.csv", header, rows)
+    data = made(own, "emer", *words)
+    assert [clip.transcript for clip in data.read_clips()] == spoken
+    assert data.remarks == []
+    # A table whose only column does not say which language it has, then one that says English.
+    write_table(root / "own.csv", ["name", "english", "sentence"], [(name, "Well.", text) for name, text, _ in rows])
+    data = made(own, "emer", *words, "data.transcripts=own.csv")
+    assert [clip.transcript for clip in data.read_clips()] == spoken
+    assert data.remarks == []
+    (root / "transcription-engchi-polish.csv").unlink()
+    data = made(own, "emer", *words)
+    assert [clip.transcript for clip in data.read_clips()] == [f"Well, {NAMES[0]}!", f"Well, {NAMES[1]}!", ""]
+    (remark,) = [remark for remark in data.remarks if "Chinese" in remark]
+    assert remark.startswith("2 of 3 clips have a transcript without a Chinese character")
+    assert "column 'sentence' of transcription_en_all.csv" in remark
+
+
 @pytest.mark.parametrize("file", [None, "clip.txt", "mae.txt", "words.txt"])
 def test_dfew_counts_from_one_in_official_files_and_from_zero_in_derived_ones(
     benchmarks: Path, file: str | None
@@ -360,6 +382,24 @@ def test_dfew_zero_shot_keeps_raw_answers_and_confuses_no_classes(
     assert sum(report["unscored"].values()) == 3
 
 
+def test_what_the_model_generates_is_what_is_written(
+    benchmarks: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generated: list[str] = []
+    original = EmotionLlama.generate
+
+    def listened(self: EmotionLlama, *args: Any, **options: Any) -> list[str]:
+        texts = original(self, *args, **options)
+        generated.extend(texts)
+        return texts
+
+    monkeypatch.setattr(EmotionLlama, "generate", listened)
+    report, answers = evaluated(benchmarks, trained, tmp_path, "dfew_zero_shot", "inputs.transcript=false")
+    assert len(generated) == report["num_clips"] == len(WORDS)
+    assert any(generated), "texts of nothing would agree with anything"
+    assert [line["answer"] for line in answers] == generated
+
+
 def real(shared: Path, name: str, *overrides: str) -> tuple[ClipDataModule, list[Clip]]:
     """Clips of the published files; there are no videos beside them."""
     data = made(shared, name, *overrides)
@@ -425,6 +465,14 @@ def test_the_official_folds_of_dfew(shared: Path, tmp_path: Path, fold: int) -> 
         shutil.copy(splits / f"set_{fold}_{split}.flat.csv", target)
     data, clips = real(shared, "dfew", f"data.root={tmp_path}", f"data.fold={fold}")
     assert data.official_differences() == []
+    for split in ("train", "test"):  # the other fold's files under this one's name: as many clips of each class
+        target = tmp_path / "EmoLabel_DataSplit" / f"{split}(single-labeled)" / f"set_{3 - fold}.csv"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(splits / f"set_{fold}_{split}.flat.csv", target)
+    other, _ = real(shared, "dfew", f"data.root={tmp_path}", f"data.fold={3 - fold}")
+    assert other.official_differences() == [
+        f"dfew_fold{3 - fold}, {split}: these are the clips of dfew_fold{fold}" for split in ("test", "train+val")
+    ]
     test = [(clip.id, clip.label) for clip in clips if clip.split == "test"]
     rows = flat(splits / f"set_{fold}_test.flat.csv", "video_name", "label")
     assert test == [(name, DFEW7[int(label) - 1]) for name, label in rows]

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from media_factory import cut, make_media
 
 from emolightning.__main__ import main
-from emolightning.commands.doctor import doctor
+from emolightning.commands.doctor import doctor, shortened
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.data.checkup import sample
 from emolightning.records import Clip
@@ -147,6 +147,31 @@ def test_faults_of_rows_are_listed_with_file_and_line(own: Path) -> None:
     assert [problem.startswith(f"{own / 'bad.csv'}: line ") for problem in found["problems"]] == [True, True]
     assert "did you mean 'happy'" in found["problems"][0]
     assert f"{NAMES[1]} is there twice" in found["problems"][1]
+
+
+def test_equal_problems_are_printed_five_times_and_written_all(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(f"sample_{number}", "hapy") for number in range(40)]
+    write_table(own / "bad.csv", ["name", "discrete"], [*rows, (NAMES[1], "sad"), (NAMES[1], "sad")])
+    code, found = asked(own, *MER2023, f"data.root={own}", "data.truth=bad.csv")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("problem: ")]
+    assert (code, len(found["problems"])) == (1, 41)
+    assert lines[:5] == [f"problem: {sentence}" for sentence in found["problems"][:5]]
+    assert lines[5] == "problem: ... and 35 more like this; output=FILE gets all"
+    assert len(lines) == 7
+    assert "is there twice" in lines[6]
+
+
+def test_sentences_of_a_kind_differ_in_names_and_numbers_alone() -> None:
+    twins = [f"the same file under 2 names: {name}x (test), {name}y (train), {name}z (val)" for name in "abcdefgh"]
+    broken = [f"/videos/{name}.mp4: cannot be read" for name in "abcdefg"]
+    assert shortened([*twins, *broken, "disk: full", "disk: full"]) == [
+        *twins[:5],
+        "... and 3 more like this; output=FILE gets all",
+        *broken[:5],
+        "... and 2 more like this; output=FILE gets all",
+        *("disk: full", "disk: full"),
+    ]
+    assert shortened([]) == []
 
 
 def test_one_file_under_two_names_is_a_duplicate_and_across_splits_a_leak(own: Path) -> None:

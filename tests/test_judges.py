@@ -260,6 +260,17 @@ def test_no_key_for_a_server_elsewhere(tmp_path: Path) -> None:
         OpenAIJudge(**settings(None, tmp_path, base_url=local))
 
 
+def test_a_key_goes_to_another_machine_encrypted_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for remote in ("http://api.example.org/v1", "HTTP://10.0.0.7:8000/v1", "http://localhost.example.org/v1"):
+        with pytest.raises(UserError, match=r"send the key readable .* write https://, or say key_env=null") as caught:
+            OpenAIJudge(**settings(None, tmp_path, base_url=remote))
+        assert KEY not in str(caught.value)
+        OpenAIJudge(**settings(None, tmp_path, base_url=remote, key_env=None))
+    for fine in ("https://api.example.org/v1", "http://localhost:1/v1", "http://127.9.0.1:1/v1", "http://[::1]:1/v1"):
+        OpenAIJudge(**settings(None, tmp_path, base_url=fine))
+
+
 def test_the_key_is_sent_and_written_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 BOTTOM = {
     "benchmarks",
     "chat_format",
+    "clip_digests",
     "config",
     "errors",
     "inputs",

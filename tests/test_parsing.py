@@ -49,6 +49,22 @@ def test_labels_of_several_words():
     assert read_label("a happy surprise", labels).label == "happy surprise"
 
 
+@pytest.mark.parametrize("text", ["un-happy", "happy-ish", "non\u2010happy", "non\u2011happy", "happy-go-lucky"])
+def test_a_hyphen_joins_words(text):
+    assert read_label(text, MER6).unscored_because == NO_LABEL
+
+
+@pytest.mark.parametrize("text", ["happy-", "- happy", "-happy", "happy - because she smiles", "mood -happy- today"])
+def test_a_dangling_hyphen_is_punctuation(text):
+    assert read_label(text, MER6).label == "happy"
+
+
+@pytest.mark.parametrize("parser", ["words", "strict", "upstream"])
+def test_truths_have_aliases_whatever_the_parser_of_answers(parser):
+    reader = LabelReader(MER6, parser=parser)
+    assert (reader.label_of("Sadness"), reader.is_alias("sadness"), reader.label_of("disgust")) == ("sad", True, None)
+
+
 @pytest.mark.parametrize(
     ("text", "label", "reason"),
     [(" SAD ", "sad", None), ("sad.", None, NOT_EXACT), ("sadness", None, NOT_EXACT), (" ", None, EMPTY)],

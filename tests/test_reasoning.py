@@ -139,6 +139,8 @@ def test_report() -> None:
     assert "fixed judge's 1-10 grade" in clue["definition"]
     assert clue["definition"].endswith("comparable with nothing")
     assert report["judge"]["failures"] == {"clue": {"HTTP 500": 1}, "label": {"HTTP 500": 1}}
+    # c has no label and b no clue: five clips have each, four have both.
+    assert report["judge"]["num_scored"] == {"clue": 5, "label": 5}
     assert report["judge"]["lowest_without_judge"] == {"empty answer": 1, "no answer for the clip": 1}
     assert judge.seen == ["a", "b", "c", "f"]
     assert report["clips"][0] == {"id": "a", "clue": 8.0, "clue_reason": "w [31mhy ", "label": 6.0} | {
@@ -147,6 +149,14 @@ def test_report() -> None:
     assert [row["id"] for row in report["clips"]] == ["a", "b", "c", "d", "f", "g"]
     assert report["text"]["kind"].startswith("diagnostics")
     json.dumps(report, allow_nan=False)
+
+
+def test_each_overlap_has_its_own_number_of_clips() -> None:
+    judge = FixedJudge({"a": (8.0, None), "b": (7.0, None), "c": (5.0, 3.0)})
+    answers = [answer(name, "She laughs.", "She smiles.") for name in "abc"]
+    report = Reasoning(judge=judge).report(answers, benchmark="emer_v1", split="test")
+    assert (report["num_scored"], report["judge"]["num_scored"]) == (1, {"clue": 3, "label": 1})
+    assert [score["num_clips"] for score in report["metrics"].values()] == [3, 1]
 
 
 def test_interval_is_a_bootstrap_over_clips() -> None:

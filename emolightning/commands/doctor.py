@@ -7,13 +7,19 @@ as a run would, `probe=N` of them. `against=NAME` names the clips that two datas
 Takes all settings of train.py. Exit code 1 when a run would fail; differences and leaks are warnings.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, open_dict
 
 from emolightning.cli import run
 from emolightning.config.check import check_config
+
+SHOWN = 5
+"""Sentences of one kind that are printed; output=FILE gets all."""
+NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+ \((?:train|val|test)\)|\S*[\d/\\]\S*|\S+\.\w+:?")
+"""What differs between sentences of a kind: quoted values, clips, numbers, paths and files."""
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -107,10 +113,23 @@ def show(found: "Checkup", *, official: Mapping[str, Mapping[str, int]]) -> None
     free, frames = (found.storage[key] / 1e9 for key in ("free_bytes", "frames_bytes"))
     print(f"cache: {found.storage['cache']}, {free:.1f} GB free, frames need {frames:.2f} GB")
     for title, sentences in (("warning", found.warnings), ("problem", found.problems)):
-        for sentence in sentences:
-            print(f"{title}: {sentence}")
+        for line in shortened(sentences):
+            print(f"{title}: {line}")
     print(f"{len(found.warnings)} warning(s), {len(found.problems)} problem(s)", end="; ")
     print("a run would fail" if found.problems else "a run would not fail for lack of data")
+
+
+def shortened(sentences: Sequence[str]) -> list[str]:
+    """The first few of each kind, and how many more there are: a thousand bad rows would bury the rest."""
+    kinds: dict[str, list[str]] = {}
+    for sentence in sentences:
+        kinds.setdefault(re.sub(r"\*(?:[\s,]*\*)*", "*", NAMED.sub("*", sentence)), []).append(sentence)
+    lines: list[str] = []
+    for same in kinds.values():
+        lines += same[:SHOWN]
+        if len(same) > SHOWN:
+            lines.append(f"... and {len(same) - SHOWN} more like this; output=FILE gets all")
+    return lines
 
 
 def _class_table(found: "Checkup", official: Mapping[str, Mapping[str, int]]) -> "Table":

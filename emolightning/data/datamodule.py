@@ -346,10 +346,11 @@ class ClipDataModule(pl.LightningDataModule):
         return coverage_warnings(self.classes(), vocabulary=self.labels, offered=self.offered)
 
     def official_differences(self) -> list[str]:
-        """What differs from the published benchmark: sizes, supports, order of labels, labels of the question."""
+        """What differs from the published benchmark: sizes, supports, clips, order of labels, labels of the question."""
         if self.official is None:
             return []
-        return differences(self.official, self.classes(), labels=self.labels, offered=self.offered)
+        clips = {split: {c.id: str(c.label) for c in self.clips if c.split == split} for split in SPLITS}
+        return differences(self.official, self.classes(), labels=self.labels, offered=self.offered, clips=clips)
 
     def classes(self) -> dict[str, dict[str, int]]:
         """Split -> label -> clips."""

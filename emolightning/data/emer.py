@@ -4,6 +4,8 @@ Source: the AffectGPT repository, folder EMER. v1 has `gt-eng.csv` and `gt-chi.c
 reasons`; v2 has `final-EMER-reason.csv` with `name, chinese, english`, and no transcripts of its own.
 """
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,12 @@ VERSIONS = ("v1", "v2")
 LANGUAGES = {"english": "gt-eng.csv", "chinese": "gt-chi.csv"}
 """Language, which is also a column of v2 -> file of v1."""
 V2 = "final-EMER-reason.csv"
-TRANSCRIPTS = ("transcription_en_all.csv", "transcription-engchi-polish.csv")
+TRANSCRIPTS = {
+    "english": ("transcription_en_all.csv", "transcription-engchi-polish.csv"),
+    "chinese": ("transcription-engchi-polish.csv", "transcription_en_all.csv"),
+}
+"""The first has one column, `sentence`, English as published; the other has both languages."""
+HAN = re.compile("[\u3400-\u9fff]")
 
 CHINESE = {
     "中性": "neutral", "生气": "angry", "高兴": "happy", "开心": "happy", "悲伤": "sad", "担忧": "worried",
@@ -37,7 +44,8 @@ class EmerData(ClipDataModule):
         version: `v1` or `v2`.
         language: of the descriptions, `english` or `chinese`; v1's subtitles are in the same.
         truth: the table; None for the official name.
-        transcripts: table for v2; None looks for MER2023's.
+        transcripts: table for v2; None looks for MER2023's, first for one with this language. Sentences in another
+            language are used, and counted in the remarks.
         media: folder of the videos.
         empty_transcript: what an empty cell means: `error`, `empty`, or `upstream` for its word `nan`.
         **shared: arguments of ClipDataModule.
@@ -65,7 +73,9 @@ class EmerData(ClipDataModule):
         self.empty_transcript = empty_transcript
         official = LANGUAGES[language] if version == "v1" else V2
         self._truth = expect(self.root, "descriptions", "data.truth", given=truth, official=(official,))
-        self._table = expect(self.root, "transcripts", "data.transcripts", given=transcripts, official=TRANSCRIPTS)
+        self._table = expect(
+            self.root, "transcripts", "data.transcripts", given=transcripts, official=TRANSCRIPTS[language]
+        )
         self._media = Expected("folder of the videos", "data.media", (self.root / media,), is_folder=True)
 
     def expected(self) -> list[Expected]:
@@ -103,7 +113,20 @@ class EmerData(ClipDataModule):
             in_rows = sum(not row.values.get("subtitles", "?") for row in rows)
             num_empty = table.num_empty(clip.id for clip in clips) if table else in_rows
             self.remark_empty(num_empty, len(clips), self.empty_transcript)
+        if table and self.language == "chinese":
+            self._remark_other_language(clips, table)
         return clips
+
+    def _remark_other_language(self, clips: Sequence[Clip], table: Transcripts) -> None:
+        """A column `sentence` may have either language; only its words tell."""
+        sentences = [table.sentences[clip.id][0] for clip in clips]
+        number = sum(bool(sentence) and not HAN.search(sentence) for sentence in sentences)
+        if number:
+            self.remarks.append(
+                f"{number} of {len(clips)} clips have a transcript without a Chinese character, although "
+                f"data.language=chinese: column {table.column!r} of {table.path.name}; set data.transcripts to a "
+                "table with a column `chinese`"
+            )
 
     def _has_table(self) -> bool:
         return self.version == "v2" and "transcript" in self.inputs
@@ -111,7 +134,7 @@ class EmerData(ClipDataModule):
     def _transcripts(self) -> Transcripts | None:
         if not self._has_table():
             return None
-        columns = SENTENCES if self.language == "english" else ("chinese", *SENTENCES)
+        columns = SENTENCES if self.language == "english" else ("chinese", *SENTENCES)  # `sentence` before English ones
         return read_transcripts(self._table.require(), empty=self.empty_transcript, columns=columns)
 
     def _subtitle(self, row: Record) -> str | None:

@@ -5,12 +5,13 @@ from collections import defaultdict
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from emolightning.clip_digests import VIDEO_SUFFIXES
 from emolightning.labels import canonical, nearest
 
 NAME, LABEL = "video_name", "emotion_label"
 """What messages call the two values that every annotation has, as the columns of a custom file."""
 
-MEDIA_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
+MEDIA_SUFFIXES = VIDEO_SUFFIXES
 
 PREFERRED = (".mp4", ".avi")
 """Where files of both kinds lie beside each other, upstream takes the first."""

@@ -67,7 +67,8 @@ class ChatClient:
         connections: at a time.
 
     Raises:
-        UserError: an address that cannot be meant, or no key for a server that is not on this machine.
+        UserError: an address that cannot be meant; for a server that is not on this machine, no key, or one that would
+            be sent without encryption.
     """
 
     def __init__(
@@ -86,6 +87,11 @@ class ChatClient:
         self.timeout_seconds = timeout_seconds
         is_local = _is_local(self.base_url)
         key = _read_key(key_env, self.base_url, is_required=not is_local)
+        if key and not is_local and urlsplit(self.base_url).scheme != "https":
+            raise UserError(
+                f"base_url: {self.base_url} is not on this machine, and http:// would send the key readable by "
+                "everyone on the way; write https://, or say key_env=null for a server that needs none"
+            )
         self._http = httpx2.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=timeout_seconds,

@@ -55,8 +55,8 @@ class OfflineJudge:
             "label": f"10 * F of the two sets of level-{self.level} sectors, mean over the wheels",
             "wheels": {"name": self.wheels.version.name, "sha256": self.wheels.version.sha256},
             "lexicon": LEXICON,
-            "comparable_with": "runs with the same offline judge and wheels; never with published scores, "
-            "which a language model gave",
+            "comparable_with": f"runs with the same offline judge and wheels ({self.wheels.version.name}); never with "
+            "published scores, which a language model gave",
         }
 
     def _label(self, pair: Pair) -> Grade:

@@ -49,6 +49,8 @@ class Reasoning:
     def report(self, answers: Sequence[Answer], *, benchmark: str, split: str) -> dict[str, Any]:
         """Means with intervals, the judge and its failures, text scores, and a row for each clip.
 
+        `num_scored` counts clips with both overlaps; how many have each is in the section `judge`.
+
         Raises:
             ValueError: no answers, or a clip twice.
             UserError: the judge cannot be asked.
@@ -101,6 +103,7 @@ class Reasoning:
     def _judge_section(self, answers: Sequence[Answer], scores: Sequence[JudgeScore]) -> dict[str, Any]:
         return {
             **self.judge.describe(),
+            "num_scored": {name: int((~np.isnan(_values(scores, name))).sum()) for name in OVERLAPS},
             "failures": {name: failures(getattr(score, name) for score in scores) for name in OVERLAPS},
             "lowest_without_judge": dict(Counter(found for answer in answers if (found := _nothing_said(answer)))),
         }
