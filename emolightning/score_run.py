@@ -21,6 +21,7 @@ from emolightning.evaluation.table import print_metrics
 from emolightning.evaluation.valence import add_valence
 from emolightning.lineage import describe_process, write_json
 from emolightning.records import Answer, Clip, Score
+from emolightning.score_truth import official_truth
 
 
 def score_files(cfg: DictConfig) -> dict[str, Any]:
@@ -66,8 +67,10 @@ def _require_free(folder: Path, files: Sequence[Path]) -> None:
 
 
 def _read(cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring) -> Predictions:
+    columns = Columns(**cfg.columns)
+    rows = official_truth(truth, columns, benchmark=cfg.benchmark, split=cfg.split) if truth else None
     predictions = read_predictions(
-        answers, truth, Columns(**cfg.columns), ids=cfg.ids, missing=cfg.missing, extra=cfg.extra
+        answers, truth, columns, ids=cfg.ids, missing=cfg.missing, extra=cfg.extra, truth_rows=rows
     )
     return with_labels(predictions, scoring.reader) if isinstance(scoring, Classification) else predictions
 

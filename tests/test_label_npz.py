@@ -134,6 +134,12 @@ def test_many_arrays_from_one_text_are_refused_before_they_are_made(shape: bytes
     tracemalloc.stop()
 
 
+def test_a_pickle_of_empty_lists_alone_is_refused() -> None:
+    with pytest.raises(PickleRefused, match="unpacks to more than labels can have"):
+        read_plain_pickle(b"\x80\x03(" + b"]" * 2**20 + b"t.")
+    assert len(read_plain_pickle(b"\x80\x03(" + b"]" * 2**18 + b"t.")) == 2**18
+
+
 def test_archives_that_unpack_to_more_than_labels_or_have_a_name_twice(tmp_path: Path) -> None:
     path = tmp_path / "labels.npz"
     np.savez_compressed(path, x=np.zeros(2**20), y=np.array("sad"))

@@ -40,6 +40,7 @@ ENTRY = {
     "resuming",
     "starting",
     "score_run",
+    "score_truth",
     "training_run",
     "vision_pass",
     "weights",

@@ -346,7 +346,7 @@ class ClipDataModule(pl.LightningDataModule):
         return coverage_warnings(self.classes(), vocabulary=self.labels, offered=self.offered)
 
     def official_differences(self) -> list[str]:
-        """What differs from the published benchmark: sizes, supports, clips, order of labels, labels of the question."""
+        """What differs from the published benchmark: sizes, supports, clips, order of labels, those of the question."""
         if self.official is None:
             return []
         clips = {split: {c.id: str(c.label) for c in self.clips if c.split == split} for split in SPLITS}

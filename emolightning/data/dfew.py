@@ -13,6 +13,7 @@ from typing import Any
 
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.expected import Expected, expect
+from emolightning.data.label_files import LabelRow
 from emolightning.data.labelled_clips import take_val
 from emolightning.data.tables import build_clips, read_table, read_text
 from emolightning.data.values import BadValue, MediaFolder, clip_id, label_of
@@ -113,8 +114,28 @@ def read_fold(path: Path, media: MediaFolder, split: str) -> list[Clip]:
         InputErrors: everything that is wrong with its rows, by line.
     """
     problems: list[str] = []
-    rows = _official_rows(path, problems) if path.suffix.lower() == ".csv" else _derived_rows(path, problems)
+    rows = _fold_rows(path, problems)
     return build_clips(path, rows, lambda row: _clip(row, media, split, f"{path}, {row.where}"), problems)
+
+
+def read_fold_labels(path: Path, problems: list[str]) -> list[LabelRow]:
+    """The names and labels of one file, without the clips; what is wrong with its rows is added to `problems`.
+
+    Raises:
+        UserError: no such file.
+        InputErrors: a required column is missing.
+    """
+    found = []
+    for row in _fold_rows(path, problems):
+        try:
+            found.append(LabelRow(clip_id(row.name), _label(row), row.where))
+        except BadValue as error:
+            problems.append(f"{row.where}: {error}")
+    return found
+
+
+def _fold_rows(path: Path, problems: list[str]) -> list[FoldRow]:
+    return _official_rows(path, problems) if path.suffix.lower() == ".csv" else _derived_rows(path, problems)
 
 
 def _official_rows(path: Path, problems: list[str]) -> list[FoldRow]:

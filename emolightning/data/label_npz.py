@@ -18,7 +18,7 @@ import numpy as np
 from emolightning.data.plain_pickle import PickleRefused, read_plain_pickle
 from emolightning.errors import InputErrors, UserError
 
-_LARGEST = 4 * 2**20  # bytes unpacked, of all arrays together; the largest official archive has 0.4 MB
+_LARGEST = 2 * 2**20  # bytes unpacked, of all arrays together; the largest official archive has 0.24 MB
 _DAMAGED = (
     *(KeyError, ValueError, TypeError, EOFError, RuntimeError, NotImplementedError, SyntaxError, MemoryError, OSError),
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),

@@ -71,6 +71,7 @@ def read_predictions(
     ids: Ids = "exact",
     missing: Literal["error", "count"] = "error",
     extra: Literal["error", "ignore"] = "error",
+    truth_rows: Sequence[Row] | None = None,
 ) -> Predictions:
     """Read a predictions file, and compare the clips with those of the truth.
 
@@ -81,6 +82,7 @@ def read_predictions(
         ids: `exact` compares ids as they are written, so 1249 is not 01249; `stem` leaves out the suffix of a video.
         missing: `error` refuses clips of the truth without an answer, `count` keeps them as missing.
         extra: `error` refuses answers to other clips, `ignore` counts them.
+        truth_rows: id, truth and perhaps valence of each clip, where `truth` is no such table and was read by others.
 
     Raises:
         UserError: no such file.
@@ -95,7 +97,8 @@ def read_predictions(
         true = _Table(answers, rows, given.num_rows)
     else:
         given = _table(answers, wanted, ids)
-        true = _table(truth, [columns.truth_id or columns.id, columns.truth, *valence_truth], ids)
+        names = [columns.truth_id or columns.id, columns.truth, *valence_truth]
+        true = _table(truth, names, ids, truth_rows)
     _drop_null(given)
     absent = [clip for clip in true.rows if clip not in given.rows]
     others = [clip for clip in given.rows if clip not in true.rows]
@@ -132,9 +135,9 @@ def _no_label(answer: Answer, reader: LabelReader) -> str:
     return f"truth {answer.truth!r} of {answer.clip_id!r} is not one of {list(reader.labels)}{hint}"
 
 
-def _table(path: Path, columns: Sequence[str], ids: Ids) -> _Table:
+def _table(path: Path, columns: Sequence[str], ids: Ids, rows: Sequence[Row] | None = None) -> _Table:
     """The rows of a file by clip; those that say the same once more are counted, those that disagree refused."""
-    rows = read_rows(path, columns)
+    rows = read_rows(path, columns) if rows is None else rows
     found = _Table(path, {}, len(rows))
     problems = []
     for row in rows:

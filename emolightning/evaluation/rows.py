@@ -38,6 +38,8 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
         siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
         near = closest(path.name, siblings)
         raise UserError(f"{path}: no such file{f'; did you mean {path.parent / near}?' if near else ''}")
+    if path.suffix.lower() == ".npz":
+        raise UserError(f"{path}: is an archive of arrays, not a table; give a CSV or JSONL file")
     problems: list[tuple[int, str]] = []
     with path.open("rb") as file:
         lines = _decoded(file, problems)
