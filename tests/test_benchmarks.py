@@ -11,6 +11,7 @@ import pytest
 from benchmark_factory import LABELS, NAMES, OPEN_LABELS, SILENT, WORDS, make_benchmarks, write_table
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
+from upstream_factory import make_upstream_folder
 
 from emolightning.assembly import make_data
 from emolightning.benchmarks import BENCHMARKS, differences, official_benchmark
@@ -49,7 +50,7 @@ def own(benchmarks: Path, tmp_path: Path) -> Path:
 def made(root: Path, name: str, *overrides: str) -> ClipDataModule:
     """The data module as train.py would make it."""
     register_schemas()
-    words = [f"data={name}", f"data.root={root / DATA[name]}", f"data.cache={root / 'cache'}", *overrides]
+    words = [f"data={name}", f"data.root={root / DATA.get(name, name)}", f"data.cache={root / 'cache'}", *overrides]
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         cfg = compose("train", overrides=words)
     check_config(cfg)
@@ -312,7 +313,7 @@ def evaluated(root: Path, trained: Path, folder: Path, name: str, *overrides: st
     """metrics.json and the lines of answers.jsonl of the small model on one benchmark."""
     register_schemas()
     words = [
-        f"checkpoint={trained}", f"output_dir={folder}", f"data={name}", f"data.root={root / DATA[name]}",
+        f"checkpoint={trained}", f"output_dir={folder}", f"data={name}", f"data.root={root / DATA.get(name, name)}",
         f"data.cache={root / 'cache'}", "features=signal", "data.batch_size=8", *overrides,
     ]  # fmt: skip
     load_saved_run(words)
@@ -324,10 +325,22 @@ def evaluated(root: Path, trained: Path, folder: Path, name: str, *overrides: st
     return json.loads((folder / "metrics.json").read_text(encoding="utf-8")), answers
 
 
+@pytest.mark.parametrize("name", ["merr_coarse", "merr_fine"])
+def test_a_trained_model_is_evaluated_on_merr(trained: Path, tmp_path: Path, name: str) -> None:
+    root = make_upstream_folder(tmp_path / name)
+    rows = "MERR_coarse_grained.txt" if name == "merr_coarse" else "MERR_fine_grained.txt"
+    files = [f"data.root={root}", "data.train=null", f"data.test={rows}"]
+    report, answers = evaluated(tmp_path, trained, tmp_path / "run", name, *files)
+    assert (report["benchmark"], report["split"], report["num_clips"]) == (name, "test", 8)
+    assert [line["truth"] for line in answers] == ["happy", "sad", "angry", "worried"] * 2
+
+
 @pytest.mark.parametrize(
     ("name", "overrides", "benchmark", "truths"),
     [
         ("mer2023", ["data.track=multi"], "mer2023_multi", LABELS[:6]),
+        ("mer2023", ["data.track=semi"], "mer2023_semi", LABELS),
+        ("mer2023", ["data.track=noise"], "mer2023_noise", LABELS[4:]),
         ("mer2024_semi", [], "mer2024_semi", LABELS),
         ("mer2024_noise", [], "mer2024_noise", LABELS[::2]),
         (
@@ -342,7 +355,28 @@ def evaluated(root: Path, trained: Path, folder: Path, name: str, *overrides: st
             "emer_v1",
             [f'He "{label}", so.' for label in LABELS[:4]],
         ),
-        ("dfew", ["inputs.transcript=false"], "dfew_fold1", [word.lower() for word in WORDS]),
+        (
+            "emer",
+            ["data.version=v1", "data.language=chinese", "scoring=reasoning", "prompt.task=reason"],
+            "emer_v1",
+            [f'He "{label}", so.' for label in LABELS[:4]],
+        ),
+        (
+            "emer",
+            ["data.version=v2", "scoring=reasoning", "prompt.task=reason"],
+            "emer_v2",
+            [f"In the video, {name}, smiles." for name in NAMES[:3]],
+        ),
+        (
+            "emer",
+            ["data.version=v2", "data.language=chinese", "scoring=reasoning", "prompt.task=reason"],
+            "emer_v2",
+            [f"\u4ed6{number}\u3002" for number in range(3)],
+        ),
+        *[
+            ("dfew", ["inputs.transcript=false", f"data.fold={fold}"], f"dfew_fold{fold}", [x.lower() for x in WORDS])
+            for fold in (1, 3, 4, 5)
+        ],
     ],
 )
 def test_a_trained_model_is_evaluated(
