@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from emolightning.benchmarks import BENCHMARKS
-from emolightning.data.dfew import read_fold_labels
 from emolightning.data.label_files import LabelRow, read_label_file
-from emolightning.data.mer2023 import TRACKS
 from emolightning.errors import InputErrors, UserError
 from emolightning.evaluation.predictions import Columns
 from emolightning.evaluation.rows import Row
@@ -61,10 +59,15 @@ def _read(path: Path, problems: list[str], benchmark: str | None, split: str) ->
             return read_label_file(path, problems)
         except UserError as error:
             raise UserError(f"{error}; benchmark=NAME says whose file it is") from None
+    # The data modules bring torch, which no other file of `score` needs.
     if benchmark.startswith("dfew"):
+        from emolightning.data.dfew import read_fold_labels
+
         if path.suffix.lower() == ".npz":
             raise UserError(f"truth={path}: DFEW has no label archive; give its CSV file, or another benchmark")
         return read_fold_labels(path, problems)
+    from emolightning.data.mer2023 import TRACKS
+
     track = TRACKS.get(benchmark.removeprefix("mer2023_"))
     corpus = "train_corpus" if split in ("train", "val") else track.corpus if track else None
     return read_label_file(path, problems, corpus=corpus)
