@@ -104,7 +104,8 @@ def _outcomes(
             for future in as_completed(futures):
                 yield futures.pop(future), future.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Waiting is for a pass that is complete; left alone, a pool writes a traceback when the program ends first.
+            pool.shutdown(wait=not futures, cancel_futures=True)
 
 
 def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
