@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from benchmarks import shapes, table
-from benchmarks.building import build_model, build_on_meta, build_random
+from benchmarks.building import build_model, build_random, seen
 from benchmarks.clips import ClipSet, Texts
 from benchmarks.columns import make_column
 from benchmarks.machine import Peak, describe_device, find_peak, pick_device
@@ -24,6 +24,7 @@ from emolightning.errors import UserError
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.build import require_weights
 from emolightning.model.emotion_llama import EmotionLlama
+from emolightning.model.on_meta import build_on_meta
 from emolightning.model.parameters import parts
 from emolightning.quiet import quiet_libraries
 
@@ -77,7 +78,9 @@ def _alternate(cfg: DictConfig, columns: Sequence[Column], device: torch.device)
 def show_shapes(cfg: DictConfig) -> None:
     """Sizes of the model and of its steps, without a value of it."""
     head = _start(cfg)
-    model = build_on_meta(_instantiate, plain(cfg.model), **_widths(cfg))
+    model = build_on_meta(
+        _instantiate, plain(cfg.model), vocabulary_size=cfg.vocabulary_size, **seen(cfg.feature_width)
+    )
     clips = _clips(cfg, model)
     result = {**head, "clips": clips.description(), **shapes.describe(model, clips)}
     _finish(cfg, result, shapes.lines(result))

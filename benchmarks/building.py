@@ -1,17 +1,14 @@
-"""The model under measurement: with its own weights, with random ones made on the device, or without any (meta)."""
+"""The model under measurement: with its own weights, or with random ones made on the device."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import nn
 
 from emolightning.inputs import FEATURES, INPUTS
 from emolightning.model.emotion_llama import EmotionLlama
-
-Build = Callable[..., EmotionLlama]
-"""Settings of a model's group -> the model; takes changed settings of `vision` and `language` by name."""
+from emolightning.model.on_meta import Build, build_on_meta
 
 
 def build_model(
@@ -19,7 +16,7 @@ def build_model(
 ) -> EmotionLlama:
     """With the weights that its settings name."""
     torch.manual_seed(seed)
-    return build(settings, **_seen(feature_width)).to(device)
+    return build(settings, **seen(feature_width)).to(device)
 
 
 def build_random(
@@ -32,7 +29,7 @@ def build_random(
     seed: int,
 ) -> EmotionLlama:
     """Random weights, each made on the device in its own dtype: a 7B model never is in float32 or in main memory."""
-    model = build_on_meta(build, settings, feature_width=feature_width, vocabulary_size=vocabulary_size)
+    model = build_on_meta(build, settings, vocabulary_size=vocabulary_size, **seen(feature_width))
     model.to_empty(device=device)
     torch.manual_seed(seed)
     for name, parameter in model.named_parameters():
@@ -41,31 +38,8 @@ def build_random(
     return model
 
 
-def build_on_meta(
-    build: Build, settings: Mapping[str, Any], *, feature_width: int, vocabulary_size: int
-) -> EmotionLlama:
-    """Shapes and dtypes without values, whatever weights the settings name.
-
-    Args:
-        build: makes the model.
-        settings: the model's group.
-        feature_width: of face, motion and speech.
-        vocabulary_size: of a language model whose settings name a folder, but no tokenizer.
-    """
-    language, vision = settings["language"], settings["vision"]
-    own_vocabulary = language["path"] is None or language["tokenizer"] is not None
-    bare = {**settings, "language": {**language, "path": None}, "vision": {**vision, "path": None}}
-    with torch.device("meta"):
-        model = build(bare, **_seen(feature_width))
-        if (
-            not own_vocabulary
-        ):  # The small tokenizer writes the text; head and embeddings are as large as they would be.
-            language = model.language.get_base_model() if isinstance(model.language, PeftModel) else model.language
-            language.resize_token_embeddings(vocabulary_size, mean_resizing=False)
-    return model
-
-
-def _seen(feature_width: int) -> dict[str, Any]:
+def seen(feature_width: int) -> dict[str, Any]:
+    """What a model of the benchmark sees."""
     return {"inputs": INPUTS, "feature_widths": dict.fromkeys(FEATURES, feature_width)}
 
 

@@ -9,7 +9,7 @@ import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from emolightning.errors import UserError
-from emolightning.model.pretrained import load_pretrained
+from emolightning.model.pretrained import describe_model, load_pretrained
 from emolightning.model.quantization import Quantization, keep_layout, quantized_loading
 
 
@@ -77,6 +77,8 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> Pre
 
 
 def _load(settings: LanguageSettings, path: str, dtype: torch.dtype) -> PreTrainedModel:
+    if torch.get_default_device().type == "meta":  # Sizes are asked for, and no value.
+        return describe_model(Path(path)).to(dtype)
     options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention}
     if settings.quantization == "none":
         return load_pretrained(Path(path), **options)
