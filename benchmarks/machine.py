@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import resource
 import sys
 import time
@@ -13,20 +12,7 @@ from typing import Any
 import torch
 
 from emolightning.errors import UserError
-
-PEAK_TFLOPS = {
-    "H200 NVL": 835.5,
-    "H200": 989.5,
-    "H100 NVL": 835.5,
-    "H100 PCIe": 756.5,
-    "H100 80GB HBM3": 989.5,
-    "A100": 312.0,
-    "L40S": 362.0,
-    "L4": 121.0,
-    "RTX 4090": 165.2,
-}
-"""Words of a GPU's name -> dense bfloat16 or float16 matrix products with float32 sums, TFLOP/s; the first that fit
-count. Source: NVIDIA's data sheets (half of what they state with sparsity), for the RTX 4090 the Ada whitepaper."""
+from emolightning.gpus import PEAK_TFLOPS, known_gpu
 
 MATRIX_SIZE = 1024
 """Of the product that a CPU's peak is measured with."""
@@ -74,9 +60,9 @@ def find_peak(device: torch.device, stated_tflops: float | None) -> Peak:
         size = f"{MATRIX_SIZE} x {MATRIX_SIZE}"
         return Peak(_measured_peak(), f"measured between rounds: float32 product of {size}, {threads} thread(s)")
     name = device_name(device)
-    for part, tflops in PEAK_TFLOPS.items():
-        if re.search(rf"\b{part}\b", name):
-            return Peak(tflops * 1e12, f"data sheet of {part}, dense half precision")
+    part = known_gpu(name)
+    if part is not None:
+        return Peak(PEAK_TFLOPS[part] * 1e12, f"data sheet of {part}, dense half precision")
     return Peak(None, f"{name} is not in the table; say device_peak_tflops=...")
 
 

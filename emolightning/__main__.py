@@ -15,6 +15,7 @@ COMMANDS = {
         "emolightning.commands.doctor",
         "what a dataset needs and has: files, clips, labels, features, media; what would fail",
     ),
+    "estimate": ("emolightning.commands.estimate", "memory, time and cost of a training run, before it is one"),
     "import-weights": (
         "emolightning.commands.import_weights",
         "published weights (Llama-2, EVA-CLIP-g, Emotion-LLaMA's .pth) into this project's folders",

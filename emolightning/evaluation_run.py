@@ -20,6 +20,7 @@ from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.parameters import trained_state
+from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.quiet import quiet_libraries
 from emolightning.records import Clip
 from emolightning.reporting import write_report
@@ -43,7 +44,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     require_truths(clips, scoring, cfg.split)
     trained = trained_widths(weights)
     check_inputs(trained, data.inputs, data.feature_widths, weights)
-    learner = build_learner(cfg, data, sees=inputs_of_widths(trained))
+    with explained_out_of_memory(cfg, trains=False):
+        learner = build_learner(cfg, data, sees=inputs_of_widths(trained))
     load_weights(learner, weights)
     description = describe_evaluation(cfg, data, learner)
     key = evaluation_key(description)
@@ -53,9 +55,10 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         _prepare_folder(cfg, folder, key)
     known = read_answers(folder, key)
     if len(known) < len(clips):
-        precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
-        data.evaluate_on(cfg.split, skip=frozenset(known))
-        trainer.test(learner, datamodule=data, verbose=False)
+        with explained_out_of_memory(cfg, trainer, trains=False):
+            precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
+            data.evaluate_on(cfg.split, skip=frozenset(known))
+            trainer.test(learner, datamodule=data, verbose=False)
     if not trainer.is_global_zero:
         return {}
     return _finish(folder, key, data, scoring, description)

@@ -1,13 +1,33 @@
-"""What a training run starts from: what must not be, and the line that says what is."""
+"""What a training run starts from: what must not be, the line that says what is, and the memory it will take."""
 
+import logging
+from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
+import torch
+from omegaconf import DictConfig
+
+from emolightning.assembly import plain
+from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
+from emolightning.estimating import Effective, Estimator, engine_of
+from emolightning.memory import Memory
+from emolightning.model.activations import Lengths
 from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.parameters import WITHOUT_BASE
+from emolightning.out_of_memory import copies_weights, less_memory
+from emolightning.prompt import PromptEncoder
 from emolightning.training.learner import EmotionLearner
 from emolightning.weights import load_weights
+
+log = logging.getLogger(__name__)
+
+MEASURED = 16
+"""Training clips whose sequences are made to know how long they are."""
+
+GB = 1e9
 
 
 def require_something_to_train(parts: Mapping[str, str], *, has_weights: bool) -> None:
@@ -76,3 +96,66 @@ def _origin(part: str, how: str) -> str:
     if how == "frozen":
         return "frozen"
     return "fresh" if how == "lora" or part == WITHOUT_BASE else "from its base, all weights"
+
+
+def describe_load(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner, trainer: Any) -> str:
+    """Effective batch size, engine, and the memory that a process will need; a warning where its GPU has less.
+
+    Args:
+        cfg: the run.
+        data: already read.
+        learner: with its weights, wherever they are.
+        trainer: Lightning's, before it starts.
+    """
+    batches = cfg.trainer.accumulate_grad_batches
+    effective = Effective(data.batch_size, trainer.world_size, batches)
+    engine = engine_of(plain(cfg.trainer), trainer.world_size)
+    tower = learner.model.vision
+    encoder = PromptEncoder(learner.model.tokenizer, image_tokens=learner.model.image_tokens, layout=cfg.prompt.layout)
+    estimator = Estimator(
+        learner.model,
+        plain(cfg.model),
+        lengths=_longest(data, encoder),
+        batch_size=data.batch_size,
+        sees_images=tower is not None and (tower.is_trained or not cfg.precompute_vision),
+    )
+    device = trainer.strategy.root_device
+    is_gpu = device.type == "cuda"
+    expected = estimator.memory(engine, cfg.trainer.precision, is_gpu=is_gpu)
+    nodes = f" on {trainer.num_nodes} machines" if trainer.num_nodes > 1 else ""
+    said = f"load: {effective}{nodes}; {engine.name}, about {expected.device_total / GB:.3g} GB a process"
+    if not is_gpu:
+        return said
+    available = torch.cuda.get_device_properties(device).total_memory
+    if expected.device_total > available:
+        log.warning("%s", too_little(cfg, expected, available))
+    elif copies_weights(cfg):
+        log.warning("%s", next(line for line in less_memory(cfg) if line.startswith("model.language.dtype")))
+    return f"{said} of {available / GB:.3g} GB\n{_largest(expected)}"
+
+
+def too_little(cfg: DictConfig, expected: Memory, available: int) -> str:
+    """The warning before a step that will probably not fit."""
+    lines = [f"  {number}. {line}" for number, line in enumerate(less_memory(cfg), start=1)]
+    head = f"this run needs about {expected.device_total / GB:.3g} GB of a GPU with {available / GB:.3g} GB; less need"
+    return "\n".join([head, *lines])
+
+
+def _largest(expected: Memory) -> str:
+    items = sorted(expected.device.items(), key=lambda item: -item[1])
+    return "      " + ", ".join(f"{name} {size / GB:.2f}" for name, size in items if size >= 0.005 * GB) + " GB"
+
+
+def _longest(data: ClipDataModule, encoder: PromptEncoder) -> Lengths:
+    """Of a few training clips, spread over the split; each length the largest among them."""
+    dataset = data.dataset("train", training=True)
+    step = max(1, len(dataset) // MEASURED)
+    positions, answer, frames, streams = 0, 0, 1, Counter[str]()
+    for index in range(0, len(dataset), step)[:MEASURED]:
+        example = dataset[0, index]
+        encoded = encoder.encode(example, data.target_text(example.clip, example.task))
+        streams |= Counter(encoder.stream_lengths(example))  # Of two Counters, the larger of each count.
+        positions = max(positions, len(encoded.context) + len(encoded.answer))
+        answer = max(answer, len(encoded.answer))
+        frames = max(frames, example.image.shape[0] if example.image is not None else 1)
+    return Lengths(positions, answer, streams, frames)

@@ -26,9 +26,10 @@ from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.lineage import describe_process, update_json, write_json
 from emolightning.model.adapter import save_adapter
+from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.quiet import quiet_libraries
 from emolightning.resuming import is_finished, refuse_changes
-from emolightning.starting import require_something_to_train, take_start
+from emolightning.starting import describe_load, require_something_to_train, take_start
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
 from emolightning.training.tracking import run_id
@@ -62,25 +63,29 @@ def fit(cfg: DictConfig) -> None:
     is_first_rank = getattr(rank_zero_only, "rank", None) in (None, 0)
     folder = open_run_folder(Path(cfg.output_dir), resume_from, is_first_rank=is_first_rank)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    learner = build_learner(
-        cfg,
-        data,
-        reader=reader,
-        optimizer=instantiate(cfg.optimizer, _convert_="all"),
-        schedule=instantiate(cfg.schedule),
-        num_val_clips=len(data.clips_of("val")),
-    )
+    with explained_out_of_memory(cfg):
+        learner = build_learner(
+            cfg,
+            data,
+            reader=reader,
+            optimizer=instantiate(cfg.optimizer, _convert_="all"),
+            schedule=instantiate(cfg.schedule),
+            num_val_clips=len(data.clips_of("val")),
+        )
     start = take_start(learner, parts, base=cfg.model.language.path, resume_from=resume_from, initial=initial)
     trainer = build_trainer(cfg)
     if trainer.is_global_zero:
         print(start)
+        print(describe_load(cfg, data, learner, trainer))
     seen = [*data.clips_of("train"), *data.clips_of("val")]
-    precompute_vision(cfg, data, learner, seen, trainer.strategy.root_device)
+    with explained_out_of_memory(cfg):
+        precompute_vision(cfg, data, learner, seen, trainer.strategy.root_device)
     if trainer.is_global_zero:
         _record_start(cfg, folder, data, learner, trainer, resume_from)
     status = "interrupted"
     try:
-        trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
+        with explained_out_of_memory(cfg, trainer):
+            trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
         if trainer.is_global_zero:
             _export(cfg, folder, data, learner)
         status = "finished"  # Not before the adapter is there: a finished run is not taken up again.

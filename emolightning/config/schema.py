@@ -81,6 +81,11 @@ RANGES = {
     "feature_width": (1, None),
     "vocabulary_size": (1, None),
     "device_peak_tflops": (1e-6, None),
+    "num_clips": (1, None),
+    "text_tokens": (2, None),
+    "frames": (1, None),
+    "utilisation": (1e-3, 1),
+    "price_per_gpu_hour": (0, None),
     "ours.batch_size": (1, None),
     "ours.answers_at_once": (1, None),
     "upstream.batch_size": (1, None),
@@ -247,6 +252,38 @@ class DoctorConfig(RunConfig):
     """Clips whose media are decoded, spread evenly over the dataset; null decodes all."""
     output: str | None = None
     """JSON file for the findings."""
+
+
+@dataclass
+class EstimateConfig(RunConfig):
+    """A run whose memory, time and cost are worked out instead."""
+
+    compare: bool = True
+    """Also a line for every file of configs/trainer, with the number of GPUs that was chosen."""
+    num_clips: int | None = None
+    """Clips of the train split; null takes `data.batches_per_epoch`, if that is set."""
+    text_tokens: int = 128
+    """Assumed: tokens of question, transcript and answer together."""
+    answer_tokens: int = 20
+    """Assumed: tokens with a loss."""
+    frames: int = 1
+    """Frames of a clip."""
+    feature_width: int = 1024
+    """Of the face, motion and speech vectors."""
+    vocabulary_size: int = 32000
+    """Of a language model whose folder is not there: Llama-2's."""
+    gpu: str | None = None
+    """A GPU whose peak is known, e.g. `A100` or `H100 80GB HBM3`."""
+    device_peak_tflops: float | None = None
+    """Peak of one GPU, dense, in the precision used; null takes it from `gpu`."""
+    utilisation: float = 0.35
+    """Assumed: share of the peak that a step reaches."""
+    gpu_memory_gb: list[float] = field(default_factory=lambda: [24.0, 40.0, 80.0])
+    """Sizes of GPUs to compare with."""
+    price_per_gpu_hour: float | None = None
+    """In any currency; null says nothing about cost."""
+    output: str | None = None
+    """JSON file for the result."""
 
 
 @dataclass
@@ -493,6 +530,7 @@ SCHEMAS = {
     "run_schema": RunConfig,
     "eval_schema": EvalConfig,
     "doctor_schema": DoctorConfig,
+    "estimate_schema": EstimateConfig,
     "import_schema": ImportConfig,
     "export_schema": ExportConfig,
     "inspect_schema": InspectConfig,

@@ -1,0 +1,256 @@
+"""`python -m emolightning estimate model=NAME trainer=NAME [key=value ...]`: memory, time and cost of a training run.
+
+Takes all settings of train.py; needs no weights, no data and no GPU:
+  python -m emolightning estimate model=emotion_llama_7b trainer=one_gpu data.batch_size=4 gpu=A100 num_clips=28618
+Memory is a formula of numbers of parameters; lengths of texts, utilisation and the overhead of CUDA are assumptions,
+and marked so. Where the language model's folder is absent its sizes are those of the settings: Llama-2-7b's.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from emolightning.cli import run
+from emolightning.config.check import check_config
+from emolightning.config.schema import CONFIG_DIR, not_one_of
+from emolightning.errors import UserError
+
+if TYPE_CHECKING:
+    from emolightning.estimating import Estimator
+
+GB = 1e9
+
+
+def main(argv: list[str]) -> int:
+    """Compose, check, work out."""
+    return run(estimate, "estimate", argv)
+
+
+def estimate(cfg: DictConfig) -> None:
+    """Print the tables, write JSON if asked."""
+    check_config(cfg)
+    peak = _peak(cfg)
+    from emolightning.estimating import num_ranks
+    from emolightning.lineage import write_json
+    from emolightning.out_of_memory import less_memory
+    from emolightning.quiet import quiet_libraries
+
+    quiet_libraries()
+    if num_ranks(_plain(cfg.trainer)) is None:
+        raise UserError(
+            f"trainer.devices={cfg.trainer.devices} depends on the machine: say how many, trainer.devices=N"
+        )
+    estimator, is_from_folder = _estimator(cfg)
+    result = {
+        "model": {"sizes from": str(cfg.model.language.path) if is_from_folder else "settings of model.language"},
+        **_memory(cfg, cfg.trainer, estimator),
+        "time": _time(cfg, estimator, peak),
+        "assumptions": _assumptions(cfg),
+        "engines": _engines(cfg, estimator) if cfg.compare else [],
+        "less_memory": less_memory(cfg),
+    }
+    print("\n".join(lines(result, cfg.gpu_memory_gb)))
+    if cfg.output:
+        write_json(Path(cfg.output), result)
+        print(f"written: {cfg.output}")
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    from emolightning.assembly import plain
+
+    return plain(node)
+
+
+def _peak(cfg: DictConfig) -> float | None:
+    """TFLOP/s of one GPU.
+
+    Raises:
+        UserError: a GPU that the table does not have.
+    """
+    from emolightning.gpus import PEAK_TFLOPS, known_gpu
+
+    if cfg.device_peak_tflops is not None or cfg.gpu is None:
+        return cfg.device_peak_tflops
+    name = known_gpu(cfg.gpu)
+    if name is None:
+        raise UserError(f"gpu: {not_one_of(cfg.gpu, PEAK_TFLOPS)}; or say device_peak_tflops=...")
+    return PEAK_TFLOPS[name]
+
+
+def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
+    """Of a model on meta, and whether its sizes are those of its folder."""
+    from hydra.utils import instantiate
+
+    from emolightning.assembly import inputs_of
+    from emolightning.estimating import Estimator
+    from emolightning.inputs import FEATURES
+    from emolightning.model.activations import Lengths
+    from emolightning.model.on_meta import build_on_meta, has_folder
+
+    def build(settings: Mapping[str, Any], **more: Any) -> Any:
+        return instantiate(settings, _convert_="all", **more)
+
+    settings, inputs = _plain(cfg.model), inputs_of(cfg)
+    features = [name for name in FEATURES if name in inputs]
+    is_from_folder = has_folder(settings)
+    model = build_on_meta(
+        build,
+        settings,
+        inputs=inputs,
+        feature_widths=dict.fromkeys(features, cfg.feature_width),
+        vocabulary_size=cfg.vocabulary_size,
+        with_folder=is_from_folder,
+    )
+    streams = dict.fromkeys(features, 1)
+    if model.vision is not None:
+        streams |= {"image": cfg.frames * model.image_tokens, "class_token": cfg.frames}
+    lengths = Lengths(sum(streams.values()) + cfg.text_tokens, cfg.answer_tokens, streams, cfg.frames)
+    sees = model.vision is not None and (model.vision.is_trained or not cfg.precompute_vision)
+    estimator = Estimator(model, settings, lengths=lengths, batch_size=cfg.data.batch_size, sees_images=sees)
+    return estimator, is_from_folder
+
+
+def _memory(cfg: DictConfig, trainer: DictConfig, estimator: "Estimator") -> dict[str, Any]:
+    """Bytes per item for one trainer."""
+    from emolightning.estimating import engine_of, num_ranks
+
+    settings = _plain(trainer)
+    ranks = num_ranks(settings) or 1
+    engine, precision = engine_of(settings, ranks), settings["precision"]
+    is_gpu = settings["accelerator"] != "cpu"
+    found = estimator.memory(engine, precision, is_gpu=is_gpu)
+    return {
+        "engine": engine.name,
+        "precision": precision,
+        "ranks": ranks,
+        "effective_batch_size": cfg.data.batch_size * ranks * trainer.accumulate_grad_batches,
+        "batch_size": cfg.data.batch_size,
+        "accumulated": trainer.accumulate_grad_batches,
+        "device_bytes": dict(found.device),
+        "host_bytes": dict(found.host),
+        "device_gb": found.device_total / GB,
+        "host_gb": found.host_total / GB,
+    }
+
+
+def _engines(cfg: DictConfig, estimator: "Estimator") -> list[dict[str, Any]]:
+    """The same for every trainer of configs/trainer, with the command line's own settings of it."""
+    from hydra import compose
+    from hydra.core.hydra_config import HydraConfig
+
+    from emolightning.estimating import num_ranks
+
+    words = [word for word in HydraConfig.get().overrides.task if word.split("=")[0] != "trainer"]
+    found = []
+    for path in sorted((CONFIG_DIR / "trainer").glob("*.yaml")):
+        name = f"trainer={path.stem}"
+        own = compose("estimate", [name]).trainer
+        is_alone = num_ranks(_plain(own)) == 1
+        # One GPU stays one, however many the others have.
+        kept = [
+            word for word in words if not (is_alone and word.startswith(("trainer.devices=", "trainer.num_nodes=")))
+        ]
+        trainer = compose("estimate", [*kept, name]).trainer
+        if trainer.accelerator == "cpu" and cfg.trainer.accelerator != "cpu":
+            continue
+        found.append({"trainer": path.stem, **_memory(cfg, trainer, estimator)})
+    return found
+
+
+def _time(cfg: DictConfig, estimator: "Estimator", peak: float | None) -> dict[str, Any]:
+    """Operations, and what follows from a peak, a number of clips and a price."""
+    from emolightning.estimating import num_ranks
+
+    ranks = num_ranks(_plain(cfg.trainer)) or 1
+    effective = cfg.data.batch_size * ranks * cfg.trainer.accumulate_grad_batches
+    clips = cfg.num_clips
+    per_epoch = cfg.data.get("batches_per_epoch")  # A key of data modules; not of one that somebody else wrote.
+    if per_epoch:
+        clips = per_epoch * cfg.data.batch_size * ranks
+    flops = estimator.clip_flops()
+    found: dict[str, Any] = {"gflop_per_clip": flops / 1e9, "tflop_per_step": flops * effective / 1e12}
+    if clips:
+        found |= {"clips_per_epoch": clips, "steps_per_epoch": -(-clips // effective)}
+    if peak:
+        seconds = flops / (peak * 1e12 * cfg.utilisation)
+        found |= {"peak_tflops": peak, "seconds_per_step": seconds * effective / ranks}
+        if clips:
+            hours = clips * seconds / ranks / 3600
+            found |= {"hours_per_epoch": hours, "hours": hours * max(1, cfg.trainer.max_epochs)}
+            if cfg.price_per_gpu_hour is not None:
+                found["cost"] = found["hours"] * ranks * cfg.price_per_gpu_hour
+    return found
+
+
+def _assumptions(cfg: DictConfig) -> list[str]:
+    """What no formula says."""
+    from emolightning.memory import DEVICE_OVERHEAD
+
+    return [
+        f"text_tokens={cfg.text_tokens} and answer_tokens={cfg.answer_tokens} of each clip, the longest that there is",
+        f"CUDA and allocator: {DEVICE_OVERHEAD / GB:.1f} GB of a GPU, whatever the model",
+        "activations: what autograd keeps; the layer at work needs up to 15 % more",
+        "loading: every process holds the whole model in main memory once",
+        f"utilisation={cfg.utilisation:g} of the peak; validation, reading and saving take no time",
+    ]
+
+
+def lines(result: Mapping[str, Any], sizes: Sequence[float]) -> list[str]:
+    """What is printed."""
+    batch, ranks, accumulated = result["batch_size"], result["ranks"], result["accumulated"]
+    printed = [
+        f"engine: {result['engine']}, {ranks} process(es), {result['precision']}; sizes from "
+        f"{result['model']['sizes from']}",
+        f"effective batch size {result['effective_batch_size']} = data.batch_size {batch} x {ranks} process(es) x "
+        f"{accumulated} accumulated",
+        "",
+        f"{'one GPU or process':<32}{'GB':>10}",
+    ]
+    printed += _items(result["device_bytes"], result["device_gb"])
+    printed += ["", f"{'main memory of one machine':<32}{'GB':>10}", *_items(result["host_bytes"], None), ""]
+    printed += _time_lines(result["time"])
+    if result["engines"]:
+        marks = "".join(f"{f'{size:g} GB':>8}" for size in sizes)
+        printed += ["", f"{'trainer':<20}{'engine':<44}{'GPUs':>5}{'GB each':>9}{'GB main':>9}{marks}"]
+        printed += [_engine_line(row, sizes) for row in result["engines"]]
+    printed += ["", "what needs less, in this order", *(f"  {line}" for line in result["less_memory"])]
+    return [*printed, "", "assumed, everything else is computed", *(f"  {line}" for line in result["assumptions"])]
+
+
+def _items(found: Mapping[str, int], total: float | None) -> list[str]:
+    rows = [f"  {name:<30}{size / GB:>10.3f}" for name, size in found.items() if size]
+    return rows if total is None else [*rows, f"  {'together':<30}{total:>10.3f}"]
+
+
+TIME = {
+    "gflop_per_clip": "GFLOP a clip",
+    "tflop_per_step": "TFLOP an optimizer step",
+    "clips_per_epoch": "clips an epoch",
+    "steps_per_epoch": "optimizer steps an epoch",
+    "peak_tflops": "TFLOP/s, peak of a GPU",
+    "seconds_per_step": "seconds an optimizer step",
+    "hours_per_epoch": "hours an epoch",
+    "hours": "hours of trainer.max_epochs",
+    "cost": "cost at price_per_gpu_hour",
+}
+"""Key of the result -> words."""
+
+HINTS = {
+    "steps_per_epoch": "steps and hours: say num_clips=N",
+    "peak_tflops": "seconds and hours: say gpu=A100, or device_peak_tflops=N",
+}
+"""Key that is absent -> what would bring it."""
+
+
+def _time_lines(found: Mapping[str, Any]) -> list[str]:
+    rows = [f"  {TIME[name]:<30}{value:>12,.4g}" for name, value in found.items()]
+    return ["time", *rows, *(f"  ({hint})" for name, hint in HINTS.items() if name not in found)]
+
+
+def _engine_line(row: Mapping[str, Any], sizes: Sequence[float]) -> str:
+    marks = "".join(f"{'fits' if row['device_gb'] <= size else '-':>8}" for size in sizes)
+    return (
+        f"{row['trainer']:<20}{row['engine']:<44}{row['ranks']:>5}{row['device_gb']:>9.2f}{row['host_gb']:>9.2f}{marks}"
+    )
