@@ -140,7 +140,7 @@ def _refuse_multirun_on_ranks(cfg: DictConfig) -> None:
 
 def _report(error: Exception, config_name: str, words: list[str], config_dir: Path, *, is_started: bool) -> int | None:
     """Print a mistake that a user can mend, and give its exit code; None for all other exceptions."""
-    rank = os.environ.get("LOCAL_RANK", "0")
+    rank = os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))
     mistake = _user_error(error)
     if mistake is not None:
         # A wrong configuration is the same on all ranks, anything else may be this rank's alone.

@@ -9,19 +9,21 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from callbacks.answer_writer import AnswerWriter
 from emolightning.assembly import build_data, build_learner, build_scoring, build_trainer, inputs_of, plain
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
-from emolightning.evaluation.answers import evaluation_key, join, read_answers, set_aside_other, take_back
+from emolightning.evaluation.answers import evaluation_key, join, known_answers, set_aside_other, take_back
 from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
+from emolightning.launching import require_srun
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.parameters import trained_state
 from emolightning.out_of_memory import explained_out_of_memory
-from emolightning.quiet import quiet_libraries
+from emolightning.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.records import Clip
 from emolightning.reporting import write_report
 from emolightning.training.learner import EmotionLearner
@@ -36,6 +38,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         The content of `metrics.json`.
     """
     quiet_libraries()
+    quiet_other_ranks(getattr(rank_zero_only, "rank", None) or 0)
+    require_srun(cfg.trainer.devices)
     torch.set_num_threads(cfg.num_threads)
     weights = find_weights("checkpoint", Path(cfg.checkpoint))
     scoring = build_scoring(cfg)
@@ -53,7 +57,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     trainer = build_trainer(cfg, callbacks=[AnswerWriter(folder, key=key, scoring=scoring)])
     if trainer.is_global_zero:
         _prepare_folder(cfg, folder, key)
-    known = read_answers(folder, key)
+    known = known_answers(folder, key)
     if len(known) < len(clips):
         with explained_out_of_memory(cfg, trainer, trains=False):
             precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
@@ -124,7 +128,7 @@ def _finish(
     folder: Path, key: str, data: ClipDataModule, scoring: Scoring, description: dict[str, Any]
 ) -> dict[str, Any]:
     """One answers file in the order of the split, and the scores of all of it."""
-    answers, split = read_answers(folder, key), description["split"]
+    answers, split = known_answers(folder, key), description["split"]
     # Answers that were produced before may carry the truth of another scoring.
     ordered = [replace(answers[clip.id], truth=scoring.truth(clip)) for clip in data.clips_of(split)]
     join(folder, key, ordered, [scoring.score(answer) for answer in ordered])

@@ -38,6 +38,12 @@ def quiet_libraries() -> None:
     _quiet_transformers()
 
 
+def quiet_other_ranks(rank: int) -> None:
+    """All ranks read the same data and would warn of it alike: the first one does."""
+    if rank:
+        logging.getLogger("emolightning").setLevel(logging.ERROR)
+
+
 def _quiet_transformers() -> None:
     """Its bars count tensors in units of its own, and break up our lines; ours are Lightning's and Rich's."""
     from transformers.utils import logging as transformers_logging

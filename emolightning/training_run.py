@@ -24,10 +24,11 @@ from emolightning.assembly import (
 )
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
+from emolightning.launching import require_srun
 from emolightning.lineage import describe_process, update_json, write_json
 from emolightning.model.adapter import save_adapter
 from emolightning.out_of_memory import explained_out_of_memory
-from emolightning.quiet import quiet_libraries
+from emolightning.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.resuming import is_finished, refuse_changes
 from emolightning.starting import describe_load, require_something_to_train, take_start
 from emolightning.training.learner import EmotionLearner
@@ -41,13 +42,17 @@ log = logging.getLogger(__name__)
 
 def fit(cfg: DictConfig) -> None:
     """Read the data, build the model, train, export the adapter."""
+    rank = getattr(rank_zero_only, "rank", None) or 0  # Of torchrun or SLURM; ranks that Lightning starts come later.
     quiet_libraries()
+    quiet_other_ranks(rank)
+    require_srun(cfg.trainer.devices)
     torch.set_num_threads(cfg.num_threads)
     # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(Path(cfg.output_dir), cfg.resume)
     initial = find_weights("init_from", Path(cfg.init_from)) if cfg.init_from else None
     if resume_from and is_finished(RunFolder(Path(cfg.output_dir)), cfg):
-        print(f"{cfg.output_dir}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
+        if rank == 0:
+            print(f"{cfg.output_dir}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
         return
     parts = trained_parts(cfg).of(inputs_of(cfg))
     require_something_to_train(parts, has_weights=bool(resume_from or initial))
@@ -60,8 +65,7 @@ def fit(cfg: DictConfig) -> None:
         refuse_changes(resume_from, cfg, data.summary())
     if initial:
         require_same_inputs(initial, inputs_of(cfg))
-    is_first_rank = getattr(rank_zero_only, "rank", None) in (None, 0)
-    folder = open_run_folder(Path(cfg.output_dir), resume_from, is_first_rank=is_first_rank)
+    folder = open_run_folder(Path(cfg.output_dir), resume_from, is_first_rank=rank == 0)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     with explained_out_of_memory(cfg):
         learner = build_learner(

@@ -38,6 +38,7 @@ ENTRY = {
     "commands",
     "estimating",
     "evaluation_run",
+    "launching",
     "out_of_memory",
     "parity",
     "reporting",

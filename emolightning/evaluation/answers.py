@@ -65,6 +65,11 @@ def read_answers(folder: Path, key: str) -> dict[str, Answer]:
     return found
 
 
+def known_answers(folder: Path, key: str) -> dict[str, Answer]:
+    """The same with those that were set aside: other ranks may read before the first one has taken them back."""
+    return {**read_answers(folder / "evaluations" / key, key), **read_answers(folder, key)}
+
+
 def _answer(line: dict[str, Any]) -> Answer:
     text, is_missing = line["answer"] or "", line["answer"] is None
     return Answer(line["id"], text, line["prompt"], line["truth"], line["seconds"], is_missing)

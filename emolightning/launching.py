@@ -1,0 +1,30 @@
+"""How the processes of a run were started, as far as it can go wrong in silence."""
+
+import os
+
+from emolightning.errors import UserError
+
+INTERACTIVE = ("bash", "interactive")
+"""Names of SLURM jobs in which Lightning starts its own processes."""
+
+
+def require_srun(devices: object) -> None:
+    """Refuse one process that would wait for others which nobody starts: `python train.py` in a SLURM allocation.
+
+    SLURM sets the number of tasks for the whole allocation, the place of a task only where srun starts it.
+
+    Args:
+        devices: `trainer.devices`, for the message.
+
+    Raises:
+        UserError: says how to start it.
+    """
+    tasks = os.environ.get("SLURM_NTASKS", "1")
+    is_step = "SLURM_STEP_ID" in os.environ or "TORCHELASTIC_RUN_ID" in os.environ
+    if tasks in ("", "1") or is_step or os.environ.get("SLURM_JOB_NAME") in INTERACTIVE:
+        return
+    raise UserError(
+        f"SLURM has {tasks} tasks for this job, but srun did not start this process: it would wait for the others. Say "
+        f"`srun python train.py ...`; or let Lightning start trainer.devices={devices} processes on this machine: "
+        "SLURM_JOB_NAME=interactive python train.py ..."
+    )
