@@ -1,0 +1,371 @@
+"""Memory, time and cost: formulas against sums by hand, against tensors that are there, and what torch keeps."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from language_factory import make_qwen2
+from model_factory import LANGUAGE, make_batch, make_examples, make_model
+from omegaconf import DictConfig
+
+from emolightning.__main__ import main
+from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.estimating import Effective, Engine, Estimator, engine_of, num_ranks
+from emolightning.memory import Held, memory
+from emolightning.model.activations import Lengths
+from emolightning.model.emotion_llama import EmotionLlama
+from emolightning.model.inventory import held
+from emolightning.model.language import LanguageSettings
+from emolightning.model.trained_parts import TrainedParts
+from emolightning.records import IGNORED, Batch
+from emolightning.starting import too_little
+from emolightning.training.optimizer import parameter_groups
+
+STREAMS = {"image": 4, "class_token": 1, "face": 1, "motion": 1, "speech": 1}
+
+BILLION = 1_000_000_000
+
+SEVEN = Held(
+    frozen=7 * BILLION,
+    frozen_bytes=14 * BILLION,
+    quantized_bytes=0,
+    trained=BILLION // 10,
+    trained_bytes=BILLION // 10 * 4,
+    block_bytes=BILLION // 10 * 4,
+    outside_bytes=BILLION,
+)
+"""7 billion frozen numbers in half precision, 0.1 billion trained ones in float32."""
+
+SHARDED = ("shards_optimizer", "shards_gradients", "shards_weights")
+
+LIGHTNING = "pytorch_lightning.strategies"
+
+
+def engine(kind: str, num_sharded: int = 0, **more: Any) -> Engine:
+    return Engine("", ranks=8, ranks_per_node=8, kind=kind, **dict.fromkeys(SHARDED[:num_sharded], True), **more)
+
+
+def gigabytes(found: Mapping[str, int]) -> list[float]:
+    """Items that are not 0, in order."""
+    return [round(size / BILLION, 6) for size in found.values() if size]
+
+
+@pytest.mark.parametrize(
+    ("described", "device", "host"),
+    [
+        # frozen, trained, gradients, moments (8 bytes a number); DDP's buckets are one more copy of the gradients
+        (Engine("", kind="single"), [14, 0.4, 0.4, 0.8], [14.4]),
+        (engine("ddp"), [14, 0.4, 0.4, 0.8, 0.4], [8 * 14.4]),
+        # an eighth of each; gathered are two layers and what is in none: 2 * 0.4 + 1
+        (engine("fsdp", 3), [1.75, 0.05, 0.05, 0.1, 1.8], [8 * 14.4]),
+        # in bfloat16: frozen 2 * 7, trained and gradients 2 * 0.1; in float32 an eighth of 4 * 0.1 and of 8 * 0.1
+        (engine("deepspeed", 1), [14, 0.2, 0.2, 0.05, 0.1], [8 * 14.4]),
+        (engine("deepspeed", 2), [14, 0.2, 0.025, 0.05, 0.1], [8 * 14.4]),
+        # two buffers of 0.2 billion numbers in bfloat16
+        (engine("deepspeed", 2, bucket=BILLION // 5, num_buckets=2), [14, 0.2, 0.025, 0.05, 0.1, 0.8], [115.2]),
+        (engine("deepspeed", 3, max_live=BILLION), [1.75, 0.025, 0.025, 0.05, 0.1, 2], [8 * 14.4]),
+        # in main memory, of all eight: gradients, masters and moments in float32, 4 + 4 + 8 bytes a number
+        (engine("deepspeed", 2, offloads_optimizer=True), [14, 0.2], [0.4, 0.4, 0.8, 8 * 14.4]),
+        (
+            engine("deepspeed", 3, offloads_optimizer=True, offloads_weights=True, max_live=BILLION),
+            [2],
+            [14, 0.2, 0.4, 0.4, 0.8, 8 * 14.4],
+        ),
+    ],
+)
+def test_sums_by_hand(described: Engine, device: list[float], host: list[float]) -> None:
+    found = memory(SEVEN, described, compute_bytes=2, step={}, overhead=0)
+    assert gigabytes(found.device) == device
+    assert gigabytes(found.host) == host
+
+
+def test_full_training_of_the_zero_paper() -> None:
+    """Its figure 1: 7.5 billion parameters on 64 GPUs need 120, 31.4, 16.6 and 1.9 GB."""
+    whole = Held(0, 0, 0, trained=7_500_000_000, trained_bytes=0, block_bytes=0, outside_bytes=0)
+    found = []
+    for num_sharded in range(4):
+        shards = dict.fromkeys(SHARDED[:num_sharded], True)
+        described = Engine("", ranks=64, ranks_per_node=8, kind="deepspeed", **shards)
+        found.append(memory(whole, described, compute_bytes=2, step={}, overhead=0).device_total / 1e9)
+    assert found == pytest.approx([120, 31.4, 16.6, 1.9], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "train",
+    [TrainedParts(), TrainedParts(vision="lora"), TrainedParts(vision="full", language="full"), TrainedParts("lora")],
+)
+def test_parameters_gradients_and_moments_are_those_that_are_there(train: TrainedParts) -> None:
+    """Byte by byte after a step; AdamW's counters of steps, four bytes a tensor, stand apart."""
+    model = make_model(train=train).train()
+    optimizer = torch.optim.AdamW(parameter_groups(model))
+    model(make_batch(model, make_examples(2))).backward()
+    optimizer.step()
+    expected = memory(held(model), Engine(""), compute_bytes=4, step={}, overhead=0)
+    parameters = list(model.parameters())
+    states = [tensor for state in optimizer.state.values() for name, tensor in state.items() if name != "step"]
+    assert dict(expected.device) == {
+        "frozen weights": sum(p.nbytes for p in parameters if not p.requires_grad),
+        "trained weights": sum(p.nbytes for p in parameters if p.requires_grad),
+        "gradients": sum(p.grad.nbytes for p in parameters if p.grad is not None),
+        "Adam's moments": sum(tensor.nbytes for tensor in states),
+        "gathered weights": 0,
+        "buffers of gradients": 0,
+        "CUDA and allocator": 0,
+    }
+
+
+def kept_by_torch(model: EmotionLlama, batch: Batch, *, is_mixed: bool) -> int:
+    """Bytes of everything that autograd saves in a forward pass, parameters aside; each memory counts once."""
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    found: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            found[storage.data_ptr()] = storage
+        return tensor
+
+    with (
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_mixed),
+    ):
+        model(batch)
+    return sum(storage.nbytes() for storage in found.values())
+
+
+def estimator_of(model: EmotionLlama, language: LanguageSettings, batch: Batch) -> Estimator:
+    tokens = batch.sequence
+    places = (tokens.targets != IGNORED).any(dim=0)
+    lengths = Lengths(tokens.input_ids.shape[1], int(places.sum()), STREAMS)
+    settings = {"language": vars(language)}
+    return Estimator(model, settings, lengths=lengths, batch_size=len(batch.clips), sees_images=True)
+
+
+@pytest.mark.parametrize(
+    ("language", "lora", "train", "precision"),
+    [
+        ({}, {}, TrainedParts(), "32-true"),
+        ({}, {"dropout": 0.1}, TrainedParts(), "32-true"),
+        ({}, {"dropout": 0.1, "targets": ["q_proj", "v_proj"]}, TrainedParts(), "32-true"),
+        ({"attention": "eager"}, {}, TrainedParts(), "32-true"),
+        ({}, {}, TrainedParts(language="full"), "32-true"),
+        ({}, {}, TrainedParts(vision="lora"), "32-true"),
+        ({}, {}, TrainedParts(vision="full"), "32-true"),
+        ({}, {"dropout": 0.1}, TrainedParts(), "bf16-mixed"),
+        ({"dtype": "float16"}, {"dropout": 0.1}, TrainedParts(), "bf16-mixed"),
+        ({"dtype": "bfloat16"}, {"dropout": 0.1}, TrainedParts(), "bf16-mixed"),
+    ],
+)
+def test_activations_are_what_torch_keeps(
+    language: dict[str, Any], lora: dict[str, Any], train: TrainedParts, precision: str
+) -> None:
+    """Without the logits, of which torch keeps less than there are at the height of the step."""
+    settings = LanguageSettings(width=64, num_layers=4, num_heads=4, mlp_width=96, **language)
+    model = make_model(language=settings, train=train, **lora).train()
+    batch = make_batch(model, make_examples(4))
+    real = kept_by_torch(model, batch, is_mixed=precision == "bf16-mixed")
+    estimator = estimator_of(model, settings, batch)
+    expected = estimator.memory(Engine(""), precision, is_gpu=False).device
+    log_softmax = int((batch.sequence.targets != IGNORED).sum()) * estimator.sizes.decoder.vocabulary_size * 4
+    found = expected["activations"] + expected["autocast's copies of weights"] + log_softmax
+    assert 0.85 * real <= found <= 1.0 * real
+
+
+def test_checkpointing_keeps_the_inputs_of_layers() -> None:
+    whole = LanguageSettings(width=64, num_layers=4, num_heads=4, mlp_width=96)
+    again = LanguageSettings(**{**vars(whole), "gradient_checkpointing": True})
+    model = make_model(language=again).train()
+    batch = make_batch(model, make_examples(4))
+    real = kept_by_torch(model, batch, is_mixed=False)
+    with_it, without = (
+        estimator_of(model, settings, batch).memory(Engine(""), "32-true", is_gpu=False).device["activations"]
+        for settings in (again, whole)
+    )
+    rows, positions = batch.sequence.input_ids.shape
+    assert with_it < without / 2
+    inputs = 4 * rows * positions * 64 * 4
+    assert inputs < real < with_it, "the rest is one layer, computed again"
+
+
+def test_autocast_copies_the_frozen_matrices_of_another_type() -> None:
+    """All of the language model's; of bfloat16 weights none. One layer's at a time with checkpointing."""
+    sizes = {"width": 64, "num_layers": 4, "num_heads": 4, "mlp_width": 96}
+    kept = {}
+    for dtype, again in (("float16", False), ("bfloat16", False), ("float16", True)):
+        language = LanguageSettings(**sizes, dtype=dtype, gradient_checkpointing=again)
+        model = make_model(language=language)
+        batch = make_batch(model, make_examples(1))
+        device = estimator_of(model, language, batch).memory(Engine(""), "bf16-mixed", is_gpu=False).device
+        kept[dtype, again] = device["autocast's copies of weights"]
+    layer = 4 * 64 * 64 + 3 * 64 * 96
+    head = 64 * model.language.config.vocab_size
+    assert kept["float16", False] - kept["bfloat16", False] == 2 * (4 * layer + head)
+    assert kept["float16", True] - kept["bfloat16", False] == 2 * (layer + head)
+
+
+@pytest.mark.parametrize(("planned", "layer"), [("nf4", 0.5 + 4 / 64), ("int8", 1)])
+def test_quantised_weights(planned: Any, layer: float) -> None:
+    """Half a byte a number and a float32 for 64 of them; a byte, and a float32 for each row. Not the head."""
+    model = make_model(language=LANGUAGE)
+    plain, packed = held(model), held(model, planned=planned)
+    width, mlp_width, num_layers = 32, 48, 2
+    numbers = num_layers * (4 * width * width + 3 * width * mlp_width)
+    rows = num_layers * (5 * width + 2 * mlp_width)
+    assert plain.frozen - packed.frozen == numbers
+    assert packed.quantized_bytes == numbers * layer + (4 * rows if planned == "int8" else 0)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "ranks", "expected"),
+    [
+        ("auto", 1, "one process"),
+        ("auto", 4, "DDP"),
+        ({"_target_": f"{LIGHTNING}.DDPStrategy"}, 2, "DDP"),
+        ({"_target_": f"{LIGHTNING}.ModelParallelStrategy"}, 2, "FSDP2"),
+        ({"_target_": f"{LIGHTNING}.DeepSpeedStrategy", "stage": 3}, 2, "DeepSpeed ZeRO-3"),
+        (
+            {"_target_": f"{LIGHTNING}.DeepSpeedStrategy", "stage": 3, "offload_parameters": True},
+            2,
+            "DeepSpeed ZeRO-3, weights in main memory",
+        ),
+        (
+            {"_target_": "a.B_DeepSpeed", "config": {"zero_optimization": {"stage": 1, "offload_optimizer": {"a": 1}}}},
+            2,
+            "DeepSpeed ZeRO-1, optimizer in main memory",
+        ),
+    ],
+)
+def test_engines_are_read_from_a_trainers_settings(strategy: Any, ranks: int, expected: str) -> None:
+    assert engine_of({"strategy": strategy, "num_nodes": 1}, ranks).name == expected
+
+
+@pytest.mark.parametrize(
+    ("devices", "accelerator", "expected"),
+    [(4, "gpu", 8), ("4", "gpu", 8), ([0, 2], "gpu", 4), ("auto", "gpu", None), (-1, "gpu", None), ("auto", "cpu", 1)],
+)
+def test_number_of_processes(devices: Any, accelerator: str, expected: int | None) -> None:
+    assert num_ranks({"devices": devices, "accelerator": accelerator, "num_nodes": 2}) == expected
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """The command's exit code."""
+    monkeypatch.setattr(sys, "argv", ["emolightning", "estimate", *words])
+    try:
+        return main(["estimate", *words])
+    except SystemExit as error:
+        return int(error.code or 0)
+
+
+@pytest.fixture(scope="module")
+def seven(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+    """What the command says of the published sizes: its JSON, and what it printed."""
+    file = tmp_path_factory.mktemp("estimate") / "seven.json"
+    words = (
+        *("model=emotion_llama_7b", "trainer=one_gpu", "data.batch_size=4", "trainer.accumulate_grad_batches=2"),
+        *("trainer.max_epochs=3", "num_clips=1001", "device_peak_tflops=100", "utilisation=0.5"),
+        *("price_per_gpu_hour=2", "text_tokens=100", f"output={file}"),
+    )
+    with pytest.MonkeyPatch.context() as patch, _captured() as said:
+        assert asked(patch, *words) == 0
+    return json.loads(file.read_text()), said.getvalue()
+
+
+def _captured() -> Any:
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    return redirect_stdout(StringIO())
+
+
+def test_the_published_sizes(seven: tuple[dict[str, Any], str]) -> None:
+    """6,771,970,048 - 33,554,432 frozen of Llama and the tower's, in float16; what trains in float32."""
+    result, said = seven
+    trained = 33_554_432 + 23_072_768 + 12_595_200 + 5_771_264
+    items = result["device_bytes"]
+    assert items["frozen weights"] == pytest.approx(2 * (6_738_415_616 + 0.987e9), rel=1e-3)
+    assert items["trained weights"] == items["gradients"] == 4 * trained
+    assert items["Adam's moments"] == 8 * trained
+    assert items["autocast's copies of weights"] == pytest.approx(2 * (6_738_415_616 - 131e6 + trained), rel=1e-3)
+    assert result["device_gb"] == pytest.approx(sum(items.values()) / 1e9)
+    assert result["effective_batch_size"] == 8
+    assert "effective batch size 8 = data.batch_size 4 x 1 process(es) x 2 accumulated" in said
+    assert "model.language.dtype=bfloat16 (now float16" in said
+    assert "sizes from settings of model.language" in said
+
+
+def test_time_and_cost_follow_from_operations(seven: tuple[dict[str, Any], str]) -> None:
+    time = seven[0]["time"]
+    assert time["steps_per_epoch"] == 126, "1001 clips, 8 a step"
+    assert time["tflop_per_step"] == pytest.approx(8 * time["gflop_per_clip"] / 1e3)
+    assert time["seconds_per_step"] == pytest.approx(time["tflop_per_step"] / 50)
+    assert time["hours"] == pytest.approx(3 * 1001 / 8 * time["seconds_per_step"] / 3600)
+    assert time["cost"] == pytest.approx(2 * time["hours"])
+
+
+def test_all_trainers_beside_each_other(seven: tuple[dict[str, Any], str]) -> None:
+    result, said = seven
+    rows = {row["trainer"]: row for row in result["engines"]}
+    expected = {path.stem for path in (CONFIG_DIR / "trainer").glob("*.yaml")} - {"cpu"}
+    assert set(rows) == expected
+    assert rows["one_gpu"]["device_gb"] == pytest.approx(result["device_gb"])
+    assert rows["one_gpu"]["accumulated"] == 2, "the command line's own settings hold for all"
+    line = next(line for line in said.splitlines() if line.startswith("one_gpu "))
+    marks = line.split()[-3:]
+    sizes = (24, 40, 80)
+    assert marks == ["fits" if result["device_gb"] <= size else "-" for size in sizes]
+
+
+def test_a_folder_that_is_there_is_asked_for_its_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from emolightning.model.language import load_language_model
+
+    folder, file = make_qwen2(tmp_path / "qwen2"), tmp_path / "result.json"
+    words = ("model=tiny", f"model.llm={folder}", "compare=false", "modalities=[text]", f"output={file}")
+    assert asked(monkeypatch, *words) == 0
+    loaded = load_language_model(LanguageSettings(path=str(folder)), 0)
+    result = json.loads(file.read_text())
+    assert result["device_bytes"]["frozen weights"] == sum(p.nbytes for p in loaded.parameters())
+    assert f"sizes from {folder}" in capsys.readouterr().out
+    assert result["engines"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("gpu=A10",), "'A10' is not one of"),
+        (("trainer=one_gpu", "trainer.devices=-1"), "say how many, trainer.devices=N"),
+        (("utilisation=2",), "utilisation: must be 0.001 to 1, not 2"),
+        (("text_token=2",), "did you mean text_tokens?"),
+    ],
+)
+def test_mistakes(
+    words: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert asked(monkeypatch, *words) in (1, 2)
+    assert message in capsys.readouterr().err
+
+
+def composed(*overrides: str) -> DictConfig:
+    register_schemas()
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        return compose("train", overrides=list(overrides))
+
+
+def test_a_gpu_that_is_too_small_is_warned_of() -> None:
+    cfg = composed("model=emotion_llama_7b", "trainer=one_gpu", "data.batch_size=6")
+    expected = memory(SEVEN, Engine(""), compute_bytes=2, step={}, overhead=0)
+    first, *rest = too_little(cfg, expected, 12 * BILLION).splitlines()
+    assert first == "this run needs about 15.6 GB of a GPU with 12 GB; less need"
+    assert rest[0] == (
+        "  1. data.batch_size=3 trainer.accumulate_grad_batches=2 (now 6 and 1: the effective batch size stays)"
+    )
+
+
+def test_the_effective_batch_size() -> None:
+    assert str(Effective(4, 2, 3)) == ("effective batch size 24 = data.batch_size 4 x 2 process(es) x 3 accumulated")
