@@ -130,7 +130,7 @@ def describe_load(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner
     if expected.device_total > available:
         log.warning("%s", too_little(cfg, expected, available))
     elif copies_weights(cfg):
-        log.warning("%s", next(line for line in less_memory(cfg) if line.startswith("model.language.dtype")))
+        log.warning("memory: %s", next(line for line in less_memory(cfg) if line.startswith("model.language.dtype")))
     return f"{said} of {available / GB:.3g} GB\n{_largest(expected)}"
 
 

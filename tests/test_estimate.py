@@ -1,9 +1,12 @@
 """Memory, time and cost: formulas against sums by hand, against tensors that are there, and what torch keeps."""
 
 import json
+import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +15,9 @@ from hydra import compose, initialize_config_dir
 from language_factory import make_qwen2
 from model_factory import LANGUAGE, make_batch, make_examples, make_model
 from omegaconf import DictConfig
+from runs import REPO, Workplace
 
+from emolightning import starting
 from emolightning.__main__ import main
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.estimating import Effective, Engine, Estimator, engine_of, num_ranks
@@ -23,7 +28,7 @@ from emolightning.model.inventory import held
 from emolightning.model.language import LanguageSettings
 from emolightning.model.trained_parts import TrainedParts
 from emolightning.records import IGNORED, Batch
-from emolightning.starting import too_little
+from emolightning.starting import describe_load, too_little
 from emolightning.training.optimizer import parameter_groups
 
 STREAMS = {"image": 4, "class_token": 1, "face": 1, "motion": 1, "speech": 1}
@@ -117,6 +122,21 @@ def test_parameters_gradients_and_moments_are_those_that_are_there(train: Traine
         "buffers of gradients": 0,
         "CUDA and allocator": 0,
     }
+
+
+@pytest.mark.slow
+@pytest.mark.multi_process
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_two_ranks_of_deepspeed_hold_what_the_formula_says(stage: int, workplace: Workplace) -> None:
+    """To the byte: the sizes of this model are even. Gradients are gone behind the step."""
+    start = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    search = os.pathsep.join([str(REPO), str(REPO / "tests")])
+    said = workplace.call(*start, REPO / "tests" / "held_by_deepspeed.py", stage, PYTHONPATH=search)
+    (found,) = re.findall(r"held: (\{.*\})", said)
+    shards = dict.fromkeys(SHARDED[:stage], True)
+    described = Engine("", ranks=2, kind="deepspeed", **shards)
+    expected = memory(held(make_model()), described, compute_bytes=2, step={}, overhead=0).device
+    assert json.loads(found) == {name: size for name, size in expected.items() if size and name != "gradients"}
 
 
 def kept_by_torch(model: EmotionLlama, batch: Batch, *, is_mixed: bool) -> int:
@@ -365,6 +385,30 @@ def test_a_gpu_that_is_too_small_is_warned_of() -> None:
     assert rest[0] == (
         "  1. data.batch_size=3 trainer.accumulate_grad_batches=2 (now 6 and 1: the effective batch size stays)"
     )
+
+
+@pytest.mark.parametrize(("available", "warning"), [(BILLION, "this run needs about 1.5 GB"), (80 * BILLION, "")])
+def test_what_a_gpu_run_says_before_its_first_step(
+    available: int, warning: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On two GPUs of a machine that has none."""
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=available))
+    monkeypatch.setattr(starting, "_longest", lambda data, encoder: Lengths(100, 4, STREAMS))
+    cfg = composed("trainer=one_gpu", "trainer.devices=2", "data.batch_size=3", "trainer.accumulate_grad_batches=5")
+    strategy = SimpleNamespace(root_device=torch.device("cuda"))
+    trainer = SimpleNamespace(world_size=4, num_nodes=2, strategy=strategy)
+    learner, data = SimpleNamespace(model=make_model()), SimpleNamespace(batch_size=3)
+    said = describe_load(cfg, data, learner, trainer)  # type: ignore[arg-type]
+    first, second = said.splitlines()
+    assert first == (
+        "load: effective batch size 60 = data.batch_size 3 x 4 process(es) x 5 accumulated on 2 machines; DDP, about "
+        f"1.5 GB a process of {available // BILLION} GB"
+    )
+    assert second.startswith("      CUDA and allocator 1.50")
+    remarks = [record.getMessage() for record in caplog.records]
+    assert any(remark.startswith(warning) for remark in remarks) if warning else remarks
+    if not warning:
+        assert remarks[0].startswith("memory: model.language.dtype=bfloat16 (now float32")
 
 
 def test_the_effective_batch_size() -> None:
