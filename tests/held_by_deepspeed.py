@@ -49,9 +49,8 @@ def main(stage: int) -> None:
     parameters: list[Any] = list(model.parameters())
     own = [(p.requires_grad, p.ds_tensor if stage == 3 else p.data) for p in parameters]
     masters = optimizer.fp32_partitioned_groups_flat if stage == 3 else optimizer.single_partition_of_fp32_groups
-    states = [
-        tensor for state in optimizer.optimizer.state.values() for name, tensor in state.items() if name != "step"
-    ]
+    states = optimizer.optimizer.state.values()
+    moments = [tensor for state in states for name, tensor in state.items() if name != "step"]
     found = {
         "frozen weights": bytes_of([tensor for is_trained, tensor in own if not is_trained]),
         "trained weights": sum(tensor.nbytes for is_trained, tensor in own if is_trained),
