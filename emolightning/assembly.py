@@ -70,7 +70,12 @@ def validation_reader(cfg: DictConfig, data: ClipDataModule) -> LabelReader | No
 
 
 def build_learner(
-    cfg: DictConfig, data: ClipDataModule, *, sees: dict[str, Any] | None = None, **training: Any
+    cfg: DictConfig,
+    data: ClipDataModule,
+    *,
+    sees: dict[str, Any] | None = None,
+    is_empty: bool = False,
+    **training: Any,
 ) -> EmotionLearner:
     """Model and learner; the data module learns how to encode for the model's tokenizer.
 
@@ -78,10 +83,11 @@ def build_learner(
         cfg: the run.
         data: already read.
         sees: `inputs` and `feature_widths` of the model, where they are not those of the data.
+        is_empty: the language model gets its weights from the first rank, when training starts.
         **training: arguments of EmotionLearner.
     """
     sees = sees or {"inputs": inputs_of(cfg), "feature_widths": data.feature_widths}
-    model = instantiate(cfg.model, _convert_="all", **sees)
+    model = instantiate(cfg.model, _convert_="all", is_empty=is_empty, **sees)
     encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout=cfg.prompt.layout)
     data.use_encoder(encoder)
     if cfg.accumulation == "sum":

@@ -35,7 +35,7 @@ from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
 from emolightning.training.tracking import run_id
 from emolightning.vision_pass import precompute_vision
-from emolightning.weights import find_weights, load_weights, require_same_inputs
+from emolightning.weights import find_weights, read_checkpoint, require_same_inputs
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +75,12 @@ def fit(cfg: DictConfig) -> None:
             optimizer=instantiate(cfg.optimizer, _convert_="all"),
             schedule=instantiate(cfg.schedule),
             num_val_clips=len(data.clips_of("val")),
+            is_empty=rank > 0,  # The first rank's weights come to them when training starts.
         )
-    start = take_start(learner, parts, base=cfg.model.language.path, resume_from=resume_from, initial=initial)
     trainer = build_trainer(cfg)
+    if rank == 0:
+        print(take_start(learner, parts, base=cfg.model.language.path, resume_from=resume_from, initial=initial))
     if trainer.is_global_zero:
-        print(start)
         print(describe_load(cfg, data, learner, trainer))
     seen = [*data.clips_of("train"), *data.clips_of("val")]
     with explained_out_of_memory(cfg):
@@ -143,5 +144,11 @@ def _export(cfg: DictConfig, folder: RunFolder, data: ClipDataModule, learner: E
         raise UserError(
             "nothing was trained, so there is no adapter: look at trainer.max_epochs, max_steps and fast_dev_run"
         )
-    load_weights(learner, find_weights("output_dir", folder.path))
-    save_adapter(learner.model, folder.adapter, adapter_description(cfg, data))
+    best = read_checkpoint(find_weights("output_dir", folder.path))
+    save_adapter(
+        learner.model,
+        folder.adapter,
+        adapter_description(cfg, data),
+        state={name.removeprefix("model."): tensor for name, tensor in best["state_dict"].items()},
+        fingerprints=best["base_fingerprints"],
+    )

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.visual import See
 from emolightning.model.emotion_llama import EmotionLlama
+from emolightning.model.parameters import base_fingerprint
 from emolightning.records import Clip
 from emolightning.training.learner import EmotionLearner
 
@@ -23,7 +24,7 @@ def precompute_vision(
     data.use_tower(
         clips,
         tower_on(learner.model, device),
-        fingerprint=learner.base_fingerprints["vision"],
+        fingerprint=base_fingerprint(learner.model, "vision"),
         bytes_per_frame=_bytes_per_frame(learner.model),
     )
 

@@ -62,11 +62,12 @@ def _projection_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     if path.is_dir():
         with safe_open(path / PROJECTIONS, framework="pt") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    state = _read(path)["state_dict"]
+    state = read_checkpoint(path)["state_dict"]
     return {name: tuple(tensor.shape) for name, tensor in state.items() if name.startswith("model.projections.")}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint of a run: tensors and plain values only."""
     # Mapped, not read: the shapes are asked for before the values, and a 7B run's file is large.
     return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
 
@@ -138,6 +139,6 @@ def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool =
         _warn_not_compared(learner, path)
         return load_adapter(learner.model, path, may_start_fresh=may_start_fresh)
     try:
-        return learner.load_trained(_read(path), may_start_fresh=may_start_fresh)
+        return learner.load_trained(read_checkpoint(path), may_start_fresh=may_start_fresh)
     except UNREADABLE as error:
         raise UserError(f"{path}: not a checkpoint that fits this model: {error}") from error

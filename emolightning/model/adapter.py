@@ -33,17 +33,38 @@ LORA, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 LORA_FOLDERS = {"language": ".", "vision": "vision"}
 """Part -> where PEFT's files of it are."""
 
+PREFIXES = {"language": "language.", "vision": "vision.tower."}
+"""Part -> how the model's names of its parameters begin."""
 
-def save_adapter(model: EmotionLlama, folder: Path, description: dict[str, Any]) -> None:
-    """Write what trained, the projections and `description` (JSON-able: model settings, inputs, labels ...)."""
+
+def save_adapter(
+    model: EmotionLlama,
+    folder: Path,
+    description: dict[str, Any],
+    *,
+    state: Mapping[str, Tensor] | None = None,
+    fingerprints: Mapping[str, str] | None = None,
+) -> None:
+    """Write what trained, the projections and `description`.
+
+    Args:
+        model: says which parts there are; under a sharding engine no rank has its weights.
+        folder: to be written.
+        description: JSON-able: model settings, inputs, labels ...
+        state: the trained weights, as `trained_state` gives them, e.g. a checkpoint's; None takes the model's.
+        fingerprints: of the base that they belong to; None takes the model's.
+    """
+    state = trained_state(model) if state is None else state
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in _parts(model).items():
+        weights = _of_part(state, PREFIXES[name])
         if isinstance(part, PeftModel):
-            _save_lora(part, folder / LORA_FOLDERS[name])
-        elif weights := trained_state(part):
+            _save_lora(part, folder / LORA_FOLDERS[name], weights)
+        elif weights:
             save_file(_contiguous(weights), folder / f"{name}.safetensors")
-    save_file(_contiguous(model.projections.state_dict()), folder / PROJECTIONS)
-    content = {"base_fingerprints": base_fingerprints(model), **description}
+    save_file(_contiguous(_of_part(state, "projections.")), folder / PROJECTIONS)
+    known = base_fingerprints(model) if fingerprints is None else dict(fingerprints)
+    content = {"base_fingerprints": known, **description}
     (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
 
 
@@ -52,12 +73,16 @@ def _parts(model: EmotionLlama) -> dict[str, nn.Module]:
     return {"language": model.language} | ({"vision": model.vision.tower} if model.vision is not None else {})
 
 
+def _of_part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
 
 
-def _save_lora(part: PeftModel, folder: Path) -> None:
-    part.save_pretrained(str(folder), save_embedding_layers=False)
+def _save_lora(part: PeftModel, folder: Path, weights: dict[str, Tensor]) -> None:
+    part.save_pretrained(str(folder), state_dict=_contiguous(weights), save_embedding_layers=False)
     # PEFT writes a model card of placeholders ("More Information Needed") that says nothing about this adapter.
     (folder / "README.md").unlink(missing_ok=True)
     _sort_sets(folder / LORA_CONFIG)

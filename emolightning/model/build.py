@@ -33,6 +33,7 @@ def build_emotion_llama(
     feature_widths: Mapping[str, int],
     train: TrainedParts = TrainedParts(),  # noqa: B008  # frozen
     llm: str | None = None,
+    is_empty: bool = False,
 ) -> EmotionLlama:
     """Assemble the model with the projections that the run's inputs need.
 
@@ -44,6 +45,7 @@ def build_emotion_llama(
         feature_widths: feature input name -> width, read from the data.
         train: how each part trains.
         llm: what `language.path` refers to in a configuration, so that it has a short name; not read here.
+        is_empty: the language model has no weights yet; the first rank shares them later.
 
     Raises:
         UserError: local weights are missing; one sentence says which.
@@ -52,7 +54,7 @@ def build_emotion_llama(
     require_settings(vision, language, train)
     require_weights(vision, language)
     tokenizer = load_tokenizer(language)
-    base = load_language_model(language, len(tokenizer))
+    base = load_language_model(language, len(tokenizer), is_empty=is_empty)
     embeddings = base.get_input_embeddings()
     tokenizer.fit_embeddings(embeddings.num_embeddings)
     adapted = _adapted(base, language, train.language, lora)

@@ -7,18 +7,18 @@ BOS, prompt, transcript, answer -----------------> token embeddings ---------/
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from emolightning.model.generation import Generation
 from emolightning.model.projection import Projections
 from emolightning.model.vision import VisionTower
 from emolightning.prompt import PLACEHOLDERS
-from emolightning.records import IGNORED, Batch, TokenBatch
+from emolightning.records import IGNORED, Batch, Clip, TokenBatch
 
 
 class EmotionLlama(nn.Module):
@@ -37,6 +37,8 @@ class EmotionLlama(nn.Module):
         self.tokenizer = tokenizer
         self.projections = projections
         self.vision = vision
+        self.is_synced = False
+        """Whether layers are gathered from other ranks as they run, so that all must generate equally long."""
 
     @property
     def image_tokens(self) -> int:
@@ -131,13 +133,21 @@ class EmotionLlama(nn.Module):
         if not generation.do_sample:
             return self._decode(self.generate_ids(embeddings, tokens.attention_mask, generation))
         answers = []
-        for row, clip in enumerate(batch.clips):  # One by one: a draw shall not depend on who else is in the batch.
+        for row, clip in self._one_by_one(batch.clips):  # A draw shall not depend on who else is in the batch.
             length = int(tokens.attention_mask[row].sum())
             with torch.random.fork_rng():
                 torch.manual_seed(_clip_seed(seed, clip.id))
                 context, mask = embeddings[row : row + 1, -length:], tokens.attention_mask[row : row + 1, -length:]
                 answers += self._decode(self.generate_ids(context, mask, generation))
-        return answers
+        return answers[: len(batch.clips)]
+
+    def _one_by_one(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Clip]]:
+        """Each clip and its row; where ranks wait for each other, again from the start until all ranks are done."""
+        rounds = torch.tensor(len(clips), device=next(self.parameters()).device)
+        if self.is_synced:
+            distributed.all_reduce(rounds, op=distributed.ReduceOp.MAX)
+        for number in range(int(rounds)):
+            yield number % len(clips), clips[number % len(clips)]
 
     def generate_ids(self, embeddings: Tensor, attention_mask: Tensor, generation: Generation) -> Tensor:
         """New tokens behind embedded contexts.
@@ -154,6 +164,7 @@ class EmotionLlama(nn.Module):
             inputs_embeds=embeddings,
             attention_mask=attention_mask,
             use_cache=True,
+            synced_gpus=self.is_synced,
             bos_token_id=self.tokenizer.bos_token_id,
             eos_token_id=self.tokenizer.stop_ids,
             pad_token_id=self.tokenizer.pad_token_id,

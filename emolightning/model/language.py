@@ -52,19 +52,25 @@ def missing_language_files(settings: LanguageSettings) -> list[str]:
     return [f"{name} in {folder}" for name in absent]
 
 
-def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> PreTrainedModel:
+def load_language_model(
+    settings: LanguageSettings, vocabulary_size: int, *, is_empty: bool = False
+) -> PreTrainedModel:
     """The frozen language model.
 
     Args:
         settings: a folder, or sizes.
         vocabulary_size: number of tokens of the tokenizer; only used for a random model.
+        is_empty: without weights, on the meta device, for a rank that gets them from another one. Quantised weights are
+            read by every rank.
 
     Raises:
         UserError: the folder is not whole, or asks for code of its own; or transformers cannot use the bitsandbytes
             that is installed.
     """
     dtype = getattr(torch, settings.dtype)
-    if settings.path is not None:
+    if is_empty and settings.quantization == "none":
+        model = _empty(settings, vocabulary_size, dtype)
+    elif settings.path is not None:
         model = _load(settings, settings.path, dtype)
     else:
         with torch.random.fork_rng(devices=[]):
@@ -74,6 +80,13 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int) -> Pre
     # A folder's own defaults (Qwen2.5: repetition_penalty 1.05) would change answers without a word in our settings.
     model.generation_config = GenerationConfig()
     return model.requires_grad_(False)
+
+
+def _empty(settings: LanguageSettings, vocabulary_size: int, dtype: torch.dtype) -> PreTrainedModel:
+    if settings.path is not None:
+        return describe_model(Path(settings.path), dtype=dtype, attn_implementation=settings.attention)
+    with torch.device("meta"):
+        return LlamaForCausalLM(_random_llama(settings, vocabulary_size)).to(dtype)
 
 
 def _load(settings: LanguageSettings, path: str, dtype: torch.dtype) -> PreTrainedModel:

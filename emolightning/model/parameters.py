@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from emolightning.model.vision import POSITIONS
+from emolightning.model.whole_tensors import read_whole, whole_shape, write_whole
 
 WITHOUT_BASE = "projections"
 """The part that has no base: its weights come from training alone."""
@@ -62,7 +63,7 @@ def _part(name: str, module: nn.Module) -> Part:
 def _count(parameter: nn.Parameter) -> int:
     """Numbers in it; bitsandbytes keeps two of 4 bits in a byte."""
     quantized = getattr(parameter, "quant_state", None)
-    return math.prod(quantized.shape) if quantized is not None else parameter.numel()
+    return math.prod(quantized.shape if quantized is not None else whole_shape(parameter))
 
 
 def _dtype(parameter: nn.Parameter) -> str:
@@ -77,8 +78,8 @@ def trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def trained_state(model: nn.Module) -> dict[str, Tensor]:
-    """Values of `trained_parameters`: what a checkpoint holds."""
-    return {name: p.detach() for name, p in trained_parameters(model).items()}
+    """Values of `trained_parameters`, whole: what a checkpoint holds. Under a sharding engine all ranks must call it."""
+    return {name: read_whole(p) for name, p in trained_parameters(model).items()}
 
 
 def load_trained_state(model: nn.Module, state: Mapping[str, Tensor], *, may_start_fresh: bool = False) -> list[str]:
@@ -104,16 +105,15 @@ def load_trained_state(model: nn.Module, state: Mapping[str, Tensor], *, may_sta
     problems = [f"missing {name}" for name in own if name not in state]
     problems += [f"left over {name}" for name in state if name not in own]
     problems += [
-        f"{name} has shape {tuple(state[name].shape)}, the model's is {tuple(own[name].shape)}"
+        f"{name} has shape {tuple(state[name].shape)}, the model's is {tuple(whole_shape(own[name]))}"
         for name in own
-        if name in state and state[name].shape != own[name].shape
+        if name in state and state[name].shape != whole_shape(own[name])
     ]
     if problems:
         shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
         raise ValueError(f"The checkpoint does not fit the model: {shown}")
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(state[name])
+    for name, parameter in own.items():
+        write_whole(parameter, state[name])
     return sorted(loaded)
 
 
@@ -158,12 +158,17 @@ def base_fingerprints(model: nn.Module, *, before_training: bool = False) -> dic
         model: an EmotionLlama.
         before_training: also of parts that train in full, whose weights are a base only at first.
     """
-    bases = {name: _base(part) for name, part in model.named_children() if name != WITHOUT_BASE}
     return {
-        name: _fingerprint(base)
-        for name, base in bases.items()
-        if before_training or not any(parameter.requires_grad for parameter in base.values())
+        name: base_fingerprint(model, name)
+        for name, part in model.named_children()
+        if name != WITHOUT_BASE
+        and (before_training or not any(parameter.requires_grad for parameter in _base(part).values()))
     }
+
+
+def base_fingerprint(model: nn.Module, part: str) -> str:
+    """Of one part."""
+    return _fingerprint(_base(model.get_submodule(part)))
 
 
 def _base(part: nn.Module) -> dict[str, nn.Parameter]:

@@ -54,8 +54,12 @@ def load_pretrained(folder: Path, **options: Any) -> PreTrainedModel:
     return model
 
 
-def describe_model(folder: Path) -> PreTrainedModel:
+def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
     """The model that a folder's `config.json` describes, without memory.
+
+    Args:
+        folder: a Hugging Face folder.
+        **options: of `from_config`: type, attention.
 
     Raises:
         UserError: there is none, it asks for code of its own, or transformers cannot build it.
@@ -64,7 +68,7 @@ def describe_model(folder: Path) -> PreTrainedModel:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         assert isinstance(config.hidden_size, int)
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False, **options)
     except Exception as error:  # Whatever a wrong file makes of transformers' many classes.
         refuse_own_code(folder, error)
         raise UserError(

@@ -27,7 +27,9 @@ from emolightning.model.parameters import (
 from emolightning.parsing import LabelReader
 from emolightning.records import Answer, Batch
 from emolightning.training.optimizer import parameter_groups
+from emolightning.training.optimizer_state import read_optimizer, write_optimizer
 from emolightning.training.schedule import Length, Schedule
+from emolightning.training.sharing import share_weights
 
 
 class EmotionLearner(pl.LightningModule):
@@ -75,7 +77,21 @@ class EmotionLearner(pl.LightningModule):
         self._resumed_batches = 0
         self._has_pending_gradients = False
         self._gradients_to_restore: dict[str, Tensor] = {}
+        self._optimizer_to_restore: dict[str, Any] | None = None
         self.val_scores = EmotionScores(labels, num_val_clips)
+
+    def configure_model(self) -> None:
+        """With several ranks: the first one's weights to all, in the pieces that the engine wants."""
+        strategy: Any = self.trainer.strategy
+        if self.trainer.world_size == 1 and not hasattr(strategy, "shard"):
+            return
+        # Of whole weights, which only the first rank may have and soon nobody has.
+        own = self.base_fingerprints if self.global_rank == 0 else None
+        self.base_fingerprints = strategy.broadcast(own)
+        if hasattr(strategy, "shard"):
+            strategy.shard(self)
+        else:
+            share_weights(self.model, strategy.root_device)
 
     def configure_optimizers(self) -> Any:
         """The configured optimizer on upstream's two groups; the schedule advances per optimizer step."""
@@ -177,9 +193,9 @@ class EmotionLearner(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep trained parameters and projections only, and the fingerprint of the base they belong to."""
-        trained = {f"model.{name}" for name in trained_state(self.model)}
-        state = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {name: tensor for name, tensor in state.items() if name in trained}
+        checkpoint["state_dict"] = {f"model.{name}": value for name, value in trained_state(self.model).items()}
+        checkpoint["optimizer_states"] = []  # Lightning's are of one engine and one number of ranks.
+        checkpoint["optimizer"] = read_optimizer(self._engine_optimizer(), self.model)
         checkpoint["base_fingerprints"] = self.base_fingerprints
         checkpoint["batches_per_epoch"] = int(self.trainer.num_training_batches)
         if self._has_pending_gradients:
@@ -189,6 +205,7 @@ class EmotionLearner(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.load_trained(checkpoint)
+        self._optimizer_to_restore = checkpoint["optimizer"]
         self._resumed_batches = checkpoint["batches_per_epoch"]
         self._gradients_to_restore = checkpoint.get("pending_gradients", {})
 
@@ -220,6 +237,14 @@ class EmotionLearner(pl.LightningModule):
                 f"resume: an epoch has {batches} batches per process now and had {self._resumed_batches} when the "
                 "checkpoint was saved; resume with the same clips, data.batch_size and number of processes"
             )
+        if self._optimizer_to_restore is not None:
+            write_optimizer(self._engine_optimizer(), self.model, self._optimizer_to_restore)
+            self._optimizer_to_restore = None
+
+    def _engine_optimizer(self) -> Any:
+        """The optimizer itself, or DeepSpeed's around it; not Lightning's."""
+        (optimizer,) = self.trainer.strategy.optimizers
+        return optimizer
 
     @cached_property
     def base_fingerprints(self) -> dict[str, str]:

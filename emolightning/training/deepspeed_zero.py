@@ -1,0 +1,108 @@
+"""DeepSpeed ZeRO-1, 2 and 3 on GPUs, and on CPU ranks for tests and laptops."""
+
+import logging
+import os
+from datetime import timedelta
+from typing import Any, Literal
+
+import torch
+from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy
+
+from emolightning.errors import UserError
+from emolightning.training.sharing import decoder_layers, share_weights
+from emolightning.training.single_file import SingleFileCheckpoints
+
+
+def deepspeed_zero(
+    *,
+    stage: Literal[1, 2, 3],
+    accelerator: str = "auto",
+    offload_optimizer: bool = False,
+    offload_parameters: bool = False,
+    bucket_mb: int = 200,
+    persistence_threshold: int = 100_000,
+    timeout_s: float = 1800,
+) -> "DeepSpeedZero":
+    """The strategy for one stage.
+
+    Args:
+        stage: 1 shards the optimizer's state, 2 gradients as well, 3 also the weights.
+        accelerator: `trainer.accelerator`; `cpu` makes DeepSpeed use the CPU where there is a GPU as well.
+        offload_optimizer: the optimizer's state is kept in, and stepped from, host memory.
+        offload_parameters: with stage 3, pieces of the weights lie in host memory.
+        bucket_mb: megabytes (of float32) that ranks exchange at once; of memory, several times as much is taken.
+        persistence_threshold: with stage 3, parameters of fewer elements are kept whole on every rank once gathered.
+        timeout_s: seconds that a rank waits for the others before the run ends.
+
+    Raises:
+        UserError: DeepSpeed is not installed.
+    """
+    if accelerator == "cpu" or not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # Read when DeepSpeed is imported.
+    try:
+        import deepspeed  # noqa: F401
+    except ImportError as error:
+        raise UserError(f"trainer: DeepSpeed is not there ({error}): pip install -e '.[deepspeed]'") from error
+    zero: dict[str, Any] = {
+        "stage": stage,
+        "contiguous_gradients": True,
+        "overlap_comm": torch.cuda.is_available() and accelerator != "cpu",
+        "reduce_bucket_size": bucket_mb * 250_000,
+        "allgather_bucket_size": bucket_mb * 250_000,
+    }
+    if stage == 3:
+        zero["stage3_param_persistence_threshold"] = persistence_threshold
+    if offload_optimizer:
+        zero["offload_optimizer"] = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
+    if offload_parameters:
+        zero["offload_param"] = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
+    config = {
+        "zero_optimization": zero,
+        "zero_allow_untested_optimizer": True,
+        # The configured optimizer steps in host memory too: DeepSpeed's own there has to be compiled first.
+        "zero_force_ds_cpu_optimizer": False,
+    }
+    return DeepSpeedZero(config=config, timeout=timedelta(seconds=timeout_s), logging_level=logging.ERROR)
+
+
+class DeepSpeedZero(SingleFileCheckpoints, DeepSpeedStrategy):
+    """Lightning's strategy, also on CPUs, with checkpoints in one file."""
+
+    @property
+    def root_device(self) -> torch.device:
+        """Of this rank; DeepSpeed asks for an index even of a CPU."""
+        device = super().root_device
+        return torch.device("cpu", 0) if device.type == "cpu" else device
+
+    def setup_environment(self) -> None:
+        """Lightning's without its insistence on CUDA."""
+        DDPStrategy.setup_environment(self)
+
+    def setup_distributed(self) -> None:
+        """Lightning's without its look at GPU numbers, which CPUs do not have."""
+        if self.root_device.type != "cpu":
+            super().setup_distributed()
+            return
+        self._process_group_backend = "gloo"
+        self.set_world_ranks()
+        self._init_deepspeed_distributed()
+
+    def shard(self, learner: Any) -> None:
+        """Hand the first rank's weights out; with stage 3 layer by layer, each cut up before the next arrives."""
+        if self.zero_stage_3:
+            from deepspeed.runtime.zero import Init
+
+            self._init_config_if_needed()
+            for part in [*decoder_layers(learner.model), learner.model]:
+                share_weights(part, self.root_device, dtype=self._dtype)
+                Init(module=part, config_dict_or_path=self.config)
+            learner.model.is_synced = True
+        else:
+            share_weights(learner.model, self.root_device)
+
+    @property
+    def _dtype(self) -> torch.dtype | None:
+        """What the engine would make of all weights, once it is too late under stage 3."""
+        assert isinstance(self.config, dict)
+        enabled = {name: self.config.get(name, {}).get("enabled") for name in ("bf16", "fp16")}
+        return torch.bfloat16 if enabled["bf16"] else torch.float16 if enabled["fp16"] else None

@@ -1,0 +1,155 @@
+"""The optimizer's state by parameter name: written by any engine, taken up by any other, on any number of ranks.
+
+    {"groups": [{"names": [...], "lr": 1e-4, ...}], "state": {name: {"step": ..., "exp_avg": ..., ...}}}
+
+torch numbers parameters and DeepSpeed flattens them into one piece a rank, so that neither's own form can be read by
+another engine, nor DeepSpeed's by another number of ranks. All functions must be called by all ranks.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+
+from emolightning.model.whole_tensors import distributed_like, whole_shape, write_master
+
+ByName = dict[str, Any]
+
+
+def read_optimizer(optimizer: Any, model: nn.Module) -> ByName:
+    """The state of an optimizer over trained parameters of `model`, whole tensors on the CPU.
+
+    Args:
+        optimizer: torch's, or DeepSpeed's around one.
+        model: an EmotionLlama.
+    """
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    inner = inner_optimizer(optimizer)
+    state = _zero_state(optimizer, named) if inner is not optimizer else _plain_state(optimizer, named)
+    return {"groups": _groups(optimizer, inner, named), "state": dict(state)}
+
+
+def write_optimizer(optimizer: Any, model: nn.Module, saved: Mapping[str, Any]) -> None:
+    """Put a state back that `read_optimizer` gave, whichever engine it came from.
+
+    Raises:
+        ValueError: it is of other parameters, or of other groups.
+    """
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    names = {name for group in saved["groups"] for name in group["names"]}
+    if names != named.keys() or len(saved["groups"]) != len(optimizer.param_groups):
+        raise ValueError("The checkpoint's optimizer steps other parameters than this run's.")
+    inner = inner_optimizer(optimizer)
+    for group, kept in zip(inner.param_groups, saved["groups"], strict=True):
+        group.update({key: value for key, value in kept.items() if key != "names"})
+    if not saved["state"]:
+        return
+    if inner is optimizer:
+        _write_plain(optimizer, named, saved["state"])
+    else:
+        _write_zero(optimizer, named, saved["state"])
+
+
+def inner_optimizer(optimizer: Any) -> Any:
+    """The optimizer that DeepSpeed wraps, else the optimizer itself."""
+    inner = getattr(optimizer, "optimizer", None)
+    return optimizer if inner is None or not hasattr(inner, "param_groups") else inner
+
+
+def _groups(optimizer: Any, inner: Any, named: Mapping[str, nn.Parameter]) -> list[dict[str, Any]]:
+    """Settings of the groups, and whose they are; a wrapped optimizer has flat tensors in their place."""
+    name_of = {parameter: name for name, parameter in named.items()}
+    members = [group["params"] for group in inner.param_groups] if inner is optimizer else _zero_groups(optimizer)
+    return [
+        {"names": [name_of[p] for p in parameters], **{k: v for k, v in group.items() if k != "params"}}
+        for group, parameters in zip(inner.param_groups, members, strict=True)
+    ]
+
+
+# torch: one entry a parameter; its tensors are DTensors under FSDP2
+
+
+def _plain_state(optimizer: Any, named: Mapping[str, nn.Parameter]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, parameter in named.items():
+        if parameter in optimizer.state:
+            yield name, {key: _whole(value) for key, value in optimizer.state[parameter].items()}
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, DTensor):
+        return value.full_tensor().cpu()
+    return value.detach().cpu().clone() if isinstance(value, Tensor) else value
+
+
+def _write_plain(optimizer: Any, named: Mapping[str, nn.Parameter], saved: Mapping[str, dict[str, Any]]) -> None:
+    for name, state in saved.items():
+        parameter = named[name]
+        optimizer.state[parameter] = {key: _placed(value, parameter) for key, value in state.items()}
+
+
+def _placed(value: Any, parameter: nn.Parameter) -> Any:
+    """A moment lies where its parameter lies; the number of steps stays on the CPU, where torch keeps it."""
+    if not isinstance(value, Tensor) or value.shape != whole_shape(parameter):
+        return value.clone() if isinstance(value, Tensor) else value
+    if isinstance(parameter, DTensor):
+        return distributed_like(parameter, value)
+    return value.to(parameter.device, copy=True)
+
+
+# DeepSpeed: one flat float32 tensor a group and rank
+
+
+def _zero_groups(optimizer: Any) -> list[list[nn.Parameter]]:
+    """The model's parameters of each group of the wrapped optimizer."""
+    if not hasattr(optimizer, "fp32_partitioned_groups_flat"):
+        return [list(group) for group in optimizer.bit16_groups]
+    groups: list[list[nn.Parameter]] = [[] for _ in optimizer.optimizer.param_groups]
+    for number, members in enumerate(optimizer.fp16_groups):
+        groups[optimizer.sub_group_to_group_id[number]] += members
+    return groups
+
+
+def _flats(optimizer: Any) -> list[Tensor]:
+    """What the wrapped optimizer steps."""
+    if hasattr(optimizer, "fp32_partitioned_groups_flat"):
+        return list(optimizer.fp32_partitioned_groups_flat)
+    return [flat for group in optimizer.optimizer.param_groups for flat in group["params"]]
+
+
+def _zero_state(optimizer: Any, named: Mapping[str, nn.Parameter]) -> Iterator[tuple[str, dict[str, Any]]]:
+    from deepspeed.utils import safe_get_full_optimizer_state
+
+    _link_moments(optimizer)
+    flats = _flats(optimizer)
+    entries = optimizer.optimizer.state.get(flats[0], {})
+    flat_keys = [key for key, value in entries.items() if isinstance(value, Tensor) and value.shape == flats[0].shape]
+    rest = {key: _whole(value) for key, value in entries.items() if key not in flat_keys}
+    for name, parameter in named.items() if entries else ():
+        tensors = {key: safe_get_full_optimizer_state(parameter, key).cpu() for key in flat_keys}
+        yield name, {**{key: _whole(value) for key, value in rest.items()}, **tensors}
+
+
+def _write_zero(optimizer: Any, named: Mapping[str, nn.Parameter], saved: Mapping[str, dict[str, Any]]) -> None:
+    first = next(iter(saved))
+    like_parameter = {
+        key
+        for key, value in saved[first].items()
+        if isinstance(value, Tensor) and value.shape == whole_shape(named[first])
+    }
+    for flat in _flats(optimizer):  # DeepSpeed makes these at the first step, and cannot be written to before.
+        entry = optimizer.optimizer.state[flat]
+        for key, value in saved[first].items():
+            entry[key] = torch.zeros_like(flat) if key in like_parameter else _whole(value)
+    _link_moments(optimizer)
+    for name, state in saved.items():
+        for key in like_parameter:
+            write_master(named[name], state[key], key)
+
+
+def _link_moments(optimizer: Any) -> None:
+    """Let parameters find their moments: DeepSpeed does that behind the very first group's step, for that group alone."""
+    if hasattr(optimizer, "_lazy_init_hp_params_optimizer_state"):
+        optimizer._hp_optimizer_states_linked = False
+        optimizer._lazy_init_hp_params_optimizer_state()
