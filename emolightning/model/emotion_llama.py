@@ -7,7 +7,7 @@ BOS, prompt, transcript, answer -----------------> token embeddings ---------/
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from emolightning.model.generation import Generation
 from emolightning.model.projection import Projections
 from emolightning.model.vision import VisionTower
 from emolightning.prompt import PLACEHOLDERS
-from emolightning.records import IGNORED, Batch, Clip, TokenBatch
+from emolightning.records import IGNORED, Batch, Clip, Clips, TokenBatch
 
 
 class EmotionLlama(nn.Module):
@@ -141,7 +141,7 @@ class EmotionLlama(nn.Module):
                 answers += self._decode(self.generate_ids(context, mask, generation))
         return answers[: len(batch.clips)]
 
-    def _one_by_one(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Clip]]:
+    def _one_by_one(self, clips: Clips) -> Iterator[tuple[int, Clip]]:
         """Each clip and its row; where ranks wait for each other, again from the start until all ranks are done."""
         rounds = torch.tensor(len(clips), device=next(self.parameters()).device)
         if self.is_synced:

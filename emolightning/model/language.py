@@ -52,9 +52,7 @@ def missing_language_files(settings: LanguageSettings) -> list[str]:
     return [f"{name} in {folder}" for name in absent]
 
 
-def load_language_model(
-    settings: LanguageSettings, vocabulary_size: int, *, is_empty: bool = False
-) -> PreTrainedModel:
+def load_language_model(settings: LanguageSettings, vocabulary_size: int, *, is_empty: bool = False) -> PreTrainedModel:
     """The frozen language model.
 
     Args:

@@ -17,10 +17,10 @@ def whole_shape(parameter: Tensor) -> torch.Size:
     return getattr(parameter, "ds_shape", parameter.shape)
 
 
-def read_whole(parameter: Tensor) -> Tensor:
+def read_whole(parameter: Any) -> Tensor:
     """The value; where an engine keeps a float32 master of it, the master's. Shares memory if it lies here whole."""
     if isinstance(parameter, DTensor):
-        return parameter.detach().full_tensor()
+        return parameter.full_tensor().detach()
     if _has_master(parameter):
         from deepspeed.utils import safe_get_full_fp32_param
 

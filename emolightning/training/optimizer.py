@@ -4,10 +4,12 @@ from typing import Any
 
 from torch import nn
 
+from emolightning.model.whole_tensors import whole_shape
+
 
 def decays(name: str, parameter: nn.Parameter) -> bool:
     """Upstream's rule (`runner_base.py`): no decay for vectors and for names with `bias`, `ln` or `bn`."""
-    return parameter.ndim >= 2 and not any(part in name for part in ("bias", "ln", "bn"))
+    return len(whole_shape(parameter)) >= 2 and not any(part in name for part in ("bias", "ln", "bn"))
 
 
 def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:

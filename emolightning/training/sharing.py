@@ -15,8 +15,12 @@ def decoder_layers(model: Any) -> list[nn.Module]:
     Args:
         model: an EmotionLlama.
     """
-    lists = [module for module in model.language.modules() if isinstance(module, nn.ModuleList)]
-    return list(max(lists, key=lambda module: sum(p.numel() for p in module.parameters())))
+    lists: list[nn.ModuleList] = [module for module in model.language.modules() if isinstance(module, nn.ModuleList)]
+    return list(max(lists, key=_size))
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 @torch.no_grad()
