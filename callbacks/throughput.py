@@ -8,6 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from emolightning.records import IGNORED
+
 
 class Throughput(pl.Callback):
     """Logs `train/clips_per_s`, `train/tokens_per_s` (over all ranks) and `train/peak_memory_gb`.
@@ -29,14 +31,17 @@ class Throughput(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count, and log when the window is full or the epoch ends."""
-        self._clips += len(batch.clips)
-        self._tokens += int(batch.sequence.attention_mask.sum())
+        is_own = (batch.sequence.targets != IGNORED).any(dim=1)  # Not another rank's, which only fills a batch.
+        self._clips += int(is_own.sum())
+        self._tokens += int(batch.sequence.attention_mask[is_own].sum())
         self._batches += 1
         if self._batches < self.every_num_batches and not trainer.is_last_batch:
             return
+        counted = torch.tensor([self._clips, self._tokens], device=pl_module.device)
+        clips, tokens = trainer.strategy.reduce(counted, reduce_op="sum").tolist()
         seconds = time.perf_counter() - self._since
-        pl_module.log("train/clips_per_s", self._clips * trainer.world_size / seconds)
-        pl_module.log("train/tokens_per_s", self._tokens * trainer.world_size / seconds)
+        pl_module.log("train/clips_per_s", clips / seconds)
+        pl_module.log("train/tokens_per_s", tokens / seconds)
         pl_module.log("train/peak_memory_gb", peak_memory_gb())
         self._restart()
 

@@ -19,7 +19,7 @@ from emolightning.errors import UserError
 from emolightning.evaluation.answers import evaluation_key, join, known_answers, set_aside_other, take_back
 from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
-from emolightning.launching import require_srun
+from emolightning.launching import require_srun, set_num_threads
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.parameters import trained_state
 from emolightning.out_of_memory import explained_out_of_memory
@@ -40,7 +40,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     quiet_libraries()
     quiet_other_ranks(getattr(rank_zero_only, "rank", None) or 0)
     require_srun(cfg.trainer.devices)
-    torch.set_num_threads(cfg.num_threads)
+    set_num_threads(cfg.num_threads)
     weights = find_weights("checkpoint", Path(cfg.checkpoint))
     scoring = build_scoring(cfg)
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))

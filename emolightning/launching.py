@@ -2,6 +2,8 @@
 
 import os
 
+import torch
+
 from emolightning.errors import UserError
 
 INTERACTIVE = ("bash", "interactive")
@@ -28,3 +30,16 @@ def require_srun(devices: object) -> None:
         f"`srun python train.py ...`; or let Lightning start trainer.devices={devices} processes on this machine: "
         "SLURM_JOB_NAME=interactive python train.py ..."
     )
+
+
+def set_num_threads(number: int) -> None:
+    """Let each process compute with so many threads.
+
+    Another number gives other roundings, and Lightning's launcher of ranks divides the cores among them instead, unless
+    the environment says that somebody has decided.
+
+    Args:
+        number: `num_threads`.
+    """
+    torch.set_num_threads(number)
+    os.environ.setdefault("OMP_NUM_THREADS", str(number))

@@ -53,6 +53,8 @@ class Example:
     """(frames, 3, height, width), normalised; None when the image is switched off."""
     features: "dict[str, Tensor]" = field(default_factory=dict)
     """Feature input name -> (tokens, width)."""
+    is_borrowed: bool = False
+    """Another rank's clip in this step of training: it keeps the shapes equal and carries no loss."""
 
 
 @dataclass

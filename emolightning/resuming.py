@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.assembly import plain
 from emolightning.errors import UserError
+from emolightning.estimating import num_ranks
 from emolightning.model.adapter import DESCRIPTION
 from emolightning.training.run_folder import RunFolder
 
@@ -29,6 +32,40 @@ FIXED = (
 
 FREE = ("num_workers", "render_workers", "cache", "folder", "media", "annotations", "root")
 """Keys inside them that say where things are or how fast they are read, not what is learned."""
+
+
+@dataclass(frozen=True)
+class StepSize:
+    """The clips of an optimizer step."""
+
+    clips: int
+    """Of a process and batch, `data.batch_size`."""
+    processes: int
+    batches: int
+    """`trainer.accumulate_grad_batches`."""
+
+    def changes(self, now: "StepSize") -> list[str]:
+        """What differs in clips: other processes may go on where the clips together are the same."""
+        problems = []
+        if now.clips * now.processes != self.clips * self.processes:
+            problems.append(
+                f"data.batch_size: {_processes(self.processes)} of {self.clips} clips before, "
+                f"{_processes(now.processes)} of {now.clips} now; {self._remedy(now.processes)}"
+            )
+        if now.batches != self.batches:
+            problems.append(f"trainer.accumulate_grad_batches: {self.batches} before, {now.batches} now")
+        return problems
+
+    def _remedy(self, processes: int) -> str:
+        together = self.clips * self.processes
+        if together % processes:
+            possible = ", ".join(str(number) for number in range(1, together + 1) if together % number == 0)
+            return f"{together} clips together are not to be divided by {processes}; possible processes: {possible}"
+        return f"with {_processes(processes)} say data.batch_size={together // processes}"
+
+
+def _processes(number: int) -> str:
+    return f"{number} process{'es' * (number > 1)}"
 
 
 def is_finished(folder: RunFolder, cfg: DictConfig) -> bool:
@@ -56,11 +93,13 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
     if not run.config.exists() or not run.lineage.exists():
         return  # A checkpoint without its run: the model's own checks of names and shapes remain.
     before, now = _leaves(plain(OmegaConf.load(run.config))), _leaves(plain(cfg))
+    free = (*FREE, "batch_size")  # The clips of a step are what counts.
     problems = [
         f"{key}: {before.get(key)!r} before, {now.get(key)!r} now"
         for key in sorted(before.keys() | now.keys())
-        if key.split(".")[0] in FIXED and key.split(".")[-1] not in FREE and before.get(key) != now.get(key)
+        if key.split(".")[0] in FIXED and key.split(".")[-1] not in free and before.get(key) != now.get(key)
     ]
+    problems += step_size_of(checkpoint).changes(step_size(cfg))
     saved = json.loads(run.lineage.read_text(encoding="utf-8"))["data"]
     problems += [
         f"data: {name.removesuffix('_sha256')} are not those of the run"
@@ -73,6 +112,17 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
             + "\n  - ".join(problems)
             + "\nto train on with others, start a new run with init_from=<run>"
         )
+
+
+def step_size(cfg: DictConfig) -> StepSize:
+    """That of a configuration."""
+    processes = num_ranks(plain(cfg.trainer)) or torch.cuda.device_count() * cfg.trainer.num_nodes
+    return StepSize(cfg.data.batch_size, processes, cfg.trainer.accumulate_grad_batches)
+
+
+def step_size_of(checkpoint: Path) -> StepSize:
+    """That of the run that saved a checkpoint. Not its config.yaml: a continuation on other ranks wrote that anew."""
+    return StepSize(**torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["step_size"])
 
 
 def _leaves(node: Any, prefix: str = "") -> dict[str, Any]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
@@ -24,7 +23,7 @@ from emolightning.assembly import (
 )
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
-from emolightning.launching import require_srun
+from emolightning.launching import require_srun, set_num_threads
 from emolightning.lineage import describe_process, update_json, write_json
 from emolightning.model.adapter import save_adapter
 from emolightning.out_of_memory import explained_out_of_memory
@@ -46,7 +45,7 @@ def fit(cfg: DictConfig) -> None:
     quiet_libraries()
     quiet_other_ranks(rank)
     require_srun(cfg.trainer.devices)
-    torch.set_num_threads(cfg.num_threads)
+    set_num_threads(cfg.num_threads)
     # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(Path(cfg.output_dir), cfg.resume)
     initial = find_weights("init_from", Path(cfg.init_from)) if cfg.init_from else None

@@ -572,6 +572,21 @@ def two_ranks(place: Workplace, trained: Path) -> Interrupted:
 
 
 @chain
+def on_fewer_ranks(place: Workplace, trained: Path) -> Interrupted:
+    """Stopped on two ranks, finished by one that takes the clips of both."""
+    result = Interrupted(place.folder / "outputs" / "on_fewer_ranks")
+    ranks = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4", "callbacks.last.every_num_steps=2")
+    program = place.start_training(result.run, *SAME_STEPS, *ranks)
+    result.codes.append(program.signal_when(lambda: saved_step(result.run) >= 2, signal.SIGTERM))
+    result.stopped_at.append(saved_step(result.run))
+    program = place.start_training(result.run, *SAME_STEPS, "data.batch_size=4", "resume=auto")
+    assert program.wait() == 1, program.description()
+    result.outputs.append(program.output())
+    place.train(result.run, *SAME_STEPS, "resume=auto")
+    return result
+
+
+@chain
 def evaluated_on_two_ranks(place: Workplace, trained: Path) -> Path:
     folder = place.folder / "evaluations" / "two_ranks"
     place.evaluate(trained, "trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=5", f"output_dir={folder}")
@@ -593,6 +608,23 @@ def test_gradients_accumulated_over_halves_are_those_of_the_whole(one_rank: Path
 @pytest.mark.multi_process
 def test_two_ranks_learn_what_one_learns(one_rank: Path, two_ranks: Interrupted) -> None:
     assert_same_validations(two_ranks.run, one_rank)
+
+
+@pytest.mark.multi_process
+def test_a_run_continues_on_fewer_ranks(one_rank: Path, on_fewer_ranks: Interrupted) -> None:
+    assert on_fewer_ranks.codes == [128 + signal.SIGTERM]
+    assert 2 <= on_fewer_ranks.stopped_at[0] < 12
+    assert_same_validations(on_fewer_ranks.run, one_rank)
+    rows = {row["step"]: float(row["train/loss"]) for row in history(on_fewer_ranks.run) if "train/loss" in row}
+    expected = {row["step"]: float(row["train/loss"]) for row in history(one_rank) if "train/loss" in row}
+    assert len(expected) == 12
+    assert rows == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.multi_process
+def test_other_clips_in_a_step_are_refused_with_the_setting_to_use(on_fewer_ranks: Interrupted) -> None:
+    (output,) = on_fewer_ranks.outputs
+    assert "2 processes of 4 clips before, 1 process of 4 now; with 1 process say data.batch_size=8" in output
 
 
 @pytest.mark.multi_process

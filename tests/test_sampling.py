@@ -2,7 +2,7 @@
 
 import pytest
 
-from emolightning.data.sampler import EvaluationSampler, TrainSampler
+from emolightning.data.sampler import ClipKey, EvaluationSampler, TrainSampler
 
 
 @pytest.mark.parametrize("num_clips", [7, 16, 21])
@@ -14,10 +14,10 @@ def test_ranks_share_each_step(num_clips, world_size):
         for rank in range(world_size)
     ]
     for step, batch in enumerate(alone):
-        together = {key for ranks in shared for key in ranks[step]}
-        assert together == set(batch)
+        own = [key for ranks in shared for key in ranks[step] if not key.is_borrowed]
+        assert sorted(own) == sorted(batch)
         assert len({len(ranks[step]) for ranks in shared}) == 1
-    assert {position for batch in alone for _, position in batch} == set(range(num_clips))
+    assert {key.position for batch in alone for key in batch} == set(range(num_clips))
 
 
 @pytest.mark.parametrize("done", range(9))
@@ -35,24 +35,33 @@ def test_continues_after_any_batch(done):
 def test_epochs_differ_and_say_so():
     sampler = TrainSampler(20, batch_size=20, seed=1, progress=lambda: (1, 1))
     (second,) = list(sampler)
-    assert {epoch for epoch, _ in second} == {1}
+    assert {key.epoch for key in second} == {1}
     assert sampler.permutation(0) != sampler.permutation(1)
 
 
 @pytest.mark.parametrize("num_clips", [1, 5, 8, 21])
 @pytest.mark.parametrize("world_size", [1, 2, 3])
-def test_evaluation_covers_all_with_equal_shares(num_clips, world_size):
-    positions = list(range(100, 100 + num_clips))
+def test_ranks_evaluate_the_batches_of_one(num_clips, world_size):
+    alone = list(EvaluationSampler(num_clips, batch_size=4))
     shares = [
-        list(EvaluationSampler(positions, batch_size=4, rank=rank, world_size=world_size)) for rank in range(world_size)
+        list(EvaluationSampler(num_clips, batch_size=4, rank=rank, world_size=world_size)) for rank in range(world_size)
     ]
-    assert {position for share in shares for batch in share for _, position in batch} == set(positions)
-    assert len({tuple(len(batch) for batch in share) for share in shares}) == 1
+    dealt = [batch for number in range(len(shares[0])) for batch in (share[number] for share in shares)]
+    assert dealt == (alone * world_size)[: len(dealt)]
+    assert len(alone) <= len(dealt) < len(alone) + world_size
+    assert [key.position for batch in alone for key in batch] == list(range(num_clips))
+
+
+def test_a_continued_evaluation_keeps_its_batches():
+    """Of the batches 0 1 2, 3 4 5, 6 7 the first is answered, and a clip of the second."""
+    batches = list(EvaluationSampler(8, batch_size=3, answered={0, 1, 2, 4}))
+    assert [[key.position for key in batch] for batch in batches] == [[3, 4, 5], [6, 7]]
+    assert list(EvaluationSampler(8, batch_size=3, answered=range(8), rank=1, world_size=2)) == []
 
 
 def test_a_limited_epoch_counts_as_an_epoch():
     sampler = TrainSampler(12, batch_size=3, seed=5, progress=lambda: (4, 2))
-    assert {epoch for batch in sampler for epoch, _ in batch} == {2}
+    assert {key.epoch for batch in sampler for key in batch} == {2}
 
 
 @pytest.mark.parametrize("world_size", [1, 3])
@@ -69,11 +78,11 @@ def test_epochs_of_a_number_of_batches_go_on_in_one_stream(world_size):
     for number in range(4):
         one_pass = set().union(*stream[3 * number : 3 * number + 3])
         assert len(one_pass) == 9
-        assert {pass_number for pass_number, _ in one_pass} == {number}
+        assert {key.epoch for key in one_pass} == {number}
     assert batches(6, 0) == epochs[1][0][2:]
 
 
 def test_a_split_smaller_than_a_batch_is_one_batch():
     (first, second) = list(TrainSampler(2, batch_size=4, seed=0, batches_per_epoch=2))
-    assert sorted(first) == [(0, 0), (0, 1)]
-    assert sorted(second) == [(1, 0), (1, 1)]
+    assert sorted(first) == [ClipKey(0, 0), ClipKey(0, 1)]
+    assert sorted(second) == [ClipKey(1, 0), ClipKey(1, 1)]

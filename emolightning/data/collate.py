@@ -23,12 +23,14 @@ class Collate:
         self.answer = answer
 
     def __call__(self, examples: Sequence[Example]) -> Batch:
-        """Sequences are padded on the right, contexts on the left."""
+        """Sequences are padded on the right, contexts on the left; clips that are borrowed have no targets."""
         encoded = [self.encoder.encode(example, self.answer(example)) for example in examples]
+        pairs = zip(encoded, examples, strict=True)
+        targets = [[IGNORED] * len(e.targets) if example.is_borrowed else e.targets for e, example in pairs]
         names = examples[0].features
         images = [example.image for example in examples if example.image is not None]
         return Batch(
-            sequence=pad([e.context + e.answer for e in encoded], [e.targets for e in encoded], left=False),
+            sequence=pad([e.context + e.answer for e in encoded], targets, left=False),
             context=pad([e.context for e in encoded], [[IGNORED] * len(e.context) for e in encoded], left=True),
             images=torch.stack(images) if images else None,
             features={name: pad_vectors([e.features[name] for e in examples]) for name in names},

@@ -301,7 +301,7 @@ class ClipDataModule(pl.LightningDataModule):
         return self.evaluation_loader("val")
 
     def evaluate_on(self, split: str, *, skip: frozenset[str] = frozenset()) -> None:
-        """Let Lightning's test loop run over another split, without clips that are answered already."""
+        """Let Lightning's test loop run over another split, without batches that are answered already."""
         self._evaluated = (split, skip)
 
     def test_dataloader(self) -> DataLoader[Batch]:
@@ -309,10 +309,11 @@ class ClipDataModule(pl.LightningDataModule):
         return self.evaluation_loader(*self._evaluated)
 
     def evaluation_loader(self, split: str, skip: frozenset[str] = frozenset()) -> DataLoader[Batch]:
-        """A split in order, without the clips in `skip`; ranks share it."""
+        """A split in order, without batches whose clips are all in `skip`; ranks share it."""
         dataset = self.dataset(split)
-        wanted = [position for position, clip in enumerate(dataset.clips) if clip.id not in skip]
-        return self._loader(dataset, EvaluationSampler(wanted, batch_size=self.batch_size, **self._ranks()))
+        answered = {position for position, clip in enumerate(dataset.clips) if clip.id in skip}
+        sampler = EvaluationSampler(len(dataset), batch_size=self.batch_size, answered=answered, **self._ranks())
+        return self._loader(dataset, sampler)
 
     def _loader(self, dataset: ClipDataset, batches: Any) -> DataLoader[Batch]:
         if self._collate is None:

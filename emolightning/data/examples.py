@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from emolightning.data.features import LoadedFeatures
 from emolightning.data.frames import FrameStore
+from emolightning.data.sampler import ClipKey
 from emolightning.data.visual import VISUAL_STREAMS, VisualStore
 from emolightning.instructions import choose_instruction, choose_task
 from emolightning.records import Clip, Example
@@ -59,9 +60,9 @@ class ClipDataset(Dataset[Example]):
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitem__(self, key: tuple[int, int]) -> Example:
-        """`key` is (epoch, position), so that nothing random depends on when or where the example is made."""
-        epoch, index = key
+    def __getitem__(self, key: ClipKey | tuple[int, int]) -> Example:
+        """The key has the epoch, so that nothing random depends on when or where the example is made."""
+        epoch, index, is_borrowed = ClipKey(*key)
         clip = self.clips[index]
         task = self._task(clip, epoch)
         transcript = self._source("transcript", index).transcript if "transcript" in self.inputs else None
@@ -72,6 +73,7 @@ class ClipDataset(Dataset[Example]):
             task=task,
             image=self._image(index),
             features=self._streams(index),
+            is_borrowed=is_borrowed,
         )
 
     def _source(self, name: str, index: int) -> Clip:

@@ -5,14 +5,25 @@ Nothing has to be stored to resume in mid-epoch, and every rank count sees the s
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch.utils.data import Sampler
 
 
-class TrainSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of (epoch, position) for training.
+class ClipKey(NamedTuple):
+    """What a dataset makes an example of."""
+
+    epoch: int
+    position: int
+    """Of the clip in its split."""
+    is_borrowed: bool = False
+    """The clip is another rank's in this step and only fills a batch: there is nothing to learn from it here."""
+
+
+class TrainSampler(Sampler[list[ClipKey]]):
+    """Batches for training.
 
     Args:
         num_clips: size of the split.
@@ -49,7 +60,7 @@ class TrainSampler(Sampler[list[tuple[int, int]]]):
         """Batches per epoch; the last one of a whole split may be smaller."""
         return self.batches_per_epoch or math.ceil(self.num_clips / self._together)
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+    def __iter__(self) -> Iterator[list[ClipKey]]:
         # Read here, not in __init__: on a resume Lightning restores its counters after the loaders are built.
         done, per_epoch = self.progress() if self.progress else (0, len(self))
         epoch, first = divmod(done, per_epoch)
@@ -66,15 +77,15 @@ class TrainSampler(Sampler[list[tuple[int, int]]]):
     def _together(self) -> int:
         return self.batch_size * self.world_size
 
-    def _pass(self, number: int, steps: Iterable[int]) -> Iterator[list[tuple[int, int]]]:
+    def _pass(self, number: int, steps: Iterable[int]) -> Iterator[list[ClipKey]]:
         """This rank's share of some steps of one permutation."""
         order = self.permutation(number)
         for step in steps:
             whole = order[step * self._together : (step + 1) * self._together]
             # Every rank needs as many clips as the others: a short last batch borrows from its own start.
             share = math.ceil(len(whole) / self.world_size)
-            own = [whole[(self.rank * share + offset) % len(whole)] for offset in range(share)]
-            yield [(number, position) for position in own]
+            own = range(self.rank * share, (self.rank + 1) * share)
+            yield [ClipKey(number, whole[place % len(whole)], place >= len(whole)) for place in own]
 
     def permutation(self, epoch: int) -> list[int]:
         """The order of the clips in one pass over them."""
@@ -82,27 +93,35 @@ class TrainSampler(Sampler[list[tuple[int, int]]]):
         return torch.randperm(self.num_clips, generator=generator).tolist()
 
 
-class EvaluationSampler(Sampler[list[tuple[int, int]]]):
-    """Given positions in order, shared among ranks; ranks get equally many by repeating some from the start.
+class EvaluationSampler(Sampler[list[ClipKey]]):
+    """The clips of a split in order, in batches that are the same for any number of ranks.
 
-    Equal numbers because sharded engines wait for each other; the repeats are dropped by clip when scores are made.
+    The last bits of a float depend on the shape of its batch. So batches are formed once and dealt out whole; ranks get
+    equally many, because sharded engines wait for each other, by repeating some from the start. Repeated clips are
+    dropped by clip when scores are made.
+
+    Args:
+        num_clips: size of the split.
+        batch_size: clips in a batch; the last one may be smaller.
+        answered: positions that need no answer. A batch is left out when all its clips are among them, else it is taken
+            whole: an evaluation that was interrupted continues with the batches of one that was not.
+        rank: this process.
+        world_size: number of processes.
     """
 
-    def __init__(self, positions: Sequence[int], *, batch_size: int, rank: int = 0, world_size: int = 1):
-        self.positions = list(positions)
-        self.batch_size = batch_size
+    def __init__(
+        self, num_clips: int, *, batch_size: int, answered: Collection[int] = (), rank: int = 0, world_size: int = 1
+    ):
+        batches = [range(start, min(start + batch_size, num_clips)) for start in range(0, num_clips, batch_size)]
+        self.batches = [batch for batch in batches if not set(batch) <= set(answered)]
         self.rank = rank
         self.world_size = world_size
 
-    @property
-    def share(self) -> int:
-        """Clips per rank."""
-        return math.ceil(len(self.positions) / self.world_size)
-
     def __len__(self) -> int:
-        return math.ceil(self.share / self.batch_size)
+        """Batches of each rank."""
+        return math.ceil(len(self.batches) / self.world_size)
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        own = [self.positions[(self.rank + self.world_size * k) % len(self.positions)] for k in range(self.share)]
-        for start in range(0, self.share, self.batch_size):
-            yield [(0, position) for position in own[start : start + self.batch_size]]
+    def __iter__(self) -> Iterator[list[ClipKey]]:
+        for number in range(len(self)):
+            batch = self.batches[(self.rank + self.world_size * number) % len(self.batches)]
+            yield [ClipKey(0, position) for position in batch]

@@ -117,10 +117,22 @@ class EmotionLearner(pl.LightningModule):
         torch.manual_seed((self.seed * 1_000_003 + done) * 4_096 + self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of a batch."""
-        loss = self.model(batch)
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.clips))
+        """The loss of a batch; logged is that of all ranks' batches together."""
+        loss, together = self._losses(batch)
+        self.log("train/loss", together, prog_bar=True, batch_size=len(batch.clips))
         return loss
+
+    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """This rank's part of the loss, and the loss: the mean over the answer tokens of all ranks' clips. Scalars."""
+        ranks = self.trainer.world_size
+        if ranks == 1:
+            loss = self.model(batch)
+            return loss, loss.detach()
+        losses, tokens = self.model.answer_losses(batch)
+        own = torch.stack([losses.detach().sum().double(), tokens.sum().double()])
+        total, num_tokens = self.trainer.strategy.reduce(own, reduce_op="sum")
+        # Engines average gradients over ranks; a mean of means would weigh the clips of ranks with fewer tokens more.
+        return losses.sum() * (ranks / num_tokens).to(losses.dtype), total / num_tokens
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
@@ -198,9 +210,18 @@ class EmotionLearner(pl.LightningModule):
         checkpoint["optimizer"] = read_optimizer(self._engine_optimizer(), self.model)
         checkpoint["base_fingerprints"] = self.base_fingerprints
         checkpoint["batches_per_epoch"] = int(self.trainer.num_training_batches)
+        checkpoint["step_size"] = self._step_size()
         if self._has_pending_gradients:
             gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
             checkpoint["pending_gradients"] = gradients
+
+    def _step_size(self) -> dict[str, int]:
+        """The clips of an optimizer step: clips of a process, processes, batches (`emolightning.resuming.StepSize`)."""
+        data: Any = getattr(self.trainer, "datamodule", None)
+        batches = self.trainer.accumulate_grad_batches * self.summed_batches
+        if data is None:  # Loaders alone, which do not say.
+            return {}
+        return {"clips": data.batch_size, "processes": self.trainer.world_size, "batches": batches}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
@@ -235,7 +256,7 @@ class EmotionLearner(pl.LightningModule):
         if is_resumed and self._resumed_batches != batches:
             raise UserError(
                 f"resume: an epoch has {batches} batches per process now and had {self._resumed_batches} when the "
-                "checkpoint was saved; resume with the same clips, data.batch_size and number of processes"
+                "checkpoint was saved; resume with the same clips, and the same data.batch_size times processes"
             )
         if self._optimizer_to_restore is not None:
             write_optimizer(self._engine_optimizer(), self.model, self._optimizer_to_restore)
