@@ -23,6 +23,10 @@ class Throughput(pl.Callback):
         self._clips = self._tokens = self._batches = 0
         self._since = 0.0
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run resumed in mid-epoch does not start that epoch."""
+        self._restart()
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start anew, so that a validation does not count as training time."""
         self._restart()

@@ -17,7 +17,7 @@ from emolightning.config.check import ConfigError
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.config.sources import SAVED_RUN, read_yaml
-from emolightning.errors import UserError
+from emolightning.errors import EndOfRun, UserError
 
 USER_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -143,8 +143,8 @@ def _report(error: Exception, config_name: str, words: list[str], config_dir: Pa
     rank = os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))
     mistake = _user_error(error)
     if mistake is not None:
-        # A wrong configuration is the same on all ranks, anything else may be this rank's alone.
-        if rank == "0" or not isinstance(mistake, ConfigError):
+        # What is not the same on all ranks may be this rank's alone.
+        if rank == "0" or not isinstance(mistake, ConfigError | EndOfRun):
             _print_error(str(mistake) if rank == "0" else f"[local rank {rank}] {mistake}")
         return USER_ERROR
     from emolightning.config.errors import CONFIG_ERRORS, Launch, explain

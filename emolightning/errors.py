@@ -7,6 +7,10 @@ class UserError(ValueError):
     """Something the user can fix. The message says what is wrong, where, the value, and the remedy."""
 
 
+class EndOfRun(UserError):
+    """What ends a run in all its processes, for the same reason; the first one says it."""
+
+
 class InputErrors(UserError):
     """All problems of one kind of input at once, so that a file is mended in one go.
 

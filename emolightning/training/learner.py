@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from emolightning.errors import UserError
+from emolightning.errors import EndOfRun, UserError
 from emolightning.metrics.classification import per_class
 from emolightning.metrics.emotion_scores import EmotionScores
 from emolightning.model.emotion_llama import EmotionLlama
@@ -28,6 +29,7 @@ from emolightning.parsing import LabelReader
 from emolightning.records import Answer, Batch
 from emolightning.training.optimizer import parameter_groups
 from emolightning.training.optimizer_state import read_optimizer, write_optimizer
+from emolightning.training.run_folder import LAST, RunFolder
 from emolightning.training.schedule import Length, Schedule
 from emolightning.training.sharing import share_weights
 
@@ -119,6 +121,7 @@ class EmotionLearner(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch; logged is that of all ranks' batches together."""
         loss, together = self._losses(batch)
+        self._refuse_non_finite(float(together))
         self.log("train/loss", together, prog_bar=True, batch_size=len(batch.clips))
         return loss
 
@@ -133,6 +136,24 @@ class EmotionLearner(pl.LightningModule):
         total, num_tokens = self.trainer.strategy.reduce(own, reduce_op="sum")
         # Engines average gradients over ranks; a mean of means would weigh the clips of ranks with fewer tokens more.
         return losses.sum() * (ranks / num_tokens).to(losses.dtype), total / num_tokens
+
+    def _refuse_non_finite(self, loss: float) -> None:
+        """End the run before such a loss reaches the weights; all ranks have the same one, so none waits for another.
+
+        Raises:
+            EndOfRun: names the step, where the run stands, and what helps.
+        """
+        if math.isfinite(loss):
+            return
+        last = RunFolder(Path(self.trainer.default_root_dir)).checkpoints / LAST
+        step = self.trainer.global_step + 1
+        where = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was saved before"
+        raise EndOfRun(
+            f"the loss of optimizer step {step} is {loss}; nothing was saved after it, {where}. "
+            "Try a smaller optimizer.lr, a longer schedule.warmup_steps, a smaller trainer.gradient_clip_val, "
+            "trainer.precision=bf16-mixed or 32-true in place of 16-mixed; and look for values that are not finite in "
+            "the features"
+        )
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
