@@ -99,7 +99,7 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
         for key in sorted(before.keys() | now.keys())
         if key.split(".")[0] in FIXED and key.split(".")[-1] not in free and before.get(key) != now.get(key)
     ]
-    problems += step_size_of(checkpoint).changes(step_size(cfg))
+    problems += step_size_of(checkpoint, run).changes(step_size(cfg))
     saved = json.loads(run.lineage.read_text(encoding="utf-8"))["data"]
     problems += [
         f"data: {name.removesuffix('_sha256')} are not those of the run"
@@ -120,9 +120,12 @@ def step_size(cfg: DictConfig) -> StepSize:
     return StepSize(cfg.data.batch_size, processes, cfg.trainer.accumulate_grad_batches)
 
 
-def step_size_of(checkpoint: Path) -> StepSize:
-    """That of the run that saved a checkpoint. Not its config.yaml: a continuation on other ranks wrote that anew."""
-    return StepSize(**torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["step_size"])
+def step_size_of(checkpoint: Path, run: RunFolder) -> StepSize:
+    """That of the run that saved a checkpoint; a continuation on other ranks has written config.yaml anew."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True).get("step_size")
+    if saved:
+        return StepSize(**saved)
+    return step_size(OmegaConf.load(run.config))  # type: ignore[arg-type]  # Before checkpoints said it.
 
 
 def _leaves(node: Any, prefix: str = "") -> dict[str, Any]:
