@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from emolightning.records import Answer
+from emolightning.training.tracking import WandbLog
 
 COLUMNS = ("epoch", "clip", "transcript", "truth", "answer")
 
@@ -46,9 +46,13 @@ class SampleAnswers(pl.Callback):
         Console().print(answer_table(rows))
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """One W&B table of all validations: offline runs keep one file instead of one per epoch."""
+        """One W&B table of all validations: offline runs keep one file instead of one per epoch.
+
+        None of texts that may not leave this machine.
+        """
         for logger in trainer.loggers if trainer.is_global_zero else []:
-            if isinstance(logger, WandbLogger) and self._history:
+            is_private = getattr(trainer.datamodule, "private", False)  # type: ignore[attr-defined]
+            if isinstance(logger, WandbLog) and self._history and logger.may_show_texts(is_private=is_private):
                 logger.log_table("val/sample_answers", columns=list(COLUMNS), data=[list(row) for row in self._history])
 
 

@@ -12,7 +12,7 @@ from emolightning.records import IGNORED
 
 
 class Throughput(pl.Callback):
-    """Logs `train/clips_per_s`, `train/tokens_per_s` (over all ranks) and `train/peak_memory_gb`.
+    """Logs `train/clips_per_s`, `train/tokens_per_s` (over all ranks) and `train/peak_memory_gb` (of the fullest).
 
     Args:
         every_num_batches: batches that one value averages over.
@@ -44,9 +44,15 @@ class Throughput(pl.Callback):
         counted = torch.tensor([self._clips, self._tokens], device=pl_module.device)
         clips, tokens = trainer.strategy.reduce(counted, reduce_op="sum").tolist()
         seconds = time.perf_counter() - self._since
-        pl_module.log("train/clips_per_s", clips / seconds)
-        pl_module.log("train/tokens_per_s", tokens / seconds)
-        pl_module.log("train/peak_memory_gb", peak_memory_gb())
+        memory = trainer.strategy.reduce(torch.tensor(peak_memory_gb(), device=pl_module.device), reduce_op="max")
+        values = {
+            "train/clips_per_s": clips / seconds,
+            "train/tokens_per_s": tokens / seconds,
+            "train/peak_memory_gb": float(memory),
+        }
+        # Not by `log`, which keeps a value only if its step is one of `log_every_n_steps`: short epochs had none.
+        for logger in trainer.loggers if trainer.is_global_zero else []:
+            logger.log_metrics({"epoch": trainer.current_epoch, **values}, trainer.global_step)
         self._restart()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""A table of what learns and what is frozen, printed when training starts."""
+"""A table of what learns and what is frozen, printed and logged when training starts."""
 
 import pytorch_lightning as pl
 from rich.console import Console
@@ -6,15 +6,24 @@ from rich.table import Table
 
 from emolightning.model.parameters import Part, parts
 from emolightning.training.learner import EmotionLearner
+from emolightning.training.tracking import WandbLog
+
+COLUMNS = ("part", "state", "all", "trained", "dtype")
 
 
 class TrainableParameters(pl.Callback):
-    """Prints one row per part of the model."""
+    """Prints one row per part of the model, and logs the W&B table `trained_parameters`."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: EmotionLearner) -> None:  # type: ignore[override]
         """On the first rank."""
-        if trainer.is_global_zero:
-            Console().print(parameter_table(parts(pl_module.model)))
+        if not trainer.is_global_zero:
+            return
+        rows = parts(pl_module.model)
+        Console().print(parameter_table(rows))
+        data = [[row.name, row.state, row.total, row.trained, row.dtype] for row in rows]
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLog):
+                logger.log_table("trained_parameters", columns=list(COLUMNS), data=data)
 
 
 def parameter_table(rows: list[Part]) -> Table:

@@ -24,10 +24,11 @@ from emolightning.lineage import describe_process, write_json
 from emolightning.model.parameters import trained_state
 from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
-from emolightning.records import Clip
+from emolightning.records import Answer, Clip
 from emolightning.reporting import write_report
 from emolightning.training.learner import EmotionLearner
 from emolightning.vision_pass import precompute_vision
+from emolightning.wandb_record import EvaluationRecord, wandb_of
 from emolightning.weights import check_inputs, find_weights, inputs_of_widths, load_weights, trained_widths
 
 
@@ -57,15 +58,19 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     trainer = build_trainer(cfg, callbacks=[AnswerWriter(folder, key=key, scoring=scoring)])
     if trainer.is_global_zero:
         _prepare_folder(cfg, folder, key)
-    known = known_answers(folder, key)
-    if len(known) < len(clips):
-        with explained_out_of_memory(cfg, trainer, trains=False):
-            precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
-            data.evaluate_on(cfg.split, skip=frozenset(known))
-            trainer.test(learner, datamodule=data, verbose=False)
-    if not trainer.is_global_zero:
-        return {}
-    return _finish(folder, key, data, scoring, description)
+    record = EvaluationRecord(wandb_of(trainer.loggers) if trainer.is_global_zero else None, folder, key)
+    with record.running(run_name=cfg.run_name, config=plain(cfg)):
+        known = known_answers(folder, key)
+        if len(known) < len(clips):
+            with explained_out_of_memory(cfg, trainer, trains=False):
+                precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
+                data.evaluate_on(cfg.split, skip=frozenset(known))
+                trainer.test(learner, datamodule=data, verbose=False)
+        if not trainer.is_global_zero:
+            return {}
+        report, answers = _finish(folder, key, data, scoring, description)
+        record.log(report, answers, data, scoring, checkpoint=cfg.checkpoint)
+    return report
 
 
 def require_truths(clips: Sequence[Clip], scoring: Scoring, split: str) -> None:
@@ -126,7 +131,7 @@ def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
 
 def _finish(
     folder: Path, key: str, data: ClipDataModule, scoring: Scoring, description: dict[str, Any]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[Answer]]:
     """One answers file in the order of the split, and the scores of all of it."""
     answers, split = known_answers(folder, key), description["split"]
     # Answers that were produced before may carry the truth of another scoring.
@@ -139,4 +144,4 @@ def _finish(
     print_metrics(report)
     page = write_report(folder, data.clips, scoring)
     print(f"answers: {folder / 'answers.jsonl'}\nscores:  {folder / 'metrics.json'}\nreport:  {page}")
-    return report
+    return report, ordered

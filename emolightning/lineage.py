@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +16,9 @@ PACKAGES = ("torch", "pytorch-lightning", "transformers", "peft", "torchmetrics"
 
 SECRET = re.compile(r"(?i)([\w.]*(?:key|token|secret|password|passwd|credential)[\w.]*=)\S+")
 """Settings whose values never reach a file."""
+
+SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:key|token|secret|password|passwd|credential)s?$")
+"""The same of the name of a key whose value is a text: `max_new_tokens: 16` is none."""
 
 
 def describe_process(argv: list[str]) -> dict[str, Any]:
@@ -36,6 +40,35 @@ def redact(argument: str) -> str:
     'logger.wandb.api_key=***'
     """
     return SECRET.sub(r"\1***", argument)
+
+
+def loggable(value: Any, *, home_paths: bool = False) -> Any:
+    """A configuration, or a text, as it may leave this machine: no secrets, and `~` for the home folder.
+
+    Args:
+        value: plain Python values.
+        home_paths: whether paths below the home folder stay as they are.
+    """
+    if isinstance(value, Mapping):
+        return {
+            name: "***" if _is_secret(str(name), item) else loggable(item, home_paths=home_paths)
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [loggable(item, home_paths=home_paths) for item in value]
+    if not isinstance(value, str):
+        return value
+    return redact(value) if home_paths else without_home(redact(value))
+
+
+def without_home(text: str) -> str:
+    """`/home/ada/clips` -> `~/clips`."""
+    home = str(Path.home())
+    return text if home == "/" else re.sub(rf"(?<![\w.~-]){re.escape(home)}(?![\w-])", "~", text)
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    return isinstance(value, str) and bool(SECRET_NAME.search(name))
 
 
 def git_state(folder: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ FIXED = (
 )
 """Settings that a checkpoint was made with, and that a continuation of the same run keeps."""
 
-FREE = ("num_workers", "render_workers", "cache", "folder", "media", "annotations", "root")
+FREE = ("num_workers", "render_workers", "cache", "folder", "media", "annotations", "root", "private")
 """Keys inside them that say where things are or how fast they are read, not what is learned."""
 
 

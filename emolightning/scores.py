@@ -23,3 +23,8 @@ PER_CLASS = ("precision", "recall", "f1")
 
 LOGGED = ("val/loss", "val/unreadable", *(f"val/{name}" for name in DEFINITIONS))
 """What a validation logs, beside the scores per class."""
+
+
+def is_loss(name: str) -> bool:
+    """Whether less is better of a logged number."""
+    return name.rpartition("/")[2] in ("loss", "unreadable", VALENCE_MSE)

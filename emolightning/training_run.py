@@ -1,8 +1,8 @@
 """What `train.py` does with a checked configuration, in order."""
 
-import json
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from emolightning.assembly import (
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.launching import require_srun, set_num_threads
-from emolightning.lineage import describe_process, update_json, write_json
+from emolightning.lineage import describe_process, loggable, update_json, write_json
 from emolightning.model.adapter import save_adapter
 from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
@@ -32,8 +32,8 @@ from emolightning.resuming import is_finished, refuse_changes
 from emolightning.starting import describe_load, require_something_to_train, take_start
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
-from emolightning.training.tracking import run_id
 from emolightning.vision_pass import precompute_vision
+from emolightning.wandb_record import log_training, read_lineage, wandb_id, wandb_of
 from emolightning.weights import find_weights, read_checkpoint, require_same_inputs
 
 log = logging.getLogger(__name__)
@@ -86,16 +86,20 @@ def fit(cfg: DictConfig) -> None:
         precompute_vision(cfg, data, learner, seen, trainer.strategy.root_device)
     if trainer.is_global_zero:
         _record_start(cfg, folder, data, learner, trainer, resume_from)
-    status = "interrupted"
+    status, wandb = "interrupted", wandb_of(trainer.loggers)
     try:
         with explained_out_of_memory(cfg, trainer):
             trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
         if trainer.is_global_zero:
             _export(cfg, folder, data, learner)
+            if wandb is not None:
+                wandb.attempt("artifacts", partial(log_training, wandb, folder, data))
         status = "finished"  # Not before the adapter is there: a finished run is not taken up again.
     finally:
         if trainer.is_global_zero:
             update_json(folder.lineage, status=status)
+            if wandb is not None:
+                wandb.end(exit_code=0 if status == "finished" else 1)
     if trainer.is_global_zero:
         print(f"run folder: {folder.path}\nevaluate:   python eval.py checkpoint={folder.path}")
 
@@ -110,11 +114,8 @@ def _record_start(
 ) -> None:
     """Everything about the run that is known before its first step, so that a killed run has it too."""
     OmegaConf.save(OmegaConf.create(plain(cfg)), folder.config)
-    ids: list[Any] = []
-    for logger in trainer.loggers:
-        logger.log_hyperparams(plain(cfg))
-        ids.append(run_id(logger))
-    earlier = json.loads(folder.lineage.read_text(encoding="utf-8")) if folder.lineage.exists() else {}
+    earlier = read_lineage(folder.path)
+    run_id = wandb_id(trainer.loggers, earlier.get("wandb_run_id"))
     lineage = {
         **describe_process(sys.argv),
         "status": "running",
@@ -122,10 +123,15 @@ def _record_start(
         "data": data.summary(),
         "base_fingerprints": learner.base_fingerprints,
         "parent_checkpoint": str(resume_from) if resume_from else cfg.init_from,
-        "wandb_run_id": next((found for found in ids if found), None),
+        "wandb_run_id": run_id,
         "sessions": [*earlier.get("sessions", ()), *([_session(earlier)] if earlier else [])],
+        **{name: earlier[name] for name in ("evaluations",) if name in earlier},
     }
     write_json(folder.lineage, lineage)
+    if (wandb := wandb_of(trainer.loggers)) is not None and run_id is not None:  # Its id is on disk by now.
+        wandb.begin(run_id=run_id, job_type="train")
+    for logger in trainer.loggers:
+        logger.log_hyperparams(loggable(plain(cfg)) if wandb is not logger else plain(cfg))
 
 
 def _session(lineage: dict[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ ENTRY = {
     "score_truth",
     "training_run",
     "vision_pass",
+    "wandb_record",
     "weights",
 }
 """Modules and folders of emolightning/ that may import everything, and that nothing below may import."""

@@ -53,6 +53,8 @@ class ClipDataModule(pl.LightningDataModule):
         missing: what to do with a clip that lacks a feature: `error`, or `zero` (counted and shown).
         cache: folder for features and frames.
         seed: of splits, shuffling and instructions.
+        private: whether transcripts, reasons and free answers stay out of every logger (`logger.wandb.private=true`
+            lets them in).
         inputs: active inputs.
         features: where the vectors come from.
         image_size: pixels that the vision tower takes.
@@ -78,6 +80,7 @@ class ClipDataModule(pl.LightningDataModule):
         missing: Missing = "error",
         cache: str = "data/cache",
         seed: int = 42,
+        private: bool = False,
         inputs: Sequence[str],
         features: FeatureSource,
         image_size: int,
@@ -99,6 +102,7 @@ class ClipDataModule(pl.LightningDataModule):
         self.missing = missing
         self.cache = Path(cache)
         self.seed = seed
+        self.private = private
         self.inputs = tuple(inputs)
         self.feature_source = features
         self.image_size = image_size

@@ -71,3 +71,13 @@ class CsvLog(Logger):
             writer.writeheader()
             writer.writerows(rows)
         os.replace(temporary, self.path)
+
+
+def logged_before(folder: Path, step: int) -> list[dict[str, float]]:
+    """Numbers of an earlier part of the run: the rows of `<folder>/metrics.csv` of steps below `step`."""
+    path = folder / "metrics.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [{name: float(value) for name, value in row.items() if name and value} for row in csv.DictReader(file)]
+    return [row for row in rows if row["step"] < step]

@@ -1,0 +1,74 @@
+"""`logger=`: one by name, several in a list, none; TensorBoard; the length of the gradient."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from callbacks.gradient_norm import gradient_norm
+from emolightning.config.check import check_config
+from emolightning.config.saved_run import load_saved_run
+from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.errors import UserError
+from emolightning.training import tensorboard
+from emolightning.training.csv_log import CsvLog, logged_before
+
+
+@pytest.mark.parametrize(
+    ("words", "loggers"),
+    [
+        ([], {"csv", "wandb"}),
+        (["logger=default"], {"csv", "wandb"}),
+        (["logger=none"], set()),
+        (["logger=csv"], {"csv"}),
+        (["logger=wandb"], {"wandb"}),
+        (["logger=tensorboard"], {"tensorboard"}),
+        (["logger=[csv,tensorboard]"], {"csv", "tensorboard"}),
+        (["logger=[csv,wandb,tensorboard]"], {"csv", "wandb", "tensorboard"}),
+    ],
+)
+@pytest.mark.parametrize("program", ["train", "eval"])
+def test_loggers_are_chosen_by_name(program: str, words: list[str], loggers: set[str]) -> None:
+    register_schemas()
+    load_saved_run([])
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        cfg = compose(program, words)
+        expected = set() if program == "eval" and not words else loggers
+        assert set(cfg.logger or {}) == expected
+        if program == "train":
+            check_config(cfg, sources=None)
+
+
+def test_tensorboard_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install -e '\.\[tensorboard\]'"):
+        tensorboard.tensorboard_logger(folder=str(tmp_path))
+
+
+def test_tensorboard_writes_into_the_run_folder(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logger = tensorboard.tensorboard_logger(folder=str(tmp_path))
+    for step in range(3):
+        logger.log_metrics({"val/war": step / 4}, step)
+    logger.finalize("success")
+    (folder,) = tmp_path.iterdir()
+    events = EventAccumulator(str(folder)).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("val/war")] == [(0, 0.0), (1, 0.25), (2, 0.5)]
+
+
+def test_what_was_logged_before_a_step(tmp_path: Path) -> None:
+    assert logged_before(tmp_path, 5) == []
+    logger = CsvLog(folder=str(tmp_path))
+    for step in range(1, 5):
+        logger.log_metrics({"val/war": step / 10}, step)
+    assert [row["val/war"] for row in logged_before(tmp_path, 3)] == [0.1, 0.2]
+
+
+def test_the_length_of_the_gradient_is_over_all_parameters() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 1))
+    module[0].bias.requires_grad_(False)
+    module(torch.ones(2, 3)).sum().backward()
+    squares = sum(float(p.grad.double().pow(2).sum()) for p in module.parameters() if p.grad is not None)
+    assert gradient_norm(module) == pytest.approx(squares**0.5, rel=1e-6)
