@@ -1,5 +1,6 @@
 """What an offline W&B run holds, read with `wandb leet inspect`."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -42,6 +43,7 @@ def artifacts(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [record for record in records(folder, "artifact") if record["type"] == kind]
 
 
+@functools.cache
 def _inspect(*words: object) -> str:
     command = [str(WANDB), "leet", "inspect", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
