@@ -78,7 +78,7 @@ def trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def trained_state(model: nn.Module) -> dict[str, Tensor]:
-    """Values of `trained_parameters`, whole: what a checkpoint holds. Under a sharding engine all ranks must call it."""
+    """Values of `trained_parameters`, whole: what a checkpoint holds. All ranks of a sharding engine must call it."""
     return {name: read_whole(p) for name, p in trained_parameters(model).items()}
 
 

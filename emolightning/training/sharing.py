@@ -16,7 +16,7 @@ def decoder_layers(model: Any) -> list[nn.Module]:
         model: an EmotionLlama.
     """
     lists: list[nn.ModuleList] = [module for module in model.language.modules() if isinstance(module, nn.ModuleList)]
-    return list(max(lists, key=_size))
+    return list(max(lists, key=_size))  # type: ignore[arg-type]
 
 
 def _size(module: nn.Module) -> int:
