@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,16 @@ OFFLOADED = {
     "zero2_offload": ("trainer=zero2_offload",),
     "zero3_offload": ("trainer=zero3_offload", "trainer.strategy.persistence_threshold=0"),
 }
-ELSEWHERE = {  # saved by -> resumed by, with clips per step as before
-    "ddp": ("deepspeed_zero3",),
-    "deepspeed_zero3": ("fsdp",),
-    "fsdp": ("one process",),
-    "one process": ("deepspeed_zero2",),
-}
+ELSEWHERE = {"ddp": "deepspeed_zero3", "deepspeed_zero3": "fsdp", "fsdp": "one process"}
+"""Saved by -> resumed by, with clips per step as before."""
+
+UNINTERRUPTED = ("ddp", "deepspeed_zero2", "deepspeed_zero3")
+"""Trained in one go as well, so that a resumed run can be compared with it bit for bit."""
+
 EQUAL_STEPS = ("trainer.max_epochs=2", "model.lora.dropout=0", "trainer.log_every_n_steps=1")
 """12 steps of 8 clips whichever engine; dropout is drawn anew for each rank."""
+
+MODEL_SIZE = 886_336
 
 TOLERANCE = 1e-4
 """Of losses around 3 and of weights around 0.1: sums are made in another order, and 12 steps of AdamW follow."""
@@ -88,64 +91,67 @@ class Runs:
         shutil.copytree(self[f"{engine} stopped"], run)
         return self.workplace.train(run, *words(by), "resume=auto")
 
-    def evaluated(self, engine: str) -> Path:
-        run = self.folder / f"{engine} evaluated"
-        engine_words = [word for word in words(engine) if word.startswith("trainer") and "=" in word]
-        kept = [word for word in engine_words if not word.startswith(("trainer.max", "trainer.log"))]
-        # 12 clips in batches of 5: one rank has fewer, and shorter, and draws fewer answers than the other.
-        self.workplace.evaluate(self["ddp"], *kept, "data.batch_size=5", f"output_dir={run}")
-        sampled = (f"output_dir={run} sampled", "evaluation.do_sample=true", "data.batch_size=5")
-        if engine in ("deepspeed_zero3", "one process"):
-            self.workplace.evaluate(self["ddp"], *kept, *sampled)
+    def evaluated(self, name: str, trained: str, by: str, *more: str) -> Path:
+        """A run's test split, under some engine; 12 clips in batches of 5, so one rank has fewer than the other."""
+        run = self.folder / f"{name} evaluated"
+        trainer = [
+            word for word in words(by) if word.startswith(("trainer=", "trainer.acc", "trainer.dev", "trainer.str"))
+        ]
+        self.workplace.evaluate(self[trained], *trainer, "data.batch_size=5", f"output_dir={run}", *more)
         return run
 
 
 @pytest.fixture(scope="module")
 def runs(workplace: Workplace, trained: Path, background: ThreadPoolExecutor) -> Runs:
-    """All programs of this file, started at once; `trained` has rendered the clips."""
+    """All programs of this file, started in the order in which they need each other; `trained` rendered the clips."""
     made = Runs(workplace, background)
-    everything = ["one process", *ENGINES]
-    for engine in (*everything, *OFFLOADED):
-        made.start(engine, lambda engine=engine: made.whole(engine))
-    for engine in everything:
-        made.start(f"{engine} stopped", lambda engine=engine: made.stopped(engine))
+    for engine in ("one process", *UNINTERRUPTED):
+        made.start(engine, partial(made.whole, engine))
     for engine in ENGINES:
-        made.start(f"{engine} resumed", lambda engine=engine: made.resumed(engine, engine))
-    for engine, others in ELSEWHERE.items():
-        for other in others:
-            made.start(f"{engine} by {other}", lambda engine=engine, other=other: made.resumed(engine, other))
-    for engine in everything:
-        made.start(f"{engine} evaluated", lambda engine=engine: made.evaluated(engine))
+        made.start(f"{engine} stopped", partial(made.stopped, engine))
+    for engine in ENGINES:
+        made.start(f"{engine} resumed", partial(made.resumed, engine, engine))
+    for engine, other in ELSEWHERE.items():
+        made.start(f"{engine} by {other}", partial(made.resumed, engine, other))
+    for engine in ENGINES:
+        made.start(f"{engine} evaluated", partial(made.evaluated, engine, f"{engine} resumed", "one process"))
+    for engine in ("fsdp", "deepspeed_zero3"):
+        made.start(f"under {engine}", partial(made.evaluated, f"under {engine}", "ddp resumed", engine))
+    for engine in ("one process", "deepspeed_zero3"):
+        name = f"sampled under {engine}"
+        made.start(name, partial(made.evaluated, name, "ddp resumed", engine, "evaluation.do_sample=true"))
     return made
 
 
-@pytest.mark.parametrize("engine", [*ENGINES, *OFFLOADED])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_losses_and_weights_are_those_of_one_process(runs: Runs, engine: str) -> None:
-    one, many = runs["one process"], runs[engine]
+    """Of a run that was stopped and resumed: its losses are those of all 12 steps."""
+    one, many = runs["one process"], runs[f"{engine} resumed"]
     assert len(losses(many)) == 12
     torch.testing.assert_close(losses(many), losses(one), rtol=0, atol=TOLERANCE)
     torch.testing.assert_close(losses(many, "val/loss"), losses(one, "val/loss"), rtol=0, atol=TOLERANCE)
     assert_same_state(last(many), last(one), TOLERANCE)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_checkpoint_is_one_file_of_trained_tensors(runs: Runs, engine: str) -> None:
-    state, model_size = last(runs[engine])["state_dict"], 886_336
-    assert state.keys() == last(runs["one process"])["state_dict"].keys()
-    assert all(".lora_" in name or name.startswith("model.projections.") for name in state)
-    trained = sum(tensor.numel() for tensor in state.values())
-    size = (runs[engine] / "checkpoints" / "last.ckpt").stat().st_size
-    print(f"{engine}: {trained:,} of {model_size:,} parameters, {size:,} bytes with the optimizer's moments")
-    assert trained < model_size / 4
-    assert size < 4 * (3 * trained) * 1.2  # weights and two moments in float32
-
-
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", UNINTERRUPTED)
 def test_a_stopped_run_resumes_bit_for_bit(runs: Runs, engine: str) -> None:
     assert_same_state(last(runs[f"{engine} resumed"]), last(runs[engine]), 0)
 
 
-@pytest.mark.parametrize(("engine", "other"), [(one, other) for one, others in ELSEWHERE.items() for other in others])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_checkpoint_is_one_file_of_trained_tensors(runs: Runs, engine: str) -> None:
+    checkpoint, path = last(runs[f"{engine} resumed"]), runs[f"{engine} resumed"] / "checkpoints" / "last.ckpt"
+    state = checkpoint["state_dict"]
+    assert state.keys() == last(runs["one process"])["state_dict"].keys()
+    assert all(".lora_" in name or name.startswith("model.projections.") for name in state)
+    trained, size = sum(tensor.numel() for tensor in state.values()), path.stat().st_size
+    print(f"{engine}: {trained:,} of {MODEL_SIZE:,} parameters, {size:,} bytes with the optimizer's moments")
+    assert trained < MODEL_SIZE / 4
+    assert size < 4 * (3 * trained) * 1.2  # weights and two moments in float32
+    assert checkpoint["base_fingerprints"] == last(runs["one process"])["base_fingerprints"]
+
+
+@pytest.mark.parametrize(("engine", "other"), ELSEWHERE.items())
 def test_another_engine_takes_a_run_up(runs: Runs, engine: str, other: str) -> None:
     resumed = runs[f"{engine} by {other}"]
     assert last(resumed)["global_step"] == 12
@@ -153,24 +159,32 @@ def test_another_engine_takes_a_run_up(runs: Runs, engine: str, other: str) -> N
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_engine_gives_the_same_answers(runs: Runs, engine: str) -> None:
-    one, many = runs["one process evaluated"], runs[f"{engine} evaluated"]
+def test_what_every_engine_trained_gives_the_same_answers(runs: Runs, engine: str) -> None:
+    texts = [[line["answer"] for line in answers(runs[f"{each} evaluated"])] for each in ("ddp", engine)]
+    assert len(texts[0]) == 12
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("engine", ["fsdp", "deepspeed_zero3"])
+def test_answers_under_a_sharding_engine_are_those_of_one_process(runs: Runs, engine: str) -> None:
+    one, many = runs["ddp evaluated"], runs[f"under {engine}"]
     assert answers(many) == answers(one)
-    assert len(answers(many)) == 12
     assert read_json(many / "metrics.json") == read_json(one / "metrics.json")
 
 
 def test_ranks_that_wait_for_each_other_draw_the_same_samples(runs: Runs) -> None:
-    one, many = runs["one process evaluated"], runs["deepspeed_zero3 evaluated"]
-    drawn = [answers(Path(f"{run} sampled")) for run in (one, many)]
-    assert drawn[0] == drawn[1]
-    assert {line["answer"] for line in drawn[0]} != {line["answer"] for line in answers(one)}
+    one, many = (answers(runs[f"sampled under {engine}"]) for engine in ("one process", "deepspeed_zero3"))
+    assert one == many
+    assert [line["answer"] for line in one] != [line["answer"] for line in answers(runs["ddp evaluated"])]
 
 
-def test_ranks_get_the_first_ones_weights(runs: Runs) -> None:
-    """They start without any, so equal losses show it; and the base is told as the same one."""
-    for engine in ENGINES:
-        assert last(runs[engine])["base_fingerprints"] == last(runs["one process"])["base_fingerprints"]
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", OFFLOADED)
+def test_an_optimizer_in_host_memory_learns_the_same(workplace: Workplace, tmp_path: Path, engine: str) -> None:
+    one = workplace.train(tmp_path / "one", *words("one process"))
+    many = workplace.train(tmp_path / engine, *words(engine))
+    torch.testing.assert_close(losses(many), losses(one), rtol=0, atol=TOLERANCE)
+    assert_same_state(last(many), last(one), TOLERANCE)
 
 
 def assert_same_state(some: dict[str, Any], other: dict[str, Any], tolerance: float) -> None:

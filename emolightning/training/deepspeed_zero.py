@@ -37,25 +37,21 @@ def deepspeed_zero(
     Raises:
         UserError: DeepSpeed is not installed.
     """
-    if accelerator == "cpu" or not torch.cuda.is_available():
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # Read when DeepSpeed is imported.
-    try:
-        import deepspeed  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"trainer: DeepSpeed is not there ({error}): pip install -e '.[deepspeed]'") from error
+    on_gpu = torch.cuda.is_available() and accelerator != "cpu"
+    _import_deepspeed(on_gpu=on_gpu)
     zero: dict[str, Any] = {
         "stage": stage,
         "contiguous_gradients": True,
-        "overlap_comm": torch.cuda.is_available() and accelerator != "cpu",
+        "overlap_comm": on_gpu,
         "reduce_bucket_size": bucket_mb * 250_000,
         "allgather_bucket_size": bucket_mb * 250_000,
     }
     if stage == 3:
         zero["stage3_param_persistence_threshold"] = persistence_threshold
     if offload_optimizer:
-        zero["offload_optimizer"] = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
+        zero["offload_optimizer"] = {"device": "cpu", "pin_memory": on_gpu}
     if offload_parameters:
-        zero["offload_param"] = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
+        zero["offload_param"] = {"device": "cpu", "pin_memory": on_gpu}
     config = {
         "zero_optimization": zero,
         "zero_allow_untested_optimizer": True,
@@ -63,6 +59,19 @@ def deepspeed_zero(
         "zero_force_ds_cpu_optimizer": False,
     }
     return DeepSpeedZero(config=config, timeout=timedelta(seconds=timeout_s), logging_level=logging.ERROR)
+
+
+def _import_deepspeed(*, on_gpu: bool) -> None:
+    if not on_gpu:
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # Read when DeepSpeed is imported.
+    try:
+        from deepspeed import ops
+    except ImportError as error:
+        raise UserError(f"trainer: DeepSpeed is not there ({error}): pip install -e '.[deepspeed]'") from error
+    if not on_gpu:
+        # Else each machine would compile an operator at the start of its first run, for up to minutes and for inference
+        # only; killed meanwhile it leaves a lock that all later runs wait for.
+        ops.__compatible_ops__ = {}
 
 
 class DeepSpeedZero(SingleFileCheckpoints, DeepSpeedStrategy):
