@@ -1,5 +1,7 @@
 """W&B tells its users that a run has failed, or is done."""
 
+from typing import Any
+
 import pytorch_lightning as pl
 
 from emolightning.training.tracking import WandbLog
@@ -25,10 +27,11 @@ class Alerts(pl.Callback):
         """The run is not; an interrupted one has been told to stop."""
         is_told = isinstance(exception, KeyboardInterrupt | SystemExit)
         message = f"step {trainer.global_step}: {type(exception).__name__}: {str(exception)[:1000]}"
-        _alert(trainer, "run interrupted" if is_told else "run failed", message)
+        title, level = ("run interrupted", "WARN") if is_told else ("run failed", "ERROR")
+        _alert(trainer, title, message, level=level)
 
 
-def _alert(trainer: pl.Trainer, title: str, text: str) -> None:
+def _alert(trainer: pl.Trainer, title: str, text: str, *, level: Any = "INFO") -> None:
     for logger in trainer.loggers if trainer.is_global_zero else []:
         if isinstance(logger, WandbLog):
-            logger.alert(title, text)
+            logger.alert(title, text, level=level)

@@ -94,7 +94,7 @@ class EvaluationRecord:
         try:
             yield
         except BaseException as error:
-            self.logger.alert("evaluation failed", f"{type(error).__name__}: {str(error)[:1000]}")
+            self.logger.alert("evaluation failed", f"{type(error).__name__}: {str(error)[:1000]}", level="ERROR")
             self.logger.end(exit_code=1)
             raise
         self.logger.end(exit_code=0)

@@ -5,6 +5,7 @@ import json
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import wandb_files
 from runs import REPO, SMALL, Workplace, read_json
 from safetensors.torch import load_file
 
+from callbacks.alerts import Alerts
 from emolightning.lineage import loggable
 from emolightning.training import tracking
 from emolightning.training.artifacts import artifact_name, use_artifact
@@ -224,6 +226,27 @@ def test_whatever_wandb_raises_is_one_warning(offline: WandbLog, caplog: pytest.
 
 def test_offline_a_used_artifact_is_noted_as_not_declared(offline: WandbLog) -> None:
     assert use_artifact(offline, "adapter-x") == [{"name": "adapter-x", "declared": False, "run": "abcd1234"}]
+
+
+@pytest.mark.parametrize(
+    ("error", "title", "level"),
+    [
+        (ValueError("loss is nan at /home/ada/x"), "run failed", "ERROR"),
+        (KeyboardInterrupt(), "run interrupted", "WARN"),
+    ],
+)
+def test_a_failure_is_an_alert(
+    offline: WandbLog, monkeypatch: pytest.MonkeyPatch, error: BaseException, title: str, level: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    sent: list[dict[str, str]] = []
+    offline._experiment = SimpleNamespace(alert=lambda **words: sent.append(words))  # type: ignore[assignment]
+    trainer: Any = SimpleNamespace(loggers=[offline], is_global_zero=True, global_step=7)
+    Alerts(monitor="val/war").on_exception(trainer, None, error)  # type: ignore[arg-type]
+    offline.alerts = False
+    Alerts(monitor="val/war").on_exception(trainer, None, error)  # type: ignore[arg-type]
+    text = f"step 7: {type(error).__name__}: {error}".replace("/home/ada", "~")
+    assert sent == [{"title": title, "text": text, "level": level}]
 
 
 def test_the_agents_id_wins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,11 +205,11 @@ class WandbLog(WandbLogger):
         return self.log_transcripts and (self.private or not is_private)
 
     @rank_zero_only
-    def alert(self, title: str, text: str) -> None:
+    def alert(self, title: str, text: str, *, level: Literal["INFO", "WARN", "ERROR"] = "INFO") -> None:
         """Tell the users of W&B, unless the settings say no."""
         shown = loggable(text, home_paths=self.home_paths)
         if self.alerts and self._experiment is not None:
-            self.attempt("alert", lambda: self.experiment.alert(title=title, text=shown))
+            self.attempt("alert", lambda: self.experiment.alert(title=title, text=shown, level=level))
 
     @rank_zero_only
     def end(self, *, exit_code: int) -> None:
