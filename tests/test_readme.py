@@ -25,15 +25,18 @@ ONE_AT_A_TIME = Lock()
 """Hydra composes in one place of the process."""
 SHARED = REPO.parent / "shared"
 
-KNOWN = ("git clone", "cd ", "python3 -m venv", "python -m venv", "source ", ". ", "pip install", "wandb login")
-"""Beginnings of commands that set up a machine and are not run here."""
+KNOWN = (
+    "git clone", "cd ", "python3 -m venv", "python -m venv", "source ", ". ", "pip install", "wandb login",
+    "torchrun ", "mkdir ", "sbatch ",
+)  # fmt: skip
+"""Beginnings of commands that set up a machine, or start other programs (tests/test_launch.py), and are not run here."""
 
 NEEDS_MORE = (
-    "model=emotion_llama_7b", "features=folders", "trainer=one_gpu", "trainer=ddp", "trainer.accelerator=gpu",
+    "model=emotion_llama_7b", "features=folders", "trainer=one_gpu", "trainer=ddp", "trainer=deepspeed_zero2", "outputs/demo-zero2", "trainer.accelerator=gpu",
     "experiment=stage1", "experiment=stage2", "checkpoint=weights/adapter", "checkpoint=outputs/custom-7b", "doctor",
 )  # fmt: skip
 """With one of these a command needs weights, vectors or hardware that are not here: it is composed and checked only.
-(Two ranks on a CPU are run in test_runs.py.)"""
+(Two ranks on a CPU are run in test_engines.py and test_runs.py.)"""
 
 SIZES = ("data.num_train=48", "data.num_val=12", "data.num_test=12", "data.batch_size=8")
 """Of rendered benchmarks."""
