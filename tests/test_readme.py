@@ -29,10 +29,10 @@ KNOWN = (
     "git clone", "cd ", "python3 -m venv", "python -m venv", "source ", ". ", "pip install", "wandb login",
     "torchrun ", "mkdir ", "sbatch ",
 )  # fmt: skip
-"""Beginnings of commands that set up a machine, or start other programs (tests/test_launch.py), and are not run here."""
+"""Beginnings of commands that set up a machine or start programs elsewhere (tests/test_launch.py); not run here."""
 
 NEEDS_MORE = (
-    "model=emotion_llama_7b", "features=folders", "trainer=one_gpu", "trainer=ddp", "trainer=deepspeed_zero2", "outputs/demo-zero2", "trainer.accelerator=gpu",
+    "model=emotion_llama_7b", "features=folders", "trainer=one_gpu", "trainer=ddp", "demo-zero2", "trainer.accelerator=gpu",
     "experiment=stage1", "experiment=stage2", "checkpoint=weights/adapter", "checkpoint=outputs/custom-7b", "doctor",
 )  # fmt: skip
 """With one of these a command needs weights, vectors or hardware that are not here: it is composed and checked only.

@@ -66,7 +66,8 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int, *, is_
             that is installed.
     """
     dtype = getattr(torch, settings.dtype)
-    if is_empty and settings.quantization == "none":
+    is_asked_for_sizes = torch.get_default_device().type == "meta"
+    if is_asked_for_sizes or (is_empty and settings.quantization == "none"):
         model = _empty(settings, vocabulary_size, dtype)
     elif settings.path is not None:
         model = _load(settings, settings.path, dtype)
@@ -88,8 +89,6 @@ def _empty(settings: LanguageSettings, vocabulary_size: int, dtype: torch.dtype)
 
 
 def _load(settings: LanguageSettings, path: str, dtype: torch.dtype) -> PreTrainedModel:
-    if torch.get_default_device().type == "meta":  # Sizes are asked for, and no value.
-        return describe_model(Path(path)).to(dtype)
     options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention}
     if settings.quantization == "none":
         return load_pretrained(Path(path), **options)
