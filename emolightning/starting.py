@@ -30,6 +30,10 @@ MEASURED = 16
 GB = 1e9
 
 
+SHARDING = ("Fsdp", "deepspeed_zero")
+"""Last names of the strategies in `configs/trainer/` that cut things into pieces."""
+
+
 def require_something_to_train(parts: Mapping[str, str], *, has_weights: bool) -> None:
     """Refuse a run that would learn nothing, or that would keep random projections.
 
@@ -47,6 +51,32 @@ def require_something_to_train(parts: Mapping[str, str], *, has_weights: bool) -
         raise UserError(
             "model.train.projections=frozen would keep random projections; start from trained ones with init_from=..., "
             "or say model.train.projections=full"
+        )
+
+
+def require_engine(strategy: Any, *, accumulation: str, quantization: str) -> None:
+    """Refuse settings that an engine cannot keep, before anything is read.
+
+    Args:
+        strategy: `trainer.strategy`, a name or what stands behind `_target_`.
+        accumulation: `mean` or `sum`.
+        quantization: of the language model.
+
+    Raises:
+        UserError: says which setting to change.
+    """
+    target = "" if isinstance(strategy, str) else str(strategy["_target_"]).rpartition(".")[2]
+    if target not in SHARDING:
+        return
+    if accumulation == "sum":
+        raise UserError(
+            "accumulation=sum keeps gradients over the end of an epoch, which sharding engines do not; say "
+            "accumulation=mean, or trainer=ddp"
+        )
+    if quantization != "none" and (target == "Fsdp" or strategy["stage"] == 3):
+        raise UserError(
+            f"model.language.quantization={quantization}: packed weights cannot be cut into pieces; say "
+            "trainer=deepspeed_zero2 or trainer=ddp, or model.language.quantization=none"
         )
 
 

@@ -29,7 +29,7 @@ from emolightning.model.adapter import save_adapter
 from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.resuming import is_finished, refuse_changes
-from emolightning.starting import describe_load, require_something_to_train, take_start
+from emolightning.starting import describe_load, require_engine, require_something_to_train, take_start
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
 from emolightning.vision_pass import precompute_vision
@@ -45,6 +45,8 @@ def fit(cfg: DictConfig) -> None:
     quiet_libraries()
     quiet_other_ranks(rank)
     require_srun(cfg.trainer.devices)
+    quantization = OmegaConf.select(cfg, "model.language.quantization", default="none")
+    require_engine(cfg.trainer.strategy, accumulation=cfg.accumulation, quantization=quantization)
     set_num_threads(cfg.num_threads)
     # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(Path(cfg.output_dir), cfg.resume)

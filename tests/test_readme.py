@@ -33,7 +33,8 @@ KNOWN = (
 
 NEEDS_MORE = (
     "model=emotion_llama_7b", "features=folders", "trainer=one_gpu", "trainer=ddp", "demo-zero2",
-    "trainer.accelerator=gpu", "experiment=stage1", "experiment=stage2", "checkpoint=weights/adapter", "checkpoint=outputs/custom-7b", "doctor",
+    "trainer.accelerator=gpu", "experiment=stage1", "experiment=stage2", "checkpoint=weights/adapter",
+    "checkpoint=outputs/custom-7b", "doctor",
 )  # fmt: skip
 """With one of these a command needs weights, vectors or hardware that are not here: it is composed and checked only.
 (Two ranks on a CPU are run in test_engines.py and test_runs.py.)"""

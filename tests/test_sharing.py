@@ -9,7 +9,9 @@ from language_factory import make_llama3, make_qwen2
 from model_factory import make_model
 from torch import distributed, nn
 
+from emolightning.errors import UserError
 from emolightning.model.language import LanguageSettings, load_language_model
+from emolightning.starting import require_engine
 from emolightning.training.sharing import decoder_layers, share_weights
 
 
@@ -61,3 +63,24 @@ def test_quantised_weights_are_left_to_each_rank(monkeypatch: pytest.MonkeyPatch
 def test_the_layers_of_the_language_model_are_found() -> None:
     model = make_model()
     assert [type(layer).__name__ for layer in decoder_layers(model)] == ["LlamaDecoderLayer"] * 2
+
+
+@pytest.mark.parametrize(
+    ("strategy", "accumulation", "quantization", "words"),
+    [
+        ({"_target_": "a.Fsdp"}, "sum", "none", "accumulation=mean"),
+        ({"_target_": "a.deepspeed_zero", "stage": 1}, "sum", "none", "accumulation=mean"),
+        ({"_target_": "a.deepspeed_zero", "stage": 3}, "mean", "nf4", "trainer=deepspeed_zero2"),
+        ({"_target_": "a.Fsdp"}, "mean", "int8", "trainer=deepspeed_zero2"),
+    ],
+)
+def test_what_an_engine_cannot_keep_is_refused(
+    strategy: dict[str, Any], accumulation: str, quantization: str, words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        require_engine(strategy, accumulation=accumulation, quantization=quantization)
+
+
+def test_what_an_engine_can_keep_is_not() -> None:
+    require_engine("auto", accumulation="sum", quantization="nf4")
+    require_engine({"_target_": "a.deepspeed_zero", "stage": 2}, accumulation="mean", quantization="nf4")
