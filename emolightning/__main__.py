@@ -24,6 +24,7 @@ COMMANDS = {
         "emolightning.commands.export_weights",
         "trained weights as Emotion-LLaMA's .pth, or merged into a Hugging Face folder",
     ),
+    "consolidate": ("emolightning.commands.consolidate", "a DeepSpeed checkpoint folder as one checkpoint file"),
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
     "parity": ("emolightning.commands.parity", "recorded values of the released code, recomputed here"),
     "score": ("emolightning.commands.score", "predictions of any system from a CSV or JSONL file, without a model"),

@@ -89,6 +89,7 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
     Raises:
         UserError: lists the settings that differ, with both values.
     """
+    _require_optimizer(checkpoint)
     run = RunFolder(checkpoint.parent.parent)
     if not run.config.exists() or not run.lineage.exists():
         return  # A checkpoint without its run: the model's own checks of names and shapes remain.
@@ -112,6 +113,13 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
             + "\n  - ".join(problems)
             + "\nto train on with others, start a new run with init_from=<run>"
         )
+
+
+def _require_optimizer(checkpoint: Path) -> None:
+    """A file of `consolidate` has weights only."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    if "optimizer" not in saved and "optimizer_states" not in saved:
+        raise UserError(f"resume={checkpoint}: has weights but no optimizer's state; start with init_from={checkpoint}")
 
 
 def step_size(cfg: DictConfig) -> StepSize:

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from emolightning.errors import UserError
 from emolightning.inputs import FEATURES
 from emolightning.model.adapter import DESCRIPTION, PROJECTIONS, load_adapter, read_fingerprints
-from emolightning.model.parameters import not_compared
+from emolightning.model.parameters import how_trained, not_compared
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, LAST, RunFolder
 
@@ -121,6 +121,13 @@ def _warn_not_compared(learner: EmotionLearner, folder: Path) -> None:
         log.warning("%s: whether it belongs to this %s model was not compared: its weights are quantised", folder, part)
 
 
+def _warn_unknown_base(checkpoint: dict[str, Any], path: Path) -> None:
+    """Only a language model that trains in full has no base; other files without one were consolidated so."""
+    names = [name for name in checkpoint["state_dict"] if name.startswith("model.language.")]
+    if not checkpoint["base_fingerprints"] and how_trained(names) != "full":
+        log.warning("%s: does not say which base its weights belong to, so that was not compared", path)
+
+
 def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool = False) -> list[str]:
     """Put trained weights into the learner's model.
 
@@ -139,6 +146,8 @@ def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool =
         _warn_not_compared(learner, path)
         return load_adapter(learner.model, path, may_start_fresh=may_start_fresh)
     try:
-        return learner.load_trained(read_checkpoint(path), may_start_fresh=may_start_fresh)
+        checkpoint = read_checkpoint(path)
+        _warn_unknown_base(checkpoint, path)
+        return learner.load_trained(checkpoint, may_start_fresh=may_start_fresh)
     except UNREADABLE as error:
         raise UserError(f"{path}: not a checkpoint that fits this model: {error}") from error

@@ -327,6 +327,18 @@ class ExportConfig:
 
 
 @dataclass
+class ConsolidateConfig:
+    """A folder of DeepSpeed's, and the file that it becomes."""
+
+    folder: str = MISSING
+    """What DeepSpeed's `save_checkpoint` wrote: has a file `latest`."""
+    out: str = MISSING
+    """The checkpoint file; nothing is written over."""
+    allow_unknown_base: bool = False
+    """Write although the folder does not say which language model and vision tower its weights belong to."""
+
+
+@dataclass
 class InspectConfig:
     """What to look at."""
 
@@ -533,6 +545,7 @@ SCHEMAS = {
     "estimate_schema": EstimateConfig,
     "import_schema": ImportConfig,
     "export_schema": ExportConfig,
+    "consolidate_schema": ConsolidateConfig,
     "inspect_schema": InspectConfig,
     "parity_schema": ParityConfig,
     "score_schema": ScoreConfig,

@@ -38,7 +38,7 @@ def deepspeed_zero(
         UserError: DeepSpeed is not installed.
     """
     on_gpu = torch.cuda.is_available() and accelerator != "cpu"
-    _import_deepspeed(on_gpu=on_gpu)
+    import_deepspeed(on_gpu=on_gpu)
     zero: dict[str, Any] = {
         "stage": stage,
         "contiguous_gradients": True,
@@ -61,13 +61,18 @@ def deepspeed_zero(
     return DeepSpeedZero(config=config, timeout=timedelta(seconds=timeout_s), logging_level=logging.ERROR)
 
 
-def _import_deepspeed(*, on_gpu: bool) -> None:
+def import_deepspeed(*, on_gpu: bool) -> None:
+    """Import it for the first time, for GPUs or for the CPU; it cannot change its mind later.
+
+    Raises:
+        UserError: it is not installed.
+    """
     if not on_gpu:
         os.environ.setdefault("DS_ACCELERATOR", "cpu")  # Read when DeepSpeed is imported.
     try:
         from deepspeed import ops
     except ImportError as error:
-        raise UserError(f"trainer: DeepSpeed is not there ({error}): pip install -e '.[deepspeed]'") from error
+        raise UserError(f"DeepSpeed is not there ({error}): pip install -e '.[deepspeed]'") from error
     if not on_gpu:
         # Else each machine would compile an operator at the start of its first run, for up to minutes and for inference
         # only; killed meanwhile it leaves a lock that all later runs wait for.
