@@ -89,7 +89,7 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
     Raises:
         UserError: lists the settings that differ, with both values.
     """
-    _require_optimizer(checkpoint)
+    require_optimizer(checkpoint)
     run = RunFolder(checkpoint.parent.parent)
     if not run.config.exists() or not run.lineage.exists():
         return  # A checkpoint without its run: the model's own checks of names and shapes remain.
@@ -115,8 +115,12 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
         )
 
 
-def _require_optimizer(checkpoint: Path) -> None:
-    """A file of `consolidate` has weights only."""
+def require_optimizer(checkpoint: Path) -> None:
+    """A file of `consolidate` has weights only.
+
+    Raises:
+        UserError: says what to do instead.
+    """
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     if "optimizer" not in saved and "optimizer_states" not in saved:
         raise UserError(f"resume={checkpoint}: has weights but no optimizer's state; start with init_from={checkpoint}")

@@ -16,7 +16,7 @@ from runs import REPO, Workplace
 from emolightning.__main__ import main
 from emolightning.errors import UserError
 from emolightning.labels import MER6
-from emolightning.resuming import _require_optimizer
+from emolightning.resuming import require_optimizer
 from emolightning.training import zero_folder
 from emolightning.training.consolidation import consolidate
 from emolightning.training.learner import EmotionLearner
@@ -108,7 +108,7 @@ def test_an_unknown_base_has_to_be_allowed(saved: Path, tmp_path: Path, caplog: 
 def test_there_is_nothing_to_resume_from(saved: Path, tmp_path: Path) -> None:
     consolidate(saved / "stage1", tmp_path / "out.ckpt")
     with pytest.raises(UserError, match=r"no optimizer's state; start with init_from="):
-        _require_optimizer(tmp_path / "out.ckpt")
+        require_optimizer(tmp_path / "out.ckpt")
 
 
 # What is not whole
