@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish the step, save a resumable checkpoint, leave with the signal's exit code.
+"""Ctrl-C, SIGTERM and SIGUSR1: finish the step, save a resumable checkpoint, leave with the signal's exit code.
 
 Lightning's own handlers broadcast inside the signal handler, which deadlocks when only one rank is told; and exit with
 0, which tells a scheduler that all is well. Here the handler only sets a flag; ranks agree on it after a step.
@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from callbacks.last_checkpoint import LastCheckpoint, can_save
+from emolightning.told_to_stop import SIGNALS, TERMINATED
 
 
 class GracefulStop(pl.Callback):
@@ -22,8 +23,8 @@ class GracefulStop(pl.Callback):
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take over both signals (after Lightning has set its own)."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Take over the signals (after Lightning has set its own)."""
+        for number in (signal.SIGINT, *SIGNALS):
             self._previous[number] = signal.signal(number, lambda received, frame: self._note(received, trainer))
 
     def _note(self, received: int, trainer: pl.Trainer) -> None:
@@ -35,7 +36,7 @@ class GracefulStop(pl.Callback):
         self._signal = received
         launcher = getattr(trainer.strategy, "launcher", None)
         for process in getattr(launcher, "procs", []):  # Ranks started by this process.
-            if received == signal.SIGTERM:
+            if received in SIGNALS:
                 process.send_signal(received)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
@@ -59,7 +60,7 @@ class GracefulStop(pl.Callback):
         if trainer.is_global_zero:
             print(f"stopped; continue with the same command and resume=auto (from {last.path})", file=sys.stderr)
         self._restore()
-        raise SystemExit(128 + received)
+        raise SystemExit(128 + received if received == signal.SIGINT else TERMINATED)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Give the signals back."""

@@ -18,6 +18,7 @@ from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.config.sources import SAVED_RUN, read_yaml
 from emolightning.errors import EndOfRun, UserError
+from emolightning.told_to_stop import ending_when_told
 
 USER_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -48,7 +49,8 @@ def run(
 
     Returns:
         0. Everything else ends the process: 1 for a UserError, 2 for a wrong command line or configuration, 130 after
-        Ctrl-C, or what `main` returned. Other exceptions pass through with their traceback.
+        Ctrl-C, 143 after SIGTERM or SIGUSR1, or what `main` returned. Other exceptions pass through with their
+        traceback.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     words.sort(key=lambda word: word.startswith("-") or "=" not in word)  # argparse wants overrides in one place
@@ -57,7 +59,8 @@ def run(
 
         print(help_text(main, config_name, config_dir, _command()), end="")
         return 0
-    code = _exit_code(main, config_name, words, config_dir)
+    with ending_when_told():
+        code = _exit_code(main, config_name, words, config_dir)
     if code:
         sys.exit(code)
     return 0

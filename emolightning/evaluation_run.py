@@ -19,7 +19,8 @@ from emolightning.errors import UserError
 from emolightning.evaluation.answers import evaluation_key, join, known_answers, set_aside_other, take_back
 from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
-from emolightning.launching import require_srun, set_num_threads
+from emolightning.failed_writes import explained_failed_writes
+from emolightning.launching import ended_with_this, require_srun, set_num_threads
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.parameters import trained_state
 from emolightning.out_of_memory import explained_out_of_memory
@@ -30,6 +31,7 @@ from emolightning.training.learner import EmotionLearner
 from emolightning.vision_pass import precompute_vision
 from emolightning.wandb_record import EvaluationRecord, wandb_of
 from emolightning.weights import check_inputs, find_weights, inputs_of_widths, load_weights, trained_widths
+from emolightning.writing import require_writable, writing
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -39,9 +41,13 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         The content of `metrics.json`.
     """
     quiet_libraries()
-    quiet_other_ranks(getattr(rank_zero_only, "rank", None) or 0)
+    rank = getattr(rank_zero_only, "rank", None) or 0
+    quiet_other_ranks(rank)
     require_srun(cfg.trainer.devices)
     set_num_threads(cfg.num_threads)
+    folder = Path(cfg.output_dir)
+    if rank == 0:
+        require_writable(folder, "output_dir")
     weights = find_weights("checkpoint", Path(cfg.checkpoint))
     scoring = build_scoring(cfg)
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))
@@ -54,12 +60,15 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     load_weights(learner, weights)
     description = describe_evaluation(cfg, data, learner)
     key = evaluation_key(description)
-    folder = Path(cfg.output_dir)
     trainer = build_trainer(cfg, callbacks=[AnswerWriter(folder, key=key, scoring=scoring)])
     if trainer.is_global_zero:
         _prepare_folder(cfg, folder, key)
     record = EvaluationRecord(wandb_of(trainer.loggers) if trainer.is_global_zero else None, folder, key)
-    with record.running(run_name=cfg.run_name, config=plain(cfg)):
+    with (
+        record.running(run_name=cfg.run_name, config=plain(cfg)),
+        ended_with_this(trainer),
+        explained_failed_writes(folder, trainer, trains=False),
+    ):
         known = known_answers(folder, key)
         if len(known) < len(clips):
             with explained_out_of_memory(cfg, trainer, trains=False):
@@ -119,13 +128,15 @@ def state_hash(state: dict[str, Tensor]) -> str:
 
 
 def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(f"output_dir={folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
     moved = set_aside_other(folder, key)
     take_back(folder, key)
     for aside in moved:
         print(f"answers of an earlier, different evaluation are now in {aside}")
     if not (folder / "config.yaml").exists():  # An evaluation in a folder of its own says where it comes from.
-        OmegaConf.save(OmegaConf.create(plain(cfg)), folder / "config.yaml")
+        with writing(folder / "config.yaml"):
+            OmegaConf.save(OmegaConf.create(plain(cfg)), folder / "config.yaml")
         write_json(folder / "lineage.json", {**describe_process(sys.argv), "parent_checkpoint": cfg.checkpoint})
 
 

@@ -1,6 +1,10 @@
 """How the processes of a run were started, as far as it can go wrong in silence."""
 
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -8,6 +12,9 @@ from emolightning.errors import UserError
 
 INTERACTIVE = ("bash", "interactive")
 """Names of SLURM jobs in which Lightning starts its own processes."""
+
+GRACE_S = 5.0
+"""How long the other processes of a run may take to end by themselves."""
 
 
 def require_srun(devices: object) -> None:
@@ -43,3 +50,21 @@ def set_num_threads(number: int) -> None:
     """
     torch.set_num_threads(number)
     os.environ.setdefault("OMP_NUM_THREADS", str(number))
+
+
+@contextmanager
+def ended_with_this(trainer: Any) -> Iterator[None]:
+    """When the block does not end well, neither do the processes that this one started: they would wait for it.
+
+    Args:
+        trainer: Lightning's, whose launcher may have started some.
+    """
+    try:
+        yield
+    except BaseException:
+        for process in getattr(trainer.strategy.launcher, "procs", ()):
+            try:
+                process.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        raise

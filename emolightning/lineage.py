@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from emolightning.writing import writing
+
 PACKAGES = ("torch", "pytorch-lightning", "transformers", "peft", "torchmetrics", "wandb", "hydra-core", "av", "numpy")
 
 SECRET = re.compile(r"(?i)([\w.]*(?:key|token|secret|password|passwd|credential)[\w.]*=)\S+")
@@ -80,11 +82,16 @@ def git_state(folder: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replace a JSON file in one step, so that a reader or a crash never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace a JSON file in one step, so that a reader or a crash never sees half of it.
+
+    Raises:
+        CannotWrite: the previous file is still there.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    with writing(path, temporary=temporary):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
 
 
 def update_json(path: Path, **changes: Any) -> None:

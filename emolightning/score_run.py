@@ -22,6 +22,7 @@ from emolightning.evaluation.valence import add_valence
 from emolightning.lineage import describe_process, write_json
 from emolightning.records import Answer, Clip, Score
 from emolightning.score_truth import official_truth
+from emolightning.writing import require_writable, writing
 
 
 def score_files(cfg: DictConfig) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def _require_free(folder: Path, files: Sequence[Path]) -> None:
         raise UserError(f"output_dir={folder}: is the folder of a run; choose another, its answers stay what they are")
     if any(file.resolve() == (folder / ANSWERS).resolve() for file in files):
         raise UserError(f"output_dir={folder}: holds the answers that are read; choose another")
+    require_writable(folder, "output_dir")
 
 
 def _read(cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring) -> Predictions:
@@ -139,7 +141,8 @@ def _refuse_other_clips(predictions: Predictions, benchmark: str | None) -> None
 
 
 def _make_room(folder: Path, key: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(f"output_dir={folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
     for aside in set_aside_other(folder, key):
         print(f"scores of other answers are now in {aside}")
 

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from emolightning.assembly import (
 )
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
-from emolightning.launching import require_srun, set_num_threads
+from emolightning.failed_writes import explained_failed_writes
+from emolightning.launching import ended_with_this, require_srun, set_num_threads
 from emolightning.lineage import describe_process, loggable, update_json, write_json
 from emolightning.model.adapter import save_adapter
 from emolightning.out_of_memory import explained_out_of_memory
@@ -35,6 +37,7 @@ from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, op
 from emolightning.vision_pass import precompute_vision
 from emolightning.wandb_record import log_training, read_lineage, wandb_id, wandb_of
 from emolightning.weights import find_weights, read_checkpoint, require_same_inputs
+from emolightning.writing import CannotWrite, require_writable, writing
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,8 @@ def fit(cfg: DictConfig) -> None:
         if rank == 0:
             print(f"{cfg.output_dir}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
         return
+    if rank == 0:
+        require_writable(Path(cfg.output_dir), "output_dir")
     parts = trained_parts(cfg).of(inputs_of(cfg))
     require_something_to_train(parts, has_weights=bool(resume_from or initial))
     data = build_data(cfg)
@@ -90,16 +95,19 @@ def fit(cfg: DictConfig) -> None:
         _record_start(cfg, folder, data, learner, trainer, resume_from)
     status, wandb = "interrupted", wandb_of(trainer.loggers)
     try:
-        with explained_out_of_memory(cfg, trainer):
-            trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
-        if trainer.is_global_zero:
-            _export(cfg, folder, data, learner)
-            if wandb is not None:
-                wandb.attempt("artifacts", partial(log_training, wandb, folder, data))
+        with ended_with_this(trainer), explained_failed_writes(folder.path, trainer):
+            with explained_out_of_memory(cfg, trainer):
+                trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
+            if trainer.is_global_zero:
+                _export(cfg, folder, data, learner)
+        if trainer.is_global_zero and wandb is not None:
+            wandb.attempt("artifacts", partial(log_training, wandb, folder, data))
         status = "finished"  # Not before the adapter is there: a finished run is not taken up again.
     finally:
         if trainer.is_global_zero:
-            update_json(folder.lineage, status=status)
+            # On a full disk this fails as well, and is not what is to be said.
+            with nullcontext() if status == "finished" else suppress(CannotWrite):
+                update_json(folder.lineage, status=status)
             if wandb is not None:
                 wandb.end(exit_code=0 if status == "finished" else 1)
     if trainer.is_global_zero:
@@ -115,7 +123,8 @@ def _record_start(
     resume_from: Path | None,
 ) -> None:
     """Everything about the run that is known before its first step, so that a killed run has it too."""
-    OmegaConf.save(OmegaConf.create(plain(cfg)), folder.config)
+    with writing(folder.config):
+        OmegaConf.save(OmegaConf.create(plain(cfg)), folder.config)
     earlier = read_lineage(folder.path)
     run_id = wandb_id(trainer.loggers, earlier.get("wandb_run_id"))
     lineage = {

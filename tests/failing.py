@@ -1,5 +1,10 @@
 """Callbacks for tests of runs that end badly: `+callbacks.failing={_target_: failing.RunsOut, rank: 1, step: 3}`."""
 
+import os
+import resource
+import signal
+import time
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -42,3 +47,44 @@ class Diverges(pl.Callback):
         """By an infinite vector, as a broken feature file has one."""
         if trainer.global_rank == self.rank and trainer.global_step == self.step:
             batch.features["speech"].fill_(float("inf"))
+
+
+class FillsDisk(pl.Callback):
+    """The system takes no more large files of the first rank, as on a full disk.
+
+    Args:
+        step: optimizer steps done before.
+        size: bytes that a file may still have.
+    """
+
+    def __init__(self, *, step: int, size: int):
+        self.step = step
+        self.size = size
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        """The limit of a process; who sets it in a process that goes on takes it back."""
+        if trainer.is_global_zero and trainer.global_step == self.step:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, resource.RLIM_INFINITY))
+
+
+class ToldInValidation(pl.Callback):
+    """The first rank gets a signal while it validates, from itself or from who waits for the note.
+
+    Args:
+        note: a file that is written when it is time, in a validation that then takes longer; None sends the signal.
+        number: the signal.
+    """
+
+    def __init__(self, *, note: str | None = None, number: int = signal.SIGTERM):
+        self.note = note
+        self.number = number
+
+    def on_validation_batch_start(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        """In the first batch."""
+        if not trainer.is_global_zero:
+            return
+        if self.note is None:
+            os.kill(os.getpid(), self.number)
+            return
+        Path(self.note).touch()
+        time.sleep(0.5)

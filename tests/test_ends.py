@@ -1,21 +1,28 @@
-"""How runs end that cannot go on: exit code 1, one message, and a checkpoint that is good."""
+"""How runs end that cannot go on, or are told to stop: exit code, one message, and a checkpoint that is good."""
 
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from runs import REPO, SMALL, Workplace, read_json
 
+RANKS = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4")
+
 DIVERGES = "+callbacks.failing={_target_: failing.Diverges, rank: %d, step: %d}"
+
+
+def start(place: Workplace, run: Path, *overrides: str) -> Any:
+    """A run that saves each step, with the callbacks of failing.py at hand."""
+    words = (*SMALL, *place.clips, "logger=csv", f"output_dir={run}", "callbacks.last.every_num_steps=1")
+    return place.start(REPO / "train.py", *words, *overrides, PYTHONPATH=f"{REPO}:{REPO / 'tests'}")
 
 
 def diverge(place: Workplace, name: str, rank: int, *overrides: str) -> tuple[Any, str]:
     """A run whose fourth step has no finite loss on one rank; its folder and what it said."""
     run = place.folder / "outputs" / name
-    words = (*SMALL, *place.clips, "logger=csv", f"output_dir={run}", "callbacks.last.every_num_steps=1")
-    program = place.start(
-        *(REPO / "train.py", *words, *overrides, DIVERGES % (rank, 3)), PYTHONPATH=f"{REPO}:{REPO / 'tests'}"
-    )
+    program = start(place, run, *overrides, DIVERGES % (rank, 3))
     assert program.wait() == 1, program.description()
     assert program.has_ended_whole(), program.description()
     return run, program.output()
@@ -26,7 +33,7 @@ def diverge(place: Workplace, name: str, rank: int, *overrides: str) -> tuple[An
     ("name", "rank", "overrides"),
     [
         ("diverges_alone", 0, ()),
-        ("diverges_on_one", 1, ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4")),
+        ("diverges_on_one", 1, RANKS),
     ],
 )
 def test_a_loss_that_is_not_finite_ends_the_run(
@@ -42,3 +49,42 @@ def test_a_loss_that_is_not_finite_ends_the_run(
     assert checkpoint["global_step"] == 3
     assert all(bool(tensor.isfinite().all()) for tensor in checkpoint["state_dict"].values())
     assert read_json(run / "lineage.json")["status"] == "interrupted"
+
+
+@pytest.mark.multi_process
+def test_a_full_disk_ends_all_ranks(workplace: Workplace) -> None:
+    run = workplace.folder / "outputs" / "full_disk"
+    program = start(workplace, run, *RANKS, "+callbacks.failing={_target_: failing.FillsDisk, step: 2, size: 50000}")
+    assert program.wait() == 1, program.description()
+    assert program.has_ended_whole(), program.description()
+    said, last = program.output(), run / "checkpoints" / "last.ckpt"
+    assert said.count("error: ") == 1, said
+    assert f"error: {last}: cannot be written: File too large; the last good checkpoint is {last}." in said
+    assert "Traceback" not in said
+    assert torch.load(last, weights_only=True)["global_step"] == 2
+    assert not list(run.rglob(".*.tmp"))
+    assert read_json(run / "lineage.json")["status"] == "interrupted"
+
+
+@pytest.mark.multi_process
+def test_a_signal_while_two_ranks_validate(workplace: Workplace) -> None:
+    run, note = workplace.folder / "outputs" / "told_in_validation", workplace.folder / "validates"
+    told = f"+callbacks.failing={{_target_: failing.ToldInValidation, note: {note}}}"
+    program = start(workplace, run, *RANKS, told)
+    assert program.signal_when(note.exists, signal.SIGTERM) == 128 + signal.SIGTERM, program.description()
+    assert program.has_ended_whole(), program.description()
+    assert "Traceback" not in program.output()
+    # The step before a validation is the last one that resumes exactly.
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 5
+
+
+def test_a_signal_while_the_data_is_prepared(workplace: Workplace, trained: Path) -> None:
+    """With worker processes at work; `trained` stands for clips that are there."""
+    cache = workplace.folder / "other_cache"
+    program = start(workplace, workplace.folder / "outputs" / "told_early", f"data.cache={cache}")
+    code = program.signal_when(lambda: any(cache.rglob("*.npy")), signal.SIGTERM)
+    assert code == 128 + signal.SIGTERM, program.description()
+    assert program.has_ended_whole(), program.description()
+    assert "SIGTERM: stopped" in program.output()
+    assert "Traceback" not in program.output(), program.description()
+    assert not (workplace.folder / "outputs" / "told_early").exists(), "the signal came after the data"

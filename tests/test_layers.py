@@ -27,6 +27,8 @@ BOTTOM = {
     "quiet",
     "records",
     "scores",
+    "told_to_stop",
+    "writing",
 }
 """Modules, and the folder config, that import only each other."""
 
@@ -38,6 +40,7 @@ ENTRY = {
     "commands",
     "estimating",
     "evaluation_run",
+    "failed_writes",
     "launching",
     "out_of_memory",
     "parity",

@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import numpy as np
 
 from emolightning.errors import UserError
 from emolightning.records import Clip
+from emolightning.writing import writing
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +100,7 @@ def _outcomes(
             yield clip, _guarded(compute, clip, names)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_workers, mp_context=context, initializer=_ignore_interrupt) as pool:
+    with ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start_worker) as pool:
         futures = {pool.submit(_guarded, compute, clip, names): clip for clip, names in todo}
         try:
             for future in as_completed(futures):
@@ -116,9 +118,18 @@ def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
         return Outcome(problem=str(error))
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C reaches the whole process group; the parent alone decides what it means."""
+def _start_worker() -> None:
+    """Ctrl-C reaches the whole process group; the parent alone decides what it means. When it is gone, so is this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker of a killed program would wait for its next clip for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) -> Iterator[tuple[Clip, Outcome]]:
@@ -149,11 +160,12 @@ def named(clip: Clip) -> str:
 
 def save_array(path: Path, array: np.ndarray) -> None:
     """Write under a temporary name and rename: a killed run leaves no half file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-    os.replace(temporary, path)
+    with writing(path, temporary=temporary):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        os.replace(temporary, path)
 
 
 def load_array(path: Path) -> np.ndarray:
@@ -192,7 +204,8 @@ def _read_sources(folder: Path) -> dict[str, list[int]]:
 
 
 def _write_sources(folder: Path, sources: Mapping[str, list[int]]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".sources.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(sources))
-    os.replace(temporary, folder / "sources.json")
+    with writing(folder / "sources.json", temporary=temporary):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(sources))
+        os.replace(temporary, folder / "sources.json")

@@ -13,6 +13,7 @@ from typing import Any
 
 from emolightning.errors import UserError
 from emolightning.records import Answer, Score
+from emolightning.writing import writing
 
 ANSWERS = "answers.jsonl"
 RANK_FILES = "answers.rank*.jsonl"
@@ -32,13 +33,18 @@ def rank_file(folder: Path, rank: int, world_size: int) -> Path:
 
 
 def append(path: Path, key: str, answers: Iterable[Answer], scores: Iterable[Score]) -> None:
-    """Write finished answers at once: a killed evaluation keeps them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        _drop_half_line(path)
-    with path.open("a", encoding="utf-8") as file:
-        for answer, score in zip(answers, scores, strict=True):
-            file.write(_ENCODER.encode(_line(key, answer, score)) + "\n")
+    """Write finished answers at once: a killed evaluation keeps them.
+
+    Raises:
+        CannotWrite: half a line may be left, which the next call cuts off.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            _drop_half_line(path)
+        with path.open("a", encoding="utf-8") as file:
+            for answer, score in zip(answers, scores, strict=True):
+                file.write(_ENCODER.encode(_line(key, answer, score)) + "\n")
 
 
 def _line(key: str, answer: Answer, score: Score) -> dict[str, Any]:
@@ -115,8 +121,9 @@ def join(folder: Path, key: str, answers: Sequence[Answer], scores: Sequence[Sco
     """Replace the files of all ranks by one, in the order given."""
     temporary = folder / f".{ANSWERS}.tmp"
     temporary.unlink(missing_ok=True)
-    append(temporary, key, answers, scores)
-    temporary.replace(folder / ANSWERS)
+    with writing(folder / ANSWERS, temporary=temporary):
+        append(temporary, key, answers, scores)
+        temporary.replace(folder / ANSWERS)
     for path in folder.glob(RANK_FILES):
         if _key_of(path) in (key, None):
             path.unlink()

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
 from emolightning.records import Answer, Clip, Score
+from emolightning.writing import writing
 
 MAX_SHOWN = 60
 """Clips shown of each kind; the page says how many there are in all."""
@@ -47,7 +48,8 @@ def write_page(
         curves=[_curve(name, history) for name in ("val/weighted_f1", "val/war", "val/loss") if len(history) > 1],
         shade=_shade(report["confusion_matrix"]["counts"]) if has_labels else [],
     )
-    path.write_text(page, encoding="utf-8")
+    with writing(path):
+        path.write_text(page, encoding="utf-8")
 
 
 def _groups(

@@ -24,6 +24,7 @@ from emolightning.model.parameters import (
     require_same_training,
     trained_state,
 )
+from emolightning.writing import writing
 
 PROJECTIONS = "projections.safetensors"
 DESCRIPTION = "emolightning.json"
@@ -53,9 +54,20 @@ def save_adapter(
         description: JSON-able: model settings, inputs, labels ...
         state: the trained weights, as `trained_state` gives them, e.g. a checkpoint's; None takes the model's.
         fingerprints: of the base that they belong to; None takes the model's.
+
+    Raises:
+        CannotWrite: the folder is incomplete then.
     """
     state = trained_state(model) if state is None else state
-    folder.mkdir(parents=True, exist_ok=True)
+    known = base_fingerprints(model) if fingerprints is None else dict(fingerprints)
+    content = {"base_fingerprints": known, **description}
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _save_weights(model, folder, state)
+        (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def _save_weights(model: EmotionLlama, folder: Path, state: Mapping[str, Tensor]) -> None:
     for name, part in _parts(model).items():
         weights = _of_part(state, PREFIXES[name])
         if isinstance(part, PeftModel):
@@ -63,9 +75,6 @@ def save_adapter(
         elif weights:
             save_file(_contiguous(weights), folder / f"{name}.safetensors")
     save_file(_contiguous(_of_part(state, "projections.")), folder / PROJECTIONS)
-    known = base_fingerprints(model) if fingerprints is None else dict(fingerprints)
-    content = {"base_fingerprints": known, **description}
-    (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
 
 
 def _parts(model: EmotionLlama) -> dict[str, nn.Module]:

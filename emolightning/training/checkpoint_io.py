@@ -7,21 +7,28 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from emolightning.writing import writing
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning's single-file checkpoints, safe against a crash in the middle of writing."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write `path`; until the last moment the previous file stays in place."""
+        """Write `path`; until the last moment the previous file stays in place.
+
+        Raises:
+            CannotWrite: the previous file is still there.
+        """
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.tmp")
-        with temporary.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-        _sync_folder(target.parent)
+        with writing(target, temporary=temporary):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+            _sync_folder(target.parent)
 
     def load_checkpoint(self, path: str | Path, map_location: Any = None, weights_only: bool | None = None) -> Any:
         """Read tensors and plain values only: a checkpoint from elsewhere cannot run code."""

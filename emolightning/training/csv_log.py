@@ -8,6 +8,8 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from emolightning.writing import writing
+
 
 class CsvLog(Logger):
     """One row per logging call: `epoch`, `step`, and a column for each number ever logged.
@@ -37,7 +39,11 @@ class CsvLog(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Append a row; a new name adds a column."""
+        """Append a row; a new name adds a column.
+
+        Raises:
+            CannotWrite: what was in the file stays, and nothing of this row is.
+        """
         row: dict[str, Any] = {"epoch": "", "step": step, **{name: float(value) for name, value in metrics.items()}}
         row["epoch"] = int(row["epoch"]) if row["epoch"] != "" else ""
         if self._columns is None:
@@ -47,12 +53,23 @@ class CsvLog(Logger):
         if new:
             self._columns += new
             self._rewrite(self._read())
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self._columns, restval="").writerow(row)
+        with writing(self.path):
+            self._append(row)
+
+    def _append(self, row: dict[str, Any]) -> None:
+        assert self._columns is not None
+        size = self.path.stat().st_size
+        try:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns, restval="").writerow(row)
+        except OSError:
+            os.truncate(self.path, size)  # Half a number would be read as another one.
+            raise
 
     def _start(self, step: int) -> None:
         """Take over an existing file; rows of steps that a resumed run is about to repeat are dropped."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = self._read()
         self._columns = list(rows[0]) if rows else ["epoch", "step"]
         self._rewrite([row for row in rows if int(row["step"]) < step])
@@ -66,11 +83,12 @@ class CsvLog(Logger):
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         assert self._columns is not None
         temporary = self.path.with_name(f".{self.path.name}.tmp")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._columns, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(temporary, self.path)
+        with writing(self.path, temporary=temporary):
+            with temporary.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, self._columns, restval="")
+                writer.writeheader()
+                writer.writerows(rows)
+            os.replace(temporary, self.path)
 
 
 def logged_before(folder: Path, step: int) -> list[dict[str, float]]:

@@ -29,7 +29,7 @@ from emolightning.parsing import LabelReader
 from emolightning.records import Answer, Batch
 from emolightning.training.optimizer import parameter_groups
 from emolightning.training.optimizer_state import read_optimizer, write_optimizer
-from emolightning.training.run_folder import LAST, RunFolder
+from emolightning.training.run_folder import RunFolder
 from emolightning.training.schedule import Length, Schedule
 from emolightning.training.sharing import share_weights
 
@@ -145,9 +145,8 @@ class EmotionLearner(pl.LightningModule):
         """
         if math.isfinite(loss):
             return
-        last = RunFolder(Path(self.trainer.default_root_dir)).checkpoints / LAST
         step = self.trainer.global_step + 1
-        where = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was saved before"
+        where = RunFolder(Path(self.trainer.default_root_dir)).last_good()
         raise EndOfRun(
             f"the loss of optimizer step {step} is {loss}; nothing was saved after it, {where}. "
             "Try a smaller optimizer.lr, a longer schedule.warmup_steps, a smaller trainer.gradient_clip_val, "

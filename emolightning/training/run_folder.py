@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emolightning.errors import UserError
+from emolightning.writing import writing
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,11 @@ class RunFolder:
         """What one shares."""
         return self.path / "adapter"
 
+    def last_good(self) -> str:
+        """Where the run goes on from when it ends now, in words."""
+        last = self.checkpoints / LAST
+        return f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was saved before"
+
 
 def checkpoint_to_resume(path: Path, resume: str | None) -> Path | None:
     """The checkpoint that a run continues from; None for a new run.
@@ -69,8 +75,9 @@ def open_run_folder(path: Path, resume_from: Path | None, *, is_first_rank: bool
     """
     is_continued = resume_from is not None and resume_from.resolve().is_relative_to(path.resolve())
     if is_first_rank and not is_continued:
-        _set_aside(path)
-        path.mkdir(parents=True, exist_ok=True)
+        with writing(f"output_dir={path}"):
+            _set_aside(path)
+            path.mkdir(parents=True, exist_ok=True)
     return RunFolder(path)
 
 
