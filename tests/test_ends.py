@@ -2,45 +2,27 @@
 
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from runs import REPO, SMALL, Workplace, read_json
+from runs import REPO, SMALL, Program, Workplace, read_json
 
 RANKS = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4")
 
-DIVERGES = "+callbacks.failing={_target_: failing.Diverges, rank: %d, step: %d}"
 
-
-def start(place: Workplace, run: Path, *overrides: str) -> Any:
+def start(place: Workplace, run: Path, *overrides: str) -> Program:
     """A run that saves each step, with the callbacks of failing.py at hand."""
     words = (*SMALL, *place.clips, "logger=csv", f"output_dir={run}", "callbacks.last.every_num_steps=1")
     return place.start(REPO / "train.py", *words, *overrides, PYTHONPATH=f"{REPO}:{REPO / 'tests'}")
 
 
-def diverge(place: Workplace, name: str, rank: int, *overrides: str) -> tuple[Any, str]:
-    """A run whose fourth step has no finite loss on one rank; its folder and what it said."""
-    run = place.folder / "outputs" / name
-    program = start(place, run, *overrides, DIVERGES % (rank, 3))
+@pytest.mark.multi_process
+def test_a_loss_that_is_not_finite_on_one_rank_ends_all(workplace: Workplace) -> None:
+    run = workplace.folder / "outputs" / "diverges"
+    program = start(workplace, run, *RANKS, "+callbacks.failing={_target_: failing.Diverges, rank: 1, step: 3}")
     assert program.wait() == 1, program.description()
     assert program.has_ended_whole(), program.description()
-    return run, program.output()
-
-
-@pytest.mark.multi_process
-@pytest.mark.parametrize(
-    ("name", "rank", "overrides"),
-    [
-        ("diverges_alone", 0, ()),
-        ("diverges_on_one", 1, RANKS),
-    ],
-)
-def test_a_loss_that_is_not_finite_ends_the_run(
-    workplace: Workplace, name: str, rank: int, overrides: tuple[str, ...]
-) -> None:
-    run, said = diverge(workplace, name, rank, *overrides)
-    last = run / "checkpoints" / "last.ckpt"
+    said, last = program.output(), run / "checkpoints" / "last.ckpt"
     assert said.count("the loss of optimizer step 4 is nan") == 1
     assert f"the last good checkpoint is {last}" in said
     assert "optimizer.lr" in said

@@ -19,7 +19,11 @@ from emolightning.launching import require_srun
 
 JOB = REPO / "slurm" / "train.sbatch"
 
-RUN = ("experiment=smoke", "trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4", "logger=csv")
+# The clips of `runs.SMALL`: all tests of a session share them.
+RUN = (
+    *("experiment=smoke", "data.num_train=48", "logger=csv"),
+    *("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4"),
+)
 
 
 def free_port() -> str:

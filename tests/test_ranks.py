@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from model_factory import make_batch, make_examples, make_model
-from runs import Workplace, answers, validations
+from runs import REPO, SMALL, Workplace, answers, validations
 
 from emolightning.data.sampler import ClipKey, TrainSampler
 from emolightning.labels import MER6
@@ -181,35 +181,28 @@ def test_an_answer_does_not_depend_on_its_batch(answered: dict[str, str], batch_
 
 # Whole runs. 12 clips of the test and validation splits in batches of 5 are 5, 5, 2: no number of ranks divides them.
 
-RANKS = ("trainer=ddp", "trainer.accelerator=cpu")
-
-
-def on_ranks(number: int) -> tuple[str, ...]:
-    return (*RANKS, f"trainer.devices={number}")
-
 
 @pytest.fixture(scope="module")
-def still(workplace: Workplace, trained: Path) -> list[Path]:
-    """One step of learning rate 0 from the same weights, and its validation, on 1, 2 and 3 ranks."""
-    fixed = (f"init_from={trained}", "optimizer.lr=0", "trainer.max_epochs=1", "+trainer.limit_train_batches=1")
-    runs = [workplace.folder / "outputs" / f"still{number}" for number in (1, 2, 3)]
-    for number, run in enumerate(runs, start=1):
-        workplace.train(run, *fixed, "data.batch_size=5", *on_ranks(number))
-    return runs
-
-
-@pytest.fixture(scope="module")
-def evaluated(workplace: Workplace, trained: Path) -> list[Path]:
-    """The test split in batches of 5, on 1, 2 and 3 ranks."""
-    folders = [workplace.folder / "evaluations" / f"ranks{number}" for number in (1, 2, 3)]
-    for number, folder in enumerate(folders, start=1):
-        workplace.evaluate(trained, *on_ranks(number), "data.batch_size=5", f"output_dir={folder}")
+def on_ranks(workplace: Workplace, trained: Path) -> list[tuple[Path, Path]]:
+    """On 1, 2 and 3 ranks: a run of one step of learning rate 0, with its validation, and the test split's answers."""
+    folders = [
+        (workplace.folder / "outputs" / f"still{number}", workplace.folder / "evaluations" / f"ranks{number}")
+        for number in (1, 2, 3)
+    ]
+    still = (f"init_from={trained}", "optimizer.lr=0", "trainer.max_epochs=1", "+trainer.limit_train_batches=1")
+    for number, (run, evaluation) in enumerate(folders, start=1):
+        ranks = ("trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={number}", "data.batch_size=5")
+        workplace.call(
+            *(REPO / "tests" / "train_then_evaluate.py", *SMALL, *workplace.clips, "logger=csv"),
+            *(*still, *ranks, f"output_dir={run}", "--"),
+            *(f"checkpoint={trained}", *ranks, f"output_dir={evaluation}"),
+        )
     return folders
 
 
 @pytest.mark.multi_process
-def test_validation_is_the_same_on_any_number_of_ranks(still: list[Path]) -> None:
-    one, two, three = (validations(run) for run in still)
+def test_validation_is_the_same_on_any_number_of_ranks(on_ranks: list[tuple[Path, Path]]) -> None:
+    one, two, three = (validations(run) for run, _ in on_ranks)
     assert len(one) == 1
     assert {"val/loss", "val/weighted_f1"} <= set(one[0])
     assert two == one
@@ -217,7 +210,8 @@ def test_validation_is_the_same_on_any_number_of_ranks(still: list[Path]) -> Non
 
 
 @pytest.mark.multi_process
-def test_metrics_json_is_the_same_on_any_number_of_ranks(evaluated: list[Path], trained: Path) -> None:
+def test_metrics_json_is_the_same_on_any_number_of_ranks(on_ranks: list[tuple[Path, Path]], trained: Path) -> None:
+    evaluated = [folder for _, folder in on_ranks]
     one, two, three = ((folder / "metrics.json").read_bytes() for folder in evaluated)
     assert two == one
     assert three == one
