@@ -34,8 +34,7 @@ class GracefulStop(pl.Callback):
             name = signal.Signals(received).name
             print(f"\n{name}: saving a checkpoint after this step (Ctrl-C again stops at once)", file=sys.stderr)
         self._signal = received
-        launcher = getattr(trainer.strategy, "launcher", None)
-        for process in getattr(launcher, "procs", []):  # Ranks started by this process.
+        for process in _started_ranks(trainer):
             if received in SIGNALS:
                 process.send_signal(received)
 
@@ -56,10 +55,12 @@ class GracefulStop(pl.Callback):
             return
         last = next(c for c in trainer.checkpoint_callbacks if isinstance(c, LastCheckpoint))
         if save:
+            _log_step(trainer)
             last.save(trainer)
         if trainer.is_global_zero:
             print(f"stopped; continue with the same command and resume=auto (from {last.path})", file=sys.stderr)
         self._restore()
+        _unwatch_started_ranks(trainer)
         raise SystemExit(128 + received if received == signal.SIGINT else TERMINATED)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -70,3 +71,22 @@ class GracefulStop(pl.Callback):
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()
+
+
+def _started_ranks(trainer: pl.Trainer) -> list[Any]:
+    """The other ranks that this process started."""
+    return getattr(trainer.strategy.launcher, "procs", [])
+
+
+def _unwatch_started_ranks(trainer: pl.Trainer) -> None:
+    """Lightning looks at them every 5 s and kills this process, which has files to finish, when one has ended."""
+    watched = _started_ranks(trainer)
+    if watched:
+        trainer.strategy.launcher.procs = watched.copy()  # type: ignore[union-attr]
+        watched.clear()  # The observer's list.
+
+
+def _log_step(trainer: pl.Trainer) -> None:
+    """Lightning writes a step's row only behind the hook that ends here; the resumed run starts with the next step."""
+    trainer._logger_connector.on_batch_end()
+    trainer._logger_connector.update_train_step_metrics()

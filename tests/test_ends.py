@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import REPO, SMALL, Program, Workplace, read_json
+from runs import REPO, SMALL, Program, Workplace, read_json, saved_step
 
 RANKS = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4")
 
@@ -70,3 +70,14 @@ def test_a_signal_while_the_data_is_prepared(workplace: Workplace, trained: Path
     assert "SIGTERM: stopped" in program.output()
     assert "Traceback" not in program.output(), program.description()
     assert not (workplace.folder / "outputs" / "told_early").exists(), "the signal came after the data"
+
+
+@pytest.mark.slow
+@pytest.mark.multi_process
+def test_a_first_rank_that_is_told_to_stop_may_end_after_the_others(workplace: Workplace) -> None:
+    """Lightning looks every 5 s whether a rank has failed, and then kills the first."""
+    run = workplace.folder / "outputs" / "leaves_late"
+    program = start(workplace, run, *RANKS, "+callbacks.failing={_target_: failing.LeavesLate, seconds: 12}")
+    code = program.signal_when(lambda: saved_step(run) >= 2, signal.SIGTERM)
+    assert code == 128 + signal.SIGTERM, program.description()
+    assert read_json(run / "lineage.json")["status"] == "interrupted"
