@@ -7,6 +7,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
+from emolightning.training.csv_log import CsvLog
+
 
 class LastCheckpoint(Checkpoint):
     """Saves every `every_num_steps` optimizer steps, one step before each validation, and after it.
@@ -24,6 +26,12 @@ class LastCheckpoint(Checkpoint):
         self.path = Path(folder) / "last.ckpt"
         self.every_num_steps = every_num_steps
         self._saved_step = 0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        """What is repeated leaves metrics.csv here: the next row may be steps away, behind some that would stay."""
+        for logger in trainer.loggers:
+            if isinstance(logger, CsvLog):
+                logger.begin(trainer.fit_loop.epoch_loop._batches_that_stepped)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
         """Save when the number of steps, or a validation ahead, says so."""

@@ -51,8 +51,9 @@ class Throughput(pl.Callback):
             "train/peak_memory_gb": float(memory),
         }
         # Not by `log`, which keeps a value only if its step is one of `log_every_n_steps`: short epochs had none.
+        step = trainer.fit_loop.epoch_loop._batches_that_stepped  # As the loss of this batch.
         for logger in trainer.loggers if trainer.is_global_zero else []:
-            logger.log_metrics({"epoch": trainer.current_epoch, **values}, trainer.global_step)
+            logger.log_metrics({"epoch": trainer.current_epoch, **values}, step)
         self._restart()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -10,7 +10,9 @@ from lightning_fabric.plugins.precision.utils import _convert_fp_tensor
 from lightning_utilities.core.apply_func import apply_to_collection
 from model_factory import make_batch, make_examples, make_model
 from omegaconf import DictConfig, OmegaConf
+from runs import validations
 
+from callbacks.last_checkpoint import LastCheckpoint
 from emolightning import training_run
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.schema import CONFIG_DIR, register_schemas
@@ -97,6 +99,24 @@ def test_a_finished_run_is_not_trained_past_its_end(
     update_json(tmp_path / "run/lineage.json", status="interrupted")
     training_run.fit(configured("resume=auto"))
     assert last_step(tmp_path) == 3
+
+
+def test_a_validation_that_is_repeated_has_one_row(
+    configured: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between its row and its checkpoint; no other row of the repeated step comes before."""
+
+    def killed(*args: Any) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LastCheckpoint, "on_validation_end", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            training_run.fit(configured())
+    assert last_step(tmp_path) == 2
+    assert [row["step"] for row in validations(tmp_path / "run")] == ["2"]
+    training_run.fit(configured("resume=auto"))
+    assert [row["step"] for row in validations(tmp_path / "run")] == ["2"]
 
 
 def test_weights_of_other_inputs_are_refused_as_a_start(configured: Any, tmp_path: Path) -> None:

@@ -38,6 +38,12 @@ class CsvLog(Logger):
         """They are in config.yaml."""
 
     @rank_zero_only
+    def begin(self, step: int) -> None:
+        """Drop the rows that a run which starts with `step` is about to repeat; called again it does nothing."""
+        if self._columns is None:
+            self._start(step)
+
+    @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append a row; a new name adds a column.
 
@@ -46,8 +52,7 @@ class CsvLog(Logger):
         """
         row: dict[str, Any] = {"epoch": "", "step": step, **{name: float(value) for name, value in metrics.items()}}
         row["epoch"] = int(row["epoch"]) if row["epoch"] != "" else ""
-        if self._columns is None:
-            self._start(step or 0)
+        self.begin(step or 0)
         assert self._columns is not None
         new = [name for name in row if name not in self._columns]
         if new:
@@ -67,7 +72,7 @@ class CsvLog(Logger):
             raise
 
     def _start(self, step: int) -> None:
-        """Take over an existing file; rows of steps that a resumed run is about to repeat are dropped."""
+        """Take over an existing file up to a step."""
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = self._read()
