@@ -80,7 +80,7 @@ def refuse(patch: pytest.MonkeyPatch, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "saved"), [("last.ckpt", False), ("best.ckpt", True), ("metrics.csv", True), ("lineage.json", None)]
+    ("name", "saved"), [("last.ckpt", False), ("best.ckpt", True), ("metrics.csv", False), ("lineage.json", None)]
 )
 def test_a_training_that_cannot_write(
     name: str,
