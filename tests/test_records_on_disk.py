@@ -14,6 +14,7 @@ from emolightning.errors import UserError
 from emolightning.lineage import describe_process, redact, update_json, write_json
 from emolightning.records import Clip
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
+from emolightning.writing import CannotWrite
 from emolightning.training.csv_log import CsvLog
 from emolightning.training.run_folder import checkpoint_to_resume, open_run_folder
 from emolightning.training.tracking import has_key
@@ -101,7 +102,7 @@ def test_a_failed_save_leaves_the_previous_checkpoint(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(CannotWrite, match="last.ckpt: cannot be written: disk full"):
         AtomicCheckpointIO().save_checkpoint({"step": 2}, path)
     assert AtomicCheckpointIO().load_checkpoint(path) == {"step": 1}
 
