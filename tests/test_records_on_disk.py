@@ -14,10 +14,10 @@ from emolightning.errors import UserError
 from emolightning.lineage import describe_process, redact, update_json, write_json
 from emolightning.records import Clip
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
-from emolightning.writing import CannotWrite
 from emolightning.training.csv_log import CsvLog
 from emolightning.training.run_folder import checkpoint_to_resume, open_run_folder
 from emolightning.training.tracking import has_key
+from emolightning.writing import CannotWrite
 
 
 def rows_of(path):
