@@ -268,7 +268,7 @@ def test_a_signal_while_worker_processes_compute(
     words = (*clips, *QUIET, f"data.cache={tmp_path / 'cache'}", f"output_dir={tmp_path / 'run'}")
     assert ended(monkeypatch, train_program, *words) == code
     assert told[0], "no worker was there"
-    # Not by `is_alive`: the pool waits for them as well, and one that the other thread has reaped seems to live for ever.
+    # Not by `is_alive`: one that a thread of the pool has reaped seems to live for ever.
     assert all(is_gone(process.pid) for process in told[0])
     assert not (tmp_path / "run").exists()
 
