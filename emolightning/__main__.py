@@ -11,6 +11,7 @@ COMMANDS = {
         "emolightning.commands.ablate",
         "train and test each set of modalities, against the best achievable accuracy",
     ),
+    "sweep": ("emolightning.commands.sweep", "a W&B sweep file on this machine, without a server"),
     "doctor": (
         "emolightning.commands.doctor",
         "what a dataset needs and has: files, clips, labels, features, media; what would fail",

@@ -1,0 +1,94 @@
+"""The command line of a trial: word for word the one that `wandb agent` makes of the same file and values."""
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emolightning.config.schema import suggestion
+from emolightning.sweeps.grammar import pasted
+
+ARGUMENTS = {"${args_no_hyphens}": "", "${args_append_hydra}": "+", "${args_override_hydra}": "++"}
+"""Macro -> what stands before each `name=value`."""
+
+NOT_FOR_HYDRA = (
+    "${args}",
+    "${args_no_equals}",
+    "${args_no_boolean_flags}",
+    "${args_json}",
+    "${args_json_file}",
+)
+OTHERS = ("${env}", "${interpreter}", "${program}")
+
+ENVIRONMENT = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
+
+REPO = Path(__file__).parents[2]
+
+
+def check_command(command: Any) -> list[str]:
+    """What is wrong with `command` of a sweep file."""
+    if command is None:
+        return [
+            "is needed: W&B's own is --name=value, Hydra wants [${env}, ${interpreter}, ${program}, ${args_no_hyphens}]"
+        ]
+    if not isinstance(command, list) or not command:
+        return [f"must be a list of words, not {command!r}"]
+    words = [str(word) for word in command]
+    problems = [f"{word} is no Hydra override; use ${{args_no_hyphens}}" for word in words if word in NOT_FOR_HYDRA]
+    known = (*ARGUMENTS, *OTHERS)
+    problems += [
+        f"{word} is no macro of W&B, which would drop it; {suggestion(word, known)}"
+        for word in words
+        if re.fullmatch(r"\$\{\w+\}", word) and word not in (*known, *NOT_FOR_HYDRA)
+    ]
+    for name in [found for word in words for found in ENVIRONMENT.findall(word) if found not in os.environ]:
+        problems.append(f"${{envvar:{name}}}: the environment has no {name}")
+    if words.count("${program}") != 1:
+        problems.append("must hold ${program} once")
+    elif any(word.startswith("-") for word in words[words.index("${program}") + 1 :]):
+        problems.append("words behind ${program} are overrides, key=value; a trial is one run and takes no option")
+    if not problems and sum(word in ARGUMENTS for word in words) != 1:
+        problems.append("must hold ${args_no_hyphens} once, where the parameters go")
+    return problems
+
+
+def overrides(command: Sequence[str], values: Mapping[str, Any], extra: Sequence[str] = ()) -> list[str]:
+    """The words behind the program.
+
+    Args:
+        command: of the file.
+        values: parameter -> value of this trial.
+        extra: overrides that all trials get in addition; the last word wins.
+    """
+    words = []
+    for word in command[list(command).index("${program}") + 1 :]:
+        if word in ARGUMENTS:
+            words += [ARGUMENTS[word] + pasted(name, value) for name, value in values.items()]
+        else:
+            words.append(_from_environment(word))
+    return [*words, *extra]
+
+
+def command_line(command: Sequence[str], values: Mapping[str, Any], extra: Sequence[str] = ()) -> list[str]:
+    """The whole command: this interpreter and this checkout's program stand for the agent's `python` and `train.py`."""
+    start = []
+    for word in command[: list(command).index("${program}")]:
+        if word == "${interpreter}":
+            start.append(sys.executable)
+        elif word != "${env}":  # `/usr/bin/env`, which only finds the interpreter
+            start.append(_from_environment(word))
+    return [*start, str(REPO / "train.py"), *overrides(command, values, extra)]
+
+
+def repeating_line(command: Sequence[str], values: Mapping[str, Any], extra: Sequence[str], run_id: str) -> str:
+    """For a shell at the top of this checkout: a trial once more, in a new run folder."""
+    start = command[: list(command).index("${program}")]
+    words = ["python" if word == "${interpreter}" else word for word in start if word != "${env}"]
+    return shlex.join([f"WANDB_RUN_ID={run_id}", *words, "train.py", *overrides(command, values, extra)])
+
+
+def _from_environment(word: str) -> str:
+    return ENVIRONMENT.sub(lambda found: os.environ[found[1]], word)

@@ -1,0 +1,138 @@
+"""`sweep.html`: one self-contained page about a sweep; its plots are drawn by a script inside it, without network."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+from optuna.trial import TrialState
+
+from emolightning.sweeps.progress import best_number, duration, short
+from emolightning.sweeps.results import over_seeds
+from emolightning.sweeps.sweep_file import SweepFile
+from emolightning.sweeps.trial import STATES, TrialRow
+
+MIN_FOR_IMPORTANCE = 5
+"""Finished trials. Fewer say nothing about which parameter mattered."""
+
+BLUE = "#2563a8"
+
+
+def write_sweep_page(path: Path, file: SweepFile, study: optuna.Study, rows: Sequence[TrialRow]) -> None:
+    """Write the page.
+
+    Args:
+        path: of the HTML file.
+        file: the sweep.
+        study: its trials, for the plots.
+        rows: its trials, for the tables.
+    """
+    # Parameters, logs and folders come from outside: everything is escaped.
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
+    environment.filters.update(short=short, duration=duration)
+    best = best_number(rows, file.mode)
+    plots = _plots(file, study)
+    page = environment.get_template("sweep.html.jinja").render(
+        file=file,
+        rows=rows,
+        names=list(file.parameters),
+        best=None if best is None else rows[best],
+        counts=[(state, sum(row.state == state for row in rows)) for state in STATES],
+        seconds=sum(row.seconds for row in rows),
+        settings=over_seeds(rows, file.mode),
+        plots=plots,
+        script=_script() if any(plot[2] for plot in plots) else "",
+    )
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _plots(file: SweepFile, study: optuna.Study) -> list[tuple[str, str, Markup]]:
+    """Title, what to know about it, and the plot; empty where there is nothing to draw, and then the text says why."""
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    varied = sorted({name for trial in finished for name in trial.params})
+    return [
+        _plot("Best value so far", "Finished trials.", _history, study, "" if finished else "No trial has finished."),
+        _plot(
+            "Course of each trial",
+            f"{file.metric} after each validation; trials that were stopped early end early.",
+            _course,
+            study,
+            "" if any(trial.intermediate_values for trial in study.trials) else "No trial has been validated.",
+        ),
+        _plot(
+            "Parameters and value",
+            "One line a finished trial, darker is better.",
+            lambda found: _parallel(found, file.metric),
+            study,
+            _too_few(len(finished), 2) or ("" if varied else "All parameters have one value."),
+        ),
+        _plot(
+            "Importance of the parameters",
+            f"Share of the variance of {file.metric} over {len(finished)} finished trials (fANOVA); a rough guide.",
+            _importance,
+            study,
+            _no_importance(finished, varied),
+        ),
+    ]
+
+
+def _plot(
+    title: str, note: str, draw: Callable[[optuna.Study], Any], study: optuna.Study, lacking: str
+) -> tuple[str, str, Markup]:
+    if lacking:
+        return title, lacking, Markup("")
+    figure = draw(study)
+    figure.update_layout(
+        title=None,
+        template="plotly_white",
+        height=340,
+        margin={"l": 70, "r": 50, "t": 20, "b": 50},
+        font={"family": "system-ui, sans-serif", "size": 12, "color": "#1d2733"},
+    )
+    options = {"displaylogo": False, "displayModeBar": False, "responsive": True}
+    return title, note, Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=options))  # noqa: S704
+
+
+def _history(study: optuna.Study) -> Any:
+    return optuna.visualization.plot_optimization_history(study)
+
+
+def _course(study: optuna.Study) -> Any:
+    figure = optuna.visualization.plot_intermediate_values(study)
+    figure.update_layout(xaxis_title="validation", yaxis_title="value")
+    return figure
+
+
+def _parallel(study: optuna.Study, metric: str) -> Any:
+    figure = optuna.visualization.plot_parallel_coordinate(study, target_name=metric)
+    figure.update_traces(line={"width": 2}, opacity=0.8, selector={"mode": "lines"})
+    return figure
+
+
+def _importance(study: optuna.Study) -> Any:
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    figure = optuna.visualization.plot_param_importances(study, evaluator=evaluator)
+    figure.update_traces(marker_color=BLUE)
+    return figure
+
+
+def _no_importance(finished: Sequence[optuna.trial.FrozenTrial], varied: Sequence[str]) -> str:
+    if len(varied) < 2:
+        return f"{len(varied)} parameter varies: there is nothing to compare its importance with."
+    if len({trial.value for trial in finished}) < 2:
+        return _too_few(len(finished), MIN_FOR_IMPORTANCE) or "All finished trials have the same value."
+    return _too_few(len(finished), MIN_FOR_IMPORTANCE)
+
+
+def _too_few(number: int, needed: int) -> str:
+    return "" if number >= needed else f"{number} finished trial{'s' * (number != 1)}: too few, it takes {needed}."
+
+
+def _script() -> Markup:
+    from plotly.offline import get_plotlyjs
+
+    return Markup(get_plotlyjs())  # noqa: S704

@@ -1,0 +1,142 @@
+"""One trial: its process, its validations as they are written, and what is known of it afterwards."""
+
+import csv
+import io
+import math
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emolightning.processes import kill_session, start
+
+STATES = ("running", "interrupted", "finished", "stopped early", "failed")
+
+LEFT_OUT = ("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
+"""A sweep inside an agent's trial would make all its trials one run of W&B."""
+
+
+@dataclass
+class TrialRow:
+    """What tables, files and the page say about a trial."""
+
+    number: int
+    state: str
+    values: dict[str, Any]
+    value: float | None
+    """Best monitored value so far."""
+    best_step: int | None
+    step: int | None
+    num_validations: int
+    seconds: float
+    folder: str
+    log: str
+    exit_code: int | None
+    reason: str
+    again: str
+    """A shell command that repeats it in a new folder."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Monitored values in order, and the steps they were logged at."""
+
+    steps: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
+    last_step: int | None = None
+    """Last step with any number logged."""
+
+    def best(self, mode: str) -> tuple[float | None, int | None]:
+        """Best value and its step; among equals the first."""
+        if not self.values:
+            return None, None
+        value = max(self.values) if mode == "max" else min(self.values)
+        return value, self.steps[self.values.index(value)]
+
+
+def read_history(run: Path, metric: str) -> History:
+    """From a run's `metrics.csv`, which may be written at this moment; values that are no numbers are left out.
+
+    Args:
+        run: the run folder.
+        metric: name of a column.
+    """
+    path = run / "metrics.csv"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return History()
+    rows = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))  # the last line may be half there
+    steps, values, last = [], [], None
+    for row in rows:
+        step, value = _number(row.get("step")), _number(row.get(metric))
+        if step is None:
+            continue
+        last = int(step)
+        if value is not None:
+            steps.append(int(step))
+            values.append(value)
+    return History(tuple(steps), tuple(values), last)
+
+
+def _number(text: str | None) -> float | None:
+    """None for an empty cell."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+class TrialProcess:
+    """A running trial.
+
+    Args:
+        command: words.
+        log: where its output is appended.
+        variables: added to its environment.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, variables: Mapping[str, str]):
+        kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+        self._process: subprocess.Popen[bytes] = start(
+            command, log, environment={**kept, **variables}, own_session=True
+        )
+        self._started = time.monotonic()
+        self._told: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since its start."""
+        return time.monotonic() - self._started
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._told is not None
+
+    def exit_code(self) -> int | None:
+        """None while it runs. What an ended process left behind in its session is killed, unless it ended well."""
+        code = self._process.poll()
+        if code:
+            kill_session(self._process)
+        return code
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM, for its first process: that one tells its ranks. They save a checkpoint and leave."""
+        if self._told is None:
+            self._told = time.monotonic()
+            self._process.send_signal(signal.SIGTERM)
+
+    def kill_if_late(self, grace_s: float) -> None:
+        """SIGKILL for the whole session, when it was asked to stop so long ago."""
+        if self._told is not None and time.monotonic() - self._told > grace_s:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL for the whole session."""
+        kill_session(self._process)
