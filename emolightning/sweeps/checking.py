@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from emolightning.config.check import find_problems, locate_problem
 from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.config.sources import override_key
+from emolightning.config.sources import COMMAND_LINE, override_key
 from emolightning.errors import InputErrors, UserError
 from emolightning.sweeps.command import overrides
 from emolightning.sweeps.grammar import expected, is_same
@@ -89,6 +89,7 @@ def check_trials(file: SweepFile, extra: Sequence[str] = ()) -> Path:
 
 def run_folder(file: SweepFile, values: Mapping[str, Any], run_id: str, extra: Sequence[str] = ()) -> Path:
     """`output_dir` of a trial."""
+    register_schemas()
     words = overrides(file.command, values, extra)
     with environment(**{RUN_ID: run_id}):
         return Path(Launch(CONFIG_DIR, "train", words).compose(words).output_dir)
@@ -159,7 +160,8 @@ def _not_for_sweeps(file: SweepFile, cfg: DictConfig) -> list[str]:
 def _with_value(line: str, values: Mapping[str, Any]) -> str:
     """The value of the parameter that a message is about."""
     key = line.partition(":")[0]
+    said = line.removesuffix(f" ({COMMAND_LINE})")
     for name, value in values.items():
-        if (key == name or key.startswith(f"{name}.")) and repr(value) not in line:
-            return f"parameter {name}, value {value!r}: {line}"
+        if key == name or key.startswith(f"{name}."):
+            return f"parameter {said}" if repr(value) in said else f"parameter {name}, value {value!r}: {said}"
     return line
