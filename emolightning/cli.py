@@ -134,10 +134,17 @@ def _refuse_multirun_on_ranks(cfg: DictConfig) -> None:
         return
     devices = OmegaConf.select(cfg, "trainer.devices", default=1)
     is_single = devices in (1, "1") or (devices == "auto" and OmegaConf.select(cfg, "trainer.accelerator") == "cpu")
-    if not is_single or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    found = f"trainer.devices={devices}" if not is_single else ""
+    nodes = OmegaConf.select(cfg, "trainer.num_nodes", default=1)
+    found = f"trainer.num_nodes={nodes}" if nodes not in (1, "1") else found
+    for name in ("WORLD_SIZE", "SLURM_NTASKS"):  # of torchrun, of srun
+        if os.environ.get(name, "1") != "1":
+            found = f"{name}={os.environ[name]}"
+    if found:
         raise UserError(
-            f"--multirun with trainer.devices={devices}: each rank would run the whole sweep, with values of its own; "
-            "use `wandb agent`, which starts a fresh process for each trial, or trainer.devices=1"
+            f"--multirun with {found}: each rank would run the whole sweep, with values of its own; use "
+            "`python -m emolightning sweep file=sweeps/NAME.yaml` or `wandb agent`, which start a fresh process for "
+            "each trial, whose ranks belong to it alone; or one device"
         )
 
 

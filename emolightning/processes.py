@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 
 REPO = Path(__file__).parents[1]
 
@@ -15,6 +16,8 @@ PR_SET_PDEATHSIG = 1
 """linux/prctl.h"""
 
 POLL_S = 0.1
+
+STOPPED = 128 + signal.SIGTERM
 
 
 def program(script: str, arguments: Sequence[str]) -> list[str]:
@@ -50,9 +53,34 @@ def start(
         )
 
 
-def call(command: Sequence[str], log: Path) -> int:
-    """Run a command to its end and give its exit code."""
-    return start(command, log).wait()
+class Programs:
+    """Programs that threads of a command wait for. Leaving the context by an exception, as Ctrl-C is, stops them.
+
+    Args:
+        variables: added to their environment.
+    """
+
+    def __init__(self, variables: Mapping[str, str] | None = None):
+        self._environment = {**os.environ, **(variables or {})}
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._is_stopped = False
+
+    def __enter__(self) -> "Programs":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._is_stopped = error is not None
+        if self._is_stopped:
+            for process in self._running:
+                process.send_signal(signal.SIGTERM)
+
+    def call(self, command: Sequence[str], log: Path) -> int:
+        """Run a command to its end and give its exit code; after a stop nothing starts."""
+        if self._is_stopped:
+            return STOPPED
+        process = start(command, log, environment=self._environment, own_session=True)
+        self._running.append(process)
+        return process.wait()
 
 
 def kill_session(process: "subprocess.Popen[bytes]") -> None:
@@ -89,7 +117,7 @@ def last_lines(log: Path, *, num_lines: int = 3, max_characters: int = 400) -> s
     if not log.exists():
         return ""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    return " / ".join([line for line in lines if line][-num_lines:])[-max_characters:]
+    return " / ".join([line for line in lines if line and not line.startswith("$ ")][-num_lines:])[-max_characters:]
 
 
 def _with_variable(name: str, value: str) -> list[int]:

@@ -205,6 +205,10 @@ def test_multirun_is_refused_with_several_ranks(project: Path) -> None:
     result = call(project, "trainer.devices=2", "-m", "seed=1,2")
     assert result.returncode == 1
     assert "each rank would run the whole sweep" in result.stderr
+    assert "python -m emolightning sweep file=sweeps/NAME.yaml" in result.stderr
+    for variable in ("WORLD_SIZE", "SLURM_NTASKS"):
+        launched = call(project, "-m", "seed=1,2", **{variable: "2"})
+        assert (launched.returncode, f"--multirun with {variable}=2" in launched.stderr) == (1, True)
     single = call(project, "-m", "seed=1,2")
     assert single.returncode == 0, single.stderr
     assert single.stdout.count("ran ") == 2

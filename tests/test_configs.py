@@ -1,6 +1,7 @@
 """Every file of configs/ and sweeps/ composes to a configuration that the checker accepts; nothing is built."""
 
 import copy
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.sweeps.checking import check_trials
+from emolightning.sweeps.sweep_file import read_sweep_file
 
 REPO = CONFIG_DIR.parent
 FILES = sorted(path.relative_to(CONFIG_DIR) for path in CONFIG_DIR.rglob("*.yaml"))
@@ -105,6 +108,16 @@ def test_every_sweep_says_how_it_is_started(path: Path) -> None:
     head = path.read_text().partition("program:")[0]
     assert f"wandb sweep sweeps/{path.name}" in head
     assert "wandb agent" in head
+    assert f"python -m emolightning sweep file=sweeps/{path.name}" in head
+
+
+def test_there_is_a_sweep_for_each_question() -> None:
+    assert {path.stem for path in SWEEPS} == {"learning_rate", "lora", "modalities", "prompt_labels", "seeds"}
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_the_sweep_command_accepts_every_sweep(path: Path) -> None:
+    check_trials(read_sweep_file(path))
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
@@ -138,7 +151,7 @@ def test_a_wrong_metric_in_a_sweep_is_found() -> None:
 
 
 def check_sweep(sweep: dict[str, Any]) -> None:
-    """Compose what the agent would start, once for each value of each parameter."""
+    """Compose what the agent would start: a grid whole, of a search each value of each parameter."""
     assert (REPO / sweep["program"]).is_file()
     assert sweep["method"] in ("grid", "random", "bayes")
     trials = list(sweep_trials(sweep))
@@ -154,11 +167,14 @@ def check_sweep(sweep: dict[str, Any]) -> None:
 
 
 def sweep_trials(sweep: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Parameter values such that each value of each parameter occurs; of a range its ends."""
+    """All combinations of a grid; else such that each value of each parameter occurs, of a range its ends."""
     choices = {}
     for key, parameter in sweep["parameters"].items():
         assert "parameters" not in parameter, f"{key}: Hydra cannot read nested parameters, write flat dotted names"
         choices[key] = _values(key, parameter, is_grid=sweep["method"] == "grid")
+    if sweep["method"] == "grid":
+        yield from (dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values()))
+        return
     first = {key: values[0] for key, values in choices.items()}
     for key, values in choices.items():
         for value in values:

@@ -50,6 +50,7 @@ ENTRY = {
     "starting",
     "score_run",
     "score_truth",
+    "seeds",
     "sweeps",
     "training_run",
     "vision_pass",

@@ -1,6 +1,7 @@
 """Sweep files: what is refused and how, W&B's meaning of commands, distributions and hyperband, and its own checks."""
 
 import copy
+import importlib
 import os
 import random
 import sys
@@ -150,6 +151,7 @@ def test_a_file_that_is_no_sweep(tmp_path: Path, text: str, message: str) -> Non
         ({}, ["logger=none"], "say logger=csv"),
         ({}, ["trainer.max_epoch=3"], "did you mean max_epochs?"),
         ({}, ["seed=3"], "varies it"),
+        ({}, ["seeds=[0,1]"], "make seed a parameter of the sweep"),
     ],
 )
 def test_what_no_trial_can_run_is_found_before_the_first(
@@ -346,11 +348,13 @@ def wandb_sweeps() -> Any:
     """W&B's package `sweeps`, which `wandb sweep --controller` and its scheduler validate and search with."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pytest.importorskip(
-            "sweeps", reason="asks for numpy<2: pip install --no-deps sweeps jsonschema jsonref and what they name"
-        )
+        # `sweeps` alone would be found where it is not installed: our folder of that name.
+        reason = "W&B's `sweeps` asks for numpy<2: pip install --no-deps sweeps jsonschema jsonref and what they name"
+        pytest.importorskip("sweeps.hyperband_stopping", reason=reason)
+        return importlib.import_module("sweeps")
 
 
+@pytest.mark.filterwarnings("ignore:Choices for a categorical")
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_wandb_accepts_every_file(path: Path) -> None:
     config = load_sweep_config(str(path))

@@ -7,8 +7,6 @@ achievable accuracy that follows from the generator. Writes ablation.json and ab
 
 import csv
 import json
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,8 +18,8 @@ from emolightning.cli import run
 from emolightning.config.check import check_config
 from emolightning.errors import UserError
 from emolightning.lineage import write_json
+from emolightning.processes import Programs, program
 
-REPO = Path(__file__).parents[2]
 MODALITY_OF = {"A": "audio", "V": "video", "T": "text"}
 SETS = ("A", "V", "T", "AV", "AT", "VT", "AVT")
 SCORES = ("war", "uar", "weighted_f1")
@@ -62,13 +60,15 @@ def ablate(cfg: DictConfig, *, overrides: list[str], sets: list[str], parallel: 
         parallel: runs at the same time.
     """
     check_config(cfg)
+    if cfg.seeds:
+        raise UserError("seeds: each set is one run here; use sweeps/modalities.yaml for sets and seeds together")
     root = Path(f"{cfg.output_dir}-ablation")
     root.mkdir(parents=True, exist_ok=True)
     if parallel > 1:  # Runs that start together would wait for the first one to render and extract.
         print("preparing the data", flush=True)
         _prepare(cfg)
-    with ThreadPoolExecutor(parallel) as pool:
-        rows = list(pool.map(lambda name: _run_set(name, root, overrides, cfg.run_name), sets))
+    with ThreadPoolExecutor(parallel) as pool, Programs() as programs:
+        rows = list(pool.map(lambda name: _run_set(name, root, overrides, cfg.run_name, programs), sets))
     limits = _ceilings(cfg)
     table = [{**row, **_against_ceiling(row, limits)} for row in rows]
     write_json(root / "ablation.json", {"overrides": overrides, "rows": table})
@@ -83,7 +83,7 @@ def _prepare(cfg: DictConfig) -> None:
     build_data(cfg)
 
 
-def _run_set(name: str, root: Path, overrides: list[str], run_name: str) -> dict[str, Any]:
+def _run_set(name: str, root: Path, overrides: list[str], run_name: str, programs: Programs) -> dict[str, Any]:
     """One row: trains and tests a set unless that is done, output in <set>.log."""
     folder = root / name
     note, metrics = root / f"{name}.overrides.json", folder / "metrics.json"
@@ -101,9 +101,9 @@ def _run_set(name: str, root: Path, overrides: list[str], run_name: str) -> dict
             f"output_dir={folder}",
             f"resume={'auto' if is_same else 'null'}",
         ]
-        failed = _call(root / f"{name}.log", "train.py", train) or _call(
-            root / f"{name}.log", "eval.py", [f"checkpoint={folder}"]
-        )
+        log = root / f"{name}.log"
+        failed = programs.call(program("train.py", train), log)
+        failed = failed or programs.call(program("eval.py", [f"checkpoint={folder}"]), log)
         if failed:
             print(f"{name}: failed with exit code {failed}, see {root / name}.log", flush=True)
             return {"set": name, "failed": failed, "num_clips": 0}
@@ -111,14 +111,6 @@ def _run_set(name: str, root: Path, overrides: list[str], run_name: str) -> dict
     scores = {score: report["metrics"][score] for score in SCORES}
     print(f"{name}: WAR {scores['war']['value']:.4f}", flush=True)
     return {"set": name, "failed": 0, "num_clips": report["num_clips"], **scores}
-
-
-def _call(log: Path, script: str, arguments: list[str]) -> int:
-    with log.open("a") as output:
-        command = [sys.executable, str(REPO / script), *arguments]
-        output.write(f"$ {' '.join(command)}\n")
-        output.flush()
-        return subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
 
 
 def _ceilings(cfg: DictConfig) -> dict[str, float]:

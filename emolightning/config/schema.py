@@ -59,6 +59,7 @@ CHOICES = {
 RANGES = {
     "seed": (0, 2**32 - 1),
     "num_threads": (1, None),
+    "parallel": (1, None),
     "evaluation.max_new_tokens": (1, None),
     "evaluation.num_beams": (1, None),
     "evaluation.temperature": (1e-6, None),
@@ -181,6 +182,10 @@ class RunConfig:
     """The run folder: checkpoints, answers, metrics. No clock in it, so that all ranks agree."""
     seed: int = 42
     """Seed of weights, order and instructions, 0 to 2**32 - 1."""
+    seeds: list[int] | None = None
+    """train.py: trains and tests once for each, in output_dir/seed-<n>, and gives mean, deviation and interval."""
+    parallel: int = 1
+    """With seeds: runs at the same time."""
     num_threads: int = 1
     """CPU threads of each process."""
     modalities: list[str] = field(default_factory=lambda: list(MODALITIES))
@@ -604,7 +609,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         if is_number and not (low <= value and (high is None or value <= high)):
             allowed = f"at least {low}" if high is None else f"{low} to {high}"
             problems.append(Problem(key, f"must be {allowed}, not {value}"))
-    return problems + _check_inputs(cfg) + _check_tasks(cfg) + _check_monitor(cfg)
+    return problems + _check_inputs(cfg) + _check_tasks(cfg) + _check_monitor(cfg) + _check_seeds(cfg)
 
 
 def unknown_settings(node: Mapping, schema: type, prefix: str = "") -> list[Problem]:
@@ -677,6 +682,20 @@ def _check_monitor(cfg: DictConfig) -> list[Problem]:
     if name is None or name in LOGGED or name.startswith(tuple(f"val/{score}/" for score in PER_CLASS)):
         return []
     return [Problem("monitor.metric", not_one_of(name, LOGGED))]
+
+
+def _check_seeds(cfg: DictConfig) -> list[Problem]:
+    """Only train.py repeats itself; to other commands a run has one seed."""
+    seeds = _value(cfg, "seeds")
+    if seeds is None:
+        return []
+    if OmegaConf.get_type(cfg) is not RunConfig:
+        return [Problem("seeds", "is for train.py alone")]
+    low, high = RANGES["seed"]
+    wrong = [seed for seed in seeds if not low <= seed <= high]
+    if wrong or not seeds or len(set(seeds)) < len(seeds):
+        return [Problem("seeds", f"must be different numbers from {low} to {high}, at least one, not {list(seeds)}")]
+    return []
 
 
 def _value(cfg: DictConfig, key: str) -> Any:

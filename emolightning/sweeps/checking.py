@@ -151,6 +151,8 @@ def _not_for_sweeps(file: SweepFile, cfg: DictConfig) -> list[str]:
         )
     if cfg.resume != "auto":
         lines.append("command: add resume=auto, or an interrupted trial starts from nothing")
+    if cfg.seeds:
+        lines.append("seeds: a trial is one run; make seed a parameter of the sweep")
     loggers = (cfg.get("logger") or {}).values()
     if not any(isinstance(node, DictConfig) and node.get("_target_") == LOG for node in loggers):
         lines.append("logger: a trial is judged by its metrics.csv; say logger=csv or logger=default")
