@@ -190,18 +190,17 @@ def has_begun(folder: Path) -> bool:
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_twelve_trials_of_the_learning_rate_killed_and_continued(workplace: Workplace) -> None:
-    """The file as it is, with fewer clips and epochs. Takes about six minutes on two free cores."""
+    """The file as it is, with fewer clips and epochs. Takes three minutes on two free cores."""
     path, folder = REPO / "sweeps" / "learning_rate.yaml", workplace.folder / "sweep-lr"
     words = ("count=12", "parallel=2", "logger=csv", "data.num_train=192", "data.num_val=48", "data.num_test=12")
     words = (*words, f"data.folder={workplace.folder}/lr-clips", f"data.cache={workplace.folder}/lr-cache")
     program = start_sweep(workplace, path, folder, *words)
-    ended = re.compile(r"^trial (\d+) (?:finished|stopped early):", re.MULTILINE)
     deadline = time.monotonic() + 1200
-    while len(ended.findall(program.output())) < 5 and time.monotonic() < deadline:
+    while "trial 6 starts" not in program.output() and time.monotonic() < deadline:
         time.sleep(0.2)
     program.process.kill()
-    done = [int(number) for number in ended.findall(program.output())]
-    assert len(done) >= 5, program.description()
+    done = [int(number) for number in re.findall(r"(?m)^trial (\d+) (?:finished|stopped early):", program.output())]
+    assert len(done) == 5, program.description()
     before = {number: (folder / "logs" / f"{number:03}.log").read_bytes() for number in done}
     again = start_sweep(workplace, path, folder, *words)
     assert again.wait(1200) == 0, again.description()
@@ -211,7 +210,25 @@ def test_twelve_trials_of_the_learning_rate_killed_and_continued(workplace: Work
     assert len({row["folder"] for row in rows}) == 12
     assert {number: (folder / "logs" / f"{number:03}.log").read_bytes() for number in done} == before
     assert sum(starts(folder, number) for number in range(12)) == 14, "the two that ran are started twice"
+    assert any(row["state"] == "stopped early" for row in rows)
     print([(row["trial"], row["state"], row["value"], row["seconds"]) for row in rows])
+
+
+@pytest.mark.slow
+@pytest.mark.multi_process
+def test_a_trial_of_two_ranks_is_stopped_whole(workplace: Workplace) -> None:
+    early = {"type": "hyperband", "max_iter": 8, "s": 1, "eta": 2}
+    spec = {"optimizer.lr": {"values": [0.004, 1.0e-9]}}
+    words = (*SMALL, "trainer=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=12", *workplace.clips)
+    path = sweep_file(workplace.folder, "ranks", *words, parameters=spec, early_terminate=early)
+    folder = workplace.folder / "sweep-ranks"
+    program = start_sweep(workplace, path, folder)
+    assert program.wait(280) == 0, program.description()
+    good, bad = table(folder)
+    assert (good["state"], bad["state"], bad["exit_code"]) == ("finished", "stopped early", "143")
+    assert saved_step(folder.parent / bad["folder"]) > 0
+    name = attributes(folder, 1)["run_id"]
+    assert stop_leftovers("WANDB_RUN_ID", name, grace_s=5) == 0, "a rank outlived its trial"
 
 
 # The rules, with a program that only writes what it is told

@@ -1,5 +1,6 @@
 """`sweep.html`: one self-contained page about a sweep; its plots are drawn by a script inside it, without network."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from emolightning.sweeps.trial import STATES, TrialRow
 MIN_FOR_IMPORTANCE = 5
 """Finished trials. Fewer say nothing about which parameter mattered."""
 
-BLUE = "#2563a8"
+BLUE, GREY = "#2563a8", "#8a96a3"
 
 
 def write_sweep_page(path: Path, file: SweepFile, study: optuna.Study, rows: Sequence[TrialRow]) -> None:
@@ -55,18 +56,24 @@ def _plots(file: SweepFile, study: optuna.Study) -> list[tuple[str, str, Markup]
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     varied = sorted({name for trial in finished for name in trial.params})
     return [
-        _plot("Best value so far", "Finished trials.", _history, study, "" if finished else "No trial has finished."),
+        _plot(
+            "Best value so far",
+            "Finished trials.",
+            lambda found: _history(found, file.metric),
+            study,
+            "" if finished else "No trial has finished.",
+        ),
         _plot(
             "Course of each trial",
-            f"{file.metric} after each validation; trials that were stopped early end early.",
-            _course,
+            f"{file.metric} after each validation; grey: stopped early, failed, or not at its end yet.",
+            lambda found: _course(found, file.metric),
             study,
             "" if any(trial.intermediate_values for trial in study.trials) else "No trial has been validated.",
         ),
         _plot(
             "Parameters and value",
             "One line a finished trial, darker is better.",
-            lambda found: _parallel(found, file.metric),
+            lambda found: _parallel(found, file.metric, varied),
             study,
             _too_few(len(finished), 2) or ("" if varied else "All parameters have one value."),
         ),
@@ -90,34 +97,44 @@ def _plot(
         title=None,
         template="plotly_white",
         height=340,
-        margin={"l": 70, "r": 50, "t": 20, "b": 50},
+        showlegend=False,
+        margin={"l": 70, "r": 30, "t": 20, "b": 70},
         font={"family": "system-ui, sans-serif", "size": 12, "color": "#1d2733"},
     )
     options = {"displaylogo": False, "displayModeBar": False, "responsive": True}
     return title, note, Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=options))  # noqa: S704
 
 
-def _history(study: optuna.Study) -> Any:
-    return optuna.visualization.plot_optimization_history(study)
+def _history(study: optuna.Study, metric: str) -> Any:
+    figure = optuna.visualization.plot_optimization_history(study, target_name=metric)
+    figure.data[0].marker.color = GREY
+    figure.data[1].line.color = BLUE
+    return figure.update_xaxes(title="trial")
 
 
-def _course(study: optuna.Study) -> Any:
+def _course(study: optuna.Study, metric: str) -> Any:
+    """Optuna's plot; blue for trials that went to their end, grey for others."""
     figure = optuna.visualization.plot_intermediate_values(study)
-    figure.update_layout(xaxis_title="validation", yaxis_title="value")
-    return figure
+    finished = {f"Trial{trial.number}" for trial in study.trials if trial.state == TrialState.COMPLETE}
+    for trace in figure.data:
+        color = BLUE if trace.name in finished else GREY
+        trace.update(line={"color": color, "width": 1.5}, marker={"color": color, "size": 4}, opacity=0.7)
+    return figure.update_layout(xaxis_title="validation", yaxis_title=metric)
 
 
-def _parallel(study: optuna.Study, metric: str) -> Any:
-    figure = optuna.visualization.plot_parallel_coordinate(study, target_name=metric)
+def _parallel(study: optuna.Study, metric: str, varied: Sequence[str]) -> Any:
+    """Optuna's plot, whose labels are cut short and slanted, with whole ones."""
+    figure = optuna.visualization.plot_parallel_coordinate(study, params=list(varied), target_name=metric)
     figure.update_traces(line={"width": 2}, opacity=0.8, selector={"mode": "lines"})
-    return figure
+    labels = [re.sub("([./_])", r"\1<br>", name) for name in (metric, *varied)]
+    return figure.update_xaxes(ticktext=labels, tickangle=0)
 
 
 def _importance(study: optuna.Study) -> Any:
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     figure = optuna.visualization.plot_param_importances(study, evaluator=evaluator)
     figure.update_traces(marker_color=BLUE)
-    return figure
+    return figure.update_layout(xaxis_title="share of the variance", yaxis_title=None)
 
 
 def _no_importance(finished: Sequence[optuna.trial.FrozenTrial], varied: Sequence[str]) -> str:
