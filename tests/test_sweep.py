@@ -91,7 +91,7 @@ def killed(workplace: Workplace) -> tuple[Path, str, str]:
         "optimizer.lr": {"values": [0.004, 1.0e-9]},
         "init_from": {"values": ["null", "no/such/run"]},
     }
-    early = {"type": "hyperband", "max_iter": 8, "s": 1, "eta": 2}
+    early = {"type": "hyperband", "max_iter": 12, "s": 1, "eta": 3}
     words = (*SMALL, "trainer.max_epochs=12", *workplace.clips)
     path = sweep_file(workplace.folder, "killed", *words, parameters=spec, early_terminate=early)
     folder = workplace.folder / "sweep-killed"
@@ -217,7 +217,7 @@ def test_twelve_trials_of_the_learning_rate_killed_and_continued(workplace: Work
 @pytest.mark.slow
 @pytest.mark.multi_process
 def test_a_trial_of_two_ranks_is_stopped_whole(workplace: Workplace) -> None:
-    early = {"type": "hyperband", "max_iter": 8, "s": 1, "eta": 2}
+    early = {"type": "hyperband", "max_iter": 12, "s": 1, "eta": 3}
     spec = {"optimizer.lr": {"values": [0.004, 1.0e-9]}}
     words = (*SMALL, "trainer=ddp", "trainer.accelerator=cpu", "trainer.max_epochs=12", *workplace.clips)
     path = sweep_file(workplace.folder, "ranks", *words, parameters=spec, early_terminate=early)

@@ -114,10 +114,11 @@ class SweepRun:
 
     def _watch(self, progress: Progress) -> None:
         """Look after each running trial once."""
-        histories: list[list[float]] | None = None
+        found = {active.trial.number: self._history(active.trial) for active in self._active}
+        for active in self._active:
+            self.search.report(active.trial, found[active.trial.number].values)
+        histories = self._histories() if self.file.early_terminate else []
         for active in list(self._active):
-            history = self._history(active.trial)
-            self.search.report(active.trial, history.values)
             code = active.process.exit_code()
             if code is not None:
                 self._active.remove(active)
@@ -126,8 +127,7 @@ class SweepRun:
             if self.received:
                 active.process.ask_to_stop()
             elif self.file.early_terminate and not active.process.is_told:
-                histories = histories or self._histories()
-                self._compare(active, list(history.values), histories, progress)
+                self._compare(active, list(found[active.trial.number].values), histories, progress)
             active.process.kill_if_late(GRACE_S)
 
     def _compare(self, active: Active, history: list[float], histories: list[list[float]], progress: Progress) -> None:
@@ -154,6 +154,7 @@ class SweepRun:
     def _end(self, active: Active, code: int, progress: Progress) -> None:
         """Record what became of a trial."""
         trial, history = active.trial, self._history(active.trial)
+        self.search.report(trial, history.values)
         value, _ = history.best(self.file.mode)
         seconds = self.search.trials()[trial.number].user_attrs.get("seconds", 0.0) + active.process.seconds
         if code and self.received and active.process.is_told:
