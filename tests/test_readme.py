@@ -180,12 +180,13 @@ def small_words(place: Workplace, script: list[str], words: list[str]) -> list[s
     """Words behind those of the README, that make a training small; the last word on a setting counts."""
     if Path(script[-1]).name == "throughput.py":
         return ["rounds=1", "samples=2", "batch_size=2", "answer_tokens=2"]
-    is_ablation = words[:1] == ["ablate"]
-    if Path(script[-1]).name != "train.py" and not is_ablation:
+    is_ablation, is_sweep = words[:1] == ["ablate"], words[:1] == ["sweep"]
+    if Path(script[-1]).name != "train.py" and not is_ablation and not is_sweep:
         return []
     data = [] if "data=custom" in words else [*SIZES, *place.clips]
     logger = [] if any(word.startswith("logger") for word in words) else ["logger=csv"]
-    return [*data, *logger, "trainer.max_epochs=1", *(["sets=T"] if is_ablation else [])]
+    fewer = ["count=2"] if is_sweep else ["seeds=[0]"] if any(word.startswith("seeds=") for word in words) else []
+    return [*data, *logger, "trainer.max_epochs=1", *(["sets=T"] if is_ablation else []), *fewer]
 
 
 def copy_run(trained: Path, path: Path) -> None:
@@ -226,6 +227,12 @@ def make_truth(trained: Path, path: Path) -> None:
     path.write_text("name,label\nclip0,happy\nclip1,worried\n")
 
 
+def copy_sweep(trained: Path, path: Path) -> None:
+    """The repository's sweep of that name."""
+    path.parent.mkdir()
+    shutil.copy(REPO / "sweeps" / path.name, path)
+
+
 def link_golden(trained: Path, path: Path) -> None:
     """The recorded values, where they are."""
     golden = SHARED / "data" / "golden"
@@ -243,5 +250,6 @@ FILES: dict[str, Callable[[Path, Path], object]] = {
     "golden": link_golden,
     "answers": make_predictions,
     "truth": make_truth,
+    "file": copy_sweep,
 }
 """Setting -> makes the file or folder that a command names with it."""

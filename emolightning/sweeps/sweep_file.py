@@ -110,7 +110,8 @@ def read_sweep_file(path: Path) -> SweepFile:
 def _content(path: Path) -> dict[str, Any]:
     if not path.is_file():
         near = sorted(str(found) for found in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        raise UserError(f"file={path}: no such file; {suggestion(path, near)}")
+        known = suggestion(path, near) if near else f"{path.parent} holds no .yaml file"
+        raise UserError(f"file={path}: no such file; {known}")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
