@@ -4,6 +4,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from pytorch_lightning.callbacks import LearningRateMonitor
 
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.evaluation.scoring import Classification, Scoring
@@ -103,6 +104,8 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
         objects["accumulate_grad_batches"] = 1
     loggers = list(instantiate(cfg.logger or {}, _convert_="all").values())
     callbacks = list(instantiate(cfg.callbacks or {}, _convert_="all").values())
+    if not loggers:  # Lightning's monitor refuses to watch for nobody.
+        callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
     return instantiate(
         cfg.trainer,
         logger=loggers,

@@ -8,6 +8,7 @@ MESSAGES = (
     ".*is_gradient_checkpointing.*",  # PEFT's use of a transformers name.
     ".*gradient_checkpointing_enable.*",  # The name that all versions from 5.0 on have.
     ".*treespec, LeafSpec.*",  # Lightning's use of a torch name.
+    r".*recommended to use `self\.log\(.*sync_dist=True.*",  # What is logged is of all ranks' clips already.
     ".*in eval mode at the start of training.*",  # The vision tower is frozen, and meant to be.
 )
 

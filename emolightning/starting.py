@@ -19,6 +19,7 @@ from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.parameters import WITHOUT_BASE
 from emolightning.out_of_memory import copies_weights, less_memory
 from emolightning.prompt import PromptEncoder
+from emolightning.training.deepspeed_zero import require_float16
 from emolightning.training.learner import EmotionLearner
 from emolightning.weights import load_weights
 
@@ -54,13 +55,17 @@ def require_something_to_train(parts: Mapping[str, str], *, has_weights: bool) -
         )
 
 
-def require_engine(strategy: Any, *, accumulation: str, quantization: str) -> None:
+def require_engine(
+    strategy: Any, *, accumulation: str, quantization: str, precision: str = "32-true", accelerator: str = "auto"
+) -> None:
     """Refuse settings that an engine cannot keep, before anything is read.
 
     Args:
         strategy: `trainer.strategy`, a name or what stands behind `_target_`.
         accumulation: `mean` or `sum`.
         quantization: of the language model.
+        precision: `trainer.precision`.
+        accelerator: `trainer.accelerator`.
 
     Raises:
         UserError: says which setting to change.
@@ -78,6 +83,8 @@ def require_engine(strategy: Any, *, accumulation: str, quantization: str) -> No
             f"model.language.quantization={quantization}: packed weights cannot be cut into pieces; say "
             "trainer=deepspeed_zero2 or trainer=ddp, or model.language.quantization=none"
         )
+    if target == "deepspeed_zero" and precision == "16-mixed":
+        require_float16(accelerator)
 
 
 def take_start(

@@ -49,7 +49,13 @@ def fit(cfg: DictConfig) -> None:
     quiet_other_ranks(rank)
     require_srun(cfg.trainer.devices)
     quantization = OmegaConf.select(cfg, "model.language.quantization", default="none")
-    require_engine(cfg.trainer.strategy, accumulation=cfg.accumulation, quantization=quantization)
+    require_engine(
+        cfg.trainer.strategy,
+        accumulation=cfg.accumulation,
+        quantization=quantization,
+        precision=cfg.trainer.precision,
+        accelerator=cfg.trainer.accelerator,
+    )
     set_num_threads(cfg.num_threads)
     # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(Path(cfg.output_dir), cfg.resume)

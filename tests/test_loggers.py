@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from runs import REPO, SMALL, Workplace
 
 from callbacks.gradient_norm import gradient_norm
 from emolightning.config.check import check_config
@@ -38,6 +39,13 @@ def test_loggers_are_chosen_by_name(program: str, words: list[str], loggers: set
         assert set(cfg.logger or {}) == expected
         if program == "train":
             check_config(cfg, sources=None)
+
+
+def test_a_run_without_any_logger_is_a_run(workplace: Workplace, trained: Path) -> None:
+    folder = workplace.folder / "outputs" / "unlogged"
+    arguments = (REPO / "train.py", *SMALL, *workplace.clips, "logger=none", "trainer.max_epochs=1")
+    workplace.call(*arguments, f"output_dir={folder}")
+    assert {path.name for path in folder.iterdir()} == {"adapter", "checkpoints", "config.yaml", "lineage.json"}
 
 
 def test_tensorboard_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

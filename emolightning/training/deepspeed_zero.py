@@ -21,6 +21,7 @@ def deepspeed_zero(
     offload_parameters: bool = False,
     bucket_mb: int = 200,
     persistence_threshold: int = 100_000,
+    loss_scale_window: int = 1000,
     timeout_s: float = 1800,
 ) -> "DeepSpeedZero":
     """The strategy for one stage.
@@ -32,6 +33,7 @@ def deepspeed_zero(
         offload_parameters: with stage 3, pieces of the weights lie in host memory.
         bucket_mb: megabytes (of float32) that ranks exchange at once; of memory, several times as much is taken.
         persistence_threshold: with stage 3, parameters of fewer elements are kept whole on every rank once gathered.
+        loss_scale_window: in float16, steps without an overflow after which the loss is scaled twice as much.
         timeout_s: seconds that a rank waits for the others before the run ends.
 
     Raises:
@@ -58,7 +60,28 @@ def deepspeed_zero(
         # The configured optimizer steps in host memory too: DeepSpeed's own there has to be compiled first.
         "zero_force_ds_cpu_optimizer": False,
     }
-    return DeepSpeedZero(config=config, timeout=timedelta(seconds=timeout_s), logging_level=logging.ERROR)
+    return DeepSpeedZero(
+        config=config,
+        timeout=timedelta(seconds=timeout_s),
+        loss_scale_window=loss_scale_window,
+        logging_level=logging.ERROR,
+    )
+
+
+def require_float16(accelerator: str) -> None:
+    """Refuse `trainer.precision=16-mixed` where DeepSpeed cannot compute in it.
+
+    Raises:
+        UserError: on a CPU, or an old GPU.
+    """
+    import_deepspeed(on_gpu=torch.cuda.is_available() and accelerator != "cpu")
+    from deepspeed.accelerator import get_accelerator
+
+    if not get_accelerator().is_fp16_supported():
+        raise UserError(
+            f"trainer.precision=16-mixed: DeepSpeed has no float16 on {get_accelerator().device_name()}; say "
+            "trainer.precision=bf16-mixed or 32-true"
+        )
 
 
 def import_deepspeed(*, on_gpu: bool) -> None:

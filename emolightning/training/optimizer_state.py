@@ -2,6 +2,8 @@
 
     {"groups": [{"names": [...], "lr": 1e-4, ...}], "state": {name: {"step": ..., "exp_avg": ..., ...}}}
 
+In float16 DeepSpeed scales the loss by itself, and `loss_scaler` is there as well; another engine begins with its own.
+
 torch numbers parameters and DeepSpeed flattens them into one piece a rank, so that neither's own form can be read by
 another engine, nor DeepSpeed's by another number of ranks. All functions must be called by all ranks.
 """
@@ -17,6 +19,9 @@ from emolightning.model.whole_tensors import distributed_like, whole_shape, writ
 
 ByName = dict[str, Any]
 
+LOSS_SCALER = ("cur_scale", "cur_iter", "last_overflow_iter", "cur_hysteresis")
+"""What changes of DeepSpeed's. Lightning keeps torch's in the checkpoint itself."""
+
 
 def read_optimizer(optimizer: Any, model: nn.Module) -> ByName:
     """The state of an optimizer over trained parameters of `model`, whole tensors on the CPU.
@@ -28,7 +33,8 @@ def read_optimizer(optimizer: Any, model: nn.Module) -> ByName:
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     inner = inner_optimizer(optimizer)
     state = _zero_state(optimizer, named) if inner is not optimizer else _plain_state(optimizer, named)
-    return {"groups": _groups(optimizer, inner, named), "state": dict(state)}
+    scaler = {"loss_scaler": _loss_scaler(optimizer)} if _scales_loss(optimizer) else {}
+    return {"groups": _groups(optimizer, inner, named), "state": dict(state), **scaler}
 
 
 def write_optimizer(optimizer: Any, model: nn.Module, saved: Mapping[str, Any]) -> None:
@@ -44,6 +50,9 @@ def write_optimizer(optimizer: Any, model: nn.Module, saved: Mapping[str, Any]) 
     inner = inner_optimizer(optimizer)
     for group, kept in zip(inner.param_groups, saved["groups"], strict=True):
         group.update({key: value for key, value in kept.items() if key != "names"})
+    if _scales_loss(optimizer):
+        for name, value in saved.get("loss_scaler", {}).items():
+            setattr(optimizer.loss_scaler, name, value)
     if not saved["state"]:
         return
     if inner is optimizer:
@@ -56,6 +65,15 @@ def inner_optimizer(optimizer: Any) -> Any:
     """The optimizer that DeepSpeed wraps, else the optimizer itself."""
     inner = getattr(optimizer, "optimizer", None)
     return optimizer if inner is None or not hasattr(inner, "param_groups") else inner
+
+
+def _scales_loss(optimizer: Any) -> bool:
+    """Whether DeepSpeed does so, by a factor that it adjusts."""
+    return bool(getattr(getattr(optimizer, "loss_scaler", None), "dynamic", False))
+
+
+def _loss_scaler(optimizer: Any) -> dict[str, float]:
+    return {name: getattr(optimizer.loss_scaler, name) for name in LOSS_SCALER}
 
 
 def _groups(optimizer: Any, inner: Any, named: Mapping[str, nn.Parameter]) -> list[dict[str, Any]]:
