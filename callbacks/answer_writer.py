@@ -15,14 +15,24 @@ class AnswerWriter(pl.Callback):
 
     Args:
         folder: the run folder.
-        key: of the evaluation.
+        split: to be answered.
         scoring: says what an answer is compared with, and reads it.
     """
 
-    def __init__(self, folder: Path, *, key: str, scoring: Scoring):
+    def __init__(self, folder: Path, *, split: str, scoring: Scoring):
         self.folder = folder
-        self.key = key
+        self.split = split
         self.scoring = scoring
+        self.key = ""
+        """Of the evaluation; like `known` only the first rank's counts."""
+        self.known: frozenset[str] = frozenset()
+        """Ids of clips that are answered already."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """The first rank says which evaluation this is: the others have no weights yet that it would follow from."""
+        self.key, self.known = trainer.strategy.broadcast((self.key, self.known))
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        data.evaluate_on(self.split, skip=self.known)
 
     def on_test_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *args: Any, **kwargs: Any

@@ -20,7 +20,7 @@ from emolightning.evaluation.answers import evaluation_key, join, known_answers,
 from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
 from emolightning.failed_writes import explained_failed_writes
-from emolightning.launching import ended_with_this, require_srun, set_num_threads
+from emolightning.launching import are_others_started, ended_with_this, require_srun, set_num_threads
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.parameters import trained_state
 from emolightning.out_of_memory import explained_out_of_memory
@@ -56,28 +56,30 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     trained = trained_widths(weights)
     check_inputs(trained, data.inputs, data.feature_widths, weights)
     with explained_out_of_memory(cfg, trains=False):
-        learner = build_learner(cfg, data, sees=inputs_of_widths(trained))
-    load_weights(learner, weights)
-    description = describe_evaluation(cfg, data, learner)
-    key = evaluation_key(description)
-    trainer = build_trainer(cfg, callbacks=[AnswerWriter(folder, key=key, scoring=scoring)])
-    if trainer.is_global_zero:
-        _prepare_folder(cfg, folder, key)
-    record = EvaluationRecord(wandb_of(trainer.loggers) if trainer.is_global_zero else None, folder, key)
+        learner = build_learner(cfg, data, sees=inputs_of_widths(trained), is_empty=rank > 0)
+    writer = AnswerWriter(folder, split=cfg.split, scoring=scoring)
+    trainer = build_trainer(cfg, callbacks=[writer])
+    description = {}
+    if rank == 0:  # Its weights go to the others when the loop starts.
+        load_weights(learner, weights)
+        description = describe_evaluation(cfg, data, learner)
+        writer.key = evaluation_key(description)
+        _prepare_folder(cfg, folder, writer.key)
+        writer.known = frozenset(known_answers(folder, writer.key))
+    record = EvaluationRecord(wandb_of(trainer.loggers) if trainer.is_global_zero else None, folder, writer.key)
     with (
         record.running(run_name=cfg.run_name, config=plain(cfg)),
         ended_with_this(trainer),
         explained_failed_writes(folder, trainer, trains=False),
     ):
-        known = known_answers(folder, key)
-        if len(known) < len(clips):
+        # Other processes do not know what is answered, and would wait.
+        if len(writer.known) < len(clips) or are_others_started(trainer):
             with explained_out_of_memory(cfg, trainer, trains=False):
                 precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
-                data.evaluate_on(cfg.split, skip=frozenset(known))
                 trainer.test(learner, datamodule=data, verbose=False)
         if not trainer.is_global_zero:
             return {}
-        report, answers = _finish(folder, key, data, scoring, description)
+        report, answers = _finish(folder, writer.key, data, scoring, description)
         record.log(report, answers, data, scoring, checkpoint=cfg.checkpoint)
     return report
 

@@ -39,6 +39,16 @@ def require_srun(devices: object) -> None:
     )
 
 
+def are_others_started(trainer: Any) -> bool:
+    """Whether the other processes of a run are there already, as those of torchrun and SLURM are from the start.
+
+    Args:
+        trainer: Lightning's.
+    """
+    environment = getattr(trainer.strategy, "cluster_environment", None)
+    return trainer.world_size > 1 and environment is not None and environment.creates_processes_externally
+
+
 def set_num_threads(number: int) -> None:
     """Let each process compute with so many threads.
 

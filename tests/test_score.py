@@ -291,7 +291,8 @@ def test_the_benchmark_at_a_small_size(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_an_evaluation_writes_the_truth_of_its_scoring(tmp_path: Path) -> None:
     clip = Clip("a", Path("a.mp4"), label="sad", reason="He weeps.")
-    writer = AnswerWriter(tmp_path, key="k", scoring=Reasoning(judge=OfflineJudge()))
+    writer = AnswerWriter(tmp_path, split="test", scoring=Reasoning(judge=OfflineJudge()))
+    writer.key = "k"
     trainer = SimpleNamespace(global_rank=0, world_size=1)
     outputs, batch = {"answers": [Answer("a", "He is sad.", "prompt", "sad", 0.1)]}, SimpleNamespace(clips=[clip])
     writer.on_test_batch_end(trainer, None, outputs, batch)

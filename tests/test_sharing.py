@@ -7,6 +7,7 @@ import pytest
 import torch
 from language_factory import make_llama3, make_qwen2
 from model_factory import make_model
+from runs import REPO, Workplace, answers
 from torch import distributed, nn
 
 from emolightning.errors import UserError
@@ -63,6 +64,18 @@ def test_quantised_weights_are_left_to_each_rank(monkeypatch: pytest.MonkeyPatch
 def test_the_layers_of_the_language_model_are_found() -> None:
     model = make_model()
     assert [type(layer).__name__ for layer in decoder_layers(model)] == ["LlamaDecoderLayer"] * 2
+
+
+@pytest.mark.multi_process
+def test_an_evaluation_reads_the_weights_in_one_process(workplace: Workplace, trained: Path, tmp_path: Path) -> None:
+    noting = f"+callbacks.noting={{_target_: noting.NotesPlaces, folder: {tmp_path}}}"
+    run = workplace.folder / "outputs" / "shared"
+    words = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", noting, f"output_dir={run}")
+    workplace.call(REPO / "eval.py", f"checkpoint={trained}", *words, PYTHONPATH=f"{REPO}:{REPO / 'tests'}")
+    assert (tmp_path / "rank0").read_text().split() == ["cpu", "cpu"]
+    assert (tmp_path / "rank1").read_text().split()[-1] == "cpu"
+    assert "meta" in (tmp_path / "rank1").read_text().split()[0].split(",")
+    assert [line["answer"] for line in answers(run)] == [line["answer"] for line in answers(trained)]
 
 
 @pytest.mark.parametrize(
