@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from callbacks.last_checkpoint import LastCheckpoint, can_save
-from emolightning.told_to_stop import SIGNALS, TERMINATED
+from emolightning.told_to_stop import SIGNALS, TERMINATED, AgreedToStop
 
 
 class GracefulStop(pl.Callback):
@@ -23,7 +23,7 @@ class GracefulStop(pl.Callback):
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take over the signals (after Lightning has set its own)."""
+        """Take over the signals."""
         for number in (signal.SIGINT, *SIGNALS):
             self._previous[number] = signal.signal(number, lambda received, frame: self._note(received, trainer))
 
@@ -60,11 +60,17 @@ class GracefulStop(pl.Callback):
         if trainer.is_global_zero:
             print(f"stopped; continue with the same command and resume=auto (from {last.path})", file=sys.stderr)
         self._restore()
+        for number in SIGNALS:  # Told again, by a launcher that has seen another rank leave: we are about to.
+            signal.signal(number, lambda received, frame: None)
         _unwatch_started_ranks(trainer)
-        raise SystemExit(128 + received if received == signal.SIGINT else TERMINATED)
+        raise AgreedToStop(128 + received if received == signal.SIGINT else TERMINATED)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Give the signals back."""
+        self._restore()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """The same."""
         self._restore()
 
     def _restore(self) -> None:

@@ -106,7 +106,7 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
     callbacks = list(instantiate(cfg.callbacks or {}, _convert_="all").values())
     if not loggers:  # Lightning's monitor refuses to watch for nobody.
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
-    return instantiate(
+    trainer = instantiate(
         cfg.trainer,
         logger=loggers,
         callbacks=[*callbacks, *objects.pop("callbacks", [])],
@@ -114,6 +114,9 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
         default_root_dir=cfg.output_dir,
         **objects,
     )
+    # Its handlers wait for the other ranks inside of a handler, for ever when one alone is told (told_to_stop.py).
+    trainer._signal_connector.register_signal_handlers = lambda: None
+    return trainer
 
 
 def adapter_description(cfg: DictConfig, data: ClipDataModule) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
+from torch import distributed
 
 from emolightning.errors import UserError
+from emolightning.told_to_stop import AgreedToStop
 
 INTERACTIVE = ("bash", "interactive")
 """Names of SLURM jobs in which Lightning starts its own processes."""
@@ -63,6 +65,24 @@ def set_num_threads(number: int) -> None:
 
 
 @contextmanager
+def left_together(trainer: Any) -> Iterator[None]:
+    """When all ranks have agreed to stop, the others leave when the first one has finished what it writes.
+
+    torchrun and srun end a job's other processes as soon as one has left with an exit code.
+
+    Args:
+        trainer: Lightning's.
+    """
+    try:
+        yield
+    except AgreedToStop:
+        if trainer.world_size > 1 and distributed.is_initialized():
+            with suppress(RuntimeError):  # The first one is gone.
+                distributed.barrier()
+        raise
+
+
+@contextmanager
 def ended_with_this(trainer: Any) -> Iterator[None]:
     """When the block does not end well, neither do the processes that this one started: they would wait for it.
 
@@ -71,8 +91,11 @@ def ended_with_this(trainer: Any) -> Iterator[None]:
     """
     try:
         yield
-    except BaseException:
-        for process in getattr(trainer.strategy.launcher, "procs", ()):
+    except BaseException as error:
+        processes = getattr(trainer.strategy.launcher, "procs", ())
+        for process in processes if isinstance(error, SystemExit) else ():
+            process.terminate()  # This one was told to stop, and they perhaps were not.
+        for process in processes:
             try:
                 process.wait(GRACE_S)
             except subprocess.TimeoutExpired:

@@ -13,6 +13,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 TERMINATED = 128 + signal.SIGTERM
 
 
+class AgreedToStop(SystemExit):
+    """All ranks leave, between two steps."""
+
+
 @contextmanager
 def ending_when_told() -> Iterator[None]:
     """Leave with 143 in the way of an exception, so that worker processes and ranks are ended too.

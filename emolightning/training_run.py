@@ -25,7 +25,7 @@ from emolightning.assembly import (
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.failed_writes import explained_failed_writes
-from emolightning.launching import ended_with_this, require_srun, set_num_threads
+from emolightning.launching import ended_with_this, left_together, require_srun, set_num_threads
 from emolightning.lineage import describe_process, loggable, update_json, write_json
 from emolightning.model.adapter import save_adapter
 from emolightning.out_of_memory import explained_out_of_memory
@@ -100,22 +100,23 @@ def fit(cfg: DictConfig) -> None:
     if trainer.is_global_zero:
         _record_start(cfg, folder, data, learner, trainer, resume_from)
     status, wandb = "interrupted", wandb_of(trainer.loggers)
-    try:
-        with ended_with_this(trainer), explained_failed_writes(folder.path, trainer):
-            with explained_out_of_memory(cfg, trainer):
-                trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
+    with ended_with_this(trainer), left_together(trainer):
+        try:
+            with explained_failed_writes(folder.path, trainer):
+                with explained_out_of_memory(cfg, trainer):
+                    trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
+                if trainer.is_global_zero:
+                    _export(cfg, folder, data, learner)
+            if trainer.is_global_zero and wandb is not None:
+                wandb.attempt("artifacts", partial(log_training, wandb, folder, data))
+            status = "finished"  # Not before the adapter is there: a finished run is not taken up again.
+        finally:
             if trainer.is_global_zero:
-                _export(cfg, folder, data, learner)
-        if trainer.is_global_zero and wandb is not None:
-            wandb.attempt("artifacts", partial(log_training, wandb, folder, data))
-        status = "finished"  # Not before the adapter is there: a finished run is not taken up again.
-    finally:
-        if trainer.is_global_zero:
-            # On a full disk this fails as well, and is not what is to be said.
-            with nullcontext() if status == "finished" else suppress(CannotWrite):
-                update_json(folder.lineage, status=status)
-            if wandb is not None:
-                wandb.end(exit_code=0 if status == "finished" else 1)
+                # On a full disk this fails as well, and is not what is to be said.
+                with nullcontext() if status == "finished" else suppress(CannotWrite):
+                    update_json(folder.lineage, status=status)
+                if wandb is not None:
+                    wandb.end(exit_code=0 if status == "finished" else 1)
     if trainer.is_global_zero:
         print(f"run folder: {folder.path}\nevaluate:   python eval.py checkpoint={folder.path}")
 

@@ -49,6 +49,42 @@ class Diverges(pl.Callback):
             batch.features["speech"].fill_(float("inf"))
 
 
+class BreaksGradient(pl.Callback):
+    """One number of the gradient is none, while the loss is.
+
+    Args:
+        rank: where.
+        step: optimizer steps done before.
+    """
+
+    def __init__(self, *, rank: int, step: int):
+        self.rank = rank
+        self.step = step
+
+    def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """In the first gradient that there is."""
+        if trainer.global_rank == self.rank and trainer.global_step == self.step:
+            gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+            gradients[0].view(-1)[0] = float("nan")
+
+
+class Told(pl.Callback):
+    """A rank gets SIGTERM, alone.
+
+    Args:
+        rank: which.
+        hook: name of the hook in which it does.
+    """
+
+    def __init__(self, *, rank: int, hook: str):
+        self.rank = rank
+        setattr(self, hook, self._tell)
+
+    def _tell(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        if trainer.global_rank == self.rank:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 class FillsDisk(pl.Callback):
     """The system takes no more large files of the first rank, as on a full disk.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import REPO, SMALL, Program, Workplace, read_json, saved_step
+from runs import REPO, SMALL, Program, Workplace, answers, read_json, saved_step
 
 RANKS = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4")
 
@@ -34,6 +34,21 @@ def test_a_loss_that_is_not_finite_on_one_rank_ends_all(workplace: Workplace) ->
 
 
 @pytest.mark.multi_process
+def test_a_broken_gradient_of_one_rank_is_in_no_checkpoint(workplace: Workplace) -> None:
+    run = workplace.folder / "outputs" / "broken"
+    program = start(workplace, run, *RANKS, "+callbacks.failing={_target_: failing.BreaksGradient, rank: 1, step: 3}")
+    assert program.wait() == 1, program.description()
+    assert program.has_ended_whole(), program.description()
+    said, last = program.output(), run / "checkpoints" / "last.ckpt"
+    assert said.count("behind optimizer step 4 ") == 1, said
+    assert "trained tensors are not finite" in said
+    assert f"the last good checkpoint is {last}" in said
+    checkpoint = torch.load(last, weights_only=True)
+    assert checkpoint["global_step"] == 3
+    assert all(bool(tensor.isfinite().all()) for tensor in checkpoint["state_dict"].values())
+
+
+@pytest.mark.multi_process
 def test_a_full_disk_ends_all_ranks(workplace: Workplace) -> None:
     run = workplace.folder / "outputs" / "full_disk"
     program = start(workplace, run, *RANKS, "+callbacks.failing={_target_: failing.FillsDisk, step: 2, size: 50000}")
@@ -58,6 +73,36 @@ def test_a_signal_while_two_ranks_validate(workplace: Workplace) -> None:
     assert "Traceback" not in program.output()
     # The step before a validation is the last one that resumes exactly.
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 5
+
+
+@pytest.mark.multi_process
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_evaluation_of_which_one_rank_is_told_to_stop(workplace: Workplace, trained: Path, rank: int) -> None:
+    """Where another rank has left, the first one fails at the next exchange, or Lightning ends it 5 s later."""
+    run = workplace.folder / "outputs" / f"told_in_test{rank}"
+    told = f"+callbacks.failing={{_target_: failing.Told, rank: {rank}, hook: on_test_batch_end}}"
+    words = (f"checkpoint={trained}", *RANKS, "trainer.devices=2", told, f"output_dir={run}")
+    program = workplace.start(REPO / "eval.py", *words, PYTHONPATH=f"{REPO}:{REPO / 'tests'}")
+    code = program.wait(60)
+    assert code == 143 if rank == 0 else code, program.description()
+    assert program.has_ended_whole(), program.description()
+    assert "SIGTERM: stopped" in program.output()
+    assert list(run.glob("answers*")), "answers are kept"
+    workplace.call(REPO / "eval.py", *words[:-2], words[-1])
+    assert len(answers(run)) == 12
+
+
+@pytest.mark.slow
+@pytest.mark.multi_process
+@pytest.mark.parametrize("hook", ["on_fit_start", "on_train_end"])
+def test_one_rank_is_told_to_stop_before_or_behind_the_loop(workplace: Workplace, hook: str) -> None:
+    run = workplace.folder / "outputs" / f"told {hook}"
+    program = start(workplace, run, *RANKS, f"+callbacks.failing={{_target_: failing.Told, rank: 1, hook: {hook}}}")
+    assert program.wait(60) != 0, program.description()
+    assert program.has_ended_whole(), program.description()
+    assert read_json(run / "lineage.json")["status"] in ("interrupted", "running")
+    again = start(workplace, run, *RANKS, "resume=auto")
+    assert again.wait() == 0, again.description()
 
 
 def test_a_signal_while_the_data_is_prepared(workplace: Workplace, trained: Path) -> None:

@@ -2,11 +2,13 @@
 
 import logging
 import os
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any, Literal
 
 import torch
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy
+from torch import Tensor
 
 from emolightning.errors import UserError
 from emolightning.training.sharing import decoder_layers, share_weights
@@ -123,6 +125,26 @@ class DeepSpeedZero(SingleFileCheckpoints, DeepSpeedStrategy):
         self._process_group_backend = "gloo"
         self.set_world_ranks()
         self._init_deepspeed_distributed()
+
+    @property
+    def handles_gradient_accumulation(self) -> bool:
+        """Lightning does: it also steps at the end of an epoch, where DeepSpeed would count on."""
+        return False
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """Tell DeepSpeed whether a step follows this batch."""
+        assert self.lightning_module is not None
+        is_last = not self.lightning_module.trainer.fit_loop._should_accumulate()
+        self.model.set_gradient_accumulation_boundary(is_last)  # type: ignore[union-attr,operator]
+        return super().training_step(*args, **kwargs)
+
+    def block_backward_sync(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Nothing to block: DeepSpeed knows from `training_step` when to exchange gradients."""
+        return nullcontext()
+
+    def backward(self, closure_loss: Tensor, optimizer: Any, *args: Any, **kwargs: Any) -> Tensor:
+        """Not divided by the number of accumulated batches once more: Lightning has done so."""
+        return super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
 
     def shard(self, learner: Any) -> None:
         """Hand the first rank's weights out; with stage 3 layer by layer, each cut up before the next arrives."""

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -143,12 +143,28 @@ class EmotionLearner(pl.LightningModule):
         Raises:
             EndOfRun: names the step, where the run stands, and what helps.
         """
-        if math.isfinite(loss):
-            return
-        step = self.trainer.global_step + 1
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss of optimizer step {self.trainer.global_step + 1} is {loss}")
+
+    def _refuse_broken(self, state: Mapping[str, Tensor]) -> None:
+        """End the run before such weights reach a checkpoint: a loss may be finite whose gradient is not.
+
+        Raises:
+            EndOfRun: on all ranks.
+        """
+        wrong = torch.tensor(sum(not bool(tensor.isfinite().all()) for tensor in state.values()))
+        if self.trainer.world_size > 1:  # They have the same weights, or should.
+            wrong = self.trainer.strategy.reduce(wrong.to(self.device), reduce_op="max")
+        if wrong:
+            step = self.trainer.global_step
+            raise self._diverged(
+                f"behind optimizer step {step} {int(wrong)} of {len(state)} trained tensors are not finite"
+            )
+
+    def _diverged(self, what: str) -> EndOfRun:
         where = RunFolder(Path(self.trainer.default_root_dir)).last_good()
-        raise EndOfRun(
-            f"the loss of optimizer step {step} is {loss}; nothing was saved after it, {where}. "
+        return EndOfRun(
+            f"{what}; nothing was saved after it, {where}. "
             "Try a smaller optimizer.lr, a longer schedule.warmup_steps, a smaller trainer.gradient_clip_val, "
             "trainer.precision=bf16-mixed or 32-true in place of 16-mixed; and look for values that are not finite in "
             "the features"
@@ -225,7 +241,9 @@ class EmotionLearner(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep trained parameters and projections only, and the fingerprint of the base they belong to."""
-        checkpoint["state_dict"] = {f"model.{name}": value for name, value in trained_state(self.model).items()}
+        state = trained_state(self.model)
+        self._refuse_broken(state)
+        checkpoint["state_dict"] = {f"model.{name}": value for name, value in state.items()}
         checkpoint["optimizer_states"] = []  # Lightning's are of one engine and one number of ranks.
         checkpoint["optimizer"] = read_optimizer(self._engine_optimizer(), self.model)
         checkpoint["base_fingerprints"] = self.base_fingerprints
