@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -18,6 +19,7 @@ from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.config.sources import SAVED_RUN, read_yaml
 from emolightning.errors import EndOfRun, UserError
+from emolightning.processes import ranks_variable
 from emolightning.told_to_stop import ending_when_told
 
 USER_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
@@ -88,13 +90,27 @@ def _exit_code(main: Callable[[DictConfig], int | None], config_name: str, words
         return code
 
 
+def orderly(command: Callable[[], int]) -> int:
+    """The exit code of a command that is not one of Hydra's: 130 after Ctrl-C; SIGTERM and SIGUSR1 leave with 143."""
+    with ending_when_told():
+        try:
+            return command()
+        except KeyboardInterrupt:
+            return _interrupted()
+
+
+def refuse_usage(message: str) -> NoReturn:
+    """End the process because of words that are no command line of this command."""
+    _print_error(message)
+    sys.exit(USAGE_ERROR)
+
+
 def _refuse_dashes(words: Sequence[str]) -> None:
     """`--seed=3` is the habit of other programs; argparse would only say `unrecognized arguments`."""
     known = get_args_parser()._option_string_actions
     wrong = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
     if wrong:
-        _print_error("\n".join(f"{word}: settings are written without dashes: {word.lstrip('-')}" for word in wrong))
-        sys.exit(USAGE_ERROR)
+        refuse_usage("\n".join(f"{word}: settings are written without dashes: {word.lstrip('-')}" for word in wrong))
 
 
 def _run_hydra(
@@ -137,9 +153,7 @@ def _refuse_multirun_on_ranks(cfg: DictConfig) -> None:
     found = f"trainer.devices={devices}" if not is_single else ""
     nodes = OmegaConf.select(cfg, "trainer.num_nodes", default=1)
     found = f"trainer.num_nodes={nodes}" if nodes not in (1, "1") else found
-    for name in ("WORLD_SIZE", "SLURM_NTASKS"):  # of torchrun, of srun
-        if os.environ.get(name, "1") != "1":
-            found = f"{name}={os.environ[name]}"
+    found = ranks_variable() or found
     if found:
         raise UserError(
             f"--multirun with {found}: each rank would run the whole sweep, with values of its own; use "

@@ -1,14 +1,25 @@
 """Programs that a command starts: output in a file, told to stop when this process dies, and stopped whole."""
 
 import ctypes
+import hashlib
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from emolightning.errors import UserError
+from emolightning.lineage import loggable, redact
 
 REPO = Path(__file__).parents[1]
 
@@ -19,32 +30,76 @@ POLL_S = 0.1
 
 STOPPED = 128 + signal.SIGTERM
 
+GROUP = "WANDB_RUN_GROUP"
+"""Puts runs that belong together into one group of W&B."""
+
+OF_AN_AGENT = ("WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
+"""Variables of one trial of `wandb agent`: all programs that it starts would log into its one run."""
+
+LAUNCHED = ("WORLD_SIZE", "SLURM_NTASKS")
+"""Number of ranks, of torchrun and of srun."""
+
 
 def program(script: str, arguments: Sequence[str]) -> list[str]:
     """The command line of a script of this checkout."""
     return [sys.executable, str(REPO / script), *arguments]
 
 
+def ranks_variable() -> str:
+    """`WORLD_SIZE=2` where a launcher started this process as one of several, else an empty string."""
+    found = [f"{name}={os.environ[name]}" for name in LAUNCHED if os.environ.get(name, "1") not in ("", "1")]
+    return found[0] if found else ""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """A folder in which one command at a time starts programs; it is made.
+
+    Raises:
+        UserError: another one does it now.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(f"{folder}: another process works here; wait for it, or say output_dir=FOLDER") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def kept(words: Any) -> dict[str, Any]:
+    """What a file keeps of overrides, or of other plain values: no secret, and a digest that tells two apart."""
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
+    return {"shown": loggable(words, home_paths=True), "sha256": digest}
+
+
 def start(
-    command: Sequence[str], log: Path, *, environment: Mapping[str, str] | None = None, own_session: bool = False
+    command: Sequence[str], log: Path, *, variables: Mapping[str, str] | None = None, own_session: bool = False
 ) -> "subprocess.Popen[bytes]":
-    """Start a command; its output is appended to a file, after a line with the command itself.
+    """Start a command; its output is appended to a file, after a line with the command itself, secrets hidden.
 
     Where the system can (Linux), the program gets SIGTERM when the thread that starts it ends, so also after kill -9.
 
     Args:
         command: words.
         log: the file.
-        environment: of the program; this one's if not given.
+        variables: added to its environment, which is this one's without what W&B's agent says of this process.
         own_session: so that it can be stopped with all that it starts; Ctrl-C in the terminal does not reach it then.
+
+    Raises:
+        OSError: there is no such program, or no log.
     """
+    environment = {name: value for name, value in os.environ.items() if name not in OF_AN_AGENT}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as output:
-        output.write(f"$ {' '.join(command)}\n")
+        output.write(f"$ {shlex.join(redact(word) for word in command)}\n")
         output.flush()
         return subprocess.Popen(
             command,
-            env=environment,
+            env={**environment, **(variables or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -61,7 +116,8 @@ class Programs:
     """
 
     def __init__(self, variables: Mapping[str, str] | None = None):
-        self._environment = {**os.environ, **(variables or {})}
+        self._variables = variables
+        self._lock = threading.Lock()
         self._running: list[subprocess.Popen[bytes]] = []
         self._is_stopped = False
 
@@ -69,17 +125,18 @@ class Programs:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._is_stopped = error is not None
-        if self._is_stopped:
-            for process in self._running:
+        with self._lock:  # Whatever is being started is in the list then.
+            self._is_stopped = error is not None
+            for process in self._running if self._is_stopped else ():
                 process.send_signal(signal.SIGTERM)
 
     def call(self, command: Sequence[str], log: Path) -> int:
         """Run a command to its end and give its exit code; after a stop nothing starts."""
-        if self._is_stopped:
-            return STOPPED
-        process = start(command, log, environment=self._environment, own_session=True)
-        self._running.append(process)
+        with self._lock:
+            if self._is_stopped:
+                return STOPPED
+            process = start(command, log, variables=self._variables, own_session=True)
+            self._running.append(process)
         return process.wait()
 
 

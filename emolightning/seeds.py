@@ -15,14 +15,28 @@ from omegaconf import DictConfig
 
 from emolightning.config.sources import override_key
 from emolightning.errors import UserError
-from emolightning.lineage import redact, write_json
-from emolightning.processes import Programs, last_lines, program
+from emolightning.lineage import write_json
+from emolightning.processes import (
+    GROUP,
+    Programs,
+    alone_in,
+    kept,
+    last_lines,
+    program,
+    ranks_variable,
+    stop_leftovers,
+)
 
 OWN = ("seeds", "parallel", "seed", "output_dir", "run_name", "resume")
 """Settings that each seed gets anew."""
 
+FOLDER = "EMOLIGHTNING_SEEDS"
+"""Variable of the programs' environment: the folder that they belong to, by which they are known after a kill."""
+
+GRACE_S = 60.0
+"""For a program that an earlier, killed command has left to save a checkpoint."""
+
 LEVEL = 0.95
-GROUP = "WANDB_RUN_GROUP"
 
 
 @dataclass(frozen=True)
@@ -59,26 +73,46 @@ def run_seeds(cfg: DictConfig, overrides: Sequence[str]) -> int:
         1 if a seed failed, else 0.
 
     Raises:
-        UserError: started as one rank of several, or in the folder of another run.
+        UserError: started as one rank of several, in the folder of another run or of a command that runs now, or with
+            a setting that each seed has for itself.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 or "LOCAL_RANK" in os.environ:
-        raise UserError(
-            "seeds=[...] starts a process for each seed and must itself be one: start `python train.py` without "
-            "torchrun or srun; trainer.devices and trainer.strategy give each seed its ranks"
-        )
+    _refuse_ranks()
+    _refuse_overrides(overrides)
     root = Path(cfg.output_dir)
     if (root / "config.yaml").exists():
         raise UserError(f"{root} holds a run; say output_dir={root}-seeds, for a folder with a run for each seed")
-    root.mkdir(parents=True, exist_ok=True)
-    kept = [word for word in overrides if override_key(word) not in OWN]
-    with ThreadPoolExecutor(cfg.parallel) as pool, Programs({GROUP: cfg.run_name}) as programs:
-        run = partial(_run_seed, root=root, name=cfg.run_name, overrides=kept, programs=programs)
-        outcomes = list(pool.map(run, cfg.seeds))
-    names = list(dict.fromkeys(name for outcome in outcomes for name in outcome.scores))
-    spreads = {name: spread([o.scores[name] for o in outcomes if name in o.scores]) for name in names}
-    _write(root, kept, outcomes, spreads)
+    passed_on = [word for word in overrides if override_key(word) not in OWN]
+    with alone_in(root):
+        variables = {GROUP: cfg.run_name, FOLDER: str(root.resolve())}
+        if stopped := stop_leftovers(FOLDER, variables[FOLDER], grace_s=GRACE_S):
+            print(f"stopped {stopped} process(es) that an earlier command had left", flush=True)
+        with ThreadPoolExecutor(cfg.parallel) as pool, Programs(variables) as programs:
+            run = partial(_run_seed, root=root, name=cfg.run_name, overrides=passed_on, programs=programs)
+            outcomes = list(pool.map(run, cfg.seeds))
+        names = list(dict.fromkeys(name for outcome in outcomes for name in outcome.scores))
+        spreads = {name: spread([o.scores[name] for o in outcomes if name in o.scores]) for name in names}
+        _write(root, passed_on, outcomes, spreads)
     _print(root, outcomes, spreads)
     return int(any(outcome.exit_code for outcome in outcomes))
+
+
+def _refuse_ranks() -> None:
+    found = ranks_variable() or ("LOCAL_RANK" in os.environ and f"LOCAL_RANK={os.environ['LOCAL_RANK']}")
+    if found:
+        raise UserError(
+            f"seeds=[...] with {found}: it starts a process for each seed and must itself be one; start "
+            "`python train.py` without torchrun or srun, in a SLURM job of one task; trainer.devices and "
+            "trainer.strategy give each seed its ranks"
+        )
+
+
+def _refuse_overrides(overrides: Sequence[str]) -> None:
+    """What would be dropped: each seed is continued in its own folder, whose name ends with its number."""
+    wrong = [word for word in overrides if override_key(word) in ("seed", "resume") and word != "resume=auto"]
+    if wrong:
+        raise UserError(
+            f"{', '.join(wrong)}: with seeds=[...] each run has its own seed and continues by itself; leave it out"
+        )
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -96,10 +130,10 @@ def spread(values: Sequence[float]) -> Spread:
 def _run_seed(seed: int, *, root: Path, name: str, overrides: list[str], programs: Programs) -> Outcome:
     """Train and test a seed unless that is done with the same overrides; output in `seed-<n>.log`."""
     folder, log, note = root / f"seed-{seed}", root / f"seed-{seed}.log", root / f"seed-{seed}.json"
-    done = json.loads(note.read_text(encoding="utf-8"))["overrides"] if note.exists() else None
-    if done == overrides and (folder / "metrics.json").exists():
+    done = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    if done.get("overrides") == kept(overrides):
         print(f"seed {seed}: done before", flush=True)
-        return Outcome(seed, str(folder), 0, _scores(folder))
+        return Outcome(seed, str(folder), 0, done["scores"])
     print(f"seed {seed}: running, output in {log}", flush=True)
     own = [f"seed={seed}", f"output_dir={folder}", f"run_name={name}-seed-{seed}", "resume=auto"]
     code = programs.call(program("train.py", [*overrides, *own]), log)
@@ -107,9 +141,10 @@ def _run_seed(seed: int, *, root: Path, name: str, overrides: list[str], program
     if code:
         print(f"seed {seed}: failed with exit code {code}: {last_lines(log)}", flush=True)
         return Outcome(seed, str(folder), code, {})
-    write_json(note, {"overrides": overrides})
+    scores = _scores(folder)  # Kept: another evaluation of the run replaces its metrics.json.
+    write_json(note, {"overrides": kept(overrides), "scores": scores})
     print(f"seed {seed}: done", flush=True)
-    return Outcome(seed, str(folder), 0, _scores(folder))
+    return Outcome(seed, str(folder), 0, scores)
 
 
 def _scores(folder: Path) -> dict[str, float]:
@@ -120,7 +155,7 @@ def _scores(folder: Path) -> dict[str, float]:
 def _write(root: Path, overrides: list[str], outcomes: Sequence[Outcome], spreads: Mapping[str, Spread]) -> None:
     """`seeds.json`, and `seeds.csv` with a row a seed."""
     content: dict[str, Any] = {
-        "overrides": [redact(word) for word in overrides],
+        "overrides": kept(overrides)["shown"],
         "num_failed": sum(bool(outcome.exit_code) for outcome in outcomes),
         "scores": {name: asdict(found) for name, found in spreads.items()},
         "seeds": [asdict(outcome) for outcome in outcomes],

@@ -18,7 +18,7 @@ from emolightning.cli import run
 from emolightning.config.check import check_config
 from emolightning.errors import UserError
 from emolightning.lineage import write_json
-from emolightning.processes import Programs, program
+from emolightning.processes import Programs, kept, program
 
 MODALITY_OF = {"A": "audio", "V": "video", "T": "text"}
 SETS = ("A", "V", "T", "AV", "AT", "VT", "AVT")
@@ -71,7 +71,7 @@ def ablate(cfg: DictConfig, *, overrides: list[str], sets: list[str], parallel: 
         rows = list(pool.map(lambda name: _run_set(name, root, overrides, cfg.run_name, programs), sets))
     limits = _ceilings(cfg)
     table = [{**row, **_against_ceiling(row, limits)} for row in rows]
-    write_json(root / "ablation.json", {"overrides": overrides, "rows": table})
+    write_json(root / "ablation.json", {"overrides": kept(overrides)["shown"], "rows": table})
     _write_csv(root / "ablation.csv", table)
     _print_table(table, root)
     return int(any(row["failed"] for row in rows))
@@ -87,12 +87,10 @@ def _run_set(name: str, root: Path, overrides: list[str], run_name: str, program
     """One row: trains and tests a set unless that is done, output in <set>.log."""
     folder = root / name
     note, metrics = root / f"{name}.overrides.json", folder / "metrics.json"
-    is_same = note.exists() and json.loads(note.read_text()) == overrides
+    is_same = note.exists() and json.loads(note.read_text()) == kept(overrides)
     if not (is_same and metrics.exists()):
         print(f"{name}: running, output in {root / name}.log", flush=True)
-        write_note = note.with_suffix(".tmp")
-        write_note.write_text(json.dumps(overrides))
-        write_note.replace(note)
+        write_json(note, kept(overrides))
         modalities = ",".join(MODALITY_OF[letter] for letter in name)
         train = [
             *overrides,

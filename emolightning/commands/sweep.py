@@ -15,37 +15,42 @@ Leaves study.db (SQLite, also for optuna-dashboard), logs/, sweep.csv, sweep.jso
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
+from emolightning.cli import orderly, refuse_usage
 from emolightning.errors import UserError
 
 OWN = ("file", "count", "parallel", "output_dir")
-FAILED = 1
 
 
 def main(argv: list[str]) -> int:
     """Run or continue a sweep.
 
     Returns:
-        0 when all trials are done and one of them has a value; 1 when none has, or too many in a row failed; 130 or
-        143 after a signal.
+        0 when all trials are done and one of them has a value; 1 when none has, or too many in a row failed; 2 for a
+        wrong command line; 130 or 143 after a signal.
     """
     if not argv or {"--help", "-h"} & set(argv):
         print(__doc__)
         return 0
     own, extra = _split(argv)
     if "file" not in own:
-        raise UserError("file=sweeps/NAME.yaml is needed: the sweep to run")
+        refuse_usage("file=sweeps/NAME.yaml is needed: the sweep to run")
+    return orderly(partial(_sweep, own, extra))
+
+
+def _sweep(own: dict[str, str], extra: list[str]) -> int:
     from emolightning.sweeps.checking import check_trials, combinations
     from emolightning.sweeps.sweep_file import read_sweep_file
 
     file = read_sweep_file(Path(own["file"]))
+    count = _number("count", own["count"]) if "count" in own else file.run_cap
+    parallel = _number("parallel", own.get("parallel", "1"))
     num_checked = sum(1 for _ in combinations(file))
     print(f"{file.path}: checking {num_checked} configurations", flush=True)
     outputs = check_trials(file, extra)
     folder = Path(own["output_dir"]) if "output_dir" in own else outputs / "sweeps" / file.name
-    count = _number("count", own["count"]) if "count" in own else file.run_cap
-    parallel = _number("parallel", own.get("parallel", "1"))
     from emolightning.sweeps.session import run_session
 
     return run_session(file, folder, extra=extra, count=count, parallel=parallel)
@@ -57,7 +62,7 @@ def _split(argv: list[str]) -> tuple[dict[str, str], list[str]]:
     for word in argv:
         name, equals, value = word.partition("=")
         if word.startswith("-") or not equals:
-            raise UserError(f"{word}: settings are written key=value")
+            refuse_usage(f"{word}: settings are written key=value")
         if name in OWN:
             own[name] = value
         else:

@@ -3,12 +3,14 @@
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from emolightning.config.schema import suggestion
+from emolightning.lineage import redact
 from emolightning.sweeps.grammar import pasted
 
 ARGUMENTS = {"${args_no_hyphens}": "", "${args_append_hydra}": "+", "${args_override_hydra}": "++"}
@@ -52,7 +54,14 @@ def check_command(command: Any) -> list[str]:
         problems.append("words behind ${program} are overrides, key=value; a trial is one run and takes no option")
     if not problems and sum(word in ARGUMENTS for word in words) != 1:
         problems.append("must hold ${args_no_hyphens} once, where the parameters go")
-    return problems
+    return problems or _not_to_be_started(words)
+
+
+def _not_to_be_started(words: Sequence[str]) -> list[str]:
+    first = command_line(words, {})[0]
+    if shutil.which(first):
+        return []
+    return [f"{first}: no such program on PATH, or not executable; activate its environment, or say ${{interpreter}}"]
 
 
 def overrides(command: Sequence[str], values: Mapping[str, Any], extra: Sequence[str] = ()) -> list[str]:
@@ -84,10 +93,11 @@ def command_line(command: Sequence[str], values: Mapping[str, Any], extra: Seque
 
 
 def repeating_line(command: Sequence[str], values: Mapping[str, Any], extra: Sequence[str], run_id: str) -> str:
-    """For a shell at the top of this checkout: a trial once more, in a new run folder."""
+    """For a shell at the top of this checkout: a trial once more, in a new run folder; secrets are to be filled in."""
     start = command[: list(command).index("${program}")]
     words = ["python" if word == "${interpreter}" else word for word in start if word != "${env}"]
-    return shlex.join([f"WANDB_RUN_ID={run_id}", *words, "train.py", *overrides(command, values, extra)])
+    line = [f"WANDB_RUN_ID={run_id}", *words, "train.py", *overrides(command, values, extra)]
+    return shlex.join(redact(word) for word in line)  # before it is quoted: a secret may hold spaces and quotes
 
 
 def _from_environment(word: str) -> str:

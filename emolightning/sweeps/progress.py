@@ -29,6 +29,11 @@ class Progress:
         self.console = console or Console(soft_wrap=True)
         self._live = Live(console=self.console, auto_refresh=False) if self.console.is_terminal else None
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is a table."""
+        return self._live is not None
+
     def __enter__(self) -> "Progress":
         """Start the table."""
         if self._live:
@@ -63,22 +68,19 @@ class Progress:
         table = Table(title=None)
         for name in ("trial", "state", *names, "step", self.metric, "time"):
             table.add_column(name, justify="left" if name == "state" else "right")
-        best = best_number(rows, self.mode)
+        best = best_row(rows, self.mode)
         for row in rows[-MAX_ROWS:]:
             cells = [str(row.number), row.state, *(short(value) for value in row.values.values())]
             cells += ["" if row.step is None else str(row.step), "" if row.value is None else f"{row.value:.4f}"]
-            style = "bold green" if row.number == best else "red" if row.state == "failed" else None
+            style = "bold green" if row is best else "red" if row.state == "failed" else None
             table.add_row(*(Text(cell) for cell in [*cells, duration(row.seconds)]), style=style)
         return table
 
 
-def best_number(rows: Sequence[TrialRow], mode: str) -> int | None:
-    """Number of the trial with the best value, a failed one aside."""
-    scored = [(row.value, row.number) for row in rows if row.value is not None and row.state != "failed"]
-    if not scored:
-        return None
-    best = (max if mode == "max" else min)(value for value, _ in scored)
-    return next(number for value, number in scored if value == best)
+def best_row(rows: Sequence[TrialRow], mode: str) -> TrialRow | None:
+    """The trial with the best value; of equals the first. A failed one counts for nothing."""
+    scored = [row for row in rows if row.value is not None and row.state != "failed"]
+    return (max if mode == "max" else min)(scored, key=lambda row: row.value or 0.0, default=None)
 
 
 def summary(rows: Sequence[TrialRow], total: int, parallel: int, mode: str) -> str:
@@ -86,9 +88,9 @@ def summary(rows: Sequence[TrialRow], total: int, parallel: int, mode: str) -> s
     done = [row for row in rows if row.state in ENDED]
     running = [row for row in rows if row.state == "running"]
     parts = [f"{len(done)} of {total} done, {len(running)} running"]
-    best = best_number(rows, mode)
-    if best is not None:
-        parts.append(f"best {rows[best].value:.4f} (trial {best})")
+    best = best_row(rows, mode)
+    if best:
+        parts.append(f"best {best.value:.4f} (trial {best.number})")
     if done and len(done) < total:
         mean = sum(row.seconds for row in done) / len(done)
         left = mean * (total - len(done)) - sum(min(mean, row.seconds) for row in running)

@@ -2,14 +2,14 @@
 
 import csv
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emolightning.lineage import redact, write_json
-from emolightning.sweeps.progress import best_number
+from emolightning.lineage import write_json
+from emolightning.seeds import Spread, spread
+from emolightning.sweeps.progress import best_row, short
 from emolightning.sweeps.trial import TrialRow
 
 SEED = "seed"
@@ -23,16 +23,20 @@ class Setting:
     """Trials that differ in their seed only."""
 
     values: dict[str, Any]
-    n: int
-    mean: float
-    sd: float | None
-    """With n - 1; None for a single trial."""
-    num_failed: int
-    """Trials without a value, which the mean leaves out."""
+    """Without the seed; empty where nothing else is varied."""
+    score: Spread
+    """Of the best values of the finished trials."""
+    num_left_out: int
+    """Trials that failed or were stopped early."""
+
+    @property
+    def name(self) -> str:
+        """`model.lora.r=8 model.lora.alpha=32`."""
+        return " ".join(f"{name}={short(value)}" for name, value in self.values.items()) or "all trials"
 
 
 def over_seeds(rows: Sequence[TrialRow], mode: str) -> list[Setting]:
-    """Mean and deviation of each setting, best first; empty where no seed is varied.
+    """Mean, deviation and interval of each setting, best first; empty where no seed is varied.
 
     Trials that were stopped early have fewer validations, so their best value is not comparable: they are left out.
     """
@@ -45,10 +49,8 @@ def over_seeds(rows: Sequence[TrialRow], mode: str) -> list[Setting]:
     for group in groups.values():
         found = [row.value for row in group if row.value is not None and row.state == "finished"]
         if found:
-            mean = sum(found) / len(found)
-            sd = math.sqrt(sum((value - mean) ** 2 for value in found) / (len(found) - 1)) if len(found) > 1 else None
-            settings.append(Setting(_without_seed(group[0].values), len(found), mean, sd, len(group) - len(found)))
-    return sorted(settings, key=lambda setting: setting.mean, reverse=mode == "max")
+            settings.append(Setting(_without_seed(group[0].values), spread(found), len(group) - len(found)))
+    return sorted(settings, key=lambda setting: setting.score.mean, reverse=mode == "max")
 
 
 def _without_seed(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,15 +60,19 @@ def _without_seed(values: Mapping[str, Any]) -> dict[str, Any]:
 def write_results(folder: Path, rows: Sequence[TrialRow], *, metric: str, mode: str) -> None:
     """`sweep.csv`, one row a trial, and `sweep.json` with the same, the best trial and the means over seeds."""
     _write_csv(folder / "sweep.csv", rows)
-    trials = [{**asdict(row), "again": redact(row.again)} for row in rows]
+    best = best_row(rows, mode)
     content = {
         "metric": metric,
         "mode": mode,
-        "best": best_number(rows, mode),
-        "trials": trials,
-        "over_seeds": [asdict(setting) for setting in over_seeds(rows, mode)],
+        "best": best.number if best else None,
+        "trials": [asdict(row) for row in rows],
+        "over_seeds": [_flat(setting) for setting in over_seeds(rows, mode)],
     }
     write_json(folder / "sweep.json", content)
+
+
+def _flat(setting: Setting) -> dict[str, Any]:
+    return {"values": setting.values, **asdict(setting.score), "num_left_out": setting.num_left_out}
 
 
 def _write_csv(path: Path, rows: Sequence[TrialRow]) -> None:

@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,15 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from emolightning.processes import last_lines, stop_leftovers
+from emolightning.lineage import redact
+from emolightning.processes import GROUP, last_lines, stop_leftovers
 from emolightning.sweeps.checking import RUN_ID, run_folder
 from emolightning.sweeps.command import command_line, repeating_line
-from emolightning.sweeps.progress import Progress
+from emolightning.sweeps.progress import Progress, best_row
 from emolightning.sweeps.search import Search
 from emolightning.sweeps.sweep_file import SweepFile
-from emolightning.sweeps.trial import History, TrialProcess, TrialRow, read_history
-
-GROUP = "WANDB_RUN_GROUP"
-"""Puts the trials into one group of W&B, and marks their processes as this sweep's."""
+from emolightning.sweeps.trial import Histories, History, TrialProcess, TrialRow
+from emolightning.told_to_stop import SIGNALS
 
 GRACE_S = 60.0
 """For a trial to save a checkpoint when it is told to stop."""
@@ -59,6 +58,9 @@ class SweepRun:
         """The signal that interrupts."""
         self.given_up = ""
         """Why no more trials are started."""
+        self.is_failing = False
+        """Whether too many failed in a row."""
+        self._logged = Histories(file.metric)
         self._active: list[Active] = []
         self._failures = 0
 
@@ -78,7 +80,8 @@ class SweepRun:
                     self._start(trial, progress)
                 if not self._active:
                     return
-                progress.show(self.rows(), total=self.count, parallel=self.parallel)
+                if progress.is_shown:
+                    progress.show(self.rows(), total=self.count, parallel=self.parallel)
                 time.sleep(POLL_S)
 
     def rows(self) -> list[TrialRow]:
@@ -107,10 +110,13 @@ class SweepRun:
             self.search.note(trial, run_id=run_id, folder=str(folder), seconds=0.0)
         trial = self.search.trials()[trial.number]
         command = command_line(self.file.command, values, self.extra)
-        variables = {RUN_ID: run_id, GROUP: self.search.sweep_id}
-        self._active.append(Active(trial, TrialProcess(command, self._log(trial), variables)))
+        variables = {RUN_ID: run_id, GROUP: self.search.sweep_id}  # The group marks its processes as this sweep's.
         shown = " ".join(f"{name}={value}" for name, value in values.items())
         progress.say(f"trial {trial.number} {'continues' if is_again else 'starts'}: {shown}")
+        try:
+            self._active.append(Active(trial, TrialProcess(command, self._log(trial), variables)))
+        except OSError as error:
+            self._record(trial, TrialState.FAIL, None, progress, reason=f"cannot be started: {error}")
 
     def _watch(self, progress: Progress) -> None:
         """Look after each running trial once."""
@@ -152,7 +158,7 @@ class SweepRun:
         return found
 
     def _end(self, active: Active, code: int, progress: Progress) -> None:
-        """Record what became of a trial."""
+        """What became of a trial."""
         trial, history = active.trial, self._history(active.trial)
         self.search.report(trial, history.values)
         value, _ = history.best(self.file.mode)
@@ -162,10 +168,24 @@ class SweepRun:
             progress.say(f"trial {trial.number} is interrupted at step {history.last_step}")
             return
         state, reason = self._outcome(active, code, history)
-        self.search.note(trial, seconds=seconds, exit_code=code, reason=reason)
+        self._record(trial, state, value, progress, seconds=seconds, exit_code=code, reason=reason)
+
+    def _record(
+        self,
+        trial: FrozenTrial,
+        state: TrialState,
+        value: float | None,
+        progress: Progress,
+        *,
+        reason: str,
+        **facts: Any,
+    ) -> None:
+        reason = redact(reason)
+        self.search.note(trial, reason=reason, **facts)
         self.search.finish(trial, state, value)
         self._failures = self._failures + 1 if state == TrialState.FAIL else 0
         if self._failures >= MAX_FAILURES:
+            self.is_failing = True
             self.given_up = f"{MAX_FAILURES} trials in a row failed, the last with: {reason}"
         progress.end(self._row(self.search.trials()[trial.number], None), self.rows(), self.count, self.parallel)
 
@@ -201,7 +221,7 @@ class SweepRun:
 
     def _history(self, trial: FrozenTrial) -> History:
         folder = trial.user_attrs.get("folder")
-        return read_history(Path(folder), self.file.metric) if folder else History()
+        return self._logged.of(Path(folder)) if folder else History()
 
     def _log(self, trial: FrozenTrial) -> Path:
         return self.folder / "logs" / f"{trial.number:03}.log"
@@ -219,14 +239,6 @@ class SweepRun:
         print(f"{name}: trials save a checkpoint and end (once more kills them)", file=sys.stderr, flush=True)
 
 
-def best_row(rows: Sequence[TrialRow], mode: str) -> TrialRow | None:
-    """The trial with the best value; of equals the first. A failed one counts for nothing."""
-    scored = [row for row in rows if row.value is not None and row.state != "failed"]
-    if not scored:
-        return None
-    return (max if mode == "max" else min)(scored, key=lambda row: row.value or 0.0)
-
-
 def _state(state: TrialState, *, is_active: bool) -> str:
     if not state.is_finished():
         return "running" if is_active else "interrupted"
@@ -235,8 +247,8 @@ def _state(state: TrialState, *, is_active: bool) -> str:
 
 @contextmanager
 def _signals(receive: Any) -> Iterator[None]:
-    """Ctrl-C and SIGTERM go to `receive`."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    """Ctrl-C and what schedulers send go to `receive`."""
+    numbers = (signal.SIGINT, *SIGNALS)
     before = {number: signal.signal(number, lambda received, frame: receive(received)) for number in numbers}
     try:
         yield

@@ -17,6 +17,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from emolightning.errors import UserError
+from emolightning.processes import kept
 from emolightning.sweeps.checking import grid
 from emolightning.sweeps.parameters import Choices, Parameter
 from emolightning.sweeps.sweep_file import SweepFile
@@ -56,7 +57,7 @@ class Search:
 
     def _keep_plan(self, folder: Path, extra: Sequence[str]) -> None:
         content = {key: value for key, value in self.file.content.items() if key not in FREE}
-        plan = json.loads(json.dumps({**content, "overrides": list(extra)}))
+        plan = {key: kept(value) for key, value in {**content, "overrides": list(extra)}.items()}
         before = self.study.user_attrs.get(PLAN)
         if before is None:
             self.study.set_metric_names([self.file.metric])
@@ -64,7 +65,7 @@ class Search:
             self.study.set_user_attr(PLAN, plan)
             return
         changed = [
-            f"{key}: {_shown(before.get(key))} before, {_shown(plan.get(key))} now"
+            f"{key}: {_difference(before.get(key), plan.get(key))}"
             for key in dict.fromkeys([*before, *plan])
             if before.get(key) != plan.get(key)
         ]
@@ -95,17 +96,21 @@ class Search:
             name: _distribution(parameter) for name, parameter in self.file.parameters.items() if _varies(parameter)
         }
         if self.file.method != "grid":
-            self.study.sampler = self._sampler(number)
-            self.study.ask(distributions)
+            params = self._draw(number, distributions)
         elif number < len(self._combinations):
             values = self._combinations[number]
             params = {name: _named(self.file.parameters[name], values[name]) for name in distributions}
-            self.study.add_trial(
-                optuna.create_trial(state=TrialState.RUNNING, params=params, distributions=distributions)
-            )
         else:
             return None
+        trial = optuna.create_trial(state=TrialState.RUNNING, params=params, distributions=distributions)
+        self.study.add_trial(trial)  # in one transaction, so that kill -9 never leaves half a trial
         return self.trials()[number]
+
+    def _draw(self, number: int, distributions: dict[str, BaseDistribution]) -> dict[str, Any]:
+        """The next values, from a copy in memory: `ask` would store a trial first and then each of its values."""
+        copy = optuna.create_study(direction=self.study.direction, sampler=self._sampler(number))
+        copy.add_trials(self.trials())
+        return copy.ask(distributions).params
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """A fresh one for each trial: a sampler's own random state would not survive a restart."""
@@ -131,9 +136,9 @@ class Search:
 
     def report(self, trial: FrozenTrial, values: Sequence[float]) -> None:
         """Record validations that the study does not have yet."""
-        live = self._live(trial)
+        live, known = self._live(trial), self.trials()[trial.number].intermediate_values
         for count, value in enumerate(values, start=1):
-            if count not in self.trials()[trial.number].intermediate_values:
+            if count not in known:
                 live.report(value, count)
 
     def finish(self, trial: FrozenTrial, state: TrialState, value: float | None) -> None:
@@ -168,5 +173,6 @@ def _value(parameter: Parameter, name: Any) -> Any:
     return parameter.values[parameter.names().index(name) if len(parameter.values) > 1 else 0]
 
 
-def _shown(value: Any) -> str:
-    return "not there" if value is None else json.dumps(value, ensure_ascii=False)
+def _difference(before: dict[str, Any] | None, now: dict[str, Any] | None) -> str:
+    shown = ["not there" if side is None else json.dumps(side["shown"], ensure_ascii=False) for side in (before, now)]
+    return f"{shown[0]} before, {shown[1]} now" if shown[0] != shown[1] else f"{shown[0]}, with another secret"

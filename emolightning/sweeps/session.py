@@ -1,20 +1,22 @@
 """One call of `sweep`: the lock on its folder, the run, and the files at its end."""
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from emolightning.errors import UserError
-from emolightning.sweeps.progress import Progress, duration, short
+from emolightning.processes import alone_in
+from emolightning.seeds import Spread
+from emolightning.sweeps.progress import Progress, best_row, duration
 from emolightning.sweeps.results import over_seeds, write_results
-from emolightning.sweeps.running import SweepRun, best_row
+from emolightning.sweeps.running import SweepRun
 from emolightning.sweeps.search import Search
 from emolightning.sweeps.sweep_file import SweepFile
 from emolightning.sweeps.sweep_page import write_sweep_page
 from emolightning.sweeps.trial import TrialRow
+from emolightning.told_to_stop import TERMINATED
 
-SIGNALLED = 128
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def run_session(file: SweepFile, folder: Path, *, extra: list[str], count: int | None, parallel: int) -> int:
@@ -33,19 +35,15 @@ def run_session(file: SweepFile, folder: Path, *, extra: list[str], count: int |
     Raises:
         UserError: another process runs it, it is another sweep, or nobody says how many trials it shall have.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            search = Search(file, folder, extra)
-            total = _total(file, search.grid_size, count)
-            sweep = SweepRun(file, search, folder, extra=extra, count=total, parallel=parallel)
-            print(f"{file.path}: {total} trials, {parallel} at a time, in {folder}", flush=True)
-            with Progress(file.metric, file.mode) as progress:
-                sweep.run(progress)
-                progress.show(sweep.rows(), total=total, parallel=parallel)
-            return _close(sweep, search, folder)
-    except Timeout:
-        raise UserError(f"{folder}: another process runs this sweep; wait for it, or say output_dir=FOLDER") from None
+    with alone_in(folder):
+        search = Search(file, folder, extra)
+        total = _total(file, search.grid_size, count)
+        sweep = SweepRun(file, search, folder, extra=extra, count=total, parallel=parallel)
+        print(f"{file.path}: {total} trials, {parallel} at a time, in {folder}", flush=True)
+        with Progress(file.metric, file.mode) as progress:
+            sweep.run(progress)
+            progress.show(sweep.rows(), total=total, parallel=parallel)
+        return _close(sweep, search, folder)
 
 
 def _total(file: SweepFile, grid_size: int | None, count: int | None) -> int:
@@ -65,11 +63,10 @@ def _close(sweep: SweepRun, search: Search, folder: Path) -> int:
     print(f"table: {folder / 'sweep.csv'}, {folder / 'sweep.json'}; page: {folder / 'sweep.html'}")
     if sweep.received:
         print("interrupted; the same command continues")
-        return SIGNALLED + sweep.received
+        return INTERRUPTED if sweep.received == signal.SIGINT else TERMINATED
     if sweep.given_up:
         print(f"ended: {sweep.given_up}")
-    has_value = best_row(rows, file.mode) is not None
-    return int("failed" in sweep.given_up or not has_value)
+    return int(sweep.is_failing or best_row(rows, file.mode) is None)
 
 
 def _print_summary(rows: Sequence[TrialRow], file: SweepFile) -> None:
@@ -82,6 +79,11 @@ def _print_summary(rows: Sequence[TrialRow], file: SweepFile) -> None:
         print(f"best: trial {best.number}, {file.metric} {best.value:.4f} at step {best.best_step}: {shown}")
         print(f"evaluate: python eval.py checkpoint={best.folder}")
     for setting in over_seeds(rows, file.mode):
-        shown = " ".join(f"{name}={short(value)}" for name, value in setting.values.items())
-        sd = "" if setting.sd is None else f" sd {setting.sd:.4f}"
-        print(f"  {shown}: mean {setting.mean:.4f}{sd}, n {setting.n}")
+        print(f"  {setting.name}: {_with_interval(setting.score)}")
+
+
+def _with_interval(score: Spread) -> str:
+    if score.sd is None or score.ci95 is None:
+        return f"mean {score.mean:.4f}, n {score.n}"
+    low, high = score.ci95
+    return f"mean {score.mean:.4f} sd {score.sd:.4f}, 95 % interval {low:.4f} - {high:.4f}, n {score.n}"

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from optuna.trial import TrialState
 
-from emolightning.sweeps.progress import best_number, duration, short
+from emolightning.sweeps.progress import best_row, duration, short
 from emolightning.sweeps.results import over_seeds
 from emolightning.sweeps.sweep_file import SweepFile
 from emolightning.sweeps.trial import STATES, TrialRow
@@ -33,13 +33,12 @@ def write_sweep_page(path: Path, file: SweepFile, study: optuna.Study, rows: Seq
     # Parameters, logs and folders come from outside: everything is escaped.
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
     environment.filters.update(short=short, duration=duration)
-    best = best_number(rows, file.mode)
     plots = _plots(file, study)
     page = environment.get_template("sweep.html.jinja").render(
         file=file,
         rows=rows,
         names=list(file.parameters),
-        best=None if best is None else rows[best],
+        best=best_row(rows, file.mode),
         counts=[(state, sum(row.state == state for row in rows)) for state in STATES],
         seconds=sum(row.seconds for row in rows),
         settings=over_seeds(rows, file.mode),

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import os
 import signal
 import subprocess
 import time
@@ -15,9 +14,6 @@ from typing import Any
 from emolightning.processes import kill_session, start
 
 STATES = ("running", "interrupted", "finished", "stopped early", "failed")
-
-LEFT_OUT = ("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
-"""A sweep inside an agent's trial would make all its trials one run of W&B."""
 
 
 @dataclass
@@ -83,6 +79,29 @@ def read_history(run: Path, metric: str) -> History:
     return History(tuple(steps), tuple(values), last)
 
 
+class Histories:
+    """Of the runs of a sweep; a file is read again only when it has changed.
+
+    Args:
+        metric: name of a column.
+    """
+
+    def __init__(self, metric: str):
+        self.metric = metric
+        self._read: dict[Path, tuple[tuple[int, int], History]] = {}
+
+    def of(self, run: Path) -> History:
+        """Of a run folder, as it is now."""
+        try:
+            status = (run / "metrics.csv").stat()
+        except OSError:
+            return History()
+        stamp = (status.st_mtime_ns, status.st_size)
+        if run not in self._read or self._read[run][0] != stamp:
+            self._read[run] = (stamp, read_history(run, self.metric))
+        return self._read[run][1]
+
+
 def _number(text: str | None) -> float | None:
     """None for an empty cell."""
     try:
@@ -99,13 +118,13 @@ class TrialProcess:
         command: words.
         log: where its output is appended.
         variables: added to its environment.
+
+    Raises:
+        OSError: it cannot be started.
     """
 
     def __init__(self, command: Sequence[str], log: Path, variables: Mapping[str, str]):
-        kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
-        self._process: subprocess.Popen[bytes] = start(
-            command, log, environment={**kept, **variables}, own_session=True
-        )
+        self._process: subprocess.Popen[bytes] = start(command, log, variables=variables, own_session=True)
         self._started = time.monotonic()
         self._told: float | None = None
 
