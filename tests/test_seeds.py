@@ -3,18 +3,30 @@
 import csv
 import json
 import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.stats
 import yaml
+from filelock import FileLock
 from omegaconf import OmegaConf
 from runs import REPO, SMALL, Workplace, read_json
 
+import emolightning.processes
+import emolightning.seeds
+from emolightning.commands.ablate import ablate
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.schema import EvalConfig, RunConfig
-from emolightning.seeds import spread
+from emolightning.errors import UserError
+from emolightning.processes import STOPPED, Programs, start
+from emolightning.seeds import FOLDER, GROUP, run_seeds, spread
 
 
 def test_the_numbers_are_those_of_scipy() -> None:
@@ -98,3 +110,164 @@ def test_seeds_do_not_mix_with_a_run_or_with_ranks(trained: Path, workplace: Wor
     assert f"say output_dir={tmp_path}-seeds" in workplace.call(*arguments, code=1)
     assert "without torchrun" in workplace.call(*arguments, code=1, WORLD_SIZE="2", RANK="0", LOCAL_RANK="0")
     assert json.loads((trained / "lineage.json").read_text())["status"] == "finished"
+
+
+# The rules, with programs that only write what their words say
+
+
+FAKE = """
+import json, os, pathlib, sys
+script, words = sys.argv[1], dict(word.split("=", 1) for word in sys.argv[2:])
+if script == "train.py":
+    folder = pathlib.Path(words["output_dir"])
+    folder.mkdir()
+    (folder / "seen.json").write_text(json.dumps({"words": words, "environment": dict(os.environ)}))
+else:
+    folder = pathlib.Path(words["checkpoint"])
+    seed = float(json.loads((folder / "seen.json").read_text())["words"]["seed"])
+    (folder / "metrics.json").write_text(json.dumps({"metrics": {"war": {"value": seed / 10}}}))
+"""
+
+
+class Fakes:
+    """Seeds whose score is a tenth of themselves."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch):
+        self.root = folder / "several"
+        (folder / "fake.py").write_text(FAKE)
+        fake = [sys.executable, str(folder / "fake.py")]
+        monkeypatch.setattr(emolightning.seeds, "program", lambda script, words: [*fake, script, *words])
+
+    def run(self, *overrides: str, seeds: Sequence[int] = (1, 3)) -> dict[str, Any]:
+        """What is in seeds.json afterwards."""
+        cfg = {"output_dir": str(self.root), "run_name": "several", "parallel": 2, "seeds": list(seeds)}
+        assert run_seeds(OmegaConf.create(cfg), overrides) == 0
+        return read_json(self.root / "seeds.json")
+
+    def seen(self, seed: int) -> dict[str, Any]:
+        """Words and environment of a seed's training."""
+        return read_json(self.root / f"seed-{seed}" / "seen.json")
+
+
+@pytest.fixture
+def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    return Fakes(tmp_path, monkeypatch)
+
+
+def test_another_evaluation_of_a_run_does_not_change_the_mean(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fakes.run()["scores"]["war"]["mean"] == pytest.approx(0.2)
+    (fakes.root / "seed-1" / "metrics.json").write_text(json.dumps({"metrics": {"war": {"value": 0.9}}}))
+    assert fakes.run()["scores"]["war"]["mean"] == pytest.approx(0.2)
+    assert capsys.readouterr().out.count("done before") == 2
+
+
+def test_seeds_inside_an_agent_are_runs_of_their_own(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH"):
+        monkeypatch.setenv(name, "the agent's")
+    fakes.run()
+    for seed in (1, 3):
+        environment = fakes.seen(seed)["environment"]
+        assert "the agent's" not in environment.values()
+        assert environment[GROUP] == "several"
+
+
+@pytest.mark.parametrize("name", ["SLURM_NTASKS", "WORLD_SIZE"])
+def test_seeds_are_refused_in_each_of_several_ranks(fakes: Fakes, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "2")
+    with pytest.raises(UserError, match=rf"seeds=\[\.\.\.\] with {name}=2: .* without torchrun or srun"):
+        fakes.run()
+    assert not fakes.root.exists()
+
+
+def test_one_command_at_a_time_works_in_a_folder(fakes: Fakes) -> None:
+    fakes.root.mkdir()
+    with FileLock(fakes.root / ".lock"), pytest.raises(UserError, match="another process works here"):
+        fakes.run()
+    assert fakes.run()["num_failed"] == 0
+
+
+def test_what_a_killed_command_left_is_stopped_first(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:
+    fakes.root.mkdir()
+    code = "import pathlib, time; pathlib.Path('{}').touch(); time.sleep(60)"
+    marks = [fakes.root / "left", fakes.root / "other"]
+    folders = [str(fakes.root.resolve()), f"{fakes.root.resolve()}-other"]
+    left, other = [
+        start([sys.executable, "-c", code.format(mark)], fakes.root / "x.log", variables={FOLDER: folder})
+        for mark, folder in zip(marks, folders, strict=True)
+    ]
+    while not all(mark.exists() for mark in marks):
+        time.sleep(0.01)
+    threading.Thread(target=left.wait).start()  # A parent that was killed would not leave it a zombie either.
+    fakes.run()
+    assert (left.wait(5), other.poll()) == (-signal.SIGTERM, None)
+    assert "stopped 1 process(es) that an earlier command had left" in capsys.readouterr().out
+    other.kill()
+    other.wait()
+
+
+def test_secrets_are_in_no_file(fakes: Fakes) -> None:
+    content = fakes.run("data.api_key=hunter2")
+    assert content["overrides"] == ["data.api_key=***"]
+    assert fakes.seen(1)["words"]["data.api_key"] == "hunter2"
+    for seed in (1, 3):
+        shutil.rmtree(fakes.root / f"seed-{seed}")  # the run itself hides its own
+    files = [path for path in fakes.root.rglob("*") if path.is_file()]
+    assert {"seeds.json", "seed-1.json", "seed-1.log"} <= {path.name for path in files}
+    assert [path.name for path in files if b"hunter2" in path.read_bytes()] == []
+    assert "data.api_key=***" in (fakes.root / "seed-1.log").read_text()
+    fakes.run("data.api_key=hunter3")
+    assert fakes.seen(1)["words"]["data.api_key"] == "hunter3", "another secret is another command"
+
+
+def test_secrets_of_an_ablation_are_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emolightning.commands.ablate.check_config", lambda cfg: None)
+    monkeypatch.setattr("emolightning.commands.ablate.program", lambda *words: [sys.executable, "-c", "1/0"])
+    cfg = OmegaConf.create({"output_dir": str(tmp_path / "x"), "run_name": "x", "seeds": None, "data": {}})
+    assert ablate(cfg, overrides=["data.api_key=hunter2"], sets=["A"], parallel=1) == 1
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"ablation.json", "A.overrides.json"} <= {path.name for path in files}
+    assert [path.name for path in files if b"hunter2" in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("word", ["resume=null", "resume=outputs/x", "seed=3", "+seed=3"])
+def test_what_each_seed_has_for_itself_is_refused(fakes: Fakes, word: str) -> None:
+    with pytest.raises(UserError) as caught:
+        fakes.run(word)
+    assert str(caught.value).startswith(f"{word}: with seeds=[...]")
+
+
+def test_names_of_the_runs_begin_with_run_name(fakes: Fakes) -> None:
+    fakes.run("run_name=several", "resume=auto", "notes=x")
+    words = {**fakes.seen(3)["words"], "output_dir": ""}
+    expected = {"seed": "3", "run_name": "several-seed-3", "resume": "auto", "notes": "x", "output_dir": ""}
+    assert words == expected
+
+
+def test_a_program_that_starts_while_all_are_stopped_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_starting, has_left, codes = threading.Event(), threading.Event(), []
+
+    def slow(*arguments: Any, **settings: Any) -> Any:
+        is_starting.set()
+        process = start(*arguments, **settings)
+        has_left.wait(0.5)
+        return process
+
+    monkeypatch.setattr(emolightning.processes, "start", slow)
+    command = [sys.executable, "-c", "import time; time.sleep(8)"]
+    programs = Programs()
+    thread = threading.Thread(target=lambda: codes.append(programs.call(command, tmp_path / "x.log")))
+
+    def interrupted() -> None:
+        with programs:
+            thread.start()
+            is_starting.wait()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    has_left.set()
+    thread.join()
+    assert codes == [-signal.SIGTERM]
+    assert programs.call(command, tmp_path / "y.log") == STOPPED
