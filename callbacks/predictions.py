@@ -1,6 +1,7 @@
-"""The answers of the last validation as a W&B table."""
+"""The answers of the last validation as a W&B table; an evaluation's has the same columns."""
 
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -8,9 +9,40 @@ import torch
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.tracking import WandbLog
 
-COLUMNS = ("clip", "transcript", "truth", "answer", "prediction", "correct")
-WITHOUT_TEXTS = ("clip", "truth", "prediction", "correct")
-"""Of data marked private: nothing that quotes a transcript."""
+
+class Row(NamedTuple):
+    """One clip; `read` is what the answer says, as a text, None where that cannot be read.
+
+    Answers are generated, so there are no probabilities to show.
+    """
+
+    clip: str
+    transcript: str | None
+    truth: str | None
+    answer: str
+    read: str | None
+
+
+def prediction_table(
+    rows: Iterable[Row], labels: Collection[str], *, shows_texts: bool
+) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows, with whether each answer is right; None where the truth is not known.
+
+    Args:
+        rows: in their order.
+        labels: of the data.
+        shows_texts: without them only labels are shown, for any other truth or answer may quote the transcript.
+    """
+    table: list[list[Any]] = []
+    for row in rows:
+        is_right = None if row.truth is None else row.read == row.truth
+        if shows_texts:
+            table.append([row.clip, row.transcript or "", row.truth, row.answer, row.read, is_right])
+        else:
+            table.append([row.clip, *(text if text in labels else None for text in (row.truth, row.read)), is_right])
+    if shows_texts:
+        return ["clip", "transcript", "truth", "answer", "prediction", "correct"], table
+    return ["clip", "truth", "prediction", "correct"], table
 
 
 class Predictions(pl.Callback):
@@ -22,7 +54,7 @@ class Predictions(pl.Callback):
 
     def __init__(self, *, num_clips: int = 1000):
         self.num_clips = num_clips
-        self._rows: dict[int, tuple[Any, ...]] = {}
+        self._rows: dict[int, Row] = {}
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last validation counts."""
@@ -37,9 +69,9 @@ class Predictions(pl.Callback):
         for index, clip, answer in zip(batch.indices.tolist(), batch.clips, outputs["answers"], strict=True):
             if index < self.num_clips:
                 read = pl_module.reader.read(answer.text).label
-                self._rows[index] = (clip.id, clip.transcript or "", answer.truth, answer.text, read)
+                self._rows[index] = Row(clip.id, clip.transcript, answer.truth, answer.text, read)
 
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: EmotionLearner) -> None:  # type: ignore[override]
         """Collect what the ranks have; clips that a sampler gave to two of them once."""
         gathered: list[Any] = [self._rows]
         if trainer.world_size > 1:
@@ -50,11 +82,6 @@ class Predictions(pl.Callback):
         for logger in trainer.loggers if trainer.is_global_zero else []:
             if isinstance(logger, WandbLog) and rows:
                 shows_texts = logger.may_show_texts(is_private=is_private)
-                table = [_row(rows[index], shows_texts=shows_texts) for index in sorted(rows)]
-                logger.log_table("val/predictions", columns=list(COLUMNS if shows_texts else WITHOUT_TEXTS), data=table)
-
-
-def _row(row: tuple[Any, ...], *, shows_texts: bool) -> list[Any]:
-    clip, transcript, truth, answer, read = row
-    texts = [transcript, truth, answer] if shows_texts else [truth]
-    return [clip, *texts, read, read == truth]
+                ordered = [rows[index] for index in sorted(rows)]
+                columns, data = prediction_table(ordered, pl_module.labels, shows_texts=shows_texts)
+                logger.log_table("val/predictions", columns=columns, data=data)

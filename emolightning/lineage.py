@@ -16,11 +16,23 @@ from emolightning.writing import writing
 
 PACKAGES = ("torch", "pytorch-lightning", "transformers", "peft", "torchmetrics", "wandb", "hydra-core", "av", "numpy")
 
-SECRET = re.compile(r"(?i)([\w.]*(?:key|token|secret|password|passwd|credential)[\w.]*=)\S+")
-"""Settings whose values never reach a file."""
+NAMES = r"(?<![a-z0-9])(?:(?:api_?key|secret|password|passwd|passphrase|credential)s?|key|token|authorization)"
+"""How the name of a secret ends: `max_new_tokens` and `tokenizer` are none."""
 
-SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:key|token|secret|password|passwd|credential)s?$")
-"""The same of the name of a key whose value is a text: `max_new_tokens: 16` is none."""
+SECRET_NAME = re.compile(rf"(?i){NAMES}$")
+SECRET_WORD = re.compile(rf"(?is)([+~]*[\w.@/-]*{NAMES}=).+")
+"""An override, to its end."""
+
+SECRET = re.compile(
+    rf"""(?ix)
+    ({NAMES} ["']? \s* [=:] \s*) (["'])?  # what stands before the value
+    (?(2) (?:(?!\2).)+ | (?:(?:bearer|basic)\s+)? [^\s"',;&)\]}}]+ )
+    """
+)
+"""The same inside of a text: up to the closing quote, or the end of the word."""
+
+USER_INFO = re.compile(r"""(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@"']+@""")
+"""Of a URL: `https://user:password@host`."""
 
 
 def describe_process(argv: list[str]) -> dict[str, Any]:
@@ -36,12 +48,16 @@ def describe_process(argv: list[str]) -> dict[str, Any]:
 
 
 def redact(argument: str) -> str:
-    """`logger.api_key=abc` -> `logger.api_key=***`.
+    """An override, or a text, without the values of secrets.
 
-    >>> redact("logger.wandb.api_key=abc")
-    'logger.wandb.api_key=***'
+    >>> redact("judge.api_key=abc def")
+    'judge.api_key=***'
+    >>> redact("'judge.api_key=abc' evaluation.max_new_tokens=8 https://ada:pw@host/v1")
+    "'judge.api_key=***' evaluation.max_new_tokens=8 https://***@host/v1"
     """
-    return SECRET.sub(r"\1***", argument)
+    if word := SECRET_WORD.fullmatch(argument):
+        return f"{word[1]}***"
+    return SECRET.sub(r"\1\2***", USER_INFO.sub(r"\1***@", argument))
 
 
 def loggable(value: Any, *, home_paths: bool = False) -> Any:
@@ -64,13 +80,15 @@ def loggable(value: Any, *, home_paths: bool = False) -> Any:
 
 
 def without_home(text: str) -> str:
-    """`/home/ada/clips` -> `~/clips`."""
-    home = str(Path.home())
-    return text if home == "/" else re.sub(rf"(?<![\w.~-]){re.escape(home)}(?![\w-])", "~", text)
+    """`/home/ada/clips` -> `~/clips`; also where the home folder is a link."""
+    for home in {str(Path.home()), str(Path.home().resolve())} - {"/"}:
+        text = re.sub(rf"(?<![\w.~-]){re.escape(home)}(?![\w-])", "~", text)
+    return text
 
 
 def _is_secret(name: str, value: Any) -> bool:
-    return isinstance(value, str) and bool(SECRET_NAME.search(name))
+    """Numbers are none: `image_token: 32000`."""
+    return isinstance(value, str | list | tuple) and bool(SECRET_NAME.search(name))
 
 
 def git_state(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 
 from callbacks.confusion_matrix import log_confusion_matrix
+from callbacks.predictions import Row, prediction_table
 from emolightning.config.saved_run import find_run_folder
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
@@ -19,7 +20,7 @@ from emolightning.lineage import update_json, write_json
 from emolightning.records import Answer, Clip
 from emolightning.training.artifacts import artifact_name, log_artifact, use_artifact
 from emolightning.training.run_folder import RunFolder
-from emolightning.training.tracking import WandbLog, choose_id
+from emolightning.training.tracking import WandbLog, choose_id, new_id, outside_the_agent
 
 
 def wandb_of(loggers: Iterable[Logger]) -> WandbLog | None:
@@ -30,6 +31,35 @@ def wandb_of(loggers: Iterable[Logger]) -> WandbLog | None:
 def wandb_id(loggers: Iterable[Logger], earlier: str | None) -> str | None:
     """The id that the run will have; None without W&B, which keeps that of an earlier part."""
     return choose_id(earlier) if wandb_of(loggers) else earlier
+
+
+@contextmanager
+def reported(logger: WandbLog | None, what: str, *, done: Callable[[], str] | None = None) -> Iterator[None]:
+    """End the W&B run with what comes of the block, and alert its users.
+
+    Args:
+        logger: None, on other ranks or without W&B, reports nothing.
+        what: `run` or `evaluation`.
+        done: says how far it came; None also keeps a good end to itself.
+    """
+    if logger is None:
+        yield
+        return
+    try:
+        yield
+    except BaseException as error:
+        is_told = isinstance(error, KeyboardInterrupt | SystemExit)  # By Ctrl-C or a signal.
+        text = f"{done()}: " if done else ""
+        text += f"{type(error).__name__}: {str(error)[:1000]}"
+        if is_told:
+            logger.alert(f"{what} interrupted", text, level="WARN")
+        else:
+            logger.alert(f"{what} failed", text, level="ERROR")
+        logger.end(exit_code=1)
+        raise
+    if done:
+        logger.alert(f"{what} finished", done())
+    logger.end(exit_code=0)
 
 
 def log_training(logger: WandbLog, folder: RunFolder, data: ClipDataModule) -> None:
@@ -83,21 +113,20 @@ class EvaluationRecord:
 
     @contextmanager
     def running(self, *, run_name: str, config: dict[str, Any]) -> Iterator[None]:
-        """Begin the run, and end it with what comes of the evaluation."""
+        """Begin the run, and end it with what comes of the evaluation.
+
+        Its id is its own, also where `WANDB_RUN_ID` is set: that names a training run, an agent's or a sweep's trial.
+        """
         if self.logger is None:
             yield
             return
-        run_id = choose_id(self._known().get("wandb_run_id"))
+        run_id = self._known().get("wandb_run_id") or new_id()
         self._note(wandb_run_id=run_id)
-        self.logger.begin(run_id=run_id, job_type="eval", group=run_name)
-        self.logger.log_hyperparams(config)
-        try:
+        with reported(self.logger, "evaluation"):
+            with outside_the_agent():
+                self.logger.begin(run_id=run_id, job_type="eval", group=run_name)
+            self.logger.log_hyperparams(config)
             yield
-        except BaseException as error:
-            self.logger.alert("evaluation failed", f"{type(error).__name__}: {str(error)[:1000]}", level="ERROR")
-            self.logger.end(exit_code=1)
-            raise
-        self.logger.end(exit_code=0)
 
     def log(
         self,
@@ -122,8 +151,9 @@ class EvaluationRecord:
         split, shows_texts = report["split"], logger.may_show_texts(is_private=data.private)
         values = summary_of(report)
         logger.attempt("scores", lambda: logger.experiment.summary.update(values))
-        columns, rows = prediction_table(data, split, answers, scoring, shows_texts=shows_texts)
-        logger.log_table(f"{split}/predictions", columns=columns, data=rows)
+        rows = [_row(clip, answer, scoring) for clip, answer in zip(data.clips_of(split), answers, strict=True)]
+        columns, table = prediction_table(rows, data.labels, shows_texts=shows_texts)
+        logger.log_table(f"{split}/predictions", columns=columns, data=table)
         if matrix := report.get("confusion_matrix"):
             truths = matrix["labels"][: len(matrix["counts"])]
             log_confusion_matrix(logger, f"{split}/confusion_matrix", truths, matrix["labels"], matrix["counts"])
@@ -150,26 +180,9 @@ def summary_of(report: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in {**scores, **counts}.items() if value is not None}
 
 
-def prediction_table(
-    data: ClipDataModule, split: str, answers: Sequence[Answer], scoring: Scoring, *, shows_texts: bool
-) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows: clip, transcript, truth, answer, what was read in it, and whether that is right.
-
-    Without texts only what is a label of the data is shown, for anything else may quote the transcript.
-    """
-    columns = ["clip", "truth", "prediction", "correct"]
-    if shows_texts:
-        columns = ["clip", "transcript", "truth", "answer", "prediction", "correct"]
-    rows: list[list[Any]] = []
-    for clip, answer in zip(data.clips_of(split), answers, strict=True):
-        truth, value = answer.truth, scoring.score(answer).value
-        read = None if value is None else str(value)
-        right = None if truth is None else read == truth
-        if shows_texts:
-            rows.append([clip.id, clip.transcript or "", truth, answer.text, read, right])
-        else:
-            rows.append([clip.id, *(text if text in data.labels else None for text in (truth, read)), right])
-    return columns, rows
+def _row(clip: Clip, answer: Answer, scoring: Scoring) -> Row:
+    value = scoring.score(answer).value
+    return Row(clip.id, clip.transcript, answer.truth, answer.text, None if value is None else str(value))
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:

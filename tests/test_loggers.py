@@ -1,10 +1,12 @@
 """`logger=`: one by name, several in a list, none; TensorBoard; the length of the gradient."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from runs import REPO, SMALL, Workplace
 
 from callbacks.gradient_norm import gradient_norm
@@ -14,6 +16,7 @@ from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import UserError
 from emolightning.training import tensorboard
 from emolightning.training.csv_log import CsvLog, logged_before
+from emolightning.training.tracking import WandbLog
 
 
 @pytest.mark.parametrize(
@@ -23,8 +26,9 @@ from emolightning.training.csv_log import CsvLog, logged_before
         (["logger=default"], {"csv", "wandb"}),
         (["logger=none"], set()),
         (["logger=csv"], {"csv"}),
-        (["logger=wandb"], {"wandb"}),
-        (["logger=tensorboard"], {"tensorboard"}),
+        (["logger=wandb"], {"csv", "wandb"}),
+        (["logger=tensorboard"], {"csv", "tensorboard"}),
+        (["logger=[wandb,tensorboard]"], {"csv", "wandb", "tensorboard"}),
         (["logger=[csv,tensorboard]"], {"csv", "tensorboard"}),
         (["logger=[csv,wandb,tensorboard]"], {"csv", "wandb", "tensorboard"}),
     ],
@@ -72,6 +76,47 @@ def test_what_was_logged_before_a_step(tmp_path: Path) -> None:
     for step in range(1, 5):
         logger.log_metrics({"val/war": step / 10}, step)
     assert [row["val/war"] for row in logged_before(tmp_path, 3)] == [0.1, 0.2]
+
+
+def part_of_a_run(folder: Path, step: int, score: float) -> dict[str, float]:
+    """What a process with `logger=wandb` logs to W&B of one validation."""
+    register_schemas()
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        loggers = instantiate(compose("train", ["logger=wandb", f"output_dir={folder}"]).logger).values()
+    sent: dict[str, float] = {}
+    for logger in loggers:
+        if isinstance(logger, WandbLog):
+            logger._experiment = SimpleNamespace(log=sent.update)  # type: ignore[assignment]
+        logger.log_metrics({"val/war": score}, step)
+    return sent
+
+
+def test_the_best_of_a_resumed_run_is_that_of_the_whole_run(tmp_path: Path) -> None:
+    assert part_of_a_run(tmp_path, 5, 0.9)["best/val/war"] == 0.9
+    assert part_of_a_run(tmp_path, 6, 0.2) == {"val/war": 0.2, "best/val/war": 0.9, "trainer/global_step": 6}
+    # Resumed from before the 0.9, which is then no longer part of the run.
+    assert part_of_a_run(tmp_path, 5, 0.3)["best/val/war"] == 0.3
+
+
+@pytest.mark.parametrize("tail", ["0", "0,1", "0,12,0.", '0,12,0.5,"', "0,12,0.5\r", "\xff"])
+def test_half_a_row_is_no_row(tmp_path: Path, tail: str) -> None:
+    logger = CsvLog(folder=str(tmp_path))
+    for step in (1, 2):
+        logger.log_metrics({"val/war": step / 10}, step)
+    with logger.path.open("ab") as file:
+        file.write(tail.encode("latin-1"))
+    assert [row["val/war"] for row in logged_before(tmp_path, 20)] == [0.1, 0.2]
+    CsvLog(folder=str(tmp_path)).log_metrics({"val/war": 0.3}, 12)
+    assert [(row["step"], row["val/war"]) for row in logged_before(tmp_path, 20)] == [(1, 0.1), (2, 0.2), (12, 0.3)]
+
+
+def test_a_file_that_cannot_be_read_does_not_end_a_run(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("epoch,step,val/war\r\n0,one,0.5\r\n")
+    sent: dict[str, float] = {}
+    logger = WandbLog(save_dir=str(tmp_path), project="p", name="n", mode="offline")
+    logger._experiment = SimpleNamespace(log=sent.update)  # type: ignore[assignment]
+    logger.log_metrics({"val/war": 0.2}, 3)
+    assert sent["val/war"] == 0.2
 
 
 def test_the_length_of_the_gradient_is_over_all_parameters() -> None:

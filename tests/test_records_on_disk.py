@@ -39,10 +39,39 @@ def test_csv_log_adds_columns_and_survives_a_resume(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("setting", ["logger.wandb.api_key=abc", "my.TOKEN=abc", "db_password=abc"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "logger.wandb.api_key=abc",
+        "my.TOKEN=abc",
+        "db_password=abc",
+        "+judge.apikey=abc",
+        "judge.api_key='x abc'",
+        "judge.api_key=x abc",
+        "judge.headers={Authorization: Bearer abc}",
+        'judge={"api_key": "x abc"}',
+        "judge.base_url=https://user:abc@host/v1",
+    ],
+)
 def test_secrets_do_not_reach_the_lineage(setting):
     assert "abc" not in redact(setting)
     assert "abc" not in json.dumps(describe_process(["train.py", setting]))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("evaluation.max_new_tokens=8", "evaluation.max_new_tokens=8"),
+        ("model.tokenizer=llama", "model.tokenizer=llama"),
+        ("monkey=abc tokens=a,b", "monkey=abc tokens=a,b"),
+        ("train.py 'judge.api_key=abc' seed=1", "train.py 'judge.api_key=***' seed=1"),
+        ("train.py judge.api_key='a b' seed=1", "train.py judge.api_key='***' seed=1"),
+        ('{"api_key": "a b", "x": 1}', '{"api_key": "***", "x": 1}'),
+        ("ssh://git@host/x and me@host", "ssh://***@host/x and me@host"),
+    ],
+)
+def test_the_value_of_a_secret_is_hidden_and_nothing_else(text, shown):
+    assert redact(text) == shown
 
 
 def test_json_updates_keep_the_rest(tmp_path):
@@ -136,10 +165,22 @@ def test_run_folder_of_an_earlier_run_is_set_aside(tmp_path):
 
 
 def test_wandb_key(tmp_path, monkeypatch):
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    for name in ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert not has_key()
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password x\n")
+    assert has_key()
+    monkeypatch.setenv("WANDB_BASE_URL", "https://lab.example:8080")
+    assert not has_key()
+    (tmp_path / "netrc").write_text("machine lab.example:8080 login user password x\n")
+    assert has_key()
+    monkeypatch.delenv("WANDB_BASE_URL")
+    assert not has_key()
+    settings = tmp_path / ".config" / "wandb" / "settings"  # of `wandb login --host`
+    settings.parent.mkdir(parents=True)
+    settings.write_text("[default]\nbase_url = https://lab.example:8080\n")
     assert has_key()
     (tmp_path / "netrc").unlink()
     monkeypatch.setenv("WANDB_API_KEY", "x")

@@ -26,6 +26,11 @@ def records(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [line[kind] for line in lines if line["type"] == kind]
 
 
+def kinds(folder: Path) -> list[str]:
+    """The types of all records in the order in which they were written."""
+    return [json.loads(line)["type"] for line in _inspect("--json", folder).splitlines()]
+
+
 def history(folder: Path, name: str) -> list[tuple[int, float]]:
     """Step and value of each time a number was logged."""
     items = [record["item"] for record in records(folder, "history")]
@@ -41,6 +46,12 @@ def table(folder: Path, name: str) -> list[dict[str, Any]]:
 def artifacts(folder: Path, kind: str) -> list[dict[str, Any]]:
     """Logged artifacts of a type."""
     return [record for record in records(folder, "artifact") if record["type"] == kind]
+
+
+def staged(folder: Path) -> dict[str, bytes]:
+    """Content of the files of all artifacts, by their names there, as they would be sent."""
+    contents = [item for record in records(folder, "artifact") for item in record["manifest"]["contents"]]
+    return {item["path"]: Path(item["local_path"]).read_bytes() for item in contents if "local_path" in item}
 
 
 @functools.cache

@@ -1,11 +1,13 @@
 """W&B artifacts: what a run made and what it used, also written down where W&B cannot keep the link."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emolightning.lineage import loggable, without_home
 from emolightning.training.tracking import WandbLog
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,8 @@ def log_artifact(
     aliases: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Log files, and refer to folders that are too large to be copied.
+
+    Paths below the home folder and secrets are taken out of copies, so the hash of a file that has some changes.
 
     Args:
         logger: a W&B run.
@@ -45,12 +49,14 @@ def log_artifact(
         import wandb
 
         artifact = wandb.Artifact(artifact_name(name), type=kind, metadata=dict(metadata or {}))
-        for path in present:
-            if path.is_dir():
-                artifact.add_dir(str(path))
+        changed = dict(texts or {})
+        for title, path in _flat(present):
+            shown = _shown(path, is_configuration=kind == "model", home_paths=logger.home_paths)
+            if shown is None:
+                artifact.add_file(str(path), name=title)
             else:
-                artifact.add_file(str(path))
-        for title, text in (texts or {}).items():
+                changed[title] = shown
+        for title, text in changed.items():
             with artifact.new_file(title, encoding="utf-8") as file:
                 file.write(text)
         for title, path in chosen.items():
@@ -76,6 +82,32 @@ def use_artifact(logger: WandbLog, name: str) -> list[dict[str, Any]]:
 def artifact_name(text: str) -> str:
     """Of the characters that W&B allows."""
     return re.sub(r"[^\w.-]", "-", text, flags=re.ASCII)[:128]
+
+
+def _flat(files: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Name in the artifact and path of each file, those in folders one by one."""
+    inside = [(path, file) for path in files for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    return [
+        (file.relative_to(path).as_posix() if path.is_dir() else file.name, file)
+        for path, file in inside
+        if file.is_file()
+    ]
+
+
+def _shown(path: Path, *, is_configuration: bool, home_paths: bool) -> str | None:
+    """The text of a file as it may leave this machine; None where it may go as it is."""
+    if path.suffix == ".safetensors":
+        return None
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:  # Arrays, too.
+        return None
+    if is_configuration and path.suffix == ".json":
+        content = json.loads(text)
+        shown = loggable(content, home_paths=home_paths)
+        return None if shown == content else json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
+    shown = text if home_paths else without_home(text)
+    return None if shown == text else shown
 
 
 def _may_refer(logger: WandbLog, path: Path) -> bool:

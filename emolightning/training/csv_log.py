@@ -1,6 +1,7 @@
 """`metrics.csv`: every logged number, on disk at once, kept over a resume. Lightning's own logger deletes it then."""
 
 import csv
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ class CsvLog(Logger):
         new = [name for name in row if name not in self._columns]
         if new:
             self._columns += new
-            self._rewrite(self._read())
+            self._rewrite(_read(self.path))
         with writing(self.path):
             self._append(row)
 
@@ -75,15 +76,9 @@ class CsvLog(Logger):
         """Take over an existing file up to a step."""
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        rows = self._read()
+        rows = _read(self.path)
         self._columns = list(rows[0]) if rows else ["epoch", "step"]
         self._rewrite([row for row in rows if int(row["step"]) < step])
-
-    def _read(self) -> list[dict[str, str]]:
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         assert self._columns is not None
@@ -98,9 +93,13 @@ class CsvLog(Logger):
 
 def logged_before(folder: Path, step: int) -> list[dict[str, float]]:
     """Numbers of an earlier part of the run: the rows of `<folder>/metrics.csv` of steps below `step`."""
-    path = folder / "metrics.csv"
+    rows = [{name: float(value) for name, value in row.items() if value} for row in _read(folder / "metrics.csv")]
+    return [row for row in rows if row["step"] < step]
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    """The rows; none where there is no file. A killed process may leave half of one, which is none."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [{name: float(value) for name, value in row.items() if name and value} for row in csv.DictReader(file)]
-    return [row for row in rows if row["step"] < step]
+    whole, end, _ = path.read_bytes().rpartition(b"\n")
+    return list(csv.DictReader(io.StringIO((whole + end).decode("utf-8"), newline="")))

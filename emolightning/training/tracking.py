@@ -1,12 +1,15 @@
 """W&B: online with a key, offline without one or without its server, and never a reason for a run to fail."""
 
+import configparser
 import logging
 import math
 import netrc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.loggers.logger import rank_zero_experiment
@@ -21,8 +24,21 @@ log = logging.getLogger(__name__)
 
 Mode = Literal["auto", "online", "offline", "disabled"]
 
+NO_CAPTURE = {
+    "console": "off",
+    "disable_code": True,
+    "disable_git": True,
+    "host": "",
+    "x_disable_meta": True,
+    "x_save_requirements": False,
+}
+"""wandb's settings that keep it from adding what it finds itself."""
+
 STEP = "trainer/global_step"
 """The axis of every curve: W&B's own step starts anew when an offline run is continued."""
+
+OF_AGENT = ("WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
+"""Variables by which `wandb agent` names a training run; a sweep without server sets the first."""
 
 INIT_TIMEOUT_S = 8
 """Per attempt; wandb makes two. Its own 90 s would let an unreachable server hold up every start, and then end it."""
@@ -39,7 +55,8 @@ class WandbLog(WandbLogger):
         project: W&B project.
         name: of the run.
         entity: team or user; None is the key's own.
-        mode: `auto` is online when a key is at hand and offline otherwise; sync later with `wandb sync`.
+        mode: `auto` is what `WANDB_MODE` says, else online when a key is at hand and offline otherwise; sync later
+            with `wandb sync`.
         group: of the run, e.g. a sweep or an ablation; None leaves it to the program.
         job_type: None is `train` or `eval`, whichever program it is.
         tags: of the run.
@@ -75,9 +92,7 @@ class WandbLog(WandbLogger):
             save_dir=save_dir, project=project, name=name, entity=entity, group=group, job_type=job_type, tags=tags,
             notes=notes,
         )  # fmt: skip
-        self.mode: Literal["online", "offline", "disabled"] = (
-            ("online" if has_key() else "offline") if mode == "auto" else mode
-        )
+        self.mode: Literal["online", "offline", "disabled"] = choose_mode() if mode == "auto" else mode
         self.is_asked_online = mode == "online"
         self.log_transcripts = log_transcripts
         self.private = private
@@ -134,16 +149,18 @@ class WandbLog(WandbLogger):
     def _init(self, mode: str) -> Any:
         import wandb
 
+        known = wandb.Settings.model_fields  # Some are wandb's own business, and change their names.
+        if unknown := [name for name in NO_CAPTURE if not self.capture and name not in known]:
+            log.warning("W&B %s has no setting %s: what it captures is sent", wandb.__version__, ", ".join(unknown))
         settings = wandb.Settings(
             mode=mode,
             init_timeout=INIT_TIMEOUT_S,
             finish_timeout=FINISH_TIMEOUT_S,
-            console="auto" if self.capture else "off",
-            x_disable_meta=not self.capture,
-            disable_git=not self.capture,
-            disable_code=not self.capture,
+            **({} if self.capture else {name: value for name, value in NO_CAPTURE.items() if name in known}),
         )
-        return wandb.init(**self._wandb_init, settings=settings)
+        given = self._wandb_init
+        shown = loggable(given, home_paths=self.home_paths) | {"dir": given["dir"]}
+        return wandb.init(**shown, settings=settings)
 
     def _init_offline(self, error: Exception) -> Any:
         """The same run, kept here until it is synced."""
@@ -162,18 +179,26 @@ class WandbLog(WandbLogger):
 
     @rank_zero_only
     def log_hyperparams(self, params: Any) -> None:
-        """The configuration, without secrets and, unless configured, without the home folder."""
+        """The configuration, without secrets and, unless configured, without the home folder.
+
+        In a run of `wandb agent` its parameters stand there as well, flat (`optimizer.lr` beside `optimizer: {lr}`):
+        W&B's sweep plots need those names. The agent gave them to the command line, so both are the same.
+        """
         shown = loggable(params, home_paths=self.home_paths)
         self.attempt("configuration", lambda: self.experiment.config.update(shown, allow_val_change=True))
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """A row of the history, with the best of each score so far: `val/war` stays the last, `best/val/war` is new."""
-        row = dict(metrics) | self._bests(metrics, step)
+        """A row of the history, with the best of each score so far: `val/war` stays the last, `best/val/war` is new.
+
+        `define_metric(summary="max")` would put `{"max": ...}` in the place of the last value, by whose name sweeps
+        find it.
+        """
+        row = dict(metrics) | (self.attempt("best scores", lambda: self._bests(metrics, step)) or {})
         self.attempt("metrics", lambda: self.experiment.log(row if step is None else {**row, STEP: step}))
 
     def _bests(self, metrics: Mapping[str, float], step: int | None) -> dict[str, float]:
-        """Of a resumed run also over what came before: W&B knows nothing of that while it is offline."""
+        """Of a resumed run also over what came before: `metrics.csv`, for W&B knows nothing of that while offline."""
         scores = {name: float(value) for name, value in metrics.items() if is_score(name)}
         if not scores or step is None:
             return {}
@@ -234,24 +259,57 @@ def is_score(name: str) -> bool:
     return name.startswith("val/") and name.count("/") == 1
 
 
+def choose_mode() -> Literal["online", "offline", "disabled"]:
+    """Of `auto`: not online where `WANDB_MODE` says so or no key is there."""
+    asked = os.environ.get("WANDB_MODE")
+    if asked == "disabled":
+        return "disabled"
+    return "offline" if asked in ("offline", "dryrun") or not has_key() else "online"
+
+
 def has_key() -> bool:
-    """Whether `WANDB_API_KEY` or a login in the netrc file is there."""
+    """Whether `WANDB_API_KEY` or a login for the server in the netrc file is there."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     path = Path(os.environ.get("NETRC", Path.home() / ".netrc"))
     try:
-        hosts = netrc.netrc(path).hosts
+        login = netrc.netrc(path).authenticators(urlsplit(server()).netloc)
     except (OSError, netrc.NetrcParseError):
         return False
-    return any("wandb" in host for host in hosts)
+    return login is not None and bool(login[2])
+
+
+def server() -> str:
+    """URL of W&B: `WANDB_BASE_URL`, else what `wandb login --host` has written, else its makers'."""
+    folder = Path(os.environ.get("WANDB_CONFIG_DIR", "~/.config/wandb")).expanduser()
+    settings = configparser.ConfigParser(interpolation=None)
+    with suppress(OSError, configparser.Error):
+        settings.read(folder / "settings", encoding="utf-8")
+    noted = settings.get("default", "base_url", fallback="https://api.wandb.ai")
+    return os.environ.get("WANDB_BASE_URL") or noted
 
 
 def choose_id(earlier: str | None) -> str:
-    """The id of a W&B run: the agent's, for which ours stands back; else that of the run that goes on; else a new one.
+    """The id of a training run: the agent's, for which ours stands back; else that of the run that goes on; else new.
 
     Args:
         earlier: of the run that is continued.
     """
+    return os.environ.get("WANDB_RUN_ID") or earlier or new_id()
+
+
+def new_id() -> str:
+    """An id that no run has."""
     from wandb.sdk.lib.runid import generate_id
 
-    return os.environ.get("WANDB_RUN_ID") or earlier or generate_id()
+    return generate_id()
+
+
+@contextmanager
+def outside_the_agent() -> Iterator[None]:
+    """Inside, wandb starts a run of its own and does not go on with the agent's, whatever id it is told."""
+    kept = {name: os.environ.pop(name) for name in OF_AGENT if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
