@@ -20,7 +20,8 @@ from emolightning.lineage import update_json, write_json
 from emolightning.records import Answer, Clip
 from emolightning.training.artifacts import artifact_name, log_artifact, use_artifact
 from emolightning.training.run_folder import RunFolder
-from emolightning.training.tracking import WandbLog, choose_id, new_id, outside_the_agent
+from emolightning.training.tracking import WandbLog
+from emolightning.training.wandb_environment import choose_id, new_id, outside_the_agent
 
 
 def wandb_of(loggers: Iterable[Logger]) -> WandbLog | None:

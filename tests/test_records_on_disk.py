@@ -16,7 +16,6 @@ from emolightning.records import Clip
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.csv_log import CsvLog
 from emolightning.training.run_folder import checkpoint_to_resume, open_run_folder
-from emolightning.training.tracking import has_key
 from emolightning.writing import CannotWrite
 
 
@@ -162,26 +161,3 @@ def test_run_folder_of_an_earlier_run_is_set_aside(tmp_path):
     assert last.exists()
     with pytest.raises(UserError, match="no such checkpoint"):
         checkpoint_to_resume(tmp_path / "run", str(tmp_path / "none.ckpt"))
-
-
-def test_wandb_key(tmp_path, monkeypatch):
-    for name in ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_CONFIG_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert not has_key()
-    (tmp_path / "netrc").write_text("machine api.wandb.ai login user password x\n")
-    assert has_key()
-    monkeypatch.setenv("WANDB_BASE_URL", "https://lab.example:8080")
-    assert not has_key()
-    (tmp_path / "netrc").write_text("machine lab.example:8080 login user password x\n")
-    assert has_key()
-    monkeypatch.delenv("WANDB_BASE_URL")
-    assert not has_key()
-    settings = tmp_path / ".config" / "wandb" / "settings"  # of `wandb login --host`
-    settings.parent.mkdir(parents=True)
-    settings.write_text("[default]\nbase_url = https://lab.example:8080\n")
-    assert has_key()
-    (tmp_path / "netrc").unlink()
-    monkeypatch.setenv("WANDB_API_KEY", "x")
-    assert has_key()

@@ -2,25 +2,16 @@
 
 import csv
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import wandb_files
 from runs import REPO, SMALL, Workplace, read_json
 from safetensors.torch import load_file
 
-from callbacks.predictions import Row, prediction_table
-from emolightning.lineage import loggable, write_json
 from emolightning.training import tracking
-from emolightning.training.artifacts import artifact_name, log_artifact, use_artifact
-from emolightning.training.tracking import WandbLog, choose_id, choose_mode
-from emolightning.wandb_record import EvaluationRecord, reported
 
 UNREACHABLE = {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
 
@@ -115,7 +106,7 @@ def test_the_axis_is_the_optimizer_step_and_the_best_stands_beside_the_last(trai
 def test_the_run_says_what_it_is(trained: Path, record: Path) -> None:
     (run, *_) = wandb_files.records(record, "run")
     assert run["run_id"] == read_json(trained / "lineage.json")["wandb_run_id"]
-    assert (run["job_type"], run["project"], run["display_name"]) == ("train", "emolightning", "trained")
+    assert (run["job_type"], run["project"], run["display_name"]) == ("train", "emolightning", "smoke")
     assert "host" not in run
     assert wandb_files.summary(record)["config"]["data"]["num_train"] == 48
 
@@ -169,8 +160,9 @@ def test_a_finished_run_alerts_when_all_is_written(trained: Path, record: Path) 
     (alert,) = wandb_files.records(record, "alert")
     score = csv_values(trained, "val/weighted_f1")[-1]
     assert (alert["title"], alert["text"]) == ("run finished", f"24 steps, val/weighted_f1 {score:.4f}")
-    kinds = [kind for kind in wandb_files.kinds(record) if kind in ("alert", "artifact")]
-    assert kinds == ["artifact", "artifact", "alert"]
+    written = [kind for kind in wandb_files.kinds(record) if kind in ("alert", "artifact", "history")]
+    assert set(written) == {"alert", "artifact", "history"}
+    assert written[-1] == "alert"
 
 
 def test_a_run_that_cannot_be_exported_alerts_that_it_failed(untrained: "Future[Path]") -> None:
@@ -233,277 +225,3 @@ def test_a_run_without_its_server_finishes_and_says_how_to_sync(unreachable: "Fu
     assert f"wandb sync {folder}" in output
     assert "Traceback" not in output
     assert wandb_files.summary(folder)["run_id"] == read_json(run / "lineage.json")["wandb_run_id"]
-
-
-# Without a program
-
-
-@pytest.fixture
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A logger whose W&B run answers every call with an error."""
-
-    class Broken:
-        id = "abcd1234"
-
-        def __getattr__(self, name: str) -> Any:
-            raise ConnectionError("gone")
-
-    logger = WandbLog(save_dir=str(tmp_path), project="p", name="n", mode="offline")
-    logger._experiment = Broken()  # type: ignore[assignment]
-    return logger
-
-
-def test_whatever_wandb_raises_is_one_warning(offline: WandbLog, caplog: pytest.LogCaptureFixture) -> None:
-    for step in range(3):
-        offline.log_metrics({"val/war": 0.5}, step)
-    offline.log_hyperparams({"a": 1})
-    offline.log_table("t", columns=["a"], data=[[1]])
-    offline.alert("title", "text")
-    offline.end(exit_code=0)
-    warned = [record.message for record in caplog.records]
-    assert len(warned) == 5
-    assert sum("metrics could not be logged" in message for message in warned) == 1
-
-
-def test_offline_a_used_artifact_is_noted_as_not_declared(offline: WandbLog) -> None:
-    assert use_artifact(offline, "adapter-x") == [{"name": "adapter-x", "declared": False, "run": "abcd1234"}]
-
-
-@pytest.mark.parametrize("what", ["run", "evaluation"])
-@pytest.mark.parametrize(
-    ("error", "end", "level"),
-    [
-        (ValueError("loss is nan at /home/ada/x"), "failed", "ERROR"),
-        (KeyboardInterrupt(), "interrupted", "WARN"),
-        (SystemExit(143), "interrupted", "WARN"),
-    ],
-)
-def test_a_bad_end_is_an_alert(
-    offline: WandbLog, monkeypatch: pytest.MonkeyPatch, what: str, error: BaseException, end: str, level: str
-) -> None:
-    monkeypatch.setenv("HOME", "/home/ada")
-    sent: list[dict[str, str]] = []
-    ended: list[int] = []
-    offline._experiment = SimpleNamespace(  # type: ignore[assignment]
-        alert=lambda **words: sent.append(words), finish=lambda exit_code: ended.append(exit_code)
-    )
-    for alerts in (True, False):
-        offline.alerts = alerts
-        with pytest.raises(type(error)), reported(offline, what, done=lambda: "7 steps"):
-            raise error
-    text = f"7 steps: {type(error).__name__}: {error}".replace("/home/ada", "~")
-    assert sent == [{"title": f"{what} {end}", "text": text, "level": level}]
-    assert ended == [1, 1]
-
-
-@pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., WandbLog]]:
-    """Makes loggers of offline runs, in a home folder with nothing of this machine's W&B."""
-    import wandb
-
-    for name in [name for name in os.environ if name.startswith("WANDB")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    wandb.teardown()
-    yield lambda **settings: WandbLog(
-        **({"save_dir": str(tmp_path / "run"), "project": "p", "name": "n", "mode": "offline"} | settings)
-    )
-    wandb.teardown()
-
-
-def begun(logger: WandbLog) -> WandbLog:
-    logger.begin(run_id="ours0001", job_type="train")
-    return logger
-
-
-def written(logger: WandbLog) -> Path:
-    """The W&B folder of a run, which this ends."""
-    logger.end(exit_code=0)
-    return wandb_files.offline_runs(Path(str(logger.save_dir)))[-1]
-
-
-def test_files_and_descriptions_leave_without_home_and_secrets(tmp_path: Path, start: Callable[..., WandbLog]) -> None:
-    adapter, annotations = tmp_path / "run" / "adapter", tmp_path / "list.csv"
-    weights = {"language": {"path": f"{tmp_path}/weights/llm", "token": "hf_abc"}, "max_new_tokens": 16}
-    write_json(adapter / "emolightning.json", weights)
-    write_json(adapter / "vision" / "adapter_config.json", {"base_model_name_or_path": f"{tmp_path}/weights/vit"})
-    write_json(adapter / "adapter_config.json", {"base_model_name_or_path": "llama"})
-    (adapter / "projections.safetensors").write_bytes(b"\xff\x00")
-    annotations.write_text(f"video,label\n{tmp_path}/clips/1.mp4,happy\n")
-    texts = {"name": f"n {tmp_path}/a", "group": f"g {tmp_path}", "notes": f"n {tmp_path}/b", "tags": [f"{tmp_path}/c"]}
-    logger = begun(start(**texts))
-    assert log_artifact(logger, "adapter-x", "model", files=[adapter])[0]["contents"] == ["adapter"]
-    log_artifact(logger, "data-x", "dataset", files=[annotations])
-    record = written(logger)
-    sent = wandb_files.staged(record)
-    assert not [name for name, content in sent.items() if str(tmp_path).encode() in content or b"hf_abc" in content]
-    shown = json.loads(sent["emolightning.json"])
-    assert shown == {"language": {"path": "~/weights/llm", "token": "***"}, "max_new_tokens": 16}
-    assert json.loads(sent["vision/adapter_config.json"]) == {"base_model_name_or_path": "~/weights/vit"}
-    assert sent["adapter_config.json"] == (adapter / "adapter_config.json").read_bytes()
-    assert sent["projections.safetensors"] == b"\xff\x00"
-    assert sent["list.csv"] == b"video,label\n~/clips/1.mp4,happy\n"
-    (run, *_) = wandb_files.records(record, "run")
-    assert [run[key] for key in ("display_name", "run_group", "notes", "tags")] == ["n ~/a", "g ~", "n ~/b", ["~/c"]]
-
-
-@pytest.mark.parametrize("capture", [False, True])
-def test_what_wandb_captures_is_captured_on_request_only(start: Callable[..., WandbLog], capture: bool) -> None:
-    logger = begun(start(capture=capture))
-    assert logger.experiment.settings.x_save_requirements is capture
-    record = written(logger)
-    (run, *_) = wandb_files.records(record, "run")
-    assert ("host" in run) is capture
-    assert bool(wandb_files.records(record, "environment")) is capture
-
-
-def test_a_setting_that_this_wandb_lacks_is_named(
-    start: Callable[..., WandbLog], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(tracking.NO_CAPTURE, "x_of_another_version", False)
-    logger = begun(start())
-    assert logger.mode == "offline"
-    logger.end(exit_code=0)
-    assert "no setting x_of_another_version" in caplog.text
-
-
-def test_an_evaluation_is_never_the_agents_run(
-    tmp_path: Path, start: Callable[..., WandbLog], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    logger, folder = start(), tmp_path / "run"
-    folder.mkdir()
-    write_json(folder / "lineage.json", {"wandb_run_id": "agents01"})
-    monkeypatch.setenv("WANDB_RUN_ID", "agents01")
-    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep001")
-    with EvaluationRecord(logger, folder, "key").running(run_name="trained", config={}):
-        assert os.environ["WANDB_RUN_ID"] == "agents01"
-    (run, *_) = wandb_files.records(written(logger), "run")
-    lineage = read_json(folder / "lineage.json")
-    assert lineage["evaluations"]["key"]["wandb_run_id"] == run["run_id"] != "agents01"
-    assert "sweep_id" not in run
-    assert lineage["wandb_run_id"] == "agents01"
-
-
-def test_the_parameters_of_an_agent_stand_beside_the_configuration(
-    tmp_path: Path, start: Callable[..., WandbLog], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parameters = tmp_path / "config.yaml"
-    parameters.write_text("wandb_version: 1\noptimizer.lr: {value: 0.01}\n")
-    for name, value in zip(tracking.OF_AGENT, ("agents01", "sweep001", str(parameters)), strict=True):
-        monkeypatch.setenv(name, value)
-    logger = begun(start())
-    logger.log_hyperparams({"optimizer": {"lr": 0.01, "betas": [0.9, 0.99]}})
-    summary = wandb_files.summary(written(logger))
-    assert summary["run_id"] == "agents01"
-    assert summary["config"]["optimizer.lr"] == summary["config"]["optimizer"]["lr"] == 0.01
-
-
-@pytest.mark.parametrize(
-    ("asked", "with_key", "without"),
-    [
-        (None, "online", "offline"),
-        ("online", "online", "offline"),
-        ("offline", "offline", "offline"),
-        ("dryrun", "offline", "offline"),
-        ("disabled", "disabled", "disabled"),
-    ],
-)
-def test_of_mode_auto_the_environment_decides(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str | None, with_key: str, without: str
-) -> None:
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    if asked:
-        monkeypatch.setenv("WANDB_MODE", asked)
-    for has_key, expected in ((True, with_key), (False, without)):
-        monkeypatch.setattr(tracking, "has_key", lambda has_key=has_key: has_key)
-        assert choose_mode() == expected
-        assert WandbLog(save_dir=str(tmp_path), project="p", name="n").mode == expected
-    assert WandbLog(save_dir=str(tmp_path), project="p", name="n", mode="online").mode == "online"
-
-
-def test_without_texts_a_table_shows_labels_only() -> None:
-    rows = [
-        Row("1", "I am fine.", "happy", "She is happy.", "happy"),
-        Row("2", None, "I am fine, she said", "no", None),
-        Row("3", "Oh.", None, "sad", "sad"),
-    ]
-    columns, table = prediction_table(rows, ["happy", "sad"], shows_texts=False)
-    assert columns == ["clip", "truth", "prediction", "correct"]
-    assert table == [["1", "happy", "happy", True], ["2", None, None, False], ["3", None, "sad", None]]
-    columns, table = prediction_table(rows, ["happy", "sad"], shows_texts=True)
-    assert dict(zip(columns, table[1], strict=True)) == {
-        "clip": "2", "transcript": "", "truth": "I am fine, she said", "answer": "no", "prediction": None,
-        "correct": False,
-    }  # fmt: skip
-
-
-def test_the_agents_id_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WANDB_RUN_ID", raising=False)
-    assert choose_id("earlier1") == "earlier1"
-    assert choose_id(None) != choose_id(None)
-    monkeypatch.setenv("WANDB_RUN_ID", "agents01")
-    assert choose_id("earlier1") == "agents01"
-
-
-def test_the_end_of_a_run_waits_for_a_vanished_server_for_a_limited_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import wandb
-
-    given: dict[str, Any] = {}
-    monkeypatch.setattr(wandb, "init", lambda **words: given.update(words))
-    WandbLog(save_dir=str(tmp_path), project="p", name="n", mode="offline")._init("offline")
-    assert 0 < given["settings"].finish_timeout <= 60
-    assert 0 < given["settings"].init_timeout <= 10
-    assert given["resume"] == "allow"
-
-
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ({"api_key": "abc", "max_new_tokens": 16}, {"api_key": "***", "max_new_tokens": 16}),
-        (
-            {"apikey": "abc", "headers": {"Authorization": "Bearer abc"}},
-            {"apikey": "***", "headers": {"Authorization": "***"}},
-        ),
-        (
-            {"api_keys": ["abc"], "tokens": "a b", "tokenizer": "t"},
-            {"api_keys": "***", "tokens": "a b", "tokenizer": "t"},
-        ),
-        (
-            {"base_url": "https://ada:pw@host:8000/v1?token=abc&x=1"},
-            {"base_url": "https://***@host:8000/v1?token=***&x=1"},
-        ),
-        (["judge.api_key=abc"], ["judge.api_key=***"]),
-        ("/home/ada/clips", "~/clips"),
-        ("/home/ada", "~"),
-        ("/home/adam/clips", "/home/adam/clips"),
-        ("/mnt/home/ada/clips", "/mnt/home/ada/clips"),
-        ("file:///home/ada/x", "file://~/x"),
-        ({"a": None, "b": [1.5, True]}, {"a": None, "b": [1.5, True]}),
-    ],
-)
-def test_what_leaves_has_no_secret_and_no_home(given: Any, shown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/ada")
-    assert loggable(given) == shown
-
-
-def test_home_paths_stay_where_that_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/ada")
-    assert loggable({"a": "/home/ada/x", "token": "t"}, home_paths=True) == {"a": "/home/ada/x", "token": "***"}
-
-
-def test_private_and_log_transcripts_decide_together(tmp_path: Path) -> None:
-    def shows(is_private: bool, **settings: bool) -> bool:
-        logger = WandbLog(save_dir=str(tmp_path), project="p", name="n", mode="offline", **settings)
-        return logger.may_show_texts(is_private=is_private)
-
-    assert shows(False)
-    assert not shows(True)
-    assert shows(True, private=True)
-    assert not shows(False, log_transcripts=False)
-    assert not shows(True, private=True, log_transcripts=False)
-
-
-def test_names_of_artifacts_have_no_characters_that_wandb_refuses() -> None:
-    assert artifact_name("data-mer 2023/é") == "data-mer-2023--"

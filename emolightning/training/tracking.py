@@ -1,15 +1,10 @@
 """W&B: online with a key, offline without one or without its server, and never a reason for a run to fail."""
 
-import configparser
 import logging
 import math
-import netrc
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.loggers.logger import rank_zero_experiment
@@ -19,6 +14,7 @@ from emolightning.errors import UserError
 from emolightning.lineage import loggable
 from emolightning.scores import is_loss
 from emolightning.training.csv_log import logged_before
+from emolightning.training.wandb_environment import RunMode, choose_mode
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +32,6 @@ NO_CAPTURE = {
 
 STEP = "trainer/global_step"
 """The axis of every curve: W&B's own step starts anew when an offline run is continued."""
-
-OF_AGENT = ("WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
-"""Variables by which `wandb agent` names a training run; a sweep without server sets the first."""
 
 INIT_TIMEOUT_S = 8
 """Per attempt; wandb makes two. Its own 90 s would let an unreachable server hold up every start, and then end it."""
@@ -92,7 +85,7 @@ class WandbLog(WandbLogger):
             save_dir=save_dir, project=project, name=name, entity=entity, group=group, job_type=job_type, tags=tags,
             notes=notes,
         )  # fmt: skip
-        self.mode: Literal["online", "offline", "disabled"] = choose_mode() if mode == "auto" else mode
+        self.mode: RunMode = choose_mode() if mode == "auto" else mode
         self.is_asked_online = mode == "online"
         self.log_transcripts = log_transcripts
         self.private = private
@@ -257,59 +250,3 @@ class WandbLog(WandbLogger):
 def is_score(name: str) -> bool:
     """Whether the best of it is worth keeping; the scores of single classes are left out."""
     return name.startswith("val/") and name.count("/") == 1
-
-
-def choose_mode() -> Literal["online", "offline", "disabled"]:
-    """Of `auto`: not online where `WANDB_MODE` says so or no key is there."""
-    asked = os.environ.get("WANDB_MODE")
-    if asked == "disabled":
-        return "disabled"
-    return "offline" if asked in ("offline", "dryrun") or not has_key() else "online"
-
-
-def has_key() -> bool:
-    """Whether `WANDB_API_KEY` or a login for the server in the netrc file is there."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    path = Path(os.environ.get("NETRC", Path.home() / ".netrc"))
-    try:
-        login = netrc.netrc(path).authenticators(urlsplit(server()).netloc)
-    except (OSError, netrc.NetrcParseError):
-        return False
-    return login is not None and bool(login[2])
-
-
-def server() -> str:
-    """URL of W&B: `WANDB_BASE_URL`, else what `wandb login --host` has written, else its makers'."""
-    folder = Path(os.environ.get("WANDB_CONFIG_DIR", "~/.config/wandb")).expanduser()
-    settings = configparser.ConfigParser(interpolation=None)
-    with suppress(OSError, configparser.Error):
-        settings.read(folder / "settings", encoding="utf-8")
-    noted = settings.get("default", "base_url", fallback="https://api.wandb.ai")
-    return os.environ.get("WANDB_BASE_URL") or noted
-
-
-def choose_id(earlier: str | None) -> str:
-    """The id of a training run: the agent's, for which ours stands back; else that of the run that goes on; else new.
-
-    Args:
-        earlier: of the run that is continued.
-    """
-    return os.environ.get("WANDB_RUN_ID") or earlier or new_id()
-
-
-def new_id() -> str:
-    """An id that no run has."""
-    from wandb.sdk.lib.runid import generate_id
-
-    return generate_id()
-
-
-@contextmanager
-def outside_the_agent() -> Iterator[None]:
-    """Inside, wandb starts a run of its own and does not go on with the agent's, whatever id it is told."""
-    kept = {name: os.environ.pop(name) for name in OF_AGENT if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(kept)
