@@ -1,9 +1,9 @@
-# setup  demo  test  check  clean: `make demo` and `make test` do all the set-up they need in one .venv
+# setup  demo  test  slow  check  clean: `make demo` and `make test` do all the set-up they need in one .venv
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup demo ablation test check clean
+.PHONY: help setup demo ablation test slow check clean
 
 help:  ## these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ ablation: $(STAMP)  ## the same with each of A, V, T, AV, AT, VT, AVT, against t
 
 test: $(STAMP)  ## the default tests: no network, no GPU, no weights
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+slow: $(STAMP)  ## the tests that take minutes each: runs killed ten times, a sweep of twelve trials, torchrun
+	$(BIN)/python -m pytest -m 'slow and not gpu and not weights' -s
 
 check: $(STAMP)  ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -68,6 +68,9 @@ def can_save(trainer: pl.Trainer) -> bool:
 
 def batches_to_validation(trainer: pl.Trainer) -> float:
     """Batches from the end of this one to the next validation, or to the end of the epoch."""
-    done = trainer.fit_loop.epoch_loop.batch_idx + 1
+    loop = trainer.fit_loop.epoch_loop
+    if trainer.check_val_every_n_epoch is None:  # Then Lightning counts batches of all epochs.
+        every: float = trainer.val_check_batch or math.inf
+        return every - (loop.total_batch_idx + 1) % every
     every = min(trainer.val_check_batch or math.inf, trainer.num_training_batches)
-    return every - done % every
+    return every - (loop.batch_idx + 1) % every

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from emolightning.memory import DEVICE_OVERHEAD, Engine, Held, Memory, memory
+from emolightning.memory import BUCKET_NUMBERS, DEVICE_OVERHEAD, NUMBERS_OF_MB, Engine, Held, Memory, memory
 from emolightning.model.activations import Lengths, Numbers, Options, adapters_of, kept_bytes, logit_bytes
 from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.flops import ModelSizes, sizes_of, training_flops
@@ -20,9 +20,6 @@ MAX_LIVE = 1_000_000_000
 """DeepSpeed's default of stage3_max_live_parameters."""
 
 COPIES = "autocast's copies of weights"
-
-BUCKET = 200_000_000
-"""Lightning's default of reduce_bucket_size."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,9 @@ def _deepspeed(options: Mapping[str, Any], share: dict[str, Any]) -> Engine:
     stage = int(zero.get("stage", stage))
     offloads_weights = bool(options.get("offload_parameters") or zero.get("offload_param"))
     offloads = bool(options.get("offload_optimizer") or zero.get("offload_optimizer"))
-    bucket = zero.get("reduce_bucket_size", options.get("reduce_bucket_size", BUCKET))
+    bucket = zero.get("reduce_bucket_size", options.get("reduce_bucket_size", BUCKET_NUMBERS))
+    if "bucket_mb" in options:  # Our own strategy.
+        bucket = options["bucket_mb"] * NUMBERS_OF_MB
     overlaps = bool(zero.get("overlap_comm", options.get("overlap_comm", True)))
     offloaded = [name for name, is_so in (("optimizer", offloads), ("weights", offloads_weights)) if is_so]
     return Engine(
@@ -158,6 +157,7 @@ class Estimator:
                 "trained_bytes": self.held.trained * compute.itemsize,
                 "block_bytes": int(self.held.block_bytes * factor),
                 "outside_bytes": int(self.held.outside_bytes * factor),
+                "shared_bytes": int(self.held.shared_bytes * factor),
             }
         )
 

@@ -12,6 +12,12 @@ FLOAT32 = 4
 MOMENTS = 2
 """Of Adam: running means of the gradient and of its square."""
 
+BUCKET_NUMBERS = 200_000_000
+"""Lightning's default of reduce_bucket_size."""
+
+NUMBERS_OF_MB = 250_000
+"""`trainer.strategy.bucket_mb` counts megabytes of float32, DeepSpeed numbers."""
+
 DEVICE_OVERHEAD = 1_500_000_000
 """Assumed: CUDA's context, kernels and communication buffers, and what the allocator cannot use."""
 
@@ -55,6 +61,8 @@ class Held:
     """Of the largest layer that FSDP gathers at once."""
     outside_bytes: int
     """Of what is in no such layer: embeddings, head, projections."""
+    shared_bytes: int = 0
+    """Of what the first process alone reads and hands to the others (training/sharing.py)."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,8 @@ def memory(held: Held, engine: Engine, *, compute_bytes: int, step: Mapping[str,
     if engine.kind == "deepspeed":
         device["buffers of gradients"] = engine.bucket * engine.num_buckets * compute_bytes
     on_host = {name: fixed[name] * engine.ranks_per_node for name in offloaded}
-    loading = (held.frozen_bytes + held.quantized_bytes + held.trained_bytes) * engine.ranks_per_node
+    whole = held.frozen_bytes + held.quantized_bytes + held.trained_bytes
+    loading = whole + (whole - held.shared_bytes) * (engine.ranks_per_node - 1)
     return Memory(
         device={**device, **step, "CUDA and allocator": overhead},
         host={**on_host, "loading the weights": loading},

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from language_factory import make_qwen2
 from model_factory import LANGUAGE, make_batch, make_examples, make_model
 from omegaconf import DictConfig
@@ -43,10 +44,14 @@ SEVEN = Held(
     trained_bytes=BILLION // 10 * 4,
     block_bytes=BILLION // 10 * 4,
     outside_bytes=BILLION,
+    shared_bytes=14 * BILLION,
 )
 """7 billion frozen numbers in half precision, 0.1 billion trained ones in float32."""
 
 SHARDED = ("shards_optimizer", "shards_gradients", "shards_weights")
+
+LOADED = 14.4 + 7 * 0.4
+"""By one process all of it, by the other seven what is not handed to them."""
 
 LIGHTNING = "pytorch_lightning.strategies"
 
@@ -65,21 +70,21 @@ def gigabytes(found: Mapping[str, int]) -> list[float]:
     [
         # frozen, trained, gradients, moments (8 bytes a number); DDP's buckets are one more copy of the gradients
         (Engine("", kind="single"), [14, 0.4, 0.4, 0.8], [14.4]),
-        (engine("ddp"), [14, 0.4, 0.4, 0.8, 0.4], [8 * 14.4]),
+        (engine("ddp"), [14, 0.4, 0.4, 0.8, 0.4], [LOADED]),
         # an eighth of each; gathered are two layers and what is in none: 2 * 0.4 + 1
-        (engine("fsdp", 3), [1.75, 0.05, 0.05, 0.1, 1.8], [8 * 14.4]),
+        (engine("fsdp", 3), [1.75, 0.05, 0.05, 0.1, 1.8], [LOADED]),
         # in bfloat16: frozen 2 * 7, trained and gradients 2 * 0.1; in float32 an eighth of 4 * 0.1 and of 8 * 0.1
-        (engine("deepspeed", 1), [14, 0.2, 0.2, 0.05, 0.1], [8 * 14.4]),
-        (engine("deepspeed", 2), [14, 0.2, 0.025, 0.05, 0.1], [8 * 14.4]),
+        (engine("deepspeed", 1), [14, 0.2, 0.2, 0.05, 0.1], [LOADED]),
+        (engine("deepspeed", 2), [14, 0.2, 0.025, 0.05, 0.1], [LOADED]),
         # two buffers of 0.2 billion numbers in bfloat16
-        (engine("deepspeed", 2, bucket=BILLION // 5, num_buckets=2), [14, 0.2, 0.025, 0.05, 0.1, 0.8], [115.2]),
-        (engine("deepspeed", 3, max_live=BILLION), [1.75, 0.025, 0.025, 0.05, 0.1, 2], [8 * 14.4]),
+        (engine("deepspeed", 2, bucket=BILLION // 5, num_buckets=2), [14, 0.2, 0.025, 0.05, 0.1, 0.8], [LOADED]),
+        (engine("deepspeed", 3, max_live=BILLION), [1.75, 0.025, 0.025, 0.05, 0.1, 2], [LOADED]),
         # in main memory, of all eight: gradients, masters and moments in float32, 4 + 4 + 8 bytes a number
-        (engine("deepspeed", 2, offloads_optimizer=True), [14, 0.2], [0.4, 0.4, 0.8, 8 * 14.4]),
+        (engine("deepspeed", 2, offloads_optimizer=True), [14, 0.2], [0.4, 0.4, 0.8, LOADED]),
         (
             engine("deepspeed", 3, offloads_optimizer=True, offloads_weights=True, max_live=BILLION),
             [2],
-            [14, 0.2, 0.4, 0.4, 0.8, 8 * 14.4],
+            [14, 0.2, 0.4, 0.4, 0.8, LOADED],
         ),
     ],
 )
@@ -375,6 +380,13 @@ def composed(*overrides: str) -> DictConfig:
     register_schemas()
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         return compose("train", overrides=list(overrides))
+
+
+@pytest.mark.parametrize(("words", "numbers"), [((), 50_000_000), (("trainer.strategy.bucket_mb=20",), 5_000_000)])
+def test_the_buffers_are_those_of_our_strategy(words: tuple[str, ...], numbers: int) -> None:
+    cfg = composed("trainer=deepspeed_zero2", *words)
+    zero = instantiate(cfg.trainer.strategy).config["zero_optimization"]
+    assert engine_of(cfg.trainer, 2).bucket == numbers == zero["reduce_bucket_size"]
 
 
 def test_a_gpu_that_is_too_small_is_warned_of() -> None:

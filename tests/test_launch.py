@@ -2,15 +2,17 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
-from runs import REPO, Program, Workplace, answers, tensor_hashes
+from runs import REPO, Program, Workplace, answers, read_json, saved_step, tensor_hashes
 
 from emolightning.config.check import check_config
 from emolightning.config.schema import CONFIG_DIR, register_schemas
@@ -108,10 +110,38 @@ def test_torchrun_evaluates_and_an_evaluation_is_taken_up_again(workplace: Workp
     assert answers(run) == first
 
 
+@pytest.mark.slow
+@pytest.mark.multi_process
+def test_a_process_of_torchrun_that_is_told_to_stop_waits_for_the_first(workplace: Workplace, trained: Path) -> None:
+    """Else torchrun would end the first one, which has much to finish, as soon as the other had left."""
+    run = workplace.folder / "outputs" / "torchrun told"
+    start = ("-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}", REPO / "train.py")
+    late = "+callbacks.failing={_target_: failing.LeavesLate, seconds: 6}"
+    words = (*RUN, *workplace.clips, f"output_dir={run}", "callbacks.last.every_num_steps=1", late)
+    program = workplace.start(*start, *words, PYTHONPATH=f"{REPO}:{REPO / 'tests'}")
+    due = time.monotonic() + 100
+    while saved_step(run) < 2:
+        assert time.monotonic() < due, program.description()
+        time.sleep(0.01)
+    os.kill(rank_of_torchrun(program, 1), signal.SIGTERM)
+    assert program.wait(60) == 1, "torchrun's own code for a process that left with another than 0"
+    assert program.output().count("stopped; continue with the same command") == 1, program.description()
+    assert "RuntimeError" not in program.output(), program.description()
+    assert read_json(run / "lineage.json")["status"] == "interrupted"
+
+
+def rank_of_torchrun(program: Program, rank: int) -> int:
+    """Process id of a rank that torchrun has started."""
+    pid = program.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    wanted = f"RANK={rank}".encode()
+    (found,) = [int(each) for each in children if wanted in Path(f"/proc/{each}/environ").read_bytes().split(b"\0")]
+    return found
+
+
 @pytest.mark.multi_process
 def test_lightning_takes_slurms_processes_as_they_are(runs: dict[str, Future]) -> None:
     first, second = (program.output() for program in runs["slurm"].result())
-    assert "SLURM auto-requeueing enabled" in first
     assert "Starting with 2 processes" in first
     assert "run folder:" in first
     assert "run folder:" not in second

@@ -192,7 +192,8 @@ def _assumptions(cfg: DictConfig) -> list[str]:
         f"text_tokens={cfg.text_tokens} and answer_tokens={cfg.answer_tokens} of each clip, the longest that there is",
         f"CUDA and allocator: {DEVICE_OVERHEAD / GB:.1f} GB of a GPU, whatever the model",
         "activations: what autograd keeps; the layer at work needs up to 15 % more",
-        "loading: every process holds the whole model in main memory once",
+        "loading: the first process holds the whole model in main memory once, the others all but the language model; "
+        "a quantised one all of it",
         f"utilisation={cfg.utilisation:g} of the peak; validation, reading and saving take no time",
     ]
 

@@ -26,6 +26,7 @@ def held(model: EmotionLlama, *, planned: Quantization = "none") -> Held:
     frozen = [p for p in own if not p.requires_grad and p.is_floating_point()]
     foreign = [p for p in own if not p.requires_grad and not p.is_floating_point()]
     blocks = _blocks(model)
+    is_shared = not packed and all(p.is_floating_point() for p in model.language.parameters())
     block = max((_bytes(layer) for layer in blocks), default=0)
     return Held(
         frozen=sum(p.numel() for p in frozen),
@@ -35,6 +36,7 @@ def held(model: EmotionLlama, *, planned: Quantization = "none") -> Held:
         trained_bytes=sum(p.nbytes for p in trained),
         block_bytes=block,
         outside_bytes=_bytes(model) - sum(_bytes(layer) for layer in blocks),
+        shared_bytes=_bytes(model.language) if is_shared else 0,
     )
 
 

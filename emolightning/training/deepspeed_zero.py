@@ -11,6 +11,7 @@ from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy
 from torch import Tensor
 
 from emolightning.errors import UserError
+from emolightning.memory import NUMBERS_OF_MB
 from emolightning.training.sharing import decoder_layers, share_weights
 from emolightning.training.single_file import SingleFileCheckpoints
 
@@ -47,8 +48,8 @@ def deepspeed_zero(
         "stage": stage,
         "contiguous_gradients": True,
         "overlap_comm": on_gpu,
-        "reduce_bucket_size": bucket_mb * 250_000,
-        "allgather_bucket_size": bucket_mb * 250_000,
+        "reduce_bucket_size": bucket_mb * NUMBERS_OF_MB,
+        "allgather_bucket_size": bucket_mb * NUMBERS_OF_MB,
     }
     if stage == 3:
         zero["stage3_param_persistence_threshold"] = persistence_threshold
