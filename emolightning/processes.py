@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from emolightning.errors import UserError
 from emolightning.lineage import loggable, redact
+from emolightning.training.wandb_environment import OF_AGENT
 
 REPO = Path(__file__).parents[1]
 
@@ -32,9 +33,6 @@ STOPPED = 128 + signal.SIGTERM
 
 GROUP = "WANDB_RUN_GROUP"
 """Puts runs that belong together into one group of W&B."""
-
-OF_AN_AGENT = ("WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
-"""Variables of one trial of `wandb agent`: all programs that it starts would log into its one run."""
 
 LAUNCHED = ("WORLD_SIZE", "SLURM_NTASKS")
 """Number of ranks, of torchrun and of srun."""
@@ -92,7 +90,7 @@ def start(
     Raises:
         OSError: there is no such program, or no log.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in OF_AN_AGENT}
+    environment = {name: value for name, value in os.environ.items() if name not in OF_AGENT}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as output:
         output.write(f"$ {shlex.join(redact(word) for word in command)}\n")

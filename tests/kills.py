@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +54,17 @@ KILLS: dict[str, tuple[Callable[[Program], None], set[int]]] = {
 """Name -> what is done, and the exit codes of rank 0 that may follow."""
 
 
+def in_turns(number: int, seed: int) -> list[str]:
+    """Kinds of so many kills, in a random order in which each occurs before one occurs again."""
+    chance = random.Random(seed)
+    kinds: list[str] = []
+    while len(kinds) < number:
+        kinds += chance.sample(list(KILLS), len(KILLS))
+    return kinds[:number]
+
+
 def train_through_kills(
-    place: Workplace, run: Path, overrides: tuple[str, ...], *, kills: int, seed: int
+    place: Workplace, run: Path, overrides: tuple[str, ...], *, kinds: Sequence[str], seed: int
 ) -> list[Attempt]:
     """Kill the training at random moments, then let it finish.
 
@@ -63,16 +72,13 @@ def train_through_kills(
         place: where programs run.
         run: the run folder.
         overrides: of the training on two ranks.
-        kills: how many; the kinds take turns in a random order, so that four or more have all of them.
-        seed: of kinds and moments.
+        kinds: of the kills, in order; names of KILLS.
+        seed: of the moments.
     """
     chance = random.Random(seed)
-    kinds: list[str] = []
-    while len(kinds) < kills:
-        kinds += chance.sample(list(KILLS), len(KILLS))
     attempts = [
         kill_once(place, run, overrides, kind, steps=chance.randint(1, 4), delay_s=chance.uniform(0, 0.25))
-        for kind in kinds[:kills]
+        for kind in kinds
     ]
     started = time.monotonic()
     program = place.start_training(run, *overrides, "resume=auto")
