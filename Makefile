@@ -24,7 +24,7 @@ ablation: $(STAMP)  ## the same with each of A, V, T, AV, AT, VT, AVT, against t
 	$(BIN)/python -m emolightning ablate experiment=demo
 
 test: $(STAMP)  ## the default tests: no network, no GPU, no weights
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 slow: $(STAMP)  ## the tests that take minutes each: runs killed ten times, a sweep of twelve trials, torchrun
 	$(BIN)/python -m pytest -m 'slow and not gpu and not weights' -s

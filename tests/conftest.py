@@ -18,6 +18,12 @@ sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory, 
 from runs import Workplace  # noqa: E402
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start several processes come first: two workers that end with them would end minutes apart."""
+    heavy = {item.path for item in items if item.get_closest_marker("multi_process")}
+    items.sort(key=lambda item: item.path not in heavy)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Recorded data beside the checkout; tests that need it skip where it is absent."""

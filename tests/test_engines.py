@@ -31,7 +31,7 @@ OFFLOADED = {
 ELSEWHERE = {"ddp": "deepspeed_zero3", "deepspeed_zero3": "fsdp", "fsdp": "one process"}
 """Saved by -> resumed by, with clips per step as before."""
 
-UNINTERRUPTED = ("ddp", "fsdp", "deepspeed_zero2", "deepspeed_zero3")
+UNINTERRUPTED = ("ddp", "deepspeed_zero2", "deepspeed_zero3")
 """Trained in one go as well, so that a resumed run can be compared with it bit for bit."""
 
 EQUAL_STEPS = ("trainer.max_epochs=2", "model.lora.dropout=0", "trainer.log_every_n_steps=1")
@@ -131,7 +131,6 @@ def runs(workplace: Workplace, trained: Path, background: ThreadPoolExecutor) ->
         made.start(f"{engine} by {other}", partial(made.resumed, engine, other))
     for engine in ("ddp", "deepspeed_zero2"):
         made.start(f"{engine} accumulated", partial(made.accumulated, engine))
-    made.start("grown", partial(made.grown, "deepspeed_zero3"))
     for engine in ENGINES:
         made.start(f"{engine} evaluated", partial(made.evaluated, engine, f"{engine} resumed", "one process"))
     for engine in ("fsdp", "deepspeed_zero3"):
@@ -177,9 +176,30 @@ def test_another_engine_takes_a_run_up(runs: Runs, engine: str, other: str) -> N
     assert_same_state(last(resumed), last(runs["one process"]), TOLERANCE)
 
 
+@pytest.mark.slow
 def test_more_processes_take_a_run_up(runs: Runs) -> None:
-    assert last(runs["grown"])["global_step"] == 12
-    assert_same_state(last(runs["grown"]), last(runs["one process"]), TOLERANCE)
+    grown = runs.grown("deepspeed_zero3")
+    assert last(grown)["global_step"] == 12
+    assert_same_state(last(grown), last(runs["one process"]), TOLERANCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["fsdp", "deepspeed_zero1"])
+def test_the_other_engines_resume_bit_for_bit_too(runs: Runs, engine: str) -> None:
+    assert_same_state(last(runs[f"{engine} resumed"]), last(runs.whole(engine)), 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["ddp", "fsdp", "deepspeed_zero2", "deepspeed_zero3"])
+def test_half_precision_resumes_bit_for_bit(runs: Runs, engine: str) -> None:
+    """bf16-mixed, as on GPUs."""
+    whole, stopped = (runs.folder / f"{engine} bf16 {name}" for name in ("whole", "stopped"))
+    half = (*words(engine), "trainer.precision=bf16-mixed", "callbacks.last.every_num_steps=1")
+    runs.workplace.train(whole, *half)
+    program = runs.workplace.start_training(stopped, *half)
+    assert program.signal_when(lambda: saved_step(stopped) >= 3, signal.SIGTERM) == 143, program.description()
+    runs.workplace.train(stopped, *half, "resume=auto")
+    assert_same_state(last(stopped), last(whole), 0)
 
 
 def test_deepspeed_steps_where_the_others_do(runs: Runs) -> None:

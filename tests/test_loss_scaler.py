@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from runs import REPO, SMALL, Program, Workplace, saved_step
 
@@ -23,6 +24,7 @@ def last(run: Path) -> dict[str, Any]:
     return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_scales_its_loss_as_an_uninterrupted_one(workplace: Workplace, trained: Path) -> None:
     whole, stopped = workplace.folder / "half whole", workplace.folder / "half stopped"
     one, other = start(workplace, whole), start(workplace, stopped, "callbacks.last.every_num_steps=1")

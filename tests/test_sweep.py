@@ -66,6 +66,8 @@ def table(folder: Path) -> list[dict[str, str]]:
 def starts(folder: Path, number: int) -> int:
     """How often a trial's process was started."""
     log = folder / "logs" / f"{number:03}.log"
+    if not log.exists():
+        return 0
     return sum(line.startswith("$ ") for line in log.read_text(encoding="utf-8").splitlines())
 
 
@@ -102,9 +104,7 @@ def killed(workplace: Workplace) -> tuple[Path, str, str]:
     path = sweep_file(workplace.folder, "killed", *words, parameters=spec, early_terminate=early)
     folder = workplace.folder / "sweep-killed"
     program = start_sweep(workplace, path, folder, "parallel=2")
-    program.signal_when(
-        lambda: "trial 2 starts" in program.output() and num_validations(folder, 0) >= 2, signal.SIGKILL
-    )
+    program.signal_when(lambda: starts(folder, 2) == 1 and num_validations(folder, 0) >= 2, signal.SIGKILL)
     again = start_sweep(workplace, path, folder, "parallel=2")
     assert again.wait() == 0, again.description()
     return folder, program.output(), again.output()
@@ -202,7 +202,7 @@ def test_twelve_trials_of_the_learning_rate_killed_and_continued(workplace: Work
     words = (*words, f"data.folder={workplace.folder}/lr-clips", f"data.cache={workplace.folder}/lr-cache")
     program = start_sweep(workplace, path, folder, *words)
     deadline = time.monotonic() + 1200
-    while "trial 6 starts" not in program.output() and time.monotonic() < deadline:
+    while not starts(folder, 6) and time.monotonic() < deadline:
         time.sleep(0.2)
     program.process.kill()
     done = [int(number) for number in re.findall(r"(?m)^trial (\d+) (?:finished|stopped early):", program.output())]
