@@ -207,6 +207,27 @@ def test_objects_of_others_are_refused_and_nothing_runs(
     assert made.exists(), "the file is not hostile"
 
 
+class ByName:
+    """Pickled as an attribute of something, which is how Python 3.11.2 pickles a member of an enumeration."""
+
+    def __init__(self, owner: Any, name: str):
+        self.found = (owner, name)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, str]]:
+        return getattr, self.found
+
+
+def test_of_attributes_only_the_stages_are_read(tmp_path: Path) -> None:
+    from deepspeed.runtime.zero.config import ZeroStageEnum
+
+    torch.save({"stage": ByName(ZeroStageEnum, "weights")}, tmp_path / "stage.pt")
+    torch.save({"stage": ByName(ZeroStageEnum, "__class__")}, tmp_path / "other.pt")
+    with zero_folder.data_only():
+        assert zero_folder.read_piece(tmp_path / "stage.pt") == {"stage": ZeroStageEnum.weights}
+        with pytest.raises(UserError, match=r"other\.pt: cannot be read"):
+            zero_folder.read_piece(tmp_path / "other.pt")
+
+
 def test_deepspeeds_own_reader_runs_nothing_either(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
