@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from callbacks.last_checkpoint import LastCheckpoint, can_save
-from emolightning.told_to_stop import SIGNALS, TERMINATED, AgreedToStop
+from emolightning.told_to_stop import SIGNALS, TERMINATED, AgreedToStop, started_ranks, unwatch_started_ranks
 
 
 class GracefulStop(pl.Callback):
@@ -34,7 +34,7 @@ class GracefulStop(pl.Callback):
             name = signal.Signals(received).name
             print(f"\n{name}: saving a checkpoint after this step (Ctrl-C again stops at once)", file=sys.stderr)
         self._signal = received
-        for process in _started_ranks(trainer):
+        for process in started_ranks(trainer):
             if received in SIGNALS:
                 process.send_signal(received)
 
@@ -62,7 +62,7 @@ class GracefulStop(pl.Callback):
         self._restore()
         for number in SIGNALS:  # Told again, by a launcher that has seen another rank leave: we are about to.
             signal.signal(number, lambda received, frame: None)
-        _unwatch_started_ranks(trainer)
+        unwatch_started_ranks(trainer)
         raise AgreedToStop(128 + received if received == signal.SIGINT else TERMINATED)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -70,26 +70,14 @@ class GracefulStop(pl.Callback):
         self._restore()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """The same."""
+        """The same; and what this rank has to finish is not cut short by the end of another one."""
         self._restore()
+        unwatch_started_ranks(trainer)
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()
-
-
-def _started_ranks(trainer: pl.Trainer) -> list[Any]:
-    """The other ranks that this process started."""
-    return getattr(trainer.strategy.launcher, "procs", [])
-
-
-def _unwatch_started_ranks(trainer: pl.Trainer) -> None:
-    """Lightning looks at them every 5 s and kills this process, which has files to finish, when one has ended."""
-    watched = _started_ranks(trainer)
-    if watched:
-        trainer.strategy.launcher.procs = watched.copy()  # type: ignore[union-attr]
-        watched.clear()  # The observer's list.
 
 
 def _log_step(trainer: pl.Trainer) -> None:

@@ -43,7 +43,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     quiet_libraries()
     rank = getattr(rank_zero_only, "rank", None) or 0
     quiet_other_ranks(rank)
-    require_srun(cfg.trainer.devices)
+    require_srun(cfg.trainer.devices, cfg.trainer.num_nodes)
     set_num_threads(cfg.num_threads)
     folder = Path(cfg.output_dir)
     if rank == 0:

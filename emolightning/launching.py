@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import distributed
 
-from emolightning.errors import UserError
-from emolightning.told_to_stop import AgreedToStop
+from emolightning.errors import EndOfRun, UserError
+from emolightning.told_to_stop import AgreedToStop, started_ranks, unwatch_started_ranks
 
 INTERACTIVE = ("bash", "interactive")
 """Names of SLURM jobs in which Lightning starts its own processes."""
@@ -19,26 +19,35 @@ GRACE_S = 5.0
 """How long the other processes of a run may take to end by themselves."""
 
 
-def require_srun(devices: object) -> None:
+def require_srun(devices: object, num_nodes: int = 1) -> None:
     """Refuse one process that would wait for others which nobody starts: `python train.py` in a SLURM allocation.
+
+    And fewer or more tasks than processes are asked for: Lightning takes SLURM's number without a word.
 
     SLURM sets the number of tasks for the whole allocation, the place of a task only where srun starts it.
 
     Args:
-        devices: `trainer.devices`, for the message.
+        devices: `trainer.devices`.
+        num_nodes: `trainer.num_nodes`.
 
     Raises:
         UserError: says how to start it.
     """
-    tasks = os.environ.get("SLURM_NTASKS", "1")
-    is_step = "SLURM_STEP_ID" in os.environ or "TORCHELASTIC_RUN_ID" in os.environ
-    if tasks in ("", "1") or is_step or os.environ.get("SLURM_JOB_NAME") in INTERACTIVE:
+    tasks = os.environ.get("SLURM_NTASKS", "")
+    if not tasks or "TORCHELASTIC_RUN_ID" in os.environ or os.environ.get("SLURM_JOB_NAME") in INTERACTIVE:
         return
-    raise UserError(
-        f"SLURM has {tasks} tasks for this job, but srun did not start this process: it would wait for the others. Say "
-        f"`srun python train.py ...`; or let Lightning start trainer.devices={devices} processes on this machine: "
-        "SLURM_JOB_NAME=interactive python train.py ..."
-    )
+    if tasks != "1" and "SLURM_STEP_ID" not in os.environ:
+        raise UserError(
+            f"SLURM has {tasks} tasks for this job, but srun did not start this process: it would wait for the others. "
+            f"Say `srun python train.py ...`; or let Lightning start trainer.devices={devices} processes on this "
+            "machine: SLURM_JOB_NAME=interactive python train.py ..."
+        )
+    if isinstance(devices, int) and devices > 0 and devices * num_nodes != int(tasks):
+        raise UserError(
+            f"SLURM has {tasks} task(s) for this job, trainer.devices={devices} on trainer.num_nodes={num_nodes} ask "
+            f"for {devices * num_nodes}: give the job one task for each (--ntasks-per-node={devices}); or let "
+            "Lightning start them on this machine: SLURM_JOB_NAME=interactive python train.py ..."
+        )
 
 
 def are_others_started(trainer: Any) -> bool:
@@ -66,7 +75,7 @@ def set_num_threads(number: int) -> None:
 
 @contextmanager
 def left_together(trainer: Any) -> Iterator[None]:
-    """When all ranks have agreed to stop, the others leave when the first one has finished what it writes.
+    """When all ranks end for the same reason, the others leave when the first one has finished what it writes.
 
     torchrun and srun end a job's other processes as soon as one has left with an exit code.
 
@@ -75,7 +84,7 @@ def left_together(trainer: Any) -> Iterator[None]:
     """
     try:
         yield
-    except AgreedToStop:
+    except (AgreedToStop, EndOfRun):
         if trainer.world_size > 1 and distributed.is_initialized():
             with suppress(RuntimeError):  # The first one is gone.
                 distributed.barrier()
@@ -92,7 +101,8 @@ def ended_with_this(trainer: Any) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        processes = getattr(trainer.strategy.launcher, "procs", ())
+        unwatch_started_ranks(trainer)
+        processes = started_ranks(trainer)
         for process in processes if isinstance(error, SystemExit) else ():
             process.terminate()  # This one was told to stop, and they perhaps were not.
         for process in processes:

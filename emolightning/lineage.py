@@ -16,8 +16,11 @@ from emolightning.writing import writing
 
 PACKAGES = ("torch", "pytorch-lightning", "transformers", "peft", "torchmetrics", "wandb", "hydra-core", "av", "numpy")
 
-NAMES = r"(?<![a-z0-9])(?:(?:api_?key|secret|password|passwd|passphrase|credential)s?|key|token|authorization)"
-"""How the name of a secret ends: `max_new_tokens` and `tokenizer` are none."""
+NAMES = (
+    r"(?:(?<![a-z0-9])|(?-i:(?<=[a-z])(?=[A-Z])))"
+    r"(?:(?:api_?key|secret|password|passwd|passphrase|pwd|credential)s?|key|token|authorization)(?:_?\d+)?"
+)
+"""How the name of a secret ends, `accessToken` and `OPENAI_KEY_1` too: `max_new_tokens` and `tokenizer` are none."""
 
 SECRET_NAME = re.compile(rf"(?i){NAMES}$")
 SECRET_WORD = re.compile(rf"(?is)([+~]*[\w.@/-]*{NAMES}=).+")
@@ -26,13 +29,16 @@ SECRET_WORD = re.compile(rf"(?is)([+~]*[\w.@/-]*{NAMES}=).+")
 SECRET = re.compile(
     rf"""(?ix)
     ({NAMES} ["']? \s* [=:] \s*) (["'])?  # what stands before the value
-    (?(2) (?:(?!\2).)+ | (?:(?:bearer|basic)\s+)? [^\s"',;&)\]}}]+ )
+    (?(2) (?:(?!\2).)+ | \[[^\]]*\] | (?:(?:bearer|basic)\s+)? [^\s"',;&)\]}}]+ )
     """
 )
 """The same inside of a text: up to the closing quote, or the end of the word."""
 
-USER_INFO = re.compile(r"""(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@"']+@""")
+USER_INFO = re.compile(r"""(?i)\b([a-z][a-z0-9+.-]*://)[^/\s"']+@""")
 """Of a URL: `https://user:password@host`."""
+
+BEARER = re.compile(r"""(?i)\b(bearer\s+)[^\s"',;)\]}]{8,}""")
+"""Of a header."""
 
 
 def describe_process(argv: list[str]) -> dict[str, Any]:
@@ -57,7 +63,7 @@ def redact(argument: str) -> str:
     """
     if word := SECRET_WORD.fullmatch(argument):
         return f"{word[1]}***"
-    return SECRET.sub(r"\1\2***", USER_INFO.sub(r"\1***@", argument))
+    return BEARER.sub(r"\1***", SECRET.sub(r"\1\2***", USER_INFO.sub(r"\1***@", argument)))
 
 
 def loggable(value: Any, *, home_paths: bool = False) -> Any:

@@ -168,11 +168,12 @@ def stop_leftovers(name: str, value: str, *, grace_s: float) -> int:
 
 
 def last_lines(log: Path, *, num_lines: int = 3, max_characters: int = 400) -> str:
-    """The end of a log, for a message."""
+    """The end of a log, for a message, without secrets: those that a cut would part from their names too."""
     if not log.exists():
         return ""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    return " / ".join([line for line in lines if line and not line.startswith("$ ")][-num_lines:])[-max_characters:]
+    kept = [line for line in lines if line and not line.startswith("$ ")][-num_lines:]
+    return redact(" / ".join(kept))[-max_characters:]
 
 
 def _with_variable(name: str, value: str) -> list[int]:

@@ -101,8 +101,8 @@ def _refuse_ranks() -> None:
     if found:
         raise UserError(
             f"seeds=[...] with {found}: it starts a process for each seed and must itself be one; start "
-            "`python train.py` without torchrun or srun, in a SLURM job of one task; trainer.devices and "
-            "trainer.strategy give each seed its ranks"
+            "`python train.py` without torchrun or srun; trainer.devices and trainer.strategy give each seed its ranks "
+            "(in a SLURM job of one task: SLURM_JOB_NAME=interactive python train.py ...)"
         )
 
 

@@ -47,7 +47,7 @@ def fit(cfg: DictConfig) -> None:
     rank = getattr(rank_zero_only, "rank", None) or 0  # Of torchrun or SLURM; ranks that Lightning starts come later.
     quiet_libraries()
     quiet_other_ranks(rank)
-    require_srun(cfg.trainer.devices)
+    require_srun(cfg.trainer.devices, cfg.trainer.num_nodes)
     quantization = OmegaConf.select(cfg, "model.language.quantization", default="none")
     require_engine(
         cfg.trainer.strategy,

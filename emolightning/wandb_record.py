@@ -50,16 +50,16 @@ def reported(logger: WandbLog | None, what: str, *, done: Callable[[], str] | No
         yield
     except BaseException as error:
         is_told = isinstance(error, KeyboardInterrupt | SystemExit)  # By Ctrl-C or a signal.
-        text = f"{done()}: " if done else ""
-        text += f"{type(error).__name__}: {str(error)[:1000]}"
+        reached = logger.attempt("progress", done) if done else None
         if is_told:
-            logger.alert(f"{what} interrupted", text, level="WARN")
+            logger.alert(f"{what} interrupted", reached or "by Ctrl-C or a signal", level="WARN")
         else:
-            logger.alert(f"{what} failed", text, level="ERROR")
+            said = f"{type(error).__name__}: {str(error)[:1000]}"
+            logger.alert(f"{what} failed", f"{reached}: {said}" if reached else said, level="ERROR")
         logger.end(exit_code=1)
         raise
     if done:
-        logger.alert(f"{what} finished", done())
+        logger.alert(f"{what} finished", logger.attempt("progress", done) or "")
     logger.end(exit_code=0)
 
 

@@ -92,6 +92,17 @@ def test_an_evaluation_of_which_one_rank_is_told_to_stop(workplace: Workplace, t
 
 @pytest.mark.slow
 @pytest.mark.multi_process
+def test_a_first_rank_that_has_much_to_finish_still_says_why_all_end(workplace: Workplace) -> None:
+    run = workplace.folder / "outputs" / "diverges_late"
+    fails = "+callbacks.failing={_target_: failing.Diverges, rank: 1, step: 3}"
+    program = start(workplace, run, *RANKS, fails, "+callbacks.late={_target_: failing.LeavesLate, seconds: 12}")
+    assert program.wait() == 1, program.description()
+    assert program.output().count("the loss of optimizer step 4 is nan") == 1
+    assert read_json(run / "lineage.json")["status"] == "interrupted"
+
+
+@pytest.mark.slow
+@pytest.mark.multi_process
 @pytest.mark.parametrize("hook", ["on_fit_start", "on_train_end"])
 def test_one_rank_is_told_to_stop_before_or_behind_the_loop(workplace: Workplace, hook: str) -> None:
     run = workplace.folder / "outputs" / f"told {hook}"

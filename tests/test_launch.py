@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -172,7 +173,23 @@ def test_one_process_in_an_allocation_of_several(
         with pytest.raises(UserError, match="SLURM has 4 tasks.*srun python train.py"):
             require_srun(2)
     else:
-        require_srun(2)
+        require_srun(int(settings.get("SLURM_NTASKS", 2)))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "devices", "num_nodes", "is_refused"),
+    [("1", 2, 1, True), ("4", 2, 1, True), ("4", 2, 2, False), ("1", 1, 1, False), ("1", "auto", 1, False)],
+)
+def test_tasks_that_are_not_as_many_as_processes(
+    tasks: str, devices: int | str, num_nodes: int, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning would train with SLURM's number and say nothing."""
+    for name in ("SLURM_JOB_NAME", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLURM_NTASKS", tasks)
+    monkeypatch.setenv("SLURM_STEP_ID", "0")
+    with pytest.raises(UserError, match=f"SLURM has {tasks} task") if is_refused else nullcontext():
+        require_srun(devices, num_nodes)
 
 
 def submitted(folder: Path, srun: str, *words: str) -> tuple[int, str]:

@@ -50,6 +50,11 @@ def test_csv_log_adds_columns_and_survives_a_resume(tmp_path):
         "judge.headers={Authorization: Bearer abc}",
         'judge={"api_key": "x abc"}',
         "judge.base_url=https://user:abc@host/v1",
+        "judge.base_url=https://user:x@abc@host/v1",
+        "env.OPENAI_KEY_1=abc",
+        "judge.accessToken=abc",
+        "judge.headers=Bearer abcdefgh",
+        "given: api_key=[x, abc] seed=1",
     ],
 )
 def test_secrets_do_not_reach_the_lineage(setting):
@@ -66,6 +71,8 @@ def test_secrets_do_not_reach_the_lineage(setting):
         ("train.py 'judge.api_key=abc' seed=1", "train.py 'judge.api_key=***' seed=1"),
         ("train.py judge.api_key='a b' seed=1", "train.py judge.api_key='***' seed=1"),
         ('{"api_key": "a b", "x": 1}', '{"api_key": "***", "x": 1}'),
+        ("given: api_key=[x, abc] seed=1", "given: api_key=*** seed=1"),
+        ("bearer of news", "bearer of news"),
         ("ssh://git@host/x and me@host", "ssh://***@host/x and me@host"),
     ],
 )

@@ -314,6 +314,19 @@ def test_another_sweep_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     Search(read_sweep_file(written(tmp_path, run_cap=7)), tmp_path / "sweep", ["trainer.max_epochs=1"])
 
 
+def test_a_secret_is_no_parameter() -> None:
+    _, (problem,) = read_parameter("judge.api_key", {"values": ["a", "b"]})
+    assert "envvar" in problem
+
+
+def test_a_study_of_an_earlier_form_is_another_sweep(tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    search = Search(read_sweep_file(written(tmp_path)), folder, [])
+    search.study.set_user_attr("plan", {"method": "grid"})
+    with pytest.raises(UserError, match="method: recorded in another form"):
+        Search(read_sweep_file(written(tmp_path)), folder, [])
+
+
 # Hyperband
 
 HISTORIES = [[10, 9], [10, 10], [10, 8, 8], [10, 7, 7], [10, 6, 6]]

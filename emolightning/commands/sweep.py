@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 
 from emolightning.cli import orderly, refuse_usage
-from emolightning.errors import UserError
 
 OWN = ("file", "count", "parallel", "output_dir")
 
@@ -72,7 +71,7 @@ def _split(argv: list[str]) -> tuple[dict[str, str], list[str]]:
 
 def _number(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"{name}={text}: must be a number of 1 or more")
+        refuse_usage(f"{name}={text}: must be a number of 1 or more")
     return int(text)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emolightning.config.schema import suggestion
+from emolightning.lineage import SECRET_NAME
 from emolightning.sweeps.grammar import mistake
 
 
@@ -92,6 +93,8 @@ def read_parameter(name: str, spec: Any) -> tuple[Parameter | None, list[str]]:
         name: a setting in dotted form, e.g. `optimizer.lr`.
         spec: what stands below it in the file.
     """
+    if SECRET_NAME.search(name):
+        return None, ["a secret would be in the record of every trial; put it into command, NAME=${envvar:VARIABLE}"]
     if not isinstance(spec, Mapping):
         return None, [f"must be a mapping such as `values: [{spec}]`, not {spec!r}"]
     if "parameters" in spec:

@@ -173,6 +173,10 @@ def _value(parameter: Parameter, name: Any) -> Any:
     return parameter.values[parameter.names().index(name) if len(parameter.values) > 1 else 0]
 
 
-def _difference(before: dict[str, Any] | None, now: dict[str, Any] | None) -> str:
+def _difference(before: Any, now: Any) -> str:
+    if not all(
+        side is None or (isinstance(side, dict) and "shown" in side) for side in (before, now)
+    ):  # Of an earlier version of this file.
+        return "recorded in another form"
     shown = ["not there" if side is None else json.dumps(side["shown"], ensure_ascii=False) for side in (before, now)]
     return f"{shown[0]} before, {shown[1]} now" if shown[0] != shown[1] else f"{shown[0]}, with another secret"

@@ -26,7 +26,8 @@ def log_artifact(
 ) -> list[dict[str, Any]]:
     """Log files, and refer to folders that are too large to be copied.
 
-    Paths below the home folder and secrets are taken out of copies, so the hash of a file that has some changes.
+    Paths below the home folder are taken out of copies, and secrets out of an adapter's description, so the hash of a
+    file that has some changes.
 
     Args:
         logger: a W&B run.

@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from emolightning.errors import EndOfRun, UserError
+from emolightning.errors import UserError
 from emolightning.metrics.classification import per_class
 from emolightning.metrics.emotion_scores import EmotionScores
 from emolightning.model.emotion_llama import EmotionLlama
@@ -27,9 +26,9 @@ from emolightning.model.parameters import (
 )
 from emolightning.parsing import LabelReader
 from emolightning.records import Answer, Batch
+from emolightning.training.divergence import require_finite_loss, require_finite_weights
 from emolightning.training.optimizer import parameter_groups
 from emolightning.training.optimizer_state import read_optimizer, write_optimizer
-from emolightning.training.run_folder import RunFolder
 from emolightning.training.schedule import Length, Schedule
 from emolightning.training.sharing import share_weights
 
@@ -121,7 +120,7 @@ class EmotionLearner(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch; logged is that of all ranks' batches together."""
         loss, together = self._losses(batch)
-        self._refuse_non_finite(float(together))
+        require_finite_loss(float(together), self.trainer)
         self.log("train/loss", together, prog_bar=True, batch_size=len(batch.clips))
         return loss
 
@@ -136,39 +135,6 @@ class EmotionLearner(pl.LightningModule):
         total, num_tokens = self.trainer.strategy.reduce(own, reduce_op="sum")
         # Engines average gradients over ranks; a mean of means would weigh the clips of ranks with fewer tokens more.
         return losses.sum() * (ranks / num_tokens).to(losses.dtype), total / num_tokens
-
-    def _refuse_non_finite(self, loss: float) -> None:
-        """End the run before such a loss reaches the weights; all ranks have the same one, so none waits for another.
-
-        Raises:
-            EndOfRun: names the step, where the run stands, and what helps.
-        """
-        if not math.isfinite(loss):
-            raise self._diverged(f"the loss of optimizer step {self.trainer.global_step + 1} is {loss}")
-
-    def _refuse_broken(self, state: Mapping[str, Tensor]) -> None:
-        """End the run before such weights reach a checkpoint: a loss may be finite whose gradient is not.
-
-        Raises:
-            EndOfRun: on all ranks.
-        """
-        wrong = torch.tensor(sum(not bool(tensor.isfinite().all()) for tensor in state.values()))
-        if self.trainer.world_size > 1:  # They have the same weights, or should.
-            wrong = self.trainer.strategy.reduce(wrong.to(self.device), reduce_op="max")
-        if wrong:
-            step = self.trainer.global_step
-            raise self._diverged(
-                f"behind optimizer step {step} {int(wrong)} of {len(state)} trained tensors are not finite"
-            )
-
-    def _diverged(self, what: str) -> EndOfRun:
-        where = RunFolder(Path(self.trainer.default_root_dir)).last_good()
-        return EndOfRun(
-            f"{what}; nothing was saved after it, {where}. "
-            "Try a smaller optimizer.lr, a longer schedule.warmup_steps, a smaller trainer.gradient_clip_val, "
-            "trainer.precision=bf16-mixed or 32-true in place of 16-mixed; and look for values that are not finite in "
-            "the features"
-        )
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
@@ -242,7 +208,7 @@ class EmotionLearner(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep trained parameters and projections only, and the fingerprint of the base they belong to."""
         state = trained_state(self.model)
-        self._refuse_broken(state)
+        require_finite_weights(state, self.trainer)
         checkpoint["state_dict"] = {f"model.{name}": value for name, value in state.items()}
         checkpoint["optimizer_states"] = []  # Lightning's are of one engine and one number of ranks.
         checkpoint["optimizer"] = read_optimizer(self._engine_optimizer(), self.model)

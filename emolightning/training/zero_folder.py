@@ -90,7 +90,7 @@ def data_only() -> Iterator[None]:
         os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
-def _zero_stage(kind: type, name: str) -> Any:
+def _zero_stage(kind: Any, name: str) -> Any:
     """In place of `getattr`, by which Python 3.11.0 to 3.11.3 pickles the members of an enumeration; for this one only.
 
     Raises:
@@ -98,10 +98,9 @@ def _zero_stage(kind: type, name: str) -> Any:
     """
     from deepspeed.runtime.zero.config import ZeroStageEnum
 
-    stages: Any = ZeroStageEnum
-    if kind is not stages or name not in stages.__members__:
+    if kind is not ZeroStageEnum or name not in ZeroStageEnum.__members__:
         raise ValueError(f"getattr of {kind!r}")
-    return stages[name]
+    return ZeroStageEnum[name]
 
 
 def _newest(folder: Path) -> Path:
