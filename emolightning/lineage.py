@@ -29,7 +29,7 @@ SECRET_WORD = re.compile(rf"(?is)([+~]*[\w.@/-]*{NAMES}=).+")
 SECRET = re.compile(
     rf"""(?ix)
     ({NAMES} ["']? \s* [=:] \s*) (["'])?  # what stands before the value
-    (?(2) (?:(?!\2).)+ | \[[^\]]*\] | (?:(?:bearer|basic)\s+)? [^\s"',;&)\]}}]+ )
+    (?(2) (?:(?!\2).)+ | (?: \[[^\]]*\] | (?:(?:bearer|basic)\s+)? [^\s"',;&)\]}}]+ ) )
     """
 )
 """The same inside of a text: up to the closing quote, or the end of the word."""

@@ -73,9 +73,19 @@ def test_a_bad_end_is_an_alert(
         offline.alerts = alerts
         with pytest.raises(type(error)), reported(offline, what, done=lambda: "7 steps"):
             raise error
-    text = f"7 steps: {type(error).__name__}: {error}".replace("/home/ada", "~")
+    text = "7 steps" if end == "interrupted" else "7 steps: ValueError: loss is nan at ~/x"
     assert sent == [{"title": f"{what} {end}", "text": text, "level": level}]
     assert ended == [1, 1]
+
+
+def test_progress_that_cannot_be_told_hides_no_error(offline: WandbLog) -> None:
+    ended: list[int] = []
+    offline._experiment = SimpleNamespace(  # type: ignore[assignment]
+        alert=lambda **words: None, finish=lambda exit_code: ended.append(exit_code)
+    )
+    with pytest.raises(ZeroDivisionError), reported(offline, "run", done=lambda: str(float("no number"))):
+        raise ZeroDivisionError
+    assert ended == [1]
 
 
 @pytest.fixture
