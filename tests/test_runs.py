@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_lineage_says_where_the_run_comes_from(trained: Path) -> None:
     assert lineage["seed"] == 42
     assert "experiment=smoke" in lineage["command"]
     assert is_commit_of_this_checkout(lineage["git"]["commit"])
-    assert lineage["packages"]["torch"] == torch.__version__
+    assert lineage["packages"]["torch"] == metadata.version("torch")  # `__version__` may end with +cu130
     assert lineage["data"]["clips"] == NUM_CLIPS
     for digest in ("annotations_sha256", "features_sha256"):
         assert re.fullmatch("[0-9a-f]{64}", lineage["data"][digest])

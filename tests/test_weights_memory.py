@@ -83,8 +83,7 @@ def test_a_gigabyte_passes_through_in_pieces(tmp_path):
     assert result.returncode == 0, result.stderr
     peaks = json.loads(result.stdout.splitlines()[-1])
     print("bytes:", dict(zip(("llama", "eva", "checkpoint"), sizes, strict=True)), "peaks:", peaks)
-    # With the interpreter and all libraries; without them a third of the largest file would do.
-    assert max(peaks.values()) < 1.5 * max(sizes)
+    # Beside the interpreter and all libraries, which are 0.5 GB, and 1 GB with CUDA's.
     assert max(peaks["import"], peaks["merged"], peaks["upstream"]) - peaks["baseline"] < 0.75 * max(sizes)
     assert peaks["inspect"] - peaks["baseline"] < 0.1 * max(sizes)
     eva, tower = torch.load(inputs[1], mmap=True), load_file(tmp_path / "out" / "eva_clip_g" / "model.safetensors")
