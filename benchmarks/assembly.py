@@ -19,7 +19,7 @@ from benchmarks.recipes import Subject, ablations, on_device
 from benchmarks.result import describe_columns, notes, ratios
 from benchmarks.rounds import Column, alternate
 from emolightning.assembly import plain
-from emolightning.config.schema import Recipe
+from emolightning.config.command_settings import Recipe
 from emolightning.errors import UserError
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.build import require_weights

@@ -9,7 +9,7 @@ import torch
 from benchmarks.clips import ClipSet, seen
 from benchmarks.recipes import Measurement, Subject
 from benchmarks.rounds import Column, Work
-from emolightning.config.schema import Recipe
+from emolightning.config.command_settings import Recipe
 from emolightning.errors import UserError
 from emolightning.model.flops import answering_flops, sizes_of, training_flops
 from emolightning.records import Example

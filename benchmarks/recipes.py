@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
 from benchmarks.machine import peak_memory_gb, reset_peak_memory, wait_for
-from emolightning.config.schema import Recipe
+from emolightning.config.command_settings import Recipe
 from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.generation import Generation
 from emolightning.model.parameters import load_trained_state, trained_state

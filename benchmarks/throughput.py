@@ -20,7 +20,7 @@ from omegaconf import DictConfig  # noqa: E402
 
 from emolightning.cli import run  # noqa: E402
 from emolightning.config.check import check_config  # noqa: E402
-from emolightning.config.schema import Problem  # noqa: E402
+from emolightning.config.problems import Problem  # noqa: E402
 
 
 def main(cfg: DictConfig) -> None:

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from emolightning.config.schema import suggestion
+from emolightning.config.problems import suggestion
 from emolightning.errors import UserError
 
 COMMANDS = {

@@ -55,7 +55,7 @@ def _indented(lines: Iterator[str]) -> str:
 
 
 def _setting_lines(defaults: Any, prefix: str = "") -> Iterator[str]:
-    """One line a setting of a schema's instance, with the docstring that follows the field in `config/schema.py`."""
+    """One line a setting of a schema's instance, with the docstring that follows the field."""
     own_first = [name for schema in type(defaults).__mro__[:-1] for name in schema.__dict__["__annotations__"]]
     docs = {name: doc for schema in type(defaults).__mro__[:-1] for name, doc in _field_docs(schema).items()}
     for name in own_first:

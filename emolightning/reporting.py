@@ -1,6 +1,5 @@
 """A run folder -> `report.html`: collects what the page shows from the folder and from the clips."""
 
-import csv
 import json
 import logging
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from emolightning.errors import UserError
 from emolightning.evaluation.answers import latest_key, read_answers
 from emolightning.evaluation.page import shown_clips, write_page
 from emolightning.evaluation.scoring import Scoring
+from emolightning.logged_rows import read_rows
 from emolightning.records import Clip
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,5 @@ def _pictures(clips: Sequence[Clip], frame: str) -> dict[str, np.ndarray]:
 
 def _history(folder: Path) -> list[dict[str, float]]:
     """The validations in `metrics.csv`."""
-    path = folder / "metrics.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if all(row.get(name) for name in VALIDATION)]
+    rows = [row for row in read_rows(folder) if all(row.get(name) for name in VALIDATION)]
     return [{name: float(row[name]) for name in VALIDATION} for row in rows]

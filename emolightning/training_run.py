@@ -29,6 +29,7 @@ from emolightning.launching import ended_with_this, left_together, require_srun,
 from emolightning.lineage import describe_process, loggable, update_json, write_json
 from emolightning.model.adapter import save_adapter
 from emolightning.out_of_memory import explained_out_of_memory
+from emolightning.parsing import LabelReader
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.resuming import is_finished, refuse_changes
 from emolightning.starting import describe_load, require_engine, require_something_to_train, take_start
@@ -45,18 +46,7 @@ log = logging.getLogger(__name__)
 def fit(cfg: DictConfig) -> None:
     """Read the data, build the model, train, export the adapter."""
     rank = getattr(rank_zero_only, "rank", None) or 0  # Of torchrun or SLURM; ranks that Lightning starts come later.
-    quiet_libraries()
-    quiet_other_ranks(rank)
-    require_srun(cfg.trainer.devices, cfg.trainer.num_nodes)
-    quantization = OmegaConf.select(cfg, "model.language.quantization", default="none")
-    require_engine(
-        cfg.trainer.strategy,
-        accumulation=cfg.accumulation,
-        quantization=quantization,
-        precision=cfg.trainer.precision,
-        accelerator=cfg.trainer.accelerator,
-    )
-    set_num_threads(cfg.num_threads)
+    _set_up_process(cfg, rank)
     # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(Path(cfg.output_dir), cfg.resume)
     initial = find_weights("init_from", Path(cfg.init_from)) if cfg.init_from else None
@@ -68,57 +58,98 @@ def fit(cfg: DictConfig) -> None:
         require_writable(Path(cfg.output_dir), "output_dir")
     parts = trained_parts(cfg).of(inputs_of(cfg))
     require_something_to_train(parts, has_weights=bool(resume_from or initial))
-    data = build_data(cfg)
-    data.require_targets()
+    data = _read_data(cfg, resume_from, initial)
     reader = validation_reader(cfg, data)
-    for warning in data.coverage():
-        log.warning("labels: %s", warning)
-    if resume_from:
-        refuse_changes(resume_from, cfg, data.summary())
-    if initial:
-        require_same_inputs(initial, inputs_of(cfg))
     folder = open_run_folder(Path(cfg.output_dir), resume_from, is_first_rank=rank == 0)
-    pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    with explained_out_of_memory(cfg):
-        learner = build_learner(
-            cfg,
-            data,
-            reader=reader,
-            optimizer=instantiate(cfg.optimizer, _convert_="all"),
-            schedule=instantiate(cfg.schedule),
-            num_val_clips=len(data.clips_of("val")),
-            is_empty=rank > 0,  # The first rank's weights come to them when training starts.
-        )
+    learner = _build_learner(cfg, data, reader, is_empty=rank > 0)
     trainer = build_trainer(cfg)
     if rank == 0:
         print(take_start(learner, parts, base=cfg.model.language.path, resume_from=resume_from, initial=initial))
     if trainer.is_global_zero:
         print(describe_load(cfg, data, learner, trainer))
-    seen = [*data.clips_of("train"), *data.clips_of("val")]
     with explained_out_of_memory(cfg):
+        seen = [*data.clips_of("train"), *data.clips_of("val")]
         precompute_vision(cfg, data, learner, seen, trainer.strategy.root_device)
     wandb = wandb_of(trainer.loggers) if trainer.is_global_zero else None
     progress = partial(_describe_progress, trainer, cfg.monitor.metric)
     with ended_with_this(trainer), left_together(trainer), reported(wandb, "run", done=progress):
         if trainer.is_global_zero:
             _record_start(cfg, folder, data, learner, trainer, resume_from)
-        status = "interrupted"
-        try:
-            with explained_failed_writes(folder.path, trainer):
-                with explained_out_of_memory(cfg, trainer):
-                    trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
-                if trainer.is_global_zero:
-                    _export(cfg, folder, data, learner)
-            if wandb is not None:
-                wandb.attempt("artifacts", partial(log_training, wandb, folder, data))
-            status = "finished"  # Not before the adapter is there: a finished run is not taken up again.
-        finally:
-            if trainer.is_global_zero:
-                # On a full disk this fails as well, and is not what is to be said.
-                with nullcontext() if status == "finished" else suppress(CannotWrite):
-                    update_json(folder.lineage, status=status)
+        _train(cfg, folder, data, learner, trainer, resume_from)
     if trainer.is_global_zero:
         print(f"run folder: {folder.path}\nevaluate:   python eval.py checkpoint={folder.path}")
+
+
+def _set_up_process(cfg: DictConfig, rank: int) -> None:
+    """Threads and messages; and what cannot run as it was started, or with this engine, is refused."""
+    quiet_libraries()
+    quiet_other_ranks(rank)
+    require_srun(cfg.trainer.devices, cfg.trainer.num_nodes)
+    require_engine(
+        cfg.trainer.strategy,
+        accumulation=cfg.accumulation,
+        quantization=OmegaConf.select(cfg, "model.language.quantization", default="none"),
+        precision=cfg.trainer.precision,
+        accelerator=cfg.trainer.accelerator,
+    )
+    set_num_threads(cfg.num_threads)
+
+
+def _read_data(cfg: DictConfig, resume_from: Path | None, initial: Path | None) -> ClipDataModule:
+    """The data, if it is fit for training and for the weights that there are."""
+    data = build_data(cfg)
+    data.require_targets()
+    for warning in data.coverage():
+        log.warning("labels: %s", warning)
+    if resume_from:
+        refuse_changes(resume_from, cfg, data.summary())
+    if initial:
+        require_same_inputs(initial, inputs_of(cfg))
+    return data
+
+
+def _build_learner(
+    cfg: DictConfig, data: ClipDataModule, reader: LabelReader | None, *, is_empty: bool
+) -> EmotionLearner:
+    """Seeded; on other ranks than the first without weights, which come to them when training starts."""
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    with explained_out_of_memory(cfg):
+        return build_learner(
+            cfg,
+            data,
+            reader=reader,
+            optimizer=instantiate(cfg.optimizer, _convert_="all"),
+            schedule=instantiate(cfg.schedule),
+            num_val_clips=len(data.clips_of("val")),
+            is_empty=is_empty,
+        )
+
+
+def _train(
+    cfg: DictConfig,
+    folder: RunFolder,
+    data: ClipDataModule,
+    learner: EmotionLearner,
+    trainer: pl.Trainer,
+    resume_from: Path | None,
+) -> None:
+    """Fit, and on the first rank export and log what came of it; `lineage.json` says whether it is finished."""
+    wandb = wandb_of(trainer.loggers) if trainer.is_global_zero else None
+    status = "interrupted"
+    try:
+        with explained_failed_writes(folder.path, trainer):
+            with explained_out_of_memory(cfg, trainer):
+                trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
+            if trainer.is_global_zero:
+                _export(cfg, folder, data, learner)
+        if wandb is not None:
+            wandb.attempt("artifacts", partial(log_training, wandb, folder, data))
+        status = "finished"  # Not before the adapter is there: a finished run is not taken up again.
+    finally:
+        if trainer.is_global_zero:
+            # On a full disk this fails as well, and is not what is to be said.
+            with nullcontext() if status == "finished" else suppress(CannotWrite):
+                update_json(folder.lineage, status=status)
 
 
 def _record_start(

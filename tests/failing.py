@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 import torch
 
 
-class RunsOut(pl.Callback):
-    """Out of memory on one rank.
+class AtStep(pl.Callback):
+    """Does something on one rank at one step.
 
     Args:
         rank: where.
@@ -22,48 +22,38 @@ class RunsOut(pl.Callback):
     def __init__(self, *, rank: int, step: int):
         self.rank = rank
         self.step = step
+
+    def is_due(self, trainer: pl.Trainer) -> bool:
+        """Whether this is the rank and the step."""
+        return (trainer.global_rank, trainer.global_step) == (self.rank, self.step)
+
+
+class RunsOut(AtStep):
+    """Out of memory."""
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """As torch says it."""
-        if trainer.global_rank == self.rank and trainer.global_step == self.step:
+        if self.is_due(trainer):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 23.6 GiB.")
 
 
-class Diverges(pl.Callback):
-    """The loss of one rank is no number any more.
-
-    Args:
-        rank: where.
-        step: optimizer steps done before.
-    """
-
-    def __init__(self, *, rank: int, step: int):
-        self.rank = rank
-        self.step = step
+class Diverges(AtStep):
+    """The loss is no number any more."""
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, *args: Any, **kwargs: Any
     ) -> None:
         """By an infinite vector, as a broken feature file has one."""
-        if trainer.global_rank == self.rank and trainer.global_step == self.step:
+        if self.is_due(trainer):
             batch.features["speech"].fill_(float("inf"))
 
 
-class BreaksGradient(pl.Callback):
-    """One number of the gradient is none, while the loss is.
-
-    Args:
-        rank: where.
-        step: optimizer steps done before.
-    """
-
-    def __init__(self, *, rank: int, step: int):
-        self.rank = rank
-        self.step = step
+class BreaksGradient(AtStep):
+    """One number of the gradient is none, while the loss is."""
 
     def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """In the first gradient that there is."""
-        if trainer.global_rank == self.rank and trainer.global_step == self.step:
+        if self.is_due(trainer):
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
             gradients[0].view(-1)[0] = float("nan")
 

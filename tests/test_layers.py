@@ -21,6 +21,7 @@ BOTTOM = {
     "instructions",
     "labels",
     "lineage",
+    "logged_rows",
     "memory",
     "parsing",
     "prompt",

@@ -23,7 +23,7 @@ import emolightning.processes
 import emolightning.seeds
 from emolightning.commands.ablate import ablate
 from emolightning.config.check import ConfigError, check_config
-from emolightning.config.schema import EvalConfig, RunConfig
+from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.errors import UserError
 from emolightning.processes import STOPPED, Programs, start
 from emolightning.seeds import FOLDER, GROUP, run_seeds, spread

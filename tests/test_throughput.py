@@ -20,7 +20,7 @@ from benchmarks.machine import Peak
 from benchmarks.recipes import FixedLength, Measurement, Subject, ablations, hold_frozen
 from benchmarks.rounds import Column, Work, alternate
 from emolightning.cli import run
-from emolightning.config.schema import Recipe
+from emolightning.config.command_settings import Recipe
 from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.flops import answering_flops, sizes_of, training_flops
 from emolightning.model.generation import Generation

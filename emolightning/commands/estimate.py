@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from emolightning.cli import run
 from emolightning.config.check import check_config
-from emolightning.config.schema import CONFIG_DIR, not_one_of
+from emolightning.config.problems import not_one_of
+from emolightning.config.schema import CONFIG_DIR
 from emolightning.errors import UserError
 
 if TYPE_CHECKING:

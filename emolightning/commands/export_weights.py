@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from emolightning.cli import run
 from emolightning.config.check import check_config
-from emolightning.config.schema import Problem
+from emolightning.config.problems import Problem
 
 if TYPE_CHECKING:
     from emolightning.upstream.trained import Trained

@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from emolightning.benchmarks import BENCHMARKS
 from emolightning.cli import run
 from emolightning.config.check import check_config
-from emolightning.config.schema import Problem, not_one_of
+from emolightning.config.problems import Problem, not_one_of
 
 if TYPE_CHECKING:
     from emolightning.published.table import PublishedScore

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from emolightning.benchmarks import BENCHMARKS
 from emolightning.cli import run
 from emolightning.config.check import check_config
-from emolightning.config.schema import Problem, not_one_of
+from emolightning.config.problems import Problem, not_one_of
 
 OF_SCORING = ("labels", "parser", "aliases", "answer_list")
 """Settings of `scoring` that need not be written with its name."""

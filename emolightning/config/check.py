@@ -10,9 +10,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
 from emolightning.config.definitions import MissingTarget
-from emolightning.config.schema import Problem, check_settings, closest, not_one_of, suggestion
+from emolightning.config.problems import Problem, closest, not_one_of, suggestion
 from emolightning.config.signatures import UNKNOWN, Argument, Signature, read_signature
 from emolightning.config.sources import Sources
+from emolightning.config.values import check_settings
 from emolightning.errors import InputErrors
 
 HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
 from emolightning.config.definitions import MissingTarget
-from emolightning.config.schema import Problem, check_content, closest, leaf_keys, suggestion
+from emolightning.config.problems import Problem, closest, suggestion
 from emolightning.config.signatures import Signature, read_signature
 from emolightning.config.sources import (
     COMMAND_LINE,
@@ -29,6 +29,7 @@ from emolightning.config.sources import (
     read_yaml,
     saved_run_file,
 )
+from emolightning.config.values import check_content, leaf_keys
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 

@@ -13,7 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from emolightning.config.known_targets import refuse_unknown_targets
-from emolightning.config.schema import CONFIG_DIR, closest
+from emolightning.config.problems import closest
+from emolightning.config.schema import CONFIG_DIR
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
 from emolightning.errors import UserError
 from emolightning.inputs import INPUTS

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emolightning.config.schema import not_one_of
+from emolightning.config.problems import not_one_of
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.expected import Expected, expect
 from emolightning.data.tables import Record, build_clips, read_table

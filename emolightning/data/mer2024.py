@@ -6,7 +6,7 @@ Emotion-LLaMA's transcript table `transcription_all_new.csv`.
 
 from typing import Any
 
-from emolightning.config.schema import not_one_of
+from emolightning.config.problems import not_one_of
 from emolightning.data.mer import MerData, Track
 from emolightning.errors import UserError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emolightning.config.schema import closest
+from emolightning.config.problems import closest
 from emolightning.errors import InputErrors, UserError
 
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emolightning.config.schema import suggestion
+from emolightning.config.problems import suggestion
 from emolightning.lineage import redact
 from emolightning.sweeps.grammar import pasted
 

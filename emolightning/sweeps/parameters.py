@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emolightning.config.schema import suggestion
+from emolightning.config.problems import suggestion
 from emolightning.lineage import SECRET_NAME
 from emolightning.sweeps.grammar import mistake
 

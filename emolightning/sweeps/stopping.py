@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emolightning.config.schema import suggestion
+from emolightning.config.problems import suggestion
 
 KEYS = ("type", "min_iter", "max_iter", "s", "eta", "strict")
 MAX_BANDS = 100

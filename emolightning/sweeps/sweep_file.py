@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from emolightning.config.schema import suggestion
+from emolightning.config.problems import suggestion
 from emolightning.errors import InputErrors, UserError
 from emolightning.sweeps.command import check_command
 from emolightning.sweeps.parameters import Parameter, Range, read_parameter

@@ -1,7 +1,5 @@
 """One trial: its process, its validations as they are written, and what is known of it afterwards."""
 
-import csv
-import io
 import math
 import signal
 import subprocess
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emolightning.logged_rows import FILE, read_rows
 from emolightning.processes import kill_session, start
 
 STATES = ("running", "interrupted", "finished", "stopped early", "failed")
@@ -61,14 +60,8 @@ def read_history(run: Path, metric: str) -> History:
         run: the run folder.
         metric: name of a column.
     """
-    path = run / "metrics.csv"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:
-        return History()
-    rows = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))  # the last line may be half there
     steps, values, last = [], [], None
-    for row in rows:
+    for row in read_rows(run):
         step, value = _number(row.get("step")), _number(row.get(metric))
         if step is None:
             continue
@@ -93,7 +86,7 @@ class Histories:
     def of(self, run: Path) -> History:
         """Of a run folder, as it is now."""
         try:
-            status = (run / "metrics.csv").stat()
+            status = (run / FILE).stat()
         except OSError:
             return History()
         stamp = (status.st_mtime_ns, status.st_size)

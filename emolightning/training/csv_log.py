@@ -1,7 +1,6 @@
 """`metrics.csv`: every logged number, on disk at once, kept over a resume. Lightning's own logger deletes it then."""
 
 import csv
-import io
 import os
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from emolightning.logged_rows import FILE, read_rows
 from emolightning.writing import writing
 
 
@@ -21,7 +21,7 @@ class CsvLog(Logger):
 
     def __init__(self, *, folder: str):
         super().__init__()
-        self.path = Path(folder) / "metrics.csv"
+        self.path = Path(folder) / FILE
         self._columns: list[str] | None = None
 
     @property
@@ -58,7 +58,7 @@ class CsvLog(Logger):
         new = [name for name in row if name not in self._columns]
         if new:
             self._columns += new
-            self._rewrite(_read(self.path))
+            self._rewrite(read_rows(self.path.parent))
         with writing(self.path):
             self._append(row)
 
@@ -76,7 +76,7 @@ class CsvLog(Logger):
         """Take over an existing file up to a step."""
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        rows = _read(self.path)
+        rows = read_rows(self.path.parent)
         self._columns = list(rows[0]) if rows else ["epoch", "step"]
         self._rewrite([row for row in rows if int(row["step"]) < step])
 
@@ -93,13 +93,5 @@ class CsvLog(Logger):
 
 def logged_before(folder: Path, step: int) -> list[dict[str, float]]:
     """Numbers of an earlier part of the run: the rows of `<folder>/metrics.csv` of steps below `step`."""
-    rows = [{name: float(value) for name, value in row.items() if value} for row in _read(folder / "metrics.csv")]
+    rows = [{name: float(value) for name, value in row.items() if value} for row in read_rows(folder)]
     return [row for row in rows if row["step"] < step]
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    """The rows; none where there is no file. A killed process may leave half of one, which is none."""
-    if not path.exists():
-        return []
-    whole, end, _ = path.read_bytes().rpartition(b"\n")
-    return list(csv.DictReader(io.StringIO((whole + end).decode("utf-8"), newline="")))

@@ -1,0 +1,248 @@
+"""Settings of the commands that are no runs, and of the benchmarks."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from emolightning.config.run_settings import PathSettings
+
+
+@dataclass
+class ImportConfig:
+    """Published weights, and where they go."""
+
+    llama: str = MISSING
+    """Hugging Face folder of the language model (Llama-2-7b-chat-hf); it stays where it is."""
+    eva: str = MISSING
+    """The vision tower, `eva_vit_g.pth`."""
+    checkpoint: str = MISSING
+    """Emotion-LLaMA's `.pth`: LoRA and projections."""
+    out: str = "${paths.weights}"
+    """Gets `eva_clip_g/`, `adapter/` and `import.json`."""
+    dry_run: bool = False
+    """Only print the match report."""
+    allow_partial: bool = False
+    """Write although parameters of the model have no tensor; they stay fresh."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    model: Any = MISSING
+    """The model that the weights are for: sizes of the tower, rank of LoRA."""
+
+
+@dataclass
+class ExportConfig:
+    """Trained weights, and the form that others need."""
+
+    checkpoint: str = MISSING
+    """A run folder (its best checkpoint), a checkpoint file inside one, or an adapter folder."""
+    format: str = MISSING
+    """`upstream`: a `.pth` for the released code; `merged`: a Hugging Face folder without adapters."""
+    out: str = MISSING
+    """The `.pth`, or the folder; nothing is written over."""
+    llama: str | None = None
+    """Where the language model lies now; null is where it lay in training."""
+    dtype: str | None = None
+    """Of the merged weights, float32, bfloat16 or float16; null keeps that of the language model's files."""
+    allow_partial: bool = False
+    """Write for the released code although it has parts that were not trained here; there they are random."""
+
+
+@dataclass
+class ConsolidateConfig:
+    """A folder of DeepSpeed's, and the file that it becomes."""
+
+    folder: str = MISSING
+    """What DeepSpeed's `save_checkpoint` wrote: has a file `latest`."""
+    out: str = MISSING
+    """The checkpoint file; nothing is written over."""
+    allow_unknown_base: bool = False
+    """Write although the folder does not say which language model and vision tower its weights belong to."""
+
+
+@dataclass
+class InspectConfig:
+    """What to look at."""
+
+    file: str = MISSING
+    """A `.pth` or safetensors file, or a folder."""
+
+
+@dataclass
+class ParityConfig:
+    """Recorded values, and how to recompute them."""
+
+    golden: str = MISSING
+    """Folder with `model_config.json`, weights, `samples.json`, `inputs.safetensors` and what was recorded of them."""
+    num_threads: int = 1
+    """CPU threads."""
+
+
+@dataclass
+class ColumnNames:
+    """The columns of predictions and truth, as the files spell them."""
+
+    id: str = "id"
+    """Which clip; of both files."""
+    answer: str = "answer"
+    """What the system said."""
+    truth: str = "truth"
+    """Of the truth file, or of the predictions where there is none."""
+    truth_id: str | None = None
+    """Which clip, where the truth file calls it otherwise."""
+    valence_answer: str | None = None
+    """Predicted valence; with valence_truth it is scored, and MER2023's combined score with it."""
+    valence_truth: str | None = None
+    """True valence, -5 to 5, or -10 for none."""
+
+
+@dataclass
+class ScoreConfig:
+    """Predictions of any system, and what to score them against."""
+
+    answers: list[str] = MISSING
+    """CSV or JSONL file, or a run folder; a list of them is one a fold."""
+    truth: list[str] = field(default_factory=list)
+    """CSV or JSONL file with the truth, or one a fold; left out, truth is a column of the answers."""
+    output_dir: str = MISSING
+    """Gets `metrics.json`, `answers.jsonl` and `report.html`; of folds one folder each."""
+    benchmark: str | None = None
+    """An official benchmark, e.g. `mer2023_semi`: gives labels and scoring, and its sizes are compared."""
+    split: str = "test"
+    """What was predicted, for the record: train, val, test or all."""
+    columns: ColumnNames = field(default_factory=ColumnNames)
+    """Names of the columns."""
+    ids: str = "exact"
+    """`exact`: ids are compared as text, 1249 is not 01249; `stem`: without the suffix of a video."""
+    missing: str = "error"
+    """Clips without an answer: `error`, or `count` them as wrong."""
+    extra: str = "error"
+    """Answers to clips that the truth does not have: `error`, or `ignore` and count them."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    scoring: Any = MISSING
+    """What turns answers into scores."""
+    judge: Any = None
+    """Who grades descriptions, for `scoring=reasoning`."""
+
+
+@dataclass
+class ScoreRowsConfig:
+    """A made-up predictions file, and how often to score it."""
+
+    rows: int = 1_000_000
+    """Rows of the file."""
+    rounds: int = 3
+    """Processes that score it, one after the other."""
+    seed: int = 0
+    """Of the answers."""
+    output: str | None = None
+    """JSON file for the result."""
+
+
+@dataclass
+class ReproduceConfig:
+    """Published scores, and a run to set beside them."""
+
+    benchmark: str | None = None
+    """A benchmark, e.g. `mer2023_semi`, or the beginning of several, e.g. `mer2023`; null lists what there is."""
+    run: str | None = None
+    """Folder with the run's `metrics.json`; null lists the published scores."""
+    system: str | None = None
+    """Only published models whose names contain this."""
+    output_dir: str | None = None
+    """Gets `reproduce.json`; null puts it into the folder of the run."""
+
+
+@dataclass
+class Recipe:
+    """How the same clips are trained on and answered."""
+
+    batch_size: int = 1
+    """Clips of a training step."""
+    answers_at_once: int = 1
+    """Clips whose answers are generated together."""
+    precompute_vision: bool = False
+    """The vision tower has seen each clip once before; false runs it in every step and for every answer."""
+    precision: str = "16-mixed"
+    """As in `trainer.precision`: 32-true, bf16-mixed or 16-mixed. On a CPU it is 32-true whatever stands here."""
+    dtype: str = "float16"
+    """Of the frozen weights, the tower's as well. On a CPU it is float32 whatever stands here."""
+    attention: str = "eager"
+    """`sdpa`: torch's fused attention; `eager`: written out."""
+    clip_norm: float = 0.0
+    """As `trainer.gradient_clip_val`; 0 does not clip."""
+
+
+def our_recipe() -> Recipe:
+    """What this project does when nothing else is said."""
+    batch_size: Any = "${batch_size}"
+    return Recipe(
+        batch_size=batch_size,
+        answers_at_once=batch_size,
+        precompute_vision=True,
+        precision="bf16-mixed",
+        dtype="${model.language.dtype}",
+        attention="${model.language.attention}",
+        clip_norm=1.0,
+    )
+
+
+@dataclass
+class ThroughputConfig:
+    """What to measure: our recipe and upstream's on the same model and clips, in alternating rounds."""
+
+    rounds: int = 7
+    """Rounds; in each of them every recipe is measured once."""
+    samples: int = 64
+    """Clips of a recipe in a round, for training and for evaluation."""
+    batch_size: int = 16
+    """Of our recipe: clips of a training step, and answers generated together."""
+    transcript_tokens: int = 24
+    """Mean length of the transcripts; they vary by half of it."""
+    answer_tokens: int = 20
+    """Tokens learned of each clip, and tokens generated for it, the one that ends the answer included."""
+    feature_width: int = 1024
+    """Of the face, motion and speech vectors."""
+    weights: str = "folders"
+    """`folders`: those that the model names, if it names any; `random`: none is read."""
+    vocabulary_size: int = 32000
+    """With weights=random, of a language model that would be read from a folder: Llama-2's."""
+    device: str = "auto"
+    """`auto`: a GPU if there is one; `cpu`; `cuda`; `meta`: nothing is computed, shapes and sizes are shown."""
+    device_peak_tflops: float | None = None
+    """Of the device, dense, in the precision used; null takes it from a table, and measures it on a CPU."""
+    ablate: bool = False
+    """Also measure our recipe with each single setting of upstream's."""
+    output: str | None = None
+    """JSON file for the result."""
+    num_threads: int = 1
+    """CPU threads."""
+    seed: int = 0
+    """Of clips and random weights."""
+    ours: Recipe = field(default_factory=our_recipe)
+    """Our recipe."""
+    upstream: Recipe = field(default_factory=Recipe)
+    """The recipe of the released code."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    model: Any = MISSING
+    """The model: vision tower, projections, language model, adapters."""
+    optimizer: Any = MISSING
+    """What turns gradients into steps."""
+
+
+@dataclass
+class EmerBaselinesConfig:
+    """Published answers, to be judged anew."""
+
+    folder: str = MISSING
+    """With `gt.csv` and a CSV file for each model, columns names and chi_reasons."""
+    output: str | None = None
+    """JSON file for the result."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    scoring: Any = MISSING
+    """What turns answers into scores."""
+    judge: Any = None
+    """What grades a description."""

@@ -1,0 +1,44 @@
+"""One thing to mend in a configuration, and the nearest valid name."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend in the configuration."""
+
+    key: str
+    """Dotted key, e.g. `data.batch_size`."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.key}{' ' if self.message.startswith('is ') else ': '}{self.message}"
+
+
+def closest(word: object, options: Iterable[str]) -> str | None:
+    """The option that `word` was probably meant to be, or None.
+
+    >>> closest("max_epoch", ["max_epochs", "min_epochs"])
+    'max_epochs'
+    """
+    spellings = {option.lower(): option for option in options}
+    matches = difflib.get_close_matches(str(word).lower(), list(spellings), n=1, cutoff=0.6)
+    return spellings[matches[0]] if matches else None
+
+
+def suggestion(word: object, options: Iterable[str], *, limit: int = 12) -> str:
+    """`did you mean X?` if an option is near, else the options themselves."""
+    names = list(options)
+    near = closest(word, names)
+    if near:
+        return f"did you mean {near}?"
+    return f"choose from {', '.join(names[:limit])}{', ...' if len(names) > limit else ''}" if names else "it has none"
+
+
+def not_one_of(value: object, options: Iterable[str]) -> str:
+    """`'pek' is not one of middle, peak; did you mean peak?`."""
+    names = list(options)
+    near = closest(value, names)
+    return f"{value!r} is not one of {', '.join(names)}{f'; did you mean {near}?' if near else ''}"

@@ -1,0 +1,204 @@
+"""Our own settings of a run: their names, types and defaults. Objects are configured by `_target_` instead."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from emolightning.inputs import MODALITIES
+
+
+@dataclass
+class InputSwitches:
+    """Single inputs off, within the chosen modalities."""
+
+    image: bool = True
+    """Frames of the clip, seen by the vision tower."""
+    face: bool = True
+    """Facial feature vectors."""
+    motion: bool = True
+    """Feature vectors of movement over time."""
+    speech: bool = True
+    """Feature vectors of the voice."""
+    transcript: bool = True
+    """What is said, as text in the prompt."""
+
+
+@dataclass
+class PromptSettings:
+    """How the question is put."""
+
+    layout: str = "train"
+    """`train`: the sequence the weights were trained on; `upstream_eval`: the one upstream scores with; `demo`: the
+    one of upstream's chat demo."""
+    task: str = "emotion"
+    """What is asked: `emotion`, `reason` or `reason_v2`."""
+    tasks: dict[str, float] = field(default_factory=dict)
+    """Training draws from these, task: weight; empty trains `prompt.task` alone."""
+    labels: list[str] | None = None
+    """Labels that the question offers, in this order; null offers those of the benchmark's published
+    protocol, or of the data in upstream's order."""
+    pool: str = "fixed"
+    """In training. `fixed`: upstream's first instruction; `all`: drawn by (seed, epoch, clip id); `upstream`: first for
+    emotion, drawn for reasons. Evaluations ask the first."""
+
+
+@dataclass
+class Monitor:
+    """The one number that picks the best checkpoint."""
+
+    metric: str = "val/weighted_f1"
+    """Logged name, `split/metric`."""
+    mode: str = "max"
+    """`max` if more is better, else `min`."""
+
+
+@dataclass
+class EvaluationSettings:
+    """How answers are generated."""
+
+    max_new_tokens: int = 16
+    """Longest answer, in tokens."""
+    num_beams: int = 1
+    """Beams of the search; 1 is greedy."""
+    do_sample: bool = False
+    """Draw tokens instead of taking the likeliest; each clip with a seed of its own."""
+    temperature: float = 1.0
+    """Of sampling."""
+    top_p: float = 1.0
+    """Of sampling: the smallest set of tokens with this probability."""
+    repetition_penalty: float = 1.0
+    """Above 1 lowers tokens that the answer has already."""
+    length_penalty: float = 1.0
+    """Of beam search: above 0 prefers longer answers."""
+
+
+@dataclass
+class PathSettings:
+    """The folders of this machine."""
+
+    data: str = "${oc.env:EMOLIGHTNING_DATA,data}"
+    """Datasets and features; set EMOLIGHTNING_DATA to move it for all runs."""
+    outputs: str = "${oc.env:EMOLIGHTNING_OUTPUTS,outputs}"
+    """Run folders; or set EMOLIGHTNING_OUTPUTS."""
+    weights: str = "${oc.env:EMOLIGHTNING_WEIGHTS,weights}"
+    """Pretrained weights; or set EMOLIGHTNING_WEIGHTS."""
+
+
+@dataclass
+class RunConfig:
+    """Everything a training run is made of."""
+
+    run_name: str = "${data.name}"
+    """Name of the run and of its folder."""
+    output_dir: str = "${paths.outputs}/${run_name}"
+    """The run folder: checkpoints, answers, metrics. No clock in it, so that all ranks agree."""
+    seed: int = 42
+    """Seed of weights, order and instructions, 0 to 2**32 - 1."""
+    seeds: list[int] | None = None
+    """train.py: trains and tests once for each, in output_dir/seed-<n>, and gives mean, deviation and interval."""
+    parallel: int = 1
+    """With seeds: runs at the same time."""
+    num_threads: int = 1
+    """CPU threads of each process."""
+    modalities: list[str] = field(default_factory=lambda: list(MODALITIES))
+    """Any of audio, video, text; what is left out is removed from the sequence."""
+    inputs: InputSwitches = field(default_factory=InputSwitches)
+    """Single inputs off: image, face, motion, speech, transcript."""
+    prompt: PromptSettings = field(default_factory=PromptSettings)
+    """How the question is put."""
+    precompute_vision: bool = True
+    """A frozen vision tower sees each clip once, before the first step, and its vectors are kept in the cache (2.9 MB a
+    clip at 448 pixels); false runs it in every step."""
+    accumulation: str = "mean"
+    """Gradients of `trainer.accumulate_grad_batches` batches: `mean`, or `sum` as upstream, remainder carried over."""
+    monitor: Monitor = field(default_factory=Monitor)
+    """The number that picks the best checkpoint."""
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    """How answers are generated."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    resume: str | None = None
+    """`auto` goes on from the last checkpoint of output_dir, a path from that checkpoint."""
+    init_from: str | None = None
+    """Start from the trained weights of a run folder, checkpoint file or adapter folder, with a fresh optimizer."""
+    tags: list[str] = field(default_factory=list)
+    """Words to find the run by, e.g. in W&B."""
+    notes: str = ""
+    """A sentence for whoever reads the run later."""
+    data: Any = MISSING
+    """The dataset: clips, splits, loaders."""
+    features: Any = None
+    """Where the face, motion and speech vectors come from."""
+    model: Any = MISSING
+    """The model: vision tower, projections, language model, adapters."""
+    optimizer: Any = MISSING
+    """What turns gradients into steps."""
+    schedule: Any = MISSING
+    """The learning rate over the steps."""
+    trainer: Any = MISSING
+    """The Lightning trainer: hardware, precision, length."""
+    logger: Any = None
+    """Where numbers go."""
+    callbacks: Any = None
+    """What watches the run."""
+    scoring: Any = None
+    """What turns answers into scores."""
+    judge: Any = None
+    """With scoring=reasoning: what grades a description."""
+
+
+@dataclass
+class EvalConfig(RunConfig):
+    """A trained run, and what to ask it."""
+
+    checkpoint: str = MISSING
+    """A run folder, or a checkpoint file inside one."""
+    split: str = "test"
+    """Clips to answer: train, val, test or all."""
+    shuffle: list[str] = field(default_factory=list)
+    """Inputs permuted across clips, to see how much the model relies on them."""
+
+
+@dataclass
+class DoctorConfig(RunConfig):
+    """A run whose data are looked at instead."""
+
+    against: Any = None
+    """Another dataset, whose clips should not be among those of this one."""
+    probe: int | None = 32
+    """Clips whose media are decoded, spread evenly over the dataset; null decodes all."""
+    output: str | None = None
+    """JSON file for the findings."""
+
+
+@dataclass
+class EstimateConfig(RunConfig):
+    """A run whose memory, time and cost are worked out instead."""
+
+    compare: bool = True
+    """Also a line for every file of configs/trainer, with the number of GPUs that was chosen."""
+    num_clips: int | None = None
+    """Clips of the train split; null takes `data.batches_per_epoch`, if that is set."""
+    text_tokens: int = 128
+    """Assumed: tokens of question, transcript and answer together."""
+    answer_tokens: int = 20
+    """Assumed: tokens with a loss."""
+    frames: int = 1
+    """Frames of a clip."""
+    feature_width: int = 1024
+    """Of the face, motion and speech vectors."""
+    vocabulary_size: int = 32000
+    """Of a language model whose folder is not there: Llama-2's."""
+    gpu: str | None = None
+    """A GPU whose peak is known, e.g. `A100` or `H100 80GB HBM3`."""
+    device_peak_tflops: float | None = None
+    """Peak of one GPU, dense, in the precision used; null takes it from `gpu`."""
+    utilisation: float = 0.35
+    """Assumed: share of the peak that a step reaches."""
+    gpu_memory_gb: list[float] = field(default_factory=lambda: [24.0, 40.0, 80.0])
+    """Sizes of GPUs to compare with."""
+    price_per_gpu_hour: float | None = None
+    """In any currency; null says nothing about cost."""
+    output: str | None = None
+    """JSON file for the result."""

@@ -1,0 +1,202 @@
+"""Values that our own settings may have; what is wrong with those of a configuration."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException, ValidationError
+
+from emolightning.config.problems import Problem, not_one_of, suggestion
+from emolightning.config.run_settings import RunConfig
+from emolightning.errors import UserError
+from emolightning.inputs import INPUTS, MODALITIES, active_inputs
+from emolightning.instructions import POOLS
+from emolightning.scores import LOGGED, PER_CLASS
+
+LAYOUTS = ("train", "upstream_eval", "demo")
+INSTRUCTIONS = ("fixed", "all", "upstream")
+MODES = ("max", "min")
+ACCUMULATIONS = ("mean", "sum")
+SPLITS = ("train", "val", "test", "all")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+ATTENTIONS = ("sdpa", "eager")
+DTYPES = ("float32", "bfloat16", "float16")
+DEVICES = ("auto", "cpu", "cuda", "meta")
+WEIGHTS = ("folders", "random")
+FORMATS = ("upstream", "merged")
+IDS = ("exact", "stem")
+MISSING_ANSWERS = ("error", "count")
+EXTRA_ANSWERS = ("error", "ignore")
+
+CHOICES = {
+    "prompt.layout": LAYOUTS,
+    "prompt.pool": INSTRUCTIONS,
+    "prompt.task": tuple(POOLS),
+    "accumulation": ACCUMULATIONS,
+    "monitor.mode": MODES,
+    "split": SPLITS,
+    "format": FORMATS,
+    "dtype": DTYPES,
+    "device": DEVICES,
+    "weights": WEIGHTS,
+    "ids": IDS,
+    "missing": MISSING_ANSWERS,
+    "extra": EXTRA_ANSWERS,
+    "ours.precision": PRECISIONS,
+    "ours.dtype": DTYPES,
+    "ours.attention": ATTENTIONS,
+    "upstream.precision": PRECISIONS,
+    "upstream.dtype": DTYPES,
+    "upstream.attention": ATTENTIONS,
+}
+"""Setting -> the words it may hold."""
+
+RANGES = {
+    "seed": (0, 2**32 - 1),
+    "num_threads": (1, None),
+    "parallel": (1, None),
+    "evaluation.max_new_tokens": (1, None),
+    "evaluation.num_beams": (1, None),
+    "evaluation.temperature": (1e-6, None),
+    "evaluation.top_p": (1e-6, 1),
+    "evaluation.repetition_penalty": (1e-6, None),
+    "data.batch_size": (1, None),
+    "data.batches_per_epoch": (1, None),
+    "data.num_workers": (0, None),
+    "model.lora.r": (1, None),
+    "model.lora.alpha": (1, None),
+    "model.lora.dropout": (0, 0.99),
+    "trainer.accumulate_grad_batches": (1, None),
+    "probe": (0, None),
+    "rounds": (1, None),
+    "rows": (1, None),
+    "samples": (1, None),
+    "batch_size": (1, None),
+    "transcript_tokens": (1, None),
+    "answer_tokens": (2, None),
+    "feature_width": (1, None),
+    "vocabulary_size": (1, None),
+    "device_peak_tflops": (1e-6, None),
+    "num_clips": (1, None),
+    "text_tokens": (2, None),
+    "frames": (1, None),
+    "utilisation": (1e-3, 1),
+    "price_per_gpu_hour": (0, None),
+    "ours.batch_size": (1, None),
+    "ours.answers_at_once": (1, None),
+    "upstream.batch_size": (1, None),
+    "upstream.answers_at_once": (1, None),
+}
+"""Setting -> smallest and largest number it may hold; None is no limit. NumPy takes 32-bit seeds only."""
+
+
+def check_settings(cfg: DictConfig) -> list[Problem]:
+    """Values of our own settings that no run can mean, and keys that are none of ours; absent keys are skipped."""
+    schema = OmegaConf.get_type(cfg)
+    problems = unknown_settings(cfg, schema) if is_dataclass(schema) else []
+    for key, options in CHOICES.items():
+        value = _value(cfg, key)
+        if value is not None and value not in options:
+            problems.append(Problem(key, not_one_of(value, options)))
+    for key, (low, high) in RANGES.items():
+        value = _value(cfg, key)
+        is_number = isinstance(value, int | float)  # What should be one and is not, is reported with its type.
+        if is_number and not (low <= value and (high is None or value <= high)):
+            allowed = f"at least {low}" if high is None else f"{low} to {high}"
+            problems.append(Problem(key, f"must be {allowed}, not {value}"))
+    return problems + _check_inputs(cfg) + _check_tasks(cfg) + _check_monitor(cfg) + _check_seeds(cfg)
+
+
+def unknown_settings(node: Mapping, schema: type, prefix: str = "") -> list[Problem]:
+    """Keys of `node` that the dataclass `schema` does not have, at any depth that is typed."""
+    types, problems = get_type_hints(schema), []
+    names = [item.name for item in fields(schema)]
+    for key in node:
+        if key not in names:
+            problems.append(Problem(f"{prefix}{key}", f"no such setting; {suggestion(key, names)}"))
+        elif is_dataclass(types[key]) and isinstance(node[key], Mapping | DictConfig):
+            problems += unknown_settings(node[key], types[key], f"{prefix}{key}.")
+    return problems
+
+
+def check_content(content: Mapping[str, Any], schema: type) -> list[Problem]:
+    """Keys and types of one file's settings, all of them where OmegaConf stops at the first."""
+    problems = unknown_settings(content, schema)
+    written = OmegaConf.create(dict(content))
+    for key in leaf_keys(content):
+        try:
+            OmegaConf.update(OmegaConf.structured(schema), key, OmegaConf.select(written, key))
+        except ValidationError as error:
+            problems.append(Problem(key, str(error).partition("\n")[0]))
+        except OmegaConfBaseException:
+            continue  # an unknown key, listed above
+    return problems
+
+
+def leaf_keys(node: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted keys of everything that is not a mapping."""
+    keys = []
+    for key, value in node.items():
+        keys += leaf_keys(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
+    return keys
+
+
+def _check_inputs(cfg: DictConfig) -> list[Problem]:
+    problems = []
+    for key, options in (("modalities", MODALITIES), ("shuffle", INPUTS)):
+        for name in _value(cfg, key) or ():
+            if name not in options:
+                problems.append(Problem(key, not_one_of(name, options)))
+    modalities, switches = _value(cfg, "modalities"), _value(cfg, "inputs")
+    if problems or modalities is None or switches is None:
+        return problems
+    try:
+        active = active_inputs(modalities, {name: switches.get(name, True) for name in INPUTS})
+    except UserError as error:
+        return [Problem("modalities", str(error))]
+    idle = [name for name in _value(cfg, "shuffle") or () if name not in active]
+    return [Problem("shuffle", f"{name} is not an input of this run; it has {', '.join(active)}") for name in idle]
+
+
+def _check_tasks(cfg: DictConfig) -> list[Problem]:
+    problems = []
+    for task, weight in (_value(cfg, "prompt.tasks") or {}).items():
+        if task not in POOLS:
+            problems.append(Problem("prompt.tasks", not_one_of(task, POOLS)))
+        elif not weight >= 0:
+            problems.append(Problem(f"prompt.tasks.{task}", f"must be a weight of 0 or more, not {weight}"))
+    weights = (_value(cfg, "prompt.tasks") or {}).values()
+    if not problems and weights and not any(weights):
+        problems.append(Problem("prompt.tasks", "leaves no task: give one of them a weight above 0"))
+    return problems
+
+
+def _check_monitor(cfg: DictConfig) -> list[Problem]:
+    """Lightning would miss a misspelt score only after the first epoch."""
+    name = _value(cfg, "monitor.metric")
+    if name is None or name in LOGGED or name.startswith(tuple(f"val/{score}/" for score in PER_CLASS)):
+        return []
+    return [Problem("monitor.metric", not_one_of(name, LOGGED))]
+
+
+def _check_seeds(cfg: DictConfig) -> list[Problem]:
+    """Only train.py repeats itself; to other commands a run has one seed."""
+    seeds = _value(cfg, "seeds")
+    if seeds is None:
+        return []
+    if OmegaConf.get_type(cfg) is not RunConfig:
+        return [Problem("seeds", "is for train.py alone")]
+    low, high = RANGES["seed"]
+    wrong = [seed for seed in seeds if not low <= seed <= high]
+    if wrong or not seeds or len(set(seeds)) < len(seeds):
+        return [Problem("seeds", f"must be different numbers from {low} to {high}, at least one, not {list(seeds)}")]
+    return []
+
+
+def _value(cfg: DictConfig, key: str) -> Any:
+    """None for what is absent, missing or not resolvable: `check_config` reports those once, for all keys."""
+    try:
+        return OmegaConf.select(cfg, key, default=None)
+    except OmegaConfBaseException:
+        return None
