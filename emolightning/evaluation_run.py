@@ -19,6 +19,7 @@ from emolightning.errors import UserError
 from emolightning.evaluation.answers import evaluation_key, join, known_answers, set_aside_other, take_back
 from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
+from emolightning.evaluation.warnings import warnings_of
 from emolightning.failed_writes import explained_failed_writes
 from emolightning.launching import are_others_started, ended_with_this, require_srun, set_num_threads
 from emolightning.lineage import describe_process, write_json
@@ -153,6 +154,7 @@ def _finish(
     report = scoring.report(ordered, benchmark=data.benchmark, split=split)
     report["evaluation"] = description
     report["data"] = {"official_differences": data.official_differences(), "remarks": data.remarks}
+    report["warnings"] = warnings_of(report)
     write_json(folder / "metrics.json", report)
     print_metrics(report)
     page = write_report(folder, data.clips, scoring)

@@ -19,6 +19,7 @@ from emolightning.evaluation.predictions import Columns, Predictions, read_predi
 from emolightning.evaluation.scoring import Classification, Scoring
 from emolightning.evaluation.table import print_metrics
 from emolightning.evaluation.valence import add_valence
+from emolightning.evaluation.warnings import described, warnings_of
 from emolightning.lineage import describe_process, write_json
 from emolightning.records import Answer, Clip, Score
 from emolightning.score_truth import official_truth
@@ -48,8 +49,6 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
     else:
         folds = {f"fold{number}": predictions for number, predictions in enumerate(read, start=1)}
         report = _score_folds(cfg, folds, scoring)
-    for warning in _warnings(report):
-        print(f"warning: {warning}")
     print_metrics(report)
     print("\n".join([*_notes(report), f"scores: {folder / 'metrics.json'}", f"report: {folder / 'report.html'}"]))
     return report
@@ -98,6 +97,7 @@ def _score(
         **described,
         "differences_from_official": _differences(benchmark, cfg.split, answers, scoring),
     }
+    report["warnings"] = warnings_of(report)
     scores = [scoring.score(answer) for answer in answers]
     _make_room(folder, key)
     join(folder, key, answers, scores)
@@ -115,6 +115,7 @@ def _score_folds(cfg: DictConfig, folds: dict[str, Predictions], scoring: Scorin
     report = fold_report(reports)
     report["benchmark"] = cfg.benchmark or " ".join(report["benchmark"] for report in reports.values())
     report["evaluation"] = {name: report["evaluation"] for name, report in reports.items()}
+    report["warnings"] = warnings_of(report)
     _make_room(folder, evaluation_key(report["evaluation"]))
     _write(folder, report, [], [])
     return report
@@ -170,22 +171,10 @@ def _differences(benchmark: str | None, split: str, answers: Sequence[Answer], s
     return differences(official, counts, labels=labels, offered=official.prompt_order, clips=clips)
 
 
-def _described(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What is put before a sentence -> the facts of one file."""
-    described = report["evaluation"]
-    return {"": described} if "num_rows" in described else {f"{name}: ": facts for name, facts in described.items()}
-
-
-def _warnings(report: dict[str, Any]) -> list[str]:
-    """Differences from the official set: read before any score."""
-    files = _described(report).items()
-    return [f"{prefix}{difference}" for prefix, facts in files for difference in facts["differences_from_official"]]
-
-
 def _notes(report: dict[str, Any]) -> list[str]:
     """What was counted on the way, one line each; nothing where nothing was."""
     notes = []
-    for prefix, facts in _described(report).items():
+    for prefix, facts in described(report).items():
         notes += [f"{prefix}{count} {about}" for key, about in ABOUT.items() if (count := facts[key])]
     if not report["num_scored"]:
         notes.append("no answer could be read: are labels, columns.answer and parser those of this file?")
@@ -195,7 +184,6 @@ def _notes(report: dict[str, Any]) -> list[str]:
 ABOUT = {
     "equal_repeats": "rows repeat an earlier one and count once",
     "null_answers": "answers are null: the clip has none",
-    "missing": "clips have no answer and count as wrong",
     "extra": "answers are about other clips and were left out",
 }
 """Count of `Predictions.facts` -> what is said of it."""

@@ -179,6 +179,7 @@ def test_metrics_json_has_the_documented_form_and_agrees_with_the_answers(traine
         "metrics",
         "per_class",
         "confusion_matrix",
+        "warnings",
     }
     assert documented <= set(report) <= documented | {"aliases", "reading", "data", "evaluation"}
     assert (report["benchmark"], report["split"], report["num_clips"]) == ("synthetic", "test", NUM_CLIPS["test"])

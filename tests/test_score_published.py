@@ -97,7 +97,7 @@ def test_gpt4v_on_dfew_with_a_truth_file_of_the_whole_fold(
     assert report["num_clips"] == 2341
     assert values(report)["war"] == recorded["correct"] / 2341
     assert report["evaluation"]["differences_from_official"] == []
-    assert "4 clips have no answer and count as wrong" in capsys.readouterr().out
+    assert "4 of 2341 clips have no answer and count as wrong" in capsys.readouterr().out
 
 
 def folds_of_dfew(shared: Path) -> list[list[list[str]]]:

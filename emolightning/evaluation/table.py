@@ -20,7 +20,9 @@ def metrics_table(report: dict[str, Any]) -> Group:
 
 
 def print_metrics(report: dict[str, Any]) -> None:
-    """Print to standard output."""
+    """Print to standard output: what makes the scores worth doubting, then the scores."""
+    for warning in report.get("warnings", ()):
+        print(f"warning: {warning}")
     Console(soft_wrap=False).print(metrics_table(report))
 
 

@@ -1,0 +1,54 @@
+"""`warnings` of a report: what is said, on the screen, in metrics.json and on the page."""
+
+from pathlib import Path
+
+import pytest
+from score_factory import HEADER, score, write_csv
+
+from emolightning.evaluation.warnings import FEW_CLIPS, warnings_of
+
+MISSING = "1 of 3 clips have no answer and count as wrong"
+
+
+def test_a_warning_is_in_all_three_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = write_csv(tmp_path / "p.csv", HEADER[:2], [("a", "happy"), ("b", "sad")])
+    truth = write_csv(tmp_path / "t.csv", ("id", "truth"), [("a", "happy"), ("b", "sad"), ("c", "sad")])
+    report = score(tmp_path / "out", f"answers={answers}", f"truth={truth}", "labels=mer6", "missing=count")
+    assert MISSING in report["warnings"]
+    assert f"warning: {MISSING}\n" in capsys.readouterr().out
+    assert f"<li>{MISSING}</li>" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_small_classes_are_named(tmp_path: Path) -> None:
+    rows = [
+        (f"{label}{number}", label, label) for label, count in (("sad", 19), ("happy", 20)) for number in range(count)
+    ]
+    report = score(tmp_path / "out", f"answers={write_csv(tmp_path / 'p.csv', HEADER, rows)}", "labels=mer6")
+    (warning,) = report["warnings"]
+    assert warning.startswith(f"classes with under {FEW_CLIPS} clips: sad 19;")
+
+
+def test_folds_warn_of_all_clips_together(tmp_path: Path) -> None:
+    files = [
+        write_csv(tmp_path / f"{fold}.csv", HEADER, [(f"{fold}/{clip}", "sad", "sad") for clip in range(12)])
+        for fold in range(2)
+    ]
+    report = score(tmp_path / "out", f"answers=[{files[0]},{files[1]}]", "labels=mer6")
+    assert report["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_scored": 0}, "none of the answers about 2 clips could be scored"),
+        ({"reading": {"made_neutral": 1}}, "1 answers that name no label were made neutral by parser=upstream"),
+        ({"evaluation": {"zero_features": {"face": 2}}}, "2 clips have no face vector, and zeros in its place"),
+        ({"data": {"official_differences": ["other clips"]}}, "other clips"),
+        ({"judge": {"failures": {"clue": {"HTTP 500": 2}}}}, "clue: the judge gave 2 clips no grade; the mean leaves"),
+    ],
+)
+def test_what_is_warned_of(changes: dict, said: str) -> None:
+    plain = {"num_clips": 2, "num_scored": 2, "unscored": {}}
+    assert warnings_of(plain) == []
+    (warning,) = warnings_of(plain | changes)
+    assert warning.startswith(said)
