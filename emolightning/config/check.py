@@ -11,6 +11,7 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.problems import Problem, closest, not_one_of, suggestion
+from emolightning.config.quoting import quoted_override
 from emolightning.config.signatures import UNKNOWN, Argument, Signature, read_signature
 from emolightning.config.sources import Sources
 from emolightning.config.values import check_settings
@@ -197,4 +198,15 @@ def _check_value(key: str, value: Any, argument: Argument) -> list[Problem]:
     allowed = [str(item) for item in argument.literals()]
     if allowed:
         return [Problem(key, not_one_of(value, allowed))]
-    return [Problem(key, f"must be {argument}, not {value!r}")]
+    texts = _as_texts(value)
+    hint = f"; as text: {quoted_override(key, texts)}" if argument.accepts(texts) else ""
+    return [Problem(key, f"must be {argument}, not {value!r}{hint}")]
+
+
+def _as_texts(value: Any) -> Any:
+    """What was written, where YAML or Hydra has made numbers or truth values of it."""
+    if isinstance(value, list):
+        return [_as_texts(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _as_texts(item) for name, item in value.items()}
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | float) else value

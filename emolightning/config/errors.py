@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.problems import Problem, closest, suggestion
+from emolightning.config.quoting import quoted_override
 from emolightning.config.signatures import Signature, read_signature
 from emolightning.config.sources import (
     COMMAND_LINE,
@@ -275,7 +276,15 @@ def _grammar_line(override: str) -> str:
     key, equals, value = override.partition("=")
     if not equals:
         return f"{override}: settings are written key=value ({COMMAND_LINE})"
-    return f"{key}: cannot read {value}; special characters need two quotes: '{key}=\"{value}\"' ({COMMAND_LINE})"
+    if value.startswith("[") and value.endswith("]"):
+        entries = [entry.strip().strip("'\"") for entry in value[1:-1].split(",")]
+        return f"{key}: cannot read {value}; quote each entry: {quoted_override(key, entries)} ({COMMAND_LINE})"
+    if value.startswith("{"):
+        return (
+            f"{key}: cannot read {value}; keys inside of braces must be ASCII letters, digits or '_' ({COMMAND_LINE})"
+        )
+    pasted = quoted_override(key, value)
+    return f"{key}: cannot read {value}; special characters need two quotes: {pasted} ({COMMAND_LINE})"
 
 
 def _yaml_line(error: yaml.YAMLError, launch: Launch) -> str:

@@ -1,0 +1,99 @@
+"""Settings as words of a command line: what is printed is what a shell and Hydra read back."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf, open_dict
+
+from emolightning.config.check import find_problems
+from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
+from emolightning.config.quoting import quoted_override
+from emolightning.config.schema import CONFIG_DIR, register_schemas
+
+VALUES = [
+    "outputs/demo",
+    "lr=0.001",
+    "my run",
+    'it\'s "so"',
+    "愤怒",
+    "",
+    " edge ",
+    "null",
+    "true",
+    "1",
+    "-1e3",
+    "a,b",
+    "[x]",
+    "{x: 1}",
+    "choice(a,b)",
+    "back\\slash\\",
+    "a#b;c&d|e",
+    "ends with a backslash\\",
+    "${paths.data}/x",
+    "a: b",
+    "~/clips",
+    Path("a b/c"),
+    None,
+    True,
+    3,
+    0.5,
+    ["愤怒", "高兴"],
+    ["-1", "0", "1"],
+    ["calm", "very tense", "=", "'"],
+    [],
+    {"exc": "happy", "xxx": None},
+    {0: "neutral", -1: "sad", "e0": "very angry"},
+]
+
+
+def read_back(word: str) -> object:
+    (override,) = shlex.split(word)
+    (parsed,) = OverridesParser.create().parse_overrides([override])
+    assert parsed.key_or_group == "data.x"
+    return OmegaConf.to_container(OmegaConf.create({"x": parsed.value()}), resolve=True)["x"]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_quoted_override_is_read_back_as_the_same_value(value: object) -> None:
+    assert read_back(quoted_override("data.x", value)) == (str(value) if isinstance(value, Path) else value)
+
+
+def test_plain_values_stay_plain() -> None:
+    assert quoted_override("checkpoint", "outputs/demo-1.2") == "checkpoint=outputs/demo-1.2"
+    assert quoted_override("data.labels", ["calm", "tense"]) == "'data.labels=[calm,tense]'"
+
+
+def test_a_key_that_hydra_cannot_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="Expected a key"):
+        quoted_override("data.label_map", {"愤怒": "angry"})
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    register_schemas()
+    yield Launch(CONFIG_DIR, "train", ["data=custom", "data.annotations=a.csv"])
+    HydraConfig.instance().cfg = None  # explain() sets it, as for a program that ends then
+
+
+@pytest.mark.parametrize("entries", [["ruhig", "ängstlich"], ["very calm", "it's = tense"]])
+def test_the_remedy_for_a_list_works_when_it_is_pasted(launch: Launch, entries: list[str]) -> None:
+    wrong = replace(launch, overrides=[*launch.overrides, f"data.labels=[{','.join(entries)}]"])
+    with pytest.raises(CONFIG_ERRORS) as caught:
+        wrong.compose(wrong.overrides)
+    (line,) = (line for line in explain(caught.value, wrong) if line.startswith("data.labels"))
+    (pasted,) = shlex.split(line.partition("quote each entry: ")[2].removesuffix(" (on the command line)"))
+    assert list(launch.compose([*launch.overrides, pasted]).data.labels) == entries
+
+
+def test_the_remedy_for_numbers_as_labels_works_when_it_is_pasted(launch: Launch) -> None:
+    cfg = launch.compose([*launch.overrides, "data.labels=[-2,2]"])
+    with open_dict(cfg):
+        del cfg["hydra"]
+    (problem,) = (str(problem) for problem in find_problems(cfg) if problem.key == "data.labels")
+    (pasted,) = shlex.split(problem.partition("as text: ")[2])
+    assert list(launch.compose([*launch.overrides, pasted]).data.labels) == ["-2", "2"]
