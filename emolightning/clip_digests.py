@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm")
+from emolightning.media_suffixes import VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from emolightning.data.annotations import annotation_hash, read_custom
 from emolightning.errors import InputErrors, UserError
 from emolightning.labels import MER6
+from emolightning.media_suffixes import MEDIA_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 from emolightning.records import Clip
 
 HEADER = "video_name, emotion_label, transcription\n"
@@ -135,7 +136,7 @@ def test_all_problems_are_listed_at_once_with_their_lines(problems):
     )
     assert found[1].startswith("line 7: video_name '../x.mp4' leaves the media folder; write the path below it")
     assert "no file 'nowhere' in " in found[2]
-    assert found[2].endswith("(looked for nowhere.mp4, nowhere.avi, nowhere.mkv, nowhere.mov, nowhere.webm)")
+    assert found[2].endswith(f"(looked for nowhere with one of the suffixes {' '.join(MEDIA_SUFFIXES)})")
     assert found[3] == f"line 8: emotion_label is empty; give one of {list(MER6)}"
     assert found[4] == (
         "line 8: transcription is empty; write what is said, or switch the transcript off with inputs.transcript=false"
@@ -171,6 +172,32 @@ def test_names_that_are_unsafe_or_lead_nowhere(problems, name, reason):
     )
     assert problem.startswith("line 1: ")
     assert reason in problem
+
+
+@pytest.mark.parametrize("suffix", MEDIA_SUFFIXES)
+def test_every_suffix_of_a_media_file_is_taken_with_and_without_it(read, media, suffix):
+    (media / f"alone{suffix}").touch()
+    (media / f"loud{suffix.upper()}").touch()
+    clips = read(HEADER + f"alone, sad, x\nloud{suffix.upper()}, sad, x\n")
+    assert [clip.id for clip in clips] == ["alone", "loud"]
+    assert [clip.video.name for clip in clips] == [f"alone{suffix}", f"loud{suffix.upper()}"]
+
+
+def test_a_video_goes_before_the_sound_taken_from_it(read, media):
+    for suffix in SOUND_SUFFIXES:
+        (media / f"b{suffix}").touch()
+    assert [clip.video.name for clip in read(HEADER + "b, sad, x\n")] == ["b.avi"]
+    assert [clip.video.name for clip in read(HEADER + "b.wav, sad, x\n")] == ["b.wav"]
+    assert not set(SOUND_SUFFIXES) & set(VIDEO_SUFFIXES)
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("scan.gif", ".gif"), ("scan", ".gif"), ("day.1.rm", ".rm"), ("raw", "")])
+def test_a_file_that_is_there_with_a_suffix_that_is_not_taken(problems, media, name, suffix):
+    file = name if name.endswith(suffix) else name + suffix
+    (media / file).touch()
+    (problem,) = problems(HEADER + f"{name}, sad, x\n")
+    assert f"no file {name!r} in {media} that is taken: {file!r} is there, but its suffix {suffix!r} is none" in problem
+    assert problem.endswith(f"; convert it, e.g. with ffmpeg -i {file} {file.removesuffix(suffix)}.mp4")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ BOTTOM = {
     "labels",
     "lineage",
     "logged_rows",
+    "media_suffixes",
     "memory",
     "parsing",
     "prompt",

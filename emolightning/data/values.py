@@ -5,13 +5,11 @@ from collections import defaultdict
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from emolightning.clip_digests import VIDEO_SUFFIXES
 from emolightning.labels import canonical, nearest
+from emolightning.media_suffixes import MEDIA_SUFFIXES, VIDEO_SUFFIXES
 
 NAME, LABEL = "video_name", "emotion_label"
 """What messages call the two values that every annotation has, as the columns of a custom file."""
-
-MEDIA_SUFFIXES = VIDEO_SUFFIXES
 
 PREFERRED = (".mp4", ".avi")
 """Where files of both kinds lie beside each other, upstream takes the first."""
@@ -71,6 +69,7 @@ class MediaFolder:
         self.preferred = preferred
         self._real = root.resolve()
         self._listings: dict[Path, dict[str, list[str]]] = {}
+        self._others: dict[Path, dict[str, list[str]]] = {}
 
     def find(self, name: str, identity: str) -> Path:
         """The file for a name as written in the row and the id made from it."""
@@ -80,10 +79,9 @@ class MediaFolder:
             there = self._listing(folder).get(stem, [])
         except OSError as error:
             raise BadValue(f"{NAME} {name!r}: {folder} cannot be listed: {error.strerror}") from None
-        fits = [file for file in there if file == written] if written != stem else there
+        fits = [file for file in there if file == written] if written != stem else _pictures_first(there)
         if not fits:
-            looked = f" (looked for {', '.join(stem + suffix for suffix in MEDIA_SUFFIXES)})" if written == stem else ""
-            reason = f"no file {name!r} in {self.root}{looked}" + (f"; there is {there[0]!r}" if there else "")
+            reason = f"no file {name!r} in {self.root}{self._instead(folder, written, there)}"
             if self.lost is None:
                 raise BadValue(reason)
             self.lost[identity] = reason
@@ -102,8 +100,26 @@ class MediaFolder:
     def _listing(self, folder: Path) -> dict[str, list[str]]:
         """Name without suffix -> the media files of that name."""
         if folder not in self._listings:
-            self._listings[folder] = defaultdict(list)
+            self._listings[folder], self._others[folder] = defaultdict(list), defaultdict(list)
             for entry in folder.iterdir() if folder.is_dir() else ():
-                if entry.suffix.lower() in MEDIA_SUFFIXES:
-                    self._listings[folder][entry.stem].append(entry.name)
+                is_media = entry.suffix.lower() in MEDIA_SUFFIXES
+                (self._listings if is_media else self._others)[folder][entry.stem].append(entry.name)
         return self._listings[folder]
+
+    def _instead(self, folder: Path, written: str, there: Sequence[str]) -> str:
+        """What is there in place of a file that is not."""
+        if there:
+            return f"; there is {there[0]!r}"
+        known = " ".join(MEDIA_SUFFIXES)
+        for other in self._others[folder].get(PurePosixPath(written).stem, []) + self._others[folder].get(written, []):
+            suffix = PurePosixPath(other).suffix
+            if written in (other, other.removesuffix(suffix)) and (folder / other).is_file():
+                remedy = f"convert it, e.g. with ffmpeg -i {other} {other.removesuffix(suffix)}.mp4"
+                return f" that is taken: {other!r} is there, but its suffix {suffix!r} is none of {known}; {remedy}"
+        whole = PurePosixPath(written).suffix.lower() in MEDIA_SUFFIXES
+        return "" if whole else f" (looked for {written} with one of the suffixes {known})"
+
+
+def _pictures_first(files: Sequence[str]) -> Sequence[str]:
+    """The videos, where sound taken from them lies beside them."""
+    return [file for file in files if PurePosixPath(file).suffix.lower() in VIDEO_SUFFIXES] or files

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from emolightning.data.values import MEDIA_SUFFIXES
 from emolightning.errors import InputErrors
 from emolightning.evaluation.rows import Row, read_rows
 from emolightning.labels import nearest
+from emolightning.media_suffixes import MEDIA_SUFFIXES
 from emolightning.parsing import LabelReader
 from emolightning.records import Answer
 

@@ -1,0 +1,10 @@
+"""Suffixes of media files: which files are looked for. What is in a file is found out when it is opened."""
+
+VIDEO_SUFFIXES = (
+    ".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".flv", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".3gp",
+    ".ogv",
+)  # fmt: skip
+SOUND_SUFFIXES = (".wav", ".mp3", ".flac", ".m4a", ".ogg", ".oga", ".opus", ".aac", ".wma")
+"""They hold no picture: enough for a run that looks at none."""
+
+MEDIA_SUFFIXES = VIDEO_SUFFIXES + SOUND_SUFFIXES
