@@ -1,5 +1,6 @@
 """Configuration -> objects: the last place that sees a config. Everything below takes plain keyword arguments."""
 
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
@@ -16,11 +17,21 @@ from emolightning.parsing import LabelReader
 from emolightning.prompt import PromptEncoder
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
+from emolightning.writing import write_whole
 
 
 def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
     """The resolved configuration as plain Python values."""
     return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+
+
+def save_config(cfg: DictConfig, path: Path) -> None:
+    """Write the resolved configuration, whole or not at all: half of it would refuse every continuation of the run.
+
+    Raises:
+        CannotWrite: the previous file is still there.
+    """
+    write_whole(path, OmegaConf.to_yaml(OmegaConf.create(plain(cfg))))
 
 
 def inputs_of(cfg: DictConfig) -> tuple[str, ...]:

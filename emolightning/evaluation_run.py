@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from callbacks.answer_writer import AnswerWriter
-from emolightning.assembly import build_data, build_learner, build_scoring, build_trainer, inputs_of, plain
+from emolightning.assembly import build_data, build_learner, build_scoring, build_trainer, inputs_of, plain, save_config
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.evaluation.answers import evaluation_key, join, known_answers, set_aside_other, take_back
@@ -138,8 +138,7 @@ def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
     for aside in moved:
         print(f"answers of an earlier, different evaluation are now in {aside}")
     if not (folder / "config.yaml").exists():  # An evaluation in a folder of its own says where it comes from.
-        with writing(folder / "config.yaml"):
-            OmegaConf.save(OmegaConf.create(plain(cfg)), folder / "config.yaml")
+        save_config(cfg, folder / "config.yaml")
         write_json(folder / "lineage.json", {**describe_process(sys.argv), "parent_checkpoint": cfg.checkpoint})
 
 

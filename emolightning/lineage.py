@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from emolightning.writing import writing
+from emolightning.writing import write_whole
 
 PACKAGES = ("torch", "pytorch-lightning", "transformers", "peft", "torchmetrics", "wandb", "hydra-core", "av", "numpy")
 
@@ -111,11 +111,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     Raises:
         CannotWrite: the previous file is still there.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    with writing(path, temporary=temporary):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def update_json(path: Path, **changes: Any) -> None:

@@ -26,6 +26,7 @@ from emolightning.processes import (
     ranks_variable,
     stop_leftovers,
 )
+from emolightning.writing import written_whole
 
 OWN = ("seeds", "parallel", "seed", "output_dir", "run_name", "resume")
 """Settings that each seed gets anew."""
@@ -161,7 +162,7 @@ def _write(root: Path, overrides: list[str], outcomes: Sequence[Outcome], spread
         "seeds": [asdict(outcome) for outcome in outcomes],
     }
     write_json(root / "seeds.json", content)
-    with (root / "seeds.csv").open("w", newline="", encoding="utf-8") as file:
+    with written_whole(root / "seeds.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["seed", *spreads, "exit_code", "folder"])
         for outcome in outcomes:

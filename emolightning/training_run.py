@@ -19,6 +19,7 @@ from emolightning.assembly import (
     build_trainer,
     inputs_of,
     plain,
+    save_config,
     trained_parts,
     validation_reader,
 )
@@ -38,7 +39,7 @@ from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, op
 from emolightning.vision_pass import precompute_vision
 from emolightning.wandb_record import log_training, read_lineage, reported, wandb_id, wandb_of
 from emolightning.weights import find_weights, read_checkpoint, require_same_inputs
-from emolightning.writing import CannotWrite, require_writable, writing
+from emolightning.writing import CannotWrite, require_writable
 
 log = logging.getLogger(__name__)
 
@@ -161,8 +162,7 @@ def _record_start(
     resume_from: Path | None,
 ) -> None:
     """Everything about the run that is known before its first step, so that a killed run has it too."""
-    with writing(folder.config):
-        OmegaConf.save(OmegaConf.create(plain(cfg)), folder.config)
+    save_config(cfg, folder.config)
     earlier = read_lineage(folder.path)
     run_id = wandb_id(trainer.loggers, earlier.get("wandb_run_id"))
     lineage = {

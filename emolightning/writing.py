@@ -1,4 +1,4 @@
-"""Files that cannot be written: which one, and why in the system's words, instead of a traceback."""
+"""Files that are written whole or not at all; and those that cannot be: which one, and why in the system's words."""
 
 import errno
 import os
@@ -52,6 +52,51 @@ def writing(path: Path | str, *, temporary: Path | None = None) -> Iterator[None
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_whole(path: Path, *, durable: bool = True, is_shared: bool = False) -> Iterator[Path]:
+    """A hidden place beside `path`, which takes the place of `path` in one step when the block has written it.
+
+    A reader, an exception, a kill or a crash of the machine meets the previous file or the new one.
+
+    Args:
+        path: of the file; its folder is made.
+        durable: whether the file is flushed to the disk first, and the rename behind it. What can be made again at
+            little cost, or is made by thousands, is flushed by its owner or not at all.
+        is_shared: whether several processes may write the file at the same time; each then has a place of its own.
+
+    Raises:
+        CannotWrite: the previous file is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp" if is_shared else f".{path.name}.tmp")
+    with writing(path, temporary=temporary):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if durable:
+            flush(temporary)
+        os.replace(temporary, path)
+        if durable:
+            flush(path.parent)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a text file in one step (`written_whole`), in UTF-8.
+
+    Raises:
+        CannotWrite: the previous file is still there.
+    """
+    with written_whole(path) as temporary:
+        temporary.write_bytes(text.encode())
+
+
+def flush(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def system_words(error: BaseException | None) -> str | None:

@@ -7,9 +7,10 @@ import pytest
 from published import SIZES, Files, make_published, run, tree
 from weights_factory import make_checkpoint
 
+from emolightning import staging
 from emolightning.__main__ import main
 from emolightning.errors import UserError
-from emolightning.upstream import importing, staging
+from emolightning.upstream import importing
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_a_full_disk_is_said(files, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(importing, "write_adapter", fail)
-    with pytest.raises(UserError, match="no space left"):
+    with pytest.raises(UserError, match="No space left"):
         run(files, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
@@ -82,7 +83,7 @@ def test_the_same_import_again_replaces_itself_and_another_is_refused(files, tmp
 
 
 def test_two_imports_at_once_into_one_folder(files, tmp_path):
-    with staging.staged(tmp_path / "out", ["x"]) as stage:
+    with staging.staged(tmp_path / "out", last="x", label="out") as stage:
         with pytest.raises(UserError, match="another process is writing there"):
             run(files, tmp_path / "out")
         (stage / "x").mkdir()

@@ -29,6 +29,7 @@ BOTTOM = {
     "quiet",
     "records",
     "scores",
+    "staging",
     "told_to_stop",
     "writing",
 }

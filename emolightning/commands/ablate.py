@@ -19,6 +19,7 @@ from emolightning.config.check import check_config
 from emolightning.errors import UserError
 from emolightning.lineage import write_json
 from emolightning.processes import Programs, kept, program
+from emolightning.writing import written_whole
 
 MODALITY_OF = {"A": "audio", "V": "video", "T": "text"}
 SETS = ("A", "V", "T", "AV", "AT", "VT", "AVT")
@@ -130,7 +131,7 @@ def _against_ceiling(row: dict[str, Any], limits: dict[str, float]) -> dict[str,
 
 
 def _write_csv(path: Path, table: list[dict[str, Any]]) -> None:
-    with path.open("w", newline="") as file:
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["set", *SCORES, "ceiling", "above_ceiling_sd", "num_clips", "exit_code"])
         for row in table:

@@ -13,6 +13,7 @@ from emolightning.errors import UserError
 from emolightning.instructions import instruction_pool, prompt_order
 from emolightning.labels import DFEW7, MER6, MER9, SYNONYMS
 from emolightning.prompt import context_pieces
+from emolightning.writing import write_whole
 
 SPECIAL = ("<unk>", "<s>", "</s>")
 CONFIG = {
@@ -71,9 +72,8 @@ def synthetic_sentences() -> list[str]:
 def build(out: Path) -> int:
     """Train and write `tokenizer.json` and `tokenizer_config.json`; returns the number of pieces."""
     content = _with_bytes(_train(corpus()))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "tokenizer.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / "tokenizer_config.json").write_text(json.dumps(CONFIG, indent=1) + "\n", encoding="utf-8")
+    write_whole(out / "tokenizer.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_whole(out / "tokenizer_config.json", json.dumps(CONFIG, indent=1) + "\n")
     return len(content["model"]["vocab"])
 
 

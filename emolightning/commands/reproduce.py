@@ -106,6 +106,5 @@ def compare_run(
     comparison = replace(comparison, rows=[row for row in comparison.rows if row.score in shown])
     print_comparison(comparison, measured, make_console())
     file = (Path(cfg.output_dir) if cfg.output_dir else measured.path.parent) / REPORT
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, as_json(comparison, measured, requested))
     print(f"comparison: {file}")

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -19,9 +20,12 @@ import numpy as np
 
 from emolightning.errors import UserError
 from emolightning.records import Clip
-from emolightning.writing import writing
+from emolightning.writing import flush, written_whole
 
 log = logging.getLogger(__name__)
+
+KEPT_EVERY_S = 10.0
+"""Seconds after which `sources.json` is written again: what a killed pass loses at most."""
 
 IN_PROCESS = 4
 """Up to so many clips are computed here: a pool costs more than it saves."""
@@ -75,19 +79,19 @@ def compute_missing(
             todo.append((clip, names))
     problems: dict[str, str] = {}
     absent: dict[str, dict[str, str]] = {name: {} for name in folders}
+    kept = _Sources(folders, sources)
     try:
         for clip, outcome in _progress(_outcomes(todo, compute, num_workers), title, len(todo)):
             if outcome.problem:
                 problems[clip.id] = f"{named(clip)}: {outcome.problem}"
             for name, array in outcome.arrays.items():
                 save_array(folders[name] / f"{clip.id}.npy", array)
-                sources[name][clip.id] = stamps[clip.id]
+                kept.add(name, clip.id, stamps[clip.id])
             for name, reason in outcome.absent.items():
                 absent[name][clip.id] = reason
     finally:
-        # Also on Ctrl-C: what is done stays done.
-        for name, folder in folders.items() if todo else ():
-            _write_sources(folder, sources[name])
+        if todo:  # Also on Ctrl-C: what is done stays done.
+            kept.write()
     # Processes finish in any order; messages keep that of the file.
     return Summary([problems[clip.id] for clip in clips if clip.id in problems], absent)
 
@@ -160,12 +164,8 @@ def named(clip: Clip) -> str:
 
 def save_array(path: Path, array: np.ndarray) -> None:
     """Write under a temporary name and rename: a killed run leaves no half file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with writing(path, temporary=temporary):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-        os.replace(temporary, path)
+    with written_whole(path, durable=False, is_shared=True) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def load_array(path: Path) -> np.ndarray:
@@ -203,9 +203,37 @@ def _read_sources(folder: Path) -> dict[str, list[int]]:
         return {}
 
 
+class _Sources:
+    """What `sources.json` of each folder says, written now and then.
+
+    Args:
+        folders: array name -> cache folder.
+        known: array name -> clip id -> stamp, as read.
+    """
+
+    def __init__(self, folders: Mapping[str, Path], known: dict[str, dict[str, list[int]]]):
+        self._folders = folders
+        self._known = known
+        self._new: list[Path] = []
+        self._written = time.monotonic()
+
+    def add(self, name: str, clip_id: str, stamp: list[int]) -> None:
+        """Note an array that is in its place."""
+        self._known[name][clip_id] = stamp
+        self._new.append(self._folders[name] / f"{clip_id}.npy")
+        if time.monotonic() - self._written > KEPT_EVERY_S:
+            self.write()
+
+    def write(self) -> None:
+        """Arrays reach the disk before the file that vouches for them."""
+        for path in self._new:
+            flush(path)
+        self._new.clear()
+        for name, folder in self._folders.items():
+            _write_sources(folder, self._known[name])
+        self._written = time.monotonic()
+
+
 def _write_sources(folder: Path, sources: Mapping[str, list[int]]) -> None:
-    temporary = folder / f".sources.{os.getpid()}.tmp"
-    with writing(folder / "sources.json", temporary=temporary):
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(sources))
-        os.replace(temporary, folder / "sources.json")
+    with written_whole(folder / "sources.json", is_shared=True) as temporary:
+        temporary.write_text(json.dumps(sources), encoding="utf-8")

@@ -7,13 +7,13 @@ in. With several ranks each appends to a file of its own; the first rank joins t
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from emolightning.errors import UserError
 from emolightning.records import Answer, Score
-from emolightning.writing import writing
+from emolightning.writing import writing, written_whole
 
 ANSWERS = "answers.jsonl"
 RANK_FILES = "answers.rank*.jsonl"
@@ -43,8 +43,12 @@ def append(path: Path, key: str, answers: Iterable[Answer], scores: Iterable[Sco
         if path.exists():
             _drop_half_line(path)
         with path.open("a", encoding="utf-8") as file:
-            for answer, score in zip(answers, scores, strict=True):
-                file.write(_ENCODER.encode(_line(key, answer, score)) + "\n")
+            file.writelines(_lines(key, answers, scores))
+
+
+def _lines(key: str, answers: Iterable[Answer], scores: Iterable[Score]) -> Iterator[str]:
+    for answer, score in zip(answers, scores, strict=True):
+        yield _ENCODER.encode(_line(key, answer, score)) + "\n"
 
 
 def _line(key: str, answer: Answer, score: Score) -> dict[str, Any]:
@@ -119,11 +123,8 @@ def _drop_half_line(path: Path) -> None:
 
 def join(folder: Path, key: str, answers: Sequence[Answer], scores: Sequence[Score]) -> None:
     """Replace the files of all ranks by one, in the order given."""
-    temporary = folder / f".{ANSWERS}.tmp"
-    temporary.unlink(missing_ok=True)
-    with writing(folder / ANSWERS, temporary=temporary):
-        append(temporary, key, answers, scores)
-        temporary.replace(folder / ANSWERS)
+    with written_whole(folder / ANSWERS) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(_lines(key, answers, scores))
     for path in folder.glob(RANK_FILES):
         if _key_of(path) in (key, None):
             path.unlink()

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
 from emolightning.records import Answer, Clip, Score
-from emolightning.writing import writing
+from emolightning.writing import write_whole
 
 MAX_SHOWN = 60
 """Clips shown of each kind; the page says how many there are in all."""
@@ -48,8 +48,7 @@ def write_page(
         curves=[_curve(name, history) for name in ("val/weighted_f1", "val/war", "val/loss") if len(history) > 1],
         shade=_shade(report["confusion_matrix"]["counts"]) if has_labels else [],
     )
-    with writing(path):
-        path.write_text(page, encoding="utf-8")
+    write_whole(path, page)
 
 
 def _groups(

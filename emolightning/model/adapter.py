@@ -24,6 +24,7 @@ from emolightning.model.parameters import (
     require_same_training,
     trained_state,
 )
+from emolightning.staging import staged
 from emolightning.writing import writing
 
 PROJECTIONS = "projections.safetensors"
@@ -56,15 +57,15 @@ def save_adapter(
         fingerprints: of the base that they belong to; None takes the model's.
 
     Raises:
-        CannotWrite: the folder is incomplete then.
+        CannotWrite: what was in the folder before is still there.
     """
     state = trained_state(model) if state is None else state
     known = base_fingerprints(model) if fingerprints is None else dict(fingerprints)
     content = {"base_fingerprints": known, **description}
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        _save_weights(model, folder, state)
-        (folder / DESCRIPTION).write_text(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+    with writing(folder), staged(folder, last=DESCRIPTION, label=str(folder)) as stage:
+        _save_weights(model, stage, state)
+        text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        (stage / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
 def _save_weights(model: EmotionLlama, folder: Path, state: Mapping[str, Tensor]) -> None:

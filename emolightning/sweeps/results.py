@@ -11,6 +11,7 @@ from emolightning.lineage import write_json
 from emolightning.seeds import Spread, spread
 from emolightning.sweeps.progress import best_row, short
 from emolightning.sweeps.trial import TrialRow
+from emolightning.writing import written_whole
 
 SEED = "seed"
 
@@ -77,11 +78,9 @@ def _flat(setting: Setting) -> dict[str, Any]:
 
 def _write_csv(path: Path, rows: Sequence[TrialRow]) -> None:
     names = list(rows[0].values) if rows else []
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["trial", "state", *names, *FACTS])
         for row in rows:
             facts = {**asdict(row), "seconds": round(row.seconds, 1)}
             writer.writerow([row.number, row.state, *row.values.values(), *(facts[name] for name in FACTS)])
-    temporary.replace(path)

@@ -14,6 +14,7 @@ from emolightning.sweeps.progress import best_row, duration, short
 from emolightning.sweeps.results import over_seeds
 from emolightning.sweeps.sweep_file import SweepFile
 from emolightning.sweeps.trial import STATES, TrialRow
+from emolightning.writing import write_whole
 
 MIN_FOR_IMPORTANCE = 5
 """Finished trials. Fewer say nothing about which parameter mattered."""
@@ -45,9 +46,7 @@ def write_sweep_page(path: Path, file: SweepFile, study: optuna.Study, rows: Seq
         plots=plots,
         script=_script() if any(plot[2] for plot in plots) else "",
     )
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, page)
 
 
 def _plots(file: SweepFile, study: optuna.Study) -> list[tuple[str, str, Markup]]:

@@ -1,13 +1,12 @@
 """Checkpoints that are whole or not there: written beside the target, flushed to disk, then renamed over it."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from emolightning.writing import writing
+from emolightning.writing import written_whole
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -19,26 +18,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             CannotWrite: the previous file is still there.
         """
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.tmp")
-        with writing(target, temporary=temporary):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-            _sync_folder(target.parent)
+        with written_whole(Path(path)) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
 
     def load_checkpoint(self, path: str | Path, map_location: Any = None, weights_only: bool | None = None) -> Any:
         """Read tensors and plain values only: a checkpoint from elsewhere cannot run code."""
         return torch.load(path, map_location=map_location or "cpu", weights_only=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """The rename itself must reach the disk as well."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

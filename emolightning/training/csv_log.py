@@ -9,7 +9,7 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from emolightning.logged_rows import FILE, read_rows
-from emolightning.writing import writing
+from emolightning.writing import writing, written_whole
 
 
 class CsvLog(Logger):
@@ -82,13 +82,10 @@ class CsvLog(Logger):
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         assert self._columns is not None
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        with writing(self.path, temporary=temporary):
-            with temporary.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, self._columns, restval="")
-                writer.writeheader()
-                writer.writerows(rows)
-            os.replace(temporary, self.path)
+        with written_whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 def logged_before(folder: Path, step: int) -> list[dict[str, float]]:

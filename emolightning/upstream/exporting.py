@@ -5,7 +5,6 @@ left out: the optimizer, without which it cannot resume, and the Attention head 
 `strict=False`, and the head stays as it was made).
 """
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.upstream import names
 from emolightning.upstream.base import language_on_meta
 from emolightning.upstream.trained import Trained
+from emolightning.writing import written_whole
 
 TARGETS = ("q_proj", "v_proj")
 """Upstream has LoRA on these; its settings cannot change that."""
@@ -161,13 +161,5 @@ def _config(trained: Trained, alpha: int | None) -> dict[str, Any]:
 
 def _save(content: Mapping[str, Any], out: Path) -> None:
     """Whole or not there."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            torch.save(dict(content), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(out) as temporary, temporary.open("wb") as file:
+        torch.save(dict(content), file)

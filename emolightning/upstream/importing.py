@@ -13,11 +13,11 @@ from emolightning.model.language import LanguageSettings
 from emolightning.model.lora import LoraSettings
 from emolightning.model.parameters import PLAIN
 from emolightning.model.vision import VisionSettings
+from emolightning.staging import staged
 from emolightning.upstream.base import open_base
 from emolightning.upstream.matching import Sources, expect, match, open_sources
 from emolightning.upstream.reading import sha256
 from emolightning.upstream.report import MatchReport
-from emolightning.upstream.staging import staged
 from emolightning.upstream.values import not_finite, tower_fingerprints
 from emolightning.upstream.writing import write_adapter, write_json, write_tower
 
@@ -75,7 +75,7 @@ def import_weights(
         {"epoch": sources.checkpoint.epoch} if sources.checkpoint.epoch is not None else {}
     )
     more["base_fingerprints"] = {"language": open_base(LanguageSettings(path=str(llama))).fingerprints(sorted(PLAIN))}
-    with staged(out, [TOWER_FOLDER, ADAPTER_FOLDER, REPORT]) as stage:
+    with staged(out, last=REPORT, label=f"out={out}") as stage:
         write_tower(sources.eva, vision, stage / TOWER_FOLDER)
         more["base_fingerprints"]["vision"] = tower_fingerprints(stage / TOWER_FOLDER)
         expected = expect(sources, vision, lora)

@@ -17,9 +17,9 @@ from emolightning.model.adapter import DESCRIPTION, LORA, LORA_CONFIG, LORA_FOLD
 from emolightning.model.safetensors_files import INDEX, SINGLE, write_safetensors
 from emolightning.model.tensor_info import TensorInfo
 from emolightning.model.trained_parts import TrainedParts
+from emolightning.staging import staged
 from emolightning.upstream import names
 from emolightning.upstream.base import TOKENIZER_FILES, Base, copy_files, language_settings, open_base
-from emolightning.upstream.staging import staged
 from emolightning.upstream.trained import LoraScale, Stored, Trained
 from emolightning.upstream.writing import write_json
 
@@ -99,7 +99,7 @@ def export_merged(trained: Trained, out: Path, *, llama: Path | None = None, dty
     base = open_base(settings)
     plan = _plan(trained, base, getattr(torch, dtype) if dtype else None)
     notes = _require_same_base(trained, base, settings)
-    with staged(out, contents) as stage:
+    with staged(out, last=DESCRIPTION, label=f"out={out}") as stage:
         _write_language(plan, stage / LANGUAGE_FOLDER)
         _write_part(trained.parts["projections"], stage / PROJECTIONS)
         _write_vision(trained, stage)

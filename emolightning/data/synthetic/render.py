@@ -27,6 +27,7 @@ from rich.text import Text
 from emolightning.data.synthetic import clip
 from emolightning.data.synthetic.process import ERROR_RATE, ClipPlan, ceilings, draw_plan
 from emolightning.errors import UserError
+from emolightning.writing import write_whole
 
 GENERATOR_VERSION = 1
 """Raise it whenever the same settings would give other clips."""
@@ -205,7 +206,7 @@ def _write_tables(folder: Path, plans: Sequence[ClipPlan]) -> None:
     for plan in plans:
         quoted = '"' + clip.transcript_of(plan).replace('"', '""') + '"'
         lines.append(", ".join((f"{plan.id}.mp4", plan.label, quoted, plan.split, plan.subject)))
-    _replace_text(folder / ANNOTATIONS, "\n".join(lines) + "\n")
+    write_whole(folder / ANNOTATIONS, "\n".join(lines) + "\n")
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["id", "split", "label", "voice", "face", "words", "actor_seed", "seed"])
@@ -213,7 +214,7 @@ def _write_tables(folder: Path, plans: Sequence[ClipPlan]) -> None:
         writer.writerow(
             [plan.id, plan.split, plan.label, plan.voice, plan.face, plan.words, plan.actor_seed, plan.seed]
         )
-    _replace_text(folder / LATENTS, table.getvalue())
+    write_whole(folder / LATENTS, table.getvalue())
 
 
 def _write_note(folder: Path, settings: dict, *, complete: bool) -> None:
@@ -228,13 +229,7 @@ def _write_note(folder: Path, settings: dict, *, complete: bool) -> None:
         "x264": clip.X264,
         "aac_bit_rate": clip.AAC_BIT_RATE,
     }
-    _replace_text(folder / NOTE, json.dumps(note, indent=2) + "\n")
-
-
-def _replace_text(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + clip.PARTIAL)
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    write_whole(folder / NOTE, json.dumps(note, indent=2) + "\n")
 
 
 class _Rate(ProgressColumn):
