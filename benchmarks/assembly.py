@@ -1,13 +1,13 @@
 """Configuration -> measurement: beside the entry, the only file of the benchmark that sees a configuration."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from benchmarks import shapes, table
@@ -19,6 +19,7 @@ from benchmarks.recipes import Subject, ablations, on_device
 from benchmarks.result import describe_columns, notes, ratios
 from benchmarks.rounds import Column, alternate
 from emolightning.assembly import plain
+from emolightning.config.building import build
 from emolightning.config.command_settings import Recipe
 from emolightning.errors import UserError
 from emolightning.lineage import describe_process, write_json
@@ -38,7 +39,7 @@ def measure(cfg: DictConfig) -> None:
     head, device = _start(cfg), pick_device(cfg.device)
     model = _fit(cfg, device)
     recipes, clips = _recipes(cfg, device), _clips(cfg, model)
-    subject = Subject(model, device, instantiate(cfg.optimizer, _convert_="all"), cfg.answer_tokens)
+    subject = Subject(model, device, build(cfg.optimizer, "optimizer"), cfg.answer_tokens)
     columns = [
         make_column(name, recipe, subject, clips, with_vision=name == "ours") for name, recipe in recipes.items()
     ]
@@ -79,7 +80,7 @@ def show_shapes(cfg: DictConfig) -> None:
     """Sizes of the model and of its steps, without a value of it."""
     head = _start(cfg)
     model = build_on_meta(
-        _instantiate, plain(cfg.model), vocabulary_size=cfg.vocabulary_size, **seen(cfg.feature_width)
+        partial(build, key="model"), plain(cfg.model), vocabulary_size=cfg.vocabulary_size, **seen(cfg.feature_width)
     )
     clips = _clips(cfg, model)
     result = {**head, "clips": clips.description(), **shapes.describe(model, clips)}
@@ -113,20 +114,16 @@ def _fit(cfg: DictConfig, device: torch.device) -> EmotionLlama:
 def _build(cfg: DictConfig, device: torch.device) -> EmotionLlama:
     settings = plain(cfg.model)
     if cfg.weights == "random":
-        return build_random(_instantiate, settings, device, seed=cfg.seed, **_widths(cfg))
+        return build_random(partial(build, key="model"), settings, device, seed=cfg.seed, **_widths(cfg))
     try:
-        require_weights(instantiate(cfg.model.vision), instantiate(cfg.model.language))
+        require_weights(build(cfg.model.vision, "model.vision"), build(cfg.model.language, "model.language"))
     except UserError as error:
         raise UserError(f"{error}; weights=random measures without them") from None
-    return build_model(_instantiate, settings, device, feature_width=cfg.feature_width, seed=cfg.seed)
+    return build_model(partial(build, key="model"), settings, device, feature_width=cfg.feature_width, seed=cfg.seed)
 
 
 def _widths(cfg: DictConfig) -> dict[str, int]:
     return {"feature_width": cfg.feature_width, "vocabulary_size": cfg.vocabulary_size}
-
-
-def _instantiate(settings: Mapping[str, Any], **more: Any) -> EmotionLlama:
-    return instantiate(settings, _convert_="all", **more)
 
 
 def _clips(cfg: DictConfig, model: EmotionLlama) -> ClipSet:

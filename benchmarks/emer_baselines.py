@@ -48,9 +48,9 @@ SCORES = ("chrf", "bleu", "rouge_l")
 def main(cfg: DictConfig) -> None:
     """Judge, print, write."""
     check_config(cfg)
-    from hydra.utils import instantiate
+    from emolightning.config.building import build
 
-    result = judge_all(Path(cfg.folder), instantiate(cfg.scoring, _convert_="all"))
+    result = judge_all(Path(cfg.folder), build(cfg.scoring, "scoring"))
     print("\n".join(lines(result)))
     if cfg.output:
         from emolightning.lineage import write_json

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor
 
+from emolightning.config.building import build
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.evaluation.scoring import Classification, Scoring
 from emolightning.inputs import active_inputs
@@ -41,12 +41,12 @@ def inputs_of(cfg: DictConfig) -> tuple[str, ...]:
 
 def trained_parts(cfg: DictConfig) -> TrainedParts:
     """How each part trains; runs from before that was a setting trained as its defaults."""
-    return instantiate(cfg.model.train) if "train" in cfg.model else TrainedParts()
+    return build(cfg.model.train, "model.train") if "train" in cfg.model else TrainedParts()
 
 
 def build_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModule:
     """The data of a run, read and checked: everything wrong with it is raised here, before any weights are touched."""
-    vision, language = instantiate(cfg.model.vision), instantiate(cfg.model.language)
+    vision, language = build(cfg.model.vision, "model.vision"), build(cfg.model.language, "model.language")
     require_settings(vision, language, trained_parts(cfg))
     require_weights(vision, language)
     data = make_data(cfg, shuffle=shuffle)
@@ -56,11 +56,11 @@ def build_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataMod
 
 def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModule:
     """The data module, with nothing read yet."""
-    return instantiate(
+    return build(
         cfg.data,
-        _convert_="all",
+        "data",
         inputs=inputs_of(cfg),
-        features=instantiate(cfg.features),
+        features=build(cfg.features, "features"),
         image_size=cfg.model.vision.image_size,
         task=cfg.prompt.task,
         tasks=plain(cfg.prompt).get("tasks"),
@@ -72,7 +72,7 @@ def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModu
 
 def build_scoring(cfg: DictConfig) -> Scoring:
     """What turns the answers of an evaluation into scores."""
-    return instantiate(cfg.scoring, _convert_="all")
+    return build(cfg.scoring, "scoring")
 
 
 def validation_reader(cfg: DictConfig, data: ClipDataModule) -> LabelReader | None:
@@ -99,7 +99,7 @@ def build_learner(
         **training: arguments of EmotionLearner.
     """
     sees = sees or {"inputs": inputs_of(cfg), "feature_widths": data.feature_widths}
-    model = instantiate(cfg.model, _convert_="all", is_empty=is_empty, **sees)
+    model = build(cfg.model, "model", is_empty=is_empty, **sees)
     encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout=cfg.prompt.layout)
     data.use_encoder(encoder)
     if cfg.accumulation == "sum":
@@ -113,12 +113,13 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
     """Lightning's trainer with the configured loggers and callbacks."""
     if cfg.accumulation == "sum":  # The learner adds them up: the trainer would divide, and flush at an epoch's end.
         objects["accumulate_grad_batches"] = 1
-    loggers = list(instantiate(cfg.logger or {}, _convert_="all").values())
-    callbacks = list(instantiate(cfg.callbacks or {}, _convert_="all").values())
+    loggers = [build(node, f"logger.{name}") for name, node in (cfg.logger or {}).items()]
+    callbacks = [build(node, f"callbacks.{name}") for name, node in (cfg.callbacks or {}).items()]
     if not loggers:  # Lightning's monitor refuses to watch for nobody.
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
-    trainer = instantiate(
+    trainer = build(
         cfg.trainer,
+        "trainer",
         logger=loggers,
         callbacks=[*callbacks, *objects.pop("callbacks", [])],
         plugins=[AtomicCheckpointIO()],

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.benchmarks import BENCHMARKS, differences, official_benchmark, owners
+from emolightning.config.building import build
 from emolightning.errors import UserError
 from emolightning.evaluation.answers import ANSWERS, evaluation_key, join, set_aside_other
 from emolightning.evaluation.folds import fold_report, refuse_shared_clips
@@ -35,7 +35,7 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: what is wrong in the files, before anything is written.
     """
-    scoring: Scoring = instantiate(cfg.scoring, _convert_="all")
+    scoring: Scoring = build(cfg.scoring, "scoring")
     folder, files = Path(cfg.output_dir), [_answers_file(Path(name)) for name in cfg.answers]
     _require_free(folder, files)
     if not isinstance(scoring, Classification) and (len(files) > 1 or cfg.columns.valence_answer):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
@@ -23,6 +22,7 @@ from emolightning.assembly import (
     trained_parts,
     validation_reader,
 )
+from emolightning.config.building import build
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.failed_writes import explained_failed_writes
@@ -119,8 +119,8 @@ def _build_learner(
             cfg,
             data,
             reader=reader,
-            optimizer=instantiate(cfg.optimizer, _convert_="all"),
-            schedule=instantiate(cfg.schedule),
+            optimizer=build(cfg.optimizer, "optimizer"),
+            schedule=build(cfg.schedule, "schedule"),
             num_val_clips=len(data.clips_of("val")),
             is_empty=is_empty,
         )

@@ -60,13 +60,12 @@ def doctor(cfg: DictConfig) -> int:
 
 def missing_weights(cfg: DictConfig) -> list[str]:
     """What the model needs and does not find."""
-    from hydra.utils import instantiate
-
+    from emolightning.config.building import build
     from emolightning.errors import UserError
     from emolightning.model.build import require_weights
 
     try:
-        require_weights(instantiate(cfg.model.vision), instantiate(cfg.model.language))
+        require_weights(build(cfg.model.vision, "model.vision"), build(cfg.model.language, "model.language"))
     except UserError as error:
         return [str(error)]
     return []

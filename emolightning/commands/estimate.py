@@ -7,6 +7,7 @@ and marked so. Where the language model's folder is absent its sizes are those o
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,22 +83,18 @@ def _peak(cfg: DictConfig) -> float | None:
 
 def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
     """Of a model on meta, and whether its sizes are those of its folder."""
-    from hydra.utils import instantiate
-
     from emolightning.assembly import inputs_of
+    from emolightning.config.building import build
     from emolightning.estimating import Estimator
     from emolightning.inputs import FEATURES
     from emolightning.model.activations import Lengths
     from emolightning.model.on_meta import build_on_meta, has_folder
 
-    def build(settings: Mapping[str, Any], **more: Any) -> Any:
-        return instantiate(settings, _convert_="all", **more)
-
     settings, inputs = _plain(cfg.model), inputs_of(cfg)
     features = [name for name in FEATURES if name in inputs]
     is_from_folder = has_folder(settings)
     model = build_on_meta(
-        build,
+        partial(build, key="model"),
         settings,
         inputs=inputs,
         feature_widths=dict.fromkeys(features, cfg.feature_width),

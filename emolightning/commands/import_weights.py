@@ -26,9 +26,9 @@ def main(argv: list[str]) -> int:
 def import_weights(cfg: DictConfig) -> int:
     """Read the three files, print the match report, write the folders."""
     check_config(cfg)
-    from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
+    from emolightning.config.building import build
     from emolightning.quiet import quiet_libraries
     from emolightning.upstream import importing
 
@@ -39,8 +39,8 @@ def import_weights(cfg: DictConfig) -> int:
         eva=Path(cfg.eva).expanduser(),
         checkpoint=Path(cfg.checkpoint).expanduser(),
         out=out,
-        vision=instantiate(cfg.model.vision),
-        lora=instantiate(cfg.model.lora),
+        vision=build(cfg.model.vision, "model.vision"),
+        lora=build(cfg.model.lora, "model.lora"),
         description=describe(OmegaConf.to_container(cfg.model, resolve=True), llama, out),
         allow_partial=cfg.allow_partial,
         dry_run=cfg.dry_run,
