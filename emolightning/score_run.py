@@ -84,7 +84,7 @@ def _score(
     report = scoring.report(answers, benchmark=benchmark or predictions.answers_file.stem, split=cfg.split)
     if predictions.valence is not None:
         assert isinstance(scoring, Classification)
-        report = add_valence(report, predictions, scoring)
+        report = add_valence(report, predictions, scoring, missing=cfg.valence_missing)
     described = {
         **predictions.facts,
         "scoring": OmegaConf.to_container(cfg.scoring, resolve=True),

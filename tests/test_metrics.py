@@ -32,16 +32,17 @@ def draw(seed, num_classes=6, num_clips=200, unreadable=0.1):
 def test_scores_equal_scikit_learn(seed):
     truths, predictions = draw(seed)
     values = scores(confusion_matrix(truths, predictions, 6))
-    present = sorted(set(truths) | set(predictions[predictions < 6]))
+    declared, observed = sorted(set(truths)), sorted(set(truths) | set(predictions[predictions < 6]))
     # An unreadable answer is a prediction outside the labels that are averaged over.
-    options = {"labels": present, "zero_division": 0}
-    assert values["weighted_f1"] == pytest.approx(
-        f1_score(truths, predictions, average="weighted", **options), abs=1e-12
-    )
-    assert values["macro_f1"] == pytest.approx(f1_score(truths, predictions, average="macro", **options), abs=1e-12)
-    assert values["macro_precision"] == pytest.approx(
-        precision_score(truths, predictions, average="macro", **options), abs=1e-12
-    )
+    for name, average, labels in (
+        ("weighted_{}", "weighted", observed),
+        ("macro_{}", "macro", declared),
+        ("macro_{}_observed", "macro", observed),
+    ):
+        options = {"labels": labels, "average": average, "zero_division": 0}
+        for kind, function in (("f1", f1_score), ("precision", precision_score)):
+            theirs = function(truths, predictions, **options)
+            assert values[name.format(kind)] == pytest.approx(theirs, abs=1e-12), name
     assert values["war"] == accuracy_score(truths, predictions)
     with np.testing.suppress_warnings() as quiet:
         quiet.filter(UserWarning)
@@ -55,7 +56,7 @@ def test_scores_equal_torchmetrics(seed):
     tensors = torch.tensor(predictions), torch.tensor(truths)
     for name, function, average in (
         ("weighted_f1", reference.multiclass_f1_score, "weighted"),
-        ("macro_f1", reference.multiclass_f1_score, "macro"),
+        ("macro_f1_observed", reference.multiclass_f1_score, "macro"),
         ("war", reference.multiclass_accuracy, "micro"),
     ):
         assert values[name] == pytest.approx(float(function(*tensors, num_classes=6, average=average)), abs=1e-6)
@@ -72,6 +73,18 @@ def test_published_confusion_matrix_of_mer2023(shared):
     low, high = bootstrap_intervals(np.pad(matrix, ((0, 0), (0, 1))))["weighted_f1"]
     assert low == pytest.approx(0.8824, abs=1e-3)
     assert high == pytest.approx(0.9236, abs=1e-3)
+
+
+@pytest.mark.parametrize("strays", [[6], [6, 7, 8], []])
+def test_a_label_of_no_clip_is_worth_as_much_as_an_answer_that_cannot_be_read(strays):
+    truths, predictions = draw(7, unreadable=0)
+    places = [5, 50, 150][: len(strays)]
+    wrong, unreadable = predictions.copy(), predictions.copy()
+    wrong[places], unreadable[places] = strays, 9
+    values, expected = (scores(confusion_matrix(truths, read, 9)) for read in (wrong, unreadable))
+    for name in ("macro_f1", "macro_precision", "weighted_f1", "weighted_precision", "uar", "war"):
+        assert values[name] == expected[name], name
+    assert (values["macro_f1_observed"] < expected["macro_f1_observed"]) == bool(strays)
 
 
 def test_both_ways_to_draw_clips_have_the_same_spread(monkeypatch):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from open_vocabulary_reports import answers_of, report_of, value
+from scipy.stats import binomtest
 from wheel_factory import write_wheels
 
 from emolightning.__main__ import main
@@ -22,6 +23,7 @@ from emolightning.metrics.open_vocabulary import (
 )
 from emolightning.metrics.wheel_files import EMBEDDED
 from emolightning.records import Answer, Clip
+from emolightning.scores import EXACT
 
 
 @pytest.mark.parametrize(
@@ -169,11 +171,16 @@ def test_a_clip_without_answer_counts_as_wrong_and_is_told_from_an_empty_one(sma
     assert value(report, "ungrouped_recall") == 0.5
 
 
-def test_intervals_hold_their_values_and_shrink_to_nothing_for_equal_clips(small):
+def test_intervals_hold_their_values_and_have_a_width_for_equal_clips(small):
     metrics = report_of(TRUTHS, TEXTS, wheels=small)["metrics"]
     assert all(low <= score["value"] <= high for score in metrics.values() for low, high in [score["ci95"]])
     same = report_of(["['happy']"] * 6, ["['happy', 'sad']"] * 6, wheels=small)["metrics"]
-    assert same["ew_precision_level1"]["ci95"] == pytest.approx([same["ew_precision_level1"]["value"]] * 2)
+    low, high = same["ew_precision_level1"]["ci95"]
+    assert low < same["ew_precision_level1"]["value"] < high
+    share = binomtest(0, 6).proportion_ci().high  # as many of the clips could have another value: 0 or 1, not 0.5
+    assert [low, high] == pytest.approx([(0.5 - share / 2) / 5, (0.5 + share / 2) / 5])
+    assert same["ew_precision_level1"]["interval"] == EXACT
+    assert same["num_labels"]["ci95"] == [2, 2]
 
 
 def test_hit_of_one_label_truths_beside_the_number_of_labels(small):

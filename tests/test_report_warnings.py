@@ -52,3 +52,18 @@ def test_what_is_warned_of(changes: dict, said: str) -> None:
     assert warnings_of(plain) == []
     (warning,) = warnings_of(plain | changes)
     assert warning.startswith(said)
+
+
+@pytest.mark.parametrize("stray", ["fear", "contempt"])
+def test_an_answer_with_a_label_of_no_clip_is_named(tmp_path: Path, stray: str) -> None:
+    said = ["happy"] * 20 + ["sad"] * 19 + [stray]
+    rows = [(f"c{number}", word, "happy" if number < 20 else "sad") for number, word in enumerate(said)]
+    report = score(tmp_path / "out", f"answers={write_csv(tmp_path / 'p.csv', HEADER, rows)}", "labels=mer9")
+    macro = (1 + 38 / 39) / 2
+    assert report["metrics"]["macro_f1"]["value"] == pytest.approx(macro, abs=1e-15)
+    assert report["metrics"]["macro_f1_observed"]["value"] == pytest.approx(macro * 2 / 3, abs=1e-15)
+    (warning,) = report["warnings"]
+    assert warning == (
+        f"answers have labels of no clip: {stray} 1; macro_f1_observed averages over these too and is "
+        f"{macro * 2 / 3:.4f}, macro_f1 does not and is {macro:.4f}"
+    )

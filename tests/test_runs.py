@@ -193,7 +193,7 @@ def test_metrics_json_has_the_documented_form_and_agrees_with_the_answers(traine
         assert 0 <= low <= metric["value"] <= high <= 1
     assert set(report["per_class"]) == set(MER6)
     for row in report["per_class"].values():
-        assert set(row) == {"precision", "recall", "f1", "support"}
+        assert set(row) == {"precision", "recall", "f1", "support", "ci95"}
     matrix = report["confusion_matrix"]
     counts = np.array(matrix["counts"])
     assert matrix["labels"][: len(MER6)] == list(MER6)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from score_factory import HEADER, score, values, write_csv, write_jsonl
+from scipy.stats import binomtest
+from score_factory import HEADER, refusal, score, values, write_csv, write_jsonl
 from sklearn.metrics import balanced_accuracy_score, f1_score, mean_squared_error, precision_score
 
 from benchmarks import score_rows
@@ -48,15 +50,21 @@ def test_values_are_those_of_scikit_learn(tmp_path: Path) -> None:
     report = score(tmp_path / "out", f"answers={write_csv(tmp_path / 'p.csv', HEADER, rows)}", "labels=mer6")
     truths, answers = [row[2] for row in rows], [row[1] for row in rows]
     options = {"labels": list(MER6), "zero_division": 0}
+    macro = {
+        "f1": f1_score(truths, answers, average="macro", **options),
+        "precision": precision_score(truths, answers, average="macro", **options),
+    }
     with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
         recall = balanced_accuracy_score(truths, answers)
     assert values(report) == pytest.approx(
         {
             "weighted_f1": f1_score(truths, answers, average="weighted", **options),
-            "macro_f1": f1_score(truths, answers, average="macro", **options),
+            "macro_f1": macro["f1"],
+            "macro_f1_observed": macro["f1"],
             "uar": recall,
             "war": np.mean(np.array(truths) == np.array(answers)),
-            "macro_precision": precision_score(truths, answers, average="macro", **options),
+            "macro_precision": macro["precision"],
+            "macro_precision_observed": macro["precision"],
             "weighted_precision": precision_score(truths, answers, average="weighted", **options),
         },
         abs=1e-12,
@@ -239,7 +247,8 @@ def test_valence(tmp_path: Path) -> None:
     rows[4] = (*rows[4][:3], "-10.0", rows[4][4])
     rows[5] = (*rows[5][:3], "", rows[5][4])
     rows[6] = (*rows[6][:3], "7.5", rows[6][4])
-    report = score(tmp_path / "out", f"answers={write_csv(tmp_path / 'p.csv', header, rows)}", *VALENCE)
+    file = write_csv(tmp_path / "p.csv", header, rows)
+    report = score(tmp_path / "out", f"answers={file}", "valence_missing=exclude", *VALENCE)
     used = [row for number, row in enumerate(rows) if number not in (3, 4, 5)]
     mse = mean_squared_error([float(row[4]) for row in used], [float(row[3]) for row in used])
     measured = values(report)
@@ -252,9 +261,61 @@ def test_valence(tmp_path: Path) -> None:
         "num_scored": 197,
         "missing_true": 1,
         "missing_predicted": 2,
+        "missing": "exclude",
         "predicted_off_the_scale": 1,
         "num_bootstrap_samples": 10_000,
     }
+    assert report["warnings"][0].startswith("valence: 2 clips have no predicted value and are left out of valence_mse")
+    assert report["metrics"]["valence_mse"]["definition"].endswith("clips without a predicted value are left out")
+
+
+def with_valence(folder: Path, predicted: Sequence[object], true: Sequence[object]) -> Path:
+    rows = [(f"c{n}", "sad", "sad", *pair) for n, pair in enumerate(zip(predicted, true, strict=True))]
+    return write_csv(folder / "valence.csv", (*HEADER, "predicted", "valence"), rows)
+
+
+@pytest.mark.parametrize("absent", ["", "-10", " ", "-10.0"])
+def test_missing_valence_is_refused_by_default(tmp_path: Path, capsys: pytest.CaptureFixture[str], absent: str) -> None:
+    file = with_valence(tmp_path, [1, absent, absent, 2], [1, 1, -10, 0])
+    said = refusal(capsys, tmp_path / "out", f"answers={file}", *VALENCE)
+    assert "1 of 4 clips have a true valence and no predicted one: 'c1'" in said
+    assert "valence_missing=worst" in said
+    assert "valence_missing=exclude" in said
+
+
+@pytest.mark.parametrize(
+    ("predicted", "true"), [(["", 2, 1], [3, 1, 1]), ([1, "", "", 0], [1, -2.5, -10, 1]), (["", "", 4], [0, 5, 4])]
+)
+def test_missing_valence_as_the_worst_never_helps(
+    tmp_path: Path, predicted: Sequence[object], true: Sequence[float]
+) -> None:
+    file = with_valence(tmp_path, predicted, true)
+    report = score(tmp_path / "out", f"answers={file}", "valence_missing=worst", *VALENCE)
+    pairs = [(said, value) for said, value in zip(predicted, true, strict=True) if value != -10]
+    farthest = [(5 if value <= 0 else -5) if said == "" else said for said, value in pairs]
+    expected = mean_squared_error([value for _, value in pairs], farthest)
+    assert values(report)["valence_mse"] == pytest.approx(expected, abs=1e-12)
+    for guess in (-5, 0, 5):
+        honest = [guess if said == "" else said for said, _ in pairs]
+        assert mean_squared_error([value for _, value in pairs], honest) <= expected
+    assert any("each counts as the largest error possible" in warning for warning in report["warnings"])
+
+
+def test_clips_without_a_row_are_without_valence_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = write_csv(tmp_path / "p.csv", (*HEADER[:2], "predicted"), [("a", "sad", "1")])
+    truth = write_csv(tmp_path / "t.csv", ("id", "truth", "valence"), [("a", "sad", "1"), ("b", "sad", "2")])
+    words = (f"answers={answers}", f"truth={truth}", "missing=count", *VALENCE)
+    assert "have a true valence and no predicted one: 'b'" in refusal(capsys, tmp_path / "out", *words)
+    report = score(tmp_path / "worst", *words, "valence_missing=worst")
+    assert values(report)["valence_mse"] == (0 + 49) / 2
+
+
+def test_a_perfect_valence_has_an_interval(tmp_path: Path) -> None:
+    file = with_valence(tmp_path, [1, 2, 3, 0], [1, 2, 3, 0])
+    metrics = score(tmp_path / "out", f"answers={file}", *VALENCE)["metrics"]
+    share = binomtest(0, 4).proportion_ci().high
+    assert metrics["valence_mse"]["ci95"] == pytest.approx([0, 100 * share])
+    assert metrics["mer2023_combined"]["ci95"] == pytest.approx([metrics["weighted_f1"]["ci95"][0] - 25 * share, 1])
 
 
 def test_scoring_of_a_benchmark_without_labels(tmp_path: Path) -> None:

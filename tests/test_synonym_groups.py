@@ -160,3 +160,14 @@ def test_replies_without_usable_groups(reply, reason):
     with pytest.raises(Unusable, match=reason):
         read_reply(reply, ["happy", "glad"])
     assert read_reply('{"groups": [["glad"], []]}', ["happy", "glad"]) == Reading(None, '[["glad"]]')
+
+
+@pytest.mark.parametrize("nothing", ["", "[]"])
+def test_a_clip_without_answer_counts_whether_it_has_groups_or_not(tmp_path, nothing):
+    write_groups(tmp_path)
+    settings = {"synonym_groups": str(tmp_path / "flat.json")}
+    truths, texts = ["['happy']", "['calm']", "['sad']", "['angry']"], ["['happy']", "['calm']", nothing, nothing]
+    assert report_of(truths[:2], texts[:2], **settings)["metrics"]["accuracy"]["value"] == 1
+    more = report_of(truths, texts, **settings)
+    assert more["open_vocabulary"]["synonym_groups"]["clips_without_groups"]["count"] == 2
+    assert more["metrics"]["accuracy"]["value"] == more["metrics"]["recall"]["value"] == 0.5

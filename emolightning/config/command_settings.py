@@ -118,6 +118,8 @@ class ScoreConfig:
     """Clips without an answer: `error`, or `count` them as wrong."""
     extra: str = "error"
     """Answers to clips that the truth does not have: `error`, or `ignore` and count them."""
+    valence_missing: str = "error"
+    """Clips with a true valence and no predicted one: `error`, `worst` (the largest error possible), or `exclude`."""
     paths: PathSettings = field(default_factory=PathSettings)
     """The folders of this machine."""
     scoring: Any = MISSING

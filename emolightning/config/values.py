@@ -12,7 +12,7 @@ from emolightning.config.run_settings import RunConfig
 from emolightning.errors import UserError
 from emolightning.inputs import INPUTS, MODALITIES, active_inputs
 from emolightning.instructions import POOLS
-from emolightning.scores import LOGGED, PER_CLASS
+from emolightning.scores import LOGGED, PER_CLASS, VALENCE_MISSING
 
 LAYOUTS = ("train", "upstream_eval", "demo")
 INSTRUCTIONS = ("fixed", "all", "upstream")
@@ -28,6 +28,7 @@ FORMATS = ("upstream", "merged")
 IDS = ("exact", "stem")
 MISSING_ANSWERS = ("error", "count")
 EXTRA_ANSWERS = ("error", "ignore")
+MISSING_VALENCE = tuple(VALENCE_MISSING)
 
 CHOICES = {
     "prompt.layout": LAYOUTS,
@@ -43,6 +44,7 @@ CHOICES = {
     "ids": IDS,
     "missing": MISSING_ANSWERS,
     "extra": EXTRA_ANSWERS,
+    "valence_missing": MISSING_VALENCE,
     "ours.precision": PRECISIONS,
     "ours.dtype": DTYPES,
     "ours.attention": ATTENTIONS,

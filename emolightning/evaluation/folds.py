@@ -10,7 +10,8 @@ import numpy as np
 from emolightning.errors import InputErrors
 from emolightning.evaluation.predictions import Predictions
 from emolightning.evaluation.scoring import per_class_rows
-from emolightning.metrics.classification import alphabetical, bootstrap_samples, interval
+from emolightning.metrics.classification import alphabetical, bootstrap_samples, exact_intervals, interval
+from emolightning.metrics.intervals import interval_entry
 
 NUM_SAMPLES = 10_000
 
@@ -78,15 +79,17 @@ def _summed(counts: Any) -> dict[str, int]:
 def _means(folds: Sequence[dict[str, Any]], counts: Sequence[np.ndarray]) -> dict[str, dict[str, Any]]:
     """Each score: mean, sample standard deviation, values of the folds, and an interval over the clips of all."""
     draws = [bootstrap_samples(matrix, num_samples=NUM_SAMPLES, seed=seed) for seed, matrix in enumerate(counts)]
+    exact = [exact_intervals(matrix) for matrix in counts]
     means = {}
     for name, first in folds[0]["metrics"].items():
         values = [report["metrics"][name]["value"] for report in folds]
         without = [report["metrics"][name]["value_without_unreadable"] for report in folds]
+        ends = interval(np.mean([samples[name] for samples in draws], axis=0))
         means[name] = {
             "value": fmean(values),
             "sd": stdev(values),
             "per_fold": values,
-            "ci95": list(interval(np.mean([samples[name] for samples in draws], axis=0))),
+            **interval_entry(ends, (fmean(fold[name][0] for fold in exact), fmean(fold[name][1] for fold in exact))),
             "definition": f"mean over {len(folds)} folds of: {first['definition']}",
             "value_without_unreadable": fmean(without),
         }

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from emolightning.metrics.intervals import interval_entry
 from emolightning.metrics.open_vocabulary import (
     averages,
+    exact_averages,
     f_score,
     hits,
     num_counted,
@@ -74,7 +76,7 @@ class LabelSets:
     answered_quoted: Words
     answered_separated: Words
     groups: Sequence[Groups | None] | None = None
-    """Of each clip; a clip with None is left out of that protocol, as in the official script."""
+    """Of each clip; one with None is left out of that protocol, as in the official script, unless it has no answer."""
 
 
 def measure(sets: LabelSets, wheels: EmotionWheels, levels: Sequence[int]) -> Measures:
@@ -135,14 +137,22 @@ def scores_with_intervals(measures: Measures, *, wheels: str) -> dict[str, dict[
     counted = {name: array for name, array in measures.items() if _family_counts(name, measures)}
     values = scores({name: averages(array) for name, array in counted.items()})
     draws = scores(resampled_averages(counted))
+    exact = _exact_scores(counted)
     return {
         name: {
             "value": float(value),
-            "ci95": list(percentile_interval(draws[name])),
+            **interval_entry(percentile_interval(draws[name]), exact.get(name, (float(value), float(value)))),
             "definition": DEFINITIONS[name] + ("" if name in WITHOUT_WHEELS else f"; {wheels}"),
         }
         for name, value in values.items()
     }
+
+
+def _exact_scores(measures: Measures) -> dict[str, tuple[float, float]]:
+    """Ends where resampling shows no spread; `num_labels` is a count without an upper end, and has none."""
+    ends = {name: exact_averages(array) for name, array in measures.items()}
+    low, high = (scores({name: pair[side] for name, pair in ends.items()}) for side in (0, 1))
+    return {name: (float(low[name]), float(high[name])) for name in low if name != "num_labels"}
 
 
 def per_wheel(measures: Measures) -> dict[str, dict[str, dict[str, float]]]:
@@ -161,7 +171,8 @@ def clips_counted(measures: Measures) -> dict[str, int]:
 
 
 def _grouped(sets: LabelSets, groups: Sequence[Groups | None]) -> np.ndarray:
-    known = [own is not None for own in groups]
+    # A clip of which nothing was answered needs no groups: leaving it out would reward saying nothing.
+    known = [own is not None or not words for own, words in zip(groups, sets.answered_quoted, strict=True)]
     true = [merged(words, own or []) for words, own in zip(sets.true_quoted, groups, strict=True)]
     answered = [merged(words, own or []) for words, own in zip(sets.answered_quoted, groups, strict=True)]
     return np.where(np.array(known)[:, None], overlaps(true, answered), np.nan)

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
 from emolightning.records import Answer, Clip, Score
+from emolightning.scores import EXACT
 from emolightning.writing import write_whole
 
 MAX_SHOWN = 60
@@ -43,6 +44,7 @@ def write_page(
         report=report,
         groups=_groups(rows, has_labels),
         has_labels=has_labels,
+        exact=EXACT,
         max_shown=MAX_SHOWN,
         pictures={clip_id: _data_uri(frame) for clip_id, frame in frames.items()},
         curves=[_curve(name, history) for name in ("val/weighted_f1", "val/war", "val/loss") if len(history) > 1],

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from emolightning.evaluation.judge import OVERLAPS, Grade, Judge, JudgeScore, Pair, failures
+from emolightning.metrics.intervals import interval_entry, same_value_interval
 from emolightning.metrics.open_vocabulary import percentile_interval, resampled_averages
 from emolightning.metrics.text import Language, score_texts
 from emolightning.records import Answer, Clip, Score
@@ -93,7 +94,7 @@ class Reasoning:
         (low, high), comparable = self.judge.scale, self.judge.describe()["comparable_with"]
         return {
             f"{name}_overlap_{self.judge.name}": {
-                **_mean_and_interval(values[name], draws.get(name)),
+                **_mean_and_interval(values[name], draws.get(name), scale=(low, high)),
                 "definition": f"mean over graded clips of the {self.judge.name} judge's {low:g}-{high:g} grade for the "
                 f"{ABOUT[name]}; comparable with {comparable}",
             }
@@ -122,13 +123,14 @@ def _values(scores: Sequence[JudgeScore], name: str) -> np.ndarray:
     return np.array([np.nan if grade is None else grade for grade in grades], dtype=np.float64)
 
 
-def _mean_and_interval(values: np.ndarray, draws: np.ndarray | None) -> dict[str, Any]:
+def _mean_and_interval(values: np.ndarray, draws: np.ndarray | None, *, scale: tuple[float, float]) -> dict[str, Any]:
     """Nulls where no clip was graded: a mean of nothing is not 0."""
     graded = values[~np.isnan(values)]
     if draws is None or not len(graded):
         return {"value": None, "ci95": [None, None], "num_clips": 0}
-    interval = percentile_interval(draws[:, 0])
-    return {"value": float(graded.mean()), "ci95": list(interval), "num_clips": len(graded)}
+    mean, (lowest, highest) = float(graded.mean()), scale
+    exact = same_value_interval(mean, len(graded), lowest=lowest, highest=highest)
+    return {"value": mean, **interval_entry(percentile_interval(draws[:, 0]), exact), "num_clips": len(graded)}
 
 
 def _texts(answers: Sequence[Answer]) -> tuple[list[str], list[str]]:

@@ -10,7 +10,16 @@ import numpy as np
 from emolightning.errors import InputErrors
 from emolightning.evaluation.aliases import DEFAULT, NONE, alias_table
 from emolightning.labels import vocabulary
-from emolightning.metrics.classification import alphabetical, bootstrap_intervals, confusion_matrix, per_class, scores
+from emolightning.metrics.classification import (
+    alphabetical,
+    bootstrap_intervals,
+    confusion_matrix,
+    exact_intervals,
+    exact_per_class,
+    per_class,
+    scores,
+)
+from emolightning.metrics.intervals import interval_entry
 from emolightning.parsing import AnswerList, LabelReader, Parser, Reading
 from emolightning.records import Answer, Clip, Score
 from emolightning.scores import DEFINITIONS, PER_CLASS
@@ -148,10 +157,11 @@ def _metrics(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, A
     readable[:, -1] = 0
     values, without = scores(counts), scores(readable)
     intervals = bootstrap_intervals(alphabetical(counts, labels))
+    exact = exact_intervals(counts)
     return {
         name: {
             "value": float(values[name]),
-            "ci95": list(intervals[name]),
+            **interval_entry(intervals[name], exact[name]),
             "definition": DEFINITIONS[name],
             "value_without_unreadable": float(without[name]),
         }
@@ -159,13 +169,14 @@ def _metrics(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, A
     }
 
 
-def per_class_rows(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, float | int]]:
-    """Precision, recall, F1 and number of clips of each label."""
-    columns = per_class(counts)
+def per_class_rows(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Precision, recall and F1 of each label with exact binomial intervals, and its number of clips."""
+    columns, (low, high) = per_class(counts), exact_per_class(counts)
     return {
         label: {
             **{name: float(columns[name][index]) for name in PER_CLASS},
             "support": int(columns["support"][index]),
+            "ci95": {name: [float(low[name][index]), float(high[name][index])] for name in PER_CLASS},
         }
         for index, label in enumerate(labels)
     }

@@ -8,6 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from emolightning.scores import EXACT
+
 HEADLINES = ("weighted_f1", "macro_f1", "uar", "war")
 
 
@@ -61,6 +63,8 @@ def _scores(report: dict[str, Any]) -> Group:
         table.add_row(escape(name), _number(score["value"]), span, *values, style="bold" if name in HEADLINES else "")
     notes = ["Unreadable answers count as wrong."] if "confusion_matrix" in report else []
     notes += [f"  {name}: {score['definition']}" for name, score in metrics.items()]
+    exact = [name for name, score in metrics.items() if score.get("interval") == EXACT]
+    notes += [f"Intervals of {', '.join(exact)}: {EXACT}."] if exact else []
     return Group(table, Text("\n".join(notes), style="dim"))
 
 

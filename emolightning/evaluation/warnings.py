@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from emolightning.evaluation.scoring import NO_ANSWER
+from emolightning.scores import COMBINED, VALENCE_MSE
 
 FEW_CLIPS = 20
 """A class with fewer clips moves by more than 5 points of recall with each of them."""
@@ -15,7 +16,14 @@ def warnings_of(report: dict[str, Any]) -> list[str]:
     Args:
         report: the content of `metrics.json`, its section `evaluation` included.
     """
-    found = [*_other_clips(report), *_unread(report), *_replaced(report), *_small_classes(report)]
+    found = [
+        *_other_clips(report),
+        *_unread(report),
+        *_left_out(report),
+        *_replaced(report),
+        *_stray_labels(report),
+        *_small_classes(report),
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -45,17 +53,47 @@ def _unread(report: dict[str, Any]) -> Iterator[str]:
         yield f"{missing} of {clips} clips have no answer and count as wrong"
 
 
+def _left_out(report: dict[str, Any]) -> Iterator[str]:
+    """Clips that an average does not see, though they have a truth: the score may be better for it."""
+    valence = report.get("valence", {})
+    if (count := valence.get("missing_predicted", 0)) and valence["missing"] == "exclude":
+        yield f"valence: {count} clips have no predicted value and are left out of {VALENCE_MSE} and {COMBINED}"
+    elif count:
+        yield f"valence: {count} clips have no predicted value; each counts as the largest error possible"
+    groups = report.get("open_vocabulary", {}).get("synonym_groups") or {}
+    if count := groups.get("clips_without_groups", {}).get("count", 0):
+        yield f"{count} clips have no synonym groups; those with an answer are left out of accuracy, recall, average"
+    for overlap, reasons in report.get("judge", {}).get("failures", {}).items():
+        if reasons:
+            yield f"{overlap}: the judge gave {sum(reasons.values())} clips no grade; the mean leaves them out"
+
+
 def _replaced(report: dict[str, Any]) -> Iterator[str]:
     made_neutral = report.get("reading", {}).get("made_neutral", 0)
     if made_neutral:
         yield f"{made_neutral} answers that name no label were made neutral by parser=upstream"
-    for overlap, reasons in report.get("judge", {}).get("failures", {}).items():
-        if reasons:
-            yield f"{overlap}: the judge gave {sum(reasons.values())} clips no grade; the mean leaves them out"
     for prefix, facts in described(report).items():
         for name, count in (facts.get("zero_features") or {}).items():
             if count:
                 yield f"{prefix}{count} clips have no {name} vector, and zeros in its place"
+
+
+def _stray_labels(report: dict[str, Any]) -> Iterator[str]:
+    """Answers with labels of no clip: averages over what was answered count these as classes with a value of 0."""
+    if strays := _strays(report.get("confusion_matrix", {"counts": [], "labels": []})):
+        declared, observed = (report["metrics"][name]["value"] for name in ("macro_f1", "macro_f1_observed"))
+        yield (
+            f"answers have labels of no clip: {strays}; macro_f1_observed averages over these too and is "
+            f"{observed:.4f}, macro_f1 does not and is {declared:.4f}"
+        )
+
+
+def _strays(matrix: dict[str, Any]) -> str:
+    """The labels that were answered and are those of no clip, with the number of answers."""
+    answered = [sum(column) for column in zip(*matrix["counts"], strict=True)]
+    supports = [sum(row) for row in matrix["counts"]]
+    named = zip(matrix["labels"], supports, answered, strict=False)  # The last column is of unreadable answers.
+    return ", ".join(f"{label} {count}" for label, support, count in named if count and not support)
 
 
 def _small_classes(report: dict[str, Any]) -> Iterator[str]:

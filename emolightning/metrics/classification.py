@@ -4,10 +4,12 @@ The matrix is (classes, classes + 1): rows are the truth, the last column counts
 Unreadable answers count as wrong in every headline value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from emolightning.metrics.intervals import exact_proportion
 
 MOST_DRAWS = 100_000_000
 """Clips drawn one by one, over all samples; beyond it their numbers in each cell are drawn."""
@@ -60,18 +62,63 @@ def scores(counts: np.ndarray) -> dict[str, np.ndarray]:
     Returns:
         name -> float64 (...)
     """
-    values = per_class(counts)
-    support = values["support"]
-    occurs = (support + counts[..., :-1].sum(axis=-2)) > 0
-    total = support.sum(axis=-1)
+    hits = np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=-1)
+    return _averages(per_class(counts), counts, war=_ratio(hits, counts.sum(axis=(-2, -1))))
+
+
+def _averages(values: Mapping[str, np.ndarray], counts: np.ndarray, *, war: np.ndarray) -> dict[str, np.ndarray]:
+    """The scores of DEFINITIONS from values of classes: (..., classes) -> (...)."""
+    support = counts.sum(axis=-1)
+    declared, total = support > 0, support.sum(axis=-1)
+    observed = (support + counts[..., :-1].sum(axis=-2)) > 0
     return {
         "weighted_f1": _ratio((values["f1"] * support).sum(axis=-1), total),
-        "macro_f1": _mean_where(values["f1"], occurs),
-        "uar": _mean_where(values["recall"], support > 0),
-        "war": _ratio(np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=-1), total),
-        "macro_precision": _mean_where(values["precision"], occurs),
+        "macro_f1": _mean_where(values["f1"], declared),
+        "uar": _mean_where(values["recall"], declared),
+        "war": war,
+        "macro_precision": _mean_where(values["precision"], declared),
         "weighted_precision": _ratio((values["precision"] * support).sum(axis=-1), total),
+        "macro_f1_observed": _mean_where(values["f1"], observed),
+        "macro_precision_observed": _mean_where(values["precision"], observed),
     }
+
+
+def exact_per_class(counts: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Lower and upper ends of the values of each class, which are proportions of its clips.
+
+    Recall is one of the true clips, precision one of the answers. F1 is 2 J / (1 + J), where J is the share of hits
+    among the clips that are of the class, or answered so, or both.
+
+    Args:
+        counts: (classes, classes + 1)
+
+    Returns:
+        name -> float64 (classes,), twice; 0 and 1 where nothing was counted.
+    """
+    hits, answered, support = np.diagonal(counts), counts[:, :-1].sum(axis=0), counts.sum(axis=1)
+    ends = {
+        "precision": exact_proportion(hits, answered),
+        "recall": exact_proportion(hits, support),
+        "f1": [2 * end / (1 + end) for end in exact_proportion(hits, support + answered - hits)],
+    }
+    low, high = ({name: pair[side] for name, pair in ends.items()} for side in (0, 1))
+    return low, high
+
+
+def exact_intervals(counts: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Intervals of the scores where resampling shows no spread: WAR is a proportion, the others average over classes.
+
+    The mean of the classes' lower ends is no more than the lower end of the mean, and the upper likewise. For results
+    without spread in each class this holds without any approximation: had a class's true value been beyond its end,
+    then what was seen of that class alone would have had a chance under 2.5 %.
+
+    Args:
+        counts: (classes, classes + 1)
+    """
+    war = exact_proportion(np.trace(counts), counts.sum())
+    sides = zip(exact_per_class(counts), war, strict=True)
+    low, high = (_averages(values, counts, war=end) for values, end in sides)
+    return {name: (float(low[name]), float(high[name])) for name in low}
 
 
 def alphabetical(counts: np.ndarray, labels: Sequence[str]) -> np.ndarray:

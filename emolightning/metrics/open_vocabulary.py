@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from emolightning.metrics.intervals import same_value_interval
+
 CHUNK = 500
 """Bootstrap samples drawn at a time, to bound the memory."""
 
@@ -66,6 +68,22 @@ def averages(values: np.ndarray) -> np.ndarray:
     """
     counted = values[~np.isnan(values[:, 0])]
     return counted.mean(axis=0) if len(counted) else np.zeros(values.shape[1])
+
+
+def exact_averages(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper ends of `averages` where all clips that count have the same value; 0 twice where none counts.
+
+    Args:
+        values: (clips, columns), each from 0 to 1.
+
+    Returns:
+        float64 (columns,) twice.
+    """
+    number = num_counted(values)
+    if not number:
+        return averages(values), averages(values)
+    ends = [same_value_interval(float(mean), number, lowest=0.0, highest=1.0) for mean in averages(values)]
+    return np.array([low for low, _ in ends]), np.array([high for _, high in ends])
 
 
 def f_score(precision: np.ndarray | float, recall: np.ndarray | float) -> np.ndarray:

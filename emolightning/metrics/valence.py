@@ -13,6 +13,9 @@ MISSING = -10.0
 LOW, HIGH = -5.0, 5.0
 """Ends of the scale, very negative and very positive."""
 
+LARGEST = (HIGH - LOW) ** 2
+"""Squared error from one end of the scale to the other."""
+
 MSE_WEIGHT = 0.25
 """Of the squared error in the combined score."""
 
@@ -33,6 +36,11 @@ def mean_squared_error(predicted: np.ndarray, true: np.ndarray) -> float:
     squares = (predicted - true) ** 2
     known = ~np.isnan(squares)
     return float(squares[known].mean()) if known.any() else float("nan")
+
+
+def worst_guesses(true: np.ndarray) -> np.ndarray:
+    """For each true value the end of the scale that is farther away: what a missing prediction may count as."""
+    return np.where(true > (LOW + HIGH) / 2, LOW, HIGH)
 
 
 def combined(weighted_f1: float, mse: float) -> float:
