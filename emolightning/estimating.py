@@ -9,7 +9,7 @@ import torch
 from emolightning.memory import BUCKET_NUMBERS, DEVICE_OVERHEAD, NUMBERS_OF_MB, Engine, Held, Memory, memory
 from emolightning.model.activations import Lengths, Numbers, Options, adapters_of, kept_bytes, logit_bytes
 from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.flops import ModelSizes, sizes_of, training_flops
+from emolightning.model.flops import ModelSizes, UnknownSizes, sizes_of, training_flops
 from emolightning.model.inventory import cast_copies, held, residual_bytes
 from emolightning.model.quantization import Quantization
 
@@ -124,7 +124,13 @@ class Estimator:
         self.lengths = lengths
         self.batch_size = batch_size
         self.sees_images = sees_images
-        self.sizes: ModelSizes = sizes_of(model)
+        self.sizes: ModelSizes | None = None
+        """None where the formulas do not describe the language model; `unknown` says why."""
+        self.unknown: str | None = None
+        try:
+            self.sizes = sizes_of(model)
+        except UnknownSizes as error:
+            self.unknown = str(error)
         # Weights that are loaded are counted as they are, and those on meta as they would be.
         is_planned = next(model.parameters()).device.type == "meta"
         self.planned: Quantization = self.language["quantization"] if is_planned else "none"
@@ -162,13 +168,17 @@ class Estimator:
         )
 
     def _step(self, compute: torch.dtype, *, is_cast: bool, mask: int) -> dict[str, int]:
-        """Item -> bytes of one batch."""
+        """Item -> bytes of one batch; of activations nothing where the sizes are unknown."""
         checkpointing = bool(self.language["gradient_checkpointing"])
-        config: Any = self.model.language.config
+        copies = 0
+        if not is_cast and compute != torch.float32:
+            copies = cast_copies(self.model, compute, checkpointing=checkpointing, planned=self.planned)
+        if self.sizes is None:
+            return {COPIES: copies}
         options = Options(
             checkpointing=checkpointing,
             eager=self.language["attention"] == "eager",
-            num_heads=config.num_attention_heads,
+            num_heads=self.sizes.decoder.num_heads,
         )
         numbers = Numbers(compute.itemsize, residual_bytes(self.model, compute, is_cast=is_cast), mask)
         widths: dict[str, int] = {name: layer.in_features for name, layer in self.model.projections.items()}  # type: ignore[misc]
@@ -182,17 +192,19 @@ class Estimator:
             options=options,
         )
         logits = logit_bytes(self.sizes, answer=self.lengths.answer, compute_bytes=compute.itemsize)
-        copies = 0
-        if not is_cast and compute != torch.float32:
-            copies = cast_copies(self.model, compute, checkpointing=checkpointing, planned=self.planned)
         return {
             "activations": self.batch_size * kept,
             "logits and loss": self.batch_size * logits,
             COPIES: copies,
         }
 
-    def clip_flops(self) -> int:
-        """Operations of one clip, forward and backward, and once more forward with gradient checkpointing."""
+    def clip_flops(self) -> int | None:
+        """Operations of one clip, forward and backward, and once more forward with gradient checkpointing.
+
+        None where the sizes are unknown.
+        """
+        if self.sizes is None:
+            return None
         lengths, decoder = self.lengths, self.sizes.decoder
         frames = lengths.frames if self.sees_images else 0
         flops = training_flops(

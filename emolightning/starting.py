@@ -160,7 +160,8 @@ def describe_load(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner
     is_gpu = device.type == "cuda"
     expected = estimator.memory(engine, cfg.trainer.precision, is_gpu=is_gpu)
     nodes = f" on {trainer.num_nodes} machines" if trainer.num_nodes > 1 else ""
-    said = f"load: {effective}{nodes}; {engine.name}, about {expected.device_total / GB:.3g} GB a process"
+    without = f" and activations, which are unknown ({estimator.unknown})" if estimator.unknown else ""
+    said = f"load: {effective}{nodes}; {engine.name}, about {expected.device_total / GB:.3g} GB{without} a process"
     if not is_gpu:
         return said
     available = torch.cuda.get_device_properties(device).total_memory

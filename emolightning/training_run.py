@@ -29,6 +29,7 @@ from emolightning.failed_writes import explained_failed_writes
 from emolightning.launching import ended_with_this, left_together, require_srun, set_num_threads
 from emolightning.lineage import describe_process, loggable, update_json, write_json
 from emolightning.model.adapter import save_adapter
+from emolightning.model.pretrained import first_line
 from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.parsing import LabelReader
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
@@ -67,7 +68,7 @@ def fit(cfg: DictConfig) -> None:
     if rank == 0:
         print(take_start(learner, parts, base=cfg.model.language.path, resume_from=resume_from, initial=initial))
     if trainer.is_global_zero:
-        print(describe_load(cfg, data, learner, trainer))
+        print(_load(cfg, data, learner, trainer))
     with explained_out_of_memory(cfg):
         seen = [*data.clips_of("train"), *data.clips_of("val")]
         precompute_vision(cfg, data, learner, seen, trainer.strategy.root_device)
@@ -124,6 +125,16 @@ def _build_learner(
             num_val_clips=len(data.clips_of("val")),
             is_empty=is_empty,
         )
+
+
+def _load(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner, trainer: pl.Trainer) -> str:
+    """What the run will need; an estimate that fails says so, and never ends a run."""
+    try:
+        return describe_load(cfg, data, learner, trainer)
+    except UserError:
+        raise  # A clip that cannot be read would end the run as well.
+    except Exception as error:
+        return f"load: not known ({first_line(error)})"
 
 
 def _train(

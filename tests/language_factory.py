@@ -1,11 +1,28 @@
-"""Folders of small language models of later kinds: Llama-3's and Qwen2's configuration, tokenizer and chat template."""
+"""Folders of small language models: Llama-3's and Qwen2's configuration, tokenizer and template; other kinds."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    FalconConfig,
+    GemmaConfig,
+    GPT2Config,
+    GPTNeoXConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MixtralConfig,
+    OPTConfig,
+    PhiConfig,
+    PretrainedConfig,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from emolightning.instructions import instruction_pool, prompt_order
 from emolightning.labels import MER9
@@ -94,3 +111,37 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
     number = tokenizer.token_to_id(token)
     assert number is not None
     return number
+
+
+FEW = {"n_embd": 48, "n_layer": 2, "n_head": 4}
+
+OTHERS: dict[str, Callable[[], PretrainedConfig]] = {
+    "gpt2": lambda: GPT2Config(**FEW, n_positions=1024),
+    "gpt_neox": lambda: GPTNeoXConfig(**{**SIZES, "intermediate_size": 192}),
+    "opt": lambda: OPTConfig(
+        hidden_size=48, ffn_dim=192, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=1024,
+        word_embed_proj_dim=32, do_layer_norm_before=False,
+    ),
+    "falcon": lambda: FalconConfig(
+        hidden_size=48, num_hidden_layers=2, num_attention_heads=4, alibi=False, max_position_embeddings=1024
+    ),
+    "bloom": lambda: BloomConfig(hidden_size=48, n_layer=2, n_head=4),
+    "phi": lambda: PhiConfig(**{**SIZES, "num_key_value_heads": 4}),
+    "mistral": lambda: MistralConfig(**SIZES, sliding_window=64),
+    "gemma": lambda: GemmaConfig(**SIZES, head_dim=16),
+    "mixtral": lambda: MixtralConfig(**SIZES, num_local_experts=2),
+}  # fmt: skip
+"""Architecture -> a small configuration in its own words, without sizes of a vocabulary."""
+
+
+def make_other(folder: Path, name: str) -> Path:
+    """Random weights of one of OTHERS, with a BOS and no chat template."""
+    tokenizer = make_tokenizer(("<s>", "</s>"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}
+    write_tokenizer(folder, tokenizer, settings)
+    config = OTHERS[name]()
+    config.vocab_size = tokenizer.get_vocab_size()
+    config.bos_token_id, config.eos_token_id = token_id(tokenizer, "<s>"), token_id(tokenizer, "</s>")
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return folder

@@ -49,6 +49,7 @@ def estimate(cfg: DictConfig) -> None:
         "model": {"sizes from": str(cfg.model.language.path) if is_from_folder else "settings of model.language"},
         **_memory(cfg, cfg.trainer, estimator),
         "time": _time(cfg, estimator, peak),
+        "unknown": estimator.unknown,
         "assumptions": _assumptions(cfg),
         "engines": _engines(cfg, estimator) if cfg.compare else [],
         "less_memory": less_memory(cfg),
@@ -168,10 +169,12 @@ def _time(cfg: DictConfig, estimator: "Estimator", peak: float | None) -> dict[s
     if per_epoch:
         clips = per_epoch * cfg.data.batch_size * ranks
     flops = estimator.clip_flops()
-    found: dict[str, Any] = {"gflop_per_clip": flops / 1e9, "tflop_per_step": flops * effective / 1e12}
+    found: dict[str, Any] = {}
+    if flops is not None:
+        found |= {"gflop_per_clip": flops / 1e9, "tflop_per_step": flops * effective / 1e12}
     if clips:
         found |= {"clips_per_epoch": clips, "steps_per_epoch": -(-clips // effective)}
-    if peak:
+    if peak and flops is not None:
         seconds = flops / (peak * 1e12 * cfg.utilisation)
         found |= {"peak_tflops": peak, "seconds_per_step": seconds * effective / ranks}
         if clips:
@@ -209,7 +212,7 @@ def lines(result: Mapping[str, Any], sizes: Sequence[float]) -> list[str]:
     ]
     printed += _items(result["device_bytes"], result["device_gb"])
     printed += ["", f"{'main memory of one machine':<32}{'GB':>10}", *_items(result["host_bytes"], None), ""]
-    printed += _time_lines(result["time"])
+    printed += _time_lines(result["time"], result["unknown"])
     if result["engines"]:
         marks = "".join(f"{f'{size:g} GB':>8}" for size in sizes)
         printed += ["", f"{'trainer':<20}{'engine':<44}{'GPUs':>5}{'GB each':>9}{'GB main':>9}{marks}"]
@@ -243,8 +246,10 @@ HINTS = {
 """Key that is absent -> what would bring it."""
 
 
-def _time_lines(found: Mapping[str, Any]) -> list[str]:
+def _time_lines(found: Mapping[str, Any], unknown: str | None) -> list[str]:
     rows = [f"  {TIME[name]:<30}{value:>12,.4g}" for name, value in found.items()]
+    if unknown is not None:
+        return ["time", *rows, f"  operations, activations and with them seconds and hours are unknown: {unknown}"]
     return ["time", *rows, *(f"  ({hint})" for name, hint in HINTS.items() if name not in found)]
 
 

@@ -120,7 +120,7 @@ def logit_bytes(sizes: ModelSizes, *, answer: int, compute_bytes: int) -> int:
 
 def _decoder_layer(sizes: DecoderSizes, adapters: Adapters, positions: int, numbers: Numbers, options: Options) -> int:
     compute = numbers.compute
-    kept = 2 * sizes.width * FLOAT32 + (4 * sizes.query_width + 3 * sizes.mlp_width) * compute
+    kept = 2 * sizes.width * FLOAT32 + (4 * sizes.query_width + sizes.mlp_outputs) * compute
     if options.eager:  # Instead of the output: softmax in float32, and once more in the type of the values.
         kept += options.num_heads * positions * (FLOAT32 + (compute if compute < FLOAT32 else 0))
         kept -= sizes.query_width * compute

@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
 if TYPE_CHECKING:
     from emolightning.model.emotion_llama import EmotionLlama
 
@@ -57,24 +60,22 @@ class TowerSizes:
 
 @dataclass(frozen=True)
 class DecoderSizes:
-    """A language model of Llama's kind: gated MLP, keys and values perhaps narrower than queries."""
+    """A language model of equal layers, each with attention over the whole sequence and an MLP."""
 
     width: int
     num_layers: int
+    num_heads: int
     query_width: int
-    key_value_width: int
+    layer_weights: int
+    """Entries of the matrices of all layers."""
     mlp_width: int
+    mlp_outputs: int
+    """Of one layer and position: `3 * mlp_width` of a gated MLP, `2 * mlp_width` of a plain one."""
     vocabulary_size: int
     adapter_weights: int = 0
     """Entries of LoRA's matrices; all are trained."""
     is_trained: bool = False
     """Whether the model's own weights are."""
-
-    @property
-    def layer_weights(self) -> int:
-        """Entries of the matrices of all layers."""
-        attention = 2 * self.width * (self.query_width + self.key_value_width)
-        return self.num_layers * (attention + 3 * self.width * self.mlp_width)
 
     def linear_flops(self, positions: int, scored: int) -> int:
         """Of the layers' matrices, and of the head at `scored` positions; forward."""
@@ -140,8 +141,16 @@ def answering_flops(sizes: ModelSizes, *, positions: int, answer: int, streams: 
     return flops + (frames * sizes.tower.forward_flops() if sizes.tower is not None else 0)
 
 
+class UnknownSizes(ValueError):
+    """A language model that the formulas of this module do not describe."""
+
+
 def sizes_of(model: "EmotionLlama") -> ModelSizes:
-    """The sizes of a model; its language model has Llama's names in its configuration."""
+    """The sizes of a model, with weights or on meta.
+
+    Raises:
+        UnknownSizes: its language model has parts that are no plain layers, e.g. experts.
+    """
     return ModelSizes(
         decoder=_decoder_sizes(model.language),
         tower=None if model.vision is None else _tower_sizes(model.vision),
@@ -154,19 +163,54 @@ def _num_weights(layer: Any) -> int:
 
 
 def _decoder_sizes(language: Any) -> DecoderSizes:
+    """Counted from the modules, for every architecture has names of its own for its sizes."""
     config = language.config
-    head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    matrices = _matrices(language)
+    try:
+        num_layers, num_heads = int(config.num_hidden_layers), int(config.num_attention_heads)
+        width, vocabulary_size = int(config.hidden_size), int(config.vocab_size)
+        mlp_width = int(getattr(config, "intermediate_size", None) or max(rows for rows, _ in matrices))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UnknownSizes(f"{config.model_type}: {error}") from error
+    mlp = [rows * columns for rows, columns in matrices if mlp_width in (rows, columns, columns // 2)]
     adapter_weights, is_trained = _training(language)
     return DecoderSizes(
-        width=config.hidden_size,
-        num_layers=config.num_hidden_layers,
-        query_width=config.num_attention_heads * head_width,
-        key_value_width=config.num_key_value_heads * head_width,
-        mlp_width=config.intermediate_size,
-        vocabulary_size=config.vocab_size,
+        width=width,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        query_width=num_heads * (getattr(config, "head_dim", None) or width // num_heads),
+        layer_weights=sum(rows * columns for rows, columns in matrices),
+        mlp_width=mlp_width,
+        mlp_outputs=sum(mlp) // (width * num_layers),
+        vocabulary_size=vocabulary_size,
         adapter_weights=adapter_weights,
         is_trained=is_trained,
     )
+
+
+def _matrices(language: Any) -> list[tuple[int, int]]:
+    """Inputs and outputs of each matrix that every position goes through: no embeddings, adapters or head.
+
+    Raises:
+        UnknownSizes: there are others that not every position goes through, or that are no matrices.
+    """
+    head = language.get_output_embeddings()
+    left_out = {id(head), id(getattr(head, "base_layer", None))}  # PEFT wraps what it adapts.
+    found, explained = [], set()
+    for name, module in language.named_modules():
+        if "expert" in name:
+            raise UnknownSizes(f"{language.config.model_type}: has experts, of which a position takes some")
+        if isinstance(module, nn.Embedding) or id(module) in left_out:
+            explained |= {id(parameter) for parameter in module.parameters()}
+        elif isinstance(module, nn.Linear | Conv1D) and "lora_" not in name:
+            explained.add(id(module.weight))
+            # Quantised weights are packed; only the layer knows its shape.
+            is_linear = isinstance(module, nn.Linear)
+            found.append((module.in_features, module.out_features) if is_linear else tuple(module.weight.shape))
+    unknown = [n for n, p in language.named_parameters() if p.ndim > 1 and "lora_" not in n and id(p) not in explained]
+    if unknown or not found:
+        raise UnknownSizes(f"{language.config.model_type}: {(unknown or ['its head'])[0]} is no plain layer")
+    return found
 
 
 def _tower_sizes(tower: Any) -> TowerSizes:

@@ -6,6 +6,7 @@ from typing import Any
 
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from emolightning.errors import UserError
 from emolightning.model.quantization import is_int8_on_cpu
@@ -76,7 +77,7 @@ def _attach(model: Any, settings: LoraSettings, targets: Targets, *, key: str, t
 
 def _require_layers(model: nn.Module, targets: list[str], key: str) -> None:
     """PEFT would leave a target out that it does not find beside others that it does."""
-    layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
     unknown = [target for target in targets if not any(f".{name}".endswith(f".{target}") for name in layers)]
     if unknown or not targets:
         names = dict.fromkeys(name.rpartition(".")[2] for name in layers)

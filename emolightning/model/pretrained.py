@@ -47,6 +47,7 @@ def load_pretrained(folder: Path, **options: Any) -> PreTrainedModel:
             **options,
         )
     except (OSError, ValueError, SafetensorError) as error:
+        refuse_fused_attention(folder, error)
         raise UserError(
             f"{folder}: transformers cannot load this language model ({first_line(error)}); get a whole copy of it"
         ) from error
@@ -71,6 +72,7 @@ def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
             return AutoModelForCausalLM.from_config(config, trust_remote_code=False, **options)
     except Exception as error:  # Whatever a wrong file makes of transformers' many classes.
         refuse_own_code(folder, error)
+        refuse_fused_attention(folder, error)
         raise UserError(
             f"{folder}: {broken_json(folder, (CONFIG,))}{CONFIG} describes no language model that transformers can "
             f"build ({first_line(error)}); get the model's own {CONFIG}, or another model"
@@ -85,6 +87,17 @@ def refuse_own_code(folder: Path, error: Exception) -> None:
     """
     if "trust_remote_code" in str(error):
         raise UserError(f"{folder} {OWN_CODE}") from error
+
+
+def refuse_fused_attention(folder: Path, error: Exception) -> None:
+    """Some architectures of transformers write attention out and have nothing else; nothing for other errors.
+
+    Raises:
+        UserError: it is that.
+    """
+    if "scaled_dot_product_attention" in str(error):
+        name = str(error).partition(" ")[0]
+        raise UserError(f"{folder}: {name} has no fused attention; say model.language.attention=eager") from error
 
 
 def broken_json(folder: Path, names: Collection[str] = JSON_FILES) -> str:
