@@ -1,5 +1,6 @@
 """Truths of `score` in a benchmark's own label file, read as the data modules read it."""
 
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from emolightning.benchmarks import BENCHMARKS
@@ -7,6 +8,8 @@ from emolightning.data.label_files import LabelRow, read_label_file
 from emolightning.errors import InputErrors, UserError
 from emolightning.evaluation.predictions import Columns
 from emolightning.evaluation.rows import Row
+from emolightning.tables.kinds import TABLE_SUFFIXES
+from emolightning.tables.reading import read_table
 
 OFFICIAL = {"dfew": {"video_name", "label"}, "mer": {"name", "discrete"}}
 """How the name of a benchmark begins -> columns of its official CSV files."""
@@ -39,18 +42,22 @@ def official_truth(path: Path, columns: Columns, *, benchmark: str | None, split
 
 def _is_official(path: Path, columns: Columns, benchmark: str | None) -> bool:
     suffix = path.suffix.lower()
-    if suffix not in (".csv", ".txt"):
+    if suffix not in (*TABLE_SUFFIXES, ".txt"):
         return suffix == ".npz"
-    header, wanted = _header(path), {columns.truth_id or columns.id, columns.truth}
+    wanted = {columns.truth_id or columns.id, columns.truth}
     official = next((names for start, names in OFFICIAL.items() if (benchmark or "").startswith(start)), None)
+    header = _header(path, [wanted, official or wanted])
     if wanted <= header:
         return wanted == official == OFFICIAL["dfew"]
     return suffix == ".txt" or (official is not None and official <= header)
 
 
-def _header(path: Path) -> set[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        return {name.strip() for name in file.readline().split(",")}
+def _header(path: Path, accepted: Sequence[Set[str]]) -> set[str]:
+    """The columns of a table that has all of one of these sets; none of any other file."""
+    first = next(
+        read_table(path, lambda found: [] if any(map(set(found).issuperset, accepted)) else ["other"], []), None
+    )
+    return set(first.values) if first else set()
 
 
 def _read(path: Path, problems: list[str], benchmark: str | None, split: str) -> list[LabelRow]:

@@ -241,12 +241,13 @@ def test_a_file_that_is_there_with_a_suffix_that_is_not_taken(problems, media, n
         (
             HEADER.encode() + b"a, sad, fine\nb, sad, caf\xe9\nc, sad, \xff\nd, hapy, x\n",
             [
-                "line 3: byte 65 of the file (0xe9) is not UTF-8; save the file as UTF-8",
-                "line 4: byte 75 of the file (0xff) is not UTF-8",
+                "lines 3, 4: byte 65 of the file (0xe9) is not UTF-8; in Windows-1252 0xe9 is é, 0xff is ÿ; save the "
+                "file as 'CSV UTF-8'",
                 "line 5: emotion_label 'hapy'",
             ],
         ),
-        (HEADER.encode("utf-16"), ["line 1: the file is UTF-16, it must be UTF-8; save it again as 'CSV UTF-8'"]),
+        (HEADER.encode("utf-16"), ["line 1: there are no clips in the file"]),
+        (HEADER.encode("utf-16-le"), ["line 1: the file holds zero bytes: it is no text, or UTF-16 without its mark"]),
     ],
 )
 def test_files_that_are_not_tables(problems, content, expected):

@@ -30,10 +30,11 @@ BOTTOM = {
     "records",
     "scores",
     "staging",
+    "tables",
     "told_to_stop",
     "writing",
 }
-"""Modules, and the folder config, that import only each other."""
+"""Modules, and the folders config and tables, that import only each other."""
 
 ENTRY = {
     "__main__",

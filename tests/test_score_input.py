@@ -31,8 +31,11 @@ def predictions(tmp_path: Path) -> Path:
         ("id,answer,truth\n,sad,sad\n", "line 2: id is empty"),
         ("id,answer,truth\na,sad, really,sad\n", "line 2: 4 fields where the header has 3"),
         ('id,answer,truth\na,"sad,sad\n', "line 2: not readable as CSV"),
-        (b"id,answer,truth\na,sad,sad\nb,sa\xe9,sad\n", "line 3: byte 5 (0xe9) is not UTF-8"),
-        ("id,answer,truth\na,sad,sad\n".encode("utf-16"), "is UTF-16"),
+        (
+            b"id,answer,truth\na,sad,sad\nb,sa\xe9,sad\n",
+            "line 3: byte 30 of the file (0xe9) is not UTF-8; in Windows-1252 0xe9 is é; save the file as",
+        ),
+        (b"\xff\xfei\0d", "the file begins as UTF-16, but"),
     ],
 )
 def test_bad_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | bytes, message: str) -> None:

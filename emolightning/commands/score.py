@@ -1,7 +1,7 @@
 """`python -m emolightning score answers=FILE labels=VOCABULARY [truth=FILE] output_dir=DIR [key=value ...]`.
 
-Scores the predictions of any system, without a model. A CSV or JSONL file has an id and an answer in each row, and the
-truth, unless it is in a file of its own:
+Scores the predictions of any system, without a model. A table (CSV, TSV, JSON, JSONL, .xlsx) has an id and an answer in
+each row, and the truth, unless it is in a file of its own:
 
   score answers=predictions.csv labels=mer6 output_dir=outputs/theirs
   score answers=theirs.csv columns.id=name columns.answer=label benchmark=mer2023_semi

@@ -101,9 +101,9 @@ class ScoreConfig:
     """Predictions of any system, and what to score them against."""
 
     answers: list[str] = MISSING
-    """CSV or JSONL file, or a run folder; a list of them is one a fold."""
+    """Table (CSV, TSV, JSON, JSONL, .xlsx), or a run folder; a list of them is one a fold."""
     truth: list[str] = field(default_factory=list)
-    """CSV or JSONL file with the truth, or one a fold; left out, truth is a column of the answers."""
+    """Table with the truth, or one a fold; left out, truth is a column of the answers."""
     output_dir: str = MISSING
     """Gets `metrics.json`, `answers.jsonl` and `report.html`; of folds one folder each."""
     benchmark: str | None = None

@@ -20,6 +20,7 @@ from emolightning.data.values import BadValue, MediaFolder, clip_id, label_of
 from emolightning.errors import InputErrors, UserError
 from emolightning.labels import DFEW7
 from emolightning.records import Clip
+from emolightning.tables.kinds import TABLE_SUFFIXES
 
 FOLDS = (1, 2, 3, 4, 5)
 MEDIA = ("Clip/clip_original", "video")
@@ -135,7 +136,7 @@ def read_fold_labels(path: Path, problems: list[str]) -> list[LabelRow]:
 
 
 def _fold_rows(path: Path, problems: list[str]) -> list[FoldRow]:
-    return _official_rows(path, problems) if path.suffix.lower() == ".csv" else _derived_rows(path, problems)
+    return _official_rows(path, problems) if path.suffix.lower() in TABLE_SUFFIXES else _derived_rows(path, problems)
 
 
 def _official_rows(path: Path, problems: list[str]) -> list[FoldRow]:

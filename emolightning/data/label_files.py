@@ -11,6 +11,7 @@ from pathlib import Path
 from emolightning.data.label_npz import read_label_npz
 from emolightning.data.tables import read_table, read_text
 from emolightning.data.values import BadValue
+from emolightning.tables.kinds import TABLE_SUFFIXES
 
 NO_VALENCE = -10
 """MER2023's code for a clip without valence; it must never get into a mean."""
@@ -29,7 +30,7 @@ class LabelRow:
 
 
 def read_label_file(path: Path, problems: list[str], *, corpus: str | None = None) -> list[LabelRow]:
-    """The rows of a `.npz`, a `.csv`, or a row file; what is wrong with others is added to `problems`.
+    """The rows of a `.npz`, a table, or a row file; what is wrong with others is added to `problems`.
 
     Args:
         path: the suffix says which kind it is.
@@ -41,7 +42,8 @@ def read_label_file(path: Path, problems: list[str], *, corpus: str | None = Non
     """
     if path.suffix.lower() == ".npz":
         return _read_npz(path, problems, corpus)
-    return _read_table(path, problems) if path.suffix.lower() == ".csv" else _read_rows(path, problems)
+    is_table = path.suffix.lower() in TABLE_SUFFIXES
+    return _read_table(path, problems) if is_table else _read_rows(path, problems)
 
 
 def valence_of(text: object) -> float | None:

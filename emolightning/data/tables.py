@@ -1,14 +1,18 @@
-"""CSV files with a header, as benchmarks publish them: rows with their lines, every problem of a file at once."""
+"""Tables as benchmarks publish them: rows with their lines, clips made of them, every problem of a file at once."""
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from emolightning.data.values import BadValue
 from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
+from emolightning.tables import texts
+from emolightning.tables.columns import column_faults
+from emolightning.tables.reading import Faults, Problem, described
+from emolightning.tables.reading import read_table as read_any_table
 
 
 @dataclass(frozen=True)
@@ -22,59 +26,48 @@ class Record:
 
 
 def read_text(path: Path) -> str:
-    """The file, which must be UTF-8.
+    """The whole file.
 
     Raises:
-        UserError: not there, or not UTF-8.
+        UserError: it is not there, or cannot be decoded.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; set data.root to the folder that holds the benchmark's files")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 ({error}); save it as UTF-8") from error
+    _require(path)
+    return texts.read_text(path)
 
 
-def read_table(path: Path, required: Sequence[str], problems: list[str]) -> list[Record]:
+def read_table(path: Path, required: Sequence[str] | Faults, problems: list[str]) -> list[Record]:
     """The rows; what is wrong with others is added to `problems`. Columns that are not required may be there as well.
 
+    Args:
+        path: see `emolightning.tables`.
+        required: names of columns, or what says what is wrong with those of the file.
+        problems: of its rows.
+
     Raises:
-        UserError: the file is not there, or not UTF-8.
-        InputErrors: a required column is missing.
+        UserError: the file is not there, or holds no table.
+        InputErrors: a required column is missing, or nothing can be read.
     """
-    # Split at "\n" only: str.splitlines also cuts at characters that a text may contain, e.g. U+2028.
-    lines = read_text(path).split("\n")
-    reader = csv.reader((line + "\n" for line in lines), skipinitialspace=True, strict=True)
-    header: list[str] | None = None
-    records = []
-    while True:
-        try:
-            fields = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            problems.append(f"line {reader.line_num}: not readable as CSV: {error}")
-            continue
-        if not "".join(fields).strip():
-            continue
-        if header is None:
-            header = _header(path, fields, required)
-        elif len(fields) != len(header):
-            problems.append(f"line {reader.line_num}: {len(fields)} fields where the header has {len(header)}")
-        else:
-            values = dict(zip(header, map(str.strip, fields), strict=True))
-            records.append(Record(f"line {reader.line_num}", values))
-    if header is None:
-        raise InputErrors(str(path), [f"the file is empty; needs a header with {', '.join(required)}"])
+    _require(path)
+    found: list[Problem] = []
+    faults = required if callable(required) else partial(column_faults, required)
+    records = [
+        Record(f"line {row.line}", {name: _text(value) for name, value in row.values.items()})
+        for row in read_any_table(path, faults, found)
+    ]
+    if not records:
+        needed = "" if callable(required) else f"; it needs a header with {', '.join(required)}"
+        raise InputErrors(str(path), described(found) or [f"the file is empty{needed}"])
+    problems += described(found)
     return records
 
 
-def _header(path: Path, fields: list[str], required: Sequence[str]) -> list[str]:
-    header = [field.strip() for field in fields]
-    missing = [column for column in required if header.count(column) != 1]
-    if missing:
-        raise InputErrors(str(path), [f"columns {header}: needs each of {list(required)} once"])
-    return header
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; set data.root to the folder that holds the benchmark's files")
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
 
 
 class Row(Protocol):

@@ -70,11 +70,13 @@ def read_transcripts(path: Path, *, empty: Empty, columns: Sequence[str] = SENTE
         InputErrors: missing columns, a name twice.
     """
     problems: list[str] = []
-    records = read_table(path, [], problems)
-    found = list(records[0].values) if records else []
-    column = next((column for column in columns if column in found), None)
-    if column is None or "name" not in found:
-        raise InputErrors(str(path), [f"columns {found}: needs `name` and one of {list(columns)}"])
+
+    def faults(found: Sequence[str]) -> list[str]:
+        is_enough = "name" in found and any(column in found for column in columns)
+        return [] if is_enough else [f"columns {list(found)}: needs `name` and one of {list(columns)}"]
+
+    records = read_table(path, faults, problems)
+    column = next(column for column in columns if column in records[0].values)
     sentences: dict[str, tuple[str, str]] = {}
     for record in records:
         name = record.values["name"]

@@ -1,0 +1,20 @@
+"""What is wrong with the names of a table's columns."""
+
+from collections.abc import Sequence
+
+from emolightning.config.problems import closest
+
+
+def column_faults(columns: Sequence[str], found: Sequence[str]) -> list[str]:
+    """A sentence for each column that is not there, or there twice.
+
+    >>> column_faults(["id", "truth"], ["ID", "truth"])
+    ["no column 'id'; did you mean 'ID'?"]
+    """
+    faults = [f"column {column!r} is there twice" for column in columns if found.count(column) > 1]
+    for column in columns:
+        if column not in found:
+            near = closest(column, found)
+            hint = f"did you mean {near!r}?" if near else f"the file has {list(found[:12])}"
+            faults.append(f"no column {column!r}; {hint}")
+    return faults
