@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.config.check import ConfigError
+from emolightning.config.foreign_files import trust
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.config.sources import SAVED_RUN, read_yaml
@@ -73,6 +74,7 @@ def _exit_code(main: Callable[[DictConfig], int | None], config_name: str, words
     try:
         _refuse_dashes(words)
         register_schemas()
+        trust(config_dir)
         if SAVED_RUN in (read_yaml(config_dir / f"{config_name}.yaml").get("defaults") or ()):
             load_saved_run(words, config_dir, config_name)
         return _run_hydra(main, config_name, words, config_dir, started)
@@ -108,6 +110,8 @@ def refuse_usage(message: str) -> NoReturn:
 def _refuse_dashes(words: Sequence[str]) -> None:
     """`--seed=3` is the habit of other programs; argparse would only say `unrecognized arguments`."""
     known = get_args_parser()._option_string_actions
+    if any(word.partition("=")[0] == "--experimental-rerun" for word in words):
+        refuse_usage("--experimental-rerun reads a pickle, which can run any code; give the settings themselves")
     wrong = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
     if wrong:
         refuse_usage("\n".join(f"{word}: settings are written without dashes: {word.lstrip('-')}" for word in wrong))
@@ -178,7 +182,11 @@ def _report(error: Exception, config_name: str, words: list[str], config_dir: Pa
     if rank == "0":
         args, _ = get_args_parser().parse_known_args(words)
         folder = Path(args.config_path).resolve() if args.config_path else config_dir
-        lines = explain(error, Launch(folder, args.config_name or config_name, args.overrides, args.multirun))
+        launch = Launch(folder, args.config_name or config_name, args.overrides, args.multirun)
+        try:
+            lines = explain(error, launch)
+        except UserError as second:  # Without the first mistake, a file is read that is refused.
+            lines = [str(second)]
         _print_error(lines[0] if len(lines) == 1 else str(ConfigError("configuration", lines)))
     return USAGE_ERROR
 

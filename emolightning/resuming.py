@@ -1,8 +1,7 @@
 """Which settings a resumed run may change, and when there is nothing left to do."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.assembly import plain
+from emolightning.config.saved_run import read_configuration
+from emolightning.documents import DamagedFile, read_json_object
 from emolightning.errors import UserError
 from emolightning.estimating import num_ranks
 from emolightning.model.adapter import DESCRIPTION
 from emolightning.training.run_folder import RunFolder
+from emolightning.weights import read_checkpoint
 
 FIXED = (
     "model",
@@ -72,9 +74,9 @@ def is_finished(folder: RunFolder, cfg: DictConfig) -> bool:
     """Whether the folder holds this very run, trained to its end: an early stop would otherwise be trained past."""
     if not (folder.adapter / DESCRIPTION).exists():  # Written last; also missing where someone removed the folder.
         return False
-    if json.loads(folder.lineage.read_text(encoding="utf-8"))["status"] != "finished":
+    if read_json_object(folder.lineage).get("status") != "finished":
         return False
-    saved = plain(OmegaConf.load(folder.config))
+    saved = read_configuration(folder.config)
     return {**saved, "resume": None} == {**plain(cfg), "resume": None}
 
 
@@ -93,7 +95,7 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
     run = RunFolder(checkpoint.parent.parent)
     if not run.config.exists() or not run.lineage.exists():
         return  # A checkpoint without its run: the model's own checks of names and shapes remain.
-    before, now = _leaves(plain(OmegaConf.load(run.config))), _leaves(plain(cfg))
+    before, now = _leaves(read_configuration(run.config)), _leaves(plain(cfg))
     free = (*FREE, "batch_size")  # The clips of a step are what counts.
     problems = [
         f"{key}: {before.get(key)!r} before, {now.get(key)!r} now"
@@ -101,11 +103,13 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
         if key.split(".")[0] in FIXED and key.split(".")[-1] not in free and before.get(key) != now.get(key)
     ]
     problems += step_size_of(checkpoint, run).changes(step_size(cfg))
-    saved = json.loads(run.lineage.read_text(encoding="utf-8"))["data"]
+    saved = read_json_object(run.lineage).get("data")
+    if not isinstance(saved, dict):
+        raise DamagedFile(run.lineage, "it does not say what the data were")
     problems += [
         f"data: {name.removesuffix('_sha256')} are not those of the run"
         for name in ("annotations_sha256", "features_sha256")
-        if saved[name] != data[name]
+        if saved.get(name) != data[name]
     ]
     if problems:
         raise UserError(
@@ -121,7 +125,7 @@ def require_optimizer(checkpoint: Path) -> None:
     Raises:
         UserError: says what to do instead.
     """
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    saved = read_checkpoint(checkpoint)
     if "optimizer" not in saved and "optimizer_states" not in saved:
         raise UserError(f"resume={checkpoint}: has weights but no optimizer's state; start with init_from={checkpoint}")
 
@@ -134,10 +138,13 @@ def step_size(cfg: DictConfig) -> StepSize:
 
 def step_size_of(checkpoint: Path, run: RunFolder) -> StepSize:
     """That of the run that saved a checkpoint; a continuation on other ranks has written config.yaml anew."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True).get("step_size")
-    if saved:
-        return StepSize(**saved)
-    return step_size(OmegaConf.load(run.config))  # type: ignore[arg-type]  # Before checkpoints said it.
+    saved = read_checkpoint(checkpoint).get("step_size")
+    if not saved:  # Before checkpoints said it.
+        return step_size(OmegaConf.create(read_configuration(run.config)))
+    names = [item.name for item in fields(StepSize)]
+    if not isinstance(saved, dict) or sorted(saved) != sorted(names) or not all(type(x) is int for x in saved.values()):
+        raise DamagedFile(checkpoint, f"its step_size must be {', '.join(names)}")
+    return StepSize(**saved)
 
 
 def _leaves(node: Any, prefix: str = "") -> dict[str, Any]:

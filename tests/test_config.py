@@ -234,13 +234,13 @@ def test_an_adapter_on_its_own_says_what_the_model_is(tmp_path: Path) -> None:
 def test_a_folder_from_elsewhere_builds_only_what_configs_name(tmp_path: Path, target: object) -> None:
     content = {"model": {"parts": [{"_target_": target}]}, "features": {}, "prompt": {}, "inputs": []}
     (tmp_path / "emolightning.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="nothing of it was run"):
+    with pytest.raises(UserError, match=r"nothing of it was run|computes nothing"):
         load_saved_run([f"checkpoint={tmp_path}"])
 
 
 def test_a_run_folder_from_elsewhere_builds_only_what_configs_name(configs: Path, run_folder: Path) -> None:
     (run_folder / "config.yaml").write_text("model: {_target_: subprocess.run, args: [id]}\n")
-    with pytest.raises(UserError, match="names subprocess.run, which no file of configs/ does"):
+    with pytest.raises(UserError, match="'subprocess.run' is no class that configs/ names for model"):
         load_saved_run([f"checkpoint={run_folder}"], configs)
     (configs / "model").mkdir()
     (configs / "model" / "mine.yaml").write_text("# My own\n_target_: subprocess.run\n")

@@ -15,6 +15,7 @@ BOTTOM = {
     "chat_format",
     "clip_digests",
     "config",
+    "documents",
     "errors",
     "gpus",
     "inputs",

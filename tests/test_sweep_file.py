@@ -76,7 +76,7 @@ def command(*words: str) -> dict[str, Any]:
         (command("${args_no_hyphen}"), "did you mean ${args_no_hyphens}?"),
         (command("seed=1"), "must hold ${args_no_hyphens} once"),
         (command("-m", "${args_no_hyphens}"), "takes no option"),
-        ({"command": ["no-such", "${program}", "${args_no_hyphens}"]}, "command: no-such: no such program on PATH"),
+        ({"command": ["no-such", "${program}", "${args_no_hyphens}"]}, "command: starts no-such before ${program}"),
         ({"command": ["${program}", "${args_no_hyphens}"]}, "train.py: no such program on PATH, or not executable"),
         (command("seed=${envvar:NO_SUCH}", "${args_no_hyphens}"), "the environment has no NO_SUCH"),
         ({"parameters": {}}, "at least one setting"),
@@ -213,7 +213,11 @@ def test_ranks_are_started_by_the_command(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "torchrun").touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     words = ["${env}", "torchrun", "--nproc-per-node=2", "${program}", "${args_no_hyphens}"]
-    file = read_sweep_file(written(tmp_path, command=words))
+    with pytest.raises(
+        InputErrors, match="starts torchrun --nproc-per-node=2 before .* say launcher='torchrun --nproc"
+    ):
+        read_sweep_file(written(tmp_path, command=words))
+    file = read_sweep_file(written(tmp_path, command=words), "torchrun --nproc-per-node=2")
     assert command_line(file.command, {"seed": 1}, ["trainer=ddp"]) == [
         "torchrun",
         "--nproc-per-node=2",

@@ -72,19 +72,17 @@ def describe_run(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it cannot be read, or is not that of a run.
     """
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    from emolightning.errors import UserError
+    from emolightning.config.saved_run import read_configuration
+    from emolightning.documents import DamagedFile
     from emolightning.inputs import active_inputs
 
+    saved = read_configuration(path)
     try:
-        saved: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
         return {
             **{name: saved[name] for name in ("model", "features", "prompt")},
             "inputs": list(active_inputs(saved["modalities"], saved["inputs"])),
             "labels": saved["data"].get("labels"),
             "frame": saved["data"].get("frame"),
         }
-    except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: is not the configuration of a run: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedFile(path, f"is not the configuration of a run ({error!r})") from error

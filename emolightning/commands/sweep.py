@@ -9,6 +9,7 @@ finished stays, what was running is taken up where it was saved.
   count       trials in all; if not given the file's run_cap, or all combinations of a grid
   parallel    trials at the same time (1)
   output_dir  folder of the sweep (<paths.outputs>/sweeps/NAME)
+  launcher    the program that the file starts before train.py, if it does, e.g. 'torchrun --nproc-per-node=2'
   key=value   overrides for all trials, e.g. trainer.max_epochs=3 logger=csv
 
 Leaves study.db (SQLite, also for optuna-dashboard), logs/, sweep.csv, sweep.json and sweep.html in the sweep's folder.
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from emolightning.cli import orderly, refuse_usage
 
-OWN = ("file", "count", "parallel", "output_dir")
+OWN = ("file", "count", "parallel", "output_dir", "launcher")
 
 
 def main(argv: list[str]) -> int:
@@ -43,7 +44,7 @@ def _sweep(own: dict[str, str], extra: list[str]) -> int:
     from emolightning.sweeps.checking import check_trials, combinations
     from emolightning.sweeps.sweep_file import read_sweep_file
 
-    file = read_sweep_file(Path(own["file"]))
+    file = read_sweep_file(Path(own["file"]), own.get("launcher", ""))
     count = _number("count", own["count"]) if "count" in own else file.run_cap
     parallel = _number("parallel", own.get("parallel", "1"))
     num_checked = sum(1 for _ in combinations(file))

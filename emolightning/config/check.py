@@ -3,13 +3,14 @@
 import importlib
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
 from emolightning.config.definitions import MissingTarget
+from emolightning.config.known_targets import allowed_classes, foreign_objects, objects
 from emolightning.config.problems import Problem, closest, not_one_of, suggestion
 from emolightning.config.quoting import quoted_override
 from emolightning.config.signatures import UNKNOWN, Argument, Signature, read_signature
@@ -38,14 +39,19 @@ def check_config(cfg: DictConfig, found: Iterable[Problem] = (), *, sources: Sou
     Raises:
         ConfigError: values, keys, arguments of objects, required values, interpolations.
     """
-    problems = list(dict.fromkeys([*find_problems(cfg), *found]))
+    sources = sources or Sources.from_hydra()
+    problems = list(dict.fromkeys([*find_problems(cfg, sources.overrides if sources else ()), *found]))
     if problems:
-        sources = sources or Sources.from_hydra()
         raise ConfigError("configuration", [locate_problem(problem, sources) for problem in problems])
 
 
-def find_problems(cfg: DictConfig) -> list[Problem]:
-    """Everything that is wrong with a configuration, none of it built."""
+def find_problems(cfg: DictConfig, words: Iterable[str] = ()) -> list[Problem]:
+    """Everything that is wrong with a configuration, none of it built.
+
+    Args:
+        cfg: as in `check_config`.
+        words: the command line, which may name classes of the user's own.
+    """
     if OmegaConf.is_missing(cfg, "checkpoint"):  # the rest comes from the checkpoint's run
         return [_required("checkpoint")]
     problems: list[Problem] = []
@@ -53,8 +59,11 @@ def find_problems(cfg: DictConfig) -> list[Problem]:
     problems = [_suggest_reference(problem, plain) for problem in problems]
     problems += check_settings(cfg)
     problems += [_required(key) for key, value in _leaves(plain, "") if value == MISSING_VALUE]
+    foreign = foreign_objects(plain, "", allowed_classes(words))
+    if foreign:  # Nothing of it is even imported.
+        return foreign + problems
     unread = []
-    for key, node in _objects(plain, ""):
+    for key, node in objects(plain, ""):
         signature = _read(node["_target_"], key, problems)
         if isinstance(signature, Signature):
             problems += _check_object(key, node, signature)
@@ -122,15 +131,6 @@ def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def _objects(node: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every node with a `_target_`, outermost first."""
-    if isinstance(node, dict) and "_target_" in node:
-        yield key, node
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for name, value in items:
-        yield from _objects(value, f"{key}.{name}" if key else str(name))
-
-
 def _read(target: Any, key: str, problems: list[Problem]) -> Signature | bool | None:
     """The signature; None if only importing can tell; False if a problem was reported instead."""
     if not isinstance(target, str) or target == MISSING_VALUE:
@@ -177,7 +177,7 @@ def _import_object(target: str) -> Any:
     raise ImportError(f"no module {parts[0]!r}")
 
 
-def _check_object(key: str, node: dict[str, Any], signature: Signature) -> list[Problem]:
+def _check_object(key: str, node: Mapping[str, Any], signature: Signature) -> list[Problem]:
     target, problems = node["_target_"], []
     is_ours = target.split(".")[0] in OUR_PACKAGES
     for name, value in node.items():

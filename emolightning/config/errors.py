@@ -123,7 +123,8 @@ def _remaining_problems(cfg: DictConfig | None) -> list[str]:
     sources = Sources.from_hydra()
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
-    problems = [problem for problem in find_problems(cfg) if not problem.message.startswith("is required")]
+    found = find_problems(cfg, sources.overrides if sources else ())
+    problems = [problem for problem in found if not problem.message.startswith("is required")]
     return [locate_problem(problem, sources) for problem in problems]
 
 

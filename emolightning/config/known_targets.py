@@ -1,50 +1,124 @@
-"""What a run folder or adapter folder from elsewhere may have built: the classes that `configs/` names, nothing else.
+"""Which classes a configuration may have built: those that `configs/` names under the same key, and no others.
 
-Hydra calls whatever stands behind `_target_`. In one's own configuration that is a feature; in a folder that somebody
-shared it would be their code, run here.
+Hydra calls whatever stands behind `_target_`. In a run folder, an adapter folder, or a YAML file that somebody shared
+that would be their code, run here. A class of one's own is allowed by an act that nobody else can do: its file lies in
+`configs/` or in a folder of EMOLIGHTNING_CONFIGS, or `KEY._target_=CLASS` is typed on the command line.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from emolightning.errors import UserError
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from emolightning.config.foreign_files import trusted_folders
+from emolightning.config.problems import Problem
+from emolightning.config.sources import override_key, package_of
+from emolightning.documents import read_plain_yaml
 
 TARGET = "_target_"
-_LINE = re.compile(rf"^\s*{TARGET}:\s*(\S+)\s*$", flags=re.MULTILINE)
+ANY = "*"
+DIRECTIONS = ("_args_", "_convert_", "_partial_", "_recursive_")
+"""Hydra's other words. Positional arguments have no names to check; what is not built at once is not checked, either."""
+
+PARTIAL = "optimizer"
+"""The one object that gets its parameters later."""
+
+_PLACED = re.compile(r"^\s*-\s*(?:override\s+)?/?(\w+)@(?:_global_\.)?(\w+):", flags=re.MULTILINE)
+"""`- data@against: null`: what the group `data` offers may be at `against`, too."""
+
+_REFERRED = re.compile(r"^(\w+):\s*\$\{(\w+)\}\s*$", flags=re.MULTILINE)
+"""`judge: ${judge}`: what the group `judge` offers becomes a part of this one."""
+
+Classes = Mapping[str, set[str]]
+"""Key of an object, e.g. `model.vision`, or `callbacks.*` where the names are free -> dotted names of classes."""
 
 
-def known_targets(folder: Path) -> set[str]:
-    """Dotted names behind `_target_` in all files of a folder of configurations."""
-    return {name for path in folder.rglob("*.yaml") for name in _LINE.findall(path.read_text(encoding="utf-8"))}
+@cache
+def _known_classes(folder: Path) -> Classes:
+    return known_classes(folder)
 
 
-def refuse_unknown_targets(saved: Any, source: Path, folder: Path) -> None:
-    """Look at a saved configuration before any of it is built.
+def allowed_classes(words: Iterable[str]) -> list[Classes]:
+    """What the trusted folders name, and the user's own command line."""
+    return [*map(_known_classes, trusted_folders()), typed_classes(words)]
+
+
+def known_classes(folder: Path) -> Classes:
+    """What the files of a folder of configurations name behind `_target_`, by the key that it is built for."""
+    named: dict[str, set[str]] = {}
+    more: list[tuple[str, str]] = []
+    for path in sorted(folder.rglob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        group = ".".join(path.relative_to(folder).parent.parts)
+        key = package_of(path, group)
+        more += [(place, other) for other, place in _PLACED.findall(text)]
+        more += [(f"{key}.{name}", other) for name, other in _REFERRED.findall(text)]
+        if TARGET in text:
+            for place, node in objects(read_plain_yaml(path), key):
+                named.setdefault(place, set()).add(str(node[TARGET]))
+                if place.count(".") == 1 and key == group:  # `callbacks/train.yaml` has one for each name.
+                    named.setdefault(f"{key}.{ANY}", set()).add(str(node[TARGET]))
+    for key in [key for key in named if key.endswith(f".{ANY}") and key.removesuffix(f".{ANY}") in named]:
+        del named[key]  # The group is an object itself, whose parts have names of their own.
+    for key, other in more:
+        named.setdefault(key, set()).update(named.get(other, ()))
+    return named
+
+
+def typed_classes(words: Iterable[str]) -> Classes:
+    """The classes that a command line names itself, by key."""
+    typed: dict[str, set[str]] = {}
+    for word in words:
+        if TARGET not in word or "=" not in word:
+            continue
+        try:
+            value: Any = OverridesParser.create().parse_overrides([word])[0].value()
+        except HydraException:
+            continue  # Hydra refuses it as well.
+        key = override_key(word)
+        if key.endswith(f".{TARGET}"):
+            key, value = key.removesuffix(f".{TARGET}"), {TARGET: value}
+        for place, node in objects(value, key):
+            typed.setdefault(place, set()).add(str(node[TARGET]))
+    return typed
+
+
+def foreign_objects(node: Any, key: str, allowed: Iterable[Classes]) -> list[Problem]:
+    """What may not be built of a node of a configuration: classes that nobody allowed, and Hydra's ways around them.
 
     Args:
-        saved: its content, interpolations not resolved.
-        source: its file.
-        folder: `configs/`.
-
-    Raises:
-        UserError: it names something that no file of `configs/` names.
+        node: plain values.
+        key: where it is; an empty one is the whole configuration.
+        allowed: results of `allowed_classes`.
     """
-    unknown = sorted({str(name) for name in _targets(saved)} - known_targets(folder))
-    if unknown:
-        raise UserError(
-            f"{source}: names {', '.join(unknown)}, which no file of {folder.name}/ does; nothing of it was run. "
-            f"Add a class of your own to {folder.name}/; do not use a folder from elsewhere that asks for another one"
-        )
+    problems, classes = [], list(allowed)
+    for place, target in objects(node, key):
+        first, _, rest = place.partition(".")
+        free = f"{first}.{ANY}{''.join(rest.partition('.')[1:])}"
+        name = target[TARGET]
+        if not isinstance(name, str) or not any(name in known.get(at, ()) for known in classes for at in (place, free)):
+            problems.append(Problem(f"{place}.{TARGET}", f"{name!r} {_remedy(first, place)}"))
+        wrong = [word for word in DIRECTIONS if word in target and not (word == "_partial_" and place == PARTIAL)]
+        problems += [Problem(f"{place}.{word}", "is not for configurations; leave it out") for word in wrong]
+    return problems
 
 
-def _targets(node: Any) -> Iterator[Any]:
-    if isinstance(node, dict):
-        if TARGET in node:
-            yield node[TARGET]
-        for value in node.values():
-            yield from _targets(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _targets(value)
+def _remedy(first: str, place: str) -> str:
+    return (
+        f"is no class that configs/ names for {place}, so nothing was built. Do not use a file from elsewhere that "
+        f"asks for it; a class of your own needs its YAML file in configs/{first}/, or {place}.{TARGET}=CLASS typed "
+        "on the command line"
+    )
+
+
+def objects(node: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each node with a `_target_`, outermost first, and its dotted key."""
+    if isinstance(node, Mapping) and TARGET in node:
+        yield key, node
+    items = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list | tuple) else ()
+    for name, value in items:
+        yield from objects(value, f"{key}.{name}" if key else str(name))

@@ -1,7 +1,7 @@
-"""The configuration of a trained run as the starting point of its evaluation."""
+"""The configuration of a trained run as the starting point of its evaluation: data, for it may come from elsewhere."""
 
-import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from emolightning.config.known_targets import refuse_unknown_targets
+from emolightning.config.known_targets import allowed_classes, foreign_objects, known_classes
 from emolightning.config.problems import closest
 from emolightning.config.schema import CONFIG_DIR
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
-from emolightning.errors import UserError
+from emolightning.documents import DamagedFile, read_json_object, read_yaml_text
+from emolightning.errors import InputErrors, UserError
 from emolightning.inputs import INPUTS
 
 CONFIG_FILE = "config.yaml"
@@ -50,10 +51,14 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
     if checkpoint is None:
         ConfigStore.instance().store(name=SAVED_RUN, node={})
         return
-    source, saved = _saved_configuration(checkpoint)
+    source, saved, saved_output = _saved_configuration(checkpoint)
     dropped = {*NOT_INHERITED, *_groups_chosen(argv, folder), *_groups_filled(folder / f"{config_name}.yaml")}
-    node = _with_language_model({key: value for key, value in saved.items() if key not in dropped} | UNUSED)
-    refuse_unknown_targets(node, source, folder)
+    kept = {key: value for key, value in saved.items() if key not in dropped} | UNUSED
+    problems = foreign_objects(kept, "", [known_classes(folder), *allowed_classes(argv)])
+    if problems:
+        raise InputErrors(f"{source}: nothing of it was run", [str(problem) for problem in problems])
+    # Only now, for interpolations: those in the node are ours.
+    node = _with_language_model(kept) | {"output_dir": saved_output}
     ConfigStore.instance().store(name=SAVED_RUN, node=node, provider=str(source))
 
 
@@ -66,34 +71,76 @@ def _with_language_model(saved: dict[str, Any]) -> dict[str, Any]:
     return {**saved, "model": {**model, "llm": model["language"].get("path"), "language": language}}
 
 
-def _saved_configuration(checkpoint: str) -> tuple[Path, dict[str, Any]]:
-    """The file that holds the configuration, and its content; `output_dir` is where results go now."""
+def _saved_configuration(checkpoint: str) -> tuple[Path, dict[str, Any], str]:
+    """The file that holds the configuration, its content, and `output_dir`, which is where results go now."""
     description = Path(checkpoint).expanduser() / ADAPTER_FILE
     try:
         run = find_run_folder(checkpoint)
     except UserError:
         if not description.is_file():
             raise
-        return description, _of_adapter(description)
+        saved, name = _of_adapter(description), description.resolve().parent.name
+        return description, {**saved, "run_name": _literal(name)}, "${paths.outputs}/" + _literal(name)
+    # Where it is now, not where it was trained.
+    return run / CONFIG_FILE, read_configuration(run / CONFIG_FILE), _literal(str(run))
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """What a run wrote as its `config.yaml`: resolved, so that it is plain values.
+
+    Raises:
+        DamagedFile: it is no mapping, or holds anything else, e.g. an interpolation, which would be computed here.
+    """
     try:
-        saved = OmegaConf.to_container(OmegaConf.load(run / CONFIG_FILE), resolve=False)
-    except (OSError, YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{run / CONFIG_FILE}: cannot be read: {error}") from error
+        saved: Any = OmegaConf.to_container(OmegaConf.create(read_yaml_text(path)), resolve=False)
+    except (ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise error if isinstance(error, UserError) else DamagedFile(path, error) from None
     if not isinstance(saved, dict):
-        raise UserError(f"{run / CONFIG_FILE}: is not a configuration")
-    return run / CONFIG_FILE, {**saved, "output_dir": str(run)}  # where it is now, not where it was trained
+        raise DamagedFile(path, "it is not a configuration")
+    require_plain(saved, path)
+    return saved
+
+
+def require_plain(content: Any, path: Path) -> None:
+    """Refuse everything but numbers, texts without interpolation, and lists and mappings of them.
+
+    Raises:
+        DamagedFile: names the first such value.
+    """
+    for key, value in _values(content, ""):
+        if not isinstance(value, str | int | float | bool | None):
+            raise DamagedFile(path, f"{key} is a {type(value).__name__}")
+        if isinstance(value, str) and "${" in value:
+            raise DamagedFile(path, f"{key} is {value[:80]!r}: what a run saves is resolved and computes nothing")
+
+
+def _values(node: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Leaves, and names of mappings, by dotted key."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield key or "a name", str(name)
+            yield from _values(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _values(value, f"{key}.{number}")
+    else:
+        yield key, node
+
+
+def _literal(text: str) -> str:
+    """A text that OmegaConf leaves as it is: a folder may be called `${x}`."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def _of_adapter(path: Path) -> dict[str, Any]:
     """An adapter folder on its own says what the model is and sees; the data must be named."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        saved = {key: content[key] for key in ("model", "features", "prompt")}
-        switches = {name: name in content["inputs"] for name in INPUTS}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: does not describe an adapter: {error}") from error
-    name = path.resolve().parent.name
-    return {**saved, "inputs": switches, "output_dir": "${paths.outputs}/" + name, "run_name": name}
+    content = read_json_object(path)
+    absent = [key for key in ("model", "features", "prompt", "inputs") if key not in content]
+    if absent or not isinstance(content["inputs"], list):
+        raise UserError(f"{path}: does not describe an adapter: no {', '.join(absent) or 'list of inputs'}")
+    saved = {key: content[key] for key in ("model", "features", "prompt")}
+    require_plain(saved, path)
+    return {**saved, "inputs": {name: name in content["inputs"] for name in INPUTS}}
 
 
 def find_run_folder(checkpoint: str | Path) -> Path:

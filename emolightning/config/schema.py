@@ -1,6 +1,4 @@
-"""The settings of each program by the name in its defaults list, and where the YAML files lie."""
-
-from pathlib import Path
+"""The settings of each program by the name in its defaults list."""
 
 from hydra.core.config_store import ConfigStore
 
@@ -16,10 +14,11 @@ from emolightning.config.command_settings import (
     ScoreRowsConfig,
     ThroughputConfig,
 )
+from emolightning.config.foreign_files import CONFIG_DIR as _CONFIG_DIR
+from emolightning.config.foreign_files import watch_files
 from emolightning.config.run_settings import DoctorConfig, EstimateConfig, EvalConfig, RunConfig
 
-CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
-"""Beside the package: this is run from a checkout, not from site-packages."""
+CONFIG_DIR = _CONFIG_DIR
 
 SCHEMAS = {
     "run_schema": RunConfig,
@@ -41,6 +40,7 @@ SCHEMAS = {
 
 
 def register_schemas() -> None:
-    """Make the schemas available to defaults lists by their names."""
+    """Make the schemas available to defaults lists by their names, and have Hydra read files as it should."""
+    watch_files()
     for name, schema in SCHEMAS.items():
         ConfigStore.instance().store(name=name, node=schema, provider="emolightning")

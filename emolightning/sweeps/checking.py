@@ -77,7 +77,7 @@ def check_trials(file: SweepFile, extra: Sequence[str] = ()) -> Path:
             except CONFIG_ERRORS as error:
                 lines = explain(error, Launch(CONFIG_DIR, "train", words))
             else:
-                lines = _problems(file, values, cfg)
+                lines = _problems(file, values, cfg, extra)
                 outputs = cfg.paths.outputs
             problems.update(dict.fromkeys(_with_value(line, values) for line in lines))
             if len(problems) >= ENOUGH:
@@ -117,11 +117,11 @@ def _refuse_own(file: SweepFile, extra: Sequence[str]) -> None:
         raise UserError(f"{', '.join(wrong)}: {file.path} varies it; take it out of the command or of the file")
 
 
-def _problems(file: SweepFile, values: Mapping[str, Any], cfg: DictConfig) -> list[str]:
+def _problems(file: SweepFile, values: Mapping[str, Any], cfg: DictConfig, extra: Sequence[str]) -> list[str]:
     choices = dict(cfg.hydra.runtime.choices)
     with open_dict(cfg):
         del cfg["hydra"]
-    found = find_problems(cfg)
+    found = find_problems(cfg, extra)
     if found:
         return [locate_problem(problem, None) for problem in found]
     lines = []

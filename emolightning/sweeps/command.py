@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emolightning.config.foreign_files import not_data
+from emolightning.config.known_targets import PARTIAL, TARGET
 from emolightning.config.problems import suggestion
-from emolightning.lineage import redact
+from emolightning.config.sources import override_key
+from emolightning.lineage import SECRET_NAME, redact
 from emolightning.sweeps.grammar import pasted
 
 ARGUMENTS = {"${args_no_hyphens}": "", "${args_append_hydra}": "+", "${args_override_hydra}": "++"}
@@ -30,8 +33,13 @@ ENVIRONMENT = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
 REPO = Path(__file__).parents[2]
 
 
-def check_command(command: Any) -> list[str]:
-    """What is wrong with `command` of a sweep file."""
+def check_command(command: Any, launcher: str = "") -> list[str]:
+    """What is wrong with `command` of a sweep file.
+
+    Args:
+        command: as written.
+        launcher: the program before `${program}` that the user lets it start, with its words.
+    """
     if command is None:
         return [
             "is needed: W&B's own is --name=value, Hydra wants [${env}, ${interpreter}, ${program}, ${args_no_hyphens}]"
@@ -54,7 +62,34 @@ def check_command(command: Any) -> list[str]:
         problems.append("words behind ${program} are overrides, key=value; a trial is one run and takes no option")
     if not problems and sum(word in ARGUMENTS for word in words) != 1:
         problems.append("must hold ${args_no_hyphens} once, where the parameters go")
-    return problems or _not_to_be_started(words)
+    return problems or _acts(words, launcher) or _not_to_be_started(words)
+
+
+def _acts(words: Sequence[str], launcher: str) -> list[str]:
+    """What a file from elsewhere would do beside training."""
+    place = words.index("${program}")
+    started = shlex.join(word for word in words[:place] if word not in OTHERS)
+    problems = []
+    if started != launcher:
+        problems.append(
+            f"starts {started or 'nothing'} before ${{program}}, and launcher is {launcher or 'not given'}; if that is "
+            f"what you want, say launcher={shlex.quote(started)}"
+        )
+    overridden = (word.partition("=") for word in words[place + 1 :] if word not in ARGUMENTS)
+    return problems + [line for key, _, value in overridden for line in not_an_override(key, value)]
+
+
+def not_an_override(key: str, value: Any) -> list[str]:
+    """What an override, or a parameter, of a sweep file may not say; somebody else may have written it."""
+    name, text = override_key(f"{key}="), str(value)
+    if TARGET in name or TARGET in text:
+        return [f"{name}: classes are named by configs/, or on the sweep's command line: {PARTIAL}.{TARGET}=CLASS"]
+    if name.replace("/", ".").partition(".")[0] == "hydra":
+        return [f"{name}: settings of Hydra itself can start programs; type them on the sweep's command line"]
+    secrets = [variable for variable in ENVIRONMENT.findall(key + text) if SECRET_NAME.search(variable)]
+    if secrets and not SECRET_NAME.search(name):
+        return [f"{name}: ${{envvar:{secrets[0]}}} would copy a secret into records; programs find it by themselves"]
+    return not_data(name, ENVIRONMENT.sub("", text))
 
 
 def _not_to_be_started(words: Sequence[str]) -> list[str]:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from emolightning.config.problems import suggestion
+from emolightning.documents import read_plain_yaml
 from emolightning.errors import InputErrors, UserError
-from emolightning.sweeps.command import check_command
+from emolightning.sweeps.command import check_command, not_an_override
 from emolightning.sweeps.parameters import Parameter, Range, read_parameter
 from emolightning.sweeps.stopping import Hyperband, read_hyperband
 
@@ -69,8 +68,12 @@ class SweepFile:
         return self.path.stem
 
 
-def read_sweep_file(path: Path) -> SweepFile:
+def read_sweep_file(path: Path, launcher: str = "") -> SweepFile:
     """Read and check a file.
+
+    Args:
+        path: somebody else may have written it.
+        launcher: the program, with its words, that it may start before `train.py`, e.g. `torchrun --nproc-per-node=2`.
 
     Raises:
         InputErrors: everything that is wrong with it.
@@ -86,6 +89,7 @@ def read_sweep_file(path: Path) -> SweepFile:
     parameters: dict[str, Parameter] = {}
     for name, spec in _parameters(content, problems).items():
         parameter, said = read_parameter(str(name), spec)
+        said += not_an_override(str(name), spec)
         problems += [f"parameter {name}: {line}" for line in said or _not_for(method, parameter)]
         if parameter:
             parameters[str(name)] = parameter
@@ -97,7 +101,7 @@ def read_sweep_file(path: Path) -> SweepFile:
         problems.append(
             f"program: {content.get('program')!r}; only {PROGRAM} is a training run whose settings are known"
         )
-    problems += [f"command: {line}" for line in check_command(content.get("command"))]
+    problems += [f"command: {line}" for line in check_command(content.get("command"), launcher)]
     cap = content.get("run_cap")
     if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool) or cap < 1):
         problems.append(f"run_cap: must be a number of trials of 1 or more, not {cap!r}")
@@ -112,10 +116,7 @@ def _content(path: Path) -> dict[str, Any]:
         near = sorted(str(found) for found in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         known = suggestion(path, near) if near else f"{path.parent} holds no .yaml file"
         raise UserError(f"file={path}: no such file; {known}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    content = read_plain_yaml(path)
     if not isinstance(content, dict):
         raise UserError(f"{path}: must be a mapping with program, method, metric, parameters and command")
     return content

@@ -1,0 +1,276 @@
+"""Run folders, adapters, sweeps and YAML files from elsewhere are data: every door through which one could run code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from emolightning.cli import run
+from emolightning.config.check import ConfigError, check_config
+from emolightning.config.foreign_files import not_data
+from emolightning.config.known_targets import allowed_classes, foreign_objects, known_classes, typed_classes
+from emolightning.config.saved_run import load_saved_run
+from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.sources import SAVED_RUN
+from emolightning.errors import InputErrors, UserError
+from emolightning.sweeps.sweep_file import read_sweep_file
+
+REPO = CONFIG_DIR.parent
+
+TINY = OmegaConf.to_container(OmegaConf.load(CONFIG_DIR / "model" / "tiny.yaml"))
+
+
+def model(**changes: Any) -> dict[str, Any]:
+    assert isinstance(TINY, dict)
+    language = {**TINY["language"], "path": None}
+    return {**TINY, "language": language, **changes}
+
+
+def saved(folder: Path, kind: str, content: dict[str, Any]) -> Path:
+    """A folder of the kind with this configuration in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind == "adapter":
+        whole = {"features": {}, "prompt": {}, "inputs": ["speech"], **content}
+        (folder / "emolightning.json").write_text(json.dumps(whole))
+        return folder
+    (folder / "config.yaml").write_text(yaml.safe_dump(content))
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    (folder / "checkpoints" / "best.ckpt").write_bytes(b"")
+    return folder / "checkpoints" / "best.ckpt" if kind == "checkpoint" else folder
+
+
+HOSTILE = {
+    "another class": {"model": model(lora={"_target_": "subprocess.call", "args": ["id"]})},
+    "a class of another place": {"model": model(lora={"_target_": "pytorch_lightning.Trainer"})},
+    "a class of another group": {"features": {"_target_": "emolightning.data.custom.CustomData"}, "model": model()},
+    "an interpolation into a class": {"model": model(lora={"_target_": "${model.llm}"}, llm="os.system")},
+    "decoded": {"model": "${oc.decode:'{_target_: os.system, command: id}'}"},
+    "created": {"model": model(lora="${oc.create:{_target_: os.system}}")},
+    "of the environment": {"model": model(llm="${oc.env:HOME}")},
+    "escaped": {"model": model(llm="\\${oc.env:HOME}")},
+    "in a list": {"model": model(parts=[{"deep": [{"_target_": "builtins.exec"}]}])},
+    "no text": {"model": model(lora={"_target_": ["os.system"]})},
+    "positions": {"model": model(lora={**model()["lora"], "_args_": [1]})},
+    "not at once": {"model": model(lora={**model()["lora"], "_recursive_": False})},
+    "later": {"model": model(lora={**model()["lora"], "_partial_": True})},
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("kind", ["run", "checkpoint", "adapter"])
+def test_a_saved_configuration_is_data(tmp_path: Path, kind: str, content: dict[str, Any]) -> None:
+    place = saved(tmp_path / "run", kind, content)
+    with pytest.raises(UserError, match=r"nothing of it was run|computes nothing") as caught:
+        load_saved_run([f"checkpoint={place}"])
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_saved_configuration_that_is_data_is_taken(tmp_path: Path) -> None:
+    """Also from a folder whose name looks like an interpolation."""
+    folder = saved(tmp_path / "${oc.env:HOME}", "adapter", {"model": model()})
+    load_saved_run([f"checkpoint='{folder}'"])
+    node = ConfigStore.instance().load(f"{SAVED_RUN}.yaml").node
+    whole = OmegaConf.merge({"paths": {"outputs": "out"}}, node)
+    assert (whole.output_dir, whole.run_name) == ("out/${oc.env:HOME}", "${oc.env:HOME}")
+    assert whole.model.language.path is None
+
+
+def test_a_class_of_ones_own_is_typed_again(tmp_path: Path) -> None:
+    folder = saved(tmp_path, "run", {"model": model(lora={"_target_": "my.Lora"})})
+    load_saved_run([f"checkpoint={folder}", "model.lora._target_=my.Lora"])
+    with pytest.raises(UserError, match=r"model\.lora\._target_=CLASS typed on the command line"):
+        load_saved_run([f"checkpoint={folder}", "model.lora._target_=my.Other"])
+
+
+def test_every_class_of_configs_is_known_where_it_stands() -> None:
+    known = known_classes(CONFIG_DIR)
+    assert known["optimizer"] == {"torch.optim.AdamW"}
+    assert known["model.lora"] == {"emolightning.model.lora.LoraSettings"}
+    assert known["against"] == known["data"]
+    assert known["scoring.judge"] == known["judge"]
+    assert "emolightning.training.csv_log.CsvLog" in known["logger.*"]
+    assert not [key for key in known if key.startswith(("evaluation", "prompt", "run_name", "hydra"))]
+
+
+def test_what_is_typed() -> None:
+    words = [
+        "optimizer._target_=a.B",
+        "+data={_target_: c.D, x: [{_target_: e.F}]}",
+        "seed=1",
+        "x=_target_",
+        "y=[_target_",
+    ]
+    assert typed_classes(words) == {"optimizer": {"a.B"}, "data": {"c.D"}, "data.x.0": {"e.F"}}
+
+
+def composed(*words: str, folder: Path | None = None) -> DictConfig:
+    register_schemas()
+    with initialize_config_dir(str(folder or CONFIG_DIR), version_base="1.3"):
+        return compose("train", overrides=list(words))
+
+
+def test_the_check_refuses_before_it_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "acts.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nthing = type(len)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cfg = composed("optimizer._target_=acts.thing")
+    with pytest.raises(ConfigError, match=r"optimizer\._target_: 'acts\.thing' is no class that configs/ names"):
+        check_config(cfg)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_target_that_is_computed_is_checked_as_it_resolves() -> None:
+    cfg = composed("optimizer._target_=${run_name}", "run_name=os.system")
+    with pytest.raises(ConfigError, match=r"optimizer\._target_: 'os\.system' is no class"):
+        check_config(cfg)
+    assert foreign_objects({"_target_": "torch.optim.AdamW"}, "schedule", allowed_classes([]))
+    assert foreign_objects({"_target_": "torch.optim.AdamW", "_partial_": True}, "optimizer", allowed_classes([])) == []
+
+
+FOREIGN = {
+    "hydra": ({"hydra": {"job": {"env_set": {"LD_PRELOAD": "x.so"}}}}, "hydra: settings of Hydra itself"),
+    "hydra.run": ({"hydra": {"run": {"dir": "/tmp/x"}}}, "hydra: settings of Hydra itself"),
+    "callbacks of Hydra": ({"hydra": {"callbacks": {"x": {"_target_": "os.system"}}}}, "hydra: settings"),
+    "defaults": ({"defaults": [{"override hydra/launcher": "basic"}]}, "override hydra/launcher: settings"),
+    "placed": ({"defaults": [{"/data@hydra.callbacks": "dfew"}]}, "/data@hydra.callbacks: settings"),
+    "decoded": ({"run_name": "${oc.decode:'[1]'}"}, "run_name: ${oc.decode:"),
+    "a resolver by another name": ({"tags": ["${${run_name}:x}"]}, "tags.0: ${${run_name}"),
+    "hidden": ({"notes": "${oc.select:seed,${oc.create:x}}"}, "notes: ${oc.select:"),
+    "a secret": ({"run_name": "x-${oc.env:WANDB_API_KEY}"}, "would copy a secret into records"),
+    "an address": ({"judge": {"base_url": "https://x"}}, "judge.base_url: where texts are sent"),
+    "a bomb": (
+        "a: &a [1,1,1,1,1,1,1,1,1]\n"
+        + "\n".join(f"b{i}: &b{i} [{', '.join([f'*b{i - 1}' if i else '*a'] * 9)}]" for i in range(12)),
+        "more than 20000 values",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), FOREIGN.values(), ids=FOREIGN)
+def test_an_experiment_from_elsewhere_is_data(tmp_path: Path, content: Any, said: str) -> None:
+    (tmp_path / "experiment").mkdir()
+    text = content if isinstance(content, str) else yaml.safe_dump(content)
+    (tmp_path / "experiment" / "theirs.yaml").write_text(f"# @package _global_\n{text}")
+    with pytest.raises(UserError) as caught:
+        composed(f"hydra.searchpath=[file://{tmp_path}]", "experiment=theirs")
+    assert said in str(caught.value)
+    assert "theirs.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize("header", ["# @package hydra.callbacks.x", "# @package _global_.hydra"])
+def test_a_package_of_hydra_is_no_place_for_it(tmp_path: Path, header: str) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "theirs.yaml").write_text(f"{header}\n_target_: os.system\n")
+    with pytest.raises(UserError, match="settings of Hydra itself"):
+        composed(f"hydra.searchpath=[file://{tmp_path}]", "experiment=theirs")
+
+
+def test_an_option_may_not_lead_out_of_configs_unseen(tmp_path: Path) -> None:
+    (tmp_path / "theirs.yaml").write_text("# @package _global_\nhydra: {run: {dir: x}}\n")
+    outside = os.path.relpath(tmp_path / "theirs", CONFIG_DIR / "experiment")
+    with pytest.raises(UserError, match="is not in configs/"):
+        composed(f"experiment={outside}")
+
+
+def test_an_experiment_from_elsewhere_that_is_data_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    text = "# @package _global_\nrun_name: theirs-${seed}\nnotes: ${oc.env:HOME}\noptimizer: {lr: 0.5}\n"
+    (tmp_path / "experiment" / "theirs.yaml").write_text(text)
+    cfg = composed(f"hydra.searchpath=[file://{tmp_path}]", "experiment=theirs")
+    assert (cfg.run_name, cfg.notes, cfg.optimizer.lr) == ("theirs-42", os.environ["HOME"], 0.5)
+    check_config(cfg)
+
+
+def test_its_classes_are_refused_and_a_folder_of_ones_own_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer" / "mine.yaml").write_text(
+        "_target_: torch.optim.SGD\n_partial_: true\nlr: ${oc.decode:'0.1'}\n"
+    )
+    words = [f"hydra.searchpath=[file://{tmp_path}]", "optimizer=mine"]
+    with pytest.raises(UserError, match="EMOLIGHTNING_CONFIGS|computes a value"):
+        composed(*words)
+    monkeypatch.setenv("EMOLIGHTNING_CONFIGS", f"{tmp_path}{os.pathsep}/not/there")
+    cfg = composed(*words)
+    check_config(cfg)
+    assert cfg.optimizer.lr == 0.1
+    monkeypatch.delenv("EMOLIGHTNING_CONFIGS")
+    with pytest.raises(ConfigError, match=r"'torch\.optim\.SGD' is no class"):
+        check_config(cfg)
+
+
+@pytest.mark.parametrize("key", ["run_name", "judge.key_env"])
+def test_plain_values_are_data(key: str) -> None:
+    assert not_data("run_name", "a ${seed} ${data.name} $5 {x} ${oc.env:HOME,x}") == []
+    assert bool(not_data(key, 3)) == (key == "judge.key_env")
+
+
+def test_hydra_does_not_act_before_the_check(tmp_path: Path) -> None:
+    """A whole start: a file's callback, which Hydra calls before the program, and a rerun's pickle."""
+    theirs = tmp_path / "experiment"
+    theirs.mkdir()
+    (tmp_path / "acts.py").write_text(f"def act(**given):\n    open({str(tmp_path / 'ran')!r}, 'w')\n")
+    theirs.joinpath("theirs.yaml").write_text("# @package _global_\nhydra: {callbacks: {x: {_target_: acts.act}}}\n")
+    environment = {**os.environ, "PYTHONPATH": f"{REPO}{os.pathsep}{tmp_path}"}
+    command = [sys.executable, REPO / "train.py", "--config-dir", tmp_path, "experiment=theirs"]
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {theirs / 'theirs.yaml'} is not in configs/, so it may only hold data")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_rerun_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(print, "train", ["--experimental-rerun=config.pickle"])
+    assert caught.value.code == 2
+    assert "pickle" in capsys.readouterr().err
+
+
+SWEEP: dict[str, Any] = {
+    "program": "train.py",
+    "method": "grid",
+    "metric": {"name": "val/loss", "goal": "minimize"},
+    "parameters": {"seed": {"values": [1, 2]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "parameters", "said"),
+    [
+        (["${program}", "optimizer._target_=os.system"], {}, "classes are named by configs/"),
+        (["${program}", "+data={_target_: os.system}"], {}, "classes are named by configs/"),
+        (["${program}", "hydra.launcher._target_=x"], {}, "classes are named by configs/"),
+        (["${program}", "hydra/launcher=joblib"], {}, "settings of Hydra itself"),
+        (["${program}", "+hydra.job.env_set.X=1"], {}, "settings of Hydra itself"),
+        (["${program}", "run_name=${oc.decode:x}"], {}, "computes a value"),
+        (["${program}", "run_name=${oc.env:WANDB_API_KEY}"], {}, "would copy a secret"),
+        (["${program}", "run_name=${envvar:MY_API_KEY}"], {}, "would copy a secret"),
+        (["${program}", "judge.base_url=https://x"], {}, "where texts are sent"),
+        (["bash", "-c", "id", "${program}"], {}, "starts bash -c id before ${program}"),
+        (["${env}", "LD_PRELOAD=x.so", "${interpreter}", "${program}"], {}, "starts LD_PRELOAD=x.so before"),
+        (["${interpreter}", "-c", "print()", "${program}"], {}, "starts -c 'print()' before"),
+        (["${program}"], {"optimizer._target_": {"values": ["a", "b"]}}, "classes are named by configs/"),
+        (["${program}"], {"hydra.run.dir": {"values": ["a", "b"]}}, "settings of Hydra itself"),
+        (["${program}"], {"notes": {"values": ["${oc.create:x}", "b"]}}, "computes a value"),
+    ],
+)  # fmt: skip
+def test_a_sweep_file_from_elsewhere_trains_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], parameters: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setenv("MY_API_KEY", "x")
+    content = {**SWEEP, "command": ["${env}", *words, "${args_no_hyphens}"]}
+    content["parameters"] = {**SWEEP["parameters"], **parameters}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(InputErrors) as caught:
+        read_sweep_file(tmp_path / "sweep.yaml")
+    assert any(said in problem for problem in caught.value.problems)
