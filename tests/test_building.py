@@ -9,6 +9,13 @@ from omegaconf import OmegaConf
 from emolightning.config.building import build
 from emolightning.errors import UserError
 
+
+@pytest.fixture(autouse=True)
+def any_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which classes are allowed is a matter of test_foreign_files.py."""
+    monkeypatch.setattr("emolightning.config.building.foreign_objects", lambda *_: [])
+
+
 TRAINER = {"_target_": "pytorch_lightning.Trainer", "accelerator": "cpu", "logger": False}
 
 

@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.cli import run
+from emolightning.config.building import build
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.foreign_files import not_data
 from emolightning.config.known_targets import allowed_classes, foreign_objects, known_classes, typed_classes
@@ -132,6 +133,35 @@ def test_a_target_that_is_computed_is_checked_as_it_resolves() -> None:
         check_config(cfg)
     assert foreign_objects({"_target_": "torch.optim.AdamW"}, "schedule", allowed_classes([]))
     assert foreign_objects({"_target_": "torch.optim.AdamW", "_partial_": True}, "optimizer", allowed_classes([])) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "said"),
+    [
+        ("schedule", {"_target_": "os.system"}, r"schedule\._target_: 'os\.system' is no class"),
+        ("schedule", {"_target_": "torch.optim.AdamW"}, r"schedule\._target_: 'torch\.optim\.AdamW' is no class"),
+        ("schedule", {"_args_": [1]}, r"schedule\._args_ is not for configurations"),
+        ("schedule", {"_partial_": True}, r"schedule\._partial_ is not for configurations"),
+        ("schedule", {"start_factor": {"_target_": "builtins.float"}}, r"schedule\.start_factor\._target_: "),
+        ("schedule", {"start_facto": 0.5}, "has no such argument; did you mean start_factor"),
+        ("schedule", {"start_factor": object()}, "start_factor: must be plain, not <object"),
+        ("schedule", {"start_factor": "${oc.decode:'1'}"}, "must not hold"),
+    ],
+)
+def test_right_before_an_object_is_built(key: str, changes: dict[str, Any], said: str) -> None:
+    """Whatever became of the configuration since it was checked."""
+    node = {"_target_": "emolightning.training.schedule.WarmupCosine", "start_factor": 0.1}
+    assert build(node, key).start_factor == 0.1
+    with pytest.raises(UserError, match=said):
+        build({**node, **changes}, key)
+
+
+def test_what_an_escape_hides_is_not_computed_when_it_is_built() -> None:
+    cfg = OmegaConf.create(
+        {"schedule": {"_target_": "emolightning.training.schedule.WarmupCosine", "start_factor": "\\${a}"}}
+    )
+    with pytest.raises(UserError, match=r"'\$\{a\}' must not hold"):
+        build(cfg.schedule, "schedule")
 
 
 FOREIGN = {

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from emolightning.errors import UserError
+from emolightning.config.check import unknown_arguments
+from emolightning.config.known_targets import allowed_classes, foreign_objects, not_plain
+from emolightning.errors import InputErrors, UserError
 
 OUR_FOLDERS = tuple(Path(__file__).resolve().parents[2] / name for name in ("emolightning", "callbacks", "benchmarks"))
 """Code whose exceptions are ours to mend, traceback included."""
@@ -46,12 +49,22 @@ def build(node: Any, key: str, **objects: Any) -> Any:
 
 
 def require_allowed(plain: Any, key: str) -> None:
-    """Refuse a node that names what may not be built.
+    """Refuse a node that names what may not be built, looking at the very values that are built from.
 
     Args:
         plain: the node as plain values, interpolations resolved.
         key: where it is in the configuration.
+
+    Raises:
+        InputErrors: classes that nobody allowed, arguments that a class does not have, values that are not plain.
     """
+    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
+    problems = foreign_objects(plain, key, allowed_classes(words)) or [
+        *unknown_arguments(plain, key),
+        *not_plain(plain, key),
+    ]
+    if problems:
+        raise InputErrors("configuration", [str(problem) for problem in problems])
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -177,19 +177,39 @@ def _import_object(target: str) -> Any:
     raise ImportError(f"no module {parts[0]!r}")
 
 
-def _check_object(key: str, node: Mapping[str, Any], signature: Signature) -> list[Problem]:
-    target, problems = node["_target_"], []
-    is_ours = target.split(".")[0] in OUR_PACKAGES
-    for name, value in node.items():
-        if name in HYDRA_KEYS:
-            continue
-        if name in signature.arguments:
-            if is_ours:
-                problems += _check_value(f"{key}.{name}", value, signature.arguments[name])
-        elif not signature.takes_any:
-            hint = suggestion(name, [*signature.arguments, *(HYDRA_KEYS if str(name).startswith("_") else ())])
-            problems.append(Problem(f"{key}.{name}", f"{target} has no such argument; {hint}"))
+def unknown_arguments(node: Any, key: str) -> list[Problem]:
+    """Arguments that the classes in a node do not have, as far as their source tells.
+
+    Args:
+        node: plain values.
+        key: where it is in the configuration.
+    """
+    problems: list[Problem] = []
+    for place, target in objects(node, key):
+        signature = _read(target["_target_"], place, problems)
+        if isinstance(signature, Signature):
+            problems += _check_names(place, target, signature)
     return problems
+
+
+def _check_object(key: str, node: Mapping[str, Any], signature: Signature) -> list[Problem]:
+    problems = _check_names(key, node, signature)
+    if node["_target_"].split(".")[0] in OUR_PACKAGES:
+        for name, argument in signature.arguments.items():
+            problems += _check_value(f"{key}.{name}", node[name], argument) if name in node else []
+    return problems
+
+
+def _check_names(key: str, node: Mapping[str, Any], signature: Signature) -> list[Problem]:
+    unknown = [name for name in node if name not in (*HYDRA_KEYS, *signature.arguments) and not signature.takes_any]
+    return [
+        Problem(f"{key}.{name}", f"{node['_target_']} has no such argument; {_nearest(name, signature)}")
+        for name in unknown
+    ]
+
+
+def _nearest(name: str, signature: Signature) -> str:
+    return suggestion(name, [*signature.arguments, *(HYDRA_KEYS if str(name).startswith("_") else ())])
 
 
 def _check_value(key: str, value: Any, argument: Argument) -> list[Problem]:

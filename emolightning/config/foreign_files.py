@@ -1,6 +1,6 @@
 """YAML files of a configuration that do not lie in `configs/`: data, and nothing that acts by being read.
 
-Hydra finds such files by `--config-dir`, `--config-path`, `hydra.searchpath` or an option like `experiment=/elsewhere/x`.
+Hydra finds such files by `--config-dir`, `--config-path`, `hydra.searchpath` or an option like `experiment=../../x`.
 Its own node can start programs, load classes and set the environment before any of our checks, and resolvers turn text
 into objects; so files from elsewhere have neither. The command line and the user's own folders may say all of that.
 """

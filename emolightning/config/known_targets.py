@@ -22,7 +22,7 @@ from emolightning.documents import read_plain_yaml
 TARGET = "_target_"
 ANY = "*"
 DIRECTIONS = ("_args_", "_convert_", "_partial_", "_recursive_")
-"""Hydra's other words. Positional arguments have no names to check; what is not built at once is not checked, either."""
+"""Hydra's other words. Positional arguments have no names to check, and what is built later is not checked here."""
 
 PARTIAL = "optimizer"
 """The one object that gets its parameters later."""
@@ -105,6 +105,17 @@ def foreign_objects(node: Any, key: str, allowed: Iterable[Classes]) -> list[Pro
         wrong = [word for word in DIRECTIONS if word in target and not (word == "_partial_" and place == PARTIAL)]
         problems += [Problem(f"{place}.{word}", "is not for configurations; leave it out") for word in wrong]
     return problems
+
+
+def not_plain(node: Any, key: str) -> list[Problem]:
+    """Values that are no numbers or texts, and texts that would be computed once more when they are built from."""
+    if isinstance(node, Mapping):
+        return [problem for name, value in node.items() for problem in not_plain(value, f"{key}.{name}")]
+    if isinstance(node, list | tuple):
+        return [problem for number, value in enumerate(node) for problem in not_plain(value, f"{key}.{number}")]
+    if isinstance(node, str) and "${" in node:
+        return [Problem(key, f"{node!r} must not hold ${{ once it is resolved")]
+    return [] if node is None or isinstance(node, str | int | float) else [Problem(key, f"must be plain, not {node!r}")]
 
 
 def _remedy(first: str, place: str) -> str:
