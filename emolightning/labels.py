@@ -5,6 +5,8 @@ and the DFEW README (1-based there).
 """
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Sequence
 
 from emolightning.errors import UserError
@@ -29,6 +31,31 @@ SYNONYMS = {
 """Inflections and plain noun forms only: a wider table would change scores (`worried` is not `fear`)."""
 
 
+_UNSEEN = {code: None for code in (0x00AD, *range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070))}
+_HYPHENS = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2043, 0x2212), "-")
+_AS_SPACE = {0x200B: " "}
+_TABLE = {**_UNSEEN, **_HYPHENS, **_AS_SPACE, 0xFEFF: None}
+"""Characters without an own look, the hyphens of other keyboards, and a space of no width: how they are compared."""
+
+_JOINTS = re.compile(r"(?<=[^\W_])[-\u2013_](?=[^\W_])")
+
+
+def normalised(text: str) -> str:
+    r"""What two texts are compared in: NFKC, folded case, one space for all white space, one hyphen, nothing unseen.
+
+    >>> normalised(" ＶＥＲＹ\u00a0\n Happy ")
+    'very happy'
+    """
+    folded = unicodedata.normalize("NFKC", text.translate(_TABLE)).casefold()
+    # Folding may take a text apart again, and NFKC makes spaces and hyphens of their variants.
+    return " ".join(unicodedata.normalize("NFKC", folded).translate(_TABLE).split())
+
+
+def spelling(text: str) -> str:
+    """The same with a space where words are joined: `very-happy` and `very_happy` are `very happy`."""
+    return _JOINTS.sub(" ", normalised(text))
+
+
 def vocabulary(labels: str | Sequence[str]) -> tuple[str, ...]:
     """A vocabulary by name (`mer6`), or one spelt out as a list.
 
@@ -39,8 +66,9 @@ def vocabulary(labels: str | Sequence[str]) -> tuple[str, ...]:
         if labels not in VOCABULARIES:
             raise UserError(f"labels: no vocabulary {labels!r}; choose from {list(VOCABULARIES)} or give a list")
         return VOCABULARIES[labels]
-    words = tuple(str(label).strip().lower() for label in labels)
-    repeated = sorted({word for word in words if words.count(word) > 1})
+    words = tuple(" ".join(unicodedata.normalize("NFC", str(label)).lower().split()) for label in labels)
+    spellings = [spelling(word) for word in words]
+    repeated = sorted({word for word in spellings if spellings.count(word) > 1})
     if not words or "" in words or repeated:
         raise UserError(f"labels: {list(labels)} must be a list of different words; repeated: {repeated}")
     return words
@@ -54,9 +82,10 @@ def canonical(word: str, words: Sequence[str]) -> str | None:
     >>> canonical("disgust", MER6) is None
     True
     """
-    key = word.strip().lower()
-    if key in words:
-        return key
+    key = spelling(word)
+    for label in words:
+        if spelling(label) == key:
+            return label
     mapped = SYNONYMS.get(key)
     return mapped if mapped in words else None
 
@@ -65,5 +94,5 @@ def nearest(word: str, words: Sequence[str]) -> str | None:
     """The label a misspelt `word` probably meant, looking at labels and synonyms; None if nothing is near."""
     spellings = {label: label for label in words}
     spellings |= {synonym: label for synonym, label in SYNONYMS.items() if label in words}
-    close = difflib.get_close_matches(word.strip().lower(), list(spellings), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(normalised(word), list(spellings), n=1, cutoff=0.5)
     return spellings[close[0]] if close else None

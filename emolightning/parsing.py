@@ -1,14 +1,13 @@
 """Answer text -> label, or the reason there is none. Nothing is mapped to a default class, except by name."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from emolightning.errors import UserError
-from emolightning.labels import MER6, SYNONYMS, VOCABULARIES
+from emolightning.labels import MER6, SYNONYMS, VOCABULARIES, normalised, spelling
 
 EMPTY = "empty answer"
 NO_LABEL = "no label in answer"
@@ -19,8 +18,16 @@ NOT_EXACT = "answer is not exactly a label"
 UPSTREAM_DEFAULT = "neutral"
 """What upstream reads from an answer that does not end in one of its labels."""
 
+LETTER = r"[^\W_]"
+
 MAX_REMEMBERED = 65_536
 """Texts whose reading is kept: systems repeat themselves."""
+
+COMMAS = re.compile("[,，、،]")
+"""What separates entries: also the commas of Chinese, Japanese and Arabic."""
+
+QUOTES = " \t\r\n\u00a0\u3000'\"‘’“”„«»「」『』"
+"""What may be around an entry."""
 
 Parser = Literal["words", "strict", "upstream"]
 AnswerList = Literal["whole", "first", "first_valid"]
@@ -70,8 +77,8 @@ class LabelReader:
         self.labels = tuple(labels)
         self.parser = parser
         self.answer_list = answer_list
-        self.aliases = {normalised(word): label for word, label in aliases.items() if label in self.labels}
-        self._labels = {normalised(label): label for label in self.labels}
+        self.aliases = {spelling(word): label for word, label in aliases.items() if label in self.labels}
+        self._labels = {spelling(label): label for label in self.labels}
         self._spellings = self.aliases | self._labels
         self._named = _whole_words(self._spellings)
         self._outside = _whole_words(_known_elsewhere(self.labels) - set(self._spellings))
@@ -88,11 +95,11 @@ class LabelReader:
 
     def label_of(self, word: str) -> str | None:
         """The label that a whole text is, directly or by an alias: for truths, whatever the parser of answers."""
-        return self._spellings.get(normalised(word))
+        return self._spellings.get(spelling(word))
 
     def is_alias(self, word: str) -> bool:
         """Whether a text stands for a label without being one."""
-        return normalised(word) in self.aliases
+        return spelling(word) in self.aliases
 
     def _read_list(self, text: str) -> Reading:
         if self.answer_list == "whole":
@@ -111,16 +118,16 @@ class LabelReader:
         if not normal:
             return Reading(None, EMPTY)
         if self.parser == "strict":
-            label = self._labels.get(normal)
+            label = self._labels.get(spelling(normal))
             return Reading(label) if label else Reading(None, NOT_EXACT)
         return self._read_words(normal)
 
     def _read_words(self, normal: str) -> Reading:
-        words = self._named.findall(normal)
+        words = [spelling(word) for word in self._named.findall(normal)]
         found = {self._spellings[word] for word in words}
         if len(found) == 1:
             label = found.pop()
-            return Reading(label, alias=None if normalised(label) in words else words[0])
+            return Reading(label, alias=None if spelling(label) in words else words[0])
         if found:
             return Reading(None, SEVERAL)
         return Reading(None, OUTSIDE if self._outside.search(normal) else NO_LABEL)
@@ -160,18 +167,9 @@ def list_entries(text: str) -> list[str]:
     ['Happy', 'sad']
     """
     inside = text.strip()
-    if inside.startswith("[") and inside.endswith("]"):
+    if inside[:1] in ("[", "［") and inside[-1:] in ("]", "］"):
         inside = inside[1:-1]
-    return [entry.strip(" \t\r\n'\"") for entry in inside.split(",")]
-
-
-def normalised(text: str) -> str:
-    """NFKC, folded case, no white space around: what two spellings are compared in.
-
-    >>> normalised(" ＳＡＤ ")
-    'sad'
-    """
-    return unicodedata.normalize("NFKC", text).casefold().strip()
+    return [entry.strip(QUOTES) for entry in COMMAS.split(inside)]
 
 
 @lru_cache
@@ -187,6 +185,12 @@ def _known_elsewhere(labels: Sequence[str]) -> set[str]:
 
 def _whole_words(words: Iterable[str]) -> re.Pattern[str]:
     # Longest first, so that a label of two words wins over a label that is its first word.
-    alternatives = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    # "un-happy" is one word; a dangling hyphen, as in "- happy" or "happy -", is punctuation.
-    return re.compile(rf"(?<!\w)(?<!\w[-\u2010])(?:{alternatives})(?![-\u2010]?\w)" if alternatives else "(?!)")
+    alternatives = "|".join(_any_joint(word) for word in sorted(words, key=len, reverse=True))
+    # "un-happy" and "un_happy" are one word; dangling, as in "- happy", "happy -" or "_happy_", they are punctuation.
+    ends = rf"(?<!{LETTER})(?<!{LETTER}[-_])(?:{alternatives})(?![-_]?{LETTER})"
+    return re.compile(ends if alternatives else "(?!)")
+
+
+def _any_joint(word: str) -> str:
+    """A pattern for a word whose parts may be joined by a space, a hyphen or an underscore."""
+    return r"[- _\u2013]".join(map(re.escape, word.split(" ")))

@@ -94,6 +94,71 @@ def test_upstreams_labels_outside_the_vocabulary_are_not_read():
         LabelReader(("happy", "sad"), parser="upstream")
 
 
+SEVERAL_WORDS = ("very happy", "Very-Sad", "calm", "Épuisé", "χαρούμενος", "straße")
+
+
+@pytest.mark.parametrize("parser", ["words", "strict"])
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("very  happy", "very happy"),
+        ("very\u00a0happy", "very happy"),
+        ("Very\tHappy", "very happy"),
+        (" very\r\nhappy\n", "very happy"),
+        ("very\u3000happy", "very happy"),
+        ("very\u2009happy\u200b", "very happy"),
+        ("very-happy", "very happy"),
+        ("very_happy", "very happy"),
+        ("VERY\u2011HAPPY", "very happy"),
+        ("ｖｅｒｙ　ｈａｐｐｙ", "very happy"),
+        ("very\u2013sad", "very-sad"),
+        ("very sad", "very-sad"),
+        ("very\u2212sad", "very-sad"),
+        ("ca\u00adlm\u200e", "calm"),
+        ("\ufeffcalm", "calm"),
+        ("e\u0301puise\u0301", "épuisé"),
+        ("ÉPUISÉ", "épuisé"),
+        ("ΧΑΡΟΎΜΕΝΟΣ", "χαρούμενος"),
+        ("STRASSE", "straße"),
+    ],
+)
+def test_one_text_in_many_spellings(parser, text, label):
+    reader = LabelReader(vocabulary(SEVERAL_WORDS), parser=parser)
+    assert reader.read(text).label == label
+    assert reader.label_of(text) == label
+    assert canonical(text, vocabulary(SEVERAL_WORDS)) == label
+
+
+@pytest.mark.parametrize(
+    "text", ["very happy。", "“very happy”！", "very  happy؟", "_very happy_", "¡Very Happy!", "**very\nhappy**…"]
+)
+def test_punctuation_of_any_script_around_a_label(text):
+    assert LabelReader(("very happy", "sad")).read(text).label == "very happy"
+
+
+@pytest.mark.parametrize("text", ["un_happy", "happy_ish", "non\u2012happy"])
+def test_other_joints_join_words_too(text):
+    assert read_label(text, MER6).unscored_because == NO_LABEL
+
+
+def test_an_alias_of_several_words():
+    reader = LabelReader(MER6, aliases={"over the  moon": "happy"})
+    reading = reader.read("She is over\u00a0the-moon!")
+    assert (reading.label, reading.alias) == ("happy", "over the moon")
+
+
+@pytest.mark.parametrize("text", ["happy，sad", "sad、happy", "“happy”, sad", "［happy, sad］"])
+def test_lists_of_other_scripts(text):
+    strict = LabelReader(MER6, parser="strict", answer_list="first")
+    assert strict.read(text).label == ("sad" if text.startswith("sad") else "happy")
+
+
+def test_upstream_reads_to_the_letter_what_is_spelt_otherwise():
+    reader = LabelReader(MER6, parser="upstream")
+    for text in ("very\u00a0sad", "ｓａｄ", "sad_", "it is\tsad"):
+        assert (reader.read(text).label, reader.read(text).is_default) == ("neutral", True)
+
+
 def test_aliases_are_a_choice():
     assert LabelReader(MER6, aliases={}).read("surprised").unscored_because == NO_LABEL
     assert LabelReader(MER6, aliases={"fear": "worried"}).read("Fear!").label == "worried"
@@ -117,11 +182,12 @@ def test_ranked_lists(text, first, first_valid):
 def test_vocabularies():
     assert vocabulary("mer6") == MER6
     assert vocabulary(["A", " b "]) == ("a", "b")
+    assert vocabulary(["Very  Happy", "e\u0301"]) == ("very happy", "é")
     assert canonical("Fear", DFEW7) == "fear"
     assert canonical("fear", MER6) is None
     assert nearest("hapy", MER6) == "happy"
     assert nearest("zzz", MER9) is None
-    for bad in ("mer7", [], ["a", "A"], ["a", ""]):
+    for bad in ("mer7", [], ["a", "A"], ["a", ""], ["a b", "a  b"], ["a-b", "a b"], ["é", "e\u0301"]):
         with pytest.raises(UserError):
             vocabulary(bad)
 

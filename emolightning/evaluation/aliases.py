@@ -5,8 +5,8 @@ from pathlib import Path
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.evaluation.rows import read_rows
-from emolightning.labels import SYNONYMS, nearest
-from emolightning.parsing import Parser, normalised
+from emolightning.labels import SYNONYMS, nearest, spelling
+from emolightning.parsing import Parser
 
 DEFAULT, NONE = "default", "none"
 COLUMNS = ("alias", "label")
@@ -36,11 +36,11 @@ def alias_table(name: str, labels: Sequence[str], parser: Parser) -> Mapping[str
 
 
 def _read_file(path: Path, labels: Sequence[str]) -> dict[str, str]:
-    spellings = {normalised(label): label for label in labels}
+    spellings = {spelling(label): label for label in labels}
     table: dict[str, str] = {}
     problems = []
     for row in read_rows(path, COLUMNS):
-        alias, label = (normalised(value or "") for value in row.values)
+        alias, label = (spelling(value or "") for value in row.values)
         meant = spellings.get(label)
         if not alias:
             problems.append(f"line {row.line}: the alias is empty")

@@ -13,6 +13,8 @@ Without wheels: M1 is the alphabetically first base; M2 the alphabetically first
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from emolightning.labels import normalised
+
 LEVELS = (1, 2)
 """1: the inner ring, a few sectors a wheel. 2: the ring around it."""
 
@@ -134,7 +136,8 @@ def words_in_text(text: str, wheels: EmotionWheels) -> list[str]:
 
 def _tokens(text: str) -> list[str]:
     # Marks at the ends of a token are punctuation; a hyphen inside one belongs to the word (`self-conscious`).
-    tokens = ("".join(sign if sign.isalnum() or sign in "-'" else " " for sign in text.lower())).split()
+    plain = normalised(text).replace("\u2019", "'")
+    tokens = ("".join(sign if sign.isalnum() or sign in "-'" else " " for sign in plain)).split()
     return [token.strip("-'") for token in tokens if token.strip("-'")]
 
 
