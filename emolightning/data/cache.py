@@ -4,6 +4,7 @@ Layout: `<folder>/<clip id>.npy`, and `<folder>/sources.json` with size and modi
 time of computing. Imports no torch: worker processes start in a fraction of a second.
 """
 
+import faulthandler
 import json
 import logging
 import multiprocessing
@@ -11,16 +12,19 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
 from emolightning.errors import UserError
 from emolightning.records import Clip
-from emolightning.writing import flush, written_whole
+from emolightning.writing import flush, require_writable, written_whole
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,11 @@ KEPT_EVERY_S = 10.0
 
 IN_PROCESS = 4
 """Up to so many clips are computed here: a pool costs more than it saves."""
+
+CLIP_SECONDS = 1800
+"""A worker that is at one clip for longer hangs, and is ended. Readers of media have a tighter limit of their own."""
+
+_SPAWN = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,9 @@ def compute_missing(
 
     Returns:
         The problems of clips that cannot be used, and the arrays that clips do not have.
+
+    Raises:
+        CannotWrite: nothing can be kept in the cache; said before anything is computed.
     """
     sources = {name: _read_sources(folder) for name, folder in folders.items()}
     stamps = {clip.id: _stamp(clip.video) for clip in clips}
@@ -77,6 +89,8 @@ def compute_missing(
         names = tuple(name for name in folders if not _is_fresh(folders[name], clip.id, sources[name], stamps[clip.id]))
         if names:
             todo.append((clip, names))
+    for folder in folders.values() if todo else ():
+        require_writable(folder, "data.cache")
     problems: dict[str, str] = {}
     absent: dict[str, dict[str, str]] = {name: {} for name in folders}
     kept = _Sources(folders, sources)
@@ -96,22 +110,92 @@ def compute_missing(
     return Summary([problems[clip.id] for clip in clips if clip.id in problems], absent)
 
 
-def _outcomes(
-    todo: Sequence[tuple[Clip, tuple[str, ...]]], compute: Compute, num_workers: int
-) -> Iterator[tuple[Clip, Outcome]]:
+def _outcomes(todo: Sequence["_Job"], compute: Compute, num_workers: int) -> Iterator[tuple[Clip, Outcome]]:
     if len(todo) <= IN_PROCESS or num_workers < 2:
         for clip, names in todo:
             yield clip, _guarded(compute, clip, names)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start_worker) as pool:
-        futures = {pool.submit(_guarded, compute, clip, names): clip for clip, names in todo}
+    waiting = deque(todo)
+    while waiting:
+        in_flight: dict[Future[Outcome], _Job] = {}
         try:
-            for future in as_completed(futures):
-                yield futures.pop(future), future.result()
+            yield from _in_pool(waiting, in_flight, compute, num_workers)
+        except BrokenProcessPool:
+            # A pool does not say whose worker was killed: it is one of these, which happens again, or bad luck.
+            for clip, names in in_flight.values():
+                yield clip, _alone(compute, clip, names)
+
+
+_Job = tuple[Clip, tuple[str, ...]]
+
+
+def _in_pool(
+    waiting: deque[_Job], in_flight: dict[Future[Outcome], _Job], compute: Compute, num_workers: int
+) -> Iterator[tuple[Clip, Outcome]]:
+    """Take jobs from `waiting`, a few at a time, so that `in_flight` says which ones a killed worker may have had."""
+    with ProcessPoolExecutor(num_workers, mp_context=_SPAWN, initializer=_start_worker) as pool:
+        try:
+            while waiting or in_flight:
+                while waiting and len(in_flight) < 2 * num_workers:
+                    in_flight[pool.submit(_watched, compute, *waiting[0])] = waiting[0]
+                    waiting.popleft()
+                for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+                    outcome = future.result()
+                    yield in_flight.pop(future)[0], outcome
         finally:
             # Waiting is for a pass that is complete; left alone, a pool writes a traceback when the program ends first.
-            pool.shutdown(wait=not futures, cancel_futures=True)
+            pool.shutdown(wait=not in_flight, cancel_futures=True)
+
+
+def _watched(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
+    """In a worker: end this process where it hangs, also inside of a library."""
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(CLIP_SECONDS, exit=True, file=nowhere)
+        try:
+            return _guarded(compute, clip, names)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _alone(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
+    """The outcome of one clip in a process of its own, whose end, if it has none, is the clip's problem."""
+    ours, theirs = _SPAWN.Pipe(duplex=False)
+    process = _SPAWN.Process(target=_send_outcome, args=(theirs, compute, clip, names), daemon=True)
+    process.start()
+    theirs.close()
+    outcome: Outcome | Exception | None = None
+    try:
+        ours.recv()
+        outcome = Outcome(problem=f"{clip.video}: reading it takes longer than {CLIP_SECONDS} s")
+        if ours.poll(CLIP_SECONDS):
+            outcome = ours.recv()
+    except EOFError:
+        process.join()
+        if outcome is None:
+            raise UserError("processes that read clips cannot be started; their own messages are above") from None
+        outcome = Outcome(problem=f"{clip.video}: {_how_it_ended(process.exitcode)}")
+    finally:
+        process.kill()
+        process.join()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _send_outcome(connection: Connection, compute: Compute, clip: Clip, names: tuple[str, ...]) -> None:
+    _start_worker()
+    connection.send("started")
+    try:
+        connection.send(_guarded(compute, clip, names))
+    except Exception as error:
+        connection.send(error)
+
+
+def _how_it_ended(exit_code: int | None) -> str:
+    by = signal.Signals(-exit_code).name if exit_code is not None and exit_code < 0 else f"exit code {exit_code}"
+    memory = ", as where memory is too small" if by == "SIGKILL" else ""
+    remedy = "make a new copy of the file, e.g. with ffmpeg -i OLD NEW"
+    return f"the process that reads it ends before it is done, even alone ({by}{memory}); {remedy}"
 
 
 def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
@@ -120,6 +204,8 @@ def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
         return compute(clip, names)
     except UserError as error:
         return Outcome(problem=str(error))
+    except MemoryError:
+        return Outcome(problem=f"{clip.video}: memory is too small to read it; cut it, or make its picture smaller")
 
 
 def _start_worker() -> None:
@@ -183,7 +269,7 @@ def load_array(path: Path) -> np.ndarray:
 def _stamp(path: Path) -> list[int]:
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:  # Whoever reads it says why it cannot be.
         return [-1, -1]
     return [status.st_size, status.st_mtime_ns]
 
@@ -197,8 +283,8 @@ def _read_sources(folder: Path) -> dict[str, list[int]]:
     if not path.exists():
         return {}
     try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError, OSError):
         log.warning("%s is damaged; everything in this folder is computed again", path)
         return {}
 

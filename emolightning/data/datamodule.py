@@ -3,7 +3,8 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from emolightning.instructions import instruction_pool, prompt_order
 from emolightning.labels import vocabulary
 from emolightning.prompt import PromptEncoder
 from emolightning.records import Batch, Clip, Example
+from emolightning.writing import require_writable, writing
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +162,7 @@ class ClipDataModule(pl.LightningDataModule):
         """Read annotations, features and frames once; before any model is built, so that bad input is met first."""
         if self.clips:
             return
-        self.cache.mkdir(parents=True, exist_ok=True)
+        require_writable(self._folder(), "data.cache")
         # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
         with self._lock():
             clips = self.read_clips()
@@ -188,8 +190,16 @@ class ClipDataModule(pl.LightningDataModule):
         frames.prepare(clips)
         return frames
 
-    def _lock(self) -> FileLock:
-        return FileLock(self.cache / f"{self.name}.lock")
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        lock = FileLock(self.cache / f"{self.name}.lock")
+        with writing(f"data.cache={self.cache}"):
+            self.cache.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _folder(self) -> Path:
         # Clip ids are unique within a media folder only.

@@ -27,7 +27,7 @@ from rich.text import Text
 from emolightning.data.synthetic import clip
 from emolightning.data.synthetic.process import ERROR_RATE, ClipPlan, ceilings, draw_plan
 from emolightning.errors import UserError
-from emolightning.writing import write_whole
+from emolightning.writing import require_writable, write_whole
 
 GENERATOR_VERSION = 1
 """Raise it whenever the same settings would give other clips."""
@@ -67,6 +67,7 @@ def render_benchmark(
     settings = {"seed": seed, **sizes, "image_size": image_size, "error_rate": error_rate}
     folder = Path(folder)
     if not _is_complete(folder, settings, plans):
+        require_writable(folder, "data.folder")
         # Two processes of one run start at once: the second waits here and then finds everything done.
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
@@ -194,7 +195,8 @@ def _feed(worker: subprocess.Popen, waiting: deque[ClipPlan], finished: "queue.S
             worker.stdin.write(json.dumps(asdict(plan)) + "\n")
             worker.stdin.flush()
             if worker.stdout.readline().strip() != plan.id:
-                raise RuntimeError(f"a rendering process stopped at clip {plan.id}; its own message is above")
+                remedy = "see above for its own message, if it had one; run it again: finished clips are kept"
+                raise UserError(f"{plan.id}: the process that renders it ended before it was done; {remedy}")
             finished.put(plan.id)
     except Exception as error:
         # The main thread raises it.
