@@ -8,12 +8,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from media_factory import make_media
+from warm import WarmProcess, WarmStarts, can_start_warm
+
+AnyProcess = subprocess.Popen[bytes] | WarmProcess
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -34,7 +38,9 @@ class Workplace:
     def __init__(self, folder: Path):
         self.folder = folder
         self.clips = (f"data.folder={folder}/clips", f"data.cache={folder}/cache")
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: list[AnyProcess] = []
+        self._starts: WarmStarts | None = None
+        self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._is_closed = False
 
@@ -44,7 +50,15 @@ class Workplace:
             raise RuntimeError("the tests are over")
         log = self.folder / "logs" / f"{next(self._numbers):03}.log"
         log.parent.mkdir(exist_ok=True)
-        words = [sys.executable, *map(str, command)]
+        words = list(map(str, command))
+        process: AnyProcess
+        if can_start_warm(words, environment):
+            process = self._warm().start(
+                words, cwd=cwd or self.folder, environment=self._environment() | environment, log=log
+            )
+            self._started.append(process)
+            return Program(words, process, log)
+        words = [sys.executable, *words]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 words,
@@ -84,6 +98,14 @@ class Workplace:
         for process in self._started:
             if process.poll() is None:
                 kill_session(process)
+        if self._starts is not None:
+            self._starts.close()
+
+    def _warm(self) -> WarmStarts:
+        with self._lock:  # The fixture `background` starts programs from two threads.
+            if self._starts is None:
+                self._starts = WarmStarts(self._environment(), self.folder / "logs" / "warm.log")
+            return self._starts
 
     def _environment(self) -> dict[str, str]:
         ours = ("WANDB", "EMOLIGHTNING", "HYDRA", "NETRC", "PYTHONPATH", "LOCAL_RANK", "WORLD_SIZE", "SLURM")
@@ -95,7 +117,7 @@ class Workplace:
 class Program:
     """A running or finished process."""
 
-    def __init__(self, words: list[str], process: "subprocess.Popen[bytes]", log: Path):
+    def __init__(self, words: list[str], process: AnyProcess, log: Path):
         self.words = words
         self.process = process
         self.log = log
@@ -138,7 +160,7 @@ class Program:
         return f"exit code {self.process.poll()} of\n{' '.join(self.words)}\n{self.output()[-6000:]}"
 
 
-def kill_session(process: "subprocess.Popen[bytes]") -> None:
+def kill_session(process: AnyProcess) -> None:
     """With everything it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
