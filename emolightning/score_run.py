@@ -16,6 +16,7 @@ from emolightning.evaluation.answers import ANSWERS, evaluation_key, join, set_a
 from emolightning.evaluation.folds import fold_report, refuse_shared_clips
 from emolightning.evaluation.page import write_page
 from emolightning.evaluation.predictions import Columns, Predictions, read_predictions, with_labels
+from emolightning.evaluation.readable import refuse_unreadable
 from emolightning.evaluation.scoring import Classification, Scoring
 from emolightning.evaluation.table import print_metrics
 from emolightning.evaluation.valence import add_valence
@@ -43,6 +44,7 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
     truths: list[Path | None] = [Path(name) for name in cfg.truth] or [None] * len(files)
     read = [_read(cfg, file, truth, scoring) for file, truth in zip(files, truths, strict=True)]
     for number, predictions in enumerate(read, start=1):
+        refuse_unreadable(predictions, scoring, answer_column=cfg.columns.answer)
         _refuse_other_clips(predictions, _benchmark_of(cfg, number if len(read) > 1 else None))
     if len(read) == 1:
         report = _score(cfg, read[0], scoring, folder, cfg.benchmark)
@@ -176,8 +178,6 @@ def _notes(report: dict[str, Any]) -> list[str]:
     notes = []
     for prefix, facts in described(report).items():
         notes += [f"{prefix}{count} {about}" for key, about in ABOUT.items() if (count := facts[key])]
-    if not report["num_scored"]:
-        notes.append("no answer could be read: are labels, columns.answer and parser those of this file?")
     return notes
 
 

@@ -40,7 +40,7 @@ def test_folds_warn_of_all_clips_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"num_scored": 0}, "none of the answers about 2 clips could be scored"),
+        ({"num_scored": 0}, "NO ANSWER COULD BE SCORED ()"),
         ({"reading": {"made_neutral": 1}}, "1 answers that name no label were made neutral by parser=upstream"),
         ({"evaluation": {"zero_features": {"face": 2}}}, "2 clips have no face vector, and zeros in its place"),
         ({"data": {"official_differences": ["other clips"]}}, "other clips"),

@@ -190,7 +190,8 @@ def test_what_does_not_pair_up_is_counted_when_asked(tmp_path: Path, capsys: pyt
 
 
 def test_null_is_no_answer_and_empty_is_one(tmp_path: Path) -> None:
-    rows = [{"id": "a", "answer": None, "truth": "sad"}, {"id": "b", "answer": "", "truth": "sad"}]
+    said = {"a": None, "b": "", "c": "sad"}
+    rows = [{"id": clip, "answer": answer, "truth": "sad"} for clip, answer in said.items()]
     file = write_jsonl(tmp_path / "p.jsonl", rows)
     report = score(tmp_path / "out", f"answers={file}", "labels=mer6", "missing=count")
     assert report["unscored"] == {"no answer for the clip": 1, "empty answer": 1}

@@ -17,8 +17,9 @@ def warnings_of(report: dict[str, Any]) -> list[str]:
         report: the content of `metrics.json`, its section `evaluation` included.
     """
     found = [
+        *_nothing_read(report),
         *_other_clips(report),
-        *_unread(report),
+        *_missing(report),
         *_left_out(report),
         *_replaced(report),
         *_stray_labels(report),
@@ -45,10 +46,18 @@ def described(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {f"{name}: ": of_fold for name, of_fold in facts.items()}
 
 
-def _unread(report: dict[str, Any]) -> Iterator[str]:
+def _nothing_read(report: dict[str, Any]) -> Iterator[str]:
+    if report["num_scored"]:
+        return
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report["unscored"].items())
+    yield (
+        f"NO ANSWER COULD BE SCORED ({reasons}), so the scores say nothing: the model is not trained, or the "
+        "answers have other labels or another form than scoring expects"
+    )
+
+
+def _missing(report: dict[str, Any]) -> Iterator[str]:
     clips, missing = report["num_clips"], report["unscored"].get(NO_ANSWER, 0)
-    if not report["num_scored"]:
-        yield f"none of the answers about {clips} clips could be scored"
     if missing:
         yield f"{missing} of {clips} clips have no answer and count as wrong"
 
