@@ -139,6 +139,7 @@ def adapter_description(cfg: DictConfig, data: ClipDataModule) -> dict[str, Any]
         "feature_widths": data.feature_widths,
         "inputs": list(inputs_of(cfg)),
         "labels": list(data.labels),
+        "offered": list(data.offered),
         "prompt": plain(cfg.prompt),
         "frame": data.frame,
     }

@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from callbacks.answer_writer import AnswerWriter
+from emolightning.as_trained import training_differences
 from emolightning.assembly import build_data, build_learner, build_scoring, build_trainer, inputs_of, plain, save_config
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
@@ -23,6 +24,7 @@ from emolightning.evaluation.warnings import warnings_of
 from emolightning.failed_writes import explained_failed_writes
 from emolightning.launching import are_others_started, ended_with_this, require_srun, set_num_threads
 from emolightning.lineage import describe_process, write_json
+from emolightning.model.card import has_random_base
 from emolightning.model.parameters import trained_state
 from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
@@ -64,6 +66,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if rank == 0:  # Its weights go to the others when the loop starts.
         load_weights(learner, weights)
         description = describe_evaluation(cfg, data, learner)
+        for difference in training_differences(cfg.trained or {}, data):
+            print(f"note: {difference}")
         writer.key = evaluation_key(description)
         _prepare_folder(cfg, folder, writer.key)
         writer.known = frozenset(known_answers(folder, writer.key))
@@ -80,7 +84,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
                 trainer.test(learner, datamodule=data, verbose=False)
         if not trainer.is_global_zero:
             return {}
-        report, answers = _finish(folder, writer.key, data, scoring, description)
+        report, answers = _finish(cfg, folder, writer.key, data, scoring, description)
         record.log(report, answers, data, scoring, checkpoint=cfg.checkpoint)
     return report
 
@@ -143,7 +147,7 @@ def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
 
 
 def _finish(
-    folder: Path, key: str, data: ClipDataModule, scoring: Scoring, description: dict[str, Any]
+    cfg: DictConfig, folder: Path, key: str, data: ClipDataModule, scoring: Scoring, description: dict[str, Any]
 ) -> tuple[dict[str, Any], list[Answer]]:
     """One answers file in the order of the split, and the scores of all of it."""
     answers, split = known_answers(folder, key), description["split"]
@@ -152,7 +156,12 @@ def _finish(
     join(folder, key, ordered, [scoring.score(answer) for answer in ordered])
     report = scoring.report(ordered, benchmark=data.benchmark, split=split)
     report["evaluation"] = description
-    report["data"] = {"official_differences": data.official_differences(), "remarks": data.remarks}
+    report["data"] = {
+        "official_differences": data.official_differences(),
+        "training_differences": training_differences(cfg.trained or {}, data),
+        "remarks": data.remarks,
+    }
+    report["model"] = {"has_random_base": has_random_base(plain(cfg.model))}
     report["warnings"] = warnings_of(report)
     write_json(folder / "metrics.json", report)
     print_metrics(report)

@@ -29,6 +29,7 @@ from emolightning.failed_writes import explained_failed_writes
 from emolightning.launching import ended_with_this, left_together, require_srun, set_num_threads
 from emolightning.lineage import describe_process, loggable, update_json, write_json
 from emolightning.model.adapter import save_adapter
+from emolightning.model.card import RANDOM_BASE, has_random_base
 from emolightning.model.pretrained import first_line
 from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.parsing import LabelReader
@@ -66,6 +67,8 @@ def fit(cfg: DictConfig) -> None:
     learner = _build_learner(cfg, data, reader, is_empty=rank > 0)
     trainer = build_trainer(cfg)
     if rank == 0:
+        if has_random_base(plain(cfg.model)):
+            print(f"warning: {RANDOM_BASE}")
         print(take_start(learner, parts, base=cfg.model.language.path, resume_from=resume_from, initial=initial))
     if trainer.is_global_zero:
         print(_load(cfg, data, learner, trainer))

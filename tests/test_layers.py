@@ -39,6 +39,7 @@ BOTTOM = {
 
 ENTRY = {
     "__main__",
+    "as_trained",
     "assembly",
     "cli",
     "cli_help",

@@ -40,6 +40,8 @@ def test_folds_warn_of_all_clips_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"model": {"has_random_base": True}}, "random base weights: a demonstration, not a usable model"),
+        ({"data": {"training_differences": ["frames: first here"]}}, "frames: first here"),
         ({"num_scored": 0}, "NO ANSWER COULD BE SCORED ()"),
         ({"reading": {"made_neutral": 1}}, "1 answers that name no label were made neutral by parser=upstream"),
         ({"evaluation": {"zero_features": {"face": 2}}}, "2 clips have no face vector, and zeros in its place"),

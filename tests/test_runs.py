@@ -121,6 +121,7 @@ def test_the_adapter_folder_is_in_pefts_format_and_says_how_to_rebuild_the_model
 
     folder = trained / "adapter"
     names = {"adapter_config.json", "adapter_model.safetensors", "projections.safetensors", "emolightning.json"}
+    names |= {"README.md"}
     assert {path.name for path in folder.iterdir()} == names
     config = PeftConfig.from_pretrained(str(folder))
     assert isinstance(config, LoraConfig)
@@ -181,7 +182,7 @@ def test_metrics_json_has_the_documented_form_and_agrees_with_the_answers(traine
         "confusion_matrix",
         "warnings",
     }
-    assert documented <= set(report) <= documented | {"aliases", "reading", "data", "evaluation"}
+    assert documented <= set(report) <= documented | {"aliases", "reading", "data", "evaluation", "model"}
     assert (report["benchmark"], report["split"], report["num_clips"]) == ("synthetic", "test", NUM_CLIPS["test"])
     assert report["num_scored"] + sum(report["unscored"].values()) == report["num_clips"]
     assert report["num_scored"] == sum(line["prediction"] is not None for line in lines)

@@ -123,7 +123,7 @@ def test_an_adapter_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.M
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert after.keys() == before.keys()
     changed = {name for name in after if after[name] != before[name]}
-    assert changed == {"projections.safetensors", "emolightning.json"}
+    assert changed == {"projections.safetensors", "emolightning.json", "README.md"}
 
 
 def test_a_killed_pass_over_the_clips_keeps_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

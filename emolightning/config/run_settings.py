@@ -156,6 +156,8 @@ class EvalConfig(RunConfig):
     """A run folder, or a checkpoint file inside one."""
     split: str = "test"
     """Clips to answer: train, val, test or all."""
+    trained: Any = None
+    """Labels and frames of the run that is evaluated: read from it, `data=custom` takes them."""
     shuffle: list[str] = field(default_factory=list)
     """Inputs permuted across clips, to see how much the model relies on them."""
 

@@ -22,10 +22,14 @@ from emolightning.inputs import INPUTS
 
 CONFIG_FILE = "config.yaml"
 ADAPTER_FILE = "emolightning.json"
+LINEAGE_FILE = "lineage.json"
 LEVELS = 3
 """Folders above a checkpoint file that are searched for its run: `RUN/checkpoints/best.ckpt` needs two."""
 
-NOT_INHERITED = ("hydra", "defaults", "paths", "resume", "init_from", "checkpoint", "split", "shuffle", "judge")
+NOT_INHERITED = (
+    *("hydra", "defaults", "paths", "resume", "init_from", "checkpoint", "split", "shuffle", "judge", "trained"),
+    *("labels", "offered", "frame"),  # What an adapter folder says of its training.
+)
 """Keys of a saved run that are not the evaluation's: folders belong to the machine, the rest to that one call."""
 
 
@@ -57,6 +61,7 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
     problems = foreign_objects(kept, "", [known_classes(folder), *allowed_classes(argv)])
     if problems:
         raise InputErrors(f"{source}: nothing of it was run", [str(problem) for problem in problems])
+    kept["trained"] = _trained_with(saved, source)
     # Only now, for interpolations: those in the node are ours.
     node = _with_language_model(kept) | {"output_dir": saved_output}
     ConfigStore.instance().store(name=SAVED_RUN, node=node, provider=str(source))
@@ -127,6 +132,22 @@ def _values(node: Any, key: str) -> Iterator[tuple[str, Any]]:
         yield key, node
 
 
+def _trained_with(saved: dict[str, Any], source: Path) -> dict[str, Any]:
+    """Labels, the labels that the question offered, and frames: as far as they are known.
+
+    A dataset that is chosen anew has its own; `data=custom`, which has none, takes these.
+    """
+    chosen = saved.get("data")
+    data: dict[str, Any] = chosen if isinstance(chosen, dict) else {}
+    beside = source.with_name(LINEAGE_FILE)
+    fed = read_json_object(beside).get("data") if source.name == CONFIG_FILE and beside.is_file() else {}
+    offered = saved.get("offered") or (fed.get("offered_labels") if isinstance(fed, dict) else None)
+    found = {"labels": data.get("labels", saved.get("labels")), "frame": data.get("frame", saved.get("frame"))}
+    known = {name: value for name, value in {**found, "offered": offered}.items() if value}
+    require_plain(known, source)
+    return known
+
+
 def _literal(text: str) -> str:
     """A text that OmegaConf leaves as it is: a folder may be called `${x}`."""
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
@@ -138,7 +159,8 @@ def _of_adapter(path: Path) -> dict[str, Any]:
     absent = [key for key in ("model", "features", "prompt", "inputs") if key not in content]
     if absent or not isinstance(content["inputs"], list):
         raise UserError(f"{path}: does not describe an adapter: no {', '.join(absent) or 'list of inputs'}")
-    saved = {key: content[key] for key in ("model", "features", "prompt")}
+    about = ("labels", "offered", "frame")
+    saved = {key: content[key] for key in ("model", "features", "prompt", *about) if key in content}
     require_plain(saved, path)
     return {**saved, "inputs": {name: name in content["inputs"] for name in INPUTS}}
 

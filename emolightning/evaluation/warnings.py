@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from emolightning.evaluation.scoring import NO_ANSWER
+from emolightning.model.card import RANDOM_BASE
 from emolightning.scores import COMBINED, VALENCE_MSE
 
 FEW_CLIPS = 20
@@ -17,6 +18,7 @@ def warnings_of(report: dict[str, Any]) -> list[str]:
         report: the content of `metrics.json`, its section `evaluation` included.
     """
     found = [
+        *_random_base(report),
         *_nothing_read(report),
         *_other_clips(report),
         *_missing(report),
@@ -35,6 +37,7 @@ def _other_clips(report: dict[str, Any]) -> Iterator[str]:
             yield f"{prefix}{difference}"
     data = report.get("data", {})
     yield from data.get("official_differences", ())
+    yield from data.get("training_differences", ())
     yield from data.get("remarks", ())
 
 
@@ -44,6 +47,11 @@ def described(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if "num_folds" not in report:
         return {"": facts}
     return {f"{name}: ": of_fold for name, of_fold in facts.items()}
+
+
+def _random_base(report: dict[str, Any]) -> Iterator[str]:
+    if report.get("model", {}).get("has_random_base"):
+        yield RANDOM_BASE
 
 
 def _nothing_read(report: dict[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from emolightning.errors import UserError
+from emolightning.model.card import model_card
 from emolightning.model.emotion_llama import EmotionLlama
 from emolightning.model.parameters import (
     Known,
@@ -29,6 +30,7 @@ from emolightning.writing import writing
 
 PROJECTIONS = "projections.safetensors"
 DESCRIPTION = "emolightning.json"
+CARD = "README.md"
 LORA, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 """PEFT's names."""
 
@@ -65,6 +67,7 @@ def save_adapter(
     with writing(folder), staged(folder, last=DESCRIPTION, label=str(folder)) as stage:
         _save_weights(model, stage, state)
         text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        (stage / CARD).write_text(model_card(content), encoding="utf-8")
         (stage / DESCRIPTION).write_text(text, encoding="utf-8")
 
 
@@ -94,7 +97,7 @@ def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _save_lora(part: PeftModel, folder: Path, weights: dict[str, Tensor]) -> None:
     part.save_pretrained(str(folder), state_dict=_contiguous(weights), save_embedding_layers=False)
     # PEFT writes a model card of placeholders ("More Information Needed") that says nothing about this adapter.
-    (folder / "README.md").unlink(missing_ok=True)
+    (folder / CARD).unlink(missing_ok=True)
     _sort_sets(folder / LORA_CONFIG)
 
 
