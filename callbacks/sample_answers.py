@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from emolightning.records import Answer
+from emolightning.shown_texts import shown
 from emolightning.training.tracking import WandbLog
 
 COLUMNS = ("epoch", "clip", "transcript", "truth", "answer")
@@ -57,13 +58,9 @@ class SampleAnswers(pl.Callback):
 
 
 def answer_table(rows: list[tuple[Any, ...]]) -> Table:
-    """Rows of COLUMNS; text from outside is escaped, and what a terminal would obey is taken out."""
+    """Rows of COLUMNS; text from outside is escaped and cut, and what a terminal would obey is taken out."""
     table = Table(*COLUMNS, title="Sample answers")
     for row in rows:
         right = row[3] == row[4]
-        table.add_row(*(escape(_printable(str(value))) for value in row), style="" if right else "yellow")
+        table.add_row(*(escape(shown(str(value))) for value in row), style="" if right else "yellow")
     return table
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

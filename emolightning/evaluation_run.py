@@ -27,6 +27,7 @@ from emolightning.lineage import describe_process, write_json
 from emolightning.model.card import has_random_base
 from emolightning.model.parameters import trained_state
 from emolightning.out_of_memory import explained_out_of_memory
+from emolightning.positions import require_room
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.records import Answer, Clip
 from emolightning.reporting import write_report
@@ -58,6 +59,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     require_truths(clips, scoring, cfg.split)
     trained = trained_widths(weights)
     check_inputs(trained, data.inputs, data.feature_widths, weights)
+    require_room(cfg, data, (cfg.split,))
     with explained_out_of_memory(cfg, trains=False):
         learner = build_learner(cfg, data, sees=inputs_of_widths(trained), is_empty=rank > 0)
     writer = AnswerWriter(folder, split=cfg.split, scoring=scoring)

@@ -33,6 +33,7 @@ from emolightning.model.card import RANDOM_BASE, has_random_base
 from emolightning.model.pretrained import first_line
 from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.parsing import LabelReader
+from emolightning.positions import require_room
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.resuming import is_finished, refuse_changes
 from emolightning.starting import describe_load, require_engine, require_something_to_train, take_start
@@ -110,6 +111,7 @@ def _read_data(cfg: DictConfig, resume_from: Path | None, initial: Path | None) 
         refuse_changes(resume_from, cfg, data.summary())
     if initial:
         require_same_inputs(initial, inputs_of(cfg))
+    require_room(cfg, data, ("train", "val"))
     return data
 
 

@@ -1,8 +1,9 @@
 """`python -m emolightning doctor data=NAME [against=NAME]`: what a dataset needs and has, and whether a run would fail.
 
 Files that are expected and found, clips without video, unreadable and duplicated ones, classes beside the official
-numbers, labels that are trained, offered or evaluated but not all three, vectors for each clip, disk. Media are decoded
-as a run would, `probe=N` of them. `against=NAME` names the clips that two datasets share:
+numbers, labels that are trained, offered or evaluated but not all three, vectors for each clip, disk, sequences that
+are longer than the language model's positions. Media are decoded as a run would, `probe=N` of them. `against=NAME`
+names the clips that two datasets share:
   python -m emolightning doctor data=merr_fine data.root=MER2023 against=mer2023 against.root=MER2023 against.track=semi
 Takes all settings of train.py. Exit code 1 when a run would fail; differences and leaks are warnings.
 """
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from emolightning.data.checkup import Checkup
+    from emolightning.data.datamodule import ClipDataModule
     from emolightning.records import Clip
 
 
@@ -49,7 +51,10 @@ def doctor(cfg: DictConfig) -> int:
 
     data = make_data(cfg)
     found, clips = look_at(data, probe=cfg.probe)
-    found.problems += missing_weights(cfg)
+    missing = missing_weights(cfg)
+    found.problems += missing
+    if clips and not missing:
+        look_at_positions(cfg, data, found)
     if cfg.against is not None:
         found.warnings += leaks(cfg, clips, found)
     if cfg.output:
@@ -69,6 +74,21 @@ def missing_weights(cfg: DictConfig) -> list[str]:
     except UserError as error:
         return [str(error)]
     return []
+
+
+def look_at_positions(cfg: DictConfig, data: "ClipDataModule", found: "Checkup") -> None:
+    """Whether the sequences of all clips, also of those that were not probed, fit into the language model."""
+    from emolightning.errors import UserError
+    from emolightning.positions import room_of
+
+    splits = [split for split in ("train", "val", "test") if any(clip.split == split for clip in data.clips)]
+    try:
+        room = room_of(cfg, data, splits)
+    except UserError as error:
+        found.problems.append(str(error))
+        return
+    found.problems += room.problems(cfg)
+    found.warnings += [f"model: {warning}" for warning in [room.window_warning()] if warning]
 
 
 def leaks(cfg: DictConfig, clips: "list[Clip]", found: "Checkup") -> list[str]:

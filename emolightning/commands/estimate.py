@@ -50,6 +50,7 @@ def estimate(cfg: DictConfig) -> None:
         **_memory(cfg, cfg.trainer, estimator),
         "time": _time(cfg, estimator, peak),
         "unknown": estimator.unknown,
+        "context": _context(cfg, estimator, is_from_folder=is_from_folder),
         "assumptions": _assumptions(cfg),
         "engines": _engines(cfg, estimator) if cfg.compare else [],
         "less_memory": less_memory(cfg),
@@ -102,13 +103,23 @@ def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
         vocabulary_size=cfg.vocabulary_size,
         with_folder=is_from_folder,
     )
-    streams = dict.fromkeys(features, 1)
+    streams, frames = dict.fromkeys(features, 1), _frames(cfg)
     if model.vision is not None:
-        streams |= {"image": cfg.frames * model.image_tokens, "class_token": cfg.frames}
-    lengths = Lengths(sum(streams.values()) + cfg.text_tokens, cfg.answer_tokens, streams, cfg.frames)
+        streams |= {"image": frames * model.image_tokens, "class_token": frames}
+    lengths = Lengths(sum(streams.values()) + cfg.text_tokens, cfg.answer_tokens, streams, frames)
     sees = model.vision is not None and (model.vision.is_trained or not cfg.precompute_vision)
     estimator = Estimator(model, settings, lengths=lengths, batch_size=cfg.data.batch_size, sees_images=sees)
     return estimator, is_from_folder
+
+
+def _frames(cfg: DictConfig) -> int:
+    """Frames of a clip."""
+    from emolightning.data.video import parse_frame_choice
+
+    if cfg.frames is not None:
+        return cfg.frames
+    # A key of data modules; not of one that somebody else wrote.
+    return parse_frame_choice(str(cfg.data.get("frame", "middle"))).num_frames
 
 
 def _memory(cfg: DictConfig, trainer: DictConfig, estimator: "Estimator") -> dict[str, Any]:
@@ -185,6 +196,42 @@ def _time(cfg: DictConfig, estimator: "Estimator", peak: float | None) -> dict[s
     return found
 
 
+def _context(cfg: DictConfig, estimator: "Estimator", *, is_from_folder: bool) -> dict[str, Any]:
+    """The assumed sequence beside the positions of the language model."""
+    from emolightning.model.context import context_of
+
+    language, lengths = estimator.model.language, estimator.lengths
+    path = cfg.model.language.path if is_from_folder else None
+    source = f"{path}/config.json, max_position_embeddings" if path else "model.language.max_positions"
+    context = context_of(language.config, estimator.model.tokenizer.hugging_face, source=source)
+    streams = dict(lengths.streams)
+    # A text ends with the answer that is learned; a validation may generate more.
+    generated = max(0, cfg.evaluation.max_new_tokens - lengths.answer)
+    return {
+        "positions": lengths.positions + generated,
+        "of_model": context.positions,
+        "source": context.source,
+        "streams": streams,
+        "text": lengths.positions - sum(streams.values()) + generated,
+        "frames": lengths.frames,
+    }
+
+
+def _context_lines(found: Mapping[str, Any]) -> list[str]:
+    """What is assumed of a sequence; a problem where it does not fit."""
+    parts = [f"{name} {number}" for name, number in found["streams"].items()] + [f"text and answer {found['text']}"]
+    said = f"{found['positions']} positions a sequence: {', '.join(parts)}"
+    if found["of_model"] is None:
+        return [f"context: {said}; the language model has no limit"]
+    if found["positions"] <= found["of_model"]:
+        return [f"context: {said}; the language model has {found['of_model']}"]
+    frames = f"fewer frames, data.frame=even:N (now {found['frames']}), " if found["frames"] > 1 else ""
+    return [
+        f"problem: {said}; the language model has {found['of_model']} ({found['source']}), and a run would be refused: "
+        f"say {frames}fewer text_tokens=N, or a language model with more positions"
+    ]
+
+
 def _assumptions(cfg: DictConfig) -> list[str]:
     """What no formula says."""
     from emolightning.memory import DEVICE_OVERHEAD
@@ -213,6 +260,7 @@ def lines(result: Mapping[str, Any], sizes: Sequence[float]) -> list[str]:
     printed += _items(result["device_bytes"], result["device_gb"])
     printed += ["", f"{'main memory of one machine':<32}{'GB':>10}", *_items(result["host_bytes"], None), ""]
     printed += _time_lines(result["time"], result["unknown"])
+    printed += ["", *_context_lines(result["context"])]
     if result["engines"]:
         marks = "".join(f"{f'{size:g} GB':>8}" for size in sizes)
         printed += ["", f"{'trainer':<20}{'engine':<44}{'GPUs':>5}{'GB each':>9}{'GB main':>9}{marks}"]

@@ -186,8 +186,8 @@ class EstimateConfig(RunConfig):
     """Assumed: tokens of question, transcript and answer together."""
     answer_tokens: int = 20
     """Assumed: tokens with a loss."""
-    frames: int = 1
-    """Frames of a clip."""
+    frames: int | None = None
+    """Frames of a clip; null takes those of `data.frame`."""
     feature_width: int = 1024
     """Of the face, motion and speech vectors."""
     vocabulary_size: int = 32000

@@ -133,6 +133,7 @@ def _look_at_features(data: ClipDataModule, clips: Sequence[Clip], found: Checku
     loaded: list[LoadedFeatures] = []
     _blame(found, lambda: loaded.append(data.load_features(clips, missing="zero")))
     for features in loaded:
+        data.features = features
         for name, width in features.widths.items():
             absent = features.zeros.get(name, {})
             numbers = {"clips": len(clips), "found": len(clips) - len(absent), "missing": len(absent), "width": width}

@@ -65,7 +65,7 @@ class ClipDataset(Dataset[Example]):
         epoch, index, is_borrowed = ClipKey(*key)
         clip = self.clips[index]
         task = self._task(clip, epoch)
-        transcript = self._source("transcript", index).transcript if "transcript" in self.inputs else None
+        transcript = self.transcript(index)
         return Example(
             clip=replace(clip, transcript=transcript),
             index=index,
@@ -76,23 +76,32 @@ class ClipDataset(Dataset[Example]):
             is_borrowed=is_borrowed,
         )
 
-    def _source(self, name: str, index: int) -> Clip:
+    def transcript(self, index: int) -> str | None:
+        """What the model is told of what a clip says; None where that input is off."""
+        return self.source("transcript", index).transcript if "transcript" in self.inputs else None
+
+    def instructions(self, task: str) -> Sequence[str]:
+        """The questions that may be put for a task."""
+        return self.pools[task] if self.draws_instruction else self.pools[task][:1]
+
+    def source(self, name: str, index: int) -> Clip:
+        """The clip that gives an input to another one, or to itself."""
         return self.clips[self.donors[name][index]] if name in self.donors else self.clips[index]
 
     def _image(self, index: int) -> Tensor | None:
         if "image" not in self.inputs or self.frames is None or self.visual is not None:
             return None
-        return torch.from_numpy(self.frames.load(self._source("image", index)))
+        return torch.from_numpy(self.frames.load(self.source("image", index)))
 
     def _streams(self, index: int) -> dict[str, Tensor]:
         found = {name: self._vectors(name, index) for name in self.features.vectors if name in self.inputs}
         if "image" in self.inputs and self.visual is not None:
-            clip = self._source("image", index)
+            clip = self.source("image", index)
             found |= {name: torch.from_numpy(self.visual.load(clip, name)) for name in VISUAL_STREAMS}
         return found
 
     def _vectors(self, name: str, index: int) -> Tensor:
-        return torch.from_numpy(self.features.vectors[name][self._source(name, index).id])
+        return torch.from_numpy(self.features.vectors[name][self.source(name, index).id])
 
     def _task(self, clip: Clip, epoch: int) -> str:
         if len(self.tasks) == 1:
@@ -100,8 +109,8 @@ class ClipDataset(Dataset[Example]):
         return choose_task(self.tasks, seed=self.seed, epoch=epoch, clip_id=clip.id)
 
     def _instruction(self, clip: Clip, epoch: int, task: str) -> str:
-        pool = self.pools[task]
-        if not self.draws_instruction:
+        pool = self.instructions(task)
+        if len(pool) == 1:
             return pool[0]
         return choose_instruction(pool, seed=self.seed, epoch=epoch, clip_id=clip.id)
 
