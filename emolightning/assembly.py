@@ -44,13 +44,19 @@ def trained_parts(cfg: DictConfig) -> TrainedParts:
     return build(cfg.model.train, "model.train") if "train" in cfg.model else TrainedParts()
 
 
-def build_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModule:
-    """The data of a run, read and checked: everything wrong with it is raised here, before any weights are touched."""
+def build_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = (), stage: str | None = None) -> ClipDataModule:
+    """The data of a run, read and checked: everything wrong with it is raised here, before any weights are touched.
+
+    Args:
+        cfg: the run.
+        shuffle: inputs to exchange among the clips of an evaluated split.
+        stage: `fit` for training, which needs answers to learn.
+    """
     vision, language = build(cfg.model.vision, "model.vision"), build(cfg.model.language, "model.language")
     require_settings(vision, language, trained_parts(cfg))
     require_weights(vision, language)
     data = make_data(cfg, shuffle=shuffle)
-    data.setup()
+    data.setup(stage)
     return data
 
 

@@ -1,6 +1,10 @@
 """The one exception for mistakes a user can mend: shown as a message, never as a traceback."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+
+_NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+ \((?:train|val|test)\)|\S*[\d/\\]\S*|\S+\.\w+:?")
+"""What differs between sentences of a kind: quoted values, clips, numbers, paths and files."""
 
 
 class UserError(ValueError):
@@ -17,12 +21,34 @@ class InputErrors(UserError):
     Args:
         subject: what was read, e.g. the path of an annotation file.
         problems: one line each: where, the value, what is allowed, what to do.
-        limit: lines shown; the rest are counted, not hidden.
+        limit: lines shown; of more problems the equal ones are grouped, and the rest are counted, not hidden.
+        note: what is true of all of them, below the list.
     """
 
-    def __init__(self, subject: str, problems: Sequence[str], *, limit: int = 50):
+    def __init__(self, subject: str, problems: Sequence[str], *, limit: int = 50, note: str = ""):
         self.subject = subject
         self.problems = list(problems)
-        shown = "\n".join(f"  - {problem}" for problem in self.problems[:limit])
-        rest = f"\n  ... and {len(self.problems) - limit} more" if len(self.problems) > limit else ""
-        super().__init__(f"{subject}: {len(self.problems)} problem(s)\n{shown}{rest}")
+        lines = self.problems if len(self.problems) <= limit else shortened(self.problems, shown=5)
+        shown = "\n".join(f"  - {line}" for line in lines[:limit])
+        rest = f"\n  ... and {len(lines) - limit} more" if len(lines) > limit else ""
+        below = f"\n{note}" if note else ""
+        super().__init__(f"{subject}: {len(self.problems)} problem(s)\n{shown}{rest}{below}")
+
+
+def shortened(sentences: Iterable[str], *, shown: int, remedy: str = "") -> list[str]:
+    """The first few of each kind, and how many more there are: a thousand equal ones would bury the rest.
+
+    Args:
+        sentences: those that differ in names and numbers alone are of a kind.
+        shown: of each kind.
+        remedy: how to get all of them, where there is a way.
+    """
+    kinds: dict[str, list[str]] = {}
+    for sentence in sentences:
+        kinds.setdefault(re.sub(r"\*(?:[\s,]*\*)*", "*", _NAMED.sub("*", sentence)), []).append(sentence)
+    lines: list[str] = []
+    for same in kinds.values():
+        lines += same[:shown]
+        if len(same) > shown:
+            lines.append(f"... and {len(same) - shown} more like this{remedy}")
+    return lines

@@ -16,7 +16,8 @@ from callbacks.answer_writer import AnswerWriter
 from emolightning.as_trained import training_differences
 from emolightning.assembly import build_data, build_learner, build_scoring, build_trainer, inputs_of, plain, save_config
 from emolightning.data.datamodule import ClipDataModule
-from emolightning.errors import UserError
+from emolightning.data.unusable import Skipped, counted, record, refusal_of_share
+from emolightning.errors import InputErrors, UserError
 from emolightning.evaluation.answers import evaluation_key, join, known_answers, set_aside_other, take_back
 from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
@@ -55,6 +56,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     weights = find_weights("checkpoint", Path(cfg.checkpoint))
     scoring = build_scoring(cfg)
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))
+    refuse_skipped(data, cfg.split)
     clips = data.clips_of(cfg.split)
     require_truths(clips, scoring, cfg.split)
     trained = trained_widths(weights)
@@ -71,7 +73,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         for difference in training_differences(cfg.trained or {}, data):
             print(f"note: {difference}")
         writer.key = evaluation_key(description)
-        _prepare_folder(cfg, folder, writer.key)
+        _prepare_folder(cfg, folder, writer.key, data.skipped)
         writer.known = frozenset(known_answers(folder, writer.key))
     record = EvaluationRecord(wandb_of(trainer.loggers) if trainer.is_global_zero else None, folder, writer.key)
     with (
@@ -89,6 +91,25 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         report, answers = _finish(cfg, folder, writer.key, data, scoring, description)
         record.log(report, answers, data, scoring, checkpoint=cfg.checkpoint)
     return report
+
+
+def refuse_skipped(data: ClipDataModule, split: str) -> None:
+    """Scores say which clips they are of: those of a benchmark are of all its clips, others of nearly all.
+
+    Raises:
+        InputErrors: clips of the split are skipped, of a benchmark any and else too many.
+    """
+    skipped = data.skipped_of(split)
+    total = sum(split in ("all", clip.split) for clip in data.clips) + len(skipped)
+    refused = refusal_of_share(len(skipped), total, data.max_skipped)
+    if skipped and data.official is not None:
+        refused = (
+            f"scores without them are not those of {data.benchmark}, so data.on_error=skip is refused here; mend the "
+            "files, or read the clips that there are as data=custom, which scores them under its own name"
+        )
+    if refused:
+        problems = [f"{clip.id}: {clip.reason}" for clip in skipped]
+        raise InputErrors(f"data={data.name}, split={split}", problems, note=f"{counted(skipped, total)}; {refused}")
 
 
 def require_truths(clips: Sequence[Clip], scoring: Scoring, split: str) -> None:
@@ -115,6 +136,7 @@ def describe_evaluation(cfg: DictConfig, data: ClipDataModule, learner: EmotionL
         "annotations_sha256": summary["annotations_sha256"],
         "features_sha256": summary["features_sha256"],
         "zero_features": summary["zero_features"],
+        **({"without": sorted(clip.id for clip in data.skipped)} if data.skipped else {}),
         "labels": list(data.labels),
         "inputs": list(inputs_of(cfg)),
         "shuffle": list(cfg.shuffle),
@@ -136,7 +158,7 @@ def state_hash(state: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
+def _prepare_folder(cfg: DictConfig, folder: Path, key: str, skipped: Sequence[Skipped]) -> None:
     with writing(f"output_dir={folder}"):
         folder.mkdir(parents=True, exist_ok=True)
     moved = set_aside_other(folder, key)
@@ -145,7 +167,8 @@ def _prepare_folder(cfg: DictConfig, folder: Path, key: str) -> None:
         print(f"answers of an earlier, different evaluation are now in {aside}")
     if not (folder / "config.yaml").exists():  # An evaluation in a folder of its own says where it comes from.
         save_config(cfg, folder / "config.yaml")
-        write_json(folder / "lineage.json", {**describe_process(sys.argv), "parent_checkpoint": cfg.checkpoint})
+        lineage = {**describe_process(sys.argv), "parent_checkpoint": cfg.checkpoint, "data": record(skipped)}
+        write_json(folder / "lineage.json", lineage)
 
 
 def _finish(
@@ -164,6 +187,7 @@ def _finish(
         "remarks": data.remarks,
     }
     report["model"] = {"has_random_base": has_random_base(plain(cfg.model))}
+    report |= record(data.skipped_of(split))
     report["warnings"] = warnings_of(report)
     write_json(folder / "metrics.json", report)
     print_metrics(report)

@@ -1,6 +1,6 @@
 """Which settings a resumed run may change, and when there is nothing left to do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from emolightning.assembly import plain
 from emolightning.config.saved_run import read_configuration
 from emolightning.documents import DamagedFile, read_json_object
-from emolightning.errors import UserError
+from emolightning.errors import UserError, shortened
 from emolightning.estimating import num_ranks
 from emolightning.model.adapter import DESCRIPTION
 from emolightning.training.run_folder import RunFolder
@@ -32,7 +32,18 @@ FIXED = (
 )
 """Settings that a checkpoint was made with, and that a continuation of the same run keeps."""
 
-FREE = ("num_workers", "render_workers", "cache", "folder", "media", "annotations", "root", "private")
+FREE = (
+    "num_workers",
+    "render_workers",
+    "cache",
+    "folder",
+    "media",
+    "annotations",
+    "root",
+    "private",
+    "on_error",
+    "max_skipped",
+)
 """Keys inside them that say where things are or how fast they are read, not what is learned."""
 
 
@@ -106,6 +117,7 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
     saved = read_json_object(run.lineage).get("data")
     if not isinstance(saved, dict):
         raise DamagedFile(run.lineage, "it does not say what the data were")
+    problems += _other_skipped(saved.get("skipped_clips", ()), data["skipped_clips"])
     problems += [
         f"data: {name.removesuffix('_sha256')} are not those of the run"
         for name in ("annotations_sha256", "features_sha256")
@@ -117,6 +129,16 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
             + "\n  - ".join(problems)
             + "\nto train on with others, start a new run with init_from=<run>"
         )
+
+
+def _other_skipped(before: Iterable[Mapping[str, Any]], now: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Clips that one part of the run does without and the other has: the reason that hashes differ."""
+    earlier, later = {clip["id"]: clip for clip in before}, {clip["id"]: clip for clip in now}
+    problems = [f"data: clip {clip} was skipped before and can be used now" for clip in earlier if clip not in later]
+    new = [
+        f"data: clip {name} was used before: {clip['reason']}" for name, clip in later.items() if name not in earlier
+    ]
+    return shortened([*problems, *new], shown=5)
 
 
 def require_optimizer(checkpoint: Path) -> None:

@@ -103,7 +103,7 @@ def _set_up_process(cfg: DictConfig, rank: int) -> None:
 
 def _read_data(cfg: DictConfig, resume_from: Path | None, initial: Path | None) -> ClipDataModule:
     """The data, if it is fit for training and for the weights that there are."""
-    data = build_data(cfg)
+    data = build_data(cfg, stage="fit")
     data.require_targets()
     for warning in data.coverage():
         log.warning("labels: %s", warning)

@@ -67,6 +67,7 @@ def log_training(logger: WandbLog, folder: RunFolder, data: ClipDataModule) -> N
     """Adapter and data of a finished run as artifacts, noted in `lineage.json`."""
     name = f"adapter-{logger.experiment.id}"
     summary = data.summary()
+    logger.attempt("skipped", lambda: logger.experiment.summary.update({"num_skipped": summary["num_skipped"]}))
     hashes = {key: summary[key] for key in ("annotations_sha256", "features_sha256", "clips")}
     logged = log_artifact(logger, name, "model", files=[folder.adapter], metadata=hashes, aliases=["best"])
     logged += log_data(logger, data, hashes)
@@ -177,7 +178,7 @@ def summary_of(report: dict[str, Any]) -> dict[str, float]:
     """The scores of `metrics.json` as `test/war` ...; those that could not be computed are left out."""
     split = report["split"]
     scores = {f"{split}/{name}": item["value"] for name, item in report.get("metrics", {}).items()}
-    counts = {f"{split}/{name}": report[name] for name in ("num_clips", "num_scored") if name in report}
+    counts = {f"{split}/{name}": report[name] for name in ("num_clips", "num_scored", "num_skipped") if name in report}
     return {name: value for name, value in {**scores, **counts}.items() if value is not None}
 
 

@@ -12,9 +12,10 @@ from hydra import compose, initialize_config_dir
 from media_factory import cut, make_media
 
 from emolightning.__main__ import main
-from emolightning.commands.doctor import doctor, shortened
+from emolightning.commands.doctor import doctor
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.data.checkup import sample
+from emolightning.errors import shortened
 from emolightning.records import Clip
 
 WIDTH = 6
@@ -113,15 +114,16 @@ def test_clips_without_video_or_vectors_and_files_that_are_damaged(own: Path) ->
     assert code == 1
     assert found["media"] == {"clips": 6, "found": 5, "missing": 1, "probed": 5, "unreadable": 1}
     text = "\n".join(found["problems"])
-    assert f"1 of 6 clips have no video: no file '{NAMES[1]}'" in text
-    assert f"{NAMES[2]}.mp4" in text
+    assert f"label-6way.npz: clip 2: {NAMES[1]}: no file '{NAMES[1]}'" in text
+    assert f"{NAMES[2]}.mp4: the video stream is cut short" in text
+    assert f"clip 4: {NAMES[3]}: no {own / 'HL-UTT' / NAMES[3]}.npy; extract it, or say inputs.speech=false" in text
     assert f"{NAMES[4]}.npy: not an array of numbers" in text
+    assert len(found["problems"]) == 4, "each clip once"
     (own / "mae_340_UTT" / f"{NAMES[4]}.npy").unlink()
     _, found = asked(own, *MER2023, f"data.root={own}")
     assert [found["features"][name]["missing"] for name in ("face", "motion", "speech")] == [1, 0, 1]
-    assert f"speech: 1 of 6 clips have no vectors, e.g. no {own}" in "\n".join(found["problems"])
     _, found = asked(own, *MER2023, f"data.root={own}", "data.missing=zero")
-    assert "no vectors" not in "\n".join(found["problems"])
+    assert len(found["problems"]) == 2
     assert "zeros stand there" in "\n".join(found["warnings"])
 
 
@@ -164,14 +166,14 @@ def test_equal_problems_are_printed_five_times_and_written_all(own: Path, capsys
 def test_sentences_of_a_kind_differ_in_names_and_numbers_alone() -> None:
     twins = [f"the same file under 2 names: {name}x (test), {name}y (train), {name}z (val)" for name in "abcdefgh"]
     broken = [f"/videos/{name}.mp4: cannot be read" for name in "abcdefg"]
-    assert shortened([*twins, *broken, "disk: full", "disk: full"]) == [
+    assert shortened([*twins, *broken, "disk: full", "disk: full"], shown=5, remedy="; output=FILE gets all") == [
         *twins[:5],
         "... and 3 more like this; output=FILE gets all",
         *broken[:5],
         "... and 2 more like this; output=FILE gets all",
         *("disk: full", "disk: full"),
     ]
-    assert shortened([]) == []
+    assert shortened([], shown=5) == []
 
 
 def test_one_file_under_two_names_is_a_duplicate_and_across_splits_a_leak(own: Path) -> None:

@@ -8,19 +8,17 @@ names the clips that two datasets share:
 Takes all settings of train.py. Exit code 1 when a run would fail; differences and leaks are warnings.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, open_dict
 
 from emolightning.cli import run
 from emolightning.config.check import check_config
+from emolightning.errors import shortened
 
 SHOWN = 5
 """Sentences of one kind that are printed; output=FILE gets all."""
-NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+ \((?:train|val|test)\)|\S*[\d/\\]\S*|\S+\.\w+:?")
-"""What differs between sentences of a kind: quoted values, clips, numbers, paths and files."""
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -101,7 +99,7 @@ def leaks(cfg: DictConfig, clips: "list[Clip]", found: "Checkup") -> list[str]:
     with open_dict(other):
         other.data, other.modalities, other.inputs.transcript = cfg.against, ["video"], False
     data = make_data(other)
-    data.lost = {}
+    data.takes_stock = True
     try:
         others = data.read_clips()
     except UserError as error:
@@ -132,23 +130,10 @@ def show(found: "Checkup", *, official: Mapping[str, Mapping[str, int]]) -> None
     free, frames = (found.storage[key] / 1e9 for key in ("free_bytes", "frames_bytes"))
     print(f"cache: {found.storage['cache']}, {free:.1f} GB free, frames need {frames:.2f} GB")
     for title, sentences in (("warning", found.warnings), ("problem", found.problems)):
-        for line in shortened(sentences):
+        for line in shortened(sentences, shown=SHOWN, remedy="; output=FILE gets all"):
             print(f"{title}: {line}")
     print(f"{len(found.warnings)} warning(s), {len(found.problems)} problem(s)", end="; ")
     print("a run would fail" if found.problems else "a run would not fail for lack of data")
-
-
-def shortened(sentences: Sequence[str]) -> list[str]:
-    """The first few of each kind, and how many more there are: a thousand bad rows would bury the rest."""
-    kinds: dict[str, list[str]] = {}
-    for sentence in sentences:
-        kinds.setdefault(re.sub(r"\*(?:[\s,]*\*)*", "*", NAMED.sub("*", sentence)), []).append(sentence)
-    lines: list[str] = []
-    for same in kinds.values():
-        lines += same[:SHOWN]
-        if len(same) > SHOWN:
-            lines.append(f"... and {len(same) - SHOWN} more like this; output=FILE gets all")
-    return lines
 
 
 def _class_table(found: "Checkup", official: Mapping[str, Mapping[str, int]]) -> "Table":

@@ -9,13 +9,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from emolightning.data.unusable import RowErrors
 from emolightning.data.values import LABEL, NAME, BadValue, MediaFolder, clip_id, label_of, plain_text
-from emolightning.errors import InputErrors, UserError
+from emolightning.errors import UserError
 from emolightning.records import Clip
 from emolightning.tables.reading import Problem, Row, described, read_table
 
@@ -52,7 +53,7 @@ def read_custom(
         lost: see MediaFolder.
 
     Raises:
-        InputErrors: everything that is wrong in the file, by line.
+        RowErrors: everything that is wrong in the file, by line, with the clips whose files can be looked at.
         UserError: the file or the media folder does not exist.
     """
     path, media = Path(path), Path(media)
@@ -69,10 +70,10 @@ def read_custom(
     unused = sorted({column for row in rows for column in row.values} - {*COLUMNS, *OPTIONAL_COLUMNS})
     if unused:
         _log.info("%s: columns that are not used: %s", path, ", ".join(unused))
-    clips = _clips(rows, MediaFolder(media, lost=lost), labels, needs_transcript, problems)
+    clips = _clips(path, rows, MediaFolder(media, lost=lost), labels, needs_transcript, problems)
     if problems:
-        raise InputErrors(str(path), described(problems))
-    return [replace(clip, source=f"{path}, line {row.line}") for clip, row in zip(clips, rows, strict=True)]
+        raise RowErrors([(str(path), described(problems))], clips)
+    return clips
 
 
 def annotation_hash(clips: Iterable[Clip]) -> str:
@@ -115,13 +116,17 @@ def _missing_column(column: str, found: list[str]) -> str:
 
 
 def _clips(
-    rows: list[_Row], media: "MediaFolder", labels: tuple[str, ...], needs_transcript: bool, problems: list[Problem]
+    path: Path,
+    rows: list[_Row],
+    media: "MediaFolder",
+    labels: tuple[str, ...],
+    needs_transcript: bool,
+    problems: list[Problem],
 ) -> list[Clip]:
-    """The clips of the rows that are in order; what is wrong with the others is added to `problems`."""
+    """The clips of all rows that name one; what is wrong with rows is added to `problems`."""
     clips = []
     first_use: dict[str, _Row] = {}
     for row in rows:
-        before = len(problems)
         name = row.values[NAME]
         check = partial(_check, problems, row.line)
         identity = check(clip_id, name)
@@ -129,6 +134,7 @@ def _clips(
             other = first_use[identity]
             same = f"the same clip as {other.values[NAME]!r} in line {other.line}"
             problems.append((row.line, f"{NAME} {name!r} is {same}; keep one of the two"))
+            identity = None
         elif identity:
             first_use[identity] = row
         video = check(media.find, name, identity) if identity else None
@@ -136,8 +142,9 @@ def _clips(
         transcript = check(_transcript, row.values.get(TRANSCRIPT, ""), needs_transcript)
         split = check(_split, row.values.get("split", ""))
         reason, subject = (check(plain_text, key, row.values.get(key, "")) for key in ("reason", "subject"))
-        if video and len(problems) == before:
-            clips.append(Clip(identity, video, transcript, label, reason, split=split, subject=subject))
+        if video:
+            source = f"{path}, line {row.line}"
+            clips.append(Clip(identity, video, transcript, label, reason, split=split, subject=subject, source=source))
     return clips
 
 

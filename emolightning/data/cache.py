@@ -55,7 +55,8 @@ class Outcome:
 class Summary:
     """What a pass over the clips found."""
 
-    problems: list[str]
+    problems: dict[str, str]
+    """Clip id -> why the clip cannot be used, in the order of the clips."""
     absent: dict[str, dict[str, str]]
     """Array name -> clip id -> reason."""
 
@@ -97,7 +98,7 @@ def compute_missing(
     try:
         for clip, outcome in _progress(_outcomes(todo, compute, num_workers), title, len(todo)):
             if outcome.problem:
-                problems[clip.id] = f"{named(clip)}: {outcome.problem}"
+                problems[clip.id] = outcome.problem
             for name, array in outcome.arrays.items():
                 save_array(folders[name] / f"{clip.id}.npy", array)
                 kept.add(name, clip.id, stamps[clip.id])
@@ -107,7 +108,7 @@ def compute_missing(
         if todo:  # Also on Ctrl-C: what is done stays done.
             kept.write()
     # Processes finish in any order; messages keep that of the file.
-    return Summary([problems[clip.id] for clip in clips if clip.id in problems], absent)
+    return Summary({clip.id: problems[clip.id] for clip in clips if clip.id in problems}, absent)
 
 
 def _outcomes(todo: Sequence["_Job"], compute: Compute, num_workers: int) -> Iterator[tuple[Clip, Outcome]]:
@@ -241,11 +242,6 @@ def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) 
             yield outcome
             speed = progress.tasks[task].speed
             progress.update(task, advance=1, rate=f"{speed:.0f} clips/s" if speed else "")
-
-
-def named(clip: Clip) -> str:
-    """The clip and where its annotation stands, for messages."""
-    return f"{clip.source}: {clip.id}" if clip.source else clip.id
 
 
 def save_array(path: Path, array: np.ndarray) -> None:

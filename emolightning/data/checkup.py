@@ -2,12 +2,13 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.duplicates import duplicate_sentences, named_some
-from emolightning.data.features import FolderFeatures, LoadedFeatures
+from emolightning.data.features import LoadedFeatures
+from emolightning.data.unusable import Findings, counted, described, refusal_of_share
 from emolightning.data.video import parse_frame_choice
 from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
@@ -32,6 +33,8 @@ class Checkup:
     """What a run would go on with: differences from the official set, labels, duplicates, leaks."""
     problems: list[str] = field(default_factory=list)
     """What a run would fail with."""
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    """Clips that a run would go on without, with reasons (`data.on_error=skip`)."""
 
 
 def look_at(data: ClipDataModule, *, probe: int | None) -> tuple[Checkup, list[Clip]]:
@@ -44,14 +47,17 @@ def look_at(data: ClipDataModule, *, probe: int | None) -> tuple[Checkup, list[C
     Returns:
         The findings, and the clips as far as they can be read.
     """
-    found = Checkup(data.name, data.benchmark)
+    found, findings = Checkup(data.name, data.benchmark), Findings()
     _look_at_files(data, found)
-    clips = _read(data, found)
+    clips = _read(data, found, findings)
     if clips:
         data.clips = clips
-        _look_at_labels(data, found)
-        _look_at_media(data, clips, found, probe)
-        _look_at_features(data, clips, found, probe)
+        if not findings.errors:  # Clips of a file with wrong rows have no splits yet.
+            _look_at_labels(data, found)
+        _look_at_media(data, clips, found, findings, probe)
+        _look_at_features(data, clips, found, findings, probe)
+    _tell(data, clips, found, findings)
+    if clips:
         found.warnings += duplicate_sentences(clips)
     _look_at_storage(data, len(clips), found)
     return found, clips
@@ -78,22 +84,19 @@ def _look_at_files(data: ClipDataModule, found: Checkup) -> None:
             _blame(found, item.require)
 
 
-def _read(data: ClipDataModule, found: Checkup) -> list[Clip]:
+def _read(data: ClipDataModule, found: Checkup, findings: Findings) -> list[Clip]:
     """The clips, with those whose media are missing."""
-    data.lost = {}
+    data.takes_stock = True
     clips: list[Clip] = []
     try:
-        clips = data.read_clips()
-    except InputErrors as error:
-        found.problems += [f"{error.subject}: {problem}" for problem in error.problems]
+        clips = data.read_rows(findings)
     except UserError as error:
         if str(error) not in found.problems:
             found.problems.append(str(error))
-    if data.lost:
+    if clips and len(data.lost) == len(clips):  # A folder is not there, or another one: each clip would say so.
+        findings.faults.clear()
         reason = next(iter(data.lost.values()))
-        found.problems.append(
-            f"{len(data.lost)} of {len(clips)} clips have no video: {reason}; {named_some([*data.lost])}"
-        )
+        found.problems.append(f"{len(clips)} of {len(clips)} clips have no video: {reason}; {named_some([*data.lost])}")
     return clips
 
 
@@ -108,46 +111,63 @@ def _look_at_labels(data: ClipDataModule, found: Checkup) -> None:
         _blame(found, lambda: data.clips_of("test"))
 
 
-def _look_at_media(data: ClipDataModule, clips: Sequence[Clip], found: Checkup, probe: int | None) -> None:
-    lost = data.lost or {}
-    there = [clip for clip in clips if clip.id not in lost]
+def _look_at_media(
+    data: ClipDataModule, clips: Sequence[Clip], found: Checkup, findings: Findings, probe: int | None
+) -> None:
+    there = [clip for clip in clips if clip.id not in data.lost]
     probed = sample(there, probe) if "image" in data.inputs else []
-    before = len(found.problems)
-    _blame(found, lambda: data.prepare_frames(probed))
+    unreadable = data.prepare_frames(probed)
+    findings.add(unreadable)
     found.media = {
         "clips": len(clips),
         "found": len(there),
-        "missing": len(lost),
+        "missing": len(data.lost),
         "probed": len(probed),
-        "unreadable": len(found.problems) - before,
+        "unreadable": len(unreadable),
     }
 
 
-def _look_at_features(data: ClipDataModule, clips: Sequence[Clip], found: Checkup, probe: int | None) -> None:
+def _look_at_features(
+    data: ClipDataModule, clips: Sequence[Clip], found: Checkup, findings: Findings, probe: int | None
+) -> None:
     """Vectors in folders are cheap to look at, those computed from the media are probed."""
-    is_computed = not isinstance(data.feature_source, FolderFeatures)
-    if is_computed:
-        clips = sample([clip for clip in clips if clip.id not in (data.lost or {})], probe)
-    if not clips:
-        return
+    if data.feature_source.reads_media:
+        clips = sample([clip for clip in clips if clip.id not in data.lost], probe)
     loaded: list[LoadedFeatures] = []
-    _blame(found, lambda: loaded.append(data.load_features(clips, missing="zero")))
+    _blame(found, lambda: loaded.append(data.load_features(clips)))
     for features in loaded:
         data.features = features
+        findings.add(features.faults)
         for name, width in features.widths.items():
-            absent = features.zeros.get(name, {})
-            numbers = {"clips": len(clips), "found": len(clips) - len(absent), "missing": len(absent), "width": width}
-            found.features[name] = numbers
-            if absent:
-                _report_absent(data, name, absent, len(clips), found)
+            zeros = features.zeros.get(name, {})
+            number = len(features.vectors[name]) - len(zeros)
+            found.features[name] = {
+                "clips": len(clips),
+                "found": number,
+                "missing": len(clips) - number,
+                "width": width,
+            }
+            if zeros:
+                first = next(iter(zeros.values()))
+                found.warnings.append(
+                    f"{name}: {len(zeros)} of {len(clips)} clips have no vectors, e.g. {first}; zeros stand there"
+                )
 
 
-def _report_absent(data: ClipDataModule, name: str, absent: dict[str, str], total: int, found: Checkup) -> None:
-    sentence = f"{name}: {len(absent)} of {total} clips have no vectors, e.g. {next(iter(absent.values()))}"
-    if data.missing == "zero":
-        found.warnings.append(f"{sentence}; zeros stand there")
-    else:
-        found.problems.append(f"{sentence}; extract them, or say inputs.{name}=false or data.missing=zero")
+def _tell(data: ClipDataModule, clips: Sequence[Clip], found: Checkup, findings: Findings) -> None:
+    """Each row and clip once; what a run would skip is a warning, unless that is too much."""
+    found.problems += findings.row_problems()
+    of_files = findings.file_problems(clips)
+    if data.on_error == "stop" or not of_files:
+        found.problems += of_files
+        return
+    skipped = findings.skipped(clips)
+    found.skipped = [asdict(clip) for clip in skipped]
+    found.warnings += [described(skipped, len(clips)), *of_files]
+    if refused := refusal_of_share(len(skipped), len(clips), data.max_skipped):
+        found.problems.append(f"{counted(skipped, len(clips))}; {refused}")
+    if data.official is not None:
+        found.warnings.append(f"eval.py does not score {data.benchmark} on a split without all of its clips")
 
 
 def _look_at_storage(data: ClipDataModule, num_clips: int, found: Checkup) -> None:

@@ -37,6 +37,8 @@ class CustomData(ClipDataModule):
 
     def read_clips(self) -> list[Clip]:
         """Read the file; splits come from its column, or by ratio, subject-disjoint and fixed by the seed."""
+        if not self.takes_stock and self.annotations.is_file() and not self.media.is_dir():
+            raise UserError(f"media folder {self.media} does not exist or is not a folder")
         clips = read_custom(
             self.annotations,
             self.media,

@@ -20,8 +20,10 @@ from emolightning.data.examples import ClipDataset, shuffled
 from emolightning.data.expected import Expected
 from emolightning.data.features import FeatureSource, LoadedFeatures, Missing
 from emolightning.data.frames import FrameStore
+from emolightning.data.same_clips import require_same_clips
 from emolightning.data.sampler import EvaluationSampler, TrainSampler
 from emolightning.data.splits import select
+from emolightning.data.unusable import NO_MEDIA, Fault, Faults, Findings, OnError, RowErrors, Skipped, described, record
 from emolightning.data.values import PREFERRED, MediaFolder
 from emolightning.data.video import parse_frame_choice
 from emolightning.data.visual import See, VisualStore
@@ -36,6 +38,9 @@ from emolightning.writing import require_writable, writing
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
+
+MANY = 100
+"""Clips whose files take so long that wrong rows are not kept for later."""
 
 
 class ClipDataModule(pl.LightningDataModule):
@@ -53,6 +58,9 @@ class ClipDataModule(pl.LightningDataModule):
         num_workers: loader processes; 0 reads in the training process.
         frame: which frame(s) the vision tower sees: `first`, `middle`, an index, `even:4`.
         missing: what to do with a clip that lacks a feature: `error`, or `zero` (counted and shown).
+        on_error: what to do with clips whose file is missing or cannot be used: `stop` names all of them and ends,
+            `skip` goes on without them; they are counted and listed in everything that the run writes.
+        max_skipped: the largest share of the clips that may be skipped; 1.0 allows all.
         cache: folder for features and frames.
         seed: of splits, shuffling and instructions.
         private: whether transcripts, reasons and free answers stay out of every logger (`logger.wandb.private=true`
@@ -80,6 +88,8 @@ class ClipDataModule(pl.LightningDataModule):
         num_workers: int = 0,
         frame: str | int = "middle",
         missing: Missing = "error",
+        on_error: OnError = "stop",
+        max_skipped: float = 0.05,
         cache: str = "data/cache",
         seed: int = 42,
         private: bool = False,
@@ -102,6 +112,10 @@ class ClipDataModule(pl.LightningDataModule):
         self.frame = str(frame)
         parse_frame_choice(self.frame)  # A misspelt choice is known now, not when all clips are rendered and read.
         self.missing = missing
+        if not 0 <= max_skipped <= 1:
+            raise UserError(f"data.max_skipped={max_skipped} is not a share from 0 to 1, e.g. 0.05")
+        self.on_error = on_error
+        self.max_skipped = max_skipped
         self.cache = Path(cache)
         self.seed = seed
         self.private = private
@@ -118,7 +132,9 @@ class ClipDataModule(pl.LightningDataModule):
         self.shuffle = tuple(shuffle)
         self.clips: list[Clip] = []
         self.remarks: list[str] = []
-        self.lost: dict[str, str] | None = None
+        self.lost: dict[str, str] = {}
+        self.skipped: list[Skipped] = []
+        self.takes_stock = False
         self.features = LoadedFeatures({})
         self.frames: FrameStore | None = None
         self.visual: VisualStore | None = None
@@ -149,46 +165,83 @@ class ClipDataModule(pl.LightningDataModule):
             self.remarks.append(f"{number} of {total} clips have an empty transcript: {stands}")
 
     def find_media(self, folder: Expected) -> MediaFolder:
-        """Finds videos by name. While `lost` is a dict (in `doctor`) it gets those that are not there."""
-        if self.lost is None:
-            return MediaFolder(folder.require(), preferred=PREFERRED)
-        return MediaFolder(folder.found or folder.candidates[0], preferred=PREFERRED, lost=self.lost)
+        """Finds videos by name; those that are not there are noted in `lost`. In `doctor` the folder may be missing."""
+        place = folder.found or folder.candidates[0] if self.takes_stock else folder.require()
+        return MediaFolder(place, preferred=PREFERRED, lost=self.lost)
 
     def media_folder(self) -> Path:
         """Where the clips lie; the cache is kept apart for each such folder."""
         raise NotImplementedError(f"{type(self).__name__} must name its media folder")
 
     def setup(self, stage: str | None = None) -> None:
-        """Read annotations, features and frames once; before any model is built, so that bad input is met first."""
+        """Read annotations, features and frames once; before any model is built, so that bad input is met first.
+
+        Args:
+            stage: `fit` needs an answer to learn for each clip as well (see require_targets).
+
+        Raises:
+            InputErrors: all rows that are wrong, and all clips whose files cannot be used unless they are skipped.
+        """
         if self.clips:
+            require_same_clips(self.trainer, annotation_hash(self.clips), [clip.id for clip in self.skipped])
             return
         require_writable(self._folder(), "data.cache")
+        findings = Findings()
         # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
         with self._lock():
-            clips = self.read_clips()
-            self.features = self.load_features(clips, missing=self.missing)
-            self.frames = self.prepare_frames(clips)
-        self.clips = clips
+            clips = self.read_rows(findings)
+            with findings.noting():
+                self.features = self.load_features(clips)
+            findings.add(self.features.faults)
+            findings.add(self.prepare_frames(clips))
+        if stage == "fit":
+            with findings.noting():
+                self._refuse_without_targets([clip for clip in clips if clip.id not in findings.faults])
+        findings.decide(self.name, clips, on_error=self.on_error, max_skipped=self.max_skipped)
+        self.skipped = findings.skipped(clips)
+        self.features = self.features.without(findings.faults)
+        self.clips = [clip for clip in clips if clip.id not in findings.faults]
         for name, reasons in self.features.zeros.items():
             log.warning("%s: zeros for %d of %d clips, e.g. %s", name, len(reasons), len(clips), next(iter(reasons)))
-        for sentence in [*self.remarks, *self.official_differences()]:
+        skipped = [described(self.skipped, len(clips))] if self.skipped else []
+        for sentence in [*skipped, *self.remarks, *self.official_differences()]:
             log.warning("data: %s", sentence)
 
-    def load_features(self, clips: Sequence[Clip], *, missing: Missing) -> LoadedFeatures:
+    def read_rows(self, findings: Findings) -> list[Clip]:
+        """The clips as far as rows are in order; wrong rows and missing media are noted."""
+        clips: list[Clip] = []
+        with findings.noting():
+            try:
+                clips = self.read_clips()
+            except RowErrors as error:
+                clips = error.clips
+                if len(clips) > MANY:  # This takes a while.
+                    rows, first = len(error.problems), error.problems[0]
+                    log.warning("%s: wrong rows: %d, e.g. %s; now to the clips' files", error.subject, rows, first)
+                raise
+            finally:
+                findings.add({clip_id: [Fault(NO_MEDIA, reason)] for clip_id, reason in self.lost.items()})
+        return clips
+
+    def load_features(self, clips: Sequence[Clip]) -> LoadedFeatures:
         """The vectors of the active feature inputs."""
         names = [name for name in FEATURES if name in self.inputs]
-        if not names:
+        if self.feature_source.reads_media:
+            clips = self._found(clips)
+        if not names or not clips:
             return LoadedFeatures({})
-        return self.feature_source.load(clips, names, cache=self._folder(), missing=missing)
+        return self.feature_source.load(clips, names, cache=self._folder(), missing=self.missing)
 
-    def prepare_frames(self, clips: Sequence[Clip]) -> FrameStore | None:
-        """Decode what the vision tower will see; None where it sees nothing."""
+    def prepare_frames(self, clips: Sequence[Clip]) -> Faults:
+        """Decode what the vision tower will see, if it sees anything; what cannot be decoded is returned."""
         if "image" not in self.inputs:
-            return None
+            return {}
         workers = max(2, self.num_workers)
-        frames = FrameStore(self._folder(), choice=self.frame, image_size=self.image_size, num_workers=workers)
-        frames.prepare(clips)
-        return frames
+        self.frames = FrameStore(self._folder(), choice=self.frame, image_size=self.image_size, num_workers=workers)
+        return self.frames.prepare(self._found(clips))
+
+    def _found(self, clips: Sequence[Clip]) -> list[Clip]:
+        return [clip for clip in clips if clip.id not in self.lost]
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -247,12 +300,16 @@ class ClipDataModule(pl.LightningDataModule):
 
         Raises:
             InputErrors: names the clips without one. Called before any model is built.
+            UserError: one of the two splits is empty.
         """
+        self._refuse_without_targets([clip for split in ("train", "val") for clip in self.clips_of(split)])
+
+    def _refuse_without_targets(self, clips: Sequence[Clip]) -> None:
+        asked = {"train": self.tasks, "val": {self.task: 1.0}}
         problems = [
             f"{clip.source or clip.id}: {clip.id!r} has no answer for task {task}"
-            for split, tasks in (("train", self.tasks), ("val", {self.task: 1.0}))
-            for clip in self.clips_of(split)
-            for task in tasks
+            for clip in clips
+            for task in asked.get(str(clip.split), ())
             if not self.target_text(clip, task)
         ]
         if problems:
@@ -268,11 +325,16 @@ class ClipDataModule(pl.LightningDataModule):
         chosen = select(self.clips, split)
         if not chosen:
             counts = dict(Counter(clip.split for clip in self.clips))
+            skipped = f" ({len(self.skipped)} are skipped)" if self.skipped else ""
             raise UserError(
-                f"data={self.name}: no clips in split {split!r}; clips per split: {counts}. "
+                f"data={self.name}: no clips in split {split!r}; clips per split: {counts}{skipped}. "
                 "Give it clips in the split column, or a ratio above 0 (training picks its checkpoint on val)"
             )
         return chosen
+
+    def skipped_of(self, split: str) -> list[Skipped]:
+        """The clips of `train`, `val`, `test` or `all` that this run does without."""
+        return [clip for clip in self.skipped if split in ("all", clip.split)]
 
     def dataset(self, split: str, *, training: bool = False) -> ClipDataset:
         """The examples of a split."""
@@ -387,4 +449,5 @@ class ClipDataModule(pl.LightningDataModule):
             "remarks": list(self.remarks),
             "features_sha256": self.features.hash(),
             "zero_features": {name: len(reasons) for name, reasons in self.features.zeros.items()},
+            **record(self.skipped),
         }

@@ -8,6 +8,7 @@ train.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,7 +16,7 @@ from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.expected import Expected, expect
 from emolightning.data.label_files import LabelRow
 from emolightning.data.labelled_clips import take_val
-from emolightning.data.tables import build_clips, read_table, read_text
+from emolightning.data.tables import build_clips, read_all, read_table, read_text
 from emolightning.data.values import BadValue, MediaFolder, clip_id, label_of
 from emolightning.errors import InputErrors, UserError
 from emolightning.labels import DFEW7
@@ -95,8 +96,10 @@ class DfewData(ClipDataModule):
     def read_clips(self) -> list[Clip]:
         """Train and test of the fold; DFEW has no transcripts."""
         media = self.find_media(self._media)
-        train = read_fold(self._train.require(), media, "train") if self._train else []
-        test = read_fold(self._test.require(), media, "test")
+        files = [(self._train.require(), "train")] if self._train else []
+        files.append((self._test.require(), "test"))
+        clips = read_all(partial(read_fold, path, media, split) for path, split in files)
+        train, test = ([clip for clip in clips if clip.split == split] for split in ("train", "test"))
         leaking = sorted({clip.id for clip in train} & {clip.id for clip in test})
         if leaking:
             raise InputErrors(

@@ -5,21 +5,23 @@ Both give the same thing: for each feature input a `(tokens, width)` array per c
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
 from emolightning.data.audio import NoAudioTrack, read_waveform
-from emolightning.data.cache import Outcome, compute_missing, load_array, named
+from emolightning.data.cache import Outcome, compute_missing, load_array
 from emolightning.data.signal import describe_face, describe_motion, describe_speech
+from emolightning.data.unusable import BROKEN_VECTORS, NO_SOUND, NO_VECTORS, UNDECODABLE, Fault, Faults
 from emolightning.data.video import read_thumbnails
 from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
 
 Missing = Literal["error", "zero"]
+Value = TypeVar("Value")
 
 SAMPLE_RATE_HZ = 16_000
 
@@ -37,11 +39,17 @@ class LoadedFeatures:
     """Feature input -> clip id -> float32 (tokens, width)."""
     zeros: dict[str, dict[str, str]] = field(default_factory=dict)
     """Feature input -> clip id -> why zeros stand there."""
+    faults: Faults = field(default_factory=dict)
+    """What is wrong with clips of which some vector cannot be had."""
 
     @property
     def widths(self) -> dict[str, int]:
         """Feature input -> width."""
-        return {name: next(iter(arrays.values())).shape[1] for name, arrays in self.vectors.items()}
+        return {name: next(iter(arrays.values())).shape[1] for name, arrays in self.vectors.items() if arrays}
+
+    def without(self, clips: Collection[str]) -> "LoadedFeatures":
+        """The same for the other clips."""
+        return LoadedFeatures(_without(self.vectors, clips), _without(self.zeros, clips))
 
     def hash(self) -> str:
         """sha256 over names, clip ids and values: what a run was trained on."""
@@ -53,11 +61,19 @@ class LoadedFeatures:
         return digest.hexdigest()
 
 
+def _without(of_inputs: Mapping[str, Mapping[str, Value]], clips: Collection[str]) -> dict[str, dict[str, Value]]:
+    left = {name: {c: value for c, value in of_clips.items() if c not in clips} for name, of_clips in of_inputs.items()}
+    return {name: of_clips for name, of_clips in left.items() if of_clips}
+
+
 class FeatureSource(Protocol):
     """What a `features=` configuration builds."""
 
+    reads_media: bool
+    """Whether vectors are computed from the media, which clips without a file then do not have."""
+
     def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Missing) -> LoadedFeatures:
-        """The vectors of `names` for all clips."""
+        """The vectors of `names` for all clips; what is wrong with a clip is among its `faults`, not raised."""
         ...
 
 
@@ -70,6 +86,7 @@ class SignalFeatures:
 
     VERSION = "signal-1"
     """Part of the cache folder's name: raise it when a descriptor changes its values."""
+    reads_media = True
 
     def __init__(self, *, num_workers: int = 2):
         self.num_workers = num_workers
@@ -78,25 +95,24 @@ class SignalFeatures:
         """Describe the clips, or take the descriptions from `cache`.
 
         Raises:
-            InputErrors: clips that cannot be decoded, or without sound while `missing` is `error`.
+            InputErrors: an input that no clip has.
         """
         folders = {name: cache / f"{self.VERSION}-{name}" for name in names}
         summary = compute_missing(clips, folders, describe_clip, title="Features", num_workers=self.num_workers)
-        problems = list(summary.problems)
-        if missing == "error":
-            clip_of = {clip.id: clip for clip in clips}
-            problems += [
-                f"{named(clip_of[clip_id])}: {reason}; {SPEECH_REMEDY}"
-                for name in names
-                for clip_id, reason in summary.absent[name].items()
-            ]
-        if problems:
-            raise InputErrors("media", problems)
+        faults = {clip_id: [Fault(UNDECODABLE, problem)] for clip_id, problem in summary.problems.items()}
         vectors = {
-            name: {c.id: load_array(folders[name] / f"{c.id}.npy") for c in clips if c.id not in summary.absent[name]}
+            name: {
+                c.id: load_array(folders[name] / f"{c.id}.npy")
+                for c in clips
+                if c.id not in summary.absent[name] and c.id not in faults
+            }
             for name in names
         }
-        return _filled(vectors, summary.absent, clips)
+        absent = {
+            name: {clip_id: Fault(NO_SOUND, reason, SPEECH_REMEDY) for clip_id, reason in reasons.items()}
+            for name, reasons in summary.absent.items()
+        }
+        return _filled(vectors, absent, faults, clips, missing)
 
 
 def describe_clip(clip: Clip, names: tuple[str, ...]) -> Outcome:
@@ -128,6 +144,8 @@ class FolderFeatures:
         speech: e.g. `HL-UTT`.
     """
 
+    reads_media = False
+
     def __init__(self, *, root: str, face: str | None = None, motion: str | None = None, speech: str | None = None):
         self.root = Path(root)
         self.folders = {"face": face, "motion": motion, "speech": speech}
@@ -136,10 +154,11 @@ class FolderFeatures:
         """Read all vectors; `cache` is not used.
 
         Raises:
-            InputErrors: missing or unreadable files, shapes that differ, values that are not finite.
+            InputErrors: a folder that is not there, or an input that no clip has.
         """
         problems: list[str] = []
-        absent: dict[str, dict[str, str]] = {name: {} for name in names}
+        absent: dict[str, dict[str, Fault]] = {}
+        faults: dict[str, list[Fault]] = {}
         vectors: dict[str, dict[str, np.ndarray]] = {}
         for name in names:
             folder = self.folders[name]
@@ -147,29 +166,32 @@ class FolderFeatures:
                 place = "no folder is named for it" if folder is None else f"there is no folder {self.root / folder}"
                 problems.append(f"features.{name}: {place}; set features.root and .{name}, or say inputs.{name}=false")
                 continue
-            vectors[name] = self._read(name, clips, absent[name], problems, missing)
+            absent[name] = {}
+            vectors[name] = self._read(name, clips, absent[name], faults)
         if problems:
             raise InputErrors(str(self.root), problems)
-        return _filled(vectors, absent, clips)
+        return _filled(vectors, absent, faults, clips, missing)
 
     def _read(
-        self, name: str, clips: Sequence[Clip], absent: dict[str, str], problems: list[str], missing: Missing
+        self, name: str, clips: Sequence[Clip], absent: dict[str, Fault], faults: dict[str, list[Fault]]
     ) -> dict[str, np.ndarray]:
         arrays: dict[str, np.ndarray] = {}
+        broken: dict[str, str] = {}
+        folder = self.root / str(self.folders[name])
         for clip in clips:
-            path = self.root / str(self.folders[name]) / f"{clip.id}.npy"
+            path = folder / f"{clip.id}.npy"
             if not path.exists():
-                absent[clip.id] = f"no {path}"
-                if missing == "error":
-                    remedy = f"extract it, or say inputs.{name}=false or data.missing=zero"
-                    problems.append(f"{named(clip)}: no {path}; {remedy}")
+                remedy = f"extract it, or say inputs.{name}=false or data.missing=zero"
+                absent[clip.id] = Fault(NO_VECTORS, f"no {path}", remedy)
                 continue
             try:
                 arrays[clip.id] = _read_vectors(path)
             except UserError as error:
-                problems.append(f"{named(clip)}: {error}; extract it again")
-        problems += _other_widths(arrays, self.root / str(self.folders[name]))
-        return arrays
+                broken[clip.id] = str(error)
+        broken |= _other_widths(arrays, folder)
+        for clip_id, reason in broken.items():
+            faults.setdefault(clip_id, []).append(Fault(BROKEN_VECTORS, reason, "extract it again"))
+        return {clip_id: array for clip_id, array in arrays.items() if clip_id not in broken}
 
 
 def _read_vectors(path: Path) -> np.ndarray:
@@ -180,8 +202,8 @@ def _read_vectors(path: Path) -> np.ndarray:
     """
     try:
         array = np.atleast_2d(np.load(path, allow_pickle=False)).astype(np.float32)
-    except (ValueError, EOFError, OSError) as error:
-        raise UserError(f"{path}: not an array of numbers ({error})") from error
+    except (ValueError, TypeError, EOFError, OSError) as error:
+        raise UserError(f"{path}: not an array of numbers, as numpy.save writes it") from error
     if array.ndim != 2 or 0 in array.shape:
         raise UserError(f"{path}: shape {array.shape}, expected (width,) or (tokens, width)")
     if not np.isfinite(array).all():
@@ -189,30 +211,53 @@ def _read_vectors(path: Path) -> np.ndarray:
     return array
 
 
-def _other_widths(arrays: Mapping[str, np.ndarray], folder: Path) -> list[str]:
-    """A problem for each clip whose vectors are not as wide as most."""
+def _other_widths(arrays: Mapping[str, np.ndarray], folder: Path) -> dict[str, str]:
+    """The clips whose vectors are not as wide as most, and what is said of them."""
     widths = Counter(array.shape[1] for array in arrays.values())
     common = widths.most_common(1)[0][0] if widths else 0
-    return [
-        f"{folder}/{clip_id}.npy: {array.shape[1]} wide, most are {common}; extract it again"
+    return {
+        clip_id: f"{folder}/{clip_id}.npy: {array.shape[1]} wide, most are {common}"
         for clip_id, array in arrays.items()
         if array.shape[1] != common
-    ]
+    }
 
 
 def _filled(
-    vectors: Mapping[str, dict[str, np.ndarray]], absent: Mapping[str, dict[str, str]], clips: Sequence[Clip]
+    vectors: Mapping[str, dict[str, np.ndarray]],
+    absent: Mapping[str, Mapping[str, Fault]],
+    faults: Mapping[str, list[Fault]],
+    clips: Sequence[Clip],
+    missing: Missing,
 ) -> LoadedFeatures:
-    """Zeros for the clips without a vector; they are counted and shown, not hidden."""
+    """Clips without a vector get zeros, counted and shown, or one more fault.
+
+    Args:
+        vectors: feature input -> clip id -> what there is.
+        absent: feature input -> clip id -> why there is nothing.
+        faults: of clips that cannot be used anyway.
+        clips: all of them.
+        missing: see ClipDataModule.
+
+    Raises:
+        InputErrors: an input that no clip has.
+    """
     empty = [
         f"{name}: none of the {len(clips)} clips has it; say inputs.{name}=false"
         for name in vectors
-        if not vectors[name]
+        if not vectors[name] and absent[name] and (missing == "zero" or len(absent[name]) == len(clips))
     ]
     if empty:
         raise InputErrors("features", empty)
     filled = {name: dict(arrays) for name, arrays in vectors.items()}
+    if missing == "error":
+        together = {clip_id: list(found) for clip_id, found in faults.items()}
+        for of_clips in absent.values():
+            for clip_id, fault in of_clips.items():
+                together.setdefault(clip_id, []).append(fault)
+        return LoadedFeatures(filled, faults=together)
     for name, arrays in filled.items():
-        zeros = np.zeros_like(next(iter(arrays.values()))[:1])
-        arrays |= {clip_id: zeros for clip_id in absent[name]}
-    return LoadedFeatures(filled, {name: dict(reasons) for name, reasons in absent.items() if reasons})
+        if absent[name]:
+            zeros = np.zeros_like(next(iter(arrays.values()))[:1])
+            arrays |= {clip_id: zeros for clip_id in absent[name]}
+    reasons = {name: {clip_id: fault.reason for clip_id, fault in found.items()} for name, found in absent.items()}
+    return LoadedFeatures(filled, {name: found for name, found in reasons.items() if found}, faults)

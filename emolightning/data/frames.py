@@ -8,8 +8,8 @@ import numpy as np
 
 from emolightning.data.cache import Outcome, compute_missing, load_array
 from emolightning.data.images import normalise, resize
+from emolightning.data.unusable import UNDECODABLE, Fault, Faults
 from emolightning.data.video import parse_frame_choice, read_frames
-from emolightning.errors import InputErrors
 from emolightning.records import Clip
 
 
@@ -30,16 +30,11 @@ class FrameStore:
         self.num_workers = num_workers
         self.folder = folder / f"frames-{choice.replace(':', '-')}-{image_size}"
 
-    def prepare(self, clips: Sequence[Clip]) -> None:
-        """Decode what is not there yet.
-
-        Raises:
-            InputErrors: all clips that cannot be decoded.
-        """
+    def prepare(self, clips: Sequence[Clip]) -> Faults:
+        """Decode what is not there yet; what cannot be decoded is returned."""
         compute = partial(read_clip_frames, choice=self.choice, image_size=self.image_size)
         summary = compute_missing(clips, {"image": self.folder}, compute, title="Frames", num_workers=self.num_workers)
-        if summary.problems:
-            raise InputErrors("media", summary.problems)
+        return {clip_id: [Fault(UNDECODABLE, problem)] for clip_id, problem in summary.problems.items()}
 
     def load(self, clip: Clip) -> np.ndarray:
         """float32 (frames, 3, size, size), normalised."""

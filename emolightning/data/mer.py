@@ -5,13 +5,14 @@ val exist only where the user names the labels of the training part.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.expected import Expected, expect
 from emolightning.data.labelled_clips import ClipReader, take_val
-from emolightning.data.tables import refuse_twice
+from emolightning.data.tables import read_all, refuse_twice
 from emolightning.data.transcripts import SENTENCES, Empty, Transcripts, read_transcripts
 from emolightning.records import Clip
 
@@ -94,12 +95,13 @@ class MerData(ClipDataModule):
         truth = self._truth.require()
         train = self._train.require() if self._train else None
         transcripts = self._transcripts()
-        clips = ClipReader(self.find_media(self._media), self.labels, transcripts).read(
-            truth, "test", corpus=self.corpus
-        )
+        tested = ClipReader(self.find_media(self._media), self.labels, transcripts)
+        reads = [partial(tested.read, truth, "test", corpus=self.corpus)]
         if train is not None:
-            reader = ClipReader(self.find_media(self._train_media), self.labels, transcripts)
-            clips += reader.read(train, "train", corpus="train_corpus")
+            trained = ClipReader(self.find_media(self._train_media), self.labels, transcripts)
+            reads.append(partial(trained.read, train, "train", corpus="train_corpus"))
+        clips = read_all(reads)
+        if train is not None:
             refuse_twice(clips)
             clips = take_val(clips, fraction=self.val_fraction, seed=self.seed)
         if transcripts:

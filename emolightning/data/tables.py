@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from emolightning.data.unusable import RowErrors
 from emolightning.data.values import BadValue
 from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
@@ -92,7 +93,7 @@ def build_clips(path: Path, rows: Iterable[AnyRow], build: Callable[[AnyRow], Cl
         problems: those that reading has found already.
 
     Raises:
-        InputErrors: everything that is wrong, by line; also clips that are there twice.
+        RowErrors: everything that is wrong, by line, with the other clips; also clips that are there twice.
     """
     clips: dict[str, Clip] = {}
     for row in rows:
@@ -105,8 +106,26 @@ def build_clips(path: Path, rows: Iterable[AnyRow], build: Callable[[AnyRow], Cl
             problems.append(f"{row.where}: {clip.id} is there twice ({clips[clip.id].source}); keep one")
         clips.setdefault(clip.id, clip)
     if problems or not clips:
-        raise InputErrors(str(path), problems or ["there are no clips in the file"])
+        raise RowErrors([(str(path), problems or ["there are no clips in the file"])], list(clips.values()))
     return list(clips.values())
+
+
+def read_all(reads: Iterable[Callable[[], list[Clip]]]) -> list[Clip]:
+    """The clips of several files.
+
+    Raises:
+        RowErrors: what is wrong with any of them.
+    """
+    clips, files = [], []
+    for read in reads:
+        try:
+            clips += read()
+        except RowErrors as error:
+            clips += error.clips
+            files += error.files
+    if files:
+        raise RowErrors(files, clips)
+    return clips
 
 
 def refuse_twice(clips: Iterable[Clip]) -> None:

@@ -6,6 +6,7 @@ MERR_coarse_grained.json maps a name to `{"caption"}`, MERR_fine_grained.json to
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from emolightning.data.captions import blip_caption
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.expected import Expected, expect
 from emolightning.data.labelled_clips import ClipReader, take_val
-from emolightning.data.tables import read_text, refuse_twice
+from emolightning.data.tables import read_all, read_text, refuse_twice
 from emolightning.data.transcripts import Empty, Transcripts, read_transcripts
 from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
@@ -93,7 +94,7 @@ class UpstreamRowsData(ClipDataModule):
             coarse=read_captions(self.root / self.coarse, "caption") if self.coarse else {},
             fine=read_captions(self.root / self.fine, "smp_reason_caption") if self.fine else {},
         )
-        clips = [clip for split, file in self.row_files.items() for clip in reader.read(self.root / file, split)]
+        clips = read_all(partial(reader.read, self.root / file, split) for split, file in self.row_files.items())
         refuse_twice(clips)
         if "val" not in self.row_files and "train" in self.row_files:
             clips = take_val(clips, fraction=self.val_fraction, seed=self.seed)

@@ -60,7 +60,7 @@ class MediaFolder:
     Args:
         root: the folder with the videos.
         preferred: suffixes; where a name without suffix fits several files, the first of them that is there.
-        lost: gets the ids of clips without a file, and why, instead of an exception: for taking stock.
+        lost: gets the ids of clips without a file, and why, instead of an exception: all are told together.
     """
 
     def __init__(self, root: Path, *, preferred: Sequence[str] = (), lost: MutableMapping[str, str] | None = None):
@@ -78,14 +78,10 @@ class MediaFolder:
         try:
             there = self._listing(folder).get(stem, [])
         except OSError as error:
-            raise BadValue(f"{NAME} {name!r}: {folder} cannot be listed: {error.strerror}") from None
+            return self._lose(identity, f"{NAME} {name!r}: {folder} cannot be listed: {error.strerror}")
         fits = [file for file in there if file == written] if written != stem else _pictures_first(there)
         if not fits:
-            reason = f"no file {name!r} in {self.root}{self._instead(folder, written, there)}"
-            if self.lost is None:
-                raise BadValue(reason)
-            self.lost[identity] = reason
-            return folder / f"{stem}{MEDIA_SUFFIXES[0]}"
+            return self._lose(identity, f"no file {name!r} in {self.root}{self._instead(folder, written, there)}")
         fits = next(([file] for suffix in self.preferred for file in fits if file.endswith(suffix)), fits)
         if len(fits) > 1:
             raise BadValue(f"{NAME} {name!r} may be any of {sorted(fits)}; write it with its suffix")
@@ -94,8 +90,15 @@ class MediaFolder:
         if not target.is_relative_to(self._real):
             raise BadValue(f"{NAME} {name!r} leaves the media folder through a link to {target}; copy the file in")
         if not target.is_file():
-            raise BadValue(f"{NAME} {name!r}: {target} is not a file")
+            return self._lose(identity, f"{NAME} {name!r}: {target} is not a file")
         return video
+
+    def _lose(self, identity: str, reason: str) -> Path:
+        """Where the file would be."""
+        if self.lost is None:
+            raise BadValue(reason)
+        self.lost[identity] = reason
+        return self.root / f"{identity}{MEDIA_SUFFIXES[0]}"
 
     def _listing(self, folder: Path) -> dict[str, list[str]]:
         """Name without suffix -> the media files of that name."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from emolightning.data.cache import Outcome, compute_missing, load_array
 from emolightning.data.frames import FrameStore
-from emolightning.errors import UserError
+from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
 
 VISUAL_STREAMS = ("image", "class_token")
@@ -44,6 +44,7 @@ class VisualStore:
 
         Raises:
             UserError: the disk is too small; says what is needed and how to do without.
+            InputErrors: frames that were decoded before cannot be read any more.
         """
         folder = next(iter(self.folders.values()))
         num_missing = sum(not (folder / f"{clip.id}.npy").exists() for clip in clips)
@@ -54,7 +55,9 @@ class VisualStore:
             return Outcome({name: seen[name] for name in names})
 
         # In this process: the tower is here, on its device.
-        compute_missing(clips, self.folders, compute, title="Vision tower", num_workers=1)
+        summary = compute_missing(clips, self.folders, compute, title="Vision tower", num_workers=1)
+        if summary.problems:
+            raise InputErrors("vision tower", [f"{clip_id}: {text}" for clip_id, text in summary.problems.items()])
 
     def load(self, clip: Clip, stream: str) -> np.ndarray:
         """(tokens, width)."""

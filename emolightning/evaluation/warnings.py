@@ -21,6 +21,7 @@ def warnings_of(report: dict[str, Any]) -> list[str]:
         *_random_base(report),
         *_nothing_read(report),
         *_other_clips(report),
+        *_skipped(report),
         *_missing(report),
         *_left_out(report),
         *_replaced(report),
@@ -39,6 +40,13 @@ def _other_clips(report: dict[str, Any]) -> Iterator[str]:
     yield from data.get("official_differences", ())
     yield from data.get("training_differences", ())
     yield from data.get("remarks", ())
+
+
+def _skipped(report: dict[str, Any]) -> Iterator[str]:
+    if skipped := report.get("num_skipped"):
+        total = report["num_clips"] + skipped
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report["skipped"].items())
+        yield f"{skipped} of {total} clips are not in these scores (data.on_error=skip): {reasons}"
 
 
 def described(report: dict[str, Any]) -> dict[str, dict[str, Any]]:

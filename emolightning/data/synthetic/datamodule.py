@@ -47,7 +47,7 @@ class SyntheticData(ClipDataModule):
     def read_clips(self) -> list[Clip]:
         """Render what is missing, then read it like any custom dataset; the splits are in its file."""
         annotations = render_benchmark(self.folder, **self.render_settings)
-        return read_custom(annotations, self.media_folder(), self.labels)
+        return read_custom(annotations, self.media_folder(), self.labels, lost=self.lost)
 
     def media_folder(self) -> Path:
         """The folder of the rendered clips."""
