@@ -2,6 +2,8 @@
 
 The run's own configuration is the starting point; a group chosen anew (`data=custom data.annotations=...`) replaces the
 run's. Writes answers.jsonl (appended as produced, continued when interrupted) and metrics.json, and prints a table.
+data.on_error=skip goes on without clips whose files are missing or broken, at most the share data.max_skipped; a
+published benchmark is not scored without some of its clips.
 """
 
 from omegaconf import DictConfig

@@ -2,6 +2,7 @@
 
 Composes configs/train.yaml with the overrides, checks it, reads the data, builds the model, fits, and leaves a run
 folder (outputs/<run_name>) with checkpoints, adapter, logs and lineage. Then: `python eval.py checkpoint=...`.
+data.on_error=skip goes on without clips whose files are missing or broken, at most the share data.max_skipped=0.05.
 """
 
 from hydra.core.hydra_config import HydraConfig

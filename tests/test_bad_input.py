@@ -68,7 +68,7 @@ def problems_of(content: str | bytes, media: Path, **options: Any) -> list[str]:
         (b"video_name, emotion_label\nclip0, happy\n", ["switch the transcript off with inputs.transcript=false"]),
         (HEADER.encode() + b"clip0, hapy, word\n", ["line 2: emotion_label 'hapy' is not", "did you mean 'happy'?"]),
         (HEADER.encode() + b"clip0, happy, a\nclip0.mp4, sad, b\n", ["line 3", "the same clip as 'clip0' in line 2"]),
-        (HEADER.encode() + b"nowhere, happy, a\n", ["line 2: nowhere: no file 'nowhere'", ".mp4"]),
+        ((HEADER + ROWS).encode() + b"nowhere, happy, a\n", ["line 8: nowhere: no file 'nowhere'", ".mp4"]),
         (HEADER.encode() + b"../clip0, happy, a\n", ["line 2: video_name '../clip0' leaves the media folder"]),
         (HEADER.encode() + b"/etc/passwd, happy, a\n", ["line 2: video_name '/etc/passwd' leaves the media folder"]),
         (HEADER.encode() + b"clip0, happy, caf\xe9\n", ["line 2: byte 58 of the file (0xe9) is not UTF-8"]),

@@ -245,7 +245,7 @@ def test_all_faults_of_a_table_at_once(own: Path) -> None:
         f"{NAMES[4]}.mp4,sad,0\n"
     )
     with pytest.raises(InputErrors) as caught:
-        read(own, "mer2023", "data.track=multi", "data.truth=test1-label.csv", "inputs.transcript=false")
+        made(own, "mer2023", "data.track=multi", "data.truth=test1-label.csv", "modalities=[audio]").setup()
     found = sorted(caught.value.problems)
     expected = ["did you mean 'happy'", "valence '7'", "no file", "leaves the media folder", "2 fields", "there twice"]
     lines = [2, 3, 4, 5, 6, 8]

@@ -110,7 +110,7 @@ def test_rows_media_and_vectors_are_told_together_each_clip_once(place: Path) ->
     assert "4 of 7 clips cannot be used (1 media that cannot be decoded, 1 no media file, 2 feature vectors" in str(
         error
     )
-    assert "data.on_error=skip goes on without them" in str(error)
+    assert "data.on_error=skip goes on without such clips" in str(error)
 
 
 def test_a_file_that_two_readers_find_broken_counts_once(place: Path) -> None:

@@ -225,11 +225,11 @@ def test_faults_of_a_fold(tmp_path):
     path = root / "EmoLabel_DataSplit" / "train(single-labeled)" / "set_1.csv"
     path.write_text("video_name,label\n1,8\n2,2\n2,2\n77,1\n")
     with pytest.raises(InputErrors) as caught:
-        make_dfew(root).read_clips()
+        make_dfew(root, inputs=("transcript",)).setup()
     first, second, third = caught.value.problems
     assert "line 2: label '8' is not 1 to 7" in first
     assert "line 4: 2 is there twice" in second
-    assert "line 5: no file '77'" in third
+    assert "line 5: 77: no file '77'" in third
     with pytest.raises(UserError, match=r"data\.fold: 6"):
         make_dfew(root, fold=6)
     path.write_text("video_name,label\n9,2\n")

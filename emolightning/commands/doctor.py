@@ -5,7 +5,8 @@ numbers, labels that are trained, offered or evaluated but not all three, vector
 are longer than the language model's positions. Media are decoded as a run would, `probe=N` of them. `against=NAME`
 names the clips that two datasets share:
   python -m emolightning doctor data=merr_fine data.root=MER2023 against=mer2023 against.root=MER2023 against.track=semi
-Takes all settings of train.py. Exit code 1 when a run would fail; differences and leaks are warnings.
+Takes all settings of train.py; with data.on_error=skip clips that cannot be used are warnings, up to data.max_skipped.
+Exit code 1 when a run would fail; differences and leaks are warnings.
 """
 
 from collections.abc import Mapping

@@ -8,6 +8,7 @@ from emolightning.data.annotations import read_custom
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.expected import Expected
 from emolightning.data.splits import assign_splits
+from emolightning.data.unusable import RowErrors
 from emolightning.errors import UserError
 from emolightning.records import Clip
 
@@ -46,7 +47,10 @@ class CustomData(ClipDataModule):
             needs_transcript="transcript" in self.inputs,
             lost=self.lost,
         )
-        return assign_splits(clips, ratios=self.ratios, seed=self.seed)
+        try:
+            return assign_splits(clips, ratios=self.ratios, seed=self.seed)
+        except UserError as error:
+            raise RowErrors([(str(self.annotations), [str(error)])], clips) from error
 
     def expected(self) -> list[Expected]:
         """The file and the folder."""

@@ -22,7 +22,7 @@ NO_SOUND = "no sound"
 NO_VECTORS = "no feature vectors"
 BROKEN_VECTORS = "feature vectors that cannot be used"
 
-_LINE = re.compile(r"((?:line|clip) \d+): (.*)", re.DOTALL)
+_LINE = re.compile(r"((?:lines?|clips?) \d[^:]*): (.*)", re.DOTALL)
 NAMED = 3
 """Clips that a sentence names; lists name all."""
 
@@ -142,7 +142,8 @@ class Findings:
         too_many = self.faults and skips and refusal_of_share(len(self.faults), len(clips), max_skipped)
         nothing_left = self.faults and skips and len(self.faults) == len(clips)
         if self.faults and not skips:
-            why = "data.on_error=skip goes on without them, and counts and lists them"
+            why = "data.on_error=skip goes on without such clips, and counts and lists them"
+            why += "; wrong rows have to be mended" if self.errors else ""
         elif too_many or nothing_left:
             why = too_many or "no clip is left"
         elif self.errors:
