@@ -28,7 +28,7 @@ COMMANDS = {
     "consolidate": ("emolightning.commands.consolidate", "a DeepSpeed checkpoint folder as one checkpoint file"),
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
     "parity": ("emolightning.commands.parity", "recorded values of the released code, recomputed here"),
-    "score": ("emolightning.commands.score", "predictions of any system from a CSV or JSONL file, without a model"),
+    "score": ("emolightning.commands.score", "predictions of any system from a table, without a model"),
     "reproduce": ("emolightning.commands.reproduce", "published scores, and a run's scores beside them"),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
     "build-tokenizer": ("emolightning.commands.build_tokenizer", "the small tokenizer that model=tiny uses"),

@@ -60,7 +60,7 @@ def run(
     if {"--help", "-h"} & set(words):
         from emolightning.cli_help import help_text
 
-        print(help_text(main, config_name, config_dir, _command()), end="")
+        print(help_text(main, config_name, config_dir, _command(), words), end="")
         return 0
     with ending_when_told():
         code = _exit_code(main, config_name, words, config_dir)

@@ -6,12 +6,13 @@ import itertools
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from emolightning.config.definitions import Definition, MissingTarget, find_definition, parent_class
 from emolightning.config.schema import SCHEMAS
 from emolightning.config.sources import read_yaml
 
@@ -23,7 +24,7 @@ FLAGS = """
 """Hydra's own, as far as a user needs them."""
 
 
-def help_text(main: Callable[..., Any], config_name: str, folder: Path, command: str) -> str:
+def help_text(main: Callable[..., Any], config_name: str, folder: Path, command: str, words: Sequence[str] = ()) -> str:
     """The help of one command.
 
     Args:
@@ -31,6 +32,7 @@ def help_text(main: Callable[..., Any], config_name: str, folder: Path, command:
         config_name: the primary config, `train` or `eval`.
         folder: `configs/`.
         command: how the command is called, e.g. `python train.py`.
+        words: the command line; the keys of options that it chooses are shown as well.
     """
     function = main.func if isinstance(main, partial) else main
     about = sys.modules[function.__module__].__doc__ or inspect.getdoc(function) or ""
@@ -42,7 +44,9 @@ def help_text(main: Callable[..., Any], config_name: str, folder: Path, command:
         textwrap.dedent(about).strip(),
         "Settings (key=default)\n" + _indented(_setting_lines(schema())),
         "Groups (group=option, * is the default)\n" + _indented(_group_lines(folder, chosen)) if chosen else "",
-        "Keys of a chosen option are set in the same way: data.batch_size=4; one that it lacks is added: +key=value."
+        *_keys_of_options(folder, chosen, words),
+        "Keys of a chosen option are set in the same way: data.batch_size=4; one that it lacks is added: +key=value. "
+        "`data=custom --help` shows those of data=custom."
         if chosen
         else "",
         "Flags\n" + _indented(line for line in FLAGS.splitlines()),
@@ -81,7 +85,7 @@ def _field_docs(schema: type) -> dict[str, str]:
 def _shown(value: Any) -> str:
     """As one would type it; of `${oc.env:X,y}` only y, since the text beside it names the variable."""
     if isinstance(value, list):
-        return f"[{','.join(value)}]"
+        return f"[{','.join(map(str, value))}]"
     text = {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
     return re.sub(r"\$\{oc\.env:\w+,(\w+)\}", r"\1", text)
 
@@ -101,3 +105,46 @@ def _header(path: Path) -> str:
         if line.strip() and not line.startswith("#"):
             break
     return ""
+
+
+def _keys_of_options(folder: Path, groups: Mapping[str, Any], words: Sequence[str]) -> Iterator[str]:
+    """A section for each option that the command line chooses."""
+    for group, _, option in (word.partition("=") for word in words):
+        path = folder / group / f"{option}.yaml"
+        if group in groups and path.is_file():
+            yield f"Keys of {group}={option} (key=default)\n" + _indented(_key_lines(group, path))
+
+
+def _key_lines(group: str, path: Path) -> Iterator[str]:
+    content = read_yaml(path)
+    docs = _argument_docs(str(content.get("_target_")))
+    for name, value in content.items():
+        if name in ("defaults", "_target_"):
+            continue
+        shown = [(f"{group}.{name}.{key}", item) for key, item in value.items()] if isinstance(value, dict) else []
+        for key, item in shown or [(f"{group}.{name}", value)]:
+            yield f"{f'{key}={_shown(item)}':<44} {docs.get(name, '')}".rstrip()
+            docs[name] = ""
+
+
+def _argument_docs(target: str) -> dict[str, str]:
+    """What the docstrings of a class and of those that it is made from say of each argument, read from the source."""
+    try:
+        found = find_definition(target)
+    except MissingTarget:
+        return {}
+    docs: dict[str, str] = {}
+    while found is not None and isinstance(found.node, ast.ClassDef):
+        text = inspect.cleandoc(ast.get_docstring(found.node) or "").partition("Args:\n")[2]
+        for name, said in re.findall(r"^    (\w+): (.*(?:\n {8,}.*)*)", text, flags=re.MULTILINE):
+            docs.setdefault(name, " ".join(said.split()))
+        found = _first_parent(found)
+    return docs
+
+
+def _first_parent(found: Definition) -> Definition | None:
+    assert isinstance(found.node, ast.ClassDef)
+    try:
+        return next((parent_class(base, found.module) for base in found.node.bases), None)
+    except MissingTarget:
+        return None

@@ -4,7 +4,6 @@ Orders follow the official files: MER2023/MER2024 `emos_mer`, Emotion-LLaMA's `f
 and the DFEW README (1-based there).
 """
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -30,6 +29,9 @@ SYNONYMS = {
 }  # fmt: skip
 """Inflections and plain noun forms only: a wider table would change scores (`worried` is not `fear`)."""
 
+
+SHORTEST = 4
+"""Letters of a word that may be misspelt: of three letters each, one edit makes another word."""
 
 _UNSEEN = {code: None for code in (0x00AD, *range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070))}
 _HYPHENS = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2043, 0x2212), "-")
@@ -91,8 +93,31 @@ def canonical(word: str, words: Sequence[str]) -> str | None:
 
 
 def nearest(word: str, words: Sequence[str]) -> str | None:
-    """The label a misspelt `word` probably meant, looking at labels and synonyms; None if nothing is near."""
-    spellings = {label: label for label in words}
+    """The label that a misspelt `word` is one edit away from, directly or as a synonym; None if there is none.
+
+    Likeness of letters is no nearness in meaning: `disgust` is not `doubt`, and `mad` is not `sad`.
+
+    >>> nearest("sadnes", MER6), nearest("disgust", MER9), nearest("mad", MER6)
+    ('sad', None, None)
+    """
+    spellings = {spelling(label): label for label in words}
     spellings |= {synonym: label for synonym, label in SYNONYMS.items() if label in words}
-    close = difflib.get_close_matches(normalised(word), list(spellings), n=1, cutoff=0.5)
-    return spellings[close[0]] if close else None
+    key = spelling(word)
+    near = {label for known, label in spellings.items() if len(key) >= SHORTEST and _is_one_edit(key, known)}
+    return near.pop() if len(near) == 1 else None
+
+
+def _is_one_edit(word: str, other: str) -> bool:
+    """Whether one letter is missing, too much or another one, or two neighbours are exchanged."""
+    if abs(len(word) - len(other)) > 1:
+        return False
+    start = next((k for k, pair in enumerate(zip(word, other, strict=False)) if len(set(pair)) > 1), None)
+    if start is None:
+        return True
+    here, there = word[start:], other[start:]
+    return (
+        here[1:] == there[1:]
+        or here[1:] == there
+        or here == there[1:]
+        or (here[:2] == there[1::-1] and here[2:] == there[2:])
+    )

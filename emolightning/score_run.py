@@ -73,7 +73,14 @@ def _read(cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring) 
     columns = Columns(**cfg.columns)
     rows = official_truth(truth, columns, benchmark=cfg.benchmark, split=cfg.split) if truth else None
     predictions = read_predictions(
-        answers, truth, columns, ids=cfg.ids, missing=cfg.missing, extra=cfg.extra, truth_rows=rows
+        answers,
+        truth,
+        columns,
+        ids=cfg.ids,
+        missing=cfg.missing,
+        extra=cfg.extra,
+        pair_by=cfg.pair_by,
+        truth_rows=rows,
     )
     return with_labels(predictions, scoring.reader) if isinstance(scoring, Classification) else predictions
 
@@ -178,6 +185,8 @@ def _notes(report: dict[str, Any]) -> list[str]:
     notes = []
     for prefix, facts in described(report).items():
         notes += [f"{prefix}{count} {about}" for key, about in ABOUT.items() if (count := facts[key])]
+        if facts.get("pair_by") == "row":
+            notes.append(f"{prefix}{facts['num_rows']} rows are paired by their order (pair_by=row)")
     return notes
 
 

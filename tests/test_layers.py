@@ -17,6 +17,7 @@ BOTTOM = {
     "config",
     "documents",
     "errors",
+    "file_names",
     "gpus",
     "inputs",
     "instructions",

@@ -114,6 +114,8 @@ class ScoreConfig:
     """Names of the columns."""
     ids: str = "exact"
     """`exact`: ids are compared as text, 1249 is not 01249; `stem`: without the suffix of a video."""
+    pair_by: str = "id"
+    """`id`; or `row`, for files in the same order: the first row with the first, and so on."""
     missing: str = "error"
     """Clips without an answer: `error`, or `count` them as wrong."""
     extra: str = "error"

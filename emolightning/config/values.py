@@ -26,6 +26,7 @@ DEVICES = ("auto", "cpu", "cuda", "meta")
 WEIGHTS = ("folders", "random")
 FORMATS = ("upstream", "merged")
 IDS = ("exact", "stem")
+PAIRINGS = ("id", "row")
 MISSING_ANSWERS = ("error", "count")
 EXTRA_ANSWERS = ("error", "ignore")
 MISSING_VALENCE = tuple(VALENCE_MISSING)
@@ -42,6 +43,7 @@ CHOICES = {
     "device": DEVICES,
     "weights": WEIGHTS,
     "ids": IDS,
+    "pair_by": PAIRINGS,
     "missing": MISSING_ANSWERS,
     "extra": EXTRA_ANSWERS,
     "valence_missing": MISSING_VALENCE,

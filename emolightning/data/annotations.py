@@ -1,38 +1,71 @@
-"""The custom annotation file -> clips: CSV or JSONL, every problem of the file reported at once.
+"""The custom annotation file -> clips: a table of any kind, every problem of the file reported at once.
 
 The format is the one of Emotion-LLaMA's evaluation guide: a header `video_name, emotion_label, transcription`, a space
-after each comma, quoted texts; optional columns `split`, `reason`, `subject`. JSONL: the same keys, one object a line.
+after each comma, quoted texts; optional columns `split`, `reason`, `subject`.
 """
 
-import difflib
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from emolightning.config.quoting import quoted_override
+from emolightning.data.custom_columns import COLUMNS, OPTIONAL_COLUMNS, TRANSCRIPT, TRANSCRIPT_OFF, CustomColumns
+from emolightning.data.label_map import LabelMap
 from emolightning.data.unusable import RowErrors
-from emolightning.data.values import LABEL, NAME, BadValue, MediaFolder, clip_id, label_of, plain_text
+from emolightning.data.values import (
+    LABEL,
+    NAME,
+    BadValue,
+    MediaFolder,
+    WrongCharacters,
+    clip_id,
+    is_missing,
+    plain_text,
+    refuse_missing,
+    refuse_mojibake,
+    shown_characters,
+)
 from emolightning.errors import UserError
 from emolightning.records import Clip
 from emolightning.tables.reading import Problem, Row, described, read_table
 
-TRANSCRIPT = "transcription"
-COLUMNS = (NAME, LABEL, TRANSCRIPT)
-OPTIONAL_COLUMNS = ("split", "reason", "subject")
 SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
 
-_TRANSCRIPT_OFF = "switch the transcript off with inputs.transcript=false"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Row:
     line: int
-    values: dict[str, str]  # column -> text without the spaces around it
+    values: dict[str, str]  # our name of the column -> text without the spaces around it
+
+
+@dataclass
+class _Problems:
+    """What is wrong in the file."""
+
+    found: list[Problem] = field(default_factory=list)
+    characters: list[tuple[int, WrongCharacters]] = field(default_factory=list)
+
+    def check(self, line: int, check: Callable[..., Any], *args: Any) -> Any:
+        """`check(*args)`, or None and a problem: a row goes on being checked after its first bad value."""
+        try:
+            return check(*args)
+        except WrongCharacters as error:
+            self.characters.append((line, error))
+        except BadValue as error:
+            self.found.append((line, str(error)))
+        return None
+
+    def described(self) -> list[str]:
+        """One line each; wrong characters of all rows are one, for they have one cause."""
+        meant = {wrong: right for _, error in self.characters for wrong, right in error.meant.items()}
+        return described([*self.found, *((line, shown_characters(meant)) for line, _ in self.characters)])
 
 
 def read_custom(
@@ -42,6 +75,10 @@ def read_custom(
     *,
     needs_transcript: bool = True,
     lost: MutableMapping[str, str] | None = None,
+    columns: Mapping[str, str | None] | None = None,
+    label_map: Mapping[str, str | None] | str | None = None,
+    said_words: Collection[str] = (),
+    remarks: list[str] | None = None,
 ) -> list[Clip]:
     """Read an annotation file and find the video of every row.
 
@@ -51,6 +88,10 @@ def read_custom(
         labels: the vocabulary; synonyms are mapped to it.
         needs_transcript: False where the run does not use the transcript: it may then be empty or have no column.
         lost: see MediaFolder.
+        columns: our name of a column -> its name in the file.
+        label_map: see LabelMap.
+        said_words: words such as `None` that are really said, where programs write them for a missing value.
+        remarks: gets what was mapped and left out.
 
     Raises:
         RowErrors: everything that is wrong in the file, by line, with the clips whose files can be looked at.
@@ -61,18 +102,25 @@ def read_custom(
         raise UserError(f"annotation file {path} does not exist or is not a file")
     if not media.is_dir() and lost is None:
         raise UserError(f"media folder {media} does not exist or is not a folder")
-    problems: list[Problem] = []
+    problems, known = _Problems(), CustomColumns(columns or {})
+    read_label = LabelMap(labels, label_map)
     required = COLUMNS if needs_transcript else (NAME, LABEL)
-    read = read_table(path, partial(_faults, required=required), problems)
-    rows = [texts for row in read if (texts := _texts(row, problems))]
-    if not rows and not problems:
-        problems.append((1, f"there are no clips in the file; it needs {', '.join(COLUMNS)} and one row for each clip"))
+    read = read_table(path, partial(known.faults, required=required), problems.found)
+    rows = [texts for row in read if (texts := _texts(row, known, problems))]
+    if not rows and not problems.found:
+        needs = ", ".join(known.names[column] for column in COLUMNS)
+        problems.found.append((1, f"there are no clips in the file; it needs {needs} and one row for each clip"))
     unused = sorted({column for row in rows for column in row.values} - {*COLUMNS, *OPTIONAL_COLUMNS})
     if unused:
         _log.info("%s: columns that are not used: %s", path, ", ".join(unused))
-    clips = _clips(path, rows, MediaFolder(media, lost=lost), labels, needs_transcript, problems)
-    if problems:
-        raise RowErrors([(str(path), described(problems))], clips)
+    spoken = partial(_transcript, needed=needs_transcript, said_words=frozenset(map(str.casefold, said_words)))
+    clips = _clips(path, rows, MediaFolder(media, lost=lost), read_label, spoken, problems)
+    if problems.found or problems.characters:
+        raise RowErrors([(str(path), problems.described())], clips)
+    if not clips:
+        raise RowErrors([(str(path), ["data.label_map leaves out every row"])])
+    if remarks is not None:
+        remarks += read_label.remarks()
     return clips
 
 
@@ -88,81 +136,90 @@ def annotation_hash(clips: Iterable[Clip]) -> str:
     return hashlib.sha256("\n".join(sorted(map(json.dumps, said))).encode()).hexdigest()
 
 
-def _faults(found: Sequence[str], required: Collection[str]) -> list[str]:
-    """What is wrong with the columns of a table, or with the keys of an object."""
-    names = [name.lower() for name in found]
-    faults = [_missing_column(column, names) for column in required if column not in names]
-    return faults + [f"column {column!r} is there twice" for column in sorted({c for c in names if names.count(c) > 1})]
-
-
-def _texts(row: Row, problems: list[Problem]) -> _Row | None:
+def _texts(row: Row, columns: CustomColumns, problems: _Problems) -> _Row | None:
     """The row with the values as texts; None, and a problem for each value that is none."""
-    values = {name.lower(): value for name, value in row.values.items()}
+    values = columns.values(row.values)
     # Numbers are let through since subjects and file names often are.
     faults = [
         f"{name} {value!r} is not a text"
         for name, value in values.items()
         if name in (*COLUMNS, *OPTIONAL_COLUMNS) and not isinstance(value, str | int | None)
     ]
-    problems += [(row.line, fault) for fault in faults]
+    problems.found += [(row.line, fault) for fault in faults]
     texts = {name: "" if value is None else str(value).strip() for name, value in values.items()}
     return None if faults else _Row(row.line, texts)
-
-
-def _missing_column(column: str, found: list[str]) -> str:
-    hint = "".join(f"; is it {near!r}?" for near in difflib.get_close_matches(column, found, n=1, cutoff=0.5))
-    off = f"; or {_TRANSCRIPT_OFF}" if column == TRANSCRIPT else ""
-    return f"no column {column!r}; columns found: {found}{hint}{off}"
 
 
 def _clips(
     path: Path,
     rows: list[_Row],
-    media: "MediaFolder",
-    labels: tuple[str, ...],
-    needs_transcript: bool,
-    problems: list[Problem],
+    media: MediaFolder,
+    labels: LabelMap,
+    spoken: Callable[[str], str | None],
+    problems: _Problems,
 ) -> list[Clip]:
     """The clips of all rows that name one; what is wrong with rows is added to `problems`."""
     clips = []
     first_use: dict[str, _Row] = {}
     for row in rows:
-        name = row.values[NAME]
-        check = partial(_check, problems, row.line)
-        identity = check(clip_id, name)
+        if labels.leaves_out(row.values[LABEL]):
+            continue
+        check = partial(problems.check, row.line)
+        identity = check(clip_id, row.values[NAME])
         if identity in first_use:
-            other = first_use[identity]
-            same = f"the same clip as {other.values[NAME]!r} in line {other.line}"
-            problems.append((row.line, f"{NAME} {name!r} is {same}; keep one of the two"))
+            problems.found.append((row.line, _twice(row, first_use[identity])))
             identity = None
         elif identity:
             first_use[identity] = row
-        video = check(media.find, name, identity) if identity else None
-        label = check(label_of, row.values[LABEL], labels)
-        transcript = check(_transcript, row.values.get(TRANSCRIPT, ""), needs_transcript)
+        video = check(media.find, row.values[NAME], identity) if identity else None
+        label = check(labels.read, row.values[LABEL])
+        transcript = check(spoken, row.values.get(TRANSCRIPT, ""))
         split = check(_split, row.values.get("split", ""))
-        reason, subject = (check(plain_text, key, row.values.get(key, "")) for key in ("reason", "subject"))
+        reason, subject = (check(_text, key, row.values.get(key, "")) for key in ("reason", "subject"))
         if video:
             source = f"{path}, line {row.line}"
             clips.append(Clip(identity, video, transcript, label, reason, split=split, subject=subject, source=source))
     return clips
 
 
-def _check(problems: list[Problem], line: int, check: Callable[..., Any], *args: Any) -> Any:
-    """`check(*args)`, or None and a problem: a row goes on being checked after its first bad value."""
-    try:
-        return check(*args)
-    except BadValue as error:
-        return problems.append((line, str(error)))
+def _twice(row: _Row, first: _Row) -> str:
+    """What is wrong with a second row about a clip, and what to do, which depends on what the two say."""
+    said = f"{NAME} {row.values[NAME]!r} is the same clip as {first.values[NAME]!r} in line {first.line}"
+    here, there = row.values[LABEL], first.values[LABEL]
+    if here != there:
+        return (
+            f"{said}, with another label, {here!r} and {there!r}: a clip has one row; if several people judged it, "
+            "vote first; if these are pieces of one video, cut it first"
+        )
+    others = [
+        name for name, value in row.values.items() if name not in (NAME, LABEL) and value != first.values.get(name)
+    ]
+    differ = f", with another {others[0]}: if these are pieces of one video, cut it first, else" if others else ":"
+    return f"{said}{differ} take one of the two rows out"
 
 
-def _transcript(text: str, needed: bool) -> str | None:
+def _transcript(text: str, *, needed: bool, said_words: frozenset[str]) -> str | None:
     if needed and not text:
-        raise BadValue(f"{TRANSCRIPT} is empty; write what is said, or {_TRANSCRIPT_OFF}")
+        raise BadValue(f"{TRANSCRIPT} is empty; write what is said, or {TRANSCRIPT_OFF}")
+    if is_missing(text) and text.casefold() not in said_words:
+        if not needed:
+            return None
+        raise BadValue(
+            f"{TRANSCRIPT} is {text!r}, which programs write for a missing value; write what is said, or "
+            f"{TRANSCRIPT_OFF}; if that very word is said, say {quoted_override('data.said_words', [text])}"
+        )
+    refuse_mojibake(TRANSCRIPT, text)
     return plain_text(TRANSCRIPT, text)
 
 
+def _text(column: str, text: str) -> str | None:
+    refuse_missing(column, text)
+    refuse_mojibake(column, text)
+    return plain_text(column, text)
+
+
 def _split(word: str) -> str | None:
+    refuse_missing("split", word)
     if word and word.lower() not in SPLITS:
         raise BadValue(f"split {word!r} is not one of {list(SPLITS)}")
     return SPLITS[word.lower()] if word else None

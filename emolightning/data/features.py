@@ -18,6 +18,7 @@ from emolightning.data.signal import describe_face, describe_motion, describe_sp
 from emolightning.data.unusable import BROKEN_VECTORS, NO_SOUND, NO_VECTORS, UNDECODABLE, Fault, Faults
 from emolightning.data.video import read_thumbnails
 from emolightning.errors import InputErrors, UserError
+from emolightning.file_names import NamesOnDisk
 from emolightning.records import Clip
 
 Missing = Literal["error", "zero"]
@@ -178,8 +179,13 @@ class FolderFeatures:
         arrays: dict[str, np.ndarray] = {}
         broken: dict[str, str] = {}
         folder = self.root / str(self.folders[name])
+        names = NamesOnDisk()
         for clip in clips:
-            path = folder / f"{clip.id}.npy"
+            try:
+                path = names.find(folder, f"{clip.id}.npy")
+            except UserError as error:
+                broken[clip.id] = str(error)
+                continue
             if not path.exists():
                 remedy = f"extract it, or say inputs.{name}=false or data.missing=zero"
                 absent[clip.id] = Fault(NO_VECTORS, f"no {path}", remedy)

@@ -103,7 +103,8 @@ def build_clips(path: Path, rows: Iterable[AnyRow], build: Callable[[AnyRow], Cl
             problems.append(f"{row.where}: {error}")
             continue
         if clip.id in clips:
-            problems.append(f"{row.where}: {clip.id} is there twice ({clips[clip.id].source}); keep one")
+            first = clips[clip.id]
+            problems.append(f"{row.where}: {clip.id} is there twice ({first.source}){_what_to_do(first, clip)}")
         clips.setdefault(clip.id, clip)
     if problems or not clips:
         raise RowErrors([(str(path), problems or ["there are no clips in the file"])], list(clips.values()))
@@ -138,7 +139,14 @@ def refuse_twice(clips: Iterable[Clip]) -> None:
     problems = []
     for clip in clips:
         if clip.id in first:
-            problems.append(f"{clip.source}: {clip.id!r} is in {first[clip.id].source} as well; keep one of the two")
+            advice = _what_to_do(first[clip.id], clip)
+            problems.append(f"{clip.source}: {clip.id!r} is in {first[clip.id].source} as well{advice}")
         first.setdefault(clip.id, clip)
     if problems:
         raise InputErrors("annotation files", problems)
+
+
+def _what_to_do(first: Clip, again: Clip) -> str:
+    if first.label != again.label:
+        return f", with another label, {first.label!r} and {again.label!r}: find out which of them is right"
+    return "; take one of the two out"

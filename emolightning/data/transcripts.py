@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from emolightning.data.tables import read_table
-from emolightning.data.values import BadValue, clip_id, plain_text
+from emolightning.data.values import BadValue, clip_id, is_missing, plain_text
 from emolightning.errors import InputErrors
 
 Empty = Literal["error", "empty", "upstream"]
@@ -19,15 +19,16 @@ REMEDY = "write what is said, or say data.empty_transcript=empty, or =upstream f
 
 
 def spoken(sentence: str, empty: Empty, *, where: str) -> str:
-    """The sentence, or what stands for an empty one.
+    """The sentence, or what stands for an empty one, and for what programs write in its place.
 
     Raises:
-        BadValue: it is empty, and that is an error.
+        BadValue: it is empty or such a word, and that is an error.
     """
-    if sentence:
+    if sentence and (empty == "upstream" or not is_missing(sentence)):
         return plain_text("transcript", sentence) or ""
     if empty == "error":
-        raise BadValue(f"{where}; {REMEDY}")
+        about = f"{where} ({sentence!r}; with a full stop where it is said)" if sentence else where
+        raise BadValue(f"{about}; {REMEDY}")
     return UPSTREAM_WORD if empty == "upstream" else ""
 
 
@@ -54,7 +55,8 @@ class Transcripts:
 
     def num_empty(self, identities: Iterable[str]) -> int:
         """How many of these clips have an empty cell."""
-        return sum(identity in self.sentences and not self.sentences[identity][0] for identity in identities)
+        sentences = [self.sentences[identity][0] for identity in identities if identity in self.sentences]
+        return sum(not text or (self.empty != "upstream" and is_missing(text)) for text in sentences)
 
 
 def read_transcripts(path: Path, *, empty: Empty, columns: Sequence[str] = SENTENCES) -> Transcripts:

@@ -17,6 +17,7 @@ from emolightning.data.labelled_clips import ClipReader, take_val
 from emolightning.data.tables import read_all, read_text, refuse_twice
 from emolightning.data.transcripts import Empty, Transcripts, read_transcripts
 from emolightning.errors import InputErrors, UserError
+from emolightning.file_names import composed
 from emolightning.records import Clip
 
 
@@ -133,4 +134,4 @@ def read_captions(path: Path, key: str) -> dict[str, str]:
     ]
     if wrong:
         raise InputErrors(str(path), [f"{name!r} has no text {key!r}" for name in wrong])
-    return {name: entry[key] for name, entry in content.items()}
+    return {composed(name): entry[key] for name, entry in content.items()}

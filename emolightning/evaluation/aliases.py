@@ -16,7 +16,7 @@ def alias_table(name: str, labels: Sequence[str], parser: Parser) -> Mapping[str
     """Word -> label.
 
     Args:
-        name: `default`, `none`, or a CSV or JSONL file with the columns alias and label.
+        name: `default`, `none`, or a table with the columns alias and label.
         labels: the vocabulary.
         parser: of the answers; only `words` knows aliases.
 

@@ -4,17 +4,21 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from emolightning.errors import InputErrors
+from emolightning.evaluation.row_pairs import paired_by_row
 from emolightning.evaluation.rows import Row, read_rows
+from emolightning.file_names import composed
 from emolightning.labels import nearest
 from emolightning.media_suffixes import MEDIA_SUFFIXES
 from emolightning.parsing import LabelReader
 from emolightning.records import Answer
 
 Ids = Literal["exact", "stem"]
+PairBy = Literal["id", "row"]
 SHOWN = 5
 """Ids that a message about many of them names."""
 
@@ -71,17 +75,19 @@ def read_predictions(
     ids: Ids = "exact",
     missing: Literal["error", "count"] = "error",
     extra: Literal["error", "ignore"] = "error",
+    pair_by: PairBy = "id",
     truth_rows: Sequence[Row] | None = None,
 ) -> Predictions:
     """Read a predictions file, and compare the clips with those of the truth.
 
     Args:
-        answers: CSV or JSONL with an id and an answer in each row.
-        truth: CSV or JSONL with an id and the truth; None where it is a column of the predictions file.
+        answers: a table with an id and an answer in each row.
+        truth: a table with an id and the truth; None where it is a column of the predictions file.
         columns: names.
         ids: `exact` compares ids as they are written, so 1249 is not 01249; `stem` leaves out the suffix of a video.
         missing: `error` refuses clips of the truth without an answer, `count` keeps them as missing.
         extra: `error` refuses answers to other clips, `ignore` counts them.
+        pair_by: `row` pairs the first row with the first, and so on; ids may then be absent, but not differ.
         truth_rows: id, truth and perhaps valence of each clip, where `truth` is no such table and was read by others.
 
     Raises:
@@ -91,19 +97,29 @@ def read_predictions(
     valence_answer = [columns.valence_answer] if columns.valence_answer else []
     valence_truth = [columns.valence_truth] if columns.valence_truth else []
     wanted = [columns.id, columns.answer, *valence_answer]
+    by_row, identity = pair_by == "row", partial(_identity, ids=ids)
     if truth is None:  # One file holds both; ids and truths are the same rows.
-        given = _table(answers, [*wanted, columns.truth, *valence_truth], ids)
+        names = [*wanted, columns.truth, *valence_truth]
+        both = read_rows(answers, names, optional=names[:1] if by_row else ())
+        given = _table(
+            answers, names, paired_by_row(both, both, answers, answers, identity)[0] if by_row else both, ids
+        )
         rows = {clip: Row(row.line, (row.values[0], *row.values[len(wanted) :])) for clip, row in given.rows.items()}
         true = _Table(answers, rows, given.num_rows)
     else:
-        given = _table(answers, wanted, ids)
         names = [columns.truth_id or columns.id, columns.truth, *valence_truth]
-        true = _table(truth, names, ids, truth_rows)
+        said: Sequence[Row] = read_rows(answers, wanted, optional=wanted[:1] if by_row else ())
+        if truth_rows is None:
+            truth_rows = read_rows(truth, names, optional=names[:1] if by_row else ())
+        if by_row:
+            said, truth_rows = paired_by_row(said, truth_rows, answers, truth, identity)
+        given, true = _table(answers, wanted, said, ids), _table(truth, names, truth_rows, ids)
     _drop_null(given)
     absent = [clip for clip in true.rows if clip not in given.rows]
     others = [clip for clip in given.rows if clip not in true.rows]
     _refuse(absent if missing == "error" else (), others if extra == "error" else (), true, given)
-    return _paired(given, true, ids, has_valence=bool(valence_answer and valence_truth))
+    predictions = _paired(given, true, ids, has_valence=bool(valence_answer and valence_truth))
+    return replace(predictions, facts={**predictions.facts, "pair_by": "row"}) if by_row else predictions
 
 
 def with_labels(predictions: Predictions, reader: LabelReader) -> Predictions:
@@ -135,9 +151,8 @@ def _no_label(answer: Answer, reader: LabelReader) -> str:
     return f"truth {answer.truth!r} of {answer.clip_id!r} is not one of {list(reader.labels)}{hint}"
 
 
-def _table(path: Path, columns: Sequence[str], ids: Ids, rows: Sequence[Row] | None = None) -> _Table:
+def _table(path: Path, columns: Sequence[str], rows: Sequence[Row], ids: Ids) -> _Table:
     """The rows of a file by clip; those that say the same once more are counted, those that disagree refused."""
-    rows = read_rows(path, columns) if rows is None else rows
     found = _Table(path, {}, len(rows))
     problems = []
     for row in rows:
@@ -154,7 +169,7 @@ def _table(path: Path, columns: Sequence[str], ids: Ids, rows: Sequence[Row] | N
         else:
             problems.append(
                 f"line {row.line}: {clip!r} is in line {first.line} as well, with another value: "
-                f"{_shown(first.values[1:])} and {_shown(said)}; keep one"
+                f"{_shown(first.values[1:])} and {_shown(said)}; a clip has one: score several runs one by one"
             )
     if problems:
         raise InputErrors(str(path), problems)
@@ -162,7 +177,7 @@ def _table(path: Path, columns: Sequence[str], ids: Ids, rows: Sequence[Row] | N
 
 
 def _identity(written: str, ids: Ids) -> str:
-    clip = written.strip()
+    clip = composed(written.strip())
     suffix = PurePosixPath(clip).suffix if ids == "stem" else ""
     return clip.removesuffix(suffix) if suffix.lower() in MEDIA_SUFFIXES else clip
 

@@ -1,6 +1,6 @@
 """Rows of a table from anywhere: the columns asked for as texts, each row with its line, every problem at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,13 @@ class Row:
     """Texts of the columns asked for, as they are written; None for JSON's null."""
 
 
-def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
+def read_rows(path: Path, columns: Sequence[str], *, optional: Collection[str] = ()) -> list[Row]:
     """The rows of a file, of which only the columns asked for are kept.
 
     Args:
         path: see `emolightning.tables`.
         columns: names as the file spells them.
+        optional: those of them that may be absent, with None for each value.
 
     Raises:
         UserError: there is no such file, or it holds no table.
@@ -38,11 +39,13 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[Row]:
         near = closest(path.name, siblings)
         raise UserError(f"{path}: no such file{f'; did you mean {path.parent / near}?' if near else ''}")
     problems: list[Problem] = []
+    required = [column for column in columns if column not in optional]
     rows = []
-    for row in read_table(path, partial(column_faults, columns), problems):
-        rows.append(Row(row.line, tuple([_text(column, row.values[column], row.line, problems) for column in columns])))
+    for row in read_table(path, partial(column_faults, required), problems):
+        values = [_text(column, row.values.get(column), row.line, problems) for column in columns]
+        rows.append(Row(row.line, tuple(values)))
     if not rows and not problems:
-        problems.append((1, f"there are no rows in the file; it needs the columns {', '.join(columns)}"))
+        problems.append((1, f"there are no rows in the file; it needs the columns {', '.join(required)}"))
     if problems:
         raise InputErrors(str(path), described(problems))
     return rows

@@ -1,0 +1,94 @@
+"""The columns of a custom annotation file: other names for them, and those that change what a row means."""
+
+import difflib
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from emolightning.config.quoting import quoted_override
+from emolightning.data.values import LABEL, NAME
+from emolightning.file_names import composed
+
+TRANSCRIPT = "transcription"
+COLUMNS = (NAME, LABEL, TRANSCRIPT)
+OPTIONAL_COLUMNS = ("split", "reason", "subject")
+TRANSCRIPT_OFF = "switch the transcript off with inputs.transcript=false"
+
+OTHER_NAMES = {
+    NAME: ("name", "names", "video", "video_id", "video_path", "file", "filename", "file_name", "path", "clip", "id"),
+    LABEL: ("label", "labels", "emotion", "emotions", "discrete", "category", "class", "sentiment"),
+    TRANSCRIPT: ("transcript", "transcripts", "text", "sentence", "utterance", "subtitle", "subtitles", "words"),
+}
+"""What others call the columns that are needed: proposed, never taken."""
+
+_PIECES = re.compile(
+    r"(?:t|time|utterance|segment|clip)?(?:start|begin|onset|end|stop|offset|duration)(?:time|s|sec|seconds|ms)?"
+)
+_PEOPLE = re.compile(r"(?:annotator|rater|worker|coder|labell?er)s?(?:id|name|no|number)?")
+
+
+class CustomColumns:
+    """Which column of a file is which of ours.
+
+    Args:
+        given: our name -> the name in the file, or None for our own; case does not count.
+    """
+
+    def __init__(self, given: Mapping[str, str | None]):
+        own = {name: name for name in (*COLUMNS, *OPTIONAL_COLUMNS)}
+        self.given = {name: _plain(theirs) for name, theirs in given.items() if theirs is not None}
+        self.names = own | self.given
+
+    def faults(self, found: Sequence[str], required: Collection[str]) -> list[str]:
+        """What is wrong with the columns of a table, or with the keys of an object."""
+        names = [_plain(name) for name in found]
+        wanted = dict.fromkeys([*required, *self.given])
+        faults = [self._missing(column, names) for column in wanted if self.names[column] not in names]
+        faults += [f"column {column!r} is there twice" for column in sorted({c for c in names if names.count(c) > 1})]
+        others = [name for name in names if name not in self.names.values()]
+        return faults + _other_meanings(others)
+
+    def values(self, row: Mapping[str, object]) -> dict[str, object]:
+        """The row by our names; columns that are none of ours keep their own."""
+        theirs = {_plain(name): value for name, value in row.items()}
+        ours = {name: theirs.pop(column) for name, column in self.names.items() if column in theirs}
+        return {**{name: value for name, value in theirs.items() if name not in ours}, **ours}
+
+    def _missing(self, column: str, found: list[str]) -> str:
+        name = self.names[column]
+        near = [other for other in OTHER_NAMES.get(column, ()) if other in found]
+        near = near or difflib.get_close_matches(name, found, n=1, cutoff=0.5)
+        say = quoted_override(f"data.columns.{column}", near[0]) if near else ""
+        hint = f"; is it {near[0]!r}? then say {say}" if near else ""
+        rest = "" if near else f"; data.columns.{column}=NAME says which it is"
+        off = f"; or {TRANSCRIPT_OFF}" if column == TRANSCRIPT else ""
+        named = f", which data.columns.{column} names" if column in self.given else ""
+        return f"no column {name!r}{named}; columns found: {found}{hint}{off}{rest}"
+
+
+def _plain(name: str) -> str:
+    return composed(name.strip().lower())
+
+
+def _other_meanings(names: Sequence[str]) -> list[str]:
+    """Columns that change what a row means: to put them aside would train on something else."""
+    letters = {name: re.sub(r"[\W_]", "", name) for name in names}
+    pieces = [name for name in names if _PIECES.fullmatch(letters[name])]
+    people = [name for name in names if _PEOPLE.fullmatch(letters[name])]
+    faults = []
+    if pieces:
+        faults.append(
+            f"{_listed(pieces)} that a row is about a piece of a video, and only whole videos are read: cut the clips "
+            "first, e.g. with ffmpeg -ss START -to END -i talk.mp4 piece.mp4, one row for each; where the videos are "
+            "cut already, take such columns out"
+        )
+    if people:
+        faults.append(
+            f"{_listed(people)} that several people have judged a clip: vote first, so that each clip has one row and "
+            "one label, then take the column out"
+        )
+    return faults
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names))
+    return f"column {shown} says" if len(names) == 1 else f"columns {shown} say"

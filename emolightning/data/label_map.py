@@ -1,0 +1,122 @@
+"""What the labels of a custom file stand for: codes and other words mapped, rows left out, all of it counted."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from emolightning.config.quoting import PLAIN_KEY, quoted_override
+from emolightning.data.values import LABEL, BadValue, is_missing
+from emolightning.errors import InputErrors, UserError
+from emolightning.labels import canonical, nearest, spelling
+from emolightning.tables.columns import column_faults
+from emolightning.tables.reading import Problem, described, read_table
+
+FILE_COLUMNS = ("alias", "label")
+
+_SEVERAL = re.compile(r"\s*(?:[;,|/+&]|\band\b)\s*", re.IGNORECASE)
+_WHOLE = re.compile(r"([+-]?\d+)\.0+")
+
+
+class LabelMap:
+    """Reads the labels of a file.
+
+    Args:
+        labels: the vocabulary.
+        given: word or code -> label, or None to leave its rows out; or a table with the columns alias and label.
+
+    Raises:
+        UserError: `given` names a label that is not in the vocabulary.
+    """
+
+    def __init__(self, labels: Sequence[str], given: Mapping[str, str | None] | str | None = None):
+        self.labels = tuple(labels)
+        read = _read_file(Path(given)) if isinstance(given, str) else [(str(k), v) for k, v in (given or {}).items()]
+        self.targets: dict[str, str | None] = {}
+        problems = []
+        for word, target in read:
+            label = None if target is None else canonical(str(target), self.labels)
+            if target is not None and label is None:
+                near = nearest(str(target), self.labels)
+                hint = f"; did you mean {near!r}?" if near else ""
+                problems.append(f"{word!r} stands for {target!r}, which is not one of {list(self.labels)}{hint}")
+            elif self.targets.setdefault(_key(word), label) != label:
+                problems.append(f"{word!r} is there twice, with different labels")
+        if problems:
+            raise InputErrors("data.label_map", problems)
+        self.mapped: Counter[tuple[str, str]] = Counter()
+        self.dropped: Counter[str] = Counter()
+
+    def leaves_out(self, word: str) -> bool:
+        """Whether the rows of this word are left out; they are counted."""
+        is_out = self.targets.get(_key(word), "") is None
+        self.dropped[word] += is_out
+        return is_out
+
+    def read(self, word: str) -> str:
+        """The label of a row that is not left out.
+
+        Raises:
+            BadValue: the word is neither mapped nor a label.
+        """
+        if mapped := self.targets.get(_key(word)):
+            self.mapped[word, mapped] += 1
+            return mapped
+        if not word or is_missing(word):
+            raise BadValue(f"{LABEL} is {repr(word) if word else 'empty'}; give one of {list(self.labels)}")
+        if label := canonical(word, self.labels):
+            return label
+        raise BadValue(f"{LABEL} {word!r} {self._unknown(word)}")
+
+    def remarks(self) -> list[str]:
+        """What was mapped and left out, for the screen and for files of a run."""
+        sentences = []
+        if self.mapped:
+            each = ", ".join(f"{word} -> {label} {count}" for (word, label), count in sorted(self.mapped.items()))
+            sentences.append(f"data.label_map: {sum(self.mapped.values())} rows are mapped ({each})")
+        if self.dropped.total():
+            each = ", ".join(f"{word} {count}" for word, count in sorted((+self.dropped).items()))
+            sentences.append(f"data.label_map: {sum(self.dropped.values())} rows are left out ({each})")
+        used = {_key(word) for word, _ in self.mapped} | {_key(word) for word in +self.dropped}
+        if idle := sorted(self.targets.keys() - used):
+            sentences.append(f"data.label_map: no row has {', '.join(map(repr, idle))}")
+        return sentences
+
+    def _unknown(self, word: str) -> str:
+        parts = [canonical(part, self.labels) for part in _SEVERAL.split(word)]
+        if len(parts) > 1 and all(parts):
+            named = " and ".join(map(repr, parts))
+            return (
+                f"is {len(parts)} labels, {named}; a clip has one: choose it, or say what is meant with data.label_map"
+            )
+        if near := nearest(word, self.labels):
+            return f"is not one of {list(self.labels)}; did you mean {near!r}?"
+        mapping = quoted_override("data.label_map", {word: "LABEL"}) if PLAIN_KEY.fullmatch(word) else ""
+        mapping = mapping or "data.label_map=FILE, a table with the columns alias and label"
+        return (
+            f"is not one of {list(self.labels)}; name the labels of the file with data.labels=[...], or say what the "
+            f"word stands for with {mapping} (null leaves its rows out)"
+        )
+
+
+def _key(word: str) -> str:
+    """How words and codes are compared: `2.0`, which a column of numbers becomes where cells are missing, is `2`."""
+    key = spelling(word)
+    whole = _WHOLE.fullmatch(key)
+    return whole[1] if whole else key
+
+
+def _read_file(path: Path) -> list[tuple[str, str | None]]:
+    problems: list[Problem] = []
+    if not path.is_file():
+        raise UserError(
+            f"data.label_map={path}: no such file; give a table with the columns alias and label, or a mapping"
+        )
+    rows = list(read_table(path, partial(column_faults, FILE_COLUMNS), problems))
+    if problems:
+        raise InputErrors(str(path), described(problems))
+    texts = [
+        [str(row.values[name] if row.values[name] is not None else "").strip() for name in FILE_COLUMNS] for row in rows
+    ]
+    return [(word, None if not label or is_missing(label) else label) for word, label in texts]
