@@ -11,7 +11,6 @@ from emolightning.data.values import BadValue
 from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
 from emolightning.tables import texts
-from emolightning.tables.columns import column_faults
 from emolightning.tables.reading import Faults, Problem, described
 from emolightning.tables.reading import read_table as read_any_table
 
@@ -50,7 +49,7 @@ def read_table(path: Path, required: Sequence[str] | Faults, problems: list[str]
     """
     _require(path)
     found: list[Problem] = []
-    faults = required if callable(required) else partial(column_faults, required)
+    faults = required if callable(required) else partial(_column_faults, required)
     records = [
         Record(f"line {row.line}", {name: _text(value) for name, value in row.values.items()})
         for row in read_any_table(path, faults, found)
@@ -60,6 +59,11 @@ def read_table(path: Path, required: Sequence[str] | Faults, problems: list[str]
         raise InputErrors(str(path), described(found) or [f"the file is empty{needed}"])
     problems += described(found)
     return records
+
+
+def _column_faults(required: Sequence[str], found: Sequence[str]) -> list[str]:
+    is_enough = all(found.count(column) == 1 for column in required)
+    return [] if is_enough else [f"columns {list(found)}: needs each of {list(required)} once"]
 
 
 def _require(path: Path) -> None:
