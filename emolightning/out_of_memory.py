@@ -20,6 +20,9 @@ SAYS_SO = re.compile(
 )
 """What torch, its CPU allocator, cuBLAS and DeepSpeed say in a plain RuntimeError."""
 
+LOST_WORKER = re.compile(r"DataLoader worker .*(killed by signal|exited unexpectedly)")
+"""What torch says in a plain RuntimeError; the usual reason is that the system is out of memory."""
+
 SMALLER_IMAGE = 224
 """EVA-CLIP's own size; Emotion-LLaMA's weights were trained at 448."""
 
@@ -31,9 +34,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(SAYS_SO.search(str(error)))
 
 
+def has_lost_worker(error: BaseException) -> bool:
+    """Whether a process that reads clips was ended from outside."""
+    return isinstance(error, RuntimeError) and bool(LOST_WORKER.search(str(error)))
+
+
 @contextmanager
 def explained_out_of_memory(cfg: DictConfig, trainer: Any = None, *, trains: bool = True) -> Iterator[None]:
     """Turn such an error into a UserError that says what to change; processes that this one started are ended.
+
+    The loss of a worker that reads clips is such an error, too.
 
     Args:
         cfg: the run.
@@ -41,17 +51,26 @@ def explained_out_of_memory(cfg: DictConfig, trainer: Any = None, *, trains: boo
         trains: False for an evaluation.
 
     Raises:
-        UserError: memory ran out.
+        UserError: memory ran out, or a worker is gone.
     """
     try:
         yield
     except Exception as error:
-        if not is_out_of_memory(error):
+        if not (is_out_of_memory(error) or has_lost_worker(error)):
             raise
         # The other processes wait for this one in a collective operation, over NCCL for half an hour.
         for process in getattr(getattr(getattr(trainer, "strategy", None), "launcher", None), "procs", ()):
             process.kill()
-        raise UserError(explanation(error, cfg, trainer, trains=trains)) from error
+        explain = explanation_of_loss if has_lost_worker(error) else explanation
+        raise UserError(explain(error, cfg, trainer, trains=trains)) from error
+
+
+def explanation_of_loss(error: BaseException, cfg: DictConfig, trainer: Any = None, *, trains: bool = True) -> str:
+    """Which worker is gone, and how to do with fewer or none."""
+    number = cfg.data.num_workers
+    fewer = "data.num_workers=0" if number == 1 else f"data.num_workers=0 (now {number}), or fewer of them"
+    said = " ".join(str(error).split()).rstrip(".")[:300]
+    return f"{said}; the system perhaps ran out of memory: say {fewer}\n{_kept(cfg, trains=trains)}"
 
 
 def explanation(error: BaseException, cfg: DictConfig, trainer: Any = None, *, trains: bool = True) -> str:
@@ -63,16 +82,21 @@ def explanation(error: BaseException, cfg: DictConfig, trainer: Any = None, *, t
     steps = [f"  {number}. {line}" for number, line in enumerate(less_memory(cfg, trains=trains), start=1)]
     said = [f"out of memory {when}: {asked}", "what needs less, in this order (`python -m emolightning estimate`):"]
     if not trains:
-        return "\n".join([said[0], "what needs less, in this order:", *steps, "answers so far are kept"])
+        said[1] = "what needs less, in this order:"
+    return "\n".join([*said, *steps, _kept(cfg, trains=trains)])
+
+
+def _kept(cfg: DictConfig, *, trains: bool) -> str:
+    """What there is to go on from."""
+    if not trains:
+        return "answers so far are kept"
     last = RunFolder(Path(cfg.output_dir)).checkpoints / LAST
-    if last.exists():
-        kept = (
-            f"last checkpoint: {last}; resume=auto goes on from it with another trainer, a new run with other settings "
-            f"starts from it with init_from={cfg.output_dir}"
-        )
-    else:
-        kept = "no checkpoint was written yet"
-    return "\n".join([*said, *steps, kept])
+    if not last.exists():
+        return "no checkpoint was written yet"
+    return (
+        f"last checkpoint: {last}; resume=auto goes on from it with another trainer, a new run with other settings "
+        f"starts from it with init_from={cfg.output_dir}"
+    )
 
 
 def less_memory(cfg: DictConfig, *, trains: bool = True) -> list[str]:

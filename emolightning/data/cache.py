@@ -10,7 +10,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emolightning.data.worker_process import end_with_parent
 from emolightning.errors import UserError
 from emolightning.records import Clip
 from emolightning.writing import flush, require_writable, written_whole
@@ -134,7 +134,7 @@ def _in_pool(
     waiting: deque[_Job], in_flight: dict[Future[Outcome], _Job], compute: Compute, num_workers: int
 ) -> Iterator[tuple[Clip, Outcome]]:
     """Take jobs from `waiting`, a few at a time, so that `in_flight` says which ones a killed worker may have had."""
-    with ProcessPoolExecutor(num_workers, mp_context=_SPAWN, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(num_workers, mp_context=_SPAWN, initializer=end_with_parent) as pool:
         try:
             while waiting or in_flight:
                 while waiting and len(in_flight) < 2 * num_workers:
@@ -184,7 +184,7 @@ def _alone(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
 
 
 def _send_outcome(connection: Connection, compute: Compute, clip: Clip, names: tuple[str, ...]) -> None:
-    _start_worker()
+    end_with_parent()
     connection.send("started")
     try:
         connection.send(_guarded(compute, clip, names))
@@ -207,20 +207,6 @@ def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
         return Outcome(problem=str(error))
     except MemoryError:
         return Outcome(problem=f"{clip.video}: memory is too small to read it; cut it, or make its picture smaller")
-
-
-def _start_worker() -> None:
-    """Ctrl-C reaches the whole process group; the parent alone decides what it means. When it is gone, so is this."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker of a killed program would wait for its next clip for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) -> Iterator[tuple[Clip, Outcome]]:

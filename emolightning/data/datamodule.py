@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 from filelock import FileLock
-from torch.utils.data import DataLoader
 
 from emolightning.benchmarks import Benchmark, differences, official_benchmark
 from emolightning.data.annotations import annotation_hash
@@ -20,6 +19,7 @@ from emolightning.data.examples import ClipDataset, shuffled
 from emolightning.data.expected import Expected
 from emolightning.data.features import FeatureSource, LoadedFeatures, Missing
 from emolightning.data.frames import FrameStore
+from emolightning.data.loader import Loader
 from emolightning.data.same_clips import require_same_clips
 from emolightning.data.sampler import EvaluationSampler, TrainSampler
 from emolightning.data.splits import select
@@ -32,7 +32,7 @@ from emolightning.inputs import FEATURES
 from emolightning.instructions import instruction_pool, prompt_order
 from emolightning.labels import vocabulary
 from emolightning.prompt import PromptEncoder
-from emolightning.records import Batch, Clip, Example
+from emolightning.records import Clip, Example
 from emolightning.writing import require_writable, writing
 
 log = logging.getLogger(__name__)
@@ -284,16 +284,11 @@ class ClipDataModule(pl.LightningDataModule):
 
     def use_encoder(self, encoder: PromptEncoder) -> None:
         """Say how examples become ids; known only when the model's tokenizer is."""
-        self._collate = Collate(encoder, self._answer)
-
-    def _answer(self, example: Example) -> str | None:
-        return self.target_text(example.clip, example.task)
+        self._collate = Collate(encoder, _answer)
 
     def target_text(self, clip: Clip, task: str) -> str | None:
         """The answer to learn: the label; for `reason` the explanation, for `reason_v2` the detailed one if any."""
-        if task == "reason_v2":
-            return clip.detailed_reason or clip.reason
-        return clip.reason if task == "reason" else clip.label
+        return _target_text(clip, task)
 
     def require_targets(self) -> None:
         """Every clip of train needs an answer for each task of the mixture, every clip of val one to compare with.
@@ -359,7 +354,7 @@ class ClipDataModule(pl.LightningDataModule):
         whole = instruction_pool(task, self.offered)
         return whole[:1] if self.pool == "upstream" and task == "emotion" else whole
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> Loader:
         """Shuffled anew each epoch, by (seed, epoch)."""
         dataset = self.dataset("train", training=True)
         sampler = TrainSampler(
@@ -372,7 +367,7 @@ class ClipDataModule(pl.LightningDataModule):
         )
         return self._loader(dataset, sampler)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> Loader:
         """The validation split in order."""
         return self.evaluation_loader("val")
 
@@ -380,30 +375,21 @@ class ClipDataModule(pl.LightningDataModule):
         """Let Lightning's test loop run over another split, without batches that are answered already."""
         self._evaluated = (split, skip)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> Loader:
         """The split that is evaluated, in order."""
         return self.evaluation_loader(*self._evaluated)
 
-    def evaluation_loader(self, split: str, skip: frozenset[str] = frozenset()) -> DataLoader[Batch]:
+    def evaluation_loader(self, split: str, skip: frozenset[str] = frozenset()) -> Loader:
         """A split in order, without batches whose clips are all in `skip`; ranks share it."""
         dataset = self.dataset(split)
         answered = {position for position, clip in enumerate(dataset.clips) if clip.id in skip}
         sampler = EvaluationSampler(len(dataset), batch_size=self.batch_size, answered=answered, **self._ranks())
         return self._loader(dataset, sampler)
 
-    def _loader(self, dataset: ClipDataset, batches: Any) -> DataLoader[Batch]:
+    def _loader(self, dataset: ClipDataset, batches: TrainSampler | EvaluationSampler) -> Loader:
         if self._collate is None:
             raise RuntimeError("use_encoder must be called before loaders are made")
-        return DataLoader(
-            dataset,  # type: ignore[arg-type]  # collate_fn makes batches of its examples
-            batch_sampler=batches,
-            num_workers=self.num_workers,
-            collate_fn=self._collate_examples,
-        )
-
-    def _collate_examples(self, examples: list[Example]) -> Batch:
-        assert self._collate is not None
-        return self._collate(examples)
+        return Loader(dataset, batches, self._collate, num_workers=self.num_workers)
 
     def _ranks(self) -> dict[str, int]:
         if self.trainer is None:
@@ -451,3 +437,13 @@ class ClipDataModule(pl.LightningDataModule):
             "zero_features": {name: len(reasons) for name, reasons in self.features.zeros.items()},
             **record(self.skipped),
         }
+
+
+def _answer(example: Example) -> str | None:
+    return _target_text(example.clip, example.task)
+
+
+def _target_text(clip: Clip, task: str) -> str | None:
+    if task == "reason_v2":
+        return clip.detailed_reason or clip.reason
+    return clip.reason if task == "reason" else clip.label

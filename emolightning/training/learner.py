@@ -106,7 +106,8 @@ class EmotionLearner(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _length(self, base_lr: float) -> Length:
-        total_steps = int(self.trainer.estimated_stepping_batches)  # Also makes the trainer count its batches.
+        self.trainer.fit_loop.setup_data()  # Counts the batches, also where `max_steps` alone says when to end.
+        total_steps = int(self.trainer.estimated_stepping_batches)
         batches, together = int(self.trainer.num_training_batches), self.trainer.accumulate_grad_batches
         return Length(total_steps, math.ceil(batches / together), base_lr)
 
