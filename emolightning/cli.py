@@ -20,6 +20,7 @@ from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.config.sources import SAVED_RUN, read_yaml
 from emolightning.errors import EndOfRun, UserError
+from emolightning.multirun import JobFolders
 from emolightning.processes import ranks_variable
 from emolightning.told_to_stop import ending_when_told
 
@@ -126,12 +127,13 @@ def _run_hydra(
 ) -> int:
     codes: list[int] = []
     failure: Exception | None = None
-    real_argv = sys.argv
+    real_argv, folders = sys.argv, JobFolders(words)
 
     def task(cfg: DictConfig) -> None:
         started.append(cfg)
         try:
             _refuse_multirun_on_ranks(cfg)
+            folders.assign(cfg)
             with _argv(real_argv):  # Lightning starts other ranks with it, the command's name included
                 codes.append(main(cfg) or 0)
         except Exception as error:

@@ -50,6 +50,7 @@ ENTRY = {
     "evaluation_run",
     "failed_writes",
     "launching",
+    "multirun",
     "out_of_memory",
     "parity",
     "positions",
