@@ -14,6 +14,7 @@ from omegaconf import open_dict
 from emolightning.assembly import build_data, build_learner
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.data.frames import FrameStore
+from emolightning.data.video import parse_frame_choice
 from emolightning.data.visual import VisualStore
 from emolightning.errors import UserError
 from emolightning.evaluation.answers import evaluation_key
@@ -95,7 +96,7 @@ def test_the_tower_runs_in_every_step_where_it_must(run, why):
 
 def make_store(folder: Path, *, tower: str = "a" * 64) -> tuple[VisualStore, Clip]:
     clip = Clip(id="one", video=make_media(folder / "one.mp4"))
-    frames = FrameStore(folder / "cache", choice="middle", image_size=56, num_workers=1)
+    frames = FrameStore(folder / "cache", choice=parse_frame_choice("middle"), image_size=56, num_workers=1)
     frames.prepare([clip])
     return VisualStore(folder / "cache", frames=frames, tower=tower), clip
 

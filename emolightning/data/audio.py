@@ -4,9 +4,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer
 
-from emolightning.data.video import MediaError, complete_packets, open_media, set_threads
+from emolightning.data.media import MAX_SECONDS, MediaError, complete_packets, open_stream, packets_of
 
 
 class NoAudioTrack(MediaError):
@@ -19,9 +18,8 @@ def has_audio(path: Path) -> bool:
     Raises:
         MediaError: not a media file.
     """
-    with open_media(Path(path)) as container:
-        stream = container.streams.best("audio")
-        return stream is not None and any(packet.size for packet in container.demux(stream))
+    with open_stream(Path(path), "audio") as (container, stream):
+        return stream is not None and any(packet.size for packet in packets_of(container, stream))
 
 
 def read_waveform(path: Path, *, sample_rate: int = 16000) -> np.ndarray:
@@ -39,23 +37,23 @@ def read_waveform(path: Path, *, sample_rate: int = 16000) -> np.ndarray:
     # With floating point it adds them up to 1.41 times full scale.
     resampler = av.AudioResampler(format="s16", layout="mono", rate=sample_rate)
     chunks: list[np.ndarray] = []
-    with open_media(path) as container:
-        stream = _audio_stream(container, path)
+    num_samples = 0
+    with open_stream(path, "audio") as (container, stream):
+        if stream is None:
+            raise NoAudioTrack(path, "has no audio track")
         for packet in complete_packets(container, stream):
             for frame in stream.decode(packet):
-                chunks += _resampled(resampler, frame, path)
+                chunks += (pieces := _resampled(resampler, frame, path))
+                num_samples += sum(piece.size for piece in pieces)
+                if num_samples > MAX_SECONDS * sample_rate:
+                    reason = f"its sound lasts longer than {MAX_SECONDS} s, which is the most for a clip; cut it"
+                    raise MediaError(path, reason)
         chunks += _resampled(resampler, None, path)
-    if not sum(chunk.size for chunk in chunks):
+    if not any(chunk.size for chunk in chunks):
         raise NoAudioTrack(path, "its audio track is empty (0 samples)")
-    return np.concatenate(chunks).astype(np.float32) / np.float32(32768)
-
-
-def _audio_stream(container: InputContainer, path: Path) -> av.AudioStream:
-    stream = container.streams.best("audio")
-    if not isinstance(stream, av.AudioStream):
-        raise NoAudioTrack(path, "has no audio track")
-    set_threads(stream, path, 1)
-    return stream
+    waveform = np.concatenate(chunks).astype(np.float32)
+    waveform /= np.float32(32768)
+    return waveform
 
 
 def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None, path: Path) -> list[np.ndarray]:

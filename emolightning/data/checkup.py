@@ -9,7 +9,6 @@ from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.duplicates import duplicate_sentences, named_some
 from emolightning.data.features import LoadedFeatures
 from emolightning.data.unusable import Findings, counted, described, refusal_of_share
-from emolightning.data.video import parse_frame_choice
 from emolightning.errors import InputErrors, UserError
 from emolightning.records import Clip
 
@@ -173,7 +172,7 @@ def _tell(data: ClipDataModule, clips: Sequence[Clip], found: Checkup, findings:
 def _look_at_storage(data: ClipDataModule, num_clips: int, found: Checkup) -> None:
     """Frames are kept as bytes at the size that the vision tower takes."""
     place = next(folder for folder in (data.cache.absolute(), *data.cache.absolute().parents) if folder.is_dir())
-    frames = parse_frame_choice(data.frame).num_frames if "image" in data.inputs else 0
+    frames = data.frame_choice.num_frames if "image" in data.inputs else 0
     needed, free = num_clips * frames * 3 * data.image_size**2, shutil.disk_usage(place).free
     found.storage = {"cache": str(data.cache), "free_bytes": free, "frames_bytes": needed}
     if needed > free:

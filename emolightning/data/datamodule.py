@@ -110,7 +110,8 @@ class ClipDataModule(pl.LightningDataModule):
         self.batches_per_epoch = batches_per_epoch
         self.num_workers = num_workers
         self.frame = str(frame)
-        parse_frame_choice(self.frame)  # A misspelt choice is known now, not when all clips are rendered and read.
+        # A misspelt choice is known now, not when all clips are rendered and read.
+        self.frame_choice = parse_frame_choice(self.frame)
         self.missing = missing
         if not 0 <= max_skipped <= 1:
             raise UserError(f"data.max_skipped={max_skipped} is not a share from 0 to 1, e.g. 0.05")
@@ -237,7 +238,8 @@ class ClipDataModule(pl.LightningDataModule):
         if "image" not in self.inputs:
             return {}
         workers = max(2, self.num_workers)
-        self.frames = FrameStore(self._folder(), choice=self.frame, image_size=self.image_size, num_workers=workers)
+        choice = self.frame_choice
+        self.frames = FrameStore(self._folder(), choice=choice, image_size=self.image_size, num_workers=workers)
         return self.frames.prepare(self._found(clips))
 
     def _found(self, clips: Sequence[Clip]) -> list[Clip]:
@@ -274,7 +276,7 @@ class ClipDataModule(pl.LightningDataModule):
         assert self.frames is not None
         visual = VisualStore(self._folder(), frames=self.frames, tower=fingerprint)
         with self._lock():
-            visual.prepare(clips, see, bytes_per_clip=bytes_per_frame * parse_frame_choice(self.frame).num_frames)
+            visual.prepare(clips, see, bytes_per_clip=bytes_per_frame * self.frame_choice.num_frames)
         self.visual = visual
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from emolightning.data.cache import Outcome, compute_missing, load_array
 from emolightning.data.images import normalise, resize
 from emolightning.data.unusable import UNDECODABLE, Fault, Faults
-from emolightning.data.video import parse_frame_choice, read_frames
+from emolightning.data.video import FrameChoice, read_frames
 from emolightning.records import Clip
 
 
@@ -18,17 +18,16 @@ class FrameStore:
 
     Args:
         folder: cache of the dataset; a folder per choice and size is made inside.
-        choice: `first`, `middle`, an index such as `12` or `-1`, or `even:4`.
+        choice: of the frames of a clip.
         image_size: pixels, both ways.
         num_workers: processes that decode.
     """
 
-    def __init__(self, folder: Path, *, choice: str, image_size: int, num_workers: int):
-        parse_frame_choice(choice)
+    def __init__(self, folder: Path, *, choice: FrameChoice, image_size: int, num_workers: int):
         self.choice = choice
         self.image_size = image_size
         self.num_workers = num_workers
-        self.folder = folder / f"frames-{choice.replace(':', '-')}-{image_size}"
+        self.folder = folder / f"frames-{str(choice).replace(':', '-')}-{image_size}"
 
     def prepare(self, clips: Sequence[Clip]) -> Faults:
         """Decode what is not there yet; what cannot be decoded is returned."""
@@ -41,7 +40,8 @@ class FrameStore:
         return np.stack([normalise(frame) for frame in load_array(self.folder / f"{clip.id}.npy")])
 
 
-def read_clip_frames(clip: Clip, names: tuple[str, ...], *, choice: str, image_size: int) -> Outcome:
+def read_clip_frames(clip: Clip, names: tuple[str, ...], *, choice: FrameChoice, image_size: int) -> Outcome:
     """The chosen frames of one clip: uint8 (frames, size, size, 3)."""
-    frames = read_frames(clip.video, parse_frame_choice(choice))
-    return Outcome({name: np.stack([resize(frame, image_size) for frame in frames]) for name in names})
+    # Resized one by one: four frames of 8K at full size are 400 MB.
+    frames = read_frames(clip.video, choice, keep=partial(resize, size=image_size))
+    return Outcome({name: np.stack(frames) for name in names})
