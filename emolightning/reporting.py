@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from emolightning.data.video import MediaError, parse_frame_choice, read_frames
+from emolightning.data.media import MediaError
+from emolightning.data.video import parse_frame_choice, read_frames
 from emolightning.errors import UserError
 from emolightning.evaluation.answers import latest_key, read_answers
-from emolightning.evaluation.page import shown_clips, write_page
+from emolightning.evaluation.page import shown_clips, thumbnail, write_page
 from emolightning.evaluation.scoring import Scoring
 from emolightning.logged_rows import read_rows
 from emolightning.records import Clip
@@ -20,14 +21,13 @@ log = logging.getLogger(__name__)
 VALIDATION = ("val/weighted_f1", "val/war", "val/loss")
 
 
-def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring, *, frame: str = "middle") -> Path:
+def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring) -> Path:
     """Write the page of the evaluation that lies in a run folder.
 
     Args:
         folder: with `metrics.json` and `answers.jsonl`.
         clips: the dataset that was evaluated.
         scoring: what the answers were scored with.
-        frame: which frame stands for a clip.
 
     Returns:
         Path of the page.
@@ -48,16 +48,18 @@ def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring, *, frame
         )
     rows = [(known[clip_id], answer, scoring.score(answer)) for clip_id, answer in answers.items()]
     path = folder / "report.html"
-    write_page(path, report, rows, frames=_pictures(shown_clips(rows), frame), history=_history(folder))
+    frames = _pictures(shown_clips(rows), report["evaluation"]["frame"])
+    write_page(path, report, rows, frames=frames, history=_history(folder))
     return path
 
 
-def _pictures(clips: Sequence[Clip], frame: str) -> dict[str, np.ndarray]:
-    """One frame of each clip that can still be read; a page without some pictures is better than none."""
+def _pictures(clips: Sequence[Clip], frame: str) -> dict[str, list[np.ndarray]]:
+    """The evaluated frames of each clip that can still be read; a page without some pictures is better than none."""
+    choice = parse_frame_choice(frame)
     pictures, unreadable = {}, []
     for clip in clips:
         try:
-            pictures[clip.id] = read_frames(clip.video, parse_frame_choice(frame))[0]
+            pictures[clip.id] = read_frames(clip.video, choice, keep=thumbnail)
         except MediaError as error:
             unreadable.append(str(error))
     if unreadable:

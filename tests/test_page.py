@@ -1,13 +1,21 @@
 """report.html: whole without network, and nothing in it runs."""
 
+import base64
+import io
+import json
 import re
 from pathlib import Path
 
 import numpy as np
+import pytest
+from media_factory import make_media
+from PIL import Image
 
-from emolightning.evaluation.page import MAX_SHOWN, shown_clips, write_page
+from emolightning.evaluation.answers import append
+from emolightning.evaluation.page import MAX_SHOWN, shown_clips, thumbnail, write_page
 from emolightning.evaluation.scoring import Classification
 from emolightning.records import Answer, Clip
+from emolightning.reporting import write_report
 
 LABELS = ("happy", "sad")
 SCORING = Classification(labels=LABELS)
@@ -23,7 +31,7 @@ def make_rows(num_clips, text="happy"):
 def render(tmp_path, rows, history=()):
     report = SCORING.report([answer for _, answer, _ in rows], benchmark="b<i>", split="test")
     report["evaluation"] = {"note": HOSTILE}
-    frames = {rows[0][0].id: np.zeros((20, 30, 3), np.uint8)}
+    frames = {rows[0][0].id: [np.zeros((20, 30, 3), np.uint8)]}
     write_page(tmp_path / "report.html", report, rows, frames=frames, history=list(history))
     return (tmp_path / "report.html").read_text()
 
@@ -54,3 +62,41 @@ def test_curves_and_counts(tmp_path):
 def test_only_shown_clips_need_pictures():
     rows = make_rows(MAX_SHOWN + 1) + [(Clip("w", Path("w.mp4"), label="happy"), *make_rows(1, text="sad")[0][1:])]
     assert len(shown_clips(rows)) == MAX_SHOWN + 1
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory) -> tuple[Path, list[Clip]]:
+    """A folder with answers for two clips, whose frame i is grey of level 5 i, and one that is gone."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    clips = [Clip(f"c{k}", folder / f"c{k}.mkv", label="happy") for k in range(3)]
+    for clip in clips[:2]:
+        make_media(clip.video, audio=False)
+    answers = [Answer(clip.id, "happy", "prompt", clip.label, 0.1) for clip in clips]
+    append(folder / "answers.jsonl", "key", answers, [SCORING.score(answer) for answer in answers])
+    report = SCORING.report(answers, benchmark="b", split="test")
+    (folder / "metrics.json").write_text(json.dumps(report))
+    return folder, clips
+
+
+@pytest.mark.parametrize(
+    ("choice", "numbers"), [("first", [0]), ("middle", [12]), ("-3", [22]), ("even:4", [3, 9, 15, 21])]
+)
+def test_the_page_shows_the_frames_that_were_evaluated(evaluated, choice, numbers, caplog):
+    folder, clips = evaluated
+    report = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps(report | {"evaluation": {"frame": choice}}))
+    page = write_report(folder, clips, SCORING).read_text()
+    pictures = [
+        Image.open(io.BytesIO(base64.b64decode(found)))
+        for found in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
+    ]
+    shown = [round(np.asarray(picture)[32, 40:56].mean() / 5) for picture in pictures]
+    assert shown == 2 * numbers
+    assert f"data.frame={choice}" in page
+    assert "no picture for 1 clips" in caplog.text
+
+
+@pytest.mark.parametrize(("size", "shown"), [((1280, 720), (199, 112)), ((64, 640), (11, 112)), ((30, 20), (30, 20))])
+def test_pictures_of_a_page_are_small(size, shown):
+    height, width, _ = thumbnail(np.zeros((size[1], size[0], 3), np.uint8)).shape
+    assert (width, height) == shown

@@ -25,7 +25,7 @@ def write_page(
     report: Mapping[str, Any],
     rows: Sequence[tuple[Clip, Answer, Score]],
     *,
-    frames: Mapping[str, np.ndarray],
+    frames: Mapping[str, Sequence[np.ndarray]],
     history: Sequence[Mapping[str, float]],
 ) -> None:
     """Write the page.
@@ -34,7 +34,7 @@ def write_page(
         path: of the HTML file.
         report: content of `metrics.json`.
         rows: clip, answer and score of every clip.
-        frames: clip id -> uint8 (height, width, 3), for the clips that have a picture.
+        frames: clip id -> the frames that the model saw, each uint8 (height, width, 3), for the clips that have any.
         history: validations of the training run in order, names as in `metrics.csv`; empty when there are none.
     """
     # Transcripts, answers and labels come from outside: everything is escaped.
@@ -46,7 +46,7 @@ def write_page(
         has_labels=has_labels,
         exact=EXACT,
         max_shown=MAX_SHOWN,
-        pictures={clip_id: _data_uri(frame) for clip_id, frame in frames.items()},
+        pictures={clip_id: [_data_uri(frame) for frame in shown] for clip_id, shown in frames.items()},
         curves=[_curve(name, history) for name in ("val/weighted_f1", "val/war", "val/loss") if len(history) > 1],
         shade=_shade(report["confusion_matrix"]["counts"]) if has_labels else [],
     )
@@ -78,11 +78,16 @@ def shown_clips(rows: Sequence[tuple[Clip, Answer, Score]]) -> list[Clip]:
     return [clip for clips in kinds.values() for clip in clips[:MAX_SHOWN]]
 
 
-def _data_uri(frame: np.ndarray) -> str:
+def thumbnail(frame: np.ndarray) -> np.ndarray:
+    """(height, width, 3) uint8, shrunk to the size of the page."""
     image = Image.fromarray(frame)
     image.thumbnail((THUMBNAIL_PX * 2, THUMBNAIL_PX))
+    return np.asarray(image)
+
+
+def _data_uri(frame: np.ndarray) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
+    Image.fromarray(thumbnail(frame)).save(buffer, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
