@@ -30,10 +30,10 @@ def test_only_the_clip_that_kills_its_worker_is_lost(tmp_path):
     clips = make_clips(tmp_path, {1: "SIGKILL", 8: "exit"})
     summary = compute_missing(clips, {"a": tmp_path / "a"}, count_bytes, title="t", num_workers=2)
     ends = "the process that reads it ends before it is done, even alone"
-    assert [problem.partition("; ")[0] for problem in summary.problems] == [
-        f"line 1: clip1: {tmp_path}/1.mp4: {ends} (SIGKILL, as where memory is too small)",
-        f"line 8: clip8: {tmp_path}/8.mp4: {ends} (exit code 3)",
-    ]
+    assert {clip: problem.partition("; ")[0] for clip, problem in summary.problems.items()} == {
+        "clip1": f"{tmp_path}/1.mp4: {ends} (SIGKILL, as where memory is too small)",
+        "clip8": f"{tmp_path}/8.mp4: {ends} (exit code 3)",
+    }
     kept = [load_array(tmp_path / f"a/clip{number}.npy").tolist() for number in (0, 2, 3, 4, 5, 6, 7)]
     assert kept == [[0], [2], [3], [4], [5], [6], [7]]
 
@@ -59,9 +59,9 @@ def test_a_clip_that_hangs_ends_in_its_limit(tmp_path, monkeypatch):
 def test_memory_that_is_too_small_is_the_clips_problem(tmp_path):
     clips = make_clips(tmp_path, {2: "memory"})
     summary = compute_missing(clips, {"a": tmp_path / "a"}, count_bytes, title="t", num_workers=1)
-    assert summary.problems == [
-        f"line 2: clip2: {tmp_path}/2.mp4: memory is too small to read it; cut it, or make its picture smaller"
-    ]
+    assert summary.problems == {
+        "clip2": f"{tmp_path}/2.mp4: memory is too small to read it; cut it, or make its picture smaller"
+    }
     assert len(list((tmp_path / "a").glob("*.npy"))) == NUM_CLIPS - 1
 
 

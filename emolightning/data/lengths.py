@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.examples import ClipDataset
-from emolightning.data.video import parse_frame_choice
 from emolightning.inputs import FEATURES
 from emolightning.prompt import Control, Piece, PromptEncoder, Stream, context_pieces
 from emolightning.records import Clip
@@ -73,7 +72,7 @@ def _visual(data: ClipDataModule, encoder: PromptEncoder) -> dict[str, int]:
     """The same for every clip: a clip with too few frames repeats some."""
     if "image" not in data.inputs:
         return {}
-    frames = parse_frame_choice(data.frame).num_frames
+    frames = data.frame_choice.num_frames
     return {"image": frames * encoder.image_tokens, "class_token": frames}
 
 
