@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from emolightning.documents import read_json_object
 from emolightning.writing import write_whole
 
 PACKAGES = ("torch", "pytorch-lightning", "transformers", "peft", "torchmetrics", "wandb", "hydra-core", "av", "numpy")
@@ -116,7 +117,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def update_json(path: Path, **changes: Any) -> None:
     """Set keys of an existing JSON file."""
-    write_json(path, {**json.loads(path.read_text(encoding="utf-8")), **changes})
+    write_json(path, {**read_json_object(path), **changes})
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

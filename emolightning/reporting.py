@@ -1,6 +1,5 @@
 """A run folder -> `report.html`: collects what the page shows from the folder and from the clips."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +8,12 @@ import numpy as np
 
 from emolightning.data.media import MediaError
 from emolightning.data.video import parse_frame_choice, read_frames
-from emolightning.errors import UserError
+from emolightning.errors import InputErrors, UserError
 from emolightning.evaluation.answers import latest_key, read_answers
-from emolightning.evaluation.page import shown_clips, thumbnail, write_page
+from emolightning.evaluation.page import shown_clips, thumbnail, unshowable, write_page
 from emolightning.evaluation.scoring import Scoring
-from emolightning.logged_rows import read_rows
+from emolightning.logged_rows import number_of, read_rows
+from emolightning.published.measured import read_report
 from emolightning.records import Clip
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,10 @@ def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring) -> Path:
     """
     if not (folder / "metrics.json").exists():
         raise UserError(f"{folder}: no metrics.json; evaluate first: python eval.py checkpoint={folder}")
-    report = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    report = read_report(folder / "metrics.json")
+    problems = unshowable(report)
+    if problems:
+        raise InputErrors(str(folder / "metrics.json"), problems)
     answers = read_answers(folder, latest_key(folder))
     known = {clip.id: clip for clip in clips}
     unknown = [clip_id for clip_id in answers if clip_id not in known]
@@ -70,4 +73,4 @@ def _pictures(clips: Sequence[Clip], frame: str) -> dict[str, list[np.ndarray]]:
 def _history(folder: Path) -> list[dict[str, float]]:
     """The validations in `metrics.csv`."""
     rows = [row for row in read_rows(folder) if all(row.get(name) for name in VALIDATION)]
-    return [{name: float(row[name]) for name in VALIDATION} for row in rows]
+    return [{name: number_of(folder, row, name) for name in VALIDATION} for row in rows]

@@ -1,6 +1,8 @@
 """Which settings a resumed run may change, and when there is nothing left to do."""
 
-from collections.abc import Iterable, Mapping
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,16 @@ from emolightning.documents import DamagedFile, read_json_object
 from emolightning.errors import UserError, shortened
 from emolightning.estimating import num_ranks
 from emolightning.model.adapter import DESCRIPTION
+from emolightning.model.tensor_info import require_trained_weights
+from emolightning.training.optimizer_state import damage_of
 from emolightning.training.run_folder import RunFolder
 from emolightning.weights import read_checkpoint
+
+PROGRESS = {"batches_per_epoch": int, "epoch": int, "global_step": int, "loops": dict, "lr_schedulers": list}
+"""What says in a checkpoint how far a run came; Lightning begins anew where it is not there."""
+
+RESTORING = "checkpoint_connector.py"
+"""Lightning's module that puts a checkpoint back."""
 
 FIXED = (
     "model",
@@ -150,6 +160,30 @@ def require_optimizer(checkpoint: Path) -> None:
     saved = read_checkpoint(checkpoint)
     if "optimizer" not in saved and "optimizer_states" not in saved:
         raise UserError(f"resume={checkpoint}: has weights but no optimizer's state; start with init_from={checkpoint}")
+    weights = saved["state_dict"]
+    require_trained_weights(checkpoint, weights)
+    damage = damage_of(saved.get("optimizer"), {name.removeprefix("model."): value for name, value in weights.items()})
+    for name, kind in PROGRESS.items():
+        if type(saved.get(name)) is not kind:
+            damage = damage or f"its {name} is no {kind.__name__}"
+    if damage:
+        raise DamagedFile(checkpoint, damage)
+
+
+@contextmanager
+def explained_resume(checkpoint: Path | None) -> Iterator[None]:
+    """What fails while Lightning puts a checkpoint's loops, schedules and callbacks back is a fault of the file.
+
+    Raises:
+        UserError: names the file and what failed.
+    """
+    try:
+        yield
+    except Exception as error:
+        frames = {Path(frame.filename).name for frame in traceback.extract_tb(error.__traceback__)}
+        if checkpoint is None or RESTORING not in frames or isinstance(error, UserError):
+            raise
+        raise DamagedFile(checkpoint, f"no run goes on from it ({type(error).__name__}: {error})") from error
 
 
 def step_size(cfg: DictConfig) -> StepSize:

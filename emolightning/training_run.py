@@ -35,7 +35,7 @@ from emolightning.out_of_memory import explained_out_of_memory
 from emolightning.parsing import LabelReader
 from emolightning.positions import require_room
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
-from emolightning.resuming import is_finished, refuse_changes
+from emolightning.resuming import explained_resume, is_finished, refuse_changes
 from emolightning.starting import describe_load, require_engine, require_something_to_train, take_start
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
@@ -155,7 +155,7 @@ def _train(
     status = "interrupted"
     try:
         with explained_failed_writes(folder.path, trainer):
-            with explained_out_of_memory(cfg, trainer):
+            with explained_out_of_memory(cfg, trainer), explained_resume(resume_from):
                 trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
             if trainer.is_global_zero:
                 _export(cfg, folder, data, learner)

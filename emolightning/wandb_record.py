@@ -2,7 +2,7 @@
 
 import csv
 import io
-import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +14,7 @@ from callbacks.confusion_matrix import log_confusion_matrix
 from callbacks.predictions import Row, prediction_table
 from emolightning.config.saved_run import find_run_folder
 from emolightning.data.datamodule import ClipDataModule
+from emolightning.documents import DamagedFile, read_json_object
 from emolightning.errors import UserError
 from emolightning.evaluation.scoring import Scoring
 from emolightning.lineage import update_json, write_json
@@ -188,9 +189,20 @@ def _row(clip: Clip, answer: Answer, scoring: Scoring) -> Row:
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:
-    """Content of `lineage.json`; empty where there is none."""
+    """Content of `lineage.json`; empty where there is none.
+
+    Raises:
+        DamagedFile: it is not what this project writes.
+    """
     path = folder / "lineage.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    content = read_json_object(path) if path.exists() else {}
+    for name, kind in (("sessions", list), ("evaluations", dict), ("artifacts", dict)):
+        if not isinstance(content.get(name, kind()), kind):
+            raise DamagedFile(path, f"its {name} is no {kind.__name__}")
+    run_id = content.get("wandb_run_id")
+    if run_id is not None and not (isinstance(run_id, str) and re.fullmatch(r"[\w.-]{1,128}", run_id, flags=re.ASCII)):
+        raise DamagedFile(path, f"its wandb_run_id {str(run_id)[:80]!r} is no id of a run")
+    return content
 
 
 def _adapter_name(checkpoint: str) -> str | None:

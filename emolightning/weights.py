@@ -2,23 +2,25 @@
 
 import logging
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import safe_open
 
+from emolightning.documents import DamagedFile
 from emolightning.errors import UserError
 from emolightning.inputs import FEATURES
 from emolightning.model.adapter import DESCRIPTION, PROJECTIONS, load_adapter, read_fingerprints
 from emolightning.model.parameters import how_trained, not_compared
+from emolightning.model.safetensors_files import safetensors_infos
+from emolightning.model.tensor_info import require_file, require_trained_weights
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, LAST, RunFolder
+from emolightning.upstream.reading import read_torch
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = (ValueError, KeyError, RuntimeError, EOFError, UnpicklingError)
-"""What loading a file that is no checkpoint of ours can raise."""
+UNREADABLE = (ValueError, KeyError, RuntimeError)
+"""What putting weights into a model that they are not of can raise."""
 
 
 def find_weights(setting: str, path: Path) -> Path:
@@ -51,25 +53,38 @@ def trained_widths(path: Path) -> dict[str, int]:
     Raises:
         UserError: unreadable.
     """
-    try:
-        shapes = _projection_shapes(path)
-    except UNREADABLE as error:
-        raise UserError(f"{path}: not a checkpoint of EmoLightning: {error}") from error
+    shapes = _projection_shapes(path)
+    flat = [name for name, shape in shapes.items() if name.endswith(".weight") and (len(shape) != 2 or "." not in name)]
+    if flat:
+        raise DamagedFile(path, f"{flat[0]} is no projection")
     return {name.split(".")[-2]: shape[1] for name, shape in shapes.items() if name.endswith(".weight")}
 
 
 def _projection_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     if path.is_dir():
-        with safe_open(path / PROJECTIONS, framework="pt") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        return {name: info.shape for name, info in safetensors_infos(path / PROJECTIONS).items()}
     state = read_checkpoint(path)["state_dict"]
     return {name: tuple(tensor.shape) for name, tensor in state.items() if name.startswith("model.projections.")}
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint of a run: tensors and plain values only."""
-    # Mapped, not read: the shapes are asked for before the values, and a 7B run's file is large.
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    """A checkpoint of a run: tensors by name, and plain values only.
+
+    It is mapped, not read: the shapes are asked for before the values, and a 7B run's file is large.
+
+    Raises:
+        UserError: no such file, a damaged one, or another kind of content.
+    """
+    require_file(path)
+    content = read_torch(path)
+    for name in ("state_dict", "base_fingerprints"):
+        if not isinstance(content, dict) or not isinstance(content.get(name), dict):
+            found = f"no {name} in it" if isinstance(content, dict) else f"a {type(content).__name__}"
+            raise DamagedFile(path, f"it is no checkpoint of a training run but has {found}")
+    for name, tensor in content["state_dict"].items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise DamagedFile(path, f"its state_dict has a {type(tensor).__name__} for {str(name)[:80]!r}")
+    return content
 
 
 def check_inputs(trained: dict[str, int], inputs: tuple[str, ...], feature_widths: dict[str, int], path: Path) -> None:
@@ -147,7 +162,10 @@ def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool =
         return load_adapter(learner.model, path, may_start_fresh=may_start_fresh)
     try:
         checkpoint = read_checkpoint(path)
+        require_trained_weights(path, checkpoint["state_dict"])
         _warn_unknown_base(checkpoint, path)
         return learner.load_trained(checkpoint, may_start_fresh=may_start_fresh)
+    except UserError:
+        raise  # It names the file.
     except UNREADABLE as error:
         raise UserError(f"{path}: not a checkpoint that fits this model: {error}") from error

@@ -51,7 +51,7 @@ def test_damage_in_the_middle_is_an_error_with_its_line(tmp_path):
     path = tmp_path / "answers.jsonl"
     path.write_text("not json\n")
     append(path, "k", [answer("a", "happy")], scores([answer("a", "happy")]))
-    with pytest.raises(UserError, match=r"answers.jsonl, line 1: not JSON"):
+    with pytest.raises(UserError, match=r"answers.jsonl, line 1: cannot be read: it is not JSON"):
         read_answers(tmp_path, "k")
 
 

@@ -93,7 +93,7 @@ def test_reports_of_judges_and_wheels_are_understood(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("report", "message"),
     [
-        ([], "is not an object"),
+        ([], "is not a JSON object"),
         ({"benchmark": 3}, "benchmark: must be str, not 3"),
         (report_of(metrics={"uar": 0.5}), "metrics.uar: has no value"),
         (report_of(metrics={"uar": {"value": 0.5}}), "metrics.uar: value and ci95 must be numbers, not 0.5, None"),
@@ -117,7 +117,7 @@ def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no metrics.json there; run eval.py"):
         read_run(tmp_path)
     (tmp_path / "metrics.json").write_text("{")
-    with pytest.raises(UserError, match="cannot be read as JSON"):
+    with pytest.raises(UserError, match="it is not JSON"):
         read_run(tmp_path)
 
 

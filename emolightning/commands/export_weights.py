@@ -85,4 +85,4 @@ def describe_run(path: Path) -> dict[str, Any]:
             "frame": saved["data"].get("frame"),
         }
     except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedFile(path, f"is not the configuration of a run ({error!r})") from error
+        raise DamagedFile(path, f"it is not the configuration of a run ({error!r})") from error

@@ -16,7 +16,7 @@ from emolightning.config.known_targets import allowed_classes, foreign_objects, 
 from emolightning.config.problems import closest
 from emolightning.config.schema import CONFIG_DIR
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
-from emolightning.documents import DamagedFile, read_json_object, read_yaml_text
+from emolightning.documents import DamagedFile, read_json_object, read_plain_yaml
 from emolightning.errors import InputErrors, UserError
 from emolightning.inputs import INPUTS
 
@@ -96,12 +96,12 @@ def read_configuration(path: Path) -> dict[str, Any]:
     Raises:
         DamagedFile: it is no mapping, or holds anything else, e.g. an interpolation, which would be computed here.
     """
+    if not isinstance(read_plain_yaml(path), dict):  # OmegaConf makes a mapping of a text, too.
+        raise DamagedFile(path, "it is not a configuration")
     try:
-        saved: Any = OmegaConf.to_container(OmegaConf.create(read_yaml_text(path)), resolve=False)
+        saved: Any = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")), resolve=False)
     except (ValueError, YAMLError, OmegaConfBaseException) as error:
         raise error if isinstance(error, UserError) else DamagedFile(path, error) from None
-    if not isinstance(saved, dict):
-        raise DamagedFile(path, "it is not a configuration")
     require_plain(saved, path)
     return saved
 

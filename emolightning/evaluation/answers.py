@@ -7,10 +7,12 @@ in. With several ranks each appends to a file of its own; the first rank joins t
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emolightning.documents import DamagedFile, parse_json
 from emolightning.errors import UserError
 from emolightning.records import Answer, Score
 from emolightning.writing import writing, written_whole
@@ -18,6 +20,18 @@ from emolightning.writing import writing, written_whole
 ANSWERS = "answers.jsonl"
 RANK_FILES = "answers.rank*.jsonl"
 RESULTS = (ANSWERS, "metrics.json", "report.html")
+
+KINDS: dict[str, Any] = {
+    "id": str,
+    "key": str,
+    "answer": str | None,
+    "prompt": str,
+    "truth": str | None,
+    "seconds": int | float,
+}
+"""What each line holds of what is read again."""
+
+KEY = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make a new one for each line.
 
@@ -104,10 +118,18 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise UserError(f"{path}, line {number}: not JSON ({error}); delete the line or the file") from error
+    place = f"{path}, line {number}"
+    entry = parse_json(line, place)
+    for name, kinds in KINDS.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get(name), kinds):
+            raise DamagedFile(place, f"it is no answer: {name} is {_shown(entry, name)}")
+    if not KEY.fullmatch(entry["key"]):  # It becomes the name of a folder.
+        raise DamagedFile(place, f"its key {entry['key'][:80]!r} is none of an evaluation")
+    return entry
+
+
+def _shown(entry: Any, name: str) -> str:
+    return repr(entry[name])[:80] if isinstance(entry, dict) and name in entry else "not there"
 
 
 def _drop_half_line(path: Path) -> None:

@@ -18,6 +18,54 @@ MAX_SHOWN = 60
 """Clips shown of each kind; the page says how many there are in all."""
 
 THUMBNAIL_PX = 112
+SHARES = ("precision", "recall", "f1")
+
+
+PARTS: dict[str, type] = {
+    "num_scored": int,
+    "unscored": dict,
+    "metrics": dict,
+    "per_class": dict,
+    "confusion_matrix": dict,
+    "evaluation": dict,
+    "warnings": list,
+}
+"""What of a report is shown beside what names it."""
+
+
+def unshowable(report: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a report that was read from a file, where the page would show it."""
+    found = [
+        f"{name}: must be {kind.__name__}, not {str(report[name])[:80]!r}"
+        for name, kind in PARTS.items()
+        if name in report and not isinstance(report[name], kind)
+    ]
+    if found:
+        return found
+    for label, row in report.get("per_class", {}).items():
+        numbers = [row.get(name) for name in SHARES] if isinstance(row, dict) else [None]
+        ends = row.get("ci95") if isinstance(row, dict) else None
+        if ends:
+            numbers += [
+                number for name in SHARES for number in _pair(ends.get(name) if isinstance(ends, dict) else None)
+            ]
+        if not _are_numbers(numbers):
+            found.append(f"per_class.{label}: precision, recall, f1 and their ci95 must be numbers")
+    matrix = report.get("confusion_matrix", {"labels": [], "counts": []})
+    labels, counts = matrix.get("labels"), matrix.get("counts")
+    if not isinstance(labels, list) or not isinstance(counts, list) or len(counts) > len(labels):
+        return [*found, "confusion_matrix: must have labels, and counts for each of them"]
+    if not all(isinstance(row, list) and len(row) == len(labels) and _are_numbers(row) for row in counts):
+        found.append("confusion_matrix: counts must have a number for each label")
+    return found
+
+
+def _pair(ends: Any) -> Sequence[Any]:
+    return ends if isinstance(ends, list) and len(ends) == 2 else [None]
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
 
 
 def write_page(

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from peft import PeftModel, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from emolightning.documents import DamagedFile, read_json_object
 from emolightning.errors import UserError
 from emolightning.model.card import model_card
 from emolightning.model.emotion_llama import EmotionLlama
@@ -25,6 +26,7 @@ from emolightning.model.parameters import (
     require_same_training,
     trained_state,
 )
+from emolightning.model.safetensors_files import load_trained
 from emolightning.staging import staged
 from emolightning.writing import writing
 
@@ -33,6 +35,9 @@ DESCRIPTION = "emolightning.json"
 CARD = "README.md"
 LORA, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 """PEFT's names."""
+
+SCALE = ("r", "lora_alpha", "use_dora", "use_rslora")
+"""PEFT's names of what gives LoRA's matrices their meaning."""
 
 LORA_FOLDERS = {"language": ".", "vision": "vision"}
 """Part -> where PEFT's files of it are."""
@@ -130,11 +135,14 @@ def load_adapter(model: EmotionLlama, folder: Path, *, may_start_fresh: bool = F
     try:
         own = base_fingerprints(model, before_training=may_start_fresh)
         require_same_base(model, own, read_fingerprints(folder))
-        model.projections.load_state_dict(load_file(folder / PROJECTIONS))
+        model.projections.load_state_dict(load_trained(folder / PROJECTIONS))
         parts = _parts(model).items()
         found = [name for name, part in parts if _load_part(part, folder, name, may_start_fresh=may_start_fresh)]
+    except UserError:
+        raise  # It names its file.
     except (ValueError, KeyError, RuntimeError) as error:
-        raise UserError(f"{folder}: the adapter does not fit the model: {error}") from error
+        words = " ".join(str(error).split())[:600]  # torch gives each tensor a line.
+        raise UserError(f"{folder}: the adapter does not fit the model: {words}") from error
     return sorted([*found, *(["projections"] if len(model.projections) else [])])
 
 
@@ -144,25 +152,41 @@ def read_fingerprints(folder: Path) -> Known:
     Raises:
         UserError: its description cannot be read.
     """
-    try:
-        known = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))["base_fingerprints"]
-        return {str(part): value if isinstance(value, str) else dict(value) for part, value in known.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{folder / DESCRIPTION}: is not the description of an adapter ({error!r})") from error
+    known = read_json_object(folder / DESCRIPTION).get("base_fingerprints")
+    if not isinstance(known, dict) or not all(isinstance(value, str | dict) for value in known.values()):
+        raise DamagedFile(folder / DESCRIPTION, "it is not the description of an adapter: no base_fingerprints")
+    return known
 
 
 def _load_part(part: nn.Module, folder: Path, name: str, *, may_start_fresh: bool) -> bool:
     """Whether the folder had weights of the part."""
     places = {"lora": folder / LORA_FOLDERS[name] / LORA, "full": folder / f"{name}.safetensors"}
-    state = next((load_file(place) for place in places.values() if place.exists()), {})
+    state = next((load_trained(place) for place in places.values() if place.exists()), {})
     if not state and may_start_fresh:
         return False
     require_same_training(name, how_trained(state), how_trained(trained_state(part)))
     if not isinstance(part, PeftModel):
         load_trained_state(part, state)
         return bool(state)
+    _require_same_lora(places["lora"].parent / LORA_CONFIG, part)
     result = set_peft_model_state_dict(part, state)
     absent = [key for key in result.missing_keys if "lora_" in key]
     if absent or result.unexpected_keys:
         raise ValueError(f"missing {absent[:3]}, left over {result.unexpected_keys[:3]}")
     return True
+
+
+def _require_same_lora(path: Path, part: PeftModel) -> None:
+    """Refuse matrices that another scale belongs to: they would fit, and mean something else.
+
+    Raises:
+        DamagedFile: PEFT's file is not there, or is none.
+        UserError: names what differs.
+    """
+    saved, own = read_json_object(path), part.peft_config["default"]
+    here = {name: getattr(own, name) for name in SCALE}
+    different = [
+        f"{name} {saved.get(name)!r}, here {value!r}" for name, value in here.items() if saved.get(name) != value
+    ]
+    if different:
+        raise UserError(f"{path}: these weights were trained with {'; '.join(different)}; use the same model.lora")

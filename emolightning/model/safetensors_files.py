@@ -9,11 +9,21 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from emolightning.documents import read_json_object
 from emolightning.errors import UserError
-from emolightning.model.tensor_info import TensorInfo, dtype_name, require_file, require_plain_names
+from emolightning.model.tensor_info import (
+    TensorInfo,
+    dtype_name,
+    require_file,
+    require_plain_names,
+    require_trained_weights,
+)
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+LARGEST_HEADER = 100_000_000
+"""Bytes that the reader takes."""
+
 DTYPES = {
     "F64": "float64",
     "F32": "float32",
@@ -91,11 +101,10 @@ def _shards(folder: Path) -> list[Path]:
 
 
 def _weight_map(index: Path) -> dict[str, str]:
-    try:
-        found = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        return {str(name): str(file) for name, file in found.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{index}: is not an index of safetensors: {ascii(str(error))}") from error
+    found = read_json_object(index).get("weight_map")
+    if not isinstance(found, dict):
+        raise UserError(f"{index}: is not an index of safetensors: no weight_map in it")
+    return {str(name): str(file) for name, file in found.items()}
 
 
 def safetensors_infos(path: Path) -> dict[str, TensorInfo]:
@@ -105,6 +114,7 @@ def safetensors_infos(path: Path) -> dict[str, TensorInfo]:
         UserError: not a safetensors file, or cut short.
     """
     require_file(path)
+    _refuse_repeats(path)
     try:
         with safe_open(path, framework="pt") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
@@ -118,6 +128,43 @@ def _info(path: Path, shape: list[int], dtype: str) -> TensorInfo:
     if dtype not in DTYPES:
         raise UserError(f"{path}: has tensors of type {dtype}, which this project cannot read")
     return TensorInfo(tuple(shape), DTYPES[dtype])
+
+
+def _refuse_repeats(path: Path) -> None:
+    """The reader would take the last of two tensors of one name. What else is wrong, it says itself."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        text = file.read(size) if size <= LARGEST_HEADER else b""
+    try:
+        json.loads(text, object_pairs_hook=_without_repeats)
+    except _Repeated as error:
+        raise UserError(f"{path}: has {ascii(str(error)[:60])} twice in its header; get a sound copy of it") from None
+    except (ValueError, RecursionError):
+        return
+
+
+class _Repeated(Exception):
+    """A name that a JSON object has twice."""
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Repeated(name)
+        found[name] = value
+    return found
+
+
+def load_trained(path: Path) -> dict[str, Tensor]:
+    """All tensors of a file of trained weights, mapped.
+
+    Raises:
+        UserError: not a safetensors file, cut short, or with values that no training leaves.
+    """
+    tensors = {name: read_safetensor(path, name) for name in safetensors_infos(path)}
+    require_trained_weights(path, tensors)
+    return tensors
 
 
 def read_safetensor(path: Path, name: str) -> Tensor:

@@ -1,7 +1,7 @@
 """What is known of a file's tensors without their values: shape, type, and a name that can be printed."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from torch import Tensor
 from emolightning.errors import UserError
 
 LONGEST_NAME = 500
+TRAINABLE = ("bfloat16", "float16", "float32", "float64")
+PIECE = 1 << 22
+"""Values that are looked at together: what is made of a large tensor stays small."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +60,36 @@ def require_file(path: Path) -> None:
     if not path.is_file():
         kind = "is a folder, not a file" if path.is_dir() else "no such file"
         raise UserError(f"{path}: {kind}")
+
+
+def require_trained_weights(place: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Say which tensors cannot be what a training leaves behind.
+
+    Args:
+        place: file or folder, for the message.
+        tensors: mapped or not; of a mapped one the file is read.
+
+    Raises:
+        UserError: names the first one that has no plain, fractional, finite values.
+    """
+    for name, tensor in tensors.items():
+        wrong = _not_trained(tensor)
+        if wrong:
+            raise UserError(f"{place}: {ascii(name)[1:-1]} {wrong}: get a sound copy, or an earlier checkpoint")
+
+
+def _not_trained(tensor: Tensor) -> str:
+    if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
+        return "is no plain tensor"
+    if dtype_name(tensor) not in TRAINABLE:
+        return f"holds {dtype_name(tensor)} values, and weights are one of {', '.join(TRAINABLE)}"
+    if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.itemsize:  # A stride of 0 makes much of little.
+        return "has more values than its file has room for"
+    count = count_not_finite(tensor)
+    return f"has {count} values of {tensor.numel()} that are NaN or infinite" if count else ""
+
+
+def count_not_finite(tensor: Tensor) -> int:
+    """How many values are NaN or infinite."""
+    pieces = tensor.detach().flatten().split(PIECE)
+    return sum(int((~torch.isfinite(piece.float())).sum()) for piece in pieces)

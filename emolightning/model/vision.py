@@ -1,17 +1,17 @@
 """The vision tower: image -> patch vectors. transformers' `Blip2VisionModel` is EVA-CLIP-g under another name."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import Blip2VisionConfig, Blip2VisionModel
 
+from emolightning.documents import read_json_object
 from emolightning.errors import UserError
+from emolightning.model.safetensors_files import read_safetensor, safetensors_infos
 
 PATCHES_PER_TOKEN = 4
 """Consecutive patches of one image row that become one visual token (upstream's `encode_img`)."""
@@ -65,7 +65,7 @@ def missing_vision_files(settings: VisionSettings) -> list[str]:
 
 def _other_sizes(settings: VisionSettings, path: Path) -> list[str]:
     """Sizes of the folder that the settings contradict. The image size may differ: positions are interpolated."""
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = read_json_object(path)
     names = {
         "patch_size": "patch_size",
         "width": "hidden_size",
@@ -127,9 +127,9 @@ def _load_tower(settings: VisionSettings, folder: Path) -> Blip2VisionModel:
     """
     state: dict[str, Tensor] = {}
     for file in sorted(folder.glob("*.safetensors")):
-        state |= load_file(file)
+        state |= {name: read_safetensor(file, name) for name in safetensors_infos(file)}
     positions = state.get(POSITIONS)
-    if positions is not None:
+    if positions is not None and positions.ndim == 3:
         state[POSITIONS] = interpolate_positions(positions, settings.image_size // settings.patch_size)
     dtype = getattr(torch, settings.dtype)
     with torch.device("meta"):

@@ -1,6 +1,5 @@
 """A run's `metrics.json` as a comparison needs it: scores with intervals, and the conditions they were measured in."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.benchmarks import BENCHMARKS
+from emolightning.documents import read_json_object
 from emolightning.errors import InputErrors, UserError
 from emolightning.inputs import MODALITIES
 
@@ -58,13 +58,7 @@ def read_run(path: Path) -> MeasuredRun:
     file = path / METRICS if path.is_dir() else path
     if not file.is_file():
         raise UserError(f"run={path}: no {METRICS} there; run eval.py or `python -m emolightning score` first")
-    try:
-        report = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file}: cannot be read as JSON: {error}") from None
-    problems = _problems(report)
-    if problems:
-        raise InputErrors(str(file), problems)
+    report = read_report(file)
     return MeasuredRun(
         path=file,
         benchmark=report["benchmark"],
@@ -81,10 +75,22 @@ def read_run(path: Path) -> MeasuredRun:
     )
 
 
-def _problems(report: Any) -> list[str]:
-    """What is wrong with the parts that are used here."""
-    if not isinstance(report, dict):
-        return ["is not an object"]
+def read_report(file: Path) -> dict[str, Any]:
+    """The content of a `metrics.json`.
+
+    Raises:
+        DamagedFile: no JSON.
+        InputErrors: entries that are missing or of a wrong kind.
+    """
+    report = read_json_object(file)
+    problems = _problems(report)
+    if problems:
+        raise InputErrors(str(file), problems)
+    return report
+
+
+def _problems(report: dict[str, Any]) -> list[str]:
+    """What is wrong with the parts that are used again."""
     found = [
         f"{name}: must be {kind.__name__}, not {report.get(name)!r}"
         for name, kind in (("benchmark", str), ("split", str), ("num_clips", int), ("metrics", dict))

@@ -8,7 +8,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from emolightning.logged_rows import FILE, read_rows
+from emolightning.logged_rows import FILE, number_of, read_rows
 from emolightning.writing import writing, written_whole
 
 
@@ -78,7 +78,7 @@ class CsvLog(Logger):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = read_rows(self.path.parent)
         self._columns = list(rows[0]) if rows else ["epoch", "step"]
-        self._rewrite([row for row in rows if int(row["step"]) < step])
+        self._rewrite([row for row in rows if number_of(self.path.parent, row, "step") < step])
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         assert self._columns is not None
@@ -90,5 +90,6 @@ class CsvLog(Logger):
 
 def logged_before(folder: Path, step: int) -> list[dict[str, float]]:
     """Numbers of an earlier part of the run: the rows of `<folder>/metrics.csv` of steps below `step`."""
-    rows = [{name: float(value) for name, value in row.items() if value} for row in read_rows(folder)]
-    return [row for row in rows if row["step"] < step]
+    rows = read_rows(folder)
+    numbers = [{name: number_of(folder, row, name) for name, value in row.items() if value} for row in rows]
+    return [row for row in numbers if row.get("step", step) < step]

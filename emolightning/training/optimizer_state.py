@@ -8,6 +8,7 @@ torch numbers parameters and DeepSpeed flattens them into one piece a rank, so t
 another engine, nor DeepSpeed's by another number of ranks. All functions must be called by all ranks.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from emolightning.model.tensor_info import count_not_finite
 from emolightning.model.whole_tensors import distributed_like, whole_shape, write_master
 
 ByName = dict[str, Any]
@@ -59,6 +61,34 @@ def write_optimizer(optimizer: Any, model: nn.Module, saved: Mapping[str, Any]) 
         _write_plain(optimizer, named, saved["state"])
     else:
         _write_zero(optimizer, named, saved["state"])
+
+
+def damage_of(saved: Any, weights: Mapping[str, Tensor]) -> str:
+    """What makes a state useless that was read from a file, in words; empty for a sound one.
+
+    Args:
+        saved: what should be the result of `read_optimizer`.
+        weights: the trained tensors of the same file, by the same names.
+    """
+    groups, state = (saved.get(name) if isinstance(saved, dict) else None for name in ("groups", "state"))
+    if not isinstance(groups, list) or not isinstance(state, dict):
+        return "its optimizer has no groups and state"
+    for group in groups:
+        names = group.get("names") if isinstance(group, dict) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            return "a group of its optimizer does not name its parameters"
+        rates = [group.get(key) for key in ("lr", "initial_lr", "weight_decay") if key in group]
+        if not all(isinstance(rate, int | float) and math.isfinite(rate) for rate in rates):
+            return "a rate of its optimizer is no number"
+    for name, entry in state.items():
+        if name not in weights or not isinstance(entry, dict):
+            return f"its optimizer's state has {str(name)[:80]!r}, which is no trained tensor of it"
+        for key, value in entry.items():
+            if isinstance(value, Tensor) and (value.numel() > 1 and value.shape != weights[name].shape):
+                return f"{key} of {name} has shape {tuple(value.shape)}, and the tensor {tuple(weights[name].shape)}"
+            if isinstance(value, Tensor) and (not value.is_floating_point() or count_not_finite(value)):
+                return f"{key} of {name} is not finite"
+    return ""
 
 
 def inner_optimizer(optimizer: Any) -> Any:

@@ -1,11 +1,11 @@
 """What a file of weights is, from its names, shapes and settings: no tensor is read."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emolightning.documents import read_json_object
 from emolightning.errors import UserError
 from emolightning.model.safetensors_files import SafetensorsFolder, safetensors_infos
 from emolightning.model.tensor_info import TensorInfo
@@ -192,7 +192,7 @@ def _describe_folder(path: Path) -> Description:
     if not (path / "config.json").is_file():
         names = sorted(item.name for item in path.iterdir())[:10]
         return Description(UNKNOWN, {"files": names})
-    config = _read_json(path / "config.json")
+    config = read_json_object(path / "config.json")
     tensors = SafetensorsFolder(path).tensors
     is_vision = "vision" in str(config.get("model_type"))
     wanted = ("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "image_size")
@@ -202,25 +202,15 @@ def _describe_folder(path: Path) -> Description:
 
 
 def _describe_export(path: Path) -> Description:
-    content = _read_json(path / "emolightning.json")
+    content = read_json_object(path / "emolightning.json")
     facts = {name: content.get(name) for name in ("inputs", "labels", "feature_widths")}
     if (path / "language" / "config.json").is_file():
         return Description(MERGED, facts)
     if not (path / "adapter_config.json").is_file():
         return Description(ADAPTER, facts)
-    lora = _read_json(path / "adapter_config.json")
+    lora = read_json_object(path / "adapter_config.json")
     own = {f"LoRA {word}": lora.get(name) for word, name in (("rank", "r"), ("alpha", "lora_alpha"))}
     return Description(ADAPTER, {**own, "base": lora.get("base_model_name_or_path"), **facts})
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: is not a JSON object")
-    return content
 
 
 def _dtypes(infos: Mapping[str, TensorInfo]) -> list[str]:

@@ -3,7 +3,6 @@
 Shard by shard and tensor by tensor: of a 7B model one matrix is in memory at a time.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from emolightning.documents import read_json_object
 from emolightning.errors import InputErrors, UserError
 from emolightning.model.adapter import DESCRIPTION, LORA, LORA_CONFIG, LORA_FOLDERS, PROJECTIONS
 from emolightning.model.safetensors_files import INDEX, SINGLE, write_safetensors
@@ -182,7 +182,7 @@ def _write_language(plan: Merge, folder: Path) -> None:
 
 
 def _set_dtype(path: Path, dtype: torch.dtype) -> None:
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = read_json_object(path)
     key = "torch_dtype" if "torch_dtype" in config else "dtype"
     write_json(path, {**config, key: str(dtype).removeprefix("torch.")})
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -80,6 +81,7 @@ def read_torch(path: Path) -> Any:
         UserError: see TorchFile.
     """
     try:
+        _require_stored(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # About details of pickles, in words that a file can choose.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
@@ -95,6 +97,16 @@ def read_torch(path: Path) -> Any:
             f"{path}: cannot be read as a torch file ({_first_sentence(error)}); it is cut short or of another kind: "
             "compare its size with where it was published and copy it again"
         ) from None
+
+
+def _require_stored(path: Path) -> None:
+    """Torch does not compress; a file that does can unfold to any size."""
+    if not _is_zip(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        packed = [info.filename for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED]
+    if packed:
+        raise ValueError(f"{packed[0]} in it is compressed, which torch.save never does")
 
 
 def _is_zip(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """Trained weights of a run by part and name, wherever they lie: in an adapter folder or in a checkpoint file."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,11 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
+from emolightning.documents import DamagedFile, read_json_object
 from emolightning.errors import UserError
 from emolightning.inputs import FEATURES
 from emolightning.model.adapter import DESCRIPTION, LORA, LORA_CONFIG, LORA_FOLDERS, PROJECTIONS
 from emolightning.model.safetensors_files import read_safetensor, safetensors_infos
-from emolightning.model.tensor_info import TensorInfo
+from emolightning.model.tensor_info import TensorInfo, require_trained_weights
 from emolightning.upstream import names
 from emolightning.upstream.inspecting import RUN_CHECKPOINT, describe_torch_file
 from emolightning.upstream.reading import TorchFile, read_torch
@@ -91,7 +91,7 @@ def read_adapter(folder: Path) -> Trained:
     Raises:
         UserError: a file is missing, damaged, or uses an option of PEFT that this project does not know.
     """
-    about = read_json(folder / DESCRIPTION)
+    about = read_json_object(folder / DESCRIPTION)
     parts: dict[str, dict[str, Stored]] = {"projections": _stored(folder / PROJECTIONS)}
     scales = []
     for part, place in LORA_FOLDERS.items():
@@ -133,22 +133,34 @@ def read_checkpoint(path: Path, describe: Callable[[], Mapping[str, Any]]) -> Tr
         for name, stored in parts["projections"].items()
         if name.removesuffix(".weight") in FEATURES
     }
-    about = {**describe(), "feature_widths": widths, "base_fingerprints": read_torch(path)["base_fingerprints"]}
+    known = read_torch(path).get("base_fingerprints")
+    if not isinstance(known, dict):
+        raise DamagedFile(path, "it does not say which base its weights belong to: no base_fingerprints")
+    about = {**describe(), "feature_widths": widths, "base_fingerprints": known}
     lora = Trained(path, parts, LoraScale(1, 1), about).settings("lora")
     return Trained(path, parts, _scale(path, lora, alpha="alpha"), about, file.epoch)
 
 
 def _load_one(file: TorchFile, name: str) -> Tensor:
-    return file.load([name])[name]
+    return _sound(file.path, name, file.load([name])[name])
 
 
 def _stored(path: Path) -> dict[str, Stored]:
     infos = safetensors_infos(path)
-    return {name: Stored(info, partial(read_safetensor, path, name)) for name, info in infos.items()}
+    return {name: Stored(info, partial(_read_one, path, name)) for name, info in infos.items()}
+
+
+def _read_one(path: Path, name: str) -> Tensor:
+    return _sound(path, name, read_safetensor(path, name))
+
+
+def _sound(path: Path, name: str, tensor: Tensor) -> Tensor:
+    require_trained_weights(path, {name: tensor})
+    return tensor
 
 
 def _peft_scale(path: Path) -> LoraScale:
-    config = read_json(path)
+    config = read_json_object(path)
     used = [name for name in UNSUPPORTED if config.get(name)]
     if config.get("peft_type") != "LORA" or used or config.get("bias", "none") != "none":
         raise UserError(f"{path}: is not LoRA as this project writes it ({', '.join(used) or 'peft_type, bias'})")
@@ -164,20 +176,3 @@ def _scale(path: Path, settings: Mapping[str, Any], *, alpha: str) -> LoraScale:
     if scale.r < 1:
         raise UserError(f"{path}: r of LoRA is {scale.r}; it must be at least 1")
     return scale
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        UserError: it is none, or not there.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except ValueError as error:
-        raise UserError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: is not a JSON object")
-    return content

@@ -3,31 +3,23 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from emolightning.model.parameters import PLAIN, fingerprints
 from emolightning.model.safetensors_files import SINGLE, read_safetensor, safetensors_infos
+from emolightning.model.tensor_info import count_not_finite
 from emolightning.model.vision import POSITIONS
-
-PIECE = 1 << 22
-"""Values that are looked at together: what is made of a large tensor stays small."""
 
 
 def not_finite(file: Path, tensors: Iterable[tuple[str, Tensor]]) -> list[str]:
     """One line for each tensor with a value that is NaN or infinite: a model with one of them answers noise."""
-    counts = {name: (_count(tensor), tensor.numel()) for name, tensor in tensors}
+    counts = {name: (count_not_finite(tensor), tensor.numel()) for name, tensor in tensors}
     return [
         f"{file}: {name}: {count} of {total} values are NaN or infinite; the file is damaged, or was saved from a "
         "training that diverged: get another copy or an earlier checkpoint"
         for name, (count, total) in counts.items()
         if count
     ]
-
-
-def _count(tensor: Tensor) -> int:
-    pieces = tensor.detach().flatten().split(PIECE)
-    return sum(int((~torch.isfinite(piece.float())).sum()) for piece in pieces)
 
 
 def tower_fingerprints(folder: Path) -> dict[str, str]:
