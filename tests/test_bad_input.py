@@ -88,6 +88,13 @@ def test_all_bad_rows_are_named_at_once(media: Path) -> None:
     assert "transcription is empty" in problems[3]
 
 
+def test_a_row_with_a_wrong_label_is_not_asked_for_an_answer_as_well(media: Path) -> None:
+    rows = "".join(f"clip{number}, {label}, a, train\n" for number, label in enumerate(("calm", "tense", "calm")))
+    with pytest.raises(InputErrors) as caught:
+        data_of(HEADER.strip() + ", split\n" + rows, media).setup("fit")
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["lines 2, 4", "line 3"]
+
+
 def test_files_and_folders_that_are_not_there(media: Path) -> None:
     data = data_of(HEADER + ROWS, media)
     data.annotations = media / "nowhere.csv"

@@ -187,8 +187,11 @@ def test_equal_problems_are_one_with_all_its_lines(read: Read) -> None:
     lines = [f"{name},{'tense' if name in 'acdf' else 'calm'},x" for name in "abcdef"] * 2
     found = problems(read, HEADER, *lines[:6], *(f"{name}2,tense,x" for name in "abc"), lost={})
     assert [problem.partition(": ")[0] for problem in found] == ["lines 2, 4, 5, 7, 8, ... (7 rows)", "lines 3, 6"]
-    assert "name the labels of the file with data.labels=[...], or say what the word stands for with" in found[0]
-    assert "'data.label_map={tense: LABEL}' (null leaves its rows out)" in found[0]
+    assert found[0].endswith(
+        f"emotion_label 'tense' is not one of {list(MER6)}; name the labels of the file with data.labels=[...], or say "
+        "what the 2 words stand for with 'data.label_map={tense: LABEL, calm: LABEL}' (null leaves rows out)"
+    )
+    assert found[1].endswith(f"emotion_label 'calm' is not one of {list(MER6)}")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +201,6 @@ def test_equal_problems_are_one_with_all_its_lines(read: Read) -> None:
         ("joy and sadness", "is 2 labels, 'happy' and 'sad'"),
         ("neutral|angry/sad", "is 3 labels, 'neutral' and 'angry' and 'sad'"),
         ("suprise", "did you mean 'surprise'?"),
-        ("怒", "with data.label_map=FILE, a table with the columns alias and label"),
     ],
 )
 def test_what_is_said_of_a_word_that_is_no_label(word: str, part: str) -> None:
@@ -223,6 +225,12 @@ def test_what_is_said_of_a_word_that_is_no_label(word: str, part: str) -> None:
 )
 def test_only_a_label_that_is_one_edit_away_is_proposed(word: str, words: tuple[str, ...], label: str | None) -> None:
     assert nearest(word, words) == label
+
+
+def test_words_that_no_command_line_holds_are_mapped_in_a_file(read: Read) -> None:
+    (problem,) = problems(read, HEADER, "a,怒,x", "b,怒,x")
+    assert problem.startswith("lines 2, 3: emotion_label '怒' is not one of ")
+    assert "the word stands for with data.label_map=FILE, a table with the columns alias and label" in problem
 
 
 # Characters

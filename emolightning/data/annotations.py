@@ -15,7 +15,7 @@ from typing import Any
 
 from emolightning.config.quoting import quoted_override
 from emolightning.data.custom_columns import COLUMNS, OPTIONAL_COLUMNS, TRANSCRIPT, TRANSCRIPT_OFF, CustomColumns
-from emolightning.data.label_map import LabelMap
+from emolightning.data.label_map import LabelMap, UnknownLabel, what_to_do
 from emolightning.data.unusable import RowErrors
 from emolightning.data.values import (
     LABEL,
@@ -51,6 +51,11 @@ class _Problems:
 
     found: list[Problem] = field(default_factory=list)
     characters: list[tuple[int, WrongCharacters]] = field(default_factory=list)
+    labels: list[tuple[int, UnknownLabel]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.found) + len(self.characters) + len(self.labels)
 
     def check(self, line: int, check: Callable[..., Any], *args: Any) -> Any:
         """`check(*args)`, or None and a problem: a row goes on being checked after its first bad value."""
@@ -58,14 +63,24 @@ class _Problems:
             return check(*args)
         except WrongCharacters as error:
             self.characters.append((line, error))
+        except UnknownLabel as error:
+            self.labels.append((line, error))
         except BadValue as error:
             self.found.append((line, str(error)))
         return None
 
     def described(self) -> list[str]:
-        """One line each; wrong characters of all rows are one, for they have one cause."""
+        """One line each; what has one cause in all rows, or one remedy, is told once."""
         meant = {wrong: right for _, error in self.characters for wrong, right in error.meant.items()}
-        return described([*self.found, *((line, shown_characters(meant)) for line, _ in self.characters)])
+        words = [error.word for _, error in self.labels]
+        remedy = {words[0]: f"; {what_to_do(words)}"} if words else {}
+        return described(
+            [
+                *self.found,
+                *((line, shown_characters(meant)) for line, _ in self.characters),
+                *((line, f"{error}{remedy.get(error.word, '')}") for line, error in self.labels),
+            ]
+        )
 
 
 def read_custom(
@@ -107,7 +122,7 @@ def read_custom(
     required = COLUMNS if needs_transcript else (NAME, LABEL)
     read = read_table(path, partial(known.faults, required=required), problems.found)
     rows = [texts for row in read if (texts := _texts(row, known, problems))]
-    if not rows and not problems.found:
+    if not rows and not len(problems):
         needs = ", ".join(known.names[column] for column in COLUMNS)
         problems.found.append((1, f"there are no clips in the file; it needs {needs} and one row for each clip"))
     unused = sorted({column for row in rows for column in row.values} - {*COLUMNS, *OPTIONAL_COLUMNS})
@@ -115,7 +130,7 @@ def read_custom(
         _log.info("%s: columns that are not used: %s", path, ", ".join(unused))
     spoken = partial(_transcript, needed=needs_transcript, said_words=frozenset(map(str.casefold, said_words)))
     clips = _clips(path, rows, MediaFolder(media, lost=lost), read_label, spoken, problems)
-    if problems.found or problems.characters:
+    if len(problems):
         raise RowErrors([(str(path), problems.described())], clips)
     if not clips:
         raise RowErrors([(str(path), ["data.label_map leaves out every row"])])
@@ -164,7 +179,7 @@ def _clips(
     for row in rows:
         if labels.leaves_out(row.values[LABEL]):
             continue
-        check = partial(problems.check, row.line)
+        before, check = len(problems), partial(problems.check, row.line)
         identity = check(clip_id, row.values[NAME])
         if identity in first_use:
             problems.found.append((row.line, _twice(row, first_use[identity])))
@@ -176,6 +191,8 @@ def _clips(
         transcript = check(spoken, row.values.get(TRANSCRIPT, ""))
         split = check(_split, row.values.get("split", ""))
         reason, subject = (check(_text, key, row.values.get(key, "")) for key in ("reason", "subject"))
+        if len(problems) > before:  # Of a row that is wrong no answer is asked for: it would be told twice.
+            split = None
         if video:
             source = f"{path}, line {row.line}"
             clips.append(Clip(identity, video, transcript, label, reason, split=split, subject=subject, source=source))

@@ -19,6 +19,29 @@ _SEVERAL = re.compile(r"\s*(?:[;,|/+&]|\band\b)\s*", re.IGNORECASE)
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
+class UnknownLabel(BadValue):
+    """A word that is no label, nor near one; what to do is the same for all such words of a file."""
+
+    def __init__(self, word: str, labels: Sequence[str]):
+        self.word = word
+        super().__init__(f"{LABEL} {word!r} is not one of {list(labels)}")
+
+
+def what_to_do(words: Sequence[str]) -> str:
+    """How a user says what words stand for.
+
+    >>> what_to_do(["exc", "xxx"]).partition("stand for with ")[2]
+    "'data.label_map={exc: LABEL, xxx: LABEL}' (null leaves rows out)"
+    """
+    several = dict.fromkeys(words)
+    mapping = "data.label_map=FILE, a table with the columns alias and label"
+    if all(PLAIN_KEY.fullmatch(word) for word in several):
+        mapping = quoted_override("data.label_map", dict.fromkeys(several, "LABEL"))
+    said = "the word stands" if len(several) == 1 else f"the {len(several)} words stand"
+    own = "name the labels of the file with data.labels=[...]"
+    return f"{own}, or say what {said} for with {mapping} (null leaves rows out)"
+
+
 class LabelMap:
     """Reads the labels of a file.
 
@@ -67,7 +90,15 @@ class LabelMap:
             raise BadValue(f"{LABEL} is {repr(word) if word else 'empty'}; give one of {list(self.labels)}")
         if label := canonical(word, self.labels):
             return label
-        raise BadValue(f"{LABEL} {word!r} {self._unknown(word)}")
+        parts = [canonical(part, self.labels) for part in _SEVERAL.split(word)]
+        if len(parts) > 1 and all(parts):
+            raise BadValue(
+                f"{LABEL} {word!r} is {len(parts)} labels, {' and '.join(map(repr, parts))}; a clip has one: choose it, "
+                "or say what is meant with data.label_map"
+            )
+        if near := nearest(word, self.labels):
+            raise BadValue(f"{LABEL} {word!r} is not one of {list(self.labels)}; did you mean {near!r}?")
+        raise UnknownLabel(word, self.labels)
 
     def remarks(self) -> list[str]:
         """What was mapped and left out, for the screen and for files of a run."""
@@ -82,22 +113,6 @@ class LabelMap:
         if idle := sorted(self.targets.keys() - used):
             sentences.append(f"data.label_map: no row has {', '.join(map(repr, idle))}")
         return sentences
-
-    def _unknown(self, word: str) -> str:
-        parts = [canonical(part, self.labels) for part in _SEVERAL.split(word)]
-        if len(parts) > 1 and all(parts):
-            named = " and ".join(map(repr, parts))
-            return (
-                f"is {len(parts)} labels, {named}; a clip has one: choose it, or say what is meant with data.label_map"
-            )
-        if near := nearest(word, self.labels):
-            return f"is not one of {list(self.labels)}; did you mean {near!r}?"
-        mapping = quoted_override("data.label_map", {word: "LABEL"}) if PLAIN_KEY.fullmatch(word) else ""
-        mapping = mapping or "data.label_map=FILE, a table with the columns alias and label"
-        return (
-            f"is not one of {list(self.labels)}; name the labels of the file with data.labels=[...], or say what the "
-            f"word stands for with {mapping} (null leaves its rows out)"
-        )
 
 
 def _key(word: str) -> str:
