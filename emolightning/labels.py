@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from emolightning.config.quoting import quoted_override
 from emolightning.errors import UserError
 
 MER6 = ("neutral", "angry", "happy", "sad", "worried", "surprise")
@@ -65,6 +66,10 @@ def vocabulary(labels: str | Sequence[str]) -> tuple[str, ...]:
         UserError: unknown name, an empty list, or a label twice.
     """
     if isinstance(labels, str):
+        if labels.strip().startswith("["):
+            entries = [entry.strip(" '\"") for entry in labels.strip(" []").split(",")]
+            pasted = quoted_override("data.labels", entries)
+            raise UserError(f"labels: {labels!r} is one text; in a list the quotes are around each entry: {pasted}")
         if labels not in VOCABULARIES:
             raise UserError(f"labels: no vocabulary {labels!r}; choose from {list(VOCABULARIES)} or give a list")
         return VOCABULARIES[labels]

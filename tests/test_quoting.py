@@ -14,6 +14,8 @@ from emolightning.config.check import find_problems
 from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
 from emolightning.config.quoting import quoted_override
 from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.errors import UserError
+from emolightning.labels import vocabulary
 
 VALUES = [
     "outputs/demo",
@@ -97,3 +99,11 @@ def test_the_remedy_for_numbers_as_labels_works_when_it_is_pasted(launch: Launch
     (problem,) = (str(problem) for problem in find_problems(cfg) if problem.key == "data.labels")
     (pasted,) = shlex.split(problem.partition("as text: ")[2])
     assert list(launch.compose([*launch.overrides, pasted]).data.labels) == ["-2", "2"]
+
+
+@pytest.mark.parametrize("entries", [["愤怒", "高兴"], ["calm", "very tense"]])
+def test_a_list_that_was_quoted_as_a_whole_is_told_with_the_right_quotes(launch: Launch, entries: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        vocabulary(f"[{','.join(entries)}]")
+    (pasted,) = shlex.split(str(caught.value).partition("around each entry: ")[2])
+    assert list(launch.compose([*launch.overrides, pasted]).data.labels) == entries

@@ -93,7 +93,7 @@ class LabelMap:
         parts = [canonical(part, self.labels) for part in _SEVERAL.split(word)]
         if len(parts) > 1 and all(parts):
             raise BadValue(
-                f"{LABEL} {word!r} is {len(parts)} labels, {' and '.join(map(repr, parts))}; a clip has one: choose it, "
+                f"{LABEL} {word!r} is {len(parts)} labels, {' and '.join(map(repr, parts))}; a clip has one: choose, "
                 "or say what is meant with data.label_map"
             )
         if near := nearest(word, self.labels):
