@@ -77,6 +77,6 @@ def _records(lines: Iterable[str], separator: str, problems: list[tuple[int, str
             if not header_read:
                 return
             continue
-        if "".join(fields).strip():
+        if any(fields) and "".join(fields).strip():
             header_read = True
             yield line, reader.line_num, fields

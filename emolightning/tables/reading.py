@@ -1,9 +1,8 @@
 """A table from anywhere -> its rows, each with its line; every problem of the file is collected."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from emolightning.errors import UserError
 from emolightning.tables.delimited import delimited_records
@@ -22,8 +21,7 @@ SHOWN = 5
 """Lines that a problem of many rows names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row."""
 
     line: int
@@ -58,7 +56,11 @@ def read_table(path: Path, faults: Faults, problems: list[Problem]) -> Iterator[
     else:
         records = delimited_records(lines, path, lambda names: not faults(_header(names)), problems)
         # A row with undecodable bytes has its problem already; what else it seems to say would be guesswork.
-        sound = (record for record in records if lines.broken.keys().isdisjoint(range(record[0], record[1] + 1)))
+        sound = (
+            record
+            for record in records
+            if not lines.broken or lines.broken.keys().isdisjoint(range(record[0], record[1] + 1))
+        )
         yield from _rows(sound, faults, problems)
     problems += lines.problems()
 
@@ -101,7 +103,7 @@ def _rows(records: Iterable[tuple[int, int, list[str]]], faults: Faults, problem
                 problems.append((line, f"{len(fields)} fields where the header has {width}: {fields}; {hint}"))
                 continue
             fields = fields[:width]
-        yield Row(line, dict(zip(header, fields, strict=True)))
+        yield Row(line, dict(zip(header, fields, strict=False)))
 
 
 def _header(fields: Sequence[str]) -> list[str]:
