@@ -9,7 +9,7 @@ from published_runs import ALL, RECIPE, SEEN, cell, compared, dfew, emotion_llam
 
 from emolightning.__main__ import main
 from emolightning.benchmarks import BENCHMARKS
-from emolightning.errors import InputErrors, UserError
+from emolightning.errors import UserError
 from emolightning.evaluation.judge_offline import OfflineJudge
 from emolightning.evaluation.open_vocabulary import OpenVocabulary
 from emolightning.evaluation.reasoning import Reasoning
@@ -103,9 +103,17 @@ def test_reports_of_judges_and_wheels_are_understood(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_report_is_refused(tmp_path: Path, report: object, message: str) -> None:
-    with pytest.raises(InputErrors) as error:
+    with pytest.raises(UserError) as error:
         read_run(written(tmp_path, report))
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "count", "is_said"), [("exclude", 3, True), ("exclude", 0, False), ("worst", 3, False)]
+)
+def test_valence_that_was_left_out_is_remarked(tmp_path: Path, rule: str, count: int, is_said: bool) -> None:
+    run = read_run(written(tmp_path, report_of(valence={"missing": rule, "missing_predicted": count})))
+    assert bool([remark for remark in run.remarks if remark.startswith("valence of 3 clips")]) == is_said
 
 
 def test_a_judge_that_graded_nothing_has_no_score(tmp_path: Path) -> None:

@@ -183,4 +183,7 @@ def _remarks(report: Mapping[str, Any]) -> list[str]:
         found.append(
             f"{unreadable} answers without a label count as wrong; Emotion-LLaMA's own code makes them neutral"
         )
+    valence = _section(report, "valence")
+    if valence.get("missing") == "exclude" and valence.get("missing_predicted"):
+        found.append(f"valence of {valence['missing_predicted']} clips was not predicted and is left out of its scores")
     return list(dict.fromkeys(found))
