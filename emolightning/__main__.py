@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from emolightning.closed_pipes import outlive_readers
 from emolightning.config.problems import suggestion
 from emolightning.errors import UserError
 
@@ -45,6 +46,7 @@ def main(argv: list[str]) -> int:
     Returns:
         The command's exit code; 1 for a UserError, 2 for an unknown command.
     """
+    outlive_readers()
     if not argv or argv[0] in ("--help", "-h", "help"):
         print(usage())
         return 0

@@ -5,8 +5,9 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor
+from torch import nn
 
-from emolightning.config.building import build
+from emolightning.config.building import build, explained_refusals
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.evaluation.scoring import Classification, Scoring
 from emolightning.inputs import active_inputs
@@ -17,6 +18,7 @@ from emolightning.parsing import LabelReader
 from emolightning.prompt import PromptEncoder
 from emolightning.training.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
+from emolightning.training.optimizer import parameter_groups
 from emolightning.writing import write_whole
 
 
@@ -115,16 +117,29 @@ def build_learner(
     )
 
 
+def build_optimizer(cfg: DictConfig) -> Any:
+    """What makes the optimizer of some parameters; tried on two of them, since only the optimizer knows its values.
+
+    Raises:
+        UserError: it refuses them.
+    """
+    make = build(cfg.optimizer, "optimizer")
+    with explained_refusals("optimizer"):
+        make(parameter_groups(nn.Linear(2, 2)))
+    return make
+
+
 def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
     """Lightning's trainer with the configured loggers and callbacks."""
+    settings = plain(cfg.trainer)
     if cfg.accumulation == "sum":  # The learner adds them up: the trainer would divide, and flush at an epoch's end.
-        objects["accumulate_grad_batches"] = 1
+        settings["accumulate_grad_batches"] = 1
     loggers = [build(node, f"logger.{name}") for name, node in (cfg.logger or {}).items()]
     callbacks = [build(node, f"callbacks.{name}") for name, node in (cfg.callbacks or {}).items()]
     if not loggers:  # Lightning's monitor refuses to watch for nobody.
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
     trainer = build(
-        cfg.trainer,
+        settings,
         "trainer",
         logger=loggers,
         callbacks=[*callbacks, *objects.pop("callbacks", [])],

@@ -1,28 +1,35 @@
 """From a command line to a function that gets a configuration: the one way in to Hydra, with messages for mistakes."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError
 
+from emolightning.closed_pipes import outlive_readers
 from emolightning.config.check import ConfigError
 from emolightning.config.foreign_files import trust
+from emolightning.config.problems import suggestion
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.config.sources import SAVED_RUN, read_yaml
+from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
 from emolightning.errors import EndOfRun, UserError
 from emolightning.multirun import JobFolders
 from emolightning.processes import ranks_variable
 from emolightning.told_to_stop import ending_when_told
+
+if TYPE_CHECKING:
+    from emolightning.config.errors import Launch
 
 USER_ERROR, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -56,13 +63,11 @@ def run(
         Ctrl-C, 143 after SIGTERM or SIGUSR1, or what `main` returned. Other exceptions pass through with their
         traceback.
     """
+    outlive_readers()
     words = list(sys.argv[1:] if argv is None else argv)
     words.sort(key=lambda word: word.startswith("-") or "=" not in word)  # argparse wants overrides in one place
     if {"--help", "-h"} & set(words):
-        from emolightning.cli_help import help_text
-
-        print(help_text(main, config_name, config_dir, _command(), words), end="")
-        return 0
+        return _help(main, config_name, words, config_dir)
     with ending_when_told():
         code = _exit_code(main, config_name, words, config_dir)
     if code:
@@ -70,15 +75,46 @@ def run(
     return 0
 
 
+def _help(main: Callable[[DictConfig], int | None], config_name: str, words: list[str], config_dir: Path) -> int:
+    """Print what `--help` says of this command and of the options that the words choose."""
+    from emolightning.cli_help import help_text
+    from emolightning.config.errors import CONFIG_ERRORS
+
+    given = [word for word in words if "=" in word or word.startswith("~")]
+    try:
+        _prepare(given, config_name, config_dir)
+        cfg = _launch(config_name, given, config_dir).compose(given)
+    except (*CONFIG_ERRORS, UserError) as error:
+        code = _report(error, config_name, given, config_dir, is_started=False)
+        sys.exit(code)
+    print(help_text(main, config_name, config_dir, _command(), cfg), end="")
+    return 0
+
+
+def _prepare(words: Sequence[str], config_name: str, config_dir: Path) -> None:
+    """What must be known before Hydra composes: our settings, and the run that an evaluation starts from."""
+    _refuse_dashes(words)
+    _refuse_no_option(words, config_dir)
+    register_schemas()
+    trust(config_dir)
+    if SAVED_RUN in (read_yaml(config_dir / f"{config_name}.yaml").get("defaults") or ()):
+        load_saved_run(words, config_dir, config_name)
+
+
 def _exit_code(main: Callable[[DictConfig], int | None], config_name: str, words: list[str], config_dir: Path) -> int:
     started: list[DictConfig] = []
     try:
-        _refuse_dashes(words)
-        register_schemas()
-        trust(config_dir)
-        if SAVED_RUN in (read_yaml(config_dir / f"{config_name}.yaml").get("defaults") or ()):
-            load_saved_run(words, config_dir, config_name)
-        return _run_hydra(main, config_name, words, config_dir, started)
+        _prepare(words, config_name, config_dir)
+        try:
+            return _run_hydra(main, config_name, words, config_dir, started)
+        except HydraException as error:
+            from emolightning.config.dict_settings import new_keys
+
+            new = set() if started else new_keys(error, _launch(config_name, words, config_dir))
+            if not new:
+                raise
+            words[:] = [f"++{word}" if word in new else word for word in words]
+            return _run_hydra(main, config_name, words, config_dir, started)
     except KeyboardInterrupt:
         return _interrupted()
     except SystemExit as error:
@@ -95,6 +131,7 @@ def _exit_code(main: Callable[[DictConfig], int | None], config_name: str, words
 
 def orderly(command: Callable[[], int]) -> int:
     """The exit code of a command that is not one of Hydra's: 130 after Ctrl-C; SIGTERM and SIGUSR1 leave with 143."""
+    outlive_readers()
     with ending_when_told():
         try:
             return command()
@@ -116,6 +153,16 @@ def _refuse_dashes(words: Sequence[str]) -> None:
     wrong = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
     if wrong:
         refuse_usage("\n".join(f"{word}: settings are written without dashes: {word.lstrip('-')}" for word in wrong))
+
+
+def _refuse_no_option(words: Sequence[str], config_dir: Path) -> None:
+    """`features=null` and `features=3` choose no file; Hydra would end in a traceback."""
+    for word in words:
+        key, equals, value = word.partition("=")
+        group = key.lstrip("+").partition("@")[0]
+        if equals and (value in ("", "null") or value.isdecimal()) and group and (config_dir / group).is_dir():
+            options = sorted(path.stem for path in (config_dir / group).glob("*.yaml"))
+            refuse_usage(f"{word}: {suggestion(value, options, limit=30)}; or ~{key.lstrip('+')} for none of them")
 
 
 def _run_hydra(
@@ -177,20 +224,37 @@ def _report(error: Exception, config_name: str, words: list[str], config_dir: Pa
         if rank == "0" or not isinstance(mistake, ConfigError | EndOfRun):
             _print_error(str(mistake) if rank == "0" else f"[local rank {rank}] {mistake}")
         return USER_ERROR
-    from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
+    from emolightning.config.errors import CONFIG_ERRORS, explain
 
+    if is_started and (absent := _removed(error, words)):
+        _print_error(absent)
+        return USAGE_ERROR
     if is_started or not isinstance(error, CONFIG_ERRORS):
         return None
     if rank == "0":
-        args, _ = get_args_parser().parse_known_args(words)
-        folder = Path(args.config_path).resolve() if args.config_path else config_dir
-        launch = Launch(folder, args.config_name or config_name, args.overrides, args.multirun)
         try:
-            lines = explain(error, launch)
+            lines = explain(error, _launch(config_name, words, config_dir))
         except UserError as second:  # Without the first mistake, a file is read that is refused.
             lines = [str(second)]
         _print_error(lines[0] if len(lines) == 1 else str(ConfigError("configuration", lines)))
     return USAGE_ERROR
+
+
+def _launch(config_name: str, words: list[str], config_dir: Path) -> "Launch":
+    from emolightning.config.errors import Launch
+
+    args, _ = get_args_parser().parse_known_args(words)
+    folder = Path(args.config_path).resolve() if args.config_path else config_dir
+    return Launch(folder, args.config_name or config_name, args.overrides, args.multirun)
+
+
+def _removed(error: Exception, words: Sequence[str]) -> str | None:
+    """What to say of a setting that the command line takes out and that the program reads."""
+    found = re.search(r"full_key: (\S+)", str(error)) if isinstance(error, ConfigAttributeError) else None
+    for word in words:
+        if found and word.startswith("~") and f"{found[1]}.".startswith(f"{override_key(word)}."):
+            return f"{word}: {found[1]} is needed; leave it in, or give it a value"
+    return None
 
 
 def _user_error(error: BaseException | None) -> UserError | None:

@@ -15,6 +15,8 @@ from torch import Tensor
 from callbacks.answer_writer import AnswerWriter
 from emolightning.as_trained import training_differences
 from emolightning.assembly import build_data, build_learner, build_scoring, build_trainer, inputs_of, plain, save_config
+from emolightning.config.building import LIGHTNING, explained_refusals
+from emolightning.config.sources import chosen
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.data.unusable import Skipped, counted, record, refusal_of_share
 from emolightning.errors import InputErrors, UserError
@@ -23,7 +25,7 @@ from emolightning.evaluation.scoring import Scoring
 from emolightning.evaluation.table import print_metrics
 from emolightning.evaluation.warnings import warnings_of
 from emolightning.failed_writes import explained_failed_writes
-from emolightning.launching import are_others_started, ended_with_this, require_srun, set_num_threads
+from emolightning.launching import are_others_started, ended_with_this, require_hardware, require_srun, set_num_threads
 from emolightning.lineage import describe_process, write_json
 from emolightning.model.card import has_random_base
 from emolightning.model.parameters import trained_state
@@ -35,7 +37,14 @@ from emolightning.reporting import write_report
 from emolightning.training.learner import EmotionLearner
 from emolightning.vision_pass import precompute_vision
 from emolightning.wandb_record import EvaluationRecord, wandb_of
-from emolightning.weights import check_inputs, find_weights, inputs_of_widths, load_weights, trained_widths
+from emolightning.weights import (
+    check_inputs,
+    find_weights,
+    inputs_of_widths,
+    load_weights,
+    require_same_model,
+    trained_widths,
+)
 from emolightning.writing import require_writable, writing
 
 
@@ -49,12 +58,17 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     rank = getattr(rank_zero_only, "rank", None) or 0
     quiet_other_ranks(rank)
     require_srun(cfg.trainer.devices, cfg.trainer.num_nodes)
+    require_hardware(cfg.trainer.accelerator, cfg.trainer.devices, cfg.trainer.num_nodes, chosen=chosen("trainer"))
     set_num_threads(cfg.num_threads)
     folder = Path(cfg.output_dir)
     if rank == 0:
         require_writable(folder, "output_dir")
     weights = find_weights("checkpoint", Path(cfg.checkpoint))
+    require_same_model("checkpoint", Path(cfg.checkpoint), plain(cfg.model), is_evaluated=True)
     scoring = build_scoring(cfg)
+    writer = AnswerWriter(folder, split=cfg.split, scoring=scoring)
+    trainer = build_trainer(cfg, callbacks=[writer])
+    require_whole_split(trainer)
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))
     refuse_skipped(data, cfg.split)
     clips = data.clips_of(cfg.split)
@@ -64,8 +78,6 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     require_room(cfg, data, (cfg.split,))
     with explained_out_of_memory(cfg, trains=False):
         learner = build_learner(cfg, data, sees=inputs_of_widths(trained), is_empty=rank > 0)
-    writer = AnswerWriter(folder, split=cfg.split, scoring=scoring)
-    trainer = build_trainer(cfg, callbacks=[writer])
     description = {}
     if rank == 0:  # Its weights go to the others when the loop starts.
         load_weights(learner, weights)
@@ -83,7 +95,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     ):
         # Other processes do not know what is answered, and would wait.
         if len(writer.known) < len(clips) or are_others_started(trainer):
-            with explained_out_of_memory(cfg, trainer, trains=False):
+            with explained_out_of_memory(cfg, trainer, trains=False), explained_refusals("trainer", *LIGHTNING):
                 precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
                 trainer.test(learner, datamodule=data, verbose=False)
         if not trainer.is_global_zero:
@@ -110,6 +122,22 @@ def refuse_skipped(data: ClipDataModule, split: str) -> None:
     if refused:
         problems = [f"{clip.id}: {clip.reason}" for clip in skipped]
         raise InputErrors(f"data={data.name}, split={split}", problems, note=f"{counted(skipped, total)}; {refused}")
+
+
+def require_whole_split(trainer: Any) -> None:
+    """Refuse a limit: scores are over all clips of a split.
+
+    Raises:
+        UserError: Lightning's trainer would leave some out.
+    """
+    is_whole = (
+        isinstance(trainer.limit_test_batches, float) and trainer.limit_test_batches == 1
+    )  # An int counts batches.
+    if not is_whole or trainer.fast_dev_run:
+        raise UserError(
+            "trainer.limit_test_batches and trainer.fast_dev_run: an evaluation answers all clips of its split, and "
+            "continues when it was interrupted; leave them out, or choose other clips with split=... or data=..."
+        )
 
 
 def require_truths(clips: Sequence[Clip], scoring: Scoring, split: str) -> None:

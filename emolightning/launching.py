@@ -50,6 +50,46 @@ def require_srun(devices: object, num_nodes: int = 1) -> None:
         )
 
 
+def require_hardware(accelerator: object, devices: object, num_nodes: int = 1, *, chosen: str = "") -> None:
+    """Refuse GPUs that are not there, and processes on a CPU that nobody asked for, before anything is read.
+
+    Args:
+        accelerator: `trainer.accelerator`.
+        devices: `trainer.devices`.
+        num_nodes: `trainer.num_nodes`.
+        chosen: the option of the group `trainer`, if it is known.
+
+    Raises:
+        UserError: says what to write instead.
+    """
+    if accelerator not in ("auto", "gpu", "cuda"):
+        return
+    number, said = torch.cuda.device_count(), f"trainer={chosen}: " if chosen else ""
+    count = int(str(devices)) if str(devices).isdecimal() else 1
+    if number and count > number:
+        raise UserError(f"{said}trainer.devices={devices}: {number} GPU(s) are visible here; say at most {number}")
+    if number or (accelerator != "cuda" and torch.backends.mps.is_available()):
+        return
+    if accelerator != "auto":
+        raise UserError(
+            f"{said}trainer.accelerator={accelerator}: no GPU is visible here ({_why_no_gpu()}); say trainer=cpu, or "
+            "trainer.accelerator=cpu for several processes on a CPU"
+        )
+    if count * num_nodes > 1:
+        raise UserError(
+            f"{said}trainer.devices={devices}: no GPU is visible here ({_why_no_gpu()}), and trainer.accelerator=auto "
+            f"would start {count * num_nodes} processes on the CPU in their place; if that is meant, say "
+            "trainer.accelerator=cpu"
+        )
+
+
+def _why_no_gpu() -> str:
+    if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
+        return f"torch {torch.__version__} is built without CUDA"
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return f"CUDA_VISIBLE_DEVICES={hidden}" if hidden is not None else "torch.cuda.device_count() is 0"
+
+
 def are_others_started(trainer: Any) -> bool:
     """Whether the other processes of a run are there already, as those of torchrun and SLURM are from the start.
 

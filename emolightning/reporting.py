@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emolightning.config.quoting import quoted_override
 from emolightning.data.media import MediaError
 from emolightning.data.video import parse_frame_choice, read_frames
 from emolightning.errors import InputErrors, UserError
@@ -36,7 +37,8 @@ def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring) -> Path:
         UserError: nothing was evaluated here yet, or with other clips.
     """
     if not (folder / "metrics.json").exists():
-        raise UserError(f"{folder}: no metrics.json; evaluate first: python eval.py checkpoint={folder}")
+        command = f"python eval.py {quoted_override('checkpoint', folder)}"
+        raise UserError(f"{folder}: no metrics.json; evaluate first: {command}")
     report = read_report(folder / "metrics.json")
     problems = unshowable(report)
     if problems:

@@ -11,6 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.assembly import plain
+from emolightning.config.quoting import quoted_override
 from emolightning.config.saved_run import read_configuration
 from emolightning.documents import DamagedFile, read_json_object
 from emolightning.errors import UserError, shortened
@@ -159,7 +160,10 @@ def require_optimizer(checkpoint: Path) -> None:
     """
     saved = read_checkpoint(checkpoint)
     if "optimizer" not in saved and "optimizer_states" not in saved:
-        raise UserError(f"resume={checkpoint}: has weights but no optimizer's state; start with init_from={checkpoint}")
+        raise UserError(
+            f"resume={checkpoint}: has weights but no optimizer's state; start with "
+            f"{quoted_override('init_from', checkpoint)}"
+        )
     weights = saved["state_dict"]
     require_trained_weights(checkpoint, weights)
     damage = damage_of(saved.get("optimizer"), {name.removeprefix("model."): value for name, value in weights.items()})

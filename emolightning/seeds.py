@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from emolightning.config.quoting import override, quoted_override
 from emolightning.config.sources import override_key
 from emolightning.errors import UserError
 from emolightning.lineage import write_json
@@ -81,7 +82,8 @@ def run_seeds(cfg: DictConfig, overrides: Sequence[str]) -> int:
     _refuse_overrides(overrides)
     root = Path(cfg.output_dir)
     if (root / "config.yaml").exists():
-        raise UserError(f"{root} holds a run; say output_dir={root}-seeds, for a folder with a run for each seed")
+        own = quoted_override("output_dir", f"{root}-seeds")
+        raise UserError(f"{root} holds a run; say {own}, for a folder with a run for each seed")
     passed_on = [word for word in overrides if override_key(word) not in OWN]
     with alone_in(root):
         variables = {GROUP: cfg.run_name, FOLDER: str(root.resolve())}
@@ -136,9 +138,9 @@ def _run_seed(seed: int, *, root: Path, name: str, overrides: list[str], program
         print(f"seed {seed}: done before", flush=True)
         return Outcome(seed, str(folder), 0, done["scores"])
     print(f"seed {seed}: running, output in {log}", flush=True)
-    own = [f"seed={seed}", f"output_dir={folder}", f"run_name={name}-seed-{seed}", "resume=auto"]
+    own = [f"seed={seed}", override("output_dir", folder), override("run_name", f"{name}-seed-{seed}"), "resume=auto"]
     code = programs.call(program("train.py", [*overrides, *own]), log)
-    code = code or programs.call(program("eval.py", [f"checkpoint={folder}"]), log)
+    code = code or programs.call(program("eval.py", [override("checkpoint", folder)]), log)
     if code:
         print(f"seed {seed}: failed with exit code {code}: {last_lines(log)}", flush=True)
         return Outcome(seed, str(folder), code, {})

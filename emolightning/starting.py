@@ -1,6 +1,7 @@
 """What a training run starts from: what must not be, the line that says what is, and the memory it will take."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -33,6 +34,10 @@ GB = 1e9
 
 SHARDING = ("Fsdp", "deepspeed_zero")
 """Last names of the strategies in `configs/trainer/` that cut things into pieces."""
+
+
+LIGHTNINGS_OWN = ("deepspeed", "fsdp", "model_parallel")
+"""Beginnings of the names of Lightning's sharding strategies."""
 
 
 def require_something_to_train(parts: Mapping[str, str], *, has_weights: bool) -> None:
@@ -70,6 +75,11 @@ def require_engine(
     Raises:
         UserError: says which setting to change.
     """
+    if isinstance(strategy, str) and strategy.startswith(LIGHTNINGS_OWN):
+        raise UserError(
+            f"trainer.strategy={strategy}: Lightning's own writes checkpoints that only as many processes can read; "
+            "say trainer=deepspeed_zero2 (or _zero1, _zero3) or trainer=fsdp, which write one file"
+        )
     target = "" if isinstance(strategy, str) else str(strategy["_target_"]).rpartition(".")[2]
     if target not in SHARDING:
         return
@@ -85,6 +95,57 @@ def require_engine(
         )
     if target == "deepspeed_zero" and precision == "16-mixed":
         require_float16(accelerator)
+
+
+def require_batches(trainer: Any, data: ClipDataModule) -> None:
+    """Refuse limits and an interval that no epoch of these data can keep, before a model is built.
+
+    Args:
+        trainer: Lightning's, before it starts.
+        data: already read.
+
+    Raises:
+        UserError: says what would fit.
+    """
+    together = data.batch_size * trainer.world_size
+    train = data.batches_per_epoch or math.ceil(len(data.clips_of("train")) / together)
+    require_part("trainer.limit_train_batches", trainer.limit_train_batches, train)
+    require_part(
+        "trainer.limit_val_batches", trainer.limit_val_batches, math.ceil(len(data.clips_of("val")) / together)
+    )
+    limit, interval = trainer.limit_train_batches, trainer.val_check_interval
+    in_epoch = int(train * limit) if isinstance(limit, float) else min(train, limit)
+    if isinstance(interval, int) and interval > in_epoch and trainer.check_val_every_n_epoch is not None:
+        raise UserError(
+            f"trainer.val_check_interval={interval}: an epoch has {in_epoch} batches; say at most {in_epoch}, or "
+            "trainer.check_val_every_n_epoch=null to count the batches of all epochs"
+        )
+
+
+def require_checkpoints(trainer: Any) -> None:
+    """Refuse a run that would keep nothing of what it learns.
+
+    Raises:
+        UserError: no callback saves checkpoints.
+    """
+    # Lightning adds one without a folder where there is none.
+    saving = [callback for callback in trainer.checkpoint_callbacks if getattr(callback, "dirpath", "") is not None]
+    if not saving and not trainer.fast_dev_run:
+        raise UserError("callbacks: nothing would save what is learned; keep callbacks.best or callbacks.last")
+
+
+def require_part(setting: str, limit: int | float, batches: int) -> None:
+    """Refuse a share of the batches that is less than one of them.
+
+    Raises:
+        UserError: says what would fit.
+    """
+    if isinstance(limit, float) and limit > 0 and batches and int(batches * limit) == 0:
+        least = math.ceil(1000 / batches) / 1000
+        raise UserError(
+            f"{setting}={limit}: of {batches} batches that is less than one; say at least {least}, or a number of "
+            f"batches such as {setting}=1"
+        )
 
 
 def take_start(

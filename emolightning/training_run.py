@@ -15,6 +15,7 @@ from emolightning.assembly import (
     adapter_description,
     build_data,
     build_learner,
+    build_optimizer,
     build_trainer,
     inputs_of,
     plain,
@@ -22,11 +23,13 @@ from emolightning.assembly import (
     trained_parts,
     validation_reader,
 )
-from emolightning.config.building import build
+from emolightning.config.building import LIGHTNING, build, explained_refusals
+from emolightning.config.quoting import quoted_override
+from emolightning.config.sources import chosen
 from emolightning.data.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.failed_writes import explained_failed_writes
-from emolightning.launching import ended_with_this, left_together, require_srun, set_num_threads
+from emolightning.launching import ended_with_this, left_together, require_hardware, require_srun, set_num_threads
 from emolightning.lineage import describe_process, loggable, update_json, write_json
 from emolightning.model.adapter import save_adapter
 from emolightning.model.card import RANDOM_BASE, has_random_base
@@ -36,12 +39,19 @@ from emolightning.parsing import LabelReader
 from emolightning.positions import require_room
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.resuming import explained_resume, is_finished, refuse_changes
-from emolightning.starting import describe_load, require_engine, require_something_to_train, take_start
+from emolightning.starting import (
+    describe_load,
+    require_batches,
+    require_checkpoints,
+    require_engine,
+    require_something_to_train,
+    take_start,
+)
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
 from emolightning.vision_pass import precompute_vision
 from emolightning.wandb_record import log_training, read_lineage, reported, wandb_id, wandb_of
-from emolightning.weights import find_weights, read_checkpoint, require_same_inputs
+from emolightning.weights import find_weights, read_checkpoint, require_same_inputs, require_same_model
 from emolightning.writing import CannotWrite, require_writable
 
 log = logging.getLogger(__name__)
@@ -53,7 +63,7 @@ def fit(cfg: DictConfig) -> None:
     _set_up_process(cfg, rank)
     # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(Path(cfg.output_dir), cfg.resume)
-    initial = find_weights("init_from", Path(cfg.init_from)) if cfg.init_from else None
+    initial = _initial_weights(cfg)
     if resume_from and is_finished(RunFolder(Path(cfg.output_dir)), cfg):
         if rank == 0:
             print(f"{cfg.output_dir}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
@@ -62,11 +72,12 @@ def fit(cfg: DictConfig) -> None:
         require_writable(Path(cfg.output_dir), "output_dir")
     parts = trained_parts(cfg).of(inputs_of(cfg))
     require_something_to_train(parts, has_weights=bool(resume_from or initial))
+    trainer, optimizer, schedule = _tools(cfg)
     data = _read_data(cfg, resume_from, initial)
+    require_batches(trainer, data)
     reader = validation_reader(cfg, data)
     folder = open_run_folder(Path(cfg.output_dir), resume_from, is_first_rank=rank == 0)
-    learner = _build_learner(cfg, data, reader, is_empty=rank > 0)
-    trainer = build_trainer(cfg)
+    learner = _build_learner(cfg, data, reader, optimizer=optimizer, schedule=schedule, is_empty=rank > 0)
     if rank == 0:
         if has_random_base(plain(cfg.model)):
             print(f"warning: {RANDOM_BASE}")
@@ -83,7 +94,7 @@ def fit(cfg: DictConfig) -> None:
             _record_start(cfg, folder, data, learner, trainer, resume_from)
         _train(cfg, folder, data, learner, trainer, resume_from)
     if trainer.is_global_zero:
-        print(f"run folder: {folder.path}\nevaluate:   python eval.py checkpoint={folder.path}")
+        print(f"run folder: {folder.path}\nevaluate:   python eval.py {quoted_override('checkpoint', folder.path)}")
 
 
 def _set_up_process(cfg: DictConfig, rank: int) -> None:
@@ -91,6 +102,7 @@ def _set_up_process(cfg: DictConfig, rank: int) -> None:
     quiet_libraries()
     quiet_other_ranks(rank)
     require_srun(cfg.trainer.devices, cfg.trainer.num_nodes)
+    require_hardware(cfg.trainer.accelerator, cfg.trainer.devices, cfg.trainer.num_nodes, chosen=chosen("trainer"))
     require_engine(
         cfg.trainer.strategy,
         accumulation=cfg.accumulation,
@@ -99,6 +111,22 @@ def _set_up_process(cfg: DictConfig, rank: int) -> None:
         accelerator=cfg.trainer.accelerator,
     )
     set_num_threads(cfg.num_threads)
+
+
+def _initial_weights(cfg: DictConfig) -> Path | None:
+    """What `init_from` names, if this model can take it."""
+    if not cfg.init_from:
+        return None
+    found = find_weights("init_from", Path(cfg.init_from))
+    require_same_model("init_from", Path(cfg.init_from), plain(cfg.model), is_evaluated=False)
+    return found
+
+
+def _tools(cfg: DictConfig) -> tuple[pl.Trainer, Any, Any]:
+    """Trainer, what makes the optimizer, and schedule: what libraries refuse of them is said before data are read."""
+    trainer = build_trainer(cfg)
+    require_checkpoints(trainer)
+    return trainer, build_optimizer(cfg), build(cfg.schedule, "schedule")
 
 
 def _read_data(cfg: DictConfig, resume_from: Path | None, initial: Path | None) -> ClipDataModule:
@@ -116,7 +144,7 @@ def _read_data(cfg: DictConfig, resume_from: Path | None, initial: Path | None) 
 
 
 def _build_learner(
-    cfg: DictConfig, data: ClipDataModule, reader: LabelReader | None, *, is_empty: bool
+    cfg: DictConfig, data: ClipDataModule, reader: LabelReader | None, *, optimizer: Any, schedule: Any, is_empty: bool
 ) -> EmotionLearner:
     """Seeded; on other ranks than the first without weights, which come to them when training starts."""
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -125,8 +153,8 @@ def _build_learner(
             cfg,
             data,
             reader=reader,
-            optimizer=build(cfg.optimizer, "optimizer"),
-            schedule=build(cfg.schedule, "schedule"),
+            optimizer=optimizer,
+            schedule=schedule,
             num_val_clips=len(data.clips_of("val")),
             is_empty=is_empty,
         )
@@ -155,7 +183,8 @@ def _train(
     status = "interrupted"
     try:
         with explained_failed_writes(folder.path, trainer):
-            with explained_out_of_memory(cfg, trainer), explained_resume(resume_from):
+            refusals, resume = explained_refusals("trainer", *LIGHTNING), explained_resume(resume_from)
+            with explained_out_of_memory(cfg, trainer), refusals, resume:
                 trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
             if trainer.is_global_zero:
                 _export(cfg, folder, data, learner)

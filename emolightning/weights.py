@@ -1,13 +1,16 @@
 """Trained weights of a run: where they are, what they can see, and into a learner with them."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from emolightning.config.quoting import quoted_override
+from emolightning.config.saved_run import saved_model
 from emolightning.documents import DamagedFile
-from emolightning.errors import UserError
+from emolightning.errors import InputErrors, UserError
 from emolightning.inputs import FEATURES
 from emolightning.model.adapter import DESCRIPTION, PROJECTIONS, load_adapter, read_fingerprints
 from emolightning.model.parameters import how_trained, not_compared
@@ -15,9 +18,22 @@ from emolightning.model.safetensors_files import safetensors_infos
 from emolightning.model.tensor_info import require_file, require_trained_weights
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, LAST, RunFolder
+from emolightning.upstream.inspecting import ARGUMENT_OF, RUN_CHECKPOINT, describe
 from emolightning.upstream.reading import read_torch
 
 log = logging.getLogger(__name__)
+
+MAY_DIFFER = (
+    *("llm", "path", "tokenizer", "max_positions", "dropout", "dtype", "attention", "quantization"),
+    "gradient_checkpointing",
+)
+"""Settings of a model that say where its base is and how it computes, not what its trained weights are."""
+
+SHAPES = (
+    *("width", "num_layers", "num_heads", "mlp_width", "patch_size", "r", "targets", "vision_targets"),
+    *("use_dora", "use_rslora"),
+)
+"""Settings that shape trained weights."""
 
 UNREADABLE = (ValueError, KeyError, RuntimeError)
 """What putting weights into a model that they are not of can raise."""
@@ -33,7 +49,10 @@ def find_weights(setting: str, path: Path) -> Path:
     Raises:
         UserError: nothing of the kind is there.
     """
-    if path.is_file() or (path / DESCRIPTION).exists():
+    if path.is_file():
+        refuse_foreign(setting, path)
+        return path
+    if (path / DESCRIPTION).exists():
         return path
     folder = RunFolder(path).checkpoints
     for name in (BEST, LAST):
@@ -42,6 +61,66 @@ def find_weights(setting: str, path: Path) -> Path:
     raise UserError(
         f"{setting}={path}: no checkpoint file, no adapter folder, and no run folder with checkpoints/{BEST} or {LAST}"
     )
+
+
+def refuse_foreign(setting: str, path: Path) -> None:
+    """Refuse a file of weights that is no checkpoint of a run, and say which command takes it.
+
+    Raises:
+        UserError: says what it is.
+    """
+    kind = describe(path).kind
+    if kind == RUN_CHECKPOINT:
+        return
+    word, said = f"{setting}={path}", f"is no checkpoint of a run, it is: {kind}"
+    if kind in ARGUMENT_OF:
+        given = quoted_override(ARGUMENT_OF[kind], path)
+        raise UserError(
+            f"{word}: {said}; convert it once, `python -m emolightning import-weights {given} ...` (see its --help), "
+            f"then say {setting}=weights/adapter"
+        )
+    raise UserError(f"{word}: {said}; `python -m emolightning inspect {quoted_override('file', path)}` tells more")
+
+
+def require_same_model(setting: str, path: Path, now: Mapping[str, Any], *, is_evaluated: bool) -> None:
+    """Refuse a model that the weights were not trained in, with the settings that differ.
+
+    Args:
+        setting: the name of the setting that holds the path, for messages.
+        path: as given: a checkpoint file, an adapter folder or a run folder.
+        now: the group `model`, resolved.
+        is_evaluated: as it was trained; else it trains on, and may train other parts and rescale its adapters.
+
+    Raises:
+        InputErrors: every setting with both values.
+    """
+    try:
+        source, saved = saved_model(path)
+    except UserError:  # A file outside of a run: names and shapes will be compared.
+        return
+    before, here = _leaves(saved), _leaves(now)
+    compared = [key for key in here if key in before and key.rpartition(".")[2] not in MAY_DIFFER]
+    if not is_evaluated:
+        compared = [key for key in compared if key.rpartition(".")[2] in SHAPES and _trains_alike(key, before, here)]
+    problems = [
+        f"model.{key}: {before[key]!r} in training, {here[key]!r} here" for key in compared if before[key] != here[key]
+    ]
+    if problems:
+        raise InputErrors(f"{setting}={path}: its weights are of another model than this one, says {source}", problems)
+
+
+def _leaves(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        found |= _leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
+
+
+def _trains_alike(key: str, before: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
+    """Whether the weights that a setting of LoRA shapes are in both; sizes of the models always are."""
+    part = "vision" if key == "lora.vision_targets" else "language"
+    name = f"train.{part}"
+    return not key.startswith("lora.") or before.get(name, "lora") == here.get(name, "lora") == "lora"
 
 
 def trained_widths(path: Path) -> dict[str, int]:

@@ -91,14 +91,13 @@ def anything(**rest: object):
 
 @pytest.fixture(autouse=True, scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory):
-    """A package `planted` with a re-export; its names are treated as ours."""
+    """A package `planted` with a re-export; built for the tests below."""
     folder = tmp_path_factory.mktemp("planted_root")
     (folder / "planted_parts").mkdir()
     (folder / "planted_parts" / "__init__.py").write_text("from .inner import Child as Renamed, Settings\n")
     (folder / "planted_parts" / "inner.py").write_text(PLANTED)
     patch = pytest.MonkeyPatch()
     patch.syspath_prepend(str(folder))
-    patch.setattr("emolightning.config.check.OUR_PACKAGES", ("planted_parts",))
     patch.setattr("emolightning.config.check.foreign_objects", lambda *_: [])  # Which classes: test_foreign_files.py
     yield folder
     patch.undo()

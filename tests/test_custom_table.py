@@ -13,7 +13,6 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 
-from emolightning.cli_help import help_text
 from emolightning.config.check import find_problems
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.data.annotations import read_custom
@@ -24,6 +23,7 @@ from emolightning.data.values import BadValue, MediaFolder, clip_id
 from emolightning.errors import InputErrors, UserError
 from emolightning.inputs import INPUTS
 from emolightning.labels import DFEW7, MER6, MER9, nearest
+from emolightning.object_help import object_lines
 from emolightning.records import Clip
 
 HEADER = "video_name,emotion_label,transcription"
@@ -322,11 +322,11 @@ def test_the_settings_reach_the_reader_and_the_record(tmp_path: Path) -> None:
 
 
 def test_help_shows_the_keys_of_the_options_that_are_chosen() -> None:
-    def main() -> None:
-        """Do something."""
-
-    lines = help_text(main, "train", CONFIG_DIR, "train.py", ["data=custom"]).splitlines()
+    register_schemas()
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        lines = list(object_lines(compose("train", overrides=["data=custom"])))
     (columns,) = [line for line in lines if line.startswith("  data.annotations=")]
     assert all(f"`{name}`" in columns for name in ("video_name", "emotion_label", "split", "reason", "subject"))
     assert any(line.startswith("  data.label_map=null") and "null to leave its rows out" in line for line in lines)
     assert any(line.startswith("  data.batch_size=8 ") and "clips per process" in line for line in lines)
+    assert any(line.startswith("  data.columns.video_name=null") for line in lines)

@@ -1,11 +1,13 @@
 """Training in this process: where runs end, what a continuation may change, what is refused before any work."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from lightning_fabric.plugins.precision.utils import _convert_fp_tensor
 from lightning_utilities.core.apply_func import apply_to_collection
 from model_factory import make_batch, make_examples, make_model
@@ -15,6 +17,7 @@ from runs import validations
 from callbacks.last_checkpoint import LastCheckpoint
 from emolightning import training_run
 from emolightning.config.check import ConfigError, check_config
+from emolightning.config.quoting import override
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import UserError
 from emolightning.lineage import update_json
@@ -168,7 +171,13 @@ def test_batches_pass_through_every_precision_plugin() -> None:
     assert model(converted).isfinite()
 
 
-def test_the_saved_configuration_is_resolved(configured: Any, tmp_path: Path) -> None:
-    training_run.fit(configured("trainer.max_steps=1"))
-    assert "${" not in (tmp_path / "run/config.yaml").read_text()
-    assert OmegaConf.load(tmp_path / "run/config.yaml").seed == 42
+def test_the_saved_configuration_is_resolved_and_its_folder_can_be_pasted(
+    configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "lr=0.001 it's"
+    training_run.fit(configured("trainer.max_steps=1", override("output_dir", folder)))
+    assert "${" not in (folder / "config.yaml").read_text()
+    assert OmegaConf.load(folder / "config.yaml").seed == 42
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("evaluate:")]
+    (parsed,) = OverridesParser.create().parse_overrides(shlex.split(line)[3:])
+    assert (parsed.key_or_group, parsed.value()) == ("checkpoint", str(folder))

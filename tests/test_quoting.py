@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra.core.hydra_config import HydraConfig
@@ -12,10 +13,14 @@ from omegaconf import OmegaConf, open_dict
 
 from emolightning.config.check import find_problems
 from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
-from emolightning.config.quoting import quoted_override
+from emolightning.config.quoting import override, quoted_override
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import UserError
 from emolightning.labels import vocabulary
+from emolightning.reporting import write_report
+from emolightning.seeds import run_seeds
+from emolightning.sweeps.session import _print_summary
+from emolightning.sweeps.trial import TrialRow
 
 VALUES = [
     "outputs/demo",
@@ -107,3 +112,34 @@ def test_a_list_that_was_quoted_as_a_whole_is_told_with_the_right_quotes(launch:
         vocabulary(f"[{','.join(entries)}]")
     (pasted,) = shlex.split(str(caught.value).partition("around each entry: ")[2])
     assert list(launch.compose([*launch.overrides, pasted]).data.labels) == entries
+
+
+def pasted(line: str) -> dict[str, object]:
+    """The settings of a printed command, as the shell and Hydra read it."""
+    words = shlex.split(line.partition("python ")[2])
+    return {item.key_or_group: item.value() for item in OverridesParser.create().parse_overrides(words[1:])}
+
+
+@pytest.mark.parametrize("name", ["lr=0.001", "my run's", "愤怒 [1,2]", "${x}"])
+def test_commands_that_are_printed_run_when_they_are_pasted(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    with pytest.raises(UserError) as caught:
+        write_report(folder, [], None)  # type: ignore[arg-type]
+    assert OmegaConf.create(pasted(str(caught.value))).checkpoint == str(folder)
+    (folder / "config.yaml").write_text("")
+    with pytest.raises(UserError) as caught:
+        run_seeds(SimpleNamespace(output_dir=str(folder), seeds=[1]), [])  # type: ignore[arg-type]
+    word = str(caught.value).partition("say ")[2].partition(", for a folder")[0]
+    assert OmegaConf.create(pasted(f"python train.py {word}")).output_dir == f"{folder}-seeds"
+    best = TrialRow(1, "done", {}, 0.5, 3, 3, 1, 1.0, str(folder), "log", 0, "", "")
+    _print_summary([best], SimpleNamespace(mode="max", metric="val/war"))  # type: ignore[arg-type]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("evaluate:")]
+    assert OmegaConf.create(pasted(line)).checkpoint == str(folder)
+
+
+def test_programs_that_are_started_get_their_folders(tmp_path: Path) -> None:
+    (parsed,) = OverridesParser.create().parse_overrides([override("output_dir", tmp_path / "lr=0.1 it's")])
+    assert parsed.value() == str(tmp_path / "lr=0.1 it's")

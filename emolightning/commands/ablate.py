@@ -3,6 +3,10 @@
 Every set is a run of its own, in processes of its own, under <output_dir>-ablation/<set>; a set that is finished with
 the same overrides is reused, an interrupted one continues. On data=synthetic each score stands beside the best
 achievable accuracy that follows from the generator. Writes ablation.json and ablation.csv and prints a table.
+
+  sets       any of A, V, T, AV, AT, VT, AVT, with commas; left out, all of them
+  parallel   runs at the same time (1)
+  key=value  for all runs, as for train.py
 """
 
 import csv
@@ -16,6 +20,7 @@ from omegaconf import DictConfig
 
 from emolightning.cli import run
 from emolightning.config.check import check_config
+from emolightning.config.quoting import override
 from emolightning.errors import UserError
 from emolightning.lineage import write_json
 from emolightning.processes import Programs, kept, program
@@ -96,13 +101,13 @@ def _run_set(name: str, root: Path, overrides: list[str], run_name: str, program
         train = [
             *overrides,
             f"modalities=[{modalities}]",
-            f"run_name={run_name}-{name}",
-            f"output_dir={folder}",
+            override("run_name", f"{run_name}-{name}"),
+            override("output_dir", folder),
             f"resume={'auto' if is_same else 'null'}",
         ]
         log = root / f"{name}.log"
         failed = programs.call(program("train.py", train), log)
-        failed = failed or programs.call(program("eval.py", [f"checkpoint={folder}"]), log)
+        failed = failed or programs.call(program("eval.py", [override("checkpoint", folder)]), log)
         if failed:
             print(f"{name}: failed with exit code {failed}, see {root / name}.log", flush=True)
             return {"set": name, "failed": failed, "num_clips": 0}

@@ -1,5 +1,7 @@
 """`python -m emolightning build-tokenizer [out=FOLDER]`: train the small tokenizer of `model=tiny`.
 
+  out  folder that gets `tokenizer.json` and `tokenizer_config.json`; left out, that of the package is written over
+
 A byte-fallback BPE in the manner of Llama's: pieces start with U+2581 for a space, `<s>`, `</s>` and `<unk>` are ids
 1, 2 and 0, the 256 bytes follow. It is trained on the prompts, the labels and the words of the synthetic benchmark;
 any other text is spelt in shorter pieces or bytes. The result is committed; a test rebuilds it and compares.
@@ -9,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emolightning.errors import UserError
+from emolightning.cli import refuse_usage
 from emolightning.instructions import instruction_pool, prompt_order
 from emolightning.labels import DFEW7, MER6, MER9, SYNONYMS
 from emolightning.prompt import context_pieces
@@ -30,9 +32,12 @@ TASKS = ("emotion", "reason")
 
 def main(argv: list[str]) -> int:
     """Write the tokenizer folder; `out=` names another place than the package's own."""
-    unknown = [argument for argument in argv if not argument.startswith("out=")]
-    if unknown:
-        raise UserError(f"build-tokenizer: {unknown} not understood; the only setting is out=FOLDER")
+    if {"--help", "-h"} & set(argv):
+        print(__doc__.strip())
+        return 0
+    unknown = [argument for argument in argv if not argument.startswith("out=") or argument == "out="]
+    if unknown or len(argv) > 1:
+        refuse_usage(f"build-tokenizer: {' '.join(unknown or argv)}: the only setting is out=FOLDER")
     out = Path(argv[-1].removeprefix("out=")) if argv else package_folder()
     num_pieces = build(out)
     print(f"{out}: {num_pieces} pieces")

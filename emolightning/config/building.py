@@ -1,7 +1,10 @@
 """Objects of a configuration, built in one place: what may be named is checked, what a library refuses is explained."""
 
+import itertools
 import re
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,14 @@ from emolightning.errors import InputErrors, UserError
 OUR_FOLDERS = tuple(Path(__file__).resolve().parents[2] / name for name in ("emolightning", "callbacks", "benchmarks"))
 """Code whose exceptions are ours to mend, traceback included."""
 
-REFUSALS = ("ValueError", "TypeError", "MisconfigurationException", "ImportError", "UsageError")
-"""Exceptions of a library that mean a setting; by name, since some are defined beside torch."""
+REFUSALS = ("ValueError", "MisconfigurationException", "UsageError", "ImportError", "StrictDataclassError")
+"""Exceptions by which libraries refuse what they are given; by name, since some are defined beside torch."""
+
+LIGHTNING = ("pytorch_lightning", "lightning_fabric")
+"""Packages that look at some settings of a trainer only when it runs."""
+
+NO_REFUSALS = ("OutOfMemoryError",)
+"""What a constructor may raise whatever its settings are."""
 
 _NESTED = re.compile(r"^full_key: (\S+)$", flags=re.MULTILINE)
 
@@ -36,16 +45,40 @@ def build(node: Any, key: str, **objects: Any) -> Any:
     """
     plain = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
     require_allowed(plain, key)
+    for name in objects:
+        if isinstance(plain, Mapping) and name in plain:
+            raise UserError(f"{key}.{name}: is filled in by the program; leave it out")
     try:
         return instantiate(plain, _convert_="all", **objects)
     except InstantiationException as error:
         cause, nested = _innermost(error)
-        place = f"{key}.{nested}" if nested else key
         if isinstance(cause, UserError):
             raise cause from None
         if not is_refusal(cause):
             raise
+        place = f"{key}.{nested}" if nested else key
         raise UserError(f"{place}: {_named(plain, nested)} refuses its settings: {sentence_of(cause)}") from error
+
+
+@contextmanager
+def explained_refusals(key: str, *libraries: str) -> Iterator[None]:
+    """Inside, what a library refuses when its object is used, not when it is built, is a UserError as well.
+
+    Args:
+        key: of the object's settings, e.g. `optimizer`.
+        *libraries: in a run, packages whose refusals are meant, e.g. `pytorch_lightning`; none where an object is made.
+
+    Raises:
+        UserError: a library refuses a setting.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not is_refusal(error, libraries):
+            raise
+        raise UserError(f"{key}: {sentence_of(error)}") from error
 
 
 def require_allowed(plain: Any, key: str) -> None:
@@ -67,17 +100,30 @@ def require_allowed(plain: Any, key: str) -> None:
         raise InputErrors("configuration", [str(problem) for problem in problems])
 
 
-def is_refusal(error: BaseException) -> bool:
-    """Whether a library refuses what it was given: its own exception for that, not raised by our code."""
-    if not {kind.__name__ for kind in type(error).__mro__} & set(REFUSALS):
+def is_refusal(error: BaseException, libraries: Sequence[str] = ()) -> bool:
+    """Whether a library refuses what it was given.
+
+    Any exception of a constructor that our code does not call itself; below our own code, and in a run, only one that
+    is made to refuse a value, for everything else may be a mistake of ours and keeps its traceback.
+
+    Args:
+        error: as caught.
+        libraries: in a run, the packages that may refuse; none where an object is made.
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    frames = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    called = list(itertools.dropwhile(_is_ours, frames))  # Without the frames that lead to where it was caught.
+    if not called or _is_ours(called[-1]) or kinds & set(NO_REFUSALS):
         return False
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return False
-    raised_in = Path(trace.tb_frame.f_code.co_filename)
-    return not any(raised_in.is_relative_to(folder) for folder in OUR_FOLDERS)
+    is_below_ours, is_made_for_it = any(map(_is_ours, called)), bool(kinds & set(REFUSALS))
+    is_made_for_it |= type(error) is RuntimeError and bool(libraries)  # Lightning says so, too; torch's have own types.
+    if libraries:
+        return not is_below_ours and is_made_for_it and bool(set(libraries) & set(called[-1].parts))
+    return not is_below_ours or is_made_for_it
+
+
+def _is_ours(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in OUR_FOLDERS)
 
 
 def sentence_of(error: BaseException) -> str:
@@ -87,11 +133,12 @@ def sentence_of(error: BaseException) -> str:
 
 def _innermost(error: InstantiationException) -> tuple[BaseException, str]:
     """What the constructor raised, and the key below the node where that was."""
-    nested, cause = "", error.__cause__ or error
-    found = _NESTED.findall(str(error))
-    nested = found[-1] if found else ""
-    while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
+    cause: BaseException = error
+    nested = ""
+    while isinstance(cause, InstantiationException):
         nested = (_NESTED.findall(str(cause)) or [nested])[-1]
+        if cause.__cause__ is None:
+            break
         cause = cause.__cause__
     return cause, nested
 

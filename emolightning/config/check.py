@@ -15,11 +15,10 @@ from emolightning.config.problems import Problem, closest, not_one_of, suggestio
 from emolightning.config.quoting import quoted_override
 from emolightning.config.signatures import UNKNOWN, Argument, Signature, read_signature
 from emolightning.config.sources import Sources
-from emolightning.config.values import check_settings
+from emolightning.config.values import CHOICES, check_settings
 from emolightning.errors import InputErrors
 
 HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
-OUR_PACKAGES = ("emolightning", "callbacks")
 MISSING_VALUE = "???"
 NOT_FOUND = r"Interpolation key '([^']+)' not found"
 
@@ -194,9 +193,8 @@ def unknown_arguments(node: Any, key: str) -> list[Problem]:
 
 def _check_object(key: str, node: Mapping[str, Any], signature: Signature) -> list[Problem]:
     problems = _check_names(key, node, signature)
-    if node["_target_"].split(".")[0] in OUR_PACKAGES:
-        for name, argument in signature.arguments.items():
-            problems += _check_value(f"{key}.{name}", node[name], argument) if name in node else []
+    for name, argument in signature.arguments.items():
+        problems += _check_value(f"{key}.{name}", node[name], argument) if name in node else []
     return problems
 
 
@@ -213,7 +211,7 @@ def _nearest(name: str, signature: Signature) -> str:
 
 
 def _check_value(key: str, value: Any, argument: Argument) -> list[Problem]:
-    if argument.accepts(value):
+    if argument.accepts(value) or key in CHOICES:  # Those are checked with our own settings.
         return []
     allowed = [str(item) for item in argument.literals()]
     if allowed:

@@ -158,17 +158,19 @@ def _lines(error: Exception, blamed: str | None, cfg: DictConfig | None, launch:
     if text.startswith("Ambiguous value"):
         value = (blamed or "=").partition("=")[2]
         return [
-            f"{key}: a list is written {key}=[{value}], a text \"{key}='{value}'\", a sweep needs --multirun{place}"
+            f"{key}: a list is written {quoted_override(key, _entries(value))}, a text {quoted_override(key, value)}, "
+            f"a sweep needs --multirun{place}"
         ]
     if "An item is already at" in text:
         return [f"{key}: is in the configuration already, write it without the +{place}"]
     if "No match in the defaults list" in text:
         return [f"{key}: this command has no such choice; {suggestion(key, _choices(cfg))}{place}"]
     if re.match("Could not (override|delete)", text) and blamed:
-        return [f"{unknown_key(key, cfg if cfg is not None else _bare(launch), launch)}{place}"]
+        known = cfg if cfg is not None else _bare(launch)
+        return [f"{unknown_key(name, known, launch)}{place}" for name in _unknown_keys(blamed, known)]
     reason = _first_line(error.__cause__ or error)
     if "is not a ListConfig" in reason:
-        reason = f"must be a list, e.g. {key}=[{(blamed or '=').partition('=')[2]}]"
+        reason = f"must be a list, e.g. {quoted_override(key, [(blamed or '=').partition('=')[2]])}"
     return [f"{key}: {reason}{place}" if key else reason]
 
 
@@ -187,12 +189,37 @@ def _choices(cfg: DictConfig | None) -> list[str]:
     return [group for group in choices if not group.startswith("hydra/")]
 
 
+def _entries(value: str) -> list[Any]:
+    """`1,2` -> what Hydra reads in `[1,2]`."""
+    try:
+        return OverridesParser.create().parse_overrides([f"x=[{value}]"])[0].value()  # type: ignore[return-value]
+    except OverrideParseException:
+        return value.split(",")
+
+
+def _unknown_keys(blamed: str, cfg: DictConfig) -> list[str]:
+    """The key of an override; of a dict that it gives, those of its keys that `cfg` does not have."""
+    key = override_key(blamed)
+    try:
+        value = OverridesParser.create().parse_overrides([blamed])[0].value()
+    except OverrideParseException:
+        return [key]
+    node = OmegaConf.select(cfg, key)
+    inside = [f"{key}.{name}" for name in value if name not in node] if isinstance(value, dict) and node else []
+    return inside or [key]
+
+
 def unknown_key(key: str, cfg: DictConfig, launch: Launch) -> Problem:
     """What is wrong with a dotted key that `cfg` does not have, and what was probably meant."""
     node, parts = cfg, key.split(".")
     for index, part in enumerate(parts):
         if not isinstance(node, DictConfig):
-            return Problem(key, f"{'.'.join(parts[:index])} has no keys, it is {node!r}")
+            parent = ".".join(parts[:index])
+            if node is None and parent in launch.groups():
+                return Problem(
+                    key, f"this command has no {parent}, or none is chosen; leave it out, or say {parent}=..."
+                )
+            return Problem(key, f"{parent} has no keys, it is {node!r}")
         if part not in node or OmegaConf.is_missing(node, part):
             return Problem(key, _unknown_name(parts[: index + 1], node, cfg, launch))
         node = node[part]

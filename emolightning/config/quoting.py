@@ -22,7 +22,16 @@ def quoted_override(key: str, value: object) -> str:
     Raises:
         ValueError: a mapping has a key that cannot be written on a command line.
     """
-    return shlex.quote(f"{key}={_written(value)}")
+    return shlex.quote(override(key, value))
+
+
+def override(key: str, value: object) -> str:
+    """The word `key=value` as Hydra reads it, for a program that is started without a shell.
+
+    Raises:
+        ValueError: a mapping has a key that cannot be written on a command line.
+    """
+    return f"{key}={_written(value)}"
 
 
 def _written(value: object) -> str:

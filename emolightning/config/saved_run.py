@@ -90,6 +90,17 @@ def _saved_configuration(checkpoint: str) -> tuple[Path, dict[str, Any], str]:
     return run / CONFIG_FILE, read_configuration(run / CONFIG_FILE), _literal(str(run))
 
 
+def saved_model(checkpoint: str | Path) -> tuple[Path, dict[str, Any]]:
+    """The file that says which model a run folder, checkpoint file or adapter folder has, and what it says.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+    """
+    source, saved, _ = _saved_configuration(str(checkpoint))
+    model = saved.get("model")
+    return source, model if isinstance(model, dict) else {}
+
+
 def read_configuration(path: Path) -> dict[str, Any]:
     """What a run wrote as its `config.yaml`: resolved, so that it is plain values.
 
@@ -184,6 +195,7 @@ def find_run_folder(checkpoint: str | Path) -> Path:
     raise UserError(
         f"checkpoint={checkpoint}: belongs to no run folder. That is the output_dir of a training run, with "
         f"{CONFIG_FILE} and checkpoints/; give the folder, a file inside its checkpoints/, or an adapter folder"
+        + ("; a `.pth` of the released code is converted by `import-weights`" if path.suffix == ".pth" else "")
     )
 
 

@@ -23,6 +23,13 @@ INERT_BASES = {"object", "ABC", "Protocol", "Generic"}
 UNKNOWN = object()
 """A value that is not known yet, e.g. because its interpolation fails; fits everything."""
 
+PLAIN_BASES = {
+    *("str", "int", "float", "bool", "bytes", "list", "tuple", "dict", "set", "Mapping", "Sequence", "Collection"),
+    *("Enum", "IntEnum", "StrEnum", "Flag", "Protocol", "NamedTuple", "TypedDict", "PathLike", "Path", "Number"),
+    *("Any", "object", "Real", "Integral", "Hashable", "Sized", "Iterable", "Callable", "BaseException"),
+}
+"""Classes, and bases of classes, for whose objects libraries also take plain values."""
+
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     "bool": bool,
     "str": str,
@@ -41,6 +48,8 @@ class Argument:
     annotation: ast.expr | None = None
     module: Module | None = None
     """Where the names in the annotation are defined; None if it was not read from source."""
+    default: ast.expr | None = None
+    """None if it is required, or if that is not known."""
 
     def __str__(self) -> str:
         """As its author wrote it, e.g. `int | None`."""
@@ -48,7 +57,9 @@ class Argument:
 
     def accepts(self, value: object) -> bool:
         """Whether a plain config value fits. What is not a simple type accepts everything."""
-        return self.module is None or _accepts(value, self.annotation, self.module)
+        if self.module is None or (value is None and _is_none(self.default)):
+            return True
+        return _accepts(value, self.annotation, self.module)
 
     def literals(self) -> list[object]:
         """The values that its `Literal`s allow."""
@@ -88,8 +99,12 @@ def _signature(found: Definition) -> Signature | None:
 
 def _arguments(function: ast.FunctionDef | ast.AsyncFunctionDef, module: Module) -> Signature:
     given = function.args
-    every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
-    return Signature({item.arg: Argument(item.annotation, module) for item in every}, given.kwarg is not None)
+    places = [*given.posonlyargs, *given.args]
+    missing: list[ast.expr | None] = [None] * (len(places) - len(given.defaults))
+    defaults = [*missing, *given.defaults, *given.kw_defaults]
+    every = zip([*places, *given.kwonlyargs], defaults, strict=True)
+    arguments = {item.arg: Argument(item.annotation, module, default) for item, default in every}
+    return Signature(arguments, given.kwarg is not None)
 
 
 def _class_signature(found: Definition, depth: int) -> Signature | None:
@@ -149,7 +164,7 @@ def _own_fields(found: Definition) -> dict[str, Argument]:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             text, value = ast.unparse(item.annotation), ast.unparse(item.value) if item.value else ""
             if "ClassVar" not in text and "KW_ONLY" not in text and "init=False" not in value:
-                fields[item.target.id] = Argument(item.annotation, found.module)
+                fields[item.target.id] = Argument(item.annotation, found.module, item.value)
     return fields
 
 
@@ -195,8 +210,12 @@ def _accepts_name(value: object, annotation: ast.Name | ast.Attribute, module: M
         return isinstance(value, int | float) and not isinstance(value, bool)
     if kind in PLAIN_TYPES:
         return isinstance(value, PLAIN_TYPES[kind])
-    alias = _alias_of(annotation, module)
-    return _accepts(value, alias.node, alias.module) if alias else True
+    found = _found(annotation, module)
+    if found is None:
+        return True
+    if isinstance(found.node, ast.ClassDef):
+        return _may_be_plain(found, DEPTH)
+    return _accepts(value, found.node, found.module) if _is_alias(found) else True
 
 
 def _accepts_subscript(value: object, kind: str, inside: ast.expr, module: Module) -> bool:
@@ -222,9 +241,29 @@ def _accepts_subscript(value: object, kind: str, inside: ast.expr, module: Modul
 
 def _alias_of(annotation: ast.expr | None, module: Module) -> Definition | None:
     """`Policy = Literal["middle", "peak"]`: what stands for `Policy`; None for classes and what is not known."""
+    found = _found(annotation, module)
+    return found if found is not None and _is_alias(found) else None
+
+
+def _found(annotation: ast.expr | None, module: Module) -> Definition | None:
     try:
-        found = resolve_name(annotation, module) if isinstance(annotation, ast.Name | ast.Attribute) else None
+        return resolve_name(annotation, module) if isinstance(annotation, ast.Name | ast.Attribute) else None
     except MissingTarget:  # a builtin
         return None
-    is_alias = found is not None and isinstance(found.node, ast.Subscript | ast.BinOp | ast.Constant)
-    return found if is_alias else None
+
+
+def _is_alias(found: Definition) -> bool:
+    return isinstance(found.node, ast.Subscript | ast.BinOp | ast.Constant)
+
+
+def _may_be_plain(found: Definition, depth: int) -> bool:
+    """Whether what a YAML file can say may pass for an object of a class: a word for a member of an Enum."""
+    names = {found.node.name, *map(last_name, found.node.bases)}
+    if names & PLAIN_BASES or depth == 0:
+        return True
+    return any(_may_be_plain(parent, depth - 1) for parent in _parents(found) if parent)
+
+
+def _is_none(default: ast.expr | None) -> bool:
+    """`x: int = None`, as many libraries still write it."""
+    return isinstance(default, ast.Constant) and default.value is None

@@ -76,6 +76,13 @@ class Sources:
                 yield from self._with_defaults(f"{group}@{placed}" if placed else group, entry)
 
 
+def chosen(group: str) -> str:
+    """The option of a group in the running Hydra application; empty outside of one, and where none is chosen."""
+    if not HydraConfig.initialized():
+        return ""
+    return str(HydraConfig.get().runtime.choices.get(group) or "")
+
+
 def override_key(override: str) -> str:
     """`+data.x=1` -> `data.x`; `~seed` -> `seed`."""
     return override.lstrip("+~").partition("=")[0].partition("@")[0].strip()

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from emolightning.config.problems import Problem, not_one_of, suggestion
-from emolightning.config.run_settings import RunConfig
+from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.errors import UserError
 from emolightning.inputs import INPUTS, MODALITIES, active_inputs
 from emolightning.instructions import POOLS
@@ -20,6 +20,7 @@ MODES = ("max", "min")
 ACCUMULATIONS = ("mean", "sum")
 SPLITS = ("train", "val", "test", "all")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+TRAINER_PRECISIONS = (*PRECISIONS, "bf16-true", "16-true")
 ATTENTIONS = ("sdpa", "eager")
 DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "meta")
@@ -38,6 +39,7 @@ CHOICES = {
     "accumulation": ACCUMULATIONS,
     "monitor.mode": MODES,
     "split": SPLITS,
+    "trainer.precision": TRAINER_PRECISIONS,
     "format": FORMATS,
     "dtype": DTYPES,
     "device": DEVICES,
@@ -56,6 +58,13 @@ CHOICES = {
 }
 """Setting -> the words it may hold."""
 
+NOT_EMPTY = ("run_name", "output_dir", "paths.outputs", "paths.data", "paths.weights", "checkpoint")
+"""Names of files and folders: an empty one would mean the current folder."""
+
+MONITORS = ("monitor.metric", "callbacks.early_stopping.monitor", "callbacks.best.monitor")
+
+SIZES = ("width", "num_layers", "num_heads", "mlp_width")
+
 RANGES = {
     "seed": (0, 2**32 - 1),
     "num_threads": (1, None),
@@ -72,6 +81,24 @@ RANGES = {
     "model.lora.alpha": (1, None),
     "model.lora.dropout": (0, 0.99),
     "trainer.accumulate_grad_batches": (1, None),
+    "trainer.gradient_clip_val": (0, None),
+    "trainer.check_val_every_n_epoch": (1, None),
+    "trainer.val_check_interval": (1e-6, None),
+    "trainer.num_nodes": (1, None),
+    "callbacks.early_stopping.patience": (0, None),
+    "callbacks.sample_answers.num_clips": (0, None),
+    "callbacks.predictions.num_clips": (0, None),
+    "callbacks.throughput.every_num_batches": (1, None),
+    "callbacks.last.every_num_steps": (0, None),
+    **{f"model.{part}.{size}": (1, None) for part in ("vision", "language") for size in SIZES},
+    "model.vision.image_size": (1, None),
+    "model.vision.patch_size": (1, None),
+    "schedule.warmup_fraction": (0, 1),
+    "schedule.warmup_steps": (0, None),
+    "schedule.start_factor": (0, None),
+    "schedule.final_factor": (0, None),
+    "schedule.min_lr": (0, None),
+    "schedule.warmup_lr": (0, None),
     "probe": (0, None),
     "rounds": (1, None),
     "rows": (1, None),
@@ -103,13 +130,21 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         value = _value(cfg, key)
         if value is not None and value not in options:
             problems.append(Problem(key, not_one_of(value, options)))
+    problems += [Problem(key, "must not be empty") for key in NOT_EMPTY if _value(cfg, key) == ""]
     for key, (low, high) in RANGES.items():
         value = _value(cfg, key)
         is_number = isinstance(value, int | float)  # What should be one and is not, is reported with its type.
         if is_number and not (low <= value and (high is None or value <= high)):
             allowed = f"at least {low}" if high is None else f"{low} to {high}"
             problems.append(Problem(key, f"must be {allowed}, not {value}"))
-    return problems + _check_inputs(cfg) + _check_tasks(cfg) + _check_monitor(cfg) + _check_seeds(cfg)
+    return (
+        problems
+        + _check_inputs(cfg)
+        + _check_tasks(cfg)
+        + _check_monitor(cfg)
+        + _check_seeds(cfg)
+        + _check_evaluation(cfg)
+    )
 
 
 def unknown_settings(node: Mapping, schema: type, prefix: str = "") -> list[Problem]:
@@ -178,10 +213,23 @@ def _check_tasks(cfg: DictConfig) -> list[Problem]:
 
 def _check_monitor(cfg: DictConfig) -> list[Problem]:
     """Lightning would miss a misspelt score only after the first epoch."""
-    name = _value(cfg, "monitor.metric")
-    if name is None or name in LOGGED or name.startswith(tuple(f"val/{score}/" for score in PER_CLASS)):
+    problems = []
+    for key in MONITORS:
+        name = _value(cfg, key)
+        if not isinstance(name, str) or name in (*LOGGED, "train/loss"):
+            continue
+        if not name.startswith(tuple(f"val/{score}/" for score in PER_CLASS)):
+            problems.append(Problem(key, not_one_of(name, LOGGED)))
+    # What the callbacks take from `monitor.metric` is said once.
+    return problems[:1] if {problem.key for problem in problems} > {"monitor.metric"} else problems
+
+
+def _check_evaluation(cfg: DictConfig) -> list[Problem]:
+    """Settings of training that an evaluation would ignore."""
+    if OmegaConf.get_type(cfg) is not EvalConfig:
         return []
-    return [Problem("monitor.metric", not_one_of(name, LOGGED))]
+    idle = {key: _value(cfg, key) for key in ("resume", "init_from")}
+    return [Problem(key, "is for train.py alone; leave it out") for key, value in idle.items() if value is not None]
 
 
 def _check_seeds(cfg: DictConfig) -> list[Problem]:

@@ -323,10 +323,11 @@ class ClipDataModule(pl.LightningDataModule):
         if not chosen:
             counts = dict(Counter(clip.split for clip in self.clips))
             skipped = f" ({len(self.skipped)} are skipped)" if self.skipped else ""
-            raise UserError(
-                f"data={self.name}: no clips in split {split!r}; clips per split: {counts}{skipped}. "
-                "Give it clips in the split column, or a ratio above 0 (training picks its checkpoint on val)"
-            )
+            remedy = "Give it clips in the split column, or a ratio above 0 (training picks its checkpoint on val)"
+            if set(counts) == {"test"}:
+                remedy = "It is for eval.py; to train, choose data with clips in train and val"
+            found = f"no clips in split {split!r}; clips per split: {counts}{skipped}"
+            raise UserError(f"data={self.name}: {found}. {remedy}")
         return chosen
 
     def skipped_of(self, split: str) -> list[Skipped]:

@@ -95,9 +95,25 @@ def require_settings(vision: VisionSettings, language: LanguageSettings, train: 
         for name, (how, settings) in parts.items()
         if how == "full" and settings.dtype != "float32"
     ]
+    problems += _size_problems(vision, language)
     problems += _quantization_problems(language, train) if language.quantization != "none" else []
     if problems:
         raise InputErrors("model", problems)
+
+
+def _size_problems(vision: VisionSettings, language: LanguageSettings) -> list[str]:
+    """Sizes that no tower or random language model can have."""
+    problems = []
+    frame = f"model.vision.image_size={vision.image_size} with patch_size={vision.patch_size}"
+    if vision.image_size % vision.patch_size or (vision.image_size // vision.patch_size) % 2:
+        problems.append(f"{frame}: a frame must be an even number of patches wide, since four of them make one token")
+    if vision.width % vision.num_heads:
+        problems.append(f"model.vision.width={vision.width}: must be divisible by num_heads={vision.num_heads}")
+    if language.path is None and language.width % (2 * language.num_heads):
+        problems.append(
+            f"model.language.width={language.width}: must be divisible by 2 * num_heads={2 * language.num_heads}"
+        )
+    return problems
 
 
 def _quantization_problems(language: LanguageSettings, train: TrainedParts) -> list[str]:

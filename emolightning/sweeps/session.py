@@ -4,6 +4,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from emolightning.config.quoting import quoted_override
 from emolightning.errors import UserError
 from emolightning.processes import alone_in
 from emolightning.seeds import Spread
@@ -77,7 +78,7 @@ def _print_summary(rows: Sequence[TrialRow], file: SweepFile) -> None:
     if best is not None:
         shown = " ".join(f"{name}={value}" for name, value in best.values.items())
         print(f"best: trial {best.number}, {file.metric} {best.value:.4f} at step {best.best_step}: {shown}")
-        print(f"evaluate: python eval.py checkpoint={best.folder}")
+        print(f"evaluate: python eval.py {quoted_override('checkpoint', best.folder)}")
     for setting in over_seeds(rows, file.mode):
         print(f"  {setting.name}: {_with_interval(setting.score)}")
 

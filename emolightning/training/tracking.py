@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from pytorch_lightning.loggers import WandbLogger
@@ -29,6 +30,9 @@ NO_CAPTURE = {
     "x_save_requirements": False,
 }
 """wandb's settings that keep it from adding what it finds itself."""
+
+SETTINGS_OF = {"run_name": "run_name", "run_group": "logger.wandb.group", "run_tags": "tags", "run_notes": "notes"}
+"""wandb's setting -> ours, where it is not `logger.wandb.NAME`."""
 
 STEP = "trainer/global_step"
 """The axis of every curve: W&B's own step starts anew when an offline run is continued."""
@@ -81,6 +85,7 @@ class WandbLog(WandbLogger):
         artifacts: bool = True,
         alerts: bool = True,
     ):
+        require_accepted(project=project, run_name=name, entity=entity, run_group=group, run_tags=tags, run_notes=notes)
         super().__init__(
             save_dir=save_dir, project=project, name=name, entity=entity, group=group, job_type=job_type, tags=tags,
             notes=notes,
@@ -167,7 +172,9 @@ class WandbLog(WandbLogger):
         wandb.teardown()  # What is left of the attempt would keep trying.
         run = self._init("offline")
         folder = Path(run.dir).parent
-        log.warning("W&B cannot be reached (%s): logging offline; send it later with `wandb sync %s`", error, folder)
+        log.warning(
+            "W&B cannot be reached (%s): logging offline; send it later with `wandb sync %s`", error, quote(str(folder))
+        )
         return run
 
     @rank_zero_only
@@ -245,6 +252,28 @@ class WandbLog(WandbLogger):
                 self._warned.add(what)
                 log.warning("W&B: %s could not be logged: %s: %s", what, type(error).__name__, error)
             return None
+
+
+def require_accepted(**settings: Any) -> None:
+    """Refuse a name or a tag that W&B would refuse when the run starts.
+
+    Args:
+        **settings: wandb's setting -> value.
+
+    Raises:
+        UserError: names the setting and what W&B says of it.
+    """
+    import wandb
+
+    for name, value in settings.items():
+        if value is None or name not in wandb.Settings.model_fields:
+            continue
+        try:
+            wandb.Settings(**{name: value})
+        except (ValueError, wandb.errors.UsageError) as error:
+            details: list[dict[str, Any]] = getattr(error, "errors", list)()
+            said = "; ".join(str(detail["msg"]) for detail in details) or str(error)
+            raise UserError(f"{SETTINGS_OF.get(name, f'logger.wandb.{name}')}: {said}") from None
 
 
 def is_score(name: str) -> bool:

@@ -1,0 +1,181 @@
+"""What a library or this machine refuses is one sentence with the setting, said before clips are read."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, open_dict
+from pytorch_lightning.demos.boring_classes import BoringModel
+
+from emolightning import training_run
+from emolightning.config.building import LIGHTNING, explained_refusals
+from emolightning.config.check import find_problems
+from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.errors import UserError
+from emolightning.evaluation_run import require_whole_split
+from emolightning.launching import require_hardware
+from emolightning.starting import require_batches, require_part
+
+
+def composed(*overrides: str) -> DictConfig:
+    register_schemas()
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        return compose("train", overrides=["experiment=smoke", "logger=csv", *overrides])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["trainer.devices=0"], "trainer: pytorch_lightning.Trainer refuses its settings: `Trainer(devices=0)`"),
+        (["trainer.devices=-4"], "should be an int > 0"),
+        (["trainer.strategy=ddpp"], "You selected an invalid strategy name"),
+        (["trainer.strategy=deepspeed_stage_2"], "say trainer=deepspeed_zero2"),
+        (["trainer.accelerator=gpus"], "You selected an invalid accelerator name"),
+        (["+trainer.profiler=stopwatch"], "it can only be one of"),
+        (["+trainer.gradient_clip_algorithm=median"], "Allowed algorithms"),
+        (["trainer.val_check_interval=often"], "Expected 'DD:HH:MM:SS'"),
+        (["trainer.enable_checkpointing=false"], "enable_checkpointing=False"),
+        (["+trainer.logger=true"], "trainer.logger: is filled in by the program"),
+        (["callbacks.early_stopping.mode=lowest"], "callbacks.early_stopping: pytorch_lightning.callbacks.EarlyStop"),
+        (["~callbacks.best", "~callbacks.last"], "keep callbacks.best or callbacks.last"),
+        (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
+        (["optimizer.betas=[0.9,1.5]"], "optimizer: Invalid beta parameter"),
+        (["+optimizer.fused=true", "+optimizer.foreach=true"], "optimizer: `fused` and `foreach`"),
+        (["logger=wandb", "logger.wandb.project=lab/emotion"], "logger.wandb.project: Invalid project name"),
+        (["logger=wandb", f"tags=[{'x' * 65}]"], "tags: Value error, Tag"),
+        (["logger=wandb", 'tags=[ok,""]'], "tags: Value error, Tag at index 1 is empty"),
+        (["model.language.width=100"], "model.language.width=100: must be divisible by 2 * num_heads=8"),
+        (["model.vision.patch_size=13"], "model.vision.image_size=56 with patch_size=13"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_settings_are_tried_before_clips_are_read(
+    overrides: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emolightning.assembly.make_data", lambda *_, **__: pytest.fail("clips are read"))
+    with pytest.raises(UserError) as caught:
+        training_run.fit(composed(f"output_dir={tmp_path}/run", *overrides))
+    assert said in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["optimizer.lr=1e-4x"], "optimizer.lr: must be float | Tensor, not '1e-4x'"),
+        (["optimizer.eps=tiny"], "optimizer.eps: must be float, not 'tiny'"),
+        (["optimizer.betas=[0.9]"], "optimizer.betas: must be tuple[float | Tensor, float | Tensor], not [0.9]"),
+        (["trainer.max_epochs=many"], "trainer.max_epochs: must be Optional[int], not 'many'"),
+        (["trainer.precision=int8"], "trainer.precision: 'int8' is not one of 32-true"),
+        (["trainer.val_check_interval=0"], "trainer.val_check_interval: must be at least"),
+        (["callbacks.early_stopping.monitor=val/f1"], "callbacks.early_stopping.monitor: 'val/f1' is not one of"),
+        (["schedule.warmup_fraction=2"], "schedule.warmup_fraction: must be 0 to 1, not 2"),
+        (["run_name=''"], "run_name: must not be empty"),
+        (["output_dir=''"], "output_dir: must not be empty"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_values_are_compared_with_what_libraries_declare(overrides: list[str], said: str) -> None:
+    (problem,) = find_problems(composed(*overrides))
+    assert said in str(problem)
+
+
+def test_what_libraries_declare_fits_everything_that_is_configured() -> None:
+    words = ["trainer=fsdp", "trainer.val_check_interval=00:00:10:00", "trainer.deterministic=warn", "optimizer.lr=1"]
+    more = [
+        "+optimizer.amsgrad=true",
+        "+optimizer.foreach=null",
+        "+trainer.limit_val_batches=3",
+        "+trainer.profiler=simple",
+    ]
+    cfg = composed(*words, *more)
+    assert find_problems(cfg) == []
+    with open_dict(cfg):
+        cfg.trainer.strategy = {"_target_": "pytorch_lightning.strategies.DDPStrategy", "timeout": 1800}
+    (problem,) = find_problems(cfg)
+    assert str(problem) == "trainer.strategy.timeout: must be Optional[timedelta], not 1800"
+
+
+def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(
+        UserError, match=r"^trainer=one_gpu: trainer\.accelerator=gpu: no GPU is visible here .*trainer=cpu"
+    ):
+        require_hardware("gpu", 1, chosen="one_gpu")
+    for devices in (4, "4"):
+        with pytest.raises(UserError, match=r"would start 4 processes on the CPU .* say trainer\.accelerator=cpu"):
+            require_hardware("auto", devices)
+    with pytest.raises(UserError, match="would start 2 processes"):
+        require_hardware("auto", 1, 2)
+    require_hardware("auto", 1)
+    require_hardware("cpu", 4, 2)
+
+
+def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UserError, match=r"trainer\.devices=4: 2 GPU\(s\) are visible here; say at most 2"):
+        require_hardware("auto", 4)
+    for devices in (2, -1, "auto", [0, 1]):
+        require_hardware("gpu", devices)
+
+
+def of_batches(batches: int, **trainer: Any) -> None:
+    data: Any = SimpleNamespace(batch_size=2, batches_per_epoch=None, clips_of=lambda _: ["clip"] * 2 * batches)
+    given = {"limit_train_batches": 1.0, "limit_val_batches": 1.0, "val_check_interval": 1.0}
+    require_batches(SimpleNamespace(world_size=1, **{"check_val_every_n_epoch": 1, **given, **trainer}), data)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "said"),
+    [
+        ({"val_check_interval": 1000}, "val_check_interval=1000: an epoch has 8 batches; say at most 8"),
+        ({"val_check_interval": 5, "limit_train_batches": 0.5}, "an epoch has 4 batches"),
+        ({"val_check_interval": 5, "limit_train_batches": 3}, "an epoch has 3 batches"),
+        (
+            {"limit_train_batches": 0.1},
+            "limit_train_batches=0.1: of 8 batches that is less than one; say at least 0.125",
+        ),
+        ({"limit_val_batches": 0.01}, "limit_val_batches=0.01: of 8 batches"),
+    ],
+)
+def test_shares_and_intervals_that_no_epoch_can_keep(trainer: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        of_batches(8, **trainer)
+    assert said in str(caught.value)
+
+
+def test_shares_and_intervals_that_fit() -> None:
+    of_batches(8, val_check_interval=8, limit_train_batches=0.125 * 8, limit_val_batches=0.125)
+    of_batches(8, val_check_interval=1000, check_val_every_n_epoch=None)
+    of_batches(8, limit_train_batches=0)
+    require_part("trainer.limit_test_batches", 0.01, 0)
+
+
+@pytest.mark.parametrize("trainer", [{"limit_test_batches": 1}, {"limit_test_batches": 0.5}, {"fast_dev_run": True}])
+def test_an_evaluation_of_a_part_of_its_split(trainer: dict[str, Any]) -> None:
+    require_whole_split(SimpleNamespace(limit_test_batches=1.0, fast_dev_run=False))
+    with pytest.raises(UserError, match="answers all clips of its split"):
+        require_whole_split(SimpleNamespace(**{"limit_test_batches": 1.0, "fast_dev_run": False, **trainer}))
+
+
+class Buggy(pl.Callback):
+    """Does what Lightning refuses: a mistake of ours, not of a setting."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        pl_module.log("x", "no number")  # type: ignore[arg-type]
+
+
+def test_a_run_explains_refusals_of_its_trainer_and_no_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "max_steps": 1}
+    with pytest.raises(UserError, match=r"^trainer: .*val_check_interval"), explained_refusals("trainer", *LIGHTNING):
+        pl.Trainer(**quiet, accelerator="cpu", val_check_interval=1000).fit(BoringModel())
+    monkeypatch.setattr("emolightning.config.building.OUR_FOLDERS", (Path(__file__).parent,))
+    trainer = pl.Trainer(**quiet, accelerator="cpu", callbacks=[Buggy()])
+    with pytest.raises(Exception, match="no number") as caught, explained_refusals("trainer", *LIGHTNING):
+        trainer.fit(BoringModel())
+    assert not isinstance(caught.value, UserError)
