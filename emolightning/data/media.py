@@ -30,7 +30,7 @@ MAX_PIXELS = 8192 * 4320
 """Of a picture: 8K. Decoders hold several at a time."""
 MAX_SIDES = 64
 """How many times as long as the other a side of a picture may be."""
-MAX_SECONDS = 3600
+MAX_SECONDS = 1800
 """Of sound in a clip."""
 READ_SECONDS = 600
 """For one pass over a file."""

@@ -4,6 +4,7 @@ Pure functions of one clip. Values are brought to about unit size by fixed const
 depends on the data set it is computed in.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -29,6 +30,8 @@ OCTAVE_COST = 0.06
 """What a candidate pitch pays per octave below the highest: a lag of two periods fits as well as one."""
 VOICED = 0.45
 """Least normalised autocorrelation of a voiced window."""
+BLOCK = 6000
+"""Windows that are looked at together, a minute: the spectra of an hour would take gigabytes."""
 POWER_FLOOR = 1e-7
 """-70 dB of full scale: below the noise of a quiet recording, above that of 16-bit silence."""
 
@@ -57,11 +60,9 @@ def describe_speech(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     if waveform.ndim != 1 or waveform.size == 0:
         raise ValueError(f"waveform of shape {waveform.shape}: must be (samples,) with at least one sample")
     sound = waveform.astype(np.float64)
-    power = np.abs(np.fft.rfft(_windows(sound, sample_rate, WINDOW_S) * _hann(sample_rate), axis=1)) ** 2
-    log_mel = np.log10(power @ _mel_filters(sample_rate, power.shape[1]).T + POWER_FLOOR)
+    log_mel, energy = _joined(_spectra(block, sample_rate) for block in _blocks(_windows(sound, sample_rate, WINDOW_S)))
     change = np.abs(np.diff(log_mel, axis=0)).mean(axis=0) if len(log_mel) > 1 else np.zeros(NUM_MELS)
     spectrum = [(log_mel.mean(axis=0) + 4) / 2, 2 * log_mel.std(axis=0), 4 * change, _trend(log_mel)]
-    energy = np.log10(power.sum(axis=1) + POWER_FLOOR)
     return np.concatenate([*spectrum, _describe_pitch(sound, sample_rate), _describe_energy(energy)]).astype(np.float32)
 
 
@@ -167,10 +168,27 @@ def _cell_means(planes: np.ndarray) -> np.ndarray:
     return planes
 
 
+def _spectra(windows: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """(windows, length) -> (windows, NUM_MELS) and (windows,) log10 power: by band, and of all."""
+    power = np.abs(np.fft.rfft(windows * _hann(sample_rate), axis=1)) ** 2
+    log_mel = np.log10(power @ _mel_filters(sample_rate, power.shape[1]).T + POWER_FLOOR)
+    return log_mel, np.log10(power.sum(axis=1) + POWER_FLOOR)
+
+
+def _blocks(windows: np.ndarray) -> Iterator[np.ndarray]:
+    return (windows[start : start + BLOCK] for start in range(0, len(windows), BLOCK))
+
+
+def _joined(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    first, second = zip(*parts, strict=True)
+    return np.concatenate(first), np.concatenate(second)
+
+
 def _windows(sound: np.ndarray, sample_rate: float, seconds: float) -> np.ndarray:
     """(samples,) -> (windows, length), one every HOP_S; sound shorter than a window is filled up with silence."""
     length = _window_length(sample_rate, seconds)
-    sound = np.pad(sound, (0, max(0, length - len(sound))))
+    if len(sound) < length:
+        sound = np.pad(sound, (0, length - len(sound)))
     return np.lib.stride_tricks.sliding_window_view(sound, length)[:: max(1, round(HOP_S * sample_rate))]
 
 
@@ -234,7 +252,11 @@ def _track_pitch(sound: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.nd
     if step > 1:
         sound = sound[: len(sound) // step * step].reshape(-1, step).mean(axis=1) if len(sound) >= step else sound[:1]
     rate = sample_rate / step
-    windows = _windows(sound, rate, PITCH_WINDOW_S)
+    return _joined(_pitch_of(block, rate) for block in _blocks(_windows(sound, rate, PITCH_WINDOW_S)))
+
+
+def _pitch_of(windows: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """`_track_pitch` of windows that are cut already."""
     windows = windows - windows.mean(axis=1, keepdims=True)
     shape = np.hanning(windows.shape[1] + 2)[1:-1]
     size = 2 ** int(np.ceil(np.log2(2 * windows.shape[1])))
