@@ -253,6 +253,19 @@ def test_a_failing_worker_is_an_error_and_not_a_hang(tmp_path: Path, capfd: pyte
     assert "nothing of the kind" in capfd.readouterr().err
 
 
+def test_a_killed_worker_is_said_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    start = render._start_worker
+
+    def start_and_kill(media: Path, image_size: int) -> subprocess.Popen:
+        worker = start(media, image_size)
+        worker.kill()
+        return worker
+
+    monkeypatch.setattr(render, "_start_worker", start_and_kill)
+    with pytest.raises(UserError, match="the process that renders it was ended by SIGKILL; is memory too small"):
+        list(render._render_in_processes(draw_plan(num_train=6, num_val=6, num_test=6), tmp_path, 64, 2))
+
+
 def test_workers_import_nothing_heavy():
     heavy = ("torch", "transformers", "lightning", "scipy")
     code = f"import sys, {clip.__name__}; print([m for m in {heavy} if m in sys.modules])"

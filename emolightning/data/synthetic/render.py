@@ -12,11 +12,13 @@ import io
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -192,15 +194,26 @@ def _feed(worker: subprocess.Popen, waiting: deque[ClipPlan], finished: "queue.S
                 plan = waiting.popleft()
             except IndexError:
                 return
-            worker.stdin.write(json.dumps(asdict(plan)) + "\n")
-            worker.stdin.flush()
+            with suppress(BrokenPipeError):  # It is gone: so is its answer.
+                worker.stdin.write(json.dumps(asdict(plan)) + "\n")
+                worker.stdin.flush()
             if worker.stdout.readline().strip() != plan.id:
-                remedy = "see above for its own message, if it had one; run it again: finished clips are kept"
-                raise UserError(f"{plan.id}: the process that renders it ended before it was done; {remedy}")
+                raise _how_it_stopped(worker, plan)
             finished.put(plan.id)
     except Exception as error:
         # The main thread raises it.
         finished.put(error)
+
+
+def _how_it_stopped(worker: subprocess.Popen, plan: ClipPlan) -> Exception:
+    """A process that was killed is for the user to know; one that failed has a mistake of ours."""
+    with suppress(subprocess.TimeoutExpired):
+        worker.wait(10)
+    if worker.returncode is not None and worker.returncode < 0:
+        by = signal.Signals(-worker.returncode).name
+        remedy = "is memory too small? Run it again: finished clips are kept"
+        return UserError(f"{plan.id}: the process that renders it was ended by {by}; {remedy}")
+    return RuntimeError(f"a rendering process stopped at clip {plan.id}; its own message is above")
 
 
 def _write_tables(folder: Path, plans: Sequence[ClipPlan]) -> None:
