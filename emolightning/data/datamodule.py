@@ -184,7 +184,6 @@ class ClipDataModule(pl.LightningDataModule):
             InputErrors: all rows that are wrong, and all clips whose files cannot be used unless they are skipped.
         """
         if self.clips:
-            require_same_clips(self.trainer, annotation_hash(self.clips), [clip.id for clip in self.skipped])
             return
         require_writable(self._folder(), "data.cache")
         findings = Findings()
@@ -392,6 +391,8 @@ class ClipDataModule(pl.LightningDataModule):
     def _loader(self, dataset: ClipDataset, batches: TrainSampler | EvaluationSampler) -> Loader:
         if self._collate is None:
             raise RuntimeError("use_encoder must be called before loaders are made")
+        # Not before: a rank that ends while its model has no weights yet does so with a traceback of Lightning's.
+        require_same_clips(self.trainer, annotation_hash(self.clips), [clip.id for clip in self.skipped])
         return Loader(dataset, batches, self._collate, num_workers=self.num_workers)
 
     def _ranks(self) -> dict[str, int]:
