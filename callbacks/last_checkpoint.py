@@ -17,6 +17,9 @@ class LastCheckpoint(Checkpoint):
     validation follows: Lightning would resume such a checkpoint without that validation, so the best checkpoint could
     differ. With the step before it saved, a run killed while it validates repeats one step.
 
+    Lightning logs a step after this callback has saved it. So a checkpoint carries the row that is still to come, and a
+    run that was killed in between writes it when it goes on: its history has no gap.
+
     Args:
         folder: of the checkpoints.
         every_num_steps: optimizer steps; 0 saves around validations only.
@@ -26,6 +29,24 @@ class LastCheckpoint(Checkpoint):
         self.path = Path(folder) / "last.ckpt"
         self.every_num_steps = every_num_steps
         self._saved_step = 0
+        self._coming: dict[str, Any] | None = None
+        """The row of metrics.csv that follows the step of a checkpoint, and its step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Goes into every checkpoint."""
+        return {"coming": self._coming}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Of the checkpoint that the run goes on from; those of earlier versions have none."""
+        self._coming = state_dict.get("coming")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Before other callbacks log the next step: the row that the killed run may not have written."""
+        if self._coming is not None:
+            for logger in trainer.loggers:
+                if isinstance(logger, CsvLog):
+                    logger.begin(self._coming["step"] + 1, coming=self._coming)
+        self._coming = None
 
     def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
         """What is repeated leaves metrics.csv here: the next row may be steps away, behind some that would stay."""
@@ -39,7 +60,9 @@ class LastCheckpoint(Checkpoint):
             return
         is_due = self.every_num_steps and trainer.global_step % self.every_num_steps == 0
         if is_due or batches_to_validation(trainer) <= trainer.accumulate_grad_batches:
+            self._coming = coming_row(trainer)
             self.save(trainer)
+            self._coming = None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, so that a resume does not validate again."""
@@ -55,6 +78,16 @@ class LastCheckpoint(Checkpoint):
         """Write the file; all ranks must call this."""
         trainer.save_checkpoint(self.path)
         self._saved_step = trainer.global_step
+
+
+def coming_row(trainer: pl.Trainer) -> dict[str, Any] | None:
+    """What Lightning will log of the step that ends now, as it will be in metrics.csv; None where it logs nothing."""
+    connector = trainer._logger_connector
+    metrics = connector.metrics["log"] if connector.should_update_logs else {}
+    if not metrics:
+        return None
+    values = {name: float(value) for name, value in metrics.items()}
+    return {"epoch": trainer.current_epoch, "step": trainer.fit_loop.epoch_loop._batches_that_stepped, **values}
 
 
 def can_save(trainer: pl.Trainer) -> bool:

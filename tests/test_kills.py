@@ -43,11 +43,8 @@ def assert_same_end(place: Workplace, name: str, words: tuple[str, ...], *, kind
     assert tensor_hashes(run) == tensor_hashes(whole)
     assert digest(run) == digest(whole)
     assert validations(run) == validations(whole)
-    # A kill -9 may fall between a step's checkpoint and its row: at most one row each is missing, and none is twice.
-    ours, theirs = losses(run), losses(whole)
-    assert len(set(ours)) == len(ours)
-    assert set(ours) <= set(theirs)
-    assert len(theirs) - len(ours) <= sum("-9" in each.kill for each in attempts)
+    # Also where a kill -9 fell between a step's checkpoint and its row.
+    assert losses(run) == losses(whole)
     assert read_json(run / "lineage.json")["status"] == "finished"
     assert not attempts[-1].half_written
 

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,23 @@ class CsvLog(Logger):
         """They are in config.yaml."""
 
     @rank_zero_only
-    def begin(self, step: int) -> None:
-        """Drop the rows that a run which starts with `step` is about to repeat; called again it does nothing."""
-        if self._columns is None:
-            self._start(step)
+    def begin(self, step: int, *, coming: Mapping[str, Any] | None = None) -> None:
+        """Drop the rows that a run which starts with `step` is about to repeat; called again it does nothing.
+
+        Args:
+            step: of the next row.
+            coming: the row of the step before, which a killed run may not have written.
+        """
+        if self._columns is not None:
+            return
+        self._start(step)
+        if coming is not None and not self._has(coming):
+            self._write(dict(coming))
+
+    def _has(self, row: Mapping[str, Any]) -> bool:
+        """Whether the file has a row of this step with the same numbers; other rows of a step have others."""
+        rows = read_rows(self.path.parent)
+        return any(int(found["step"]) == row["step"] and all(found.get(name) for name in row) for found in rows)
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
@@ -54,6 +68,9 @@ class CsvLog(Logger):
         row: dict[str, Any] = {"epoch": "", "step": step, **{name: float(value) for name, value in metrics.items()}}
         row["epoch"] = int(row["epoch"]) if row["epoch"] != "" else ""
         self.begin(step or 0)
+        self._write(row)
+
+    def _write(self, row: dict[str, Any]) -> None:
         assert self._columns is not None
         new = [name for name in row if name not in self._columns]
         if new:

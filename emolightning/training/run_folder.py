@@ -89,4 +89,6 @@ def _set_aside(path: Path) -> None:
     while (aside := path.with_name(f"{path.name}.previous-{number}")).exists():
         number += 1
     path.rename(aside)
-    log.warning("%s held an earlier run; it is now %s (resume=auto would have continued it)", path, aside)
+    has_checkpoint = RunFolder(aside).checkpoints.joinpath(LAST).exists()
+    why = "resume=auto would have continued it" if has_checkpoint else "it had no checkpoint to go on from"
+    log.warning("%s held an earlier run; it is now %s (%s)", path, aside, why)
