@@ -117,7 +117,7 @@ def require_batches(trainer: Any, data: ClipDataModule) -> None:
     in_epoch = int(train * limit) if isinstance(limit, float) else min(train, limit)
     if isinstance(interval, int) and interval > in_epoch and trainer.check_val_every_n_epoch is not None:
         raise UserError(
-            f"trainer.val_check_interval={interval}: an epoch has {in_epoch} batches; say at most {in_epoch}, or "
+            f"trainer.val_check_interval={interval}: an epoch has {in_epoch} batch(es); say at most {in_epoch}, or "
             "trainer.check_val_every_n_epoch=null to count the batches of all epochs"
         )
 

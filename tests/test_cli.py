@@ -176,6 +176,13 @@ def test_problems_that_only_the_checker_sees(project: Path) -> None:
     )
 
 
+def test_hydra_s_own_switch_for_tracebacks_changes_nothing(project: Path) -> None:
+    for word, code in (("data=custon", 2), ("+seeed=1", 1)):
+        plain, full = call(project, word), call(project, word, HYDRA_FULL_ERROR="1")
+        assert (full.returncode, full.stderr) == (code, plain.stderr)
+        assert "did you mean" in full.stderr
+
+
 def test_dashes(project: Path) -> None:
     result = call(project, "--seed=3")
     assert (result.returncode, result.stderr) == (2, "error: --seed=3: settings are written without dashes: seed=3\n")

@@ -272,7 +272,7 @@ def require_accepted(**settings: Any) -> None:
             wandb.Settings(**{name: value})
         except (ValueError, wandb.errors.UsageError) as error:
             details: list[dict[str, Any]] = getattr(error, "errors", list)()
-            said = "; ".join(str(detail["msg"]) for detail in details) or str(error)
+            said = "; ".join(str(detail["msg"]).removeprefix("Value error, ") for detail in details) or str(error)
             raise UserError(f"{SETTINGS_OF.get(name, f'logger.wandb.{name}')}: {said}") from None
 
 
