@@ -2,10 +2,11 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 from emolightning.closed_pipes import outlive_readers
 from emolightning.config.problems import suggestion
-from emolightning.errors import UserError
+from emolightning.errors import UserError, printable
 
 COMMANDS = {
     "ablate": (
@@ -57,7 +58,7 @@ def main(argv: list[str]) -> int:
     try:
         return importlib.import_module(COMMANDS[name][0]).main(rest)
     except UserError as error:  # a command's own words, before `run` takes over
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
 
 
@@ -69,5 +70,16 @@ def usage() -> str:
     return "\n".join([head, *lines, "", "Training and evaluation: python train.py --help, python eval.py --help"])
 
 
+def _leave_folder() -> None:
+    """Take the current folder out of the places that modules come from: in a run from elsewhere it may hold some.
+
+    `python -m` puts it there, first. Nothing of it is needed, unless it is this checkout.
+    """
+    here, ours = Path.cwd(), Path(__file__).resolve().parents[1]
+    if sys.path and Path(sys.path[0] or ".").absolute() == here and here.resolve() != ours:
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _leave_folder()
     sys.exit(main(sys.argv[1:]))

@@ -23,7 +23,7 @@ from emolightning.config.problems import suggestion
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
-from emolightning.errors import EndOfRun, UserError
+from emolightning.errors import EndOfRun, UserError, printable
 from emolightning.multirun import JobFolders
 from emolightning.processes import ranks_variable
 from emolightning.told_to_stop import ending_when_told
@@ -265,7 +265,7 @@ def _user_error(error: BaseException | None) -> UserError | None:
 
 
 def _print_error(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
 
 
 def _interrupted() -> int:

@@ -52,3 +52,12 @@ def shortened(sentences: Iterable[str], *, shown: int, remedy: str = "") -> list
         if len(same) > shown:
             lines.append(f"... and {len(same) - shown} more like this{remedy}")
     return lines
+
+
+def printable(message: str) -> str:
+    r"""A message as it may reach a terminal: it may quote a file, and control characters would steer it.
+
+    >>> printable("a\x1b[31m")
+    'a\\x1b[31m'
+    """
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1] for letter in message)

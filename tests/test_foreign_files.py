@@ -2,18 +2,22 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
+from transformers import AutoTokenizer
 
 from emolightning.cli import run
+from emolightning.commands import reproduce
 from emolightning.config.building import build
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.foreign_files import not_data
@@ -21,8 +25,17 @@ from emolightning.config.known_targets import allowed_classes, foreign_objects, 
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.config.sources import SAVED_RUN
+from emolightning.data.cache import load_array
+from emolightning.data.custom import CustomData
+from emolightning.data.features import _read_vectors
 from emolightning.errors import InputErrors, UserError
+from emolightning.evaluation.answers import ANSWERS, append, set_aside_other
+from emolightning.model.pretrained import describe_model
+from emolightning.model.tokenizer import TINY_TOKENIZER, chat_format
+from emolightning.records import Answer, Score
+from emolightning.sweeps.search import Search
 from emolightning.sweeps.sweep_file import read_sweep_file
+from emolightning.training.artifacts import _flat
 
 REPO = CONFIG_DIR.parent
 
@@ -304,3 +317,136 @@ def test_a_sweep_file_from_elsewhere_trains_and_nothing_else(
     with pytest.raises(InputErrors) as caught:
         read_sweep_file(tmp_path / "sweep.yaml")
     assert any(said in problem for problem in caught.value.problems)
+
+
+# What lies beside the configuration
+
+
+def test_a_link_among_the_answers_is_not_written_to(tmp_path: Path) -> None:
+    """The user's own file, to which a run folder from elsewhere leads."""
+    (tmp_path / "mine").write_text("half a line")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ANSWERS).symlink_to(tmp_path / "mine")
+    with pytest.raises(UserError, match=r"answers\.jsonl: is a link to .*mine; nothing is written there"):
+        append(tmp_path / "run" / ANSWERS, "k", [Answer("a", "x", "", None, 0.0)], [Score("a", "x", None, "x")])
+    assert (tmp_path / "mine").read_text() == "half a line"
+
+
+@pytest.mark.parametrize("link", ["evaluations", "evaluations/new", ANSWERS])
+def test_a_link_among_the_evaluations_is_not_followed(tmp_path: Path, link: str) -> None:
+    run, away = tmp_path / "run", tmp_path / "away"
+    (run / "evaluations").mkdir(parents=True)
+    away.mkdir()
+    append(run / ANSWERS, "new", [Answer("a", "x", "", None, 0.0)], [Score("a", "x", None, "x")])
+    if link == ANSWERS:
+        (run / ANSWERS).rename(away / ANSWERS)
+        (run / ANSWERS).symlink_to(away / ANSWERS)
+    else:
+        if link == "evaluations":
+            (run / link).rmdir()
+        (run / link).symlink_to(away)
+    before = sorted(away.iterdir())
+    with pytest.raises(UserError, match="is a link to"):
+        set_aside_other(run, "other")
+    assert sorted(away.iterdir()) == before
+
+
+def test_a_run_folder_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "run").mkdir(parents=True)
+    (tmp_path / "outputs").symlink_to(tmp_path / "disk")
+    run = tmp_path / "outputs" / "run"
+    append(run / ANSWERS, "new", [Answer("a", "x", "", None, 0.0)], [Score("a", "x", None, "x")])
+    assert set_aside_other(run, "other") == [run / "evaluations" / "new"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"_attn_implementation": "owner/kernel"},
+        {"attn_implementation": "owner/kernel@main:function"},
+        {"text_config": {"attn_implementation": {"": "owner/kernel"}}},
+        {"_experts_implementation": "owner/experts"},
+    ],
+)
+def test_a_language_model_names_no_kernel_of_the_hub(tmp_path: Path, change: dict[str, Any]) -> None:
+    config = {"model_type": "llama", "hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1}
+    config |= {"intermediate_size": 8, "vocab_size": 9}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"_attn_implementation": "sdpa"}))
+    assert describe_model(tmp_path).config.hidden_size == 8
+    (tmp_path / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(UserError, match="code from elsewhere; nothing of it was run"):
+        describe_model(tmp_path)
+
+
+def test_a_chat_template_reaches_no_python(tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(str(TINY_TOKENIZER))
+    tokenizer.chat_template = "{{ messages.__class__.__mro__[1].__subclasses__() }}{{ messages[0].content }}"
+    with pytest.raises(UserError, match="its chat template cannot be used"):
+        chat_format(tokenizer, "theirs")
+
+
+@pytest.mark.parametrize("shape", ["(4000000000,)", "(2, 2000000000)"])
+def test_a_header_of_an_array_does_not_fill_the_memory(tmp_path: Path, shape: str) -> None:
+    written = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(written)) + written + b"\0" * 16)
+    with pytest.raises(UserError, match="not a readable"):
+        load_array(path)
+    with pytest.raises(UserError, match="not an array of numbers"):
+        _read_vectors(path)
+
+
+@pytest.mark.parametrize("array", [np.array([1 + 2j]), np.array(["1"]), np.array([{}], dtype=object)])
+def test_vectors_are_real_numbers(tmp_path: Path, array: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", array, allow_pickle=True)
+    with pytest.raises(UserError, match="not an array of numbers"):
+        _read_vectors(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("name", ["../../uv", "/home/x", "a/b", ""])
+def test_a_dataset_is_not_called_like_a_place(name: str) -> None:
+    with pytest.raises(UserError, match=r"data\.name=.*must be a word without a slash"):
+        CustomData(name=name, annotations="x.csv", labels="mer6", inputs=["transcript"], features=None, image_size=56)
+
+
+def test_a_message_does_not_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "metrics.json").write_text(
+        json.dumps({"benchmark": "x", "split": "test", "num_clips": 1, "metrics": {"\x1b]0;x\x07": 3}})
+    )
+    with pytest.raises(SystemExit) as caught:
+        reproduce.main(["benchmark=mer2023_semi", f"run={tmp_path}"])
+    assert caught.value.code == 1
+    said = capsys.readouterr().err
+    assert "\\x1b]0;x\\x07" in said
+    assert "\x1b" not in said
+
+
+def test_links_out_of_an_adapter_are_no_artifact(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    adapter = tmp_path / "adapter"
+    (adapter / "vision").mkdir(parents=True)
+    (adapter / "a.json").write_text("{}")
+    (adapter / "vision" / "b").symlink_to(tmp_path / "secret")
+    assert [name for name, _ in _flat([adapter, tmp_path / "secret"])] == ["a.json", "secret"]
+
+
+def test_a_study_that_is_none(tmp_path: Path) -> None:
+    content = {**SWEEP, "command": ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "study.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(UserError, match=r"study\.db: cannot be read: it is no study"):
+        Search(read_sweep_file(tmp_path / "sweep.yaml"), tmp_path, [])
+
+
+def test_a_command_takes_no_module_from_the_folder_it_is_called_in(tmp_path: Path) -> None:
+    """`cd run-from-elsewhere; python -m emolightning inspect ...`."""
+    (tmp_path / "torch.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (tmp_path / "a.safetensors").write_bytes(b"")
+    command = [sys.executable, "-m", "emolightning", "inspect", "file=a.safetensors"]
+    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is not a whole safetensors file" in done.stderr
+    assert not (tmp_path / "ran").exists()

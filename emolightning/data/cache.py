@@ -243,7 +243,8 @@ def load_array(path: Path) -> np.ndarray:
         UserError: not a plain array.
     """
     try:
-        return np.load(path, allow_pickle=False)
+        # Mapped first, which compares the header's shape with the size of the file: no header fills the memory.
+        return np.array(np.lib.format.open_memmap(path, mode="r"))
     except (ValueError, EOFError, OSError) as error:
         raise UserError(f"{path}: not a readable .npy array ({error}); delete it to have it made again") from error
 

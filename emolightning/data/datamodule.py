@@ -103,6 +103,8 @@ class ClipDataModule(pl.LightningDataModule):
         shuffle: Sequence[str] = (),
     ):
         super().__init__()
+        if not name or Path(name).name != name:  # Files are called so.
+            raise UserError(f"data.name={name!r}: must be a word without a slash: it is part of names of files")
         self.name: str = name
         self.official: Benchmark | None = official_benchmark(benchmark) if benchmark is not None else None
         self.labels = vocabulary(labels)

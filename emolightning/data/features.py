@@ -207,7 +207,10 @@ def _read_vectors(path: Path) -> np.ndarray:
         UserError: it is something else.
     """
     try:
-        array = np.atleast_2d(np.load(path, allow_pickle=False)).astype(np.float32)
+        mapped = np.lib.format.open_memmap(path, mode="r")  # Compares the header's shape with the size of the file.
+        if mapped.dtype.kind not in "fiub":
+            raise TypeError(f"values of type {mapped.dtype}")
+        array = np.atleast_2d(np.array(mapped, dtype=np.float32))
     except (ValueError, TypeError, EOFError, OSError) as error:
         raise UserError(f"{path}: not an array of numbers, as numpy.save writes it") from error
     if array.ndim != 2 or 0 in array.shape:

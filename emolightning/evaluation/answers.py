@@ -18,6 +18,9 @@ from emolightning.records import Answer, Score
 from emolightning.writing import writing, written_whole
 
 ANSWERS = "answers.jsonl"
+ASIDE = "evaluations"
+"""Folder of a run for answers and scores of other evaluations than the last one."""
+
 RANK_FILES = "answers.rank*.jsonl"
 RESULTS = (ANSWERS, "metrics.json", "report.html")
 
@@ -51,13 +54,25 @@ def append(path: Path, key: str, answers: Iterable[Answer], scores: Iterable[Sco
 
     Raises:
         CannotWrite: half a line may be left, which the next call cuts off.
+        UserError: it is a link.
     """
+    _require_own(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             _drop_half_line(path)
         with path.open("a", encoding="utf-8") as file:
             file.writelines(_lines(key, answers, scores))
+
+
+def _require_own(path: Path) -> None:
+    """In a run folder from elsewhere a link could lead to any file of the user's, which would be written to.
+
+    Raises:
+        UserError: it is one.
+    """
+    if path.is_symlink():
+        raise UserError(f"{path}: is a link to {os.readlink(path)}; nothing is written there: put a copy in its place")
 
 
 def _lines(key: str, answers: Iterable[Answer], scores: Iterable[Score]) -> Iterator[str]:
@@ -91,7 +106,7 @@ def read_answers(folder: Path, key: str) -> dict[str, Answer]:
 
 def known_answers(folder: Path, key: str) -> dict[str, Answer]:
     """The same with those that were set aside: other ranks may read before the first one has taken them back."""
-    return {**read_answers(folder / "evaluations" / key, key), **read_answers(folder, key)}
+    return {**read_answers(folder / ASIDE / key, key), **read_answers(folder, key)}
 
 
 def _answer(line: dict[str, Any]) -> Answer:
@@ -161,13 +176,13 @@ def set_aside_other(folder: Path, key: str) -> list[Path]:
     moved = []
     main_key = _key_of(folder / ANSWERS)
     if main_key not in (key, None):
-        _move(folder, folder / "evaluations" / str(main_key), RESULTS)
-        moved.append(folder / "evaluations" / str(main_key))
+        _move(folder, folder / ASIDE / str(main_key), RESULTS)
+        moved.append(folder / ASIDE / str(main_key))
     for path in sorted(folder.glob(RANK_FILES)):  # An evaluation on several ranks that did not get to its end.
         rank_key = _key_of(path)
         if rank_key not in (key, None):
-            _move(folder, folder / "evaluations" / str(rank_key), (path.name,))
-            moved.append(folder / "evaluations" / str(rank_key))
+            _move(folder, folder / ASIDE / str(rank_key), (path.name,))
+            moved.append(folder / ASIDE / str(rank_key))
     return moved
 
 
@@ -182,13 +197,17 @@ def _key_of(path: Path) -> str | None:
 
 def take_back(folder: Path, key: str) -> None:
     """Bring an evaluation that was set aside back up, to continue it or to show it again."""
-    aside = folder / "evaluations" / key
+    aside = folder / ASIDE / key
     if aside.is_dir() and not (folder / ANSWERS).exists():
         _move(aside, folder, [path.name for path in aside.iterdir()])
         aside.rmdir()
 
 
 def _move(source: Path, target: Path, names: Sequence[str]) -> None:
+    files = [place / name for name in names for place in (source, target)]
+    aside = [path for side in (source, target) if side.parent.name == ASIDE for path in (side.parent, side)]
+    for path in [*aside, *files]:  # The run folder itself may be a link.
+        _require_own(path)
     target.mkdir(parents=True, exist_ok=True)
     for name in names:
         if not (source / name).exists():

@@ -4,7 +4,8 @@ transformers fills a tensor that it does not find with random numbers and a line
 """
 
 import json
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
+from emolightning.documents import read_json_object
 from emolightning.errors import InputErrors, UserError
 from emolightning.model.safetensors_files import SafetensorsFolder
 
@@ -65,6 +67,7 @@ def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
     Raises:
         UserError: there is none, it asks for code of its own, or transformers cannot build it.
     """
+    _refuse_kernels(folder)
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         assert isinstance(config.hidden_size, int)
@@ -77,6 +80,30 @@ def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
             f"{folder}: {broken_json(folder, (CONFIG,))}{CONFIG} describes no language model that transformers can "
             f"build ({first_line(error)}); get the model's own {CONFIG}, or another model"
         ) from error
+
+
+def _refuse_kernels(folder: Path) -> None:
+    """An attention like `owner/kernel` is code that transformers would fetch from the hub, and run.
+
+    Raises:
+        UserError: `config.json` names one.
+    """
+    if (folder / CONFIG).is_file():
+        for key, value in _implementations(read_json_object(folder / CONFIG), CONFIG):
+            if not re.fullmatch(r"\w*", value):
+                raise UserError(
+                    f"{folder}: {key} is {ascii(value[:80])}, code from elsewhere; nothing of it was run: take it out"
+                )
+
+
+def _implementations(node: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Each text below a key like `_attn_implementation`, wherever it is."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, value in items:
+        place = f"{key}: {name}" if key == CONFIG else f"{key}.{name}"
+        if isinstance(value, str) and "_implementation" in place:
+            yield place, value
+        yield from _implementations(value, place)
 
 
 def refuse_own_code(folder: Path, error: Exception) -> None:
@@ -106,7 +133,7 @@ def broken_json(folder: Path, names: Collection[str] = JSON_FILES) -> str:
         try:
             if (folder / name).is_file():
                 json.loads((folder / name).read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return f"{name} is not JSON ({first_line(error)}): "
     return ""
 

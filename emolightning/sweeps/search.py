@@ -15,7 +15,9 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
+from emolightning.documents import DamagedFile
 from emolightning.errors import UserError
 from emolightning.processes import kept
 from emolightning.sweeps.checking import grid
@@ -46,12 +48,15 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         folder.mkdir(parents=True, exist_ok=True)
-        self.study = optuna.create_study(
-            storage=f"sqlite:///{folder / STUDY}",
-            study_name=file.name,
-            direction="maximize" if file.mode == "max" else "minimize",
-            load_if_exists=True,
-        )
+        try:
+            self.study = optuna.create_study(
+                storage=f"sqlite:///{folder / STUDY}",
+                study_name=file.name,
+                direction="maximize" if file.mode == "max" else "minimize",
+                load_if_exists=True,
+            )
+        except (optuna.exceptions.OptunaError, SQLAlchemyError, RuntimeError) as error:
+            raise DamagedFile(folder / STUDY, f"it is no study of this sweep ({type(error).__name__})") from error
         self._combinations = list(grid(file)) if file.method == "grid" else []
         self._keep_plan(folder, extra)
 

@@ -86,12 +86,12 @@ def artifact_name(text: str) -> str:
 
 
 def _flat(files: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Name in the artifact and path of each file, those in folders one by one."""
+    """Name in the artifact and path of each file, those in folders one by one; links out of a folder are not of it."""
     inside = [(path, file) for path in files for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     return [
         (file.relative_to(path).as_posix() if path.is_dir() else file.name, file)
         for path, file in inside
-        if file.is_file()
+        if file.is_file() and (file == path or file.resolve().is_relative_to(path.resolve()))
     ]
 
 
