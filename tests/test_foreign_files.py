@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from transformers import AutoTokenizer
 
@@ -167,6 +168,21 @@ def test_right_before_an_object_is_built(key: str, changes: dict[str, Any], said
     assert build(node, key).start_factor == 0.1
     with pytest.raises(UserError, match=said):
         build({**node, **changes}, key)
+
+
+def test_the_running_command_line_is_not_resolved_for_it() -> None:
+    """An override may hold an interpolation into the configuration, and name a class."""
+    register_schemas()
+    words = ["output_dir=${paths.outputs}/x", "run_name=${oc.env:NO_SUCH_VARIABLE}", "schedule._target_=builtins.dict"]
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        cfg = compose("train", overrides=words, return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    try:
+        assert build({"_target_": "builtins.dict"}, "schedule", a=1) == {"a": 1}
+        with pytest.raises(UserError, match="is no class"):
+            build({"_target_": "builtins.dict"}, "optimizer")
+    finally:
+        HydraConfig.instance().cfg = None
 
 
 def test_what_an_escape_hides_is_not_computed_when_it_is_built() -> None:

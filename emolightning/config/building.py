@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from emolightning.config.check import unknown_arguments
 from emolightning.config.known_targets import allowed_classes, foreign_objects, not_plain
+from emolightning.config.sources import Sources
 from emolightning.errors import InputErrors, UserError
 
 OUR_FOLDERS = tuple(Path(__file__).resolve().parents[2] / name for name in ("emolightning", "callbacks", "benchmarks"))
@@ -91,8 +91,8 @@ def require_allowed(plain: Any, key: str) -> None:
     Raises:
         InputErrors: classes that nobody allowed, arguments that a class does not have, values that are not plain.
     """
-    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
-    problems = foreign_objects(plain, key, allowed_classes(words)) or [
+    sources = Sources.from_hydra()
+    problems = foreign_objects(plain, key, allowed_classes(sources.overrides if sources else ())) or [
         *unknown_arguments(plain, key),
         *not_plain(plain, key),
     ]
