@@ -246,7 +246,7 @@ def test_values_that_are_not_finite_are_refused(files, tmp_path, value):
 
 
 def test_every_value_of_a_large_tensor_is_looked_at(monkeypatch):
-    monkeypatch.setattr(values, "PIECE", 7)
+    monkeypatch.setattr("emolightning.model.tensor_info.PIECE", 7)
     for place in (0, 6, 7, 99):
         tensor = torch.zeros(10, 10, dtype=torch.float16)
         tensor.view(-1)[place] = float("nan")
@@ -316,7 +316,7 @@ def test_a_config_that_is_not_that_of_the_weights(files, tmp_path, change, messa
     with pytest.raises(UserError, match=message):
         run({**files, "llama": folder}, tmp_path / "out", allow_partial=True)
     (folder / "config.json").write_text("{")
-    with pytest.raises(UserError, match=r"config.json: is not JSON"):
+    with pytest.raises(UserError, match=r"config.json: .*it is not JSON"):
         run({**files, "llama": folder}, tmp_path / "out")
 
 
