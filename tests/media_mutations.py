@@ -100,12 +100,16 @@ def enlarge(data: bytearray, draw: random.Random) -> None:
     del data[10_000_000:]
 
 
+_NAMES = re.compile(
+    b"\x00\x00\x01(?=[\xbd-\xef])"  # of MPEG: a start code
+    b"|(?<=\x00\x00)[\x00-\xff]{2}(?=[\x08\x09]\x00)"  # of an .flv: the length of the tag before
+)
+"""What comes before the byte that names a packet's stream."""
+
+
 def rename(data: bytearray, draw: random.Random) -> None:
     """Packets of one stream become those of another, or of one that nobody has heard of."""
-    places = [
-        found.end()
-        for found in re.finditer(b"\x00\x00\x01(?=[\xbd-\xef])|(?<=\x00\x00)[\x00-\xff](?=[\x08\x09])", data)
-    ]
+    places = [found.end() for found in _NAMES.finditer(data)]
     for place in draw.sample(places, min(len(places), 3)) or [draw.randrange(len(data))]:
         data[place] = draw.choice((0x08, 0x09, 0x12, 0xBD, *range(0xC0, 0xF0)))
 

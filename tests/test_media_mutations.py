@@ -1,8 +1,12 @@
 """Damaged media end in a reason or in a value: never in a traceback, never in a hang, never in all of the memory."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
+import media_mutations
+import numpy as np
 import pytest
 from media_factory import make_media
 from media_mutations import MUTATIONS, SUFFIXES, convert, look, look_apart, mutate
@@ -44,9 +48,42 @@ def test_a_mutation_follows_from_its_seed():
     assert all(mutate(data, seed)[1] != data for seed in range(14))
 
 
+def fail(path: Path) -> None:
+    raise IndexError("list index out of range")
+
+
+def die(path: Path) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def spin(path: Path) -> None:
+    while True:
+        pass
+
+
+def fill(path: Path) -> None:
+    np.ones(700 << 20, dtype=np.uint8).sum()
+
+
+@pytest.mark.parametrize(
+    ("look", "end"), [(fail, "IndexError: list index out of range"), (die, "SIGTERM"), (spin, "SIGKILL"), (fill, "")]
+)
+def test_what_is_measured_of_720_files_would_be_noticed(tmp_path, monkeypatch, look, end):
+    monkeypatch.setattr(media_mutations, "look", look)
+    reading = look_apart(tmp_path / "a.mp4", limit_s=1 if look is spin else 30)
+    assert end in reading.end
+    assert bool(end) == bool(reading.end)
+    assert (reading.mib > 500) == (look is fill), reading
+    assert look is not spin or reading.seconds > 0.8
+
+
 @pytest.mark.slow
 def test_720_damaged_files_of_real_clips(tmp_path, shared):
-    """Each in a process of its own: no traceback, no signal, under 5 s of CPU and 500 MB."""
+    """Each in a process of its own: no traceback, no signal, under 5 s of CPU and 500 MB.
+
+    Measured: 0.22 s and 27 MiB at most, five minutes in all on two busy cores. Before streams that appear late were
+    read, four of these files (three .flv, one .ts) ended in an IndexError.
+    """
     readings = []
     for clip in ("sample_00000167.mp4", "sample_00003358.mp4"):
         folder = tmp_path / clip
