@@ -71,11 +71,13 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Training may end away from a validation, by `max_steps` for one: those steps count too."""
-        if trainer.global_step > self._saved_step and not getattr(trainer, "fast_dev_run", False):
+        if trainer.global_step > self._saved_step:
             self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:
-        """Write the file; all ranks must call this."""
+        """Write the file, but not of a run that keeps nothing; all ranks must call this."""
+        if getattr(trainer, "fast_dev_run", False):
+            return
         trainer.save_checkpoint(self.path)
         self._saved_step = trainer.global_step
 

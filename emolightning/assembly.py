@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from pytorch_lightning.callbacks import LearningRateMonitor
+from pytorch_lightning.callbacks import LearningRateMonitor, ProgressBar
 from torch import nn
 
 from emolightning.config.building import build, explained_refusals
@@ -138,6 +138,8 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
     callbacks = [build(node, f"callbacks.{name}") for name, node in (cfg.callbacks or {}).items()]
     if not loggers:  # Lightning's monitor refuses to watch for nobody.
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
+    if not OmegaConf.select(cfg, "trainer.enable_progress_bar", default=True):
+        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
     trainer = build(
         settings,
         "trainer",

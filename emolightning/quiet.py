@@ -10,6 +10,9 @@ MESSAGES = (
     ".*treespec, LeafSpec.*",  # Lightning's use of a torch name.
     r".*recommended to use `self\.log\(.*sync_dist=True.*",  # What is logged is of all ranks' clips already.
     ".*in eval mode at the start of training.*",  # The vision tower is frozen, and meant to be.
+    ".*is smaller than the logging interval.*",  # Steps are counted over epochs; a run too short for any is told so.
+    ".*your dataloader is not resumable.*",  # Its sampler is, by the number of batches done.
+    ".*Checkpoint directory .* exists and is not empty.*",  # Of the run that is resumed.
 )
 
 
@@ -24,6 +27,11 @@ ADVERTISERS = (
 
 REMARKS = (
     "Tip: ",
+    "GPU available: ",  # The line `load:` says what computes.
+    "TPU available: ",
+    "`Trainer.fit` stopped: ",  # The line `ended:` says it with the reason.
+    "Running in `fast_dev_run` mode",
+    "configured so ",  # Of limits; the line `plan:` says them as batches.
     "`weights_only` was not set",
     "inputs will be cast",  # At each layer and step: 8-bit products are in float16, which `model.language` says.
 )

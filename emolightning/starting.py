@@ -109,11 +109,11 @@ def require_batches(trainer: Any, data: ClipDataModule) -> None:
     """
     together = data.batch_size * trainer.world_size
     train = data.batches_per_epoch or math.ceil(len(data.clips_of("train")) / together)
-    require_part("trainer.limit_train_batches", trainer.limit_train_batches, train)
-    require_part(
-        "trainer.limit_val_batches", trainer.limit_val_batches, math.ceil(len(data.clips_of("val")) / together)
-    )
-    limit, interval = trainer.limit_train_batches, trainer.val_check_interval
+    val = math.ceil(len(data.clips_of("val")) / together)
+    overfit = "overfit_batches" if getattr(trainer, "overfit_batches", 0) else None  # It takes the place of both.
+    require_part(f"trainer.{overfit or 'limit_train_batches'}", trainer.limit_train_batches, train)
+    require_part(f"trainer.{overfit or 'limit_val_batches'}", trainer.limit_val_batches, val)
+    limit, interval = trainer.limit_train_batches, getattr(trainer, "val_check_interval", None)  # None by the clock.
     in_epoch = int(train * limit) if isinstance(limit, float) else min(train, limit)
     if isinstance(interval, int) and interval > in_epoch and trainer.check_val_every_n_epoch is not None:
         raise UserError(

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ from emolightning.parsing import LabelReader
 from emolightning.positions import require_room
 from emolightning.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.resuming import explained_resume, is_finished, refuse_changes
+from emolightning.run_summary import describe_best, describe_clips, describe_end, describe_plan, plan_of
 from emolightning.starting import (
     describe_load,
     require_batches,
@@ -48,7 +50,7 @@ from emolightning.starting import (
     take_start,
 )
 from emolightning.training.learner import EmotionLearner
-from emolightning.training.run_folder import RunFolder, checkpoint_to_resume, open_run_folder
+from emolightning.training.run_folder import BEST, RunFolder, checkpoint_to_resume, open_run_folder
 from emolightning.vision_pass import precompute_vision
 from emolightning.wandb_record import log_training, read_lineage, reported, wandb_id, wandb_of
 from emolightning.weights import find_weights, read_checkpoint, require_same_inputs, require_same_model
@@ -75,8 +77,11 @@ def fit(cfg: DictConfig) -> None:
     trainer, optimizer, schedule = _tools(cfg)
     data = _read_data(cfg, resume_from, initial)
     require_batches(trainer, data)
+    plan = plan_of(cfg, data)
     reader = validation_reader(cfg, data)
-    folder = open_run_folder(Path(cfg.output_dir), resume_from, is_first_rank=rank == 0)
+    is_trial = bool(trainer.fast_dev_run)  # type: ignore[attr-defined]
+    if not is_trial:
+        open_run_folder(Path(cfg.output_dir), resume_from, is_first_rank=rank == 0)
     learner = _build_learner(cfg, data, reader, optimizer=optimizer, schedule=schedule, is_empty=rank > 0)
     if rank == 0:
         if has_random_base(plain(cfg.model)):
@@ -84,9 +89,17 @@ def fit(cfg: DictConfig) -> None:
         print(take_start(learner, parts, base=cfg.model.language.path, resume_from=resume_from, initial=initial))
     if trainer.is_global_zero:
         print(_load(cfg, data, learner, trainer))
+        print(describe_clips(data))
+    said = describe_plan(cfg, plan, trainer)  # On all ranks: early stopping learns of the plan.
+    if is_trial:
+        _try_out(cfg, data, learner, trainer)
+        return
+    if trainer.is_global_zero:
+        print(said)
     with explained_out_of_memory(cfg):
         seen = [*data.clips_of("train"), *data.clips_of("val")]
         precompute_vision(cfg, data, learner, seen, trainer.strategy.root_device)
+    folder = RunFolder(Path(cfg.output_dir))
     wandb = wandb_of(trainer.loggers) if trainer.is_global_zero else None
     progress = partial(_describe_progress, trainer, cfg.monitor.metric)
     with ended_with_this(trainer), left_together(trainer), reported(wandb, "run", done=progress):
@@ -170,6 +183,19 @@ def _load(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner, traine
         return f"load: not known ({first_line(error)})"
 
 
+def _try_out(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner, trainer: pl.Trainer) -> None:
+    """Train and validate on the first batches and keep nothing: no folder is opened, an earlier run stays as it is."""
+    refusals = explained_refusals("trainer", *LIGHTNING)
+    with ended_with_this(trainer), left_together(trainer), explained_out_of_memory(cfg, trainer), refusals:
+        trainer.fit(learner, datamodule=data)
+    if trainer.is_global_zero:
+        number = int(cfg.trainer.fast_dev_run)
+        print(
+            f"fast_dev_run: {number} batch(es) trained and validated, nothing was kept; leave trainer.fast_dev_run "
+            "out to train, or say +trainer.limit_train_batches=N for shorter epochs"
+        )
+
+
 def _train(
     cfg: DictConfig,
     folder: RunFolder,
@@ -179,15 +205,18 @@ def _train(
     resume_from: Path | None,
 ) -> None:
     """Fit, and on the first rank export and log what came of it; `lineage.json` says whether it is finished."""
+    resumed_at = int(read_checkpoint(resume_from)["global_step"]) if resume_from else None
     wandb = wandb_of(trainer.loggers) if trainer.is_global_zero else None
-    status = "interrupted"
+    status, since = "interrupted", time.monotonic()
     try:
         with explained_failed_writes(folder.path, trainer):
             refusals, resume = explained_refusals("trainer", *LIGHTNING), explained_resume(resume_from)
             with explained_out_of_memory(cfg, trainer), refusals, resume:
                 trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
             if trainer.is_global_zero:
-                _export(cfg, folder, data, learner)
+                best = _export(cfg, folder, data, learner)
+                print(describe_end(trainer, time.monotonic() - since, resumed_at=resumed_at))
+                print(describe_best(best, is_validated=(folder.checkpoints / BEST).exists()))
         if wandb is not None:
             wandb.attempt("artifacts", partial(log_training, wandb, folder, data))
         status = "finished"  # Not before the adapter is there: a finished run is not taken up again.
@@ -239,15 +268,15 @@ def _session(lineage: dict[str, Any]) -> dict[str, Any]:
     return {name: lineage.get(name) for name in ("started", "status", "command", "git", "wandb_run_id")}
 
 
-def _export(cfg: DictConfig, folder: RunFolder, data: ClipDataModule, learner: EmotionLearner) -> None:
-    """Write the adapter folder from the best checkpoint.
+def _export(cfg: DictConfig, folder: RunFolder, data: ClipDataModule, learner: EmotionLearner) -> dict[str, Any]:
+    """Write the adapter folder from the best checkpoint, and give that.
 
     Raises:
         UserError: the trainer's settings ended the run before its first step.
     """
-    if learner.trainer.global_step == 0 or getattr(learner.trainer, "fast_dev_run", False):
+    if learner.trainer.global_step == 0:
         raise UserError(
-            "nothing was trained, so there is no adapter: look at trainer.max_epochs, max_steps and fast_dev_run"
+            "nothing was trained, so there is no adapter: look at trainer.max_epochs, max_steps and max_time"
         )
     best = read_checkpoint(find_weights("output_dir", folder.path))
     save_adapter(
@@ -257,3 +286,4 @@ def _export(cfg: DictConfig, folder: RunFolder, data: ClipDataModule, learner: E
         state={name.removeprefix("model."): tensor for name, tensor in best["state_dict"].items()},
         fingerprints=best["base_fingerprints"],
     )
+    return best

@@ -21,6 +21,7 @@ from emolightning.config.quoting import override
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import UserError
 from emolightning.lineage import update_json
+from emolightning.training.learner import EmotionLearner
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,10 @@ def last_step(folder: Path) -> int:
         (["trainer.num_sanity_val_steps=1"], 3),
         (["+trainer.limit_val_batches=1"], 3),
         (["trainer.val_check_interval=0.34"], 3),
+        (["trainer.max_epochs=-1", "trainer.max_steps=4"], 4),
+        (["trainer.max_epochs=null", "trainer.max_steps=2", "data.num_workers=1"], 2),
+        (["+trainer.limit_val_batches=0", "trainer.accumulate_grad_batches=5"], 1),
+        (["trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=2"], 3),
     ],
 )
 def test_every_step_is_in_the_last_checkpoint(
@@ -76,6 +81,47 @@ def test_every_step_is_in_the_last_checkpoint(
 def test_a_run_that_trains_nothing_says_so(configured: Any) -> None:
     with pytest.raises(UserError, match="nothing was trained.*max_epochs"):
         training_run.fit(configured("trainer.max_epochs=0"))
+
+
+def test_a_trial_keeps_nothing_and_leaves_an_earlier_run_alone(
+    configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training_run.fit(configured("trainer.max_steps=1"))
+    before = {path: path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))}
+    capsys.readouterr()
+    training_run.fit(configured("+trainer.fast_dev_run=2", "logger=default"))
+    assert "fast_dev_run: 2 batch(es) trained and validated, nothing was kept" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))} == before
+
+
+def test_overfitting_sees_the_same_clips_in_every_epoch(configured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[int]] = []
+    real = EmotionLearner.training_step
+
+    def noted(learner: EmotionLearner, batch: Any, batch_idx: int) -> Any:
+        seen.append(batch.indices.tolist())
+        return real(learner, batch, batch_idx)
+
+    monkeypatch.setattr(EmotionLearner, "training_step", noted)
+    training_run.fit(configured("+trainer.overfit_batches=2", "trainer.max_epochs=3"))
+    assert len(seen) == 6
+    assert seen[:2] == seen[2:4] == seen[4:]
+    assert set(seen[0]).isdisjoint(seen[1])
+
+
+def test_a_run_says_its_clips_its_plan_its_end_and_its_best(
+    configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The learning rate is 0: the score of the first validation stays the best, the later ones are as good."""
+    words = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=2", "optimizer.lr=0", "resume=null"]
+    training_run.fit(configured(*words))
+    said = capsys.readouterr().out
+    assert "data: train 24 clips: angry 4, happy 4, neutral 4, sad 4, surprise 4, worried 4" in said
+    assert "plan: 9 epochs of 3 batches, 27 optimizer steps; 9 validations of 2 batches" in said
+    assert "early stopping: after 2 in a row without a better val/weighted_f1" in said
+    score = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["val_scores"]["val/weighted_f1"]
+    assert f"ended: early, as val/weighted_f1 was not better than {score:.4f} in 2 validations, after 9 steps" in said
+    assert f"best:  epoch 2 (the first is 0), step 9: val/weighted_f1 {score:.4f}" in said
 
 
 def test_a_resumed_run_keeps_its_settings(configured: Any, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ ENTRY = {
     "reporting",
     "resuming",
     "starting",
+    "run_summary",
     "score_run",
     "score_truth",
     "seeds",

@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.run_settings import EvalConfig, RunConfig
+from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
 from emolightning.inputs import INPUTS, MODALITIES, active_inputs
 from emolightning.instructions import POOLS
@@ -144,6 +145,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + _check_monitor(cfg)
         + _check_seeds(cfg)
         + _check_evaluation(cfg)
+        + check_trainer(cfg)
     )
 
 

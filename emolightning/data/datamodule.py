@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -367,9 +368,16 @@ class ClipDataModule(pl.LightningDataModule):
             batches_per_epoch=self.batches_per_epoch,
             seed=self.seed,
             progress=self._progress,
+            repeats=getattr(self.trainer, "overfit_batches", 0) > 0,
             **self._ranks(),
         )
         return self._loader(dataset, sampler)
+
+    def num_batches(self, processes: int) -> tuple[int, int]:
+        """Batches of an epoch and of a validation, for each of so many processes."""
+        train, val = len(self.clips_of("train")), len(self.clips_of("val"))
+        whole = math.ceil(train / (self.batch_size * processes))
+        return self.batches_per_epoch or whole, math.ceil(math.ceil(val / self.batch_size) / processes)
 
     def val_dataloader(self) -> Loader:
         """The validation split in order."""

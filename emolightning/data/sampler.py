@@ -35,6 +35,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
             permutations goes on over the epochs, each without its short last batch (upstream's `iters_per_epoch`).
         progress: called when an iteration starts; batches finished since the start of training on each rank, and
             batches in an epoch, which a trainer may limit. None starts at the beginning.
+        repeats: every epoch has the batches of the first one, to see whether they can be learned by heart.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
         world_size: int = 1,
         batches_per_epoch: int | None = None,
         progress: Callable[[], tuple[int, int]] | None = None,
+        repeats: bool = False,
     ):
         self.num_clips = num_clips
         self.batch_size = batch_size
@@ -55,6 +57,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
         self.world_size = world_size
         self.batches_per_epoch = batches_per_epoch
         self.progress = progress
+        self.repeats = repeats
 
     def __len__(self) -> int:
         """Batches per epoch; the last one of a whole split may be smaller."""
@@ -69,6 +72,9 @@ class TrainSampler(Sampler[list[ClipKey]]):
             return
         # Without the short last batch; a split smaller than one batch is one batch.
         in_pass = max(1, self.num_clips // self._together)
+        if self.repeats:
+            yield from self._pass(epoch, (step % in_pass for step in range(first, per_epoch)))
+            return
         ahead = range(done, epoch * per_epoch + self.batches_per_epoch)
         for number, batches in itertools.groupby(ahead, key=lambda batch: batch // in_pass):
             yield from self._pass(number, (batch % in_pass for batch in batches))
@@ -79,7 +85,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
 
     def _pass(self, number: int, steps: Iterable[int]) -> Iterator[list[ClipKey]]:
         """This rank's share of some steps of one permutation."""
-        order = self.permutation(number)
+        order = self.permutation(0 if self.repeats else number)
         for step in steps:
             whole = order[step * self._together : (step + 1) * self._together]
             # Every rank needs as many clips as the others: a short last batch borrows from its own start.

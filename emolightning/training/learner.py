@@ -216,9 +216,15 @@ class EmotionLearner(pl.LightningModule):
         checkpoint["base_fingerprints"] = self.base_fingerprints
         checkpoint["batches_per_epoch"] = int(self.trainer.num_training_batches)
         checkpoint["step_size"] = self._step_size()
+        checkpoint["val_scores"] = self._val_scores()
         if self._has_pending_gradients:
             gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
             checkpoint["pending_gradients"] = gradients
+
+    def _val_scores(self) -> dict[str, float]:
+        """The scores of the last validation, without those of single classes."""
+        logged = self.trainer.callback_metrics.items()
+        return {name: float(value) for name, value in logged if name.startswith("val/") and name.count("/") == 1}
 
     def _step_size(self) -> dict[str, int]:
         """The clips of an optimizer step: clips of a process, processes, batches (`emolightning.resuming.StepSize`)."""

@@ -98,6 +98,7 @@ class WandbLog(WandbLogger):
         self.capture = capture
         self.artifacts = artifacts
         self.alerts = alerts
+        self._is_cut_off = False
         self._best: dict[str, float] | None = None
         self._warned: set[str] = set()
 
@@ -124,7 +125,11 @@ class WandbLog(WandbLogger):
         given.pop("anonymous", None)  # wandb warns of it, whatever it holds.
         given |= {"id": run_id, "job_type": given["job_type"] or job_type, "group": given["group"] or group}
         self._id = run_id
-        _ = self.experiment
+        run = self.experiment
+        if self.mode == "online":
+            print(f"W&B:   {run.url}")
+        elif self.mode == "offline" and not self._is_cut_off:
+            print(f"W&B:   offline; send it later with `wandb sync {Path(run.dir).parent}`")
 
     def _start(self) -> Any:
         import wandb
@@ -154,6 +159,7 @@ class WandbLog(WandbLogger):
             mode=mode,
             init_timeout=INIT_TIMEOUT_S,
             finish_timeout=FINISH_TIMEOUT_S,
+            silent=True,  # It prints all scores at the end, and in four lines what begin() says in one.
             **({} if self.capture else {name: value for name, value in NO_CAPTURE.items() if name in known}),
         )
         given = self._wandb_init
@@ -168,7 +174,7 @@ class WandbLog(WandbLogger):
             log.warning("W&B cannot write (%s): this run is not logged there", error)
             self.mode = "disabled"
             return self._init("disabled")
-        self.mode = "offline"
+        self.mode, self._is_cut_off = "offline", True
         wandb.teardown()  # What is left of the attempt would keep trying.
         run = self._init("offline")
         folder = Path(run.dir).parent
