@@ -70,13 +70,13 @@ def describe_end(trainer: pl.Trainer, seconds: float, *, resumed_at: int | None)
 
 
 def _reason(trainer: pl.Trainer) -> str:
-    stopping = early_stopping(trainer)
-    if stopping is not None and stopping.reason is not None:
-        return f"early, as {stopping.reason}"
     if trainer.global_step == trainer.max_steps:
         return f"trainer.max_steps={trainer.max_steps} reached"
     if trainer.current_epoch == trainer.max_epochs:
         return f"trainer.max_epochs={trainer.max_epochs} reached"
+    stopping = early_stopping(trainer)
+    if stopping is not None and stopping.reason is not None:
+        return f"early, as {stopping.reason}"
     return "trainer.max_time reached"
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,6 +69,7 @@ def loaded(data: ClipDataModule, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(data, "num_workers", num_workers)
         return data.train_dataloader() if split == "train" else data.evaluation_loader(split)
 
+    monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=0, world_size=1, overfit_batches=0))
     monkeypatch.setattr(data, "_progress", lambda: (0, 5))
     return loader
 

@@ -175,6 +175,20 @@ class DoctorConfig(RunConfig):
 
 
 @dataclass
+class LoadingConfig(RunConfig):
+    """A run of which the reading of clips is measured (`benchmarks/loading.py`)."""
+
+    workers: list[int] = field(default_factory=lambda: [0, 1, 2])
+    """Numbers of loader processes to compare; the first is what the others are compared with."""
+    rounds: int = 7
+    """Rounds; in each of them every number is measured once."""
+    answer_tokens: int = 3
+    """Tokens generated for each clip: a label and its end."""
+    output: str | None = None
+    """JSON file for the result."""
+
+
+@dataclass
 class EstimateConfig(RunConfig):
     """A run whose memory, time and cost are worked out instead."""
 

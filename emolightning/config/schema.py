@@ -16,7 +16,7 @@ from emolightning.config.command_settings import (
 )
 from emolightning.config.foreign_files import CONFIG_DIR as _CONFIG_DIR
 from emolightning.config.foreign_files import watch_files
-from emolightning.config.run_settings import DoctorConfig, EstimateConfig, EvalConfig, RunConfig
+from emolightning.config.run_settings import DoctorConfig, EstimateConfig, EvalConfig, LoadingConfig, RunConfig
 
 CONFIG_DIR = _CONFIG_DIR
 
@@ -34,6 +34,7 @@ SCHEMAS = {
     "reproduce_schema": ReproduceConfig,
     "score_rows_schema": ScoreRowsConfig,
     "throughput_schema": ThroughputConfig,
+    "loading_schema": LoadingConfig,
     "emer_baselines_schema": EmerBaselinesConfig,
 }
 """Name in a primary config's defaults list -> its settings."""

@@ -367,7 +367,7 @@ class ClipDataModule(pl.LightningDataModule):
             batch_size=self.batch_size,
             batches_per_epoch=self.batches_per_epoch,
             seed=self.seed,
-            progress=self._progress,
+            progress=self._progress if self.trainer is not None else None,
             repeats=getattr(self.trainer, "overfit_batches", 0) > 0,
             **self._ranks(),
         )
