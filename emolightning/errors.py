@@ -7,6 +7,10 @@ _NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+ \((?:train|val|test)\)|\S*[\d/\\]\S
 """What differs between sentences of a kind: quoted values, clips, numbers, paths and files."""
 
 
+LONGEST = 1000
+"""Characters of one problem on a screen: a value may be a whole transcript that got into the wrong column."""
+
+
 class UserError(ValueError):
     """Something the user can fix. The message says what is wrong, where, the value, and the remedy."""
 
@@ -29,10 +33,22 @@ class InputErrors(UserError):
         self.subject = subject
         self.problems = list(problems)
         lines = self.problems if len(self.problems) <= limit else shortened(self.problems, shown=5)
-        shown = "\n".join(f"  - {line}" for line in lines[:limit])
+        shown = "\n".join(f"  - {without_middle(line)}" for line in lines[:limit])
         rest = f"\n  ... and {len(lines) - limit} more" if len(lines) > limit else ""
         below = f"\n{note}" if note else ""
         super().__init__(f"{subject}: {len(self.problems)} problem(s)\n{shown}{rest}{below}")
+
+
+def without_middle(problem: str, *, longest: int = LONGEST) -> str:
+    """A long problem as its beginning, which says where, and its end, which says what to do.
+
+    >>> without_middle("line 2: 'aaaaaaaaaa' is no label", longest=20)
+    "line 2: 'a ... (12 characters) ... s no label"
+    """
+    if len(problem) <= longest:
+        return problem
+    half = longest // 2
+    return f"{problem[:half]} ... ({len(problem) - 2 * half} characters) ... {problem[-half:]}"
 
 
 def shortened(sentences: Iterable[str], *, shown: int, remedy: str = "") -> list[str]:

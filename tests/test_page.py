@@ -44,6 +44,17 @@ def test_text_from_outside_is_escaped(tmp_path):
     assert "b&lt;i&gt;" in page
 
 
+@pytest.mark.parametrize(("number", "is_folded"), [(9, False), (700, True)])
+def test_long_texts_are_folded_and_whole(tmp_path, number, is_folded):
+    clip = Clip("c", Path("c.mp4"), transcript="word " * number + "<end>", label="happy")
+    answer = Answer("c", "happy " * number + "<stop>", "prompt", "happy", 0.1)
+    page = render(tmp_path, [(clip, answer, SCORING.score(answer))])
+    assert page.count("<details") == (2 if is_folded else 0)
+    assert ("3305 more characters)" in page) == is_folded
+    for end in ("&lt;end&gt;", "&lt;stop&gt;"):
+        assert end in page
+
+
 def test_nothing_is_loaded_from_elsewhere(tmp_path):
     page = render(tmp_path, make_rows(1))
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)

@@ -24,6 +24,7 @@ from emolightning.assembly import build_data
 from emolightning.cli import run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.data.lengths import SequenceLength, sequence_lengths
+from emolightning.errors import InputErrors
 from emolightning.model.context import context_of
 from emolightning.model.language import LanguageSettings
 from emolightning.model.tokenizer import load_tokenizer
@@ -313,3 +314,15 @@ def test_texts_on_a_screen_are_cut(text: str, expected: str) -> None:
     assert shown(text) == expected
     cells = [list(column.cells) for column in answer_table([(0, "c", text, text, text)]).columns]
     assert len(str(cells[2][0])) <= len(expected) + 2
+
+
+def test_a_transcript_in_the_wrong_column_does_not_fill_the_screen() -> None:
+    error = InputErrors(
+        "clips.csv", [f"line 2: emotion_label {'word ' * 3600!r} is not a label; write happy", "line 3: b"]
+    )
+    said = str(error)
+    assert len(said) < 1500
+    assert "line 2: emotion_label 'word word" in said
+    assert said.count(" characters) ... ") == 1
+    assert "is not a label; write happy" in said
+    assert error.problems[0].count("word") == 3600, "a file gets all"

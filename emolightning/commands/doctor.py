@@ -16,7 +16,7 @@ from omegaconf import DictConfig, open_dict
 
 from emolightning.cli import run
 from emolightning.config.check import check_config
-from emolightning.errors import shortened
+from emolightning.errors import shortened, without_middle
 
 SHOWN = 5
 """Sentences of one kind that are printed; output=FILE gets all."""
@@ -132,7 +132,7 @@ def show(found: "Checkup", *, official: Mapping[str, Mapping[str, int]]) -> None
     print(f"cache: {found.storage['cache']}, {free:.1f} GB free, frames need {frames:.2f} GB")
     for title, sentences in (("warning", found.warnings), ("problem", found.problems)):
         for line in shortened(sentences, shown=SHOWN, remedy="; output=FILE gets all"):
-            print(f"{title}: {line}")
+            print(f"{title}: {without_middle(line)}")
     print(f"{len(found.warnings)} warning(s), {len(found.problems)} problem(s)", end="; ")
     print("a run would fail" if found.problems else "a run would not fail for lack of data")
 
