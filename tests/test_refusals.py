@@ -40,7 +40,7 @@ def composed(*overrides: str) -> DictConfig:
         (["trainer.val_check_interval=often"], "Expected 'DD:HH:MM:SS'"),
         (["trainer.enable_checkpointing=false"], "enable_checkpointing=False"),
         (["+trainer.logger=true"], "trainer.logger: is filled in by the program"),
-        (["callbacks.early_stopping.mode=lowest"], "callbacks.early_stopping: pytorch_lightning.callbacks.EarlyStop"),
+        (["callbacks.early_stopping.mode=lowest"], "EarlyStopping refuses its settings: `mode` can be min, max"),
         (["~callbacks.best", "~callbacks.last"], "keep callbacks.best or callbacks.last"),
         (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
         (["optimizer.betas=[0.9,1.5]"], "optimizer: Invalid beta parameter"),

@@ -19,10 +19,11 @@ BUILT_IN = {
 def check_trainer(cfg: DictConfig) -> list[Problem]:
     """What is wrong with the trainer of a run; other mistakes in it are its own to name."""
     try:
-        trainer: Any = OmegaConf.to_container(OmegaConf.select(cfg, "trainer") or {}, resolve=True)
+        node = OmegaConf.select(cfg, "trainer")
+        trainer: Any = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else {}
     except OmegaConfBaseException:
         return []  # Named by others.
-    if not isinstance(trainer, dict) or "max_epochs" not in trainer:
+    if "max_epochs" not in trainer:
         return []
     problems = [*_length(trainer, has_schedule=bool(cfg.get("schedule"))), *_trial(trainer, cfg)]
     every = trainer.get("check_val_every_n_epoch", 1)
