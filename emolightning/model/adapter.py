@@ -36,8 +36,8 @@ CARD = "README.md"
 LORA, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 """PEFT's names."""
 
-SCALE = ("r", "lora_alpha", "use_dora", "use_rslora")
-"""PEFT's names of what gives LoRA's matrices their meaning."""
+SCALE = {"r": None, "lora_alpha": None, "use_dora": False, "use_rslora": False}
+"""PEFT's names of what gives LoRA's matrices their meaning, and what an absent one means."""
 
 LORA_FOLDERS = {"language": ".", "vision": "vision"}
 """Part -> where PEFT's files of it are."""
@@ -184,9 +184,7 @@ def _require_same_lora(path: Path, part: PeftModel) -> None:
         UserError: names what differs.
     """
     saved, own = read_json_object(path), part.peft_config["default"]
-    here = {name: getattr(own, name) for name in SCALE}
-    different = [
-        f"{name} {saved.get(name)!r}, here {value!r}" for name, value in here.items() if saved.get(name) != value
-    ]
+    pairs = {name: (saved.get(name, absent), getattr(own, name)) for name, absent in SCALE.items()}
+    different = [f"{name} {there!r}, here {here!r}" for name, (there, here) in pairs.items() if there != here]
     if different:
         raise UserError(f"{path}: these weights were trained with {'; '.join(different)}; use the same model.lora")
