@@ -1,5 +1,7 @@
 """An end before the end, when the score that picks the checkpoint has not improved for long."""
 
+from typing import Any
+
 import pytorch_lightning as pl
 
 from emolightning.training.plan import WAITED_FOR_WITHOUT_PLAN, Plan
@@ -47,6 +49,12 @@ class EarlyStopping(pl.callbacks.EarlyStopping):
         if plan.validations is not None and plan.validations <= self.patience:
             return f"early stopping: never, with a patience of {self.patience} and {plan.validations} in the whole run"
         return f"early stopping: after {self.patience} in a row without a better {self.monitor}"
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting where the checkpoint was, with the patience of this run: it was said at the start."""
+        patience = self.patience
+        super().load_state_dict(state_dict)
+        self.patience = patience
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look, and note the reason."""

@@ -41,6 +41,9 @@ def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring) -> Path:
         raise UserError(f"{folder}: no metrics.json; evaluate first: {command}")
     report = read_report(folder / "metrics.json")
     problems = unshowable(report)
+    frame = report["evaluation"].get("frame") if isinstance(report.get("evaluation"), dict) else None
+    if not isinstance(frame, str):
+        problems.append("evaluation.frame: is needed, the frames that were shown; evaluate once more")
     if problems:
         raise InputErrors(str(folder / "metrics.json"), problems)
     answers = read_answers(folder, latest_key(folder))
@@ -53,7 +56,7 @@ def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring) -> Path:
         )
     rows = [(known[clip_id], answer, scoring.score(answer)) for clip_id, answer in answers.items()]
     path = folder / "report.html"
-    frames = _pictures(shown_clips(rows), report["evaluation"]["frame"])
+    frames = _pictures(shown_clips(rows), frame)
     write_page(path, report, rows, frames=frames, history=_history(folder))
     return path
 

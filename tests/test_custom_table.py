@@ -82,6 +82,11 @@ def test_a_missing_column_is_told_with_the_setting(
     [
         ("StartTime", "column 'starttime' says that a row is about a piece of a video"),
         ("offset_ms", "cut the clips first"),
+        ("end_frame", "cut the clips first"),
+        ("video_start", "cut the clips first"),
+        ("annotator_2", "vote first"),
+        ("rater_b_label", "vote first"),
+        ("emotion_label_2", "vote first"),
         ("Rater ID", "vote first, so that each clip has one row"),
         ("worker", "column 'worker' says that several people have judged a clip"),
     ],
@@ -92,7 +97,9 @@ def test_columns_that_change_what_a_row_means_are_refused(read: Read, column: st
     assert message in problem
 
 
-@pytest.mark.parametrize("column", ["weight", "confidence", "endearing", "restart", "kind", "gender"])
+@pytest.mark.parametrize(
+    "column", ["weight", "confidence", "endearing", "restart", "kind", "gender", "duration", "rating"]
+)
 def test_other_columns_are_put_aside(read: Read, column: str) -> None:
     assert [clip.id for clip in read(f"{HEADER},{column}", "a,sad,Hi.,1")] == ["a"]
 
@@ -177,6 +184,14 @@ def test_a_label_map_that_cannot_be_meant(label_map: Any, message: str) -> None:
     with pytest.raises(UserError) as caught:
         LabelMap(MER6, label_map)
     assert message in str(caught.value)
+
+
+def test_a_label_may_be_called_as_programs_call_nothing(tmp_path: Path) -> None:
+    table = tmp_path / "map.csv"
+    table.write_text("alias,label\n0,none\n1,happy\n2,nan\n")
+    read = LabelMap(("happy", "none"), str(table))
+    assert (read.read("none"), read.read("0"), read.read("1")) == ("none", "none", "happy")
+    assert read.leaves_out("2")
 
 
 def test_every_row_left_out(read: Read) -> None:

@@ -439,6 +439,7 @@ KINDS: list[tuple[Door, str, str, Damage]] = [
     }.items()),
     (report, "metrics.json", "matrix of text", key("confusion_matrix", {"labels": ["a"], "counts": [["x"]]})),
     (report, "metrics.json", "matrix of other sizes", key("confusion_matrix", {"labels": ["a"], "counts": [[1, 2]]})),
+    (report, "metrics.json", "no frame", key("evaluation", {})),
     (report, "metrics.json", "matrix None", key("confusion_matrix", None)),
     (report, "metrics.json", "no precision", key("per_class", {"happy": {"support": 1}})),
     (report, "metrics.json", "unscored in a list", key("unscored", [1])),

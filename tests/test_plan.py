@@ -87,6 +87,13 @@ def test_patience_is_half_of_the_run(validations: int | None, patience: int) -> 
     assert given.patience == 30
 
 
+def test_a_resumed_run_has_the_patience_that_was_said() -> None:
+    before, after = (EarlyStopping(monitor="val/war", patience=patience) for patience in (20, 4))
+    before.wait_count = 2
+    after.load_state_dict(before.state_dict())
+    assert (after.patience, after.wait_count) == (4, 2)
+
+
 def trainer_of(**settings: Any) -> DictConfig:
     trainer = {"max_epochs": 3, "max_steps": -1, **settings}
     return OmegaConf.create({"trainer": trainer, "schedule": {"x": 1}, "resume": None, "seeds": None})

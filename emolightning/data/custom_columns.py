@@ -20,10 +20,15 @@ OTHER_NAMES = {
 }
 """What others call the columns that are needed: proposed, never taken."""
 
-_PIECES = re.compile(
-    r"(?:t|time|utterance|segment|clip)?(?:start|begin|onset|end|stop|offset|duration)(?:time|s|sec|seconds|ms)?"
-)
-_PEOPLE = re.compile(r"(?:annotator|rater|worker|coder|labell?er)s?(?:id|name|no|number)?")
+_ENDS = {"start", "begin", "onset", "end", "stop", "offset", "from", "to", "timestamp", "interval"}
+_UNITS = {"", "t", "s", "sec", "secs", "second", "seconds", "ms", "time", "timestamp", "frame", "frames", "utterance"}
+_UNITS |= {"segment", "clip", "video", "in", "at"}
+_PIECE_WORDS = re.compile("|".join(sorted({*_ENDS, *_UNITS} - {""}, key=len, reverse=True)))
+"""A name made of an end of a piece, and units or what is cut, says that a row is a piece: `start_frame`, `t_end`."""
+
+_PEOPLE = re.compile(r"(?:annotator|annotation|rater|evaluator|worker|coder|labell?er|vote)s?")
+_LABELS = re.compile(r"(?:emotion)?_?labels?|emotions?")
+_NUMBERED = re.compile(r"[ _-]?(?:\d+|[a-z]|id|name|no|number)?(?:[ _-]?(?:label|emotion)s?)?")
 
 
 class CustomColumns:
@@ -71,9 +76,8 @@ def _plain(name: str) -> str:
 
 def _other_meanings(names: Sequence[str]) -> list[str]:
     """Columns that change what a row means: to put them aside would train on something else."""
-    letters = {name: re.sub(r"[\W_]", "", name) for name in names}
-    pieces = [name for name in names if _PIECES.fullmatch(letters[name])]
-    people = [name for name in names if _PEOPLE.fullmatch(letters[name])]
+    pieces = [name for name in names if _is_end(name)]
+    people = [name for name in names if _is_of_one_person(name)]
     faults = []
     if pieces:
         faults.append(
@@ -87,6 +91,21 @@ def _other_meanings(names: Sequence[str]) -> list[str]:
             "one label, then take the column out"
         )
     return faults
+
+
+def _is_end(name: str) -> bool:
+    """Whether a name is an end of a piece with nothing but units around it."""
+    letters = re.sub(r"[\W\d_]", "", name)
+    found = _PIECE_WORDS.findall(letters)
+    return "".join(found) == letters and bool(_ENDS & set(found))
+
+
+def _is_of_one_person(name: str) -> bool:
+    """Whether a name is that of a person who judged, `rater_a`, or of one label among several, `emotion_label_2`."""
+    if found := _PEOPLE.match(name):
+        return bool(_NUMBERED.fullmatch(name[found.end() :]))
+    found = _LABELS.match(name)
+    return bool(found and re.fullmatch(r"[ _-]?\d+", name[found.end() :]))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -55,7 +55,11 @@ class LabelMap:
 
     def __init__(self, labels: Sequence[str], given: Mapping[str, str | None] | str | None = None):
         self.labels = tuple(labels)
-        read = _read_file(Path(given)) if isinstance(given, str) else [(str(k), v) for k, v in (given or {}).items()]
+        read = (
+            _read_file(Path(given), self.labels)
+            if isinstance(given, str)
+            else [(str(k), v) for k, v in (given or {}).items()]
+        )
         self.targets: dict[str, str | None] = {}
         problems = []
         for word, target in read:
@@ -86,10 +90,10 @@ class LabelMap:
         if mapped := self.targets.get(_key(word)):
             self.mapped[word, mapped] += 1
             return mapped
+        if label := canonical(word, self.labels):  # Before what programs write for nothing: `none` may be a label.
+            return label
         if not word or is_missing(word):
             raise BadValue(f"{LABEL} is {repr(word) if word else 'empty'}; give one of {list(self.labels)}")
-        if label := canonical(word, self.labels):
-            return label
         parts = [canonical(part, self.labels) for part in _SEVERAL.split(word)]
         if len(parts) > 1 and all(parts):
             raise BadValue(
@@ -122,7 +126,7 @@ def _key(word: str) -> str:
     return whole[1] if whole else key
 
 
-def _read_file(path: Path) -> list[tuple[str, str | None]]:
+def _read_file(path: Path, labels: Sequence[str]) -> list[tuple[str, str | None]]:
     problems: list[Problem] = []
     if not path.is_file():
         raise UserError(
@@ -134,4 +138,4 @@ def _read_file(path: Path) -> list[tuple[str, str | None]]:
     texts = [
         [str(row.values[name] if row.values[name] is not None else "").strip() for name in FILE_COLUMNS] for row in rows
     ]
-    return [(word, None if not label or is_missing(label) else label) for word, label in texts]
+    return [(word, label if canonical(label, labels) or not is_missing(label) else None) for word, label in texts]

@@ -29,8 +29,11 @@ _MOJIBAKE = re.compile(
 _LONGEST_NAME = 240  # bytes; a feature file is named after the clip, and file systems stop at 255 with the suffix
 
 
-MISSING = frozenset({"nan", "-nan", "nat", "none", "null", "n/a", "na", "#n/a", "#na", "<na>", "<nan>", "<none>"})
-"""What programs write for a value that is not there, in folded case."""
+MISSING = frozenset(
+    {"nan", "-nan", "nat", "none", "null", "n/a", "na", "#n/a", "#na", "#n/a n/a", "<na>", "<nan>", "<none>"}
+    | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!"}
+)
+"""What programs write for a value that is not there, or that a workbook could not compute, in folded case."""
 
 
 class BadValue(ValueError):

@@ -9,7 +9,7 @@ from typing import Any
 from emolightning.errors import UserError
 from emolightning.tables.kinds import SAVE_AS_CSV
 
-LARGEST = 2**30
+LARGEST = 200 * 2**20
 """Bytes of an unpacked workbook; a small file can hide any number of them."""
 
 
