@@ -150,6 +150,9 @@ def _refuse_dashes(words: Sequence[str]) -> None:
     known = get_args_parser()._option_string_actions
     if any(word.partition("=")[0] == "--experimental-rerun" for word in words):
         refuse_usage("--experimental-rerun reads a pickle, which can run any code; give the settings themselves")
+    placed = [word for word in words if re.match(r"[+~]*[^=@]*@(_global_\.)?hydra\b", word)]
+    if placed:
+        refuse_usage(f"{placed[0]}: a file cannot be put into Hydra's own settings; say hydra.KEY=VALUE")
     wrong = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
     if wrong:
         refuse_usage("\n".join(f"{word}: settings are written without dashes: {word.lstrip('-')}" for word in wrong))

@@ -94,7 +94,7 @@ def read_plain_yaml(path: Path) -> Any:
     text = read_yaml_text(path)
     try:
         return yaml.load(text, Loader=_LOADER)  # A safe loader: it makes plain values.
-    except (ValueError, TypeError, yaml.YAMLError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError) as error:  # Tags on values without any.
         raise DamagedFile(path, error) from None
 
 

@@ -29,6 +29,7 @@ from emolightning.config.sources import SAVED_RUN
 from emolightning.data.cache import load_array
 from emolightning.data.custom import CustomData
 from emolightning.data.features import _read_vectors
+from emolightning.documents import read_plain_yaml
 from emolightning.errors import InputErrors, UserError
 from emolightning.evaluation.answers import ANSWERS, append, set_aside_other
 from emolightning.model.pretrained import describe_model
@@ -311,6 +312,10 @@ SWEEP: dict[str, Any] = {
         (["${program}", "hydra.launcher._target_=x"], {}, "classes are named by configs/"),
         (["${program}", "hydra/launcher=joblib"], {}, "settings of Hydra itself"),
         (["${program}", "+hydra.job.env_set.X=1"], {}, "settings of Hydra itself"),
+        (["${program}", "+experiment@hydra.callbacks=../x"], {}, "cannot move a file to another place"),
+        (["${program}", "data@hydra=x"], {}, "cannot move a file to another place"),
+        (["${program}", "run_name=${oc.env:DB_PASS}"], {}, "would copy a secret"),
+        (["${program}", "run_name=${oc.env:DATABASE_URL}"], {}, "would copy a secret"),
         (["${program}", "run_name=${oc.decode:x}"], {}, "computes a value"),
         (["${program}", "run_name=${oc.env:WANDB_API_KEY}"], {}, "would copy a secret"),
         (["${program}", "run_name=${envvar:MY_API_KEY}"], {}, "would copy a secret"),
@@ -466,3 +471,33 @@ def test_a_command_takes_no_module_from_the_folder_it_is_called_in(tmp_path: Pat
     assert (done.returncode, done.stdout) == (1, "")
     assert "is not a whole safetensors file" in done.stderr
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("place", ["hydra.callbacks", "_global_.hydra", "hydra"])
+def test_a_file_is_not_put_into_hydras_own_settings(place: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    marker = tmp_path / "marker"
+    evil = tmp_path / "evil.yaml"
+    evil.write_text(
+        f"x:\n  _target_: pathlib.Path.touch\n  _args_:\n  - _target_: pathlib.Path\n    _args_: [{marker}]\n"
+    )
+    with pytest.raises(SystemExit) as end:
+        run(lambda cfg: 0, "train", [f"+experiment@{place}={tmp_path}/evil", "seed=1"])
+    assert end.value.code == 2
+    assert "Hydra's own settings" in capsys.readouterr().err
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("text", ['a: !!int ""', 'a: !!float ""', "a: !!bool x", "a: !!timestamp x"])
+def test_tags_on_values_that_are_none_are_told(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text + "\n")
+    with pytest.raises(UserError, match=r"config\.yaml"):
+        read_plain_yaml(path)
+
+
+@pytest.mark.parametrize("header", ["{'descr': (((", "-" * 9000 + "1", "{b'descr':1, 2:3}"])
+def test_damaged_headers_of_arrays_are_told(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    with pytest.raises(UserError, match="not a readable"):
+        load_array(path)

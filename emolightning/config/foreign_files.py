@@ -20,13 +20,15 @@ from omegaconf import OmegaConf
 
 from emolightning.documents import read_yaml_text
 from emolightning.errors import InputErrors
-from emolightning.lineage import SECRET_NAME
 
 RESOLVERS = ("oc.env", "oc.select")
 """Of OmegaConf those that only look something up."""
 
 ADDRESSED = ("base_url", "key_env")
 """Keys that say where texts are sent, and with whose key."""
+
+SECRET_VARIABLE = re.compile(r"(?i)key|token|secret|pass|pwd|auth|cred|private|cookie|session|dsn|_url$|(^|_)pat($|_)")
+"""Names of variables whose values a file from elsewhere may not copy into records: more than those hidden in texts."""
 
 _REFERENCE = re.compile(r"\$\{\s*([^:}]*)(:?)([^}]*)")
 _HYDRA = re.compile(r"(^|[/@.\s])hydra($|[/@.:\s])")
@@ -122,7 +124,7 @@ def not_data(key: str, value: Any) -> list[str]:
         name, colon, argument = (part.strip() for part in found.groups())
         if "$" in name or "$" in argument or (colon and name not in RESOLVERS):
             problems.append(f"{key}: {found[0]}}} computes a value; write the value, or ${{KEY}} of another setting")
-        elif name == "oc.env" and SECRET_NAME.search(argument.partition(",")[0].strip("\"' ")):
+        elif name == "oc.env" and SECRET_VARIABLE.search(argument.partition(",")[0].strip("\"' ")):
             problems.append(f"{key}: {found[0]}}} would copy a secret into records; programs find it by themselves")
     return problems
 

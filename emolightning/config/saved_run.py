@@ -111,7 +111,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
         raise DamagedFile(path, "it is not a configuration")
     try:
         saved: Any = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")), resolve=False)
-    except (ValueError, YAMLError, OmegaConfBaseException) as error:
+    except (ValueError, LookupError, AttributeError, YAMLError, OmegaConfBaseException) as error:
         raise error if isinstance(error, UserError) else DamagedFile(path, error) from None
     require_plain(saved, path)
     return saved

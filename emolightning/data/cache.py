@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import time
+import tokenize
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -236,6 +237,13 @@ def save_array(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
+DAMAGED_ARRAY = (
+    *(ValueError, TypeError, EOFError, OSError, SyntaxError, OverflowError, MemoryError, RecursionError),
+    tokenize.TokenError,
+)
+"""What numpy raises of a header that is damaged."""
+
+
 def load_array(path: Path) -> np.ndarray:
     """Read a `.npy` without executing pickles.
 
@@ -245,7 +253,7 @@ def load_array(path: Path) -> np.ndarray:
     try:
         # Mapped first, which compares the header's shape with the size of the file: no header fills the memory.
         return np.array(np.lib.format.open_memmap(path, mode="r"))
-    except (ValueError, EOFError, OSError) as error:
+    except DAMAGED_ARRAY as error:
         raise UserError(f"{path}: not a readable .npy array ({error}); delete it to have it made again") from error
 
 
@@ -267,7 +275,7 @@ def _read_sources(folder: Path) -> dict[str, list[int]]:
         return {}
     try:
         return dict(json.loads(path.read_text()))
-    except (ValueError, TypeError, OSError):
+    except (ValueError, TypeError, OSError, RecursionError):
         log.warning("%s is damaged; everything in this folder is computed again", path)
         return {}
 

@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 
 from emolightning.data.audio import NoAudioTrack, read_waveform
-from emolightning.data.cache import Outcome, compute_missing, load_array
+from emolightning.data.cache import DAMAGED_ARRAY, Outcome, compute_missing, load_array
 from emolightning.data.signal import describe_face, describe_motion, describe_speech
 from emolightning.data.unusable import BROKEN_VECTORS, NO_SOUND, NO_VECTORS, UNDECODABLE, Fault, Faults
 from emolightning.data.video import read_thumbnails
@@ -211,7 +211,7 @@ def _read_vectors(path: Path) -> np.ndarray:
         if mapped.dtype.kind not in "fiub":
             raise TypeError(f"values of type {mapped.dtype}")
         array = np.atleast_2d(np.array(mapped, dtype=np.float32))
-    except (ValueError, TypeError, EOFError, OSError) as error:
+    except DAMAGED_ARRAY as error:
         raise UserError(f"{path}: not an array of numbers, as numpy.save writes it") from error
     if array.ndim != 2 or 0 in array.shape:
         raise UserError(f"{path}: shape {array.shape}, expected (width,) or (tokens, width)")

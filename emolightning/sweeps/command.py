@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emolightning.config.foreign_files import not_data
+from emolightning.config.foreign_files import SECRET_VARIABLE, not_data
 from emolightning.config.known_targets import PARTIAL, TARGET
 from emolightning.config.problems import suggestion
 from emolightning.config.sources import override_key
@@ -84,9 +84,11 @@ def not_an_override(key: str, value: Any) -> list[str]:
     name, text = override_key(f"{key}="), str(value)
     if TARGET in name or TARGET in text:
         return [f"{name}: classes are named by configs/, or on the sweep's command line: {PARTIAL}.{TARGET}=CLASS"]
+    if "@" in key:
+        return [f"{key}: a sweep file cannot move a file to another place (@); type that on the sweep's command line"]
     if name.replace("/", ".").partition(".")[0] == "hydra":
         return [f"{name}: settings of Hydra itself can start programs; type them on the sweep's command line"]
-    secrets = [variable for variable in ENVIRONMENT.findall(key + text) if SECRET_NAME.search(variable)]
+    secrets = [variable for variable in ENVIRONMENT.findall(key + text) if SECRET_VARIABLE.search(variable)]
     if secrets and not SECRET_NAME.search(name):
         return [f"{name}: ${{envvar:{secrets[0]}}} would copy a secret into records; programs find it by themselves"]
     return not_data(name, ENVIRONMENT.sub("", text))
