@@ -111,6 +111,7 @@ def test_rows_media_and_vectors_are_told_together_each_clip_once(place: Path) ->
         error
     )
     assert "data.on_error=skip goes on without such clips" in str(error)
+    assert "so many need data.max_skipped=0.58 as well" in str(error)
 
 
 def test_a_file_that_two_readers_find_broken_counts_once(place: Path) -> None:

@@ -4,6 +4,7 @@ A row of the annotations that says something wrong is always an error. A clip wh
 one with `data.on_error=stop`, and is left out, counted and listed with `data.on_error=skip`.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -143,6 +144,9 @@ class Findings:
         nothing_left = self.faults and skips and len(self.faults) == len(clips)
         if self.faults and not skips:
             why = "data.on_error=skip goes on without such clips, and counts and lists them"
+            if refusal_of_share(len(self.faults), len(clips), max_skipped):
+                needed = math.ceil(100 * len(self.faults) / len(clips)) / 100
+                why += f"; so many need data.max_skipped={needed:g} as well"
             why += "; wrong rows have to be mended" if self.errors else ""
         elif too_many or nothing_left:
             why = too_many or "no clip is left"

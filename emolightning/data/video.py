@@ -65,7 +65,7 @@ def parse_frame_choice(text: str) -> FrameChoice:
         return FrameChoice("index", int(text))
     if re.fullmatch(r"even:0*[1-9]\d{0,3}", str(text)):
         return FrameChoice("even", int(text.removeprefix("even:")))
-    raise UserError(f"frame choice {text!r} is not first, middle, an index such as 12 or -1, or even:N such as even:4")
+    raise UserError(f"data.frame={text!r} is not first, middle, an index such as 12 or -1, or even:N such as even:4")
 
 
 def read_frames(path: Path, choice: FrameChoice, *, num_threads: int = 1, keep: Keep | None = None) -> list[np.ndarray]:
