@@ -85,7 +85,8 @@ class WandbLog(WandbLogger):
         artifacts: bool = True,
         alerts: bool = True,
     ):
-        require_accepted(project=project, run_name=name, entity=entity, run_group=group, run_tags=tags, run_notes=notes)
+        given = {"project": project, "run_name": name, "entity": entity, "run_group": group, "run_tags": tags}
+        require_accepted(**loggable(given | {"run_notes": notes}, home_paths=home_paths))  # As they will be sent.
         super().__init__(
             save_dir=save_dir, project=project, name=name, entity=entity, group=group, job_type=job_type, tags=tags,
             notes=notes,
