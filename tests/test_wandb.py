@@ -44,7 +44,7 @@ def untrained(workplace: Workplace, background: ThreadPoolExecutor) -> "Future[P
 
     def train() -> Path:
         run = workplace.folder / "outputs" / "untrained"
-        words = (*SMALL, *workplace.clips, "logger=wandb", "trainer.max_epochs=0", f"output_dir={run}")
+        words = (*SMALL, *workplace.clips, "logger=wandb", "+trainer.max_time=00:00:00:00", f"output_dir={run}")
         workplace.call(REPO / "train.py", *words, code=1)
         return wandb_files.offline_runs(run)[0]
 
