@@ -41,8 +41,9 @@ def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring) -> Path:
         raise UserError(f"{folder}: no metrics.json; evaluate first: {command}")
     report = read_report(folder / "metrics.json")
     problems = unshowable(report)
-    frame = report["evaluation"].get("frame") if isinstance(report.get("evaluation"), dict) else None
-    if not isinstance(frame, str):
+    evaluation = report.get("evaluation")
+    frame = str(evaluation.get("frame") or "") if isinstance(evaluation, dict) else ""
+    if not frame:
         problems.append("evaluation.frame: is needed, the frames that were shown; evaluate once more")
     if problems:
         raise InputErrors(str(folder / "metrics.json"), problems)
