@@ -138,4 +138,9 @@ def _read_file(path: Path, labels: Sequence[str]) -> list[tuple[str, str | None]
     texts = [
         [str(row.values[name] if row.values[name] is not None else "").strip() for name in FILE_COLUMNS] for row in rows
     ]
-    return [(word, label if canonical(label, labels) or not is_missing(label) else None) for word, label in texts]
+    return [(word, None if _is_nothing(label, labels) else label) for word, label in texts]
+
+
+def _is_nothing(text: str, labels: Sequence[str]) -> bool:
+    """Whether a cell is empty, or says so: `none` may be a label as well."""
+    return not text or (is_missing(text) and canonical(text, labels) is None)
