@@ -304,6 +304,11 @@ def truncate(path: Path) -> None:
         (lambda f: edit(f, "tokenizer_config.json", chat_template="{{ raise_exception('no') }}"), r"template .*\(no\)"),
         (lambda f: edit(f, "tokenizer_config.json", chat_template="{% if %}"), r"chat template cannot be used .*mend"),
         (lambda f: edit(f, "tokenizer_config.json", chat_template="{{ 1 + 'a' }}"), r"chat template cannot be used"),
+        (lambda f: edit(f, "tokenizer_config.json", model_max_length="long"), r"model_max_length is 'long', not a num"),
+        (lambda f: edit(f, "config.json", quantization_config={"quant_method": "own"}), r"names 'own', no quant_meth"),
+        (lambda f: edit(f, "config.json", quantization_config="4bit"), r"config.json describes no language model"),
+        (lambda f: edit(f, "config.json", quantization_config={"quant_method": "aqlm"}), r"library is not installed"),
+        (lambda f: (f / "adapter_config.json").write_text("{}"), r"so it is a PEFT adapter or has one inside"),
     ],
 )
 def test_a_damaged_folder_is_a_user_s_error(copied: Path, damage: Any, message: str) -> None:

@@ -66,7 +66,7 @@ def test_settings_are_tried_before_clips_are_read(
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["optimizer.lr=1e-4x"], "optimizer.lr: must be float | Tensor, not '1e-4x'"),
+        (["optimizer.lr=1e-4x"], "optimizer.lr: must be float, not '1e-4x'"),
         (["optimizer.eps=tiny"], "optimizer.eps: must be float, not 'tiny'"),
         (["optimizer.betas=[0.9]"], "optimizer.betas: must be tuple[float | Tensor, float | Tensor], not [0.9]"),
         (["trainer.max_epochs=many"], "trainer.max_epochs: must be Optional[int], not 'many'"),

@@ -30,6 +30,9 @@ PLAIN_BASES = {
 }
 """Classes, and bases of classes, for whose objects libraries also take plain values."""
 
+NOT_IN_YAML = {"Tensor", "torch.Tensor"}
+"""Types that a library allows beside plain ones, and that a message would only confuse with."""
+
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     "bool": bool,
     "str": str,
@@ -52,8 +55,11 @@ class Argument:
     """None if it is required, or if that is not known."""
 
     def __str__(self) -> str:
-        """As its author wrote it, e.g. `int | None`."""
-        return ast.unparse(self.annotation).strip("'") if self.annotation else "Any"
+        """The annotation as its author wrote it, e.g. `int | None`, without the types that no YAML can hold."""
+        if self.annotation is None:
+            return "Any"
+        text = ast.unparse(self.annotation).strip("'")
+        return " | ".join(part for part in text.split(" | ") if part not in NOT_IN_YAML) or text
 
     def accepts(self, value: object) -> bool:
         """Whether a plain config value fits. What is not a simple type accepts everything."""

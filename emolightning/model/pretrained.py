@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.quantizers import AutoHfQuantizer
 
 from emolightning.documents import read_json_object
 from emolightning.errors import InputErrors, UserError
@@ -19,6 +20,7 @@ from emolightning.model.safetensors_files import SafetensorsFolder
 
 CONFIG = "config.json"
 JSON_FILES = (CONFIG, "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json")
+ADAPTER_CONFIG = "adapter_config.json"
 SHOWN = 5
 OWN_CODE = (
     "asks for code of its own (auto_map); nothing of it was run; only architectures that transformers has are used"
@@ -35,7 +37,7 @@ def load_pretrained(folder: Path, **options: Any) -> PreTrainedModel:
     Raises:
         UserError: the folder asks for its own code, or a file of it is missing or damaged.
         InputErrors: tensors are missing, left over or of other shapes than `config.json` says.
-        ImportError: a library that a quantization needs.
+        ImportError: a library that `options` need for quantization.
     """
     described = describe_model(folder)
     _require_shapes(folder, described, SafetensorsFolder(folder))
@@ -48,6 +50,13 @@ def load_pretrained(folder: Path, **options: Any) -> PreTrainedModel:
             output_loading_info=True,
             **options,
         )
+    except ImportError as error:
+        if "quantization_config" in options:
+            raise
+        raise UserError(
+            f"{folder}: {CONFIG} says quantization_config, and its library is not installed ({first_line(error)}); "
+            "install it, or take the weights that are not quantised"
+        ) from error
     except (OSError, ValueError, SafetensorError) as error:
         refuse_fused_attention(folder, error)
         raise UserError(
@@ -68,11 +77,12 @@ def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
         UserError: there is none, it asks for code of its own, or transformers cannot build it.
     """
     _refuse_kernels(folder)
+    _refuse_adapter(folder)
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         assert isinstance(config.hidden_size, int)
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, trust_remote_code=False, **options)
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False, **options)
     except Exception as error:  # Whatever a wrong file makes of transformers' many classes.
         refuse_own_code(folder, error)
         refuse_fused_attention(folder, error)
@@ -80,6 +90,42 @@ def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
             f"{folder}: {broken_json(folder, (CONFIG,))}{CONFIG} describes no language model that transformers can "
             f"build ({first_line(error)}); get the model's own {CONFIG}, or another model"
         ) from error
+    _require_known_quantization(folder, config)
+    return model
+
+
+def _refuse_adapter(folder: Path) -> None:
+    """Transformers would load the model that an adapter names instead of the folder's own.
+
+    Raises:
+        UserError: the folder holds an adapter of PEFT.
+    """
+    if (folder / ADAPTER_CONFIG).is_file():
+        raise UserError(
+            f"{folder}: holds {ADAPTER_CONFIG}, so it is a PEFT adapter or has one inside; merge the adapter into its "
+            f"model and name that folder, or take {ADAPTER_CONFIG} out"
+        )
+
+
+def _require_known_quantization(folder: Path, config: Any) -> None:
+    """An unknown method is only warned of by transformers, and packed weights are not compared with their shapes.
+
+    Raises:
+        UserError: `quantization_config` is no object, or names a method that transformers does not have.
+    """
+    found = getattr(config, "quantization_config", None)
+    if not found:
+        return
+    try:
+        is_known = AutoHfQuantizer.supports_quant_method(found)
+    except (ValueError, AttributeError):  # It names no method, or is no object.
+        is_known = False
+    if not is_known:
+        method = found.get("quant_method") if isinstance(found, dict) else found
+        raise UserError(
+            f"{folder}: quantization_config in {CONFIG} names {ascii(method)[:80]}, no quant_method of transformers; "
+            "get the model's own file, or take quantization_config out where the weights are not quantised"
+        )
 
 
 def _refuse_kernels(folder: Path) -> None:

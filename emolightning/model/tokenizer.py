@@ -116,6 +116,11 @@ def load_tokenizer(settings: LanguageSettings) -> Tokenizer:
             f"tokenizer.json or {SENTENCEPIECE_FILE} with tokenizer_config.json there, or "
             "say model.language.tokenizer=FOLDER"
         ) from error
+    if not isinstance(tokenizer.model_max_length, int | float):
+        raise UserError(
+            f"{place}/tokenizer_config.json: model_max_length is {ascii(tokenizer.model_max_length)}, not a number of "
+            "tokens; write the number, or take the line out"
+        )
     return Tokenizer(tokenizer, pieces=_load_pieces(place / SENTENCEPIECE_FILE, tokenizer), name=str(place))
 
 
