@@ -16,7 +16,7 @@ from benchmarks.clips import ClipSet, Texts
 from benchmarks.columns import make_column
 from benchmarks.machine import Peak, describe_device, find_peak, pick_device
 from benchmarks.recipes import Subject, ablations, on_device
-from benchmarks.result import describe_columns, notes, ratios
+from benchmarks.result import describe_columns, notes, ratios, settings_of
 from benchmarks.rounds import Column, alternate
 from emolightning.assembly import plain
 from emolightning.config.building import build
@@ -93,7 +93,7 @@ def _start(cfg: DictConfig) -> dict[str, Any]:
     torch.set_num_threads(cfg.num_threads)
     return {
         **describe_process(sys.argv),
-        "settings": {name: value for name, value in plain(cfg).items() if name != "paths"},
+        "settings": settings_of(plain(cfg), Path.cwd()),
     }
 
 

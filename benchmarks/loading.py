@@ -40,7 +40,7 @@ def main(cfg: DictConfig) -> None:
     import torch
 
     from benchmarks.machine import Peak, describe_device, pick_device
-    from benchmarks.result import describe_columns, ratios
+    from benchmarks.result import describe_columns, ratios, settings_of
     from benchmarks.rounds import alternate
     from emolightning.assembly import build_data, build_learner, plain
     from emolightning.lineage import describe_process, write_json
@@ -63,7 +63,7 @@ def main(cfg: DictConfig) -> None:
     described = describe_columns(columns, None)
     result = {
         **describe_process(sys.argv),
-        "settings": {name: value for name, value in plain(cfg).items() if name != "paths"},
+        "settings": settings_of(plain(cfg), Path.cwd()),
         "machine": describe_device(device, Peak(None, "not measured")),
         "columns": described,
         "ratios": {name: ratios(found, described[columns[0].name]) for name, found in described.items()},

@@ -1,6 +1,7 @@
 """Measurements as numbers: rounds, medians, ranges, and ratios of what was measured in the same round."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -8,6 +9,19 @@ from benchmarks.rounds import PHASES, Column
 
 QUANTITIES = ("samples_per_s", "tokens_per_s", "peak_memory_gb", "mfu")
 """What a round gives, in the order of the table."""
+
+
+def settings_of(cfg: Mapping[str, Any], here: Path) -> Any:
+    """The settings of a measurement, with paths below `here` relative to it: a committed file names no machine."""
+    return _relative({name: value for name, value in cfg.items() if name != "paths"}, f"{here}/")
+
+
+def _relative(value: Any, prefix: str) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _relative(item, prefix) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_relative(item, prefix) for item in value]
+    return value.removeprefix(prefix) if isinstance(value, str) else value
 
 
 def describe_columns(columns: Sequence[Column], peak_flops_per_s: float | None) -> dict[str, Any]:
