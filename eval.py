@@ -1,24 +1,8 @@
-"""Evaluate a trained run: `python eval.py checkpoint=outputs/demo [split=test|val|train|all] [data=...] [key=value]`.
+"""Evaluate a trained run from a checkout: `python eval.py checkpoint=RUN`, the same as `emolightning eval`."""
 
-The run's own configuration is the starting point; a group chosen anew (`data=custom data.annotations=...`) replaces the
-run's. Writes answers.jsonl (appended as produced, continued when interrupted) and metrics.json, and prints a table.
-data.on_error=skip goes on without clips whose files are missing or broken, at most the share data.max_skipped; a
-published benchmark is not scored without some of its clips.
-"""
+import sys
 
-from omegaconf import DictConfig
-
-from emolightning.cli import run
-from emolightning.config.check import check_config
-
-
-def main(cfg: DictConfig) -> None:
-    """One evaluation."""
-    check_config(cfg)
-    from emolightning import evaluation_run
-
-    evaluation_run.evaluate(cfg)
-
+from emolightning.commands.evaluate import main
 
 if __name__ == "__main__":
-    run(main, "eval")
+    sys.exit(main(sys.argv[1:]))

@@ -1,48 +1,13 @@
 """The answers of the last validation as a W&B table; an evaluation's has the same columns."""
 
-from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
 from emolightning.training.learner import EmotionLearner
-from emolightning.training.tracking import WandbLog
-
-
-class Row(NamedTuple):
-    """One clip; `read` is what the answer says, as a text, None where that cannot be read.
-
-    Answers are generated, so there are no probabilities to show.
-    """
-
-    clip: str
-    transcript: str | None
-    truth: str | None
-    answer: str
-    read: str | None
-
-
-def prediction_table(
-    rows: Iterable[Row], labels: Collection[str], *, shows_texts: bool
-) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows, with whether each answer is right; None where the truth is not known.
-
-    Args:
-        rows: in their order.
-        labels: of the data.
-        shows_texts: without them only labels are shown, for any other truth or answer may quote the transcript.
-    """
-    table: list[list[Any]] = []
-    for row in rows:
-        is_right = None if row.truth is None else row.read == row.truth
-        if shows_texts:
-            table.append([row.clip, row.transcript or "", row.truth, row.answer, row.read, is_right])
-        else:
-            table.append([row.clip, *(text if text in labels else None for text in (row.truth, row.read)), is_right])
-    if shows_texts:
-        return ["clip", "transcript", "truth", "answer", "prediction", "correct"], table
-    return ["clip", "truth", "prediction", "correct"], table
+from emolightning.training.loggers.tracking import WandbLog
+from emolightning.training.loggers.wandb_tables import Row, prediction_table
 
 
 class Predictions(pl.Callback):

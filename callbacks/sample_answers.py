@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from emolightning.records import Answer
-from emolightning.shown_texts import shown
-from emolightning.training.tracking import WandbLog
+from emolightning.errors import shown
+from emolightning.records.clips import Answer
+from emolightning.training.loggers.tracking import WandbLog
 
 COLUMNS = ("epoch", "clip", "transcript", "truth", "answer")
 

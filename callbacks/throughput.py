@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from emolightning.records import IGNORED
+from emolightning.records.clips import IGNORED
 
 
 class Throughput(pl.Callback):

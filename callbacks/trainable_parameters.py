@@ -4,9 +4,9 @@ import pytorch_lightning as pl
 from rich.console import Console
 from rich.table import Table
 
-from emolightning.model.parameters import Part, parts
+from emolightning.models.parts.parameters import Part, parts
 from emolightning.training.learner import EmotionLearner
-from emolightning.training.tracking import WandbLog
+from emolightning.training.loggers.tracking import WandbLog
 
 COLUMNS = ("part", "state", "all", "trained", "dtype")
 

@@ -1,14 +1,16 @@
-"""`python -m emolightning COMMAND key=value ...`: the list of commands beside train.py and eval.py."""
+"""`emolightning COMMAND key=value ...`, the same as `python -m emolightning COMMAND ...`: the list of commands."""
 
 import importlib
 import sys
 from pathlib import Path
 
-from emolightning.closed_pipes import outlive_readers
+from emolightning.commands.closed_pipes import outlive_readers
 from emolightning.config.problems import suggestion
 from emolightning.errors import UserError, printable
 
 COMMANDS = {
+    "train": ("emolightning.commands.train", "fine-tune Emotion-LLaMA: data, model, fit, run folder"),
+    "eval": ("emolightning.commands.evaluate", "answers and scores of a trained run, of a checkpoint or an adapter"),
     "ablate": (
         "emolightning.commands.ablate",
         "train and test each set of modalities, against the best achievable accuracy",
@@ -27,13 +29,10 @@ COMMANDS = {
         "emolightning.commands.export_weights",
         "trained weights as Emotion-LLaMA's .pth, or merged into a Hugging Face folder",
     ),
-    "consolidate": ("emolightning.commands.consolidate", "a DeepSpeed checkpoint folder as one checkpoint file"),
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
-    "parity": ("emolightning.commands.parity", "recorded values of the released code, recomputed here"),
     "score": ("emolightning.commands.score", "predictions of any system from a table, without a model"),
     "reproduce": ("emolightning.commands.reproduce", "published scores, and a run's scores beside them"),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
-    "build-tokenizer": ("emolightning.commands.build_tokenizer", "the small tokenizer that model=tiny uses"),
 }
 """Name -> module with `main(argv) -> exit code`, and what it does."""
 
@@ -66,8 +65,8 @@ def usage() -> str:
     """What there is, one line a command."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items()]
-    head = "usage: python -m emolightning COMMAND [key=value ...]\n\nEach command tells more with --help.\n\nCommands"
-    return "\n".join([head, *lines, "", "Training and evaluation: python train.py --help, python eval.py --help"])
+    head = "usage: emolightning COMMAND [key=value ...]\n\nEach command tells more with --help.\n\nCommands"
+    return "\n".join([head, *lines, "", "In a checkout python train.py and python eval.py are the first two."])
 
 
 def _leave_folder() -> None:
@@ -80,6 +79,11 @@ def _leave_folder() -> None:
         del sys.path[0]
 
 
+def program() -> None:
+    """Carry out the command line of this process, and end it with the command's exit code."""
+    sys.exit(main(sys.argv[1:]))
+
+
 if __name__ == "__main__":
     _leave_folder()
-    sys.exit(main(sys.argv[1:]))
+    program()

@@ -18,6 +18,11 @@ sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory, 
 from runs import Workplace  # noqa: E402
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest tests/parity --golden=DIR` compares with recorded values that lie elsewhere."""
+    parser.addoption("--golden", metavar="DIR", help="recorded values of the released code, for tests/parity")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that start several processes come first: two workers that end with them would end minutes apart."""
     heavy = {item.path for item in items if item.get_closest_marker("multi_process")}

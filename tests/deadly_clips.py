@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from emolightning.data.cache import Outcome
-from emolightning.records import Clip
+from emolightning.data.stores.cache import Outcome
+from emolightning.records.clips import Clip
 
 
 def count_bytes(clip: Clip, names: tuple[str, ...]) -> Outcome:

@@ -1,6 +1,6 @@
 """A program for test_estimate: one step of a small model under DeepSpeed, and the bytes that this rank then holds.
 
-Started by torchrun with the stage of ZeRO; the first rank prints JSON: item of emolightning/memory.py -> bytes.
+Started by torchrun with the stage of ZeRO; the first rank prints JSON: item of runs/estimate/memory.py -> bytes.
 """
 
 import json
@@ -15,7 +15,7 @@ import torch
 from model_factory import make_batch, make_examples, make_model
 from torch import Tensor
 
-from emolightning.training.optimizer import parameter_groups
+from emolightning.training.optim.groups import parameter_groups
 
 
 def bytes_of(tensors: list[Tensor]) -> int:

@@ -126,7 +126,7 @@ class Trials:
 
     def train(self, folder: Path) -> int:
         """The training; exit code."""
-        from emolightning.training_run import fit
+        from emolightning.runs.train import fit
 
         cfg = self.cfg.copy()
         cfg.data.cache, cfg.output_dir = f"{folder}/cache", f"{folder}/run"
@@ -243,7 +243,7 @@ def main(root: Path, selection: str, end: str) -> None:
     """Record, kill, compare; write the results."""
     for name in IMPORTED:
         __import__(name)
-    from emolightning.data import cache
+    from emolightning.data.stores import cache
 
     cache.IN_PROCESS = 10**9  # A pool starts processes, which takes longer than all the rest.
     trials = Trials(root, end)

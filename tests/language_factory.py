@@ -24,8 +24,8 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from emolightning.instructions import instruction_pool, prompt_order
-from emolightning.labels import MER9
+from emolightning.prompt.instructions import instruction_pool, prompt_order
+from emolightning.records.labels import MER9
 
 LLAMA3_SPECIAL = ("<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
 LLAMA3_TEMPLATE = (

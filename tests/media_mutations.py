@@ -15,11 +15,11 @@ import av
 import numpy as np
 from media_factory import CODECS, container_format
 
-from emolightning.data.features import describe_clip
-from emolightning.data.frames import read_clip_frames
-from emolightning.data.video import parse_frame_choice
+from emolightning.data.media.frames import read_clip_frames
+from emolightning.data.media.video import parse_frame_choice
+from emolightning.data.stores.features import describe_clip
 from emolightning.errors import UserError
-from emolightning.records import Clip
+from emolightning.records.clips import Clip
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".flv", ".ts", ".mpg", ".3gp", ".wmv", ".wav", ".mp3", ".ogg")
 

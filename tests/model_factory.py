@@ -5,18 +5,18 @@ from typing import Any
 
 import torch
 
-from emolightning.data.collate import Collate
-from emolightning.inputs import INPUTS
-from emolightning.instructions import instruction_pool, prompt_order
-from emolightning.labels import MER6
-from emolightning.model.build import build_emotion_llama
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.language import LanguageSettings
-from emolightning.model.lora import LoraSettings
-from emolightning.model.trained_parts import TrainedParts
-from emolightning.model.vision import VisionSettings
-from emolightning.prompt import PromptEncoder
-from emolightning.records import Batch, Clip, Example
+from emolightning.data.loading.collate import Collate
+from emolightning.models.emotion_llama.build import build_emotion_llama
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.models.parts.lora import LoraSettings
+from emolightning.models.parts.trained_parts import TrainedParts
+from emolightning.models.parts.vision import VisionSettings
+from emolightning.prompt.instructions import instruction_pool, prompt_order
+from emolightning.prompt.sequence import PromptEncoder
+from emolightning.records.clips import Batch, Clip, Example
+from emolightning.records.inputs import INPUTS
+from emolightning.records.labels import MER6
 
 torch.set_num_threads(1)
 """As a run does: at these sizes a second thread is one to wait for."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from emolightning.evaluation.open_vocabulary import OpenVocabulary
-from emolightning.records import Answer
+from emolightning.records.clips import Answer
+from emolightning.scoring.open_vocabulary import OpenVocabulary
 
 
 def answers_of(truths: Sequence[str | None], texts: Sequence[str]) -> list[Answer]:

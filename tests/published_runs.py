@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emolightning.benchmarks import BENCHMARKS
-from emolightning.published.comparison import Compared, compare
-from emolightning.published.measured import read_run
-from emolightning.published.table import read_published
+from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.published.comparison import Compared, compare
+from emolightning.benchmarks.published.measured import read_run
+from emolightning.benchmarks.published.table import read_published
 
 ALL = read_published()
 

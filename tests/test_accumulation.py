@@ -9,9 +9,9 @@ from model_factory import make_batch, make_examples, make_model
 from torch import nn
 from torch.utils.data import DataLoader
 
-from emolightning.labels import MER6
+from emolightning.records.labels import MER6
 from emolightning.training.learner import EmotionLearner
-from emolightning.training.optimizer import parameter_groups
+from emolightning.training.optim.groups import parameter_groups
 
 NUM_BATCHES, EPOCHS = 4, 3
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from emolightning.data.annotations import annotation_hash, read_custom
+from emolightning.data.readers.annotations import annotation_hash, read_custom
 from emolightning.errors import InputErrors, UserError
-from emolightning.labels import MER6
-from emolightning.media_suffixes import MEDIA_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
-from emolightning.records import Clip
+from emolightning.files.media_suffixes import MEDIA_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
+from emolightning.records.clips import Clip
+from emolightning.records.labels import MER6
 
 HEADER = "video_name, emotion_label, transcription\n"
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clips"

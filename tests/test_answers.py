@@ -5,9 +5,9 @@ import json
 import pytest
 
 from emolightning.errors import UserError
-from emolightning.evaluation.answers import append, evaluation_key, join, latest_key, read_answers, set_aside_other
-from emolightning.evaluation.scoring import UNREADABLE, Classification
-from emolightning.records import Answer
+from emolightning.records.clips import Answer
+from emolightning.runs.answers import append, evaluation_key, join, latest_key, read_answers, set_aside_other
+from emolightning.scoring.scoring import UNREADABLE, Classification
 
 LABELS = ("neutral", "angry", "happy")
 SCORING = Classification(labels=LABELS)

@@ -10,12 +10,12 @@ from model_factory import make_batch, make_examples, make_model
 from torch.utils.flop_counter import FlopCounterMode
 
 import train as train_program
-from emolightning import training_run
 from emolightning.__main__ import main
-from emolightning.cli import run
-from emolightning.model.flops import UnknownSizes, sizes_of, training_flops
-from emolightning.model.language import LanguageSettings
-from emolightning.records import IGNORED
+from emolightning.commands.cli import run
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.models.sizes.flops import UnknownSizes, sizes_of, training_flops
+from emolightning.records.clips import IGNORED
+from emolightning.runs import train as training_run
 
 STREAMS = {"image": 4, "class_token": 1, "face": 1, "motion": 1, "speech": 1}
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from deadly_clips import count_bytes
 
-from emolightning.data import cache
-from emolightning.data.cache import compute_missing, load_array
-from emolightning.data.custom import CustomData
-from emolightning.data.features import SignalFeatures
-from emolightning.records import Clip
-from emolightning.writing import CannotWrite
+from emolightning.data.readers.custom import CustomData
+from emolightning.data.stores import cache
+from emolightning.data.stores.cache import compute_missing, load_array
+from emolightning.data.stores.features import SignalFeatures
+from emolightning.files.writing import CannotWrite
+from emolightning.records.clips import Clip
 
 NUM_CLIPS = 9
 

@@ -9,11 +9,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from emolightning.as_trained import training_differences
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.labels import DFEW7, MER6, MER9
-from emolightning.model.card import RANDOM_BASE, has_random_base, model_card
+from emolightning.models.parts.card import RANDOM_BASE, has_random_base, model_card
+from emolightning.records.labels import DFEW7, MER6, MER9
+from emolightning.runs.as_trained import training_differences
 
 CUSTOM = ("data=custom", "data.annotations=mine.csv")
 

@@ -13,10 +13,10 @@ import pytest
 from media_factory import cut, make_media
 from runs import REPO, Workplace, answers, make_dataset
 
-from emolightning.data.custom import CustomData
-from emolightning.data.features import SignalFeatures
+from emolightning.data.readers.custom import CustomData
+from emolightning.data.stores.features import SignalFeatures
 from emolightning.errors import InputErrors, UserError
-from emolightning.inputs import INPUTS
+from emolightning.records.inputs import INPUTS
 
 HEADER = "video_name, emotion_label, transcription\n"
 ROWS = "".join(f'clip{number}, {("happy", "sad")[number % 2]}, "word"\n' for number in range(6))

@@ -13,20 +13,20 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from upstream_factory import make_upstream_folder
 
-from emolightning.assembly import make_data
-from emolightning.benchmarks import BENCHMARKS, differences, official_benchmark
+from emolightning.benchmarks.mer.mer2024_ov import open_labels
+from emolightning.benchmarks.official import BENCHMARKS, differences, official_benchmark
 from emolightning.config.check import check_config
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.data.datamodule import ClipDataModule
-from emolightning.data.label_files import valence_of
-from emolightning.data.mer2024_ov import open_labels
-from emolightning.data.values import BadValue
+from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.readers.label_files import valence_of
+from emolightning.data.readers.values import BadValue
 from emolightning.errors import InputErrors, UserError
-from emolightning.evaluation_run import evaluate
-from emolightning.labels import DFEW7, MER6, MER9
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.records import Clip
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.records.clips import Clip
+from emolightning.records.labels import DFEW7, MER6, MER9
+from emolightning.runs.assembly import make_data
+from emolightning.runs.evaluate import evaluate
 
 DATA = {
     "mer2023": "MER2023", "emer": "MER2023", "mer2024_semi": "MER2024", "mer2024_noise": "MER2024",

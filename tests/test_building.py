@@ -49,7 +49,11 @@ def test_interpolations_and_objects_arrive() -> None:
             {"_target_": "builtins.dict", "inner": {"_target_": "fractions.Fraction", "numerator": "1//2"}},
             "x.inner: fractions.Fraction refuses its settings: Invalid literal for Fraction: '1//2'",
         ),
-        ("data", {"_target_": "emolightning.data.custom.CustomData"}, "missing 1 required keyword-only argument"),
+        (
+            "data",
+            {"_target_": "emolightning.data.readers.custom.CustomData"},
+            "missing 1 required keyword-only argument",
+        ),
     ],
 )
 def test_a_refusal_is_one_sentence(key: str, node: dict[str, Any], said: str) -> None:
@@ -61,10 +65,10 @@ def test_a_refusal_is_one_sentence(key: str, node: dict[str, Any], said: str) ->
 
 def test_a_mistake_of_ours_keeps_its_trace() -> None:
     with pytest.raises(InstantiationException, match="Expected `warmup_fraction`"):
-        build({"_target_": "emolightning.training.schedule.WarmupCosine", "warmup_fraction": 2}, "schedule")
+        build({"_target_": "emolightning.training.optim.schedule.WarmupCosine", "warmup_fraction": 2}, "schedule")
 
 
 def test_the_words_of_our_own_code_stay_as_they_are() -> None:
-    node = {"_target_": "emolightning.starting.require_something_to_train", "parts": {"a": "frozen"}}
+    node = {"_target_": "emolightning.runs.starting.require_something_to_train", "parts": {"a": "frozen"}}
     with pytest.raises(UserError, match=r"^nothing would train"):
         build(node, "x", has_weights=False)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.errors import UserError
 

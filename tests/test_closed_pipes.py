@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 PRINTS = """
 import sys
-from emolightning.closed_pipes import outlive_readers
+from emolightning.commands.closed_pipes import outlive_readers
 outlive_readers()
 for number in range(50_000):
     print("zeile ü", number, file=getattr(sys, sys.argv[1]))

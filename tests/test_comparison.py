@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from published_runs import ALL, RECIPE, SEEN, cell, compared, dfew, emotion_llama, metric, report_of
 
-from emolightning.benchmarks import BENCHMARKS
-from emolightning.published.table import PublishedScore
+from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.published.table import PublishedScore
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ def test_an_adapter_on_its_own_says_what_the_model_is(tmp_path: Path) -> None:
         load_saved_run([f"checkpoint={folder}"])
 
 
-@pytest.mark.parametrize("target", ["os.mkdir", "${run_name}", "emolightning.lineage.write_json", 3])
+@pytest.mark.parametrize("target", ["os.mkdir", "${run_name}", "emolightning.runs.lineage.write_json", 3])
 def test_a_folder_from_elsewhere_builds_only_what_configs_name(tmp_path: Path, target: object) -> None:
     content = {"model": {"parts": [{"_target_": target}]}, "features": {}, "prompt": {}, "inputs": []}
     (tmp_path / "emolightning.json").write_text(json.dumps(content))

@@ -16,8 +16,8 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.sweeps.checking import check_trials
-from emolightning.sweeps.sweep_file import read_sweep_file
+from emolightning.runs.sweep.checking import check_trials
+from emolightning.runs.sweep.sweep_file import read_sweep_file
 
 REPO = CONFIG_DIR.parent
 FILES = sorted(path.relative_to(CONFIG_DIR) for path in CONFIG_DIR.rglob("*.yaml"))

@@ -13,18 +13,18 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 
+from emolightning.commands.object_help import object_lines
 from emolightning.config.check import find_problems
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.data.annotations import read_custom
-from emolightning.data.features import FolderFeatures
-from emolightning.data.label_map import LabelMap
-from emolightning.data.transcripts import read_transcripts
-from emolightning.data.values import BadValue, MediaFolder, clip_id
+from emolightning.data.readers.annotations import read_custom
+from emolightning.data.readers.label_map import LabelMap
+from emolightning.data.readers.transcripts import read_transcripts
+from emolightning.data.readers.values import BadValue, MediaFolder, clip_id
+from emolightning.data.stores.features import FolderFeatures
 from emolightning.errors import InputErrors, UserError
-from emolightning.inputs import INPUTS
-from emolightning.labels import DFEW7, MER6, MER9, nearest
-from emolightning.object_help import object_lines
-from emolightning.records import Clip
+from emolightning.records.clips import Clip
+from emolightning.records.inputs import INPUTS
+from emolightning.records.labels import DFEW7, MER6, MER9, nearest
 
 HEADER = "video_name,emotion_label,transcription"
 Read = Callable[..., list[Clip]]

@@ -21,20 +21,21 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from safetensors.torch import load_file, save_file
 
-from emolightning import evaluation_run, training_run
-from emolightning.assembly import build_data, build_learner, build_scoring
+from emolightning.benchmarks.published.measured import read_run
 from emolightning.commands.export_weights import read_trained
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import UserError
-from emolightning.evaluation.answers import set_aside_other
-from emolightning.published.measured import read_run
-from emolightning.reporting import write_report
-from emolightning.resuming import is_finished, refuse_changes
+from emolightning.models.emotion_llama.upstream.inspecting import describe
+from emolightning.runs import evaluate as evaluation_run
+from emolightning.runs import train as training_run
+from emolightning.runs.answers import set_aside_other
+from emolightning.runs.assembly import build_data, build_learner, build_scoring
+from emolightning.runs.report.collect import write_report
+from emolightning.runs.resume import is_finished, refuse_changes
+from emolightning.runs.wandb_record import read_lineage
+from emolightning.runs.weights import find_weights, inputs_of_widths, load_weights, trained_widths
 from emolightning.training.run_folder import RunFolder
-from emolightning.upstream.inspecting import describe
-from emolightning.wandb_record import read_lineage
-from emolightning.weights import find_weights, inputs_of_widths, load_weights, trained_widths
 
 SECONDS = 10
 """Of this process, so that a busy machine does not count; the slowest kind takes less than one."""

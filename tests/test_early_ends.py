@@ -20,13 +20,14 @@ from safetensors.torch import save_file
 
 import eval as eval_program
 import train as train_program
-from emolightning import evaluation_run, training_run
-from emolightning.cli import run
 from emolightning.commands import score
-from emolightning.data import cache
-from emolightning.model import adapter
-from emolightning.training.csv_log import CsvLog
-from emolightning.writing import CannotWrite, writing
+from emolightning.commands.cli import run
+from emolightning.data.stores import cache
+from emolightning.files.writing import CannotWrite, writing
+from emolightning.models.parts import adapter
+from emolightning.runs import evaluate as evaluation_run
+from emolightning.runs import train as training_run
+from emolightning.training.loggers.csv_log import CsvLog
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

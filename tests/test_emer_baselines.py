@@ -1,4 +1,4 @@
-"""The published answers to EMER v1, judged anew by `benchmarks/emer_baselines.py`."""
+"""The published answers to EMER v1, judged anew by `speed/emer_baselines.py`."""
 
 import csv
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from scipy.stats import spearmanr
 
-from benchmarks.emer_baselines import PUBLISHED, judge_all, lines, rank_agreement
 from emolightning.errors import UserError
-from emolightning.evaluation.judge_offline import OfflineJudge
-from emolightning.evaluation.reasoning import Reasoning
+from emolightning.scoring.judges.offline import OfflineJudge
+from emolightning.scoring.reasoning import Reasoning
+from speed.emer_baselines import PUBLISHED, judge_all, lines, rank_agreement
 
 
 def scoring() -> Reasoning:

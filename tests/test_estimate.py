@@ -15,18 +15,19 @@ from model_factory import LANGUAGE, make_batch, make_examples, make_model
 from omegaconf import DictConfig
 from runs import REPO, Workplace
 
-from emolightning import starting
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.estimating import Effective, Engine, Estimator, engine_of, num_ranks
-from emolightning.memory import Held, memory
-from emolightning.model.activations import Lengths
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.inventory import held
-from emolightning.model.language import LanguageSettings
-from emolightning.model.trained_parts import TrainedParts
-from emolightning.records import IGNORED, Batch
-from emolightning.starting import describe_load, too_little
-from emolightning.training.optimizer import parameter_groups
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.models.parts.trained_parts import TrainedParts
+from emolightning.models.sizes.activations import Lengths
+from emolightning.models.sizes.held import Held
+from emolightning.models.sizes.inventory import held
+from emolightning.records.clips import IGNORED, Batch
+from emolightning.runs import starting
+from emolightning.runs.estimate.estimating import Effective, Engine, Estimator, engine_of, num_ranks
+from emolightning.runs.estimate.memory import memory
+from emolightning.runs.starting import describe_load, too_little
+from emolightning.training.optim.groups import parameter_groups
 
 STREAMS = {"image": 4, "class_token": 1, "face": 1, "motion": 1, "speech": 1}
 

@@ -10,7 +10,7 @@ from language_factory import make_qwen2
 
 from emolightning.__main__ import main
 from emolightning.config.schema import CONFIG_DIR
-from emolightning.model.language import LanguageSettings
+from emolightning.models.parts.language import LanguageSettings
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -84,7 +84,7 @@ def test_all_trainers_beside_each_other(seven: tuple[dict[str, Any], str]) -> No
 def test_a_folder_that_is_there_is_asked_for_its_sizes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from emolightning.model.language import load_language_model
+    from emolightning.models.parts.language import load_language_model
 
     folder, file = make_qwen2(tmp_path / "qwen2"), tmp_path / "result.json"
     words = ("model=tiny", f"model.llm={folder}", "compare=false", "modalities=[text]", f"output={file}")

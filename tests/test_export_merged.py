@@ -15,15 +15,15 @@ from weights_factory import make_llama
 
 from emolightning.commands.export_weights import read_trained
 from emolightning.errors import InputErrors, UserError
-from emolightning.inputs import INPUTS
-from emolightning.model.adapter import load_adapter
-from emolightning.model.build import build_emotion_llama
-from emolightning.model.language import LanguageSettings
-from emolightning.model.trained_parts import TrainedParts
-from emolightning.upstream import inspecting, merging
-from emolightning.upstream.exporting import export_upstream
-from emolightning.upstream.inspecting import describe
-from emolightning.upstream.merging import export_merged
+from emolightning.models.emotion_llama.build import build_emotion_llama
+from emolightning.models.emotion_llama.upstream import inspecting, merging
+from emolightning.models.emotion_llama.upstream.exporting import export_upstream
+from emolightning.models.emotion_llama.upstream.inspecting import describe
+from emolightning.models.emotion_llama.upstream.merging import export_merged
+from emolightning.models.parts.adapter import load_adapter
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.models.parts.trained_parts import TrainedParts
+from emolightning.records.inputs import INPUTS
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch, error):
     monkeypatch.setattr(merging, "_write_part", fail)
     with pytest.raises(error):
         export_merged(read_trained(tmp_path / "adapter"), tmp_path / "out")
-    monkeypatch.setattr("emolightning.upstream.exporting.torch.save", fail)
+    monkeypatch.setattr("emolightning.models.emotion_llama.upstream.exporting.torch.save", fail)
     lora = replace(LORA, targets=("q_proj", "v_proj"))
     save(make(RANDOM, lora), tmp_path / "plain", RANDOM, lora)
     with pytest.raises(error):

@@ -14,13 +14,12 @@ from model_factory import make_batch, make_examples, make_model
 from omegaconf import DictConfig, OmegaConf
 from runs import validations
 
-from callbacks.last_checkpoint import LastCheckpoint
-from emolightning import training_run
 from emolightning.config.check import ConfigError, check_config
-from emolightning.config.quoting import override
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.errors import UserError
-from emolightning.lineage import update_json
+from emolightning.errors import UserError, override
+from emolightning.files.writing import update_json
+from emolightning.runs import train as training_run
+from emolightning.training.checkpoints.last_checkpoint import LastCheckpoint
 from emolightning.training.learner import EmotionLearner
 
 
@@ -113,7 +112,12 @@ def test_a_run_says_its_clips_its_plan_its_end_and_its_best(
     configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The learning rate is 0: the score of the first validation stays the best, the later ones are as good."""
-    words = ["trainer.max_epochs=9", "callbacks.early_stopping.patience=2", "optimizer.lr=0", "resume=null"]
+    words = [
+        "trainer.max_epochs=9",
+        "callbacks.early_stopping.patience=2",
+        "optimizer.lr=0",
+        "resume=null",
+    ]
     training_run.fit(configured(*words))
     said = capsys.readouterr().out
     assert "data: train 24 clips: angry 4, happy 4, neutral 4, sad 4, surprise 4, worried 4" in said

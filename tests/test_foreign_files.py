@@ -17,8 +17,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from transformers import AutoTokenizer
 
-from emolightning.cli import run
 from emolightning.commands import reproduce
+from emolightning.commands.cli import run
 from emolightning.config.building import build
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.foreign_files import not_data
@@ -26,18 +26,18 @@ from emolightning.config.known_targets import allowed_classes, foreign_objects, 
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.config.sources import SAVED_RUN
-from emolightning.data.cache import load_array
-from emolightning.data.custom import CustomData
-from emolightning.data.features import _read_vectors
-from emolightning.documents import read_plain_yaml
+from emolightning.data.readers.custom import CustomData
+from emolightning.data.stores.cache import load_array
+from emolightning.data.stores.features import _read_vectors
 from emolightning.errors import InputErrors, UserError
-from emolightning.evaluation.answers import ANSWERS, append, set_aside_other
-from emolightning.model.pretrained import describe_model
-from emolightning.model.tokenizer import TINY_TOKENIZER, chat_format
-from emolightning.records import Answer, Score
-from emolightning.sweeps.search import Search
-from emolightning.sweeps.sweep_file import read_sweep_file
-from emolightning.training.artifacts import _flat
+from emolightning.files.documents import read_plain_yaml
+from emolightning.models.parts.pretrained import describe_model
+from emolightning.models.parts.tokenizer import TINY_TOKENIZER, chat_format
+from emolightning.records.clips import Answer, Score
+from emolightning.runs.answers import ANSWERS, append, set_aside_other
+from emolightning.runs.sweep.search import Search
+from emolightning.runs.sweep.sweep_file import read_sweep_file
+from emolightning.training.loggers.artifacts import _flat
 
 REPO = CONFIG_DIR.parent
 
@@ -66,7 +66,10 @@ def saved(folder: Path, kind: str, content: dict[str, Any]) -> Path:
 HOSTILE = {
     "another class": {"model": model(lora={"_target_": "subprocess.call", "args": ["id"]})},
     "a class of another place": {"model": model(lora={"_target_": "pytorch_lightning.Trainer"})},
-    "a class of another group": {"features": {"_target_": "emolightning.data.custom.CustomData"}, "model": model()},
+    "a class of another group": {
+        "features": {"_target_": "emolightning.data.readers.custom.CustomData"},
+        "model": model(),
+    },
     "an interpolation into a class": {"model": model(lora={"_target_": "${model.llm}"}, llm="os.system")},
     "decoded": {"model": "${oc.decode:'{_target_: os.system, command: id}'}"},
     "created": {"model": model(lora="${oc.create:{_target_: os.system}}")},
@@ -109,10 +112,10 @@ def test_a_class_of_ones_own_is_typed_again(tmp_path: Path) -> None:
 def test_every_class_of_configs_is_known_where_it_stands() -> None:
     known = known_classes(CONFIG_DIR)
     assert known["optimizer"] == {"torch.optim.AdamW"}
-    assert known["model.lora"] == {"emolightning.model.lora.LoraSettings"}
+    assert known["model.lora"] == {"emolightning.models.parts.lora.LoraSettings"}
     assert known["against"] == known["data"]
     assert known["scoring.judge"] == known["judge"]
-    assert "emolightning.training.csv_log.CsvLog" in known["logger.*"]
+    assert "emolightning.training.loggers.csv_log.CsvLog" in known["logger.*"]
     assert not [key for key in known if key.startswith(("evaluation", "prompt", "run_name", "hydra"))]
 
 
@@ -165,7 +168,7 @@ def test_a_target_that_is_computed_is_checked_as_it_resolves() -> None:
 )
 def test_right_before_an_object_is_built(key: str, changes: dict[str, Any], said: str) -> None:
     """Whatever became of the configuration since it was checked."""
-    node = {"_target_": "emolightning.training.schedule.WarmupCosine", "start_factor": 0.1}
+    node = {"_target_": "emolightning.training.optim.schedule.WarmupCosine", "start_factor": 0.1}
     assert build(node, key).start_factor == 0.1
     with pytest.raises(UserError, match=said):
         build({**node, **changes}, key)
@@ -188,7 +191,7 @@ def test_the_running_command_line_is_not_resolved_for_it() -> None:
 
 def test_what_an_escape_hides_is_not_computed_when_it_is_built() -> None:
     cfg = OmegaConf.create(
-        {"schedule": {"_target_": "emolightning.training.schedule.WarmupCosine", "start_factor": "\\${a}"}}
+        {"schedule": {"_target_": "emolightning.training.optim.schedule.WarmupCosine", "start_factor": "\\${a}"}}
     )
     with pytest.raises(UserError, match=r"'\$\{a\}' must not hold"):
         build(cfg.schedule, "schedule")

@@ -4,12 +4,12 @@ import ast
 
 import pytest
 
-from emolightning import cli
 from emolightning.__main__ import COMMANDS
 from emolightning.__main__ import main as command
+from emolightning.commands import cli
+from emolightning.commands.object_help import shown
 from emolightning.config.documentation import argument_docs, first_sentence
 from emolightning.config.signatures import read_signature
-from emolightning.object_help import shown
 
 OWN = {
     "ablate": "parallel   runs",
@@ -38,9 +38,9 @@ def test_every_command_tells_its_settings(name: str, capsys: pytest.CaptureFixtu
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
-    import train
+    from emolightning.commands import train
 
-    assert cli.run(train.main, "train", [*words, "--help"]) == 0
+    assert cli.run(train.train, "train", [*words, "--help"]) == 0
     return [line.strip() for line in capsys.readouterr().out.splitlines()]
 
 
@@ -51,7 +51,7 @@ def line_of(lines: list[str], setting: str) -> str:
 
 def test_the_arguments_of_the_chosen_objects(capsys: pytest.CaptureFixture[str]) -> None:
     lines = help_of(capsys)
-    assert "data: emolightning.data.synthetic.datamodule.SyntheticData" in lines
+    assert "data: emolightning.benchmarks.synthetic.datamodule.SyntheticData" in lines
     assert line_of(lines, "optimizer.lr=") == "optimizer.lr=0.002 (float | Tensor) learning rate (default: 1e-3)."
     assert line_of(lines, "model.lora.r=") == "model.lora.r=16 (int) Rank."
     assert line_of(lines, "model.train.vision=").startswith("model.train.vision=frozen (frozen | lora | full)")
@@ -64,7 +64,7 @@ def test_the_arguments_of_the_chosen_objects(capsys: pytest.CaptureFixture[str])
 
 def test_options_and_values_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     lines = help_of(capsys, "data=custom", "data.batch_size=3", "trainer=fsdp", "scoring=open_vocabulary_judge")
-    assert "data: emolightning.data.custom.CustomData" in lines
+    assert "data: emolightning.data.readers.custom.CustomData" in lines
     assert line_of(lines, "data.annotations=").startswith("data.annotations=??? (str) ")
     assert line_of(lines, "data.batch_size=") == "data.batch_size=3 (int) clips per process and step."
     assert line_of(lines, "trainer.strategy.timeout_s=").endswith("waits for the others before the run ends.")
@@ -75,10 +75,10 @@ def test_options_and_values_of_the_command_line(capsys: pytest.CaptureFixture[st
 
 
 def test_a_wrong_choice_is_told_by_help_as_well(capsys: pytest.CaptureFixture[str]) -> None:
-    import train
+    from emolightning.commands import train
 
     with pytest.raises(SystemExit) as caught:
-        cli.run(train.main, "train", ["data=costum", "--help"])
+        cli.run(train.train, "train", ["data=costum", "--help"])
     assert caught.value.code == cli.USAGE_ERROR
     assert "data=costum: no such option; did you mean custom?" in capsys.readouterr().err
 
@@ -88,10 +88,10 @@ def test_a_wrong_choice_is_told_by_help_as_well(capsys: pytest.CaptureFixture[st
     [
         ("torch.optim.AdamW", "eps", "term added to the denominator to improve numerical stability"),
         ("pytorch_lightning.callbacks.EarlyStopping", "monitor", "quantity to be monitored."),
-        ("emolightning.data.custom.CustomData", "batch_size", "clips per process and step."),  # of its base
-        ("emolightning.model.lora.LoraSettings", "alpha", "Updates are scaled by alpha / r."),  # below a field
+        ("emolightning.data.readers.custom.CustomData", "batch_size", "clips per process and step."),  # of its base
+        ("emolightning.models.parts.lora.LoraSettings", "alpha", "Updates are scaled by alpha / r."),  # below a field
         (
-            "emolightning.training.deepspeed_zero.deepspeed_zero",
+            "emolightning.training.engines.deepspeed_zero.deepspeed_zero",
             "stage",
             "1 shards the optimizer's state",
         ),  # a function

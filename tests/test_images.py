@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emolightning.data.images import normalise, resize, to_model_input
+from emolightning.data.media.images import normalise, resize, to_model_input
 
 GOLDEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "golden" / "image"
 

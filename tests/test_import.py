@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from model_factory import make_examples
+from parity.checkpoint import full_size_names
 from peft import PeftModel
 from published import FIRST_QUERY, LORA, SIZES, VISION, Files, build, changed, make_published, run, tree
 from safetensors.torch import load_file, save_file
@@ -17,18 +18,17 @@ from transformers import AutoModelForCausalLM
 from weights_factory import PROJECTIONS, make_checkpoint, make_llama, plain_encode_img
 
 from emolightning.commands.import_weights import describe
-from emolightning.data.collate import Collate
+from emolightning.data.loading.collate import Collate
 from emolightning.errors import InputErrors, UserError
-from emolightning.inputs import FEATURES
-from emolightning.model.lora import LoraSettings
-from emolightning.model.parameters import base_fingerprints
-from emolightning.model.vision import VisionSettings, VisionTower
-from emolightning.parity.checkpoint import full_size_names
-from emolightning.prompt import PromptEncoder
-from emolightning.upstream.inspecting import describe_torch_file
-from emolightning.upstream.names import why_unused
-from emolightning.upstream.reading import TorchFile
-from emolightning.weights import load_weights
+from emolightning.models.emotion_llama.upstream.inspecting import describe_torch_file
+from emolightning.models.emotion_llama.upstream.names import why_unused
+from emolightning.models.emotion_llama.upstream.reading import TorchFile
+from emolightning.models.parts.lora import LoraSettings
+from emolightning.models.parts.parameters import base_fingerprints
+from emolightning.models.parts.vision import VisionSettings, VisionTower
+from emolightning.prompt.sequence import PromptEncoder
+from emolightning.records.inputs import FEATURES
+from emolightning.runs.weights import load_weights
 
 
 @pytest.fixture(scope="module")

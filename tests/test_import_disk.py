@@ -7,10 +7,10 @@ import pytest
 from published import SIZES, Files, make_published, run, tree
 from weights_factory import make_checkpoint
 
-from emolightning import staging
 from emolightning.__main__ import main
 from emolightning.errors import UserError
-from emolightning.upstream import importing
+from emolightning.files import staging
+from emolightning.models.emotion_llama.upstream import importing
 
 
 @pytest.fixture(scope="module")

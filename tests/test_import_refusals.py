@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from weights_factory import make_llama
 
 from emolightning.errors import InputErrors, UserError
-from emolightning.upstream import values
+from emolightning.models.emotion_llama.upstream import values
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +246,7 @@ def test_values_that_are_not_finite_are_refused(files, tmp_path, value):
 
 
 def test_every_value_of_a_large_tensor_is_looked_at(monkeypatch):
-    monkeypatch.setattr("emolightning.model.tensor_info.PIECE", 7)
+    monkeypatch.setattr("emolightning.models.parts.tensor_info.PIECE", 7)
     for place in (0, 6, 7, 99):
         tensor = torch.zeros(10, 10, dtype=torch.float16)
         tensor.view(-1)[place] = float("nan")

@@ -11,8 +11,8 @@ from weights_factory import make_checkpoint, make_llama
 
 from emolightning.__main__ import main
 from emolightning.errors import UserError
-from emolightning.upstream import inspecting
-from emolightning.upstream.inspecting import describe, likely_role
+from emolightning.models.emotion_llama.upstream import inspecting
+from emolightning.models.emotion_llama.upstream.inspecting import describe, likely_role
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from emolightning.evaluation.folds import fold_report
-from emolightning.evaluation.judge_offline import OfflineJudge
-from emolightning.evaluation.reasoning import Reasoning
-from emolightning.evaluation.scoring import Classification
-from emolightning.labels import MER6
-from emolightning.metrics.classification import bootstrap_intervals, exact_intervals
-from emolightning.metrics.intervals import exact_proportion, same_value_interval
-from emolightning.records import Answer
-from emolightning.scores import BOOTSTRAP, EXACT
+from emolightning.records.clips import Answer
+from emolightning.records.labels import MER6
+from emolightning.records.score_names import BOOTSTRAP, EXACT
+from emolightning.scoring.folds import fold_report
+from emolightning.scoring.judges.offline import OfflineJudge
+from emolightning.scoring.metrics.classification import bootstrap_intervals, exact_intervals
+from emolightning.scoring.metrics.intervals import exact_proportion, same_value_interval
+from emolightning.scoring.reasoning import Reasoning
+from emolightning.scoring.scoring import Classification
 
 
 def exact(hits: int, total: int) -> list[float]:

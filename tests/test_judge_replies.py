@@ -12,9 +12,9 @@ from threading import Event
 import pytest
 
 from emolightning.errors import UserError
-from emolightning.evaluation.judge_cache import ReplyCache, content_key
-from emolightning.evaluation.judge_pacing import Pacer, Stopped
-from emolightning.evaluation.judge_replies import Unusable, read_free_score, read_json_score, read_words
+from emolightning.scoring.judges.cache import ReplyCache, content_key
+from emolightning.scoring.judges.pacing import Pacer, Stopped
+from emolightning.scoring.judges.replies import Unusable, read_free_score, read_json_score, read_words
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_damaged_lines_are_passed_over(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from emolightning.evaluation.judge_cache import ReplyCache
+from emolightning.scoring.judges.cache import ReplyCache
 cache = ReplyCache(Path(sys.argv[1]))
 for number in range(10**9):
     cache.put(str(number), "x" * 5000)

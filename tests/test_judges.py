@@ -9,13 +9,13 @@ import pytest
 from judge_server import Behaviour, JudgeServer, Reply, Request, graded, serving
 
 from emolightning.errors import InputErrors, UserError
-from emolightning.evaluation.judge import Pair
-from emolightning.evaluation.judge_openai import OpenAIJudge
-from emolightning.evaluation.judge_original import OriginalScheme
-from emolightning.evaluation.judge_pacing import Pacer
-from emolightning.evaluation.judge_server import ServerJudge
-from emolightning.evaluation.reasoning import Reasoning
-from emolightning.records import Answer
+from emolightning.records.clips import Answer
+from emolightning.scoring.judges.judge import Pair
+from emolightning.scoring.judges.openai import OpenAIJudge
+from emolightning.scoring.judges.original import OriginalScheme
+from emolightning.scoring.judges.pacing import Pacer
+from emolightning.scoring.judges.server import ServerJudge
+from emolightning.scoring.reasoning import Reasoning
 
 KEY = "sk-very-secret-0123456789"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emolightning.data.label_npz import read_label_npz
-from emolightning.data.plain_pickle import PickleRefused, read_plain_pickle
+from emolightning.data.readers.label_npz import read_label_npz
+from emolightning.data.readers.plain_pickle import PickleRefused, read_plain_pickle
 from emolightning.errors import InputErrors, UserError
 
 CORPUS = {"a": {"emo": "sad", "val": -1.5}, "b": {"emo": "happy", "val": -10}}

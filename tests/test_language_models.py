@@ -17,17 +17,17 @@ from model_factory import make_batch, make_examples, make_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import InputErrors, UserError
-from emolightning.evaluation_run import evaluate
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.generation import Generation
-from emolightning.model.language import LanguageSettings
-from emolightning.prompt import PLACEHOLDERS, PromptEncoder
-from emolightning.records import IGNORED, Batch
-from emolightning.training_run import fit
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts.generation import Generation
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.prompt.sequence import PLACEHOLDERS, PromptEncoder
+from emolightning.records.clips import IGNORED, Batch
+from emolightning.runs.evaluate import evaluate
+from emolightning.runs.train import fit
 
 KINDS = {"llama3": (make_llama3, LLAMA3_SPECIAL), "qwen2": (make_qwen2, QWEN2_SPECIAL)}
 

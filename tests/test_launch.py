@@ -18,7 +18,7 @@ from runs import REPO, Program, Workplace, answers, read_json, saved_step, tenso
 from emolightning.config.check import check_config
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import UserError
-from emolightning.launching import require_srun
+from emolightning.runs.ranks import require_srun
 
 JOB = REPO / "slurm" / "train.sbatch"
 

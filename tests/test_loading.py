@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks import loading
-from emolightning.cli import run
+from emolightning.commands.cli import run
 
 
 def test_every_number_of_workers_reads_the_same_clips(
@@ -17,7 +17,7 @@ def test_every_number_of_workers_reads_the_same_clips(
     threads = torch.get_num_threads()
     output = tmp_path / "result.json"
     words = ["experiment=smoke", "data.num_train=12", f"paths.data={tmp_path}", "workers=[0,2]", "rounds=2"]
-    monkeypatch.setattr(sys, "argv", ["benchmarks/loading.py", *words])
+    monkeypatch.setattr(sys, "argv", ["speed/loading.py", *words])
     try:
         assert run(loading.main, "loading", [*words, f"output={output}"]) == 0
     finally:

@@ -5,18 +5,18 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from emolightning.callbacks.gradient_norm import gradient_norm
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from runs import REPO, SMALL, Workplace
 
-from callbacks.gradient_norm import gradient_norm
 from emolightning.config.check import check_config
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import UserError
-from emolightning.training import tensorboard
-from emolightning.training.csv_log import CsvLog, logged_before
-from emolightning.training.tracking import WandbLog
+from emolightning.training.loggers import tensorboard
+from emolightning.training.loggers.csv_log import CsvLog, logged_before
+from emolightning.training.loggers.tracking import WandbLog
 
 
 @pytest.mark.parametrize(

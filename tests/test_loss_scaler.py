@@ -8,7 +8,7 @@ import pytest
 import torch
 from runs import REPO, SMALL, Program, Workplace, saved_step
 
-from emolightning.training.optimizer_state import LOSS_SCALER
+from emolightning.training.engines.optimizer_state import LOSS_SCALER
 
 WORDS = ("trainer=deepspeed_zero2", "trainer.accelerator=cpu", "trainer.devices=1", "trainer.precision=16-mixed")
 SOON = ("trainer.max_epochs=2", "trainer.strategy.loss_scale_window=4")

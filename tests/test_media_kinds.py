@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from media_factory import CODECS, add_cover, cut, make_empty_video_track, make_media, overwrite
 
-from emolightning.data import audio, media, video
-from emolightning.data.audio import NoAudioTrack, has_audio, read_waveform
-from emolightning.data.frames import read_clip_frames
-from emolightning.data.media import MediaError
-from emolightning.data.video import FrameChoice, parse_frame_choice, read_frames, read_thumbnails
-from emolightning.media_suffixes import MEDIA_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
-from emolightning.records import Clip
+from emolightning.data.media.audio import NoAudioTrack, has_audio, read_waveform
+from emolightning.data.media.frames import read_clip_frames
+from emolightning.data.media.opening import MediaError, audio, video
+from emolightning.data.media.opening import opening as media
+from emolightning.data.media.video import FrameChoice, parse_frame_choice, read_frames, read_thumbnails
+from emolightning.files.media_suffixes import MEDIA_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
+from emolightning.records.clips import Clip
 
 FOUR = FrameChoice("even", 4)
 
@@ -243,7 +243,7 @@ def test_a_video_of_8k_is_read_in_little_memory(tmp_path):
     path = make_media(tmp_path / "a.mp4", size=(7680, 4320), seconds=0.4, audio=False)
     code = (
         "import sys; from pathlib import Path; from emolightning.data import frames, video;"
-        "from emolightning.records import Clip; clip = Clip('a', Path(sys.argv[1]));"
+        "from emolightning.records.clips import Clip; clip = Clip('a', Path(sys.argv[1]));"
         "video.read_thumbnails(clip.video);"
         "frames.read_clip_frames(clip, ('image',), choice=video.parse_frame_choice('even:4'), image_size=448);"
         "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"

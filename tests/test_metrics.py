@@ -8,8 +8,8 @@ import torch
 import torchmetrics.functional.classification as reference
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score
 
-from emolightning.metrics import classification
-from emolightning.metrics.classification import (
+from emolightning.scoring.metrics import classification
+from emolightning.scoring.metrics.classification import (
     alphabetical,
     bootstrap_intervals,
     bootstrap_samples,
@@ -17,7 +17,7 @@ from emolightning.metrics.classification import (
     per_class,
     scores,
 )
-from emolightning.metrics.emotion_scores import EmotionScores
+from emolightning.scoring.metrics.emotion_scores import EmotionScores
 
 
 def draw(seed, num_classes=6, num_clips=200, unreadable=0.1):

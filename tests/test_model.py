@@ -8,15 +8,15 @@ from model_factory import LANGUAGE, VISION, WIDTHS, make_batch, make_examples, m
 from torch.nn import functional
 
 from emolightning.errors import UserError
-from emolightning.inputs import INPUTS
-from emolightning.model.build import build_emotion_llama
-from emolightning.model.generation import Generation
-from emolightning.model.language import LanguageSettings
-from emolightning.model.lora import LoraSettings
-from emolightning.model.parameters import base_fingerprints, load_trained_state, parts, trained_state
-from emolightning.model.vision import VisionSettings
-from emolightning.prompt import PLACEHOLDERS
-from emolightning.records import IGNORED
+from emolightning.models.emotion_llama.build import build_emotion_llama
+from emolightning.models.parts.generation import Generation
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.models.parts.lora import LoraSettings
+from emolightning.models.parts.parameters import base_fingerprints, load_trained_state, parts, trained_state
+from emolightning.models.parts.vision import VisionSettings
+from emolightning.prompt.sequence import PLACEHOLDERS
+from emolightning.records.clips import IGNORED
+from emolightning.records.inputs import INPUTS
 
 
 @pytest.fixture

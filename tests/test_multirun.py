@@ -7,8 +7,8 @@ import pytest
 from omegaconf import DictConfig
 from runs import tensor_hashes
 
-import train
-from emolightning.cli import run
+from emolightning.commands import train
+from emolightning.commands.cli import run
 
 
 def folders_of(*words: str) -> list[str]:
@@ -65,7 +65,7 @@ def test_a_command_without_multirun_is_left_alone() -> None:
 def test_two_jobs_train_side_by_side(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["experiment=smoke", "logger=csv", "trainer.max_steps=1", "data.num_train=12", "seed=1,2"]
     quiet = ["trainer.enable_progress_bar=false", "~callbacks.progress", f"paths.data={place}/data"]
-    assert run(train.main, "train", [*words, *quiet, "-m"]) == 0
+    assert run(train.train, "train", [*words, *quiet, "-m"]) == 0
     runs = [place / "runs" / f"smoke-{number}" for number in (0, 1)]
     assert [json.loads((run / "lineage.json").read_text())["seed"] for run in runs] == [1, 2]
     assert tensor_hashes(runs[0]) != tensor_hashes(runs[1])

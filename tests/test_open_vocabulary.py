@@ -10,9 +10,10 @@ from wheel_factory import write_wheels
 
 from emolightning.__main__ import main
 from emolightning.errors import InputErrors, UserError
-from emolightning.evaluation.open_vocabulary import OpenVocabulary
-from emolightning.metrics.label_lists import list_fault, quoted, separated
-from emolightning.metrics.open_vocabulary import (
+from emolightning.records.clips import Answer, Clip
+from emolightning.records.score_names import EXACT
+from emolightning.scoring.metrics.label_lists import list_fault, quoted, separated
+from emolightning.scoring.metrics.open_vocabulary import (
     averages,
     f_score,
     num_counted,
@@ -21,9 +22,8 @@ from emolightning.metrics.open_vocabulary import (
     percentile_interval,
     resampled_averages,
 )
-from emolightning.metrics.wheel_files import EMBEDDED
-from emolightning.records import Answer, Clip
-from emolightning.scores import EXACT
+from emolightning.scoring.metrics.wheel_files import EMBEDDED
+from emolightning.scoring.open_vocabulary import OpenVocabulary
 
 
 @pytest.mark.parametrize(

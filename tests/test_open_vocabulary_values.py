@@ -8,10 +8,10 @@ import pytest
 from open_vocabulary_reports import answers_of, value
 
 from emolightning.__main__ import main
-from emolightning.evaluation.open_vocabulary import OpenVocabulary
-from emolightning.metrics.label_lists import separated
-from emolightning.metrics.wheel_files import read_wheels
-from emolightning.records import Answer
+from emolightning.records.clips import Answer
+from emolightning.scoring.metrics.label_lists import separated
+from emolightning.scoring.metrics.wheel_files import read_wheels
+from emolightning.scoring.open_vocabulary import OpenVocabulary
 
 
 def column(path, key, *names):

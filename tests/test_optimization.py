@@ -6,8 +6,8 @@ import pytest
 from model_factory import make_model
 from torch import nn
 
-from emolightning.training.optimizer import decays, parameter_groups
-from emolightning.training.schedule import Length, UpstreamWarmupCosine, WarmupCosine
+from emolightning.training.optim.groups import decays, parameter_groups
+from emolightning.training.optim.schedule import Length, UpstreamWarmupCosine, WarmupCosine
 
 RUN = Length(total_steps=100, steps_per_epoch=10, base_lr=2e-3)
 

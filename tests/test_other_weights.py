@@ -11,7 +11,7 @@ from emolightning.config.check import find_problems
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.config.saved_run import find_run_folder
 from emolightning.errors import UserError
-from emolightning.weights import find_weights, require_same_model
+from emolightning.runs.weights import find_weights, require_same_model
 
 MODEL = {
     "llm": None,

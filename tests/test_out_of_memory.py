@@ -14,11 +14,11 @@ from runs import REPO, SMALL, Workplace
 
 import eval as eval_program
 import train as train_program
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import UserError
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.out_of_memory import explained_out_of_memory, is_out_of_memory, less_memory
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.runs.endings.out_of_memory import explained_out_of_memory, is_out_of_memory, less_memory
 
 FULL = ("model=emotion_llama_7b", "trainer=one_gpu", "data.batch_size=12", "precompute_vision=false")
 

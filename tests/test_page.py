@@ -11,11 +11,11 @@ import pytest
 from media_factory import make_media
 from PIL import Image
 
-from emolightning.evaluation.answers import append
-from emolightning.evaluation.page import MAX_SHOWN, shown_clips, thumbnail, write_page
-from emolightning.evaluation.scoring import Classification
-from emolightning.records import Answer, Clip
-from emolightning.reporting import write_report
+from emolightning.records.clips import Answer, Clip
+from emolightning.runs.answers import append
+from emolightning.runs.report.collect import write_report
+from emolightning.runs.report.page import MAX_SHOWN, shown_clips, thumbnail, write_page
+from emolightning.scoring.scoring import Classification
 
 LABELS = ("happy", "sad")
 SCORING = Classification(labels=LABELS)

@@ -5,8 +5,17 @@ import json
 import pytest
 
 from emolightning.errors import UserError
-from emolightning.labels import DFEW7, MER6, MER9, canonical, nearest, vocabulary
-from emolightning.parsing import EMPTY, NO_LABEL, NOT_EXACT, OUTSIDE, SEVERAL, LabelReader, read_label, read_upstream
+from emolightning.records.labels import DFEW7, MER6, MER9, canonical, nearest, vocabulary
+from emolightning.scoring.reading import (
+    EMPTY,
+    NO_LABEL,
+    NOT_EXACT,
+    OUTSIDE,
+    SEVERAL,
+    LabelReader,
+    read_label,
+    read_upstream,
+)
 
 
 @pytest.mark.parametrize(

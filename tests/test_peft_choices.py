@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import InputErrors, UserError
-from emolightning.model import quantization
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.generation import Generation
-from emolightning.model.language import LanguageSettings
-from emolightning.model.parameters import base_fingerprints, parts
-from emolightning.model.trained_parts import TrainedParts
-from emolightning.model.vision import VisionTower
-from emolightning.training_run import fit
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts import quantization
+from emolightning.models.parts.generation import Generation
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.models.parts.parameters import base_fingerprints, parts
+from emolightning.models.parts.trained_parts import TrainedParts
+from emolightning.models.parts.vision import VisionTower
+from emolightning.runs.train import fit
 
 LAYER = "model.layers.0.self_attn.v_proj"
 

@@ -9,10 +9,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
-from callbacks.early_stopping import EarlyStopping
 from emolightning.config.trainer_values import check_trainer
-from emolightning.run_summary import describe_best
+from emolightning.runs.summary import describe_best
 from emolightning.training.plan import Plan, make_plan
+from emolightning.training.stopping.early_stopping import EarlyStopping
 
 DEFAULTS = {"max_epochs": 3, "max_steps": -1, "accumulate_grad_batches": 1, "check_val_every_n_epoch": 1}
 
@@ -113,7 +113,7 @@ def trainer_of(**settings: Any) -> DictConfig:
         ({"check_val_every_n_epoch": 0}, "check_val_every_n_epoch", "+trainer.limit_val_batches=0"),
         ({"enable_checkpointing": False}, "enable_checkpointing", "leave it true"),
         ({"use_distributed_sampler": True}, "use_distributed_sampler", "leave it false"),
-        ({"barebones": True}, "barebones", "benchmarks/throughput.py"),
+        ({"barebones": True}, "barebones", "speed/throughput.py"),
     ],
 )
 def test_what_cannot_be_trained_is_one_problem(settings: dict[str, Any], key: str, said: str) -> None:

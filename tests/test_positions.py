@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from emolightning.callbacks.sample_answers import answer_table
 from hydra import compose, initialize_config_dir
 from language_factory import make_other
 from runs import make_dataset
@@ -17,21 +18,19 @@ from transformers import BloomConfig, FalconConfig, GPT2Config, LlamaConfig, Mis
 
 import eval as eval_program
 import train as train_program
-from callbacks.sample_answers import answer_table
-from emolightning import training_run
 from emolightning.__main__ import main
-from emolightning.assembly import build_data
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.data.lengths import SequenceLength, sequence_lengths
-from emolightning.errors import InputErrors
-from emolightning.model.context import context_of
-from emolightning.model.language import LanguageSettings
-from emolightning.model.tokenizer import load_tokenizer
-from emolightning.positions import remedies
-from emolightning.prompt import PromptEncoder
-from emolightning.records import Clip
-from emolightning.shown_texts import shown
+from emolightning.data.loading.lengths import SequenceLength, sequence_lengths
+from emolightning.errors import InputErrors, shown
+from emolightning.models.parts.context import context_of
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.models.parts.tokenizer import load_tokenizer
+from emolightning.prompt.sequence import PromptEncoder
+from emolightning.records.clips import Clip
+from emolightning.runs import train as training_run
+from emolightning.runs.assembly import build_data
+from emolightning.runs.positions import remedies
 
 UNSAID = SimpleNamespace(model_max_length=int(1e30), name_or_path="f")
 

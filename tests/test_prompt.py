@@ -6,13 +6,13 @@ import pytest
 import sentencepiece
 from model_factory import make_batch, make_examples, make_model
 
-from emolightning.chat_format import ChatFormat
-from emolightning.instructions import choose_instruction, instruction_pool, prompt_order
-from emolightning.labels import MER6, MER9
-from emolightning.model.language import LanguageSettings
-from emolightning.model.tokenizer import load_tokenizer
-from emolightning.prompt import PLACEHOLDERS, STREAMS, Control, PromptEncoder, Stream, context_pieces
-from emolightning.records import IGNORED
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.models.parts.tokenizer import load_tokenizer
+from emolightning.prompt.chat_format import ChatFormat
+from emolightning.prompt.instructions import choose_instruction, instruction_pool, prompt_order
+from emolightning.prompt.sequence import PLACEHOLDERS, STREAMS, Control, PromptEncoder, Stream, context_pieces
+from emolightning.records.clips import IGNORED
+from emolightning.records.labels import MER6, MER9
 
 ALL = list(STREAMS)
 QUESTION = (
@@ -156,7 +156,7 @@ def test_upstream_eval_layout_starts_with_two_bos():
 
 
 def test_tiny_tokenizer_is_what_its_script_builds(tmp_path):
-    from emolightning.commands.build_tokenizer import build, package_folder
+    from tools.build_tokenizer import build, package_folder
 
     build(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score
 
-from emolightning.benchmarks import BENCHMARKS
+from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.published.protocols import PROTOCOLS
+from emolightning.benchmarks.published.table import COLUMNS, SCORES, PublishedScore, read_published
 from emolightning.errors import InputErrors
-from emolightning.evaluation.open_vocabulary_measures import DEFINITIONS as OPEN_VOCABULARY
-from emolightning.published.protocols import PROTOCOLS
-from emolightning.published.table import COLUMNS, SCORES, PublishedScore, read_published
-from emolightning.scores import DEFINITIONS, VALENCE_DEFINITIONS
+from emolightning.records.score_names import DEFINITIONS, VALENCE_DEFINITIONS
+from emolightning.scoring.open_vocabulary_measures import DEFINITIONS as OPEN_VOCABULARY
 
 PAGE_MER2023 = """
     wav2vec 2.0|A|0.4028  VGGish|A|0.5481  HuBERT|A|0.8511  ResNet|V|0.4132  MAE|V|0.5547  VideoMAE|V|0.6068

@@ -13,14 +13,13 @@ from omegaconf import OmegaConf, open_dict
 
 from emolightning.config.check import find_problems
 from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
-from emolightning.config.quoting import override, quoted_override
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.errors import UserError
-from emolightning.labels import vocabulary
-from emolightning.reporting import write_report
-from emolightning.seeds import run_seeds
-from emolightning.sweeps.session import _print_summary
-from emolightning.sweeps.trial import TrialRow
+from emolightning.errors import UserError, override, quoted_override
+from emolightning.records.labels import vocabulary
+from emolightning.runs.report.collect import write_report
+from emolightning.runs.seeds import run_seeds
+from emolightning.runs.sweep.session import _print_summary
+from emolightning.runs.sweep.trial import TrialRow
 
 VALUES = [
     "outputs/demo",

@@ -8,12 +8,12 @@ import torch
 from model_factory import make_batch, make_examples, make_model
 from runs import REPO, SMALL, Workplace, answers, validations
 
-from emolightning.data.sampler import ClipKey, TrainSampler
-from emolightning.labels import MER6
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.generation import Generation
-from emolightning.records import IGNORED, Batch, Example
-from emolightning.resuming import StepSize
+from emolightning.data.loading.sampler import ClipKey, TrainSampler
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts.generation import Generation
+from emolightning.records.clips import IGNORED, Batch, Example
+from emolightning.records.labels import MER6
+from emolightning.runs.resume import StepSize
 from emolightning.training.learner import EmotionLearner
 
 # The loss of a step

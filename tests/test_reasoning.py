@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from emolightning.errors import UserError
-from emolightning.evaluation.judge import Grade, JudgeScore, Pair
-from emolightning.evaluation.judge_offline import OfflineJudge
-from emolightning.evaluation.reasoning import Reasoning
-from emolightning.evaluation_run import require_truths
-from emolightning.records import Answer, Clip
+from emolightning.records.clips import Answer, Clip
+from emolightning.runs.evaluate import require_truths
+from emolightning.scoring.judges.judge import Grade, JudgeScore, Pair
+from emolightning.scoring.judges.offline import OfflineJudge
+from emolightning.scoring.reasoning import Reasoning
 
 # Offline
 

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from emolightning.data import cache
-from emolightning.data.cache import Outcome, compute_missing, load_array
+from emolightning.config.secrets import redact
+from emolightning.data.stores import cache
+from emolightning.data.stores.cache import Outcome, compute_missing, load_array
 from emolightning.errors import UserError
-from emolightning.lineage import describe_process, redact, update_json, write_json
-from emolightning.records import Clip
-from emolightning.training.checkpoint_io import AtomicCheckpointIO
-from emolightning.training.csv_log import CsvLog
+from emolightning.files.writing import CannotWrite, update_json, write_json
+from emolightning.records.clips import Clip
+from emolightning.runs.lineage import describe_process
+from emolightning.training.checkpoints.checkpoint_io import AtomicCheckpointIO
+from emolightning.training.loggers.csv_log import CsvLog
 from emolightning.training.run_folder import checkpoint_to_resume, open_run_folder
-from emolightning.writing import CannotWrite
 
 
 def rows_of(path):

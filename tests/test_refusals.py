@@ -11,14 +11,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, open_dict
 from pytorch_lightning.demos.boring_classes import BoringModel
 
-from emolightning import training_run
 from emolightning.config.building import LIGHTNING, explained_refusals
 from emolightning.config.check import find_problems
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import UserError
-from emolightning.evaluation_run import require_whole_split
-from emolightning.launching import require_hardware
-from emolightning.starting import require_batches, require_part
+from emolightning.runs import train as training_run
+from emolightning.runs.evaluate import require_whole_split
+from emolightning.runs.ranks import require_hardware
+from emolightning.runs.starting import require_batches, require_part
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -40,7 +40,10 @@ def composed(*overrides: str) -> DictConfig:
         (["trainer.val_check_interval=often"], "Expected 'DD:HH:MM:SS'"),
         (["trainer.enable_checkpointing=false"], "enable_checkpointing=False"),
         (["+trainer.logger=true"], "trainer.logger: is filled in by the program"),
-        (["callbacks.early_stopping.mode=lowest"], "EarlyStopping refuses its settings: `mode` can be min, max"),
+        (
+            ["callbacks.early_stopping.mode=lowest"],
+            "EarlyStopping refuses its settings: `mode` can be min, max",
+        ),
         (["~callbacks.best", "~callbacks.last"], "keep callbacks.best or callbacks.last"),
         (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
         (["optimizer.betas=[0.9,1.5]"], "optimizer: Invalid beta parameter"),
@@ -56,7 +59,7 @@ def composed(*overrides: str) -> DictConfig:
 def test_settings_are_tried_before_clips_are_read(
     overrides: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emolightning.assembly.make_data", lambda *_, **__: pytest.fail("clips are read"))
+    monkeypatch.setattr("emolightning.runs.assembly.make_data", lambda *_, **__: pytest.fail("clips are read"))
     with pytest.raises(UserError) as caught:
         training_run.fit(composed(f"output_dir={tmp_path}/run", *overrides))
     assert said in str(caught.value)
@@ -72,7 +75,10 @@ def test_settings_are_tried_before_clips_are_read(
         (["trainer.max_epochs=many"], "trainer.max_epochs: must be Optional[int], not 'many'"),
         (["trainer.precision=int8"], "trainer.precision: 'int8' is not one of 32-true"),
         (["trainer.val_check_interval=0"], "trainer.val_check_interval: must be at least"),
-        (["callbacks.early_stopping.monitor=val/f1"], "callbacks.early_stopping.monitor: 'val/f1' is not one of"),
+        (
+            ["callbacks.early_stopping.monitor=val/f1"],
+            "callbacks.early_stopping.monitor: 'val/f1' is not one of",
+        ),
         (["schedule.warmup_fraction=2"], "schedule.warmup_fraction: must be 0 to 1, not 2"),
         (["run_name=''"], "run_name: must not be empty"),
         (["output_dir=''"], "output_dir: must not be empty"),

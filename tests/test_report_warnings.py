@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from score_factory import HEADER, score, write_csv
 
-from emolightning.evaluation.warnings import FEW_CLIPS, warnings_of
+from emolightning.scoring.warnings import FEW_CLIPS, warnings_of
 
 MISSING = "1 of 3 clips have no answer and count as wrong"
 

@@ -8,14 +8,14 @@ import pytest
 from published_runs import ALL, RECIPE, SEEN, cell, compared, dfew, emotion_llama, metric, report_of, written
 
 from emolightning.__main__ import main
-from emolightning.benchmarks import BENCHMARKS
+from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.published.comparison import compare
+from emolightning.benchmarks.published.measured import read_run
 from emolightning.errors import UserError
-from emolightning.evaluation.judge_offline import OfflineJudge
-from emolightning.evaluation.open_vocabulary import OpenVocabulary
-from emolightning.evaluation.reasoning import Reasoning
-from emolightning.published.comparison import compare
-from emolightning.published.measured import read_run
-from emolightning.records import Answer
+from emolightning.records.clips import Answer
+from emolightning.scoring.judges.offline import OfflineJudge
+from emolightning.scoring.open_vocabulary import OpenVocabulary
+from emolightning.scoring.reasoning import Reasoning
 
 
 def test_conditions_that_a_run_does_not_record_are_told(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ from runs import (
 )
 from safetensors.torch import load_file
 
-from emolightning.evaluation.answers import set_aside_other
-from emolightning.labels import MER6
-from emolightning.scores import DEFINITIONS
+from emolightning.records.labels import MER6
+from emolightning.records.score_names import DEFINITIONS
+from emolightning.runs.answers import set_aside_other
 
 NUM_CLIPS = {"train": 48, "val": 12, "test": 12}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emolightning.data.sampler import ClipKey, EvaluationSampler, TrainSampler
+from emolightning.data.loading.sampler import ClipKey, EvaluationSampler, TrainSampler
 
 
 @pytest.mark.parametrize("num_clips", [7, 16, 21])

@@ -16,18 +16,18 @@ from score_factory import HEADER, refusal, score, values, write_csv, write_jsonl
 from sklearn.metrics import balanced_accuracy_score, f1_score, mean_squared_error, precision_score
 
 from benchmarks import score_rows
-from callbacks.answer_writer import AnswerWriter
-from emolightning.assembly import validation_reader
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.evaluation.answers import latest_key, read_answers
-from emolightning.evaluation.judge_offline import OfflineJudge
-from emolightning.evaluation.reasoning import Reasoning
-from emolightning.evaluation.scoring import Classification
-from emolightning.labels import DFEW7, MER6
-from emolightning.metrics.emotion_scores import EmotionScores
-from emolightning.parsing import LabelReader
-from emolightning.records import Answer, Clip
+from emolightning.records.clips import Answer, Clip
+from emolightning.records.labels import DFEW7, MER6
+from emolightning.runs.answer_writer import AnswerWriter
+from emolightning.runs.answers import latest_key, read_answers
+from emolightning.runs.assembly import validation_reader
+from emolightning.scoring.judges.offline import OfflineJudge
+from emolightning.scoring.metrics.emotion_scores import EmotionScores
+from emolightning.scoring.reading import LabelReader
+from emolightning.scoring.reasoning import Reasoning
+from emolightning.scoring.scoring import Classification
 
 ROWS = [("a", "Happy.", "happy"), ("b", "sad or angry", "sad"), ("c", "anger", "angry"), ("d", "", "sad")]
 
@@ -342,9 +342,7 @@ def test_descriptions_of_a_benchmark(tmp_path: Path) -> None:
 
 
 def test_the_benchmark_at_a_small_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        sys, "argv", ["benchmarks/score_rows.py", "rows=300", "rounds=1", f"output={tmp_path / 'r.json'}"]
-    )
+    monkeypatch.setattr(sys, "argv", ["speed/score_rows.py", "rows=300", "rounds=1", f"output={tmp_path / 'r.json'}"])
     assert run(score_rows.main, "score_rows") == 0
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["scores_are_right"]

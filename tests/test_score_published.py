@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from score_factory import HEADER, refusal, score, values, write_csv
 
-from emolightning.labels import DFEW7
+from emolightning.records.labels import DFEW7
 
 SEMI = {
     "weighted_f1": 0.9035772132511264,

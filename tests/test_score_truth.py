@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from score_factory import refusal, score, values, write_csv, write_jsonl
 
-from emolightning.benchmarks import BENCHMARKS
-from emolightning.labels import DFEW7
+from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.records.labels import DFEW7
 
 
 def rows_of(file: Path, *columns: str) -> list[list[str]]:

@@ -19,14 +19,14 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 from runs import REPO, SMALL, Workplace, read_json
 
-import emolightning.processes
-import emolightning.seeds
+import emolightning.runs.processes
+import emolightning.runs.seeds
 from emolightning.commands.ablate import ablate
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.errors import UserError
-from emolightning.processes import STOPPED, Programs, start
-from emolightning.seeds import FOLDER, GROUP, run_seeds, spread
+from emolightning.runs.processes import STOPPED, Programs, start
+from emolightning.runs.seeds import FOLDER, GROUP, run_seeds, spread
 
 
 def test_the_numbers_are_those_of_scipy() -> None:
@@ -136,7 +136,7 @@ class Fakes:
         self.root = folder / "several"
         (folder / "fake.py").write_text(FAKE)
         fake = [sys.executable, str(folder / "fake.py")]
-        monkeypatch.setattr(emolightning.seeds, "program", lambda script, words: [*fake, script, *words])
+        monkeypatch.setattr(emolightning.runs.seeds, "program", lambda script, words: [*fake, script, *words])
 
     def run(self, *overrides: str, seeds: Sequence[int] = (1, 3)) -> dict[str, Any]:
         """What is in seeds.json afterwards."""
@@ -254,7 +254,7 @@ def test_a_program_that_starts_while_all_are_stopped_is_stopped(
         has_left.wait(0.5)
         return process
 
-    monkeypatch.setattr(emolightning.processes, "start", slow)
+    monkeypatch.setattr(emolightning.runs.processes, "start", slow)
     command = [sys.executable, "-c", "import time; time.sleep(8)"]
     programs = Programs()
     thread = threading.Thread(target=lambda: codes.append(programs.call(command, tmp_path / "x.log")))

@@ -11,9 +11,9 @@ from runs import REPO, Workplace, answers
 from torch import distributed, nn
 
 from emolightning.errors import UserError
-from emolightning.model.language import LanguageSettings, load_language_model
-from emolightning.starting import require_engine
-from emolightning.training.sharing import decoder_layers, share_weights
+from emolightning.models.parts.language import LanguageSettings, load_language_model
+from emolightning.runs.starting import require_engine
+from emolightning.training.engines.sharing import decoder_layers, share_weights
 
 
 def places(model: nn.Module) -> dict[str, tuple[Any, ...]]:

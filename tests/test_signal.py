@@ -6,8 +6,10 @@ import warnings
 import numpy as np
 import pytest
 
-from emolightning.data import signal
-from emolightning.data.signal import (
+from emolightning.benchmarks.synthetic.clip import FRAME_RATE, make_clip
+from emolightning.benchmarks.synthetic.process import ClipPlan, draw_plan
+from emolightning.data.media.opening import signal
+from emolightning.data.media.signal import (
     FACE_WIDTH,
     MOTION_WIDTH,
     SPEECH_WIDTH,
@@ -15,8 +17,6 @@ from emolightning.data.signal import (
     describe_motion,
     describe_speech,
 )
-from emolightning.data.synthetic.clip import FRAME_RATE, make_clip
-from emolightning.data.synthetic.process import ClipPlan, draw_plan
 
 RATE = 16000
 

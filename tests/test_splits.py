@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from emolightning.data.splits import assign_splits, select
+from emolightning.data.readers.splits import assign_splits, select
 from emolightning.errors import UserError
-from emolightning.records import Clip
+from emolightning.records.clips import Clip
 
 
 def make_clips(count: int, labels: str = "abc", subjects: int | None = None, **values) -> list[Clip]:

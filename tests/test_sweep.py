@@ -13,8 +13,8 @@ import pytest
 from runs import REPO, SMALL, Program, Workplace, saved_step
 from sweep_factory import starts, sweep_file, table
 
-from emolightning.processes import stop_leftovers
-from emolightning.sweeps.trial import read_history
+from emolightning.runs.processes import stop_leftovers
+from emolightning.runs.sweep.trial import read_history
 
 
 def start_sweep(place: Workplace, path: Path, folder: Path, *words: str) -> Program:

@@ -15,11 +15,11 @@ from wandb.sdk.sweeps.scheduler.optuna import search_space_from_sweep_config
 
 from emolightning.config.schema import CONFIG_DIR
 from emolightning.errors import InputErrors, UserError
-from emolightning.sweeps.checking import check_trials, combinations
-from emolightning.sweeps.command import command_line, repeating_line
-from emolightning.sweeps.parameters import Choices, Range, read_parameter
-from emolightning.sweeps.search import Search
-from emolightning.sweeps.sweep_file import read_sweep_file
+from emolightning.runs.sweep.checking import check_trials, combinations
+from emolightning.runs.sweep.command import command_line, repeating_line
+from emolightning.runs.sweep.parameters import Choices, Range, read_parameter
+from emolightning.runs.sweep.search import Search
+from emolightning.runs.sweep.sweep_file import read_sweep_file
 
 REPO = CONFIG_DIR.parent
 SWEEPS = sorted((REPO / "sweeps").glob("*.yaml"))

@@ -14,18 +14,18 @@ import pytest
 from rich.console import Console
 from sweep_factory import sweep_file
 
-import emolightning.sweeps.checking
-import emolightning.sweeps.running
-import emolightning.sweeps.trial
+import emolightning.runs.sweep.checking
+import emolightning.runs.sweep.running
+import emolightning.runs.sweep.trial
 from emolightning.commands.sweep import main
 from emolightning.errors import UserError
-from emolightning.processes import GROUP, start, stop_leftovers
-from emolightning.sweeps.progress import Progress
-from emolightning.sweeps.running import SweepRun
-from emolightning.sweeps.search import Search
-from emolightning.sweeps.session import run_session
-from emolightning.sweeps.sweep_file import read_sweep_file
-from emolightning.sweeps.trial import Histories, TrialProcess, read_history
+from emolightning.runs.processes import GROUP, start, stop_leftovers
+from emolightning.runs.sweep.progress import Progress
+from emolightning.runs.sweep.running import SweepRun
+from emolightning.runs.sweep.search import Search
+from emolightning.runs.sweep.session import run_session
+from emolightning.runs.sweep.sweep_file import read_sweep_file
+from emolightning.runs.sweep.trial import Histories, TrialProcess, read_history
 
 FAKE = """
 import os, pathlib, signal, sys, time
@@ -49,8 +49,8 @@ class Fakes:
         self.folder = folder
         self.plans: list[tuple[str, int, float]] = []
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(emolightning.sweeps.running, "command_line", self._command)
-        monkeypatch.setattr(emolightning.sweeps.running, "POLL_S", 0.02)
+        monkeypatch.setattr(emolightning.runs.sweep.running, "command_line", self._command)
+        monkeypatch.setattr(emolightning.runs.sweep.running, "POLL_S", 0.02)
 
     def _command(self, words: Sequence[str], values: dict[str, Any], extra: Sequence[str]) -> list[str]:
         number = values["seed"]
@@ -132,7 +132,9 @@ def test_secrets_are_in_no_file(fakes: Fakes, capsys: pytest.CaptureFixture[str]
 def test_files_are_read_again_only_when_they_changed(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[Path] = []
     monkeypatch.setattr(
-        emolightning.sweeps.trial, "read_history", lambda run, metric: reads.append(run) or read_history(run, metric)
+        emolightning.runs.sweep.trial,
+        "read_history",
+        lambda run, metric: reads.append(run) or read_history(run, metric),
     )
     rows = fakes.run(("1", 0, 0), ("2,3", 0, 1)).rows()
     assert [(row.value, row.num_validations) for row in rows] == [(1, 1), (2, 2)]
@@ -165,13 +167,13 @@ def test_a_signal_ends_a_sweep_with_its_own_code(
     path = sweep_file(tmp_path, "told", "experiment=smoke", parameters={"seed": {"values": [0]}})
     monkeypatch.chdir(tmp_path)
     if place == "the checks":
-        monkeypatch.setattr(emolightning.sweeps.checking, "check_trials", receive)
+        monkeypatch.setattr(emolightning.runs.sweep.checking, "check_trials", receive)
     elif place == "the leftovers":
-        monkeypatch.setattr(emolightning.sweeps.running, "stop_leftovers", receive)
+        monkeypatch.setattr(emolightning.runs.sweep.running, "stop_leftovers", receive)
     else:
-        monkeypatch.setattr(emolightning.sweeps.running.time, "sleep", lambda _: os.kill(os.getpid(), number))
+        monkeypatch.setattr(emolightning.runs.sweep.running.time, "sleep", lambda _: os.kill(os.getpid(), number))
         command = [sys.executable, "-c", "import time; time.sleep(60)"]
-        monkeypatch.setattr(emolightning.sweeps.running, "command_line", lambda *_: command)
+        monkeypatch.setattr(emolightning.runs.sweep.running, "command_line", lambda *_: command)
     with pytest.raises(SystemExit) as ended:
         sys.exit(main([f"file={path}", f"output_dir={tmp_path / 'sweep'}"]))
     assert ended.value.code == code

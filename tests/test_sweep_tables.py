@@ -10,12 +10,12 @@ import scipy.stats
 from rich.console import Console
 from sweep_factory import sweep_file
 
-from emolightning.sweeps.progress import Progress, duration, summary
-from emolightning.sweeps.results import over_seeds
-from emolightning.sweeps.search import Search
-from emolightning.sweeps.sweep_file import read_sweep_file
-from emolightning.sweeps.sweep_page import write_sweep_page
-from emolightning.sweeps.trial import TrialRow
+from emolightning.runs.sweep.progress import Progress, duration, summary
+from emolightning.runs.sweep.results import over_seeds
+from emolightning.runs.sweep.search import Search
+from emolightning.runs.sweep.sweep_file import read_sweep_file
+from emolightning.runs.sweep.sweep_page import write_sweep_page
+from emolightning.runs.sweep.trial import TrialRow
 
 
 def row(number: int, state: str, value: float | None, *, seconds: float = 60, **values: Any) -> TrialRow:

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.sweeps.grammar import mistake, pasted
-from emolightning.sweeps.parameters import read_parameter
+from emolightning.runs.sweep.grammar import mistake, pasted
+from emolightning.runs.sweep.parameters import read_parameter
 
 ERROR = object()
 """Hydra refuses the word."""

@@ -8,12 +8,12 @@ import pytest
 from open_vocabulary_reports import report_of, value
 
 from emolightning.errors import InputErrors, UserError
-from emolightning.evaluation.judge_asking import Outcome
-from emolightning.evaluation.judge_replies import Reading, Unusable
-from emolightning.evaluation.open_vocabulary import OpenVocabulary
-from emolightning.evaluation.synonym_judge import SynonymGrouper, read_reply
-from emolightning.metrics.synonym_groups import merged, parse_groups, read_groups
-from emolightning.records import Answer
+from emolightning.records.clips import Answer
+from emolightning.scoring.judges.asking import Outcome
+from emolightning.scoring.judges.replies import Reading, Unusable
+from emolightning.scoring.judges.synonym_judge import SynonymGrouper, read_reply
+from emolightning.scoring.metrics.synonym_groups import merged, parse_groups, read_groups
+from emolightning.scoring.open_vocabulary import OpenVocabulary
 
 
 def test_words_of_one_group_become_its_first():

@@ -14,12 +14,19 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from emolightning.benchmarks.official.synthetic import clip, render, words
 
-from emolightning.data.synthetic import clip, render, words
-from emolightning.data.synthetic.process import CLASSES, NUM_ACTORS, ceilings, class_of, class_probability, draw_plan
-from emolightning.data.synthetic.render import render_benchmark
+from emolightning.benchmarks.synthetic.process import (
+    CLASSES,
+    NUM_ACTORS,
+    ceilings,
+    class_of,
+    class_probability,
+    draw_plan,
+)
+from emolightning.benchmarks.synthetic.render import render_benchmark
 from emolightning.errors import UserError
-from emolightning.labels import MER6
+from emolightning.records.labels import MER6
 
 SMALL = {"num_train": 12, "num_val": 6, "num_test": 6, "image_size": 64}
 SHOWN_BY = {"A": "voice", "V": "face", "T": "words"}
@@ -204,7 +211,7 @@ def test_an_interrupted_rendering_is_continued(how: signal.Signals, benchmark: P
     folder = tmp_path / "cut"
     sizes = SMALL | {"num_train": 240}
     call = (
-        "from pathlib import Path; from emolightning.data.synthetic.render import render_benchmark; "
+        "from pathlib import Path; from emolightning.benchmarks.synthetic.render import render_benchmark; "
         f"render_benchmark(Path({str(folder)!r}), **{sizes})"
     )
     root = Path(__file__).parents[1]
@@ -237,7 +244,7 @@ def test_an_interrupted_rendering_is_continued(how: signal.Signals, benchmark: P
 
 def test_two_processes_that_start_at_once_share_the_work(benchmark: Path, tmp_path: Path):
     call = (
-        "from pathlib import Path; from emolightning.data.synthetic.render import render_benchmark; "
+        "from pathlib import Path; from emolightning.benchmarks.synthetic.render import render_benchmark; "
         f"render_benchmark(Path({str(tmp_path / 'shared')!r}), **{SMALL}, num_workers=1)"
     )
     command, root = [sys.executable, "-c", call], Path(__file__).parents[1]

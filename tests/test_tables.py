@@ -12,11 +12,11 @@ import openpyxl
 import pytest
 from score_factory import refusal, score, write_csv
 
-from emolightning.data.annotations import read_custom
+from emolightning.data.readers.annotations import read_custom
+from emolightning.data.tables.columns import column_faults
+from emolightning.data.tables.reading import Problem, described, read_table
 from emolightning.errors import UserError
-from emolightning.labels import MER6
-from emolightning.tables.columns import column_faults
-from emolightning.tables.reading import Problem, described, read_table
+from emolightning.records.labels import MER6
 
 ROWS = [("clip", "said"), ("v1", "Grüß dich, du"), ("v2", "two\nlines"), ("v3", "")]
 WANTED = ("clip", "said")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emolightning.metrics.text import chrf_similarity, han_share, language_of, score_texts
+from emolightning.scoring.metrics.text import chrf_similarity, han_share, language_of, score_texts
 
 NAMES = {"bleu_zh": "bleu", "chrf2": "chrf", "rouge1_char": "rouge1", "rouge2_char": "rouge2", "rougeL_char": "rouge_l"}
 

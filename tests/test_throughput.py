@@ -13,18 +13,18 @@ from model_factory import make_batch, make_examples, make_model
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import assembly, machine, throughput
-from benchmarks.building import build_random
-from benchmarks.clips import ClipSet, Texts, words
-from benchmarks.columns import make_column
-from benchmarks.machine import Peak
-from benchmarks.recipes import FixedLength, Measurement, Subject, ablations, hold_frozen
-from benchmarks.rounds import Column, Work, alternate
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.command_settings import Recipe
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.flops import answering_flops, sizes_of, training_flops
-from emolightning.model.generation import Generation
-from emolightning.records import IGNORED
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts.generation import Generation
+from emolightning.models.sizes.flops import answering_flops, sizes_of, training_flops
+from emolightning.records.clips import IGNORED
+from speed.building import build_random
+from speed.clips import ClipSet, Texts, words
+from speed.columns import make_column
+from speed.machine import Peak
+from speed.recipes import FixedLength, Measurement, Subject, ablations, hold_frozen
+from speed.rounds import Column, Work, alternate
 
 STREAMS = {"image": 4, "class_token": 1, "face": 1, "motion": 1, "speech": 1}
 
@@ -59,7 +59,7 @@ def model() -> EmotionLlama:
 def benchmark(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
     """Its exit code."""
     words = [*SMALL, *overrides]
-    monkeypatch.setattr(sys, "argv", ["benchmarks/throughput.py", *words])
+    monkeypatch.setattr(sys, "argv", ["speed/throughput.py", *words])
     try:
         return run(throughput.main, "throughput", words)
     except SystemExit as error:
@@ -135,7 +135,7 @@ def test_the_program_measures_both_recipes_and_their_ratio(
     assert "upstream recipe" in printed
     assert "ours / upstream" in printed
     result = json.loads(file.read_text())
-    assert result["command"][0] == "benchmarks/throughput.py"
+    assert result["command"][0] == "speed/throughput.py"
     assert {"commit", "dirty"} == set(result["git"])
     assert result["machine"]["device"]
     assert result["packages"]["torch"]
@@ -319,17 +319,17 @@ def test_quantised_weights_are_left_alone() -> None:
 def test_a_trained_tower_cannot_be_computed_ahead(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("emolightning.model.vision.VisionTower.is_trained", True)
+    monkeypatch.setattr("emolightning.models.parts.vision.VisionTower.is_trained", True)
     assert benchmark(monkeypatch) == 1
     assert "say ours.precompute_vision=false" in capsys.readouterr().err
 
 
 def test_random_weights_make_a_model_that_works() -> None:
     """Made on meta and filled afterwards: nothing is left without a value, and rotary frequencies are Llama's."""
-    from emolightning.model.build import build_emotion_llama
-    from emolightning.model.language import LanguageSettings
-    from emolightning.model.lora import LoraSettings
-    from emolightning.model.vision import VisionSettings
+    from emolightning.models.emotion_llama.build import build_emotion_llama
+    from emolightning.models.parts.language import LanguageSettings
+    from emolightning.models.parts.lora import LoraSettings
+    from emolightning.models.parts.vision import VisionSettings
 
     def build(settings: Any, **more: Any) -> EmotionLlama:
         language, vision = LanguageSettings(**settings["language"]), VisionSettings(**settings["vision"])
@@ -383,7 +383,7 @@ def test_the_peak_of_memory_begins_anew() -> None:
 
 
 def test_utilisation_of_an_unknown_device_is_unknown() -> None:
-    from benchmarks.result import describe_columns
+    from speed.result import describe_columns
 
     column = Column("ours", {"training": Measurement}, {"training": Work(1, 10, 1_000)})
     column.rounds["training"] = [Measurement(seconds=2.0)]

@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 import torch
+from emolightning.callbacks.trainable_parameters import parameter_table
 from hydra import compose, initialize_config_dir
 from model_factory import LANGUAGE, VISION, make_batch, make_examples, make_model
 from omegaconf import DictConfig
 from safetensors.torch import load_file
 
-from callbacks.trainable_parameters import parameter_table
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
 from emolightning.errors import InputErrors, UserError
-from emolightning.evaluation_run import evaluate
-from emolightning.model.adapter import load_adapter, save_adapter
-from emolightning.model.build import require_settings
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.parameters import base_fingerprints, load_trained_state, parts, trained_state
-from emolightning.model.trained_parts import TrainedParts
-from emolightning.training_run import fit
+from emolightning.models.emotion_llama.build import require_settings
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts.adapter import load_adapter, save_adapter
+from emolightning.models.parts.parameters import base_fingerprints, load_trained_state, parts, trained_state
+from emolightning.models.parts.trained_parts import TrainedParts
+from emolightning.runs.evaluate import evaluate
+from emolightning.runs.train import fit
 
 HOW = ("frozen", "lora", "full")
 ALL = [TrainedParts(*how) for how in itertools.product(HOW, HOW, ("frozen", "full"))]
@@ -260,6 +260,8 @@ def test_projections_first_then_adapters(configured: Any, tmp_path: Path, capsys
 def test_runs_that_make_no_sense_are_refused_before_the_data_is_read(
     configured: Any, monkeypatch: pytest.MonkeyPatch, overrides: list[str], message: str
 ) -> None:
-    monkeypatch.setattr("emolightning.assembly.make_data", lambda *args, **kwargs: pytest.fail("the data was read"))
+    monkeypatch.setattr(
+        "emolightning.runs.assembly.make_data", lambda *args, **kwargs: pytest.fail("the data was read")
+    )
     with pytest.raises(UserError, match=message):
         fit(configured("run", *overrides))

@@ -15,22 +15,22 @@ from hydra import compose, initialize_config_dir
 from media_factory import make_media
 from runs import make_dataset
 
-from emolightning import training_run
-from emolightning.assembly import make_data
 from emolightning.commands.doctor import doctor
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.data import same_clips
-from emolightning.data.custom import CustomData
-from emolightning.data.features import FolderFeatures, SignalFeatures
-from emolightning.data.same_clips import require_same_clips
-from emolightning.data.unusable import NO_MEDIA, Findings, Skipped, described
+from emolightning.data.checkup.unusable import NO_MEDIA, Findings, Skipped, described
+from emolightning.data.loading import same_clips
+from emolightning.data.loading.same_clips import require_same_clips
+from emolightning.data.readers.custom import CustomData
+from emolightning.data.stores.features import FolderFeatures, SignalFeatures
 from emolightning.errors import EndOfRun, InputErrors, UserError
-from emolightning.evaluation.warnings import warnings_of
-from emolightning.evaluation_run import evaluate, refuse_skipped
-from emolightning.inputs import INPUTS
-from emolightning.wandb_record import summary_of
+from emolightning.records.inputs import INPUTS
+from emolightning.runs import train as training_run
+from emolightning.runs.assembly import make_data
+from emolightning.runs.evaluate import evaluate, refuse_skipped
+from emolightning.runs.wandb_record import summary_of
+from emolightning.scoring.warnings import warnings_of
 
 HEADER = "video_name, emotion_label, transcription\n"
 WIDTH = 5

@@ -8,14 +8,14 @@ import torch
 from safetensors.torch import load_file
 from upstream_factory import FEATURE_FOLDERS, LABELS, make_dfew_folder, make_upstream_folder
 
-from emolightning.data.captions import blip_caption
-from emolightning.data.coverage import coverage_warnings
-from emolightning.data.dfew import DfewData
-from emolightning.data.features import FolderFeatures
-from emolightning.data.upstream_rows import UpstreamRowsData
+from emolightning.benchmarks.dfew.reader import DfewData
+from emolightning.benchmarks.merr.captions import blip_caption
+from emolightning.benchmarks.merr.reader import UpstreamRowsData
+from emolightning.data.checkup.coverage import coverage_warnings
+from emolightning.data.stores.features import FolderFeatures
 from emolightning.errors import InputErrors, UserError
-from emolightning.inputs import INPUTS
-from emolightning.instructions import choose_task
+from emolightning.prompt.instructions import choose_task
+from emolightning.records.inputs import INPUTS
 
 FACE, MOTION, SPEECH = FEATURE_FOLDERS
 

@@ -11,16 +11,16 @@ from media_factory import make_media
 from model_factory import make_model
 from omegaconf import open_dict
 
-from emolightning.assembly import build_data, build_learner
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.data.frames import FrameStore
-from emolightning.data.video import parse_frame_choice
-from emolightning.data.visual import VisualStore
+from emolightning.data.media.frames import FrameStore
+from emolightning.data.media.video import parse_frame_choice
+from emolightning.data.stores.visual import VisualStore
 from emolightning.errors import UserError
-from emolightning.evaluation.answers import evaluation_key
-from emolightning.evaluation_run import describe_evaluation
-from emolightning.records import Clip
-from emolightning.vision_pass import precompute_vision, tower_on
+from emolightning.records.clips import Clip
+from emolightning.runs.answers import evaluation_key
+from emolightning.runs.assembly import build_data, build_learner
+from emolightning.runs.evaluate import describe_evaluation
+from emolightning.runs.vision_pass import precompute_vision, tower_on
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -116,7 +116,9 @@ def test_vectors_belong_to_a_tower_and_to_a_version_of_the_clip(tmp_path):
 
 def test_a_full_disk_is_said_before_the_first_clip(tmp_path, monkeypatch):
     store, clip = make_store(tmp_path)
-    monkeypatch.setattr("emolightning.data.visual.shutil.disk_usage", lambda path: Usage(10**9, 10**9, 1_500_000_000))
+    monkeypatch.setattr(
+        "emolightning.data.stores.visual.shutil.disk_usage", lambda path: Usage(10**9, 10**9, 1_500_000_000)
+    )
     with pytest.raises(UserError, match=r"need 3.0 GB and 1.5 GB are free.*precompute_vision=false"):
         store.prepare([clip], tower_on(make_model(), torch.device("cpu")), bytes_per_clip=3 * 10**9)
 

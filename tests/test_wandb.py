@@ -11,7 +11,7 @@ import wandb_files
 from runs import REPO, SMALL, Workplace, read_json
 from safetensors.torch import load_file
 
-from emolightning.training import tracking
+from emolightning.training.loggers import tracking
 
 UNREACHABLE = {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
 

@@ -11,13 +11,14 @@ import pytest
 import wandb_files
 from runs import read_json
 
-from callbacks.predictions import Row, prediction_table
-from emolightning.lineage import loggable, write_json
-from emolightning.training import tracking, wandb_environment
-from emolightning.training.artifacts import artifact_name, log_artifact, use_artifact
-from emolightning.training.tracking import WandbLog
-from emolightning.training.wandb_environment import OF_AGENT, choose_id, choose_mode, has_key
-from emolightning.wandb_record import EvaluationRecord, reported
+from emolightning.config.secrets import loggable
+from emolightning.files.writing import write_json
+from emolightning.runs.wandb_record import EvaluationRecord, reported
+from emolightning.training.loggers import tracking, wandb_environment
+from emolightning.training.loggers.artifacts import artifact_name, log_artifact, use_artifact
+from emolightning.training.loggers.tracking import WandbLog
+from emolightning.training.loggers.wandb_environment import OF_AGENT, choose_id, choose_mode, has_key
+from emolightning.training.loggers.wandb_tables import Row, prediction_table
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from wandb.sdk.sweeps.scheduler.optuna import search_space_from_sweep_config
 from wandb_verdicts import RECORD, Verdicts, ask_wandb, cases, digest
 
 from emolightning.config.schema import CONFIG_DIR
-from emolightning.sweeps.stopping import Hyperband, read_hyperband
+from emolightning.runs.sweep.stopping import Hyperband, read_hyperband
 
 SWEEPS = sorted((CONFIG_DIR.parent / "sweeps").glob("*.yaml"))
 

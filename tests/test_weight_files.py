@@ -4,17 +4,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from emolightning.model.safetensors_files import (
+from emolightning.models.emotion_llama.upstream import reading
+from emolightning.models.emotion_llama.upstream.reading import TorchFile
+from emolightning.models.emotion_llama.upstream.writing import fresh
+from emolightning.models.parts.safetensors_files import (
     DTYPES,
     SafetensorsFolder,
     read_safetensor,
     safetensors_infos,
     write_safetensors,
 )
-from emolightning.model.tensor_info import TensorInfo, dtype_name
-from emolightning.upstream import reading
-from emolightning.upstream.reading import TorchFile
-from emolightning.upstream.writing import fresh
+from emolightning.models.parts.tensor_info import TensorInfo, dtype_name
 
 TENSORS = {
     "bytes": torch.arange(5, dtype=torch.uint8),

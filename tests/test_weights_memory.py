@@ -20,13 +20,13 @@ SIZES = Sizes(
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from emolightning.model.lora import LoraSettings
-from emolightning.model.vision import VisionSettings
+from emolightning.models.parts.lora import LoraSettings
+from emolightning.models.parts.vision import VisionSettings
 from emolightning.commands.export_weights import read_trained
-from emolightning.upstream.exporting import export_upstream
-from emolightning.upstream.importing import import_weights
-from emolightning.upstream.inspecting import describe
-from emolightning.upstream.merging import export_merged
+from emolightning.models.emotion_llama.upstream.exporting import export_upstream
+from emolightning.models.emotion_llama.upstream.importing import import_weights
+from emolightning.models.emotion_llama.upstream.inspecting import describe
+from emolightning.models.emotion_llama.upstream.merging import export_merged
 
 def peak():
     # Resident pages, those of mapped files included; of this process alone, unlike what getrusage inherits.

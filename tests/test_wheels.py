@@ -10,8 +10,14 @@ import pytest
 from wheel_factory import FORMS, synonym_rows, write_csv_wheels, write_forms, write_mapping, write_wheels, write_xlsx
 
 from emolightning.errors import InputErrors, UserError
-from emolightning.metrics.wheel_files import EMBEDDED, LARGEST_XLSX, embedded_wheels, read_wheel_table, read_wheels
-from emolightning.metrics.wheels import make_wheel, words_in_text
+from emolightning.scoring.metrics.wheel_files import (
+    EMBEDDED,
+    LARGEST_XLSX,
+    embedded_wheels,
+    read_wheel_table,
+    read_wheels,
+)
+from emolightning.scoring.metrics.wheels import make_wheel, words_in_text
 
 OFFICIAL = ("wheel1", "wheel2", "wheel3", "wheel4", "wheel5", "synonym")
 

@@ -10,31 +10,31 @@ import numpy as np
 import pytest
 from model_factory import make_model
 
-from emolightning.data import cache
-from emolightning.data.cache import Outcome, compute_missing
-from emolightning.model import adapter
-from emolightning.model.adapter import save_adapter
-from emolightning.records import Clip
-from emolightning.writing import CannotWrite, write_whole, written_whole
+from emolightning.data.stores import cache
+from emolightning.data.stores.cache import Outcome, compute_missing
+from emolightning.files.writing import CannotWrite, write_whole, written_whole
+from emolightning.models.parts import adapter
+from emolightning.models.parts.adapter import save_adapter
+from emolightning.records.clips import Clip
 
 REPO = Path(__file__).resolve().parents[1]
 
 IN_PLACE = {
-    "emolightning/data/cache.py": "into the place that written_whole gives",
-    "emolightning/evaluation/answers.py": "appended line by line, a half line is cut off; whole files by written_whole",
-    "emolightning/evaluation/judge_cache.py": "appended line by line, a half line is passed over",
-    "emolightning/model/adapter.py": "inside of a stage",
-    "emolightning/model/safetensors_files.py": "inside of a stage",
-    "emolightning/processes.py": "a log, appended by the program itself",
-    "emolightning/training/csv_log.py": "appended row by row, a half row is cut off; whole files by written_whole",
-    "emolightning/training/checkpoint_io.py": "into the place that written_whole gives",
+    "emolightning/data/stores/cache.py": "into the place that written_whole gives",
+    "emolightning/runs/answers.py": "appended line by line, a half line is cut off; whole files by written_whole",
+    "emolightning/scoring/judges/cache.py": "appended line by line, a half line is passed over",
+    "emolightning/models/parts/adapter.py": "inside of a stage",
+    "emolightning/models/parts/safetensors_files.py": "inside of a stage",
+    "emolightning/runs/processes.py": "a log, appended by the program itself",
+    "emolightning/training/loggers/csv_log.py": "appended row by row, a half row is cut off",
+    "emolightning/training/checkpoints/checkpoint_io.py": "into the place that written_whole gives",
     "emolightning/commands/ablate.py": "into the place that written_whole gives",
-    "emolightning/seeds.py": "into the place that written_whole gives",
-    "emolightning/sweeps/results.py": "into the place that written_whole gives",
-    "emolightning/upstream/base.py": "inside of a stage",
-    "emolightning/upstream/exporting.py": "into the place that written_whole gives",
-    "emolightning/upstream/writing.py": "inside of a stage",
-    "emolightning/writing.py": "this is written_whole",
+    "emolightning/runs/seeds.py": "into the place that written_whole gives",
+    "emolightning/runs/sweep/results.py": "into the place that written_whole gives",
+    "emolightning/models/emotion_llama/upstream/base.py": "inside of a stage",
+    "emolightning/models/emotion_llama/upstream/exporting.py": "into the place that written_whole gives",
+    "emolightning/models/emotion_llama/upstream/writing.py": "inside of a stage",
+    "emolightning/files/writing.py": "this is written_whole",
 }
 """Files that open something for writing themselves, and why that leaves no half file."""
 
@@ -61,7 +61,7 @@ def writers(path: Path) -> Iterator[int]:
 def test_nothing_is_written_in_place() -> None:
     files = [*(REPO / "emolightning").rglob("*.py"), *(REPO / "callbacks").glob("*.py")]
     found = {str(path.relative_to(REPO)) for path in files if any(writers(path))}
-    assert found == set(IN_PLACE), "write with emolightning.writing.written_whole, or say above why not"
+    assert found == set(IN_PLACE), "write with emolightning.files.writing.written_whole, or say above why not"
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from runs import Program, Workplace, history, kill_session, saved_step, tensor_hashes
 
-from callbacks.graceful_stop import GracefulStop
-from emolightning import training_run
-from emolightning.assembly import build_data, build_learner
 from emolightning.config.schema import CONFIG_DIR, register_schemas
-from emolightning.data.datamodule import ClipDataModule
+from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.errors import UserError
-from emolightning.out_of_memory import explained_out_of_memory
-from emolightning.records import Batch
+from emolightning.records.clips import Batch
+from emolightning.runs import train as training_run
+from emolightning.runs.assembly import build_data, build_learner
+from emolightning.runs.endings.out_of_memory import explained_out_of_memory
+from emolightning.training.stopping.graceful_stop import GracefulStop
 
 STEPS = 6
 """Of an epoch of the runs below."""

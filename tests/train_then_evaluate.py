@@ -4,7 +4,7 @@ import sys
 
 import eval as eval_program
 import train as train_program
-from emolightning.cli import run
+from emolightning.commands.cli import run
 
 if __name__ == "__main__":
     middle = sys.argv.index("--")

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 IMPORTED = (
-    "emolightning.cli",
-    "emolightning.training_run",
-    "emolightning.evaluation_run",
+    "emolightning.commands.cli",
+    "emolightning.runs.train",
+    "emolightning.runs.evaluate",
     "peft.tuners.lora",
     "transformers.models.llama.modeling_llama",
     "transformers.models.blip_2.modeling_blip_2",

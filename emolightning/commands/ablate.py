@@ -18,13 +18,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
-from emolightning.config.quoting import override
-from emolightning.errors import UserError
-from emolightning.lineage import write_json
-from emolightning.processes import Programs, kept, program
-from emolightning.writing import written_whole
+from emolightning.config.places import program
+from emolightning.errors import UserError, override
+from emolightning.files.writing import write_json, written_whole
+from emolightning.runs.processes import Programs, kept
 
 MODALITY_OF = {"A": "audio", "V": "video", "T": "text"}
 SETS = ("A", "V", "T", "AV", "AT", "VT", "AVT")
@@ -84,7 +83,7 @@ def ablate(cfg: DictConfig, *, overrides: list[str], sets: list[str], parallel: 
 
 
 def _prepare(cfg: DictConfig) -> None:
-    from emolightning.assembly import build_data
+    from emolightning.runs.assembly import build_data
 
     build_data(cfg)
 
@@ -106,8 +105,8 @@ def _run_set(name: str, root: Path, overrides: list[str], run_name: str, program
             f"resume={'auto' if is_same else 'null'}",
         ]
         log = root / f"{name}.log"
-        failed = programs.call(program("train.py", train), log)
-        failed = failed or programs.call(program("eval.py", [override("checkpoint", folder)]), log)
+        failed = programs.call([*program("train"), *train], log)
+        failed = failed or programs.call([*program("eval"), override("checkpoint", folder)], log)
         if failed:
             print(f"{name}: failed with exit code {failed}, see {root / name}.log", flush=True)
             return {"set": name, "failed": failed, "num_clips": 0}
@@ -121,7 +120,7 @@ def _ceilings(cfg: DictConfig) -> dict[str, float]:
     """Best achievable accuracy of each set, where the data are made by a known process."""
     if "error_rate" not in cfg.data:
         return {}
-    from emolightning.data.synthetic.process import ceilings
+    from emolightning.benchmarks.synthetic.process import ceilings
 
     return ceilings(cfg.data.error_rate)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, open_dict
 
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.errors import shortened, without_middle
 
@@ -24,9 +24,9 @@ SHOWN = 5
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from emolightning.data.checkup import Checkup
-    from emolightning.data.datamodule import ClipDataModule
-    from emolightning.records import Clip
+    from emolightning.data.checkup.checkup import Checkup
+    from emolightning.data.loading.datamodule import ClipDataModule
+    from emolightning.records.clips import Clip
 
 
 def main(argv: list[str]) -> int:
@@ -41,12 +41,12 @@ def doctor(cfg: DictConfig) -> int:
     from dataclasses import asdict
     from pathlib import Path
 
-    from emolightning.quiet import quiet_libraries
+    from emolightning.runs.quiet import quiet_libraries
 
     quiet_libraries()
-    from emolightning.assembly import make_data
-    from emolightning.data.checkup import look_at
-    from emolightning.lineage import write_json
+    from emolightning.data.checkup.checkup import look_at
+    from emolightning.files.writing import write_json
+    from emolightning.runs.assembly import make_data
 
     data = make_data(cfg)
     found, clips = look_at(data, probe=cfg.probe)
@@ -66,7 +66,7 @@ def missing_weights(cfg: DictConfig) -> list[str]:
     """What the model needs and does not find."""
     from emolightning.config.building import build
     from emolightning.errors import UserError
-    from emolightning.model.build import require_weights
+    from emolightning.models.emotion_llama.build import require_weights
 
     try:
         require_weights(build(cfg.model.vision, "model.vision"), build(cfg.model.language, "model.language"))
@@ -78,7 +78,7 @@ def missing_weights(cfg: DictConfig) -> list[str]:
 def look_at_positions(cfg: DictConfig, data: "ClipDataModule", found: "Checkup") -> None:
     """Whether the sequences of all clips, also of those that were not probed, fit into the language model."""
     from emolightning.errors import UserError
-    from emolightning.positions import room_of
+    from emolightning.runs.positions import room_of
 
     splits = [split for split in ("train", "val", "test") if any(clip.split == split for clip in data.clips)]
     try:
@@ -92,9 +92,9 @@ def look_at_positions(cfg: DictConfig, data: "ClipDataModule", found: "Checkup")
 
 def leaks(cfg: DictConfig, clips: "list[Clip]", found: "Checkup") -> list[str]:
     """Clips that the other dataset has as well; only its annotations are read."""
-    from emolightning.assembly import make_data
-    from emolightning.data.duplicates import shared_clips
+    from emolightning.data.checkup.duplicates import shared_clips
     from emolightning.errors import UserError
+    from emolightning.runs.assembly import make_data
 
     other = cfg.copy()
     with open_dict(other):

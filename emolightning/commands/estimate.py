@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import not_one_of
-from emolightning.config.schema import CONFIG_DIR
 from emolightning.errors import UserError
 
 if TYPE_CHECKING:
-    from emolightning.estimating import Estimator
+    from emolightning.runs.estimate.estimating import Estimator
 
 GB = 1e9
 
@@ -34,10 +34,10 @@ def estimate(cfg: DictConfig) -> None:
     """Print the tables, write JSON if asked."""
     check_config(cfg)
     peak = _peak(cfg)
-    from emolightning.estimating import num_ranks
-    from emolightning.lineage import write_json
-    from emolightning.out_of_memory import less_memory
-    from emolightning.quiet import quiet_libraries
+    from emolightning.files.writing import write_json
+    from emolightning.runs.endings.out_of_memory import less_memory
+    from emolightning.runs.estimate.estimating import num_ranks
+    from emolightning.runs.quiet import quiet_libraries
 
     quiet_libraries()
     if num_ranks(_plain(cfg.trainer)) is None:
@@ -62,7 +62,7 @@ def estimate(cfg: DictConfig) -> None:
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:
-    from emolightning.assembly import plain
+    from emolightning.runs.assembly import plain
 
     return plain(node)
 
@@ -73,7 +73,7 @@ def _peak(cfg: DictConfig) -> float | None:
     Raises:
         UserError: a GPU that the table does not have.
     """
-    from emolightning.gpus import PEAK_TFLOPS, known_gpu
+    from emolightning.runs.estimate.gpus import PEAK_TFLOPS, known_gpu
 
     if cfg.device_peak_tflops is not None or cfg.gpu is None:
         return cfg.device_peak_tflops
@@ -85,12 +85,12 @@ def _peak(cfg: DictConfig) -> float | None:
 
 def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
     """Of a model on meta, and whether its sizes are those of its folder."""
-    from emolightning.assembly import inputs_of
     from emolightning.config.building import build
-    from emolightning.estimating import Estimator
-    from emolightning.inputs import FEATURES
-    from emolightning.model.activations import Lengths
-    from emolightning.model.on_meta import build_on_meta, has_folder
+    from emolightning.models.sizes.activations import Lengths
+    from emolightning.models.sizes.on_meta import build_on_meta, has_folder
+    from emolightning.records.inputs import FEATURES
+    from emolightning.runs.assembly import inputs_of
+    from emolightning.runs.estimate.estimating import Estimator
 
     settings, inputs = _plain(cfg.model), inputs_of(cfg)
     features = [name for name in FEATURES if name in inputs]
@@ -114,7 +114,7 @@ def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
 
 def _frames(cfg: DictConfig) -> int:
     """Frames of a clip."""
-    from emolightning.data.video import parse_frame_choice
+    from emolightning.data.media.video import parse_frame_choice
 
     if cfg.frames is not None:
         return cfg.frames
@@ -124,7 +124,7 @@ def _frames(cfg: DictConfig) -> int:
 
 def _memory(cfg: DictConfig, trainer: DictConfig, estimator: "Estimator") -> dict[str, Any]:
     """Bytes per item for one trainer."""
-    from emolightning.estimating import engine_of, num_ranks
+    from emolightning.runs.estimate.estimating import engine_of, num_ranks
 
     settings = _plain(trainer)
     ranks = num_ranks(settings) or 1
@@ -150,7 +150,7 @@ def _engines(cfg: DictConfig, estimator: "Estimator") -> list[dict[str, Any]]:
     from hydra import compose
     from hydra.core.hydra_config import HydraConfig
 
-    from emolightning.estimating import num_ranks
+    from emolightning.runs.estimate.estimating import num_ranks
 
     words = [word for word in HydraConfig.get().overrides.task if word.split("=")[0] != "trainer"]
     found = []
@@ -171,7 +171,7 @@ def _engines(cfg: DictConfig, estimator: "Estimator") -> list[dict[str, Any]]:
 
 def _time(cfg: DictConfig, estimator: "Estimator", peak: float | None) -> dict[str, Any]:
     """Operations, and what follows from a peak, a number of clips and a price."""
-    from emolightning.estimating import num_ranks
+    from emolightning.runs.estimate.estimating import num_ranks
 
     ranks = num_ranks(_plain(cfg.trainer)) or 1
     effective = cfg.data.batch_size * ranks * cfg.trainer.accumulate_grad_batches
@@ -198,7 +198,7 @@ def _time(cfg: DictConfig, estimator: "Estimator", peak: float | None) -> dict[s
 
 def _context(cfg: DictConfig, estimator: "Estimator", *, is_from_folder: bool) -> dict[str, Any]:
     """The assumed sequence beside the positions of the language model."""
-    from emolightning.model.context import context_of
+    from emolightning.models.parts.context import context_of
 
     language, lengths = estimator.model.language, estimator.lengths
     path = cfg.model.language.path if is_from_folder else None
@@ -234,7 +234,7 @@ def _context_lines(found: Mapping[str, Any]) -> list[str]:
 
 def _assumptions(cfg: DictConfig) -> list[str]:
     """What no formula says."""
-    from emolightning.memory import DEVICE_OVERHEAD
+    from emolightning.runs.estimate.memory import DEVICE_OVERHEAD
 
     return [
         f"text_tokens={cfg.text_tokens} and answer_tokens={cfg.answer_tokens} of each clip, the longest that there is",

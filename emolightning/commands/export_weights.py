@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem
 
 if TYPE_CHECKING:
-    from emolightning.upstream.trained import Trained
+    from emolightning.models.emotion_llama.upstream.trained import Trained
 
 
 def main(argv: list[str]) -> int:
@@ -30,10 +30,10 @@ def main(argv: list[str]) -> int:
 def export_weights(cfg: DictConfig) -> int:
     """Read the trained weights, write them in the other form."""
     check_config(cfg, _idle_settings(cfg))
-    from emolightning.quiet import quiet_libraries
-    from emolightning.upstream.exporting import export_upstream
-    from emolightning.upstream.merging import export_merged
-    from emolightning.weights import find_weights
+    from emolightning.models.emotion_llama.upstream.exporting import export_upstream
+    from emolightning.models.emotion_llama.upstream.merging import export_merged
+    from emolightning.runs.quiet import quiet_libraries
+    from emolightning.runs.weights import find_weights
 
     quiet_libraries()
     trained = read_trained(find_weights("checkpoint", Path(cfg.checkpoint).expanduser()))
@@ -59,7 +59,7 @@ def _idle_settings(cfg: DictConfig) -> list[Problem]:
 def read_trained(path: Path) -> "Trained":
     """Weights and description of an adapter folder, or of a checkpoint file and the run around it."""
     from emolightning.config.saved_run import CONFIG_FILE, find_run_folder
-    from emolightning.upstream.trained import read_adapter, read_checkpoint
+    from emolightning.models.emotion_llama.upstream.trained import read_adapter, read_checkpoint
 
     if path.is_dir():
         return read_adapter(path)
@@ -73,8 +73,8 @@ def describe_run(path: Path) -> dict[str, Any]:
         UserError: it cannot be read, or is not that of a run.
     """
     from emolightning.config.saved_run import read_configuration
-    from emolightning.documents import DamagedFile
-    from emolightning.inputs import active_inputs
+    from emolightning.files.documents import DamagedFile
+    from emolightning.records.inputs import active_inputs
 
     saved = read_configuration(path)
     try:

@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 
 
@@ -29,8 +29,8 @@ def import_weights(cfg: DictConfig) -> int:
     from omegaconf import OmegaConf
 
     from emolightning.config.building import build
-    from emolightning.quiet import quiet_libraries
-    from emolightning.upstream import importing
+    from emolightning.models.emotion_llama.upstream import importing
+    from emolightning.runs.quiet import quiet_libraries
 
     quiet_libraries()
     llama, out = Path(cfg.llama).expanduser(), Path(cfg.out).expanduser()
@@ -64,7 +64,7 @@ def describe(model: Any, llama: Path, out: Path) -> dict[str, Any]:
     return {
         "model": {**model, "llm": base, "language": language, "vision": vision, "train": train},
         "features": {
-            "_target_": "emolightning.data.features.FolderFeatures",
+            "_target_": "emolightning.data.stores.features.FolderFeatures",
             "root": "${paths.data}/features",
             "face": "mae_340_UTT",
             "motion": "maeV_399_UTT",

@@ -6,7 +6,7 @@ folders and checkpoints of training runs. Prints JSON.
 
 from omegaconf import DictConfig
 
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 
 
@@ -21,7 +21,7 @@ def inspect_file(cfg: DictConfig) -> int:
     import json
     from pathlib import Path
 
-    from emolightning.upstream.inspecting import UNKNOWN, describe
+    from emolightning.models.emotion_llama.upstream.inspecting import UNKNOWN, describe
 
     found = describe(Path(cfg.file).expanduser())
     # Plain ASCII: a file that was downloaded does not steer the terminal.

@@ -6,7 +6,7 @@ than the run's needs the same data=... here.
 
 from omegaconf import DictConfig
 
-from emolightning.cli import run
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 
 
@@ -21,8 +21,8 @@ def report(cfg: DictConfig) -> int:
     check_config(cfg)
     from pathlib import Path
 
-    from emolightning.assembly import build_scoring, make_data
-    from emolightning.reporting import write_report
+    from emolightning.runs.assembly import build_scoring, make_data
+    from emolightning.runs.report.collect import write_report
 
     data = make_data(cfg)
     print(write_report(Path(cfg.output_dir), data.read_clips(), build_scoring(cfg)))

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from emolightning.benchmarks import BENCHMARKS
-from emolightning.cli import run
+from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
 
 if TYPE_CHECKING:
-    from emolightning.published.table import PublishedScore
+    from emolightning.benchmarks.published.table import PublishedScore
 
 OWN = ("system",)
 """Settings that `score` does not have."""
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
 
 def reproduce(cfg: DictConfig) -> int:
     """List, or compare and write."""
-    from emolightning.published.table import read_published
+    from emolightning.benchmarks.published.table import read_published
 
     scores = read_published()
     names = list(dict.fromkeys([*BENCHMARKS, *(score.benchmark for score in scores)]))
@@ -85,7 +85,7 @@ def of_system(scores: "list[PublishedScore]", words: str | None) -> "tuple[list[
 
 def show(scores: "list[PublishedScore]", *, is_overview: bool) -> None:
     """Print the benchmarks, or their scores."""
-    from emolightning.published.printing import make_console, print_benchmarks, print_scores
+    from emolightning.benchmarks.published.printing import make_console, print_benchmarks, print_scores
 
     (print_benchmarks if is_overview else print_scores)(scores, make_console())
 
@@ -96,10 +96,10 @@ def compare_run(
     """Compare with all scores of the benchmarks, print and write those that are to be shown."""
     from dataclasses import replace
 
-    from emolightning.lineage import write_json
-    from emolightning.published.comparison import compare
-    from emolightning.published.measured import read_run
-    from emolightning.published.printing import as_json, make_console, print_comparison
+    from emolightning.benchmarks.published.comparison import compare
+    from emolightning.benchmarks.published.measured import read_run
+    from emolightning.benchmarks.published.printing import as_json, make_console, print_comparison
+    from emolightning.files.writing import write_json
 
     measured = read_run(Path(cfg.run))
     comparison = compare(scores, measured, requested)

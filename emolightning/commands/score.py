@@ -20,8 +20,8 @@ MER2023's squared error and combined score. Writes metrics.json, answers.jsonl a
 
 from omegaconf import DictConfig, OmegaConf
 
-from emolightning.benchmarks import BENCHMARKS
-from emolightning.cli import run
+from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
 
@@ -74,7 +74,7 @@ def _quoted(value: str) -> str:
 def score(cfg: DictConfig) -> int:
     """Read, pair, score, write."""
     check_config(cfg, own_problems(cfg))
-    from emolightning.score_run import score_files
+    from emolightning.runs.score import score_files
 
     score_files(cfg)
     return 0

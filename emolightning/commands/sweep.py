@@ -19,7 +19,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from emolightning.cli import orderly, refuse_usage
+from emolightning.commands.cli import orderly, refuse_usage
 
 OWN = ("file", "count", "parallel", "output_dir", "launcher")
 
@@ -41,8 +41,8 @@ def main(argv: list[str]) -> int:
 
 
 def _sweep(own: dict[str, str], extra: list[str]) -> int:
-    from emolightning.sweeps.checking import check_trials, combinations
-    from emolightning.sweeps.sweep_file import read_sweep_file
+    from emolightning.runs.sweep.checking import check_trials, combinations
+    from emolightning.runs.sweep.sweep_file import read_sweep_file
 
     file = read_sweep_file(Path(own["file"]), own.get("launcher", ""))
     count = _number("count", own["count"]) if "count" in own else file.run_cap
@@ -51,7 +51,7 @@ def _sweep(own: dict[str, str], extra: list[str]) -> int:
     print(f"{file.path}: checking {num_checked} configurations", flush=True)
     outputs = check_trials(file, extra)
     folder = Path(own["output_dir"]) if "output_dir" in own else outputs / "sweeps" / file.name
-    from emolightning.sweeps.session import run_session
+    from emolightning.runs.sweep.session import run_session
 
     return run_session(file, folder, extra=extra, count=count, parallel=parallel)
 

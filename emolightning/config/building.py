@@ -14,10 +14,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from emolightning.config.check import unknown_arguments
 from emolightning.config.known_targets import allowed_classes, foreign_objects, not_plain
+from emolightning.config.places import PACKAGE, ROOT
 from emolightning.config.sources import Sources
 from emolightning.errors import InputErrors, UserError
 
-OUR_FOLDERS = tuple(Path(__file__).resolve().parents[2] / name for name in ("emolightning", "callbacks", "benchmarks"))
+OUR_FOLDERS = (PACKAGE, ROOT / "callbacks", ROOT / "speed")
 """Code whose exceptions are ours to mend, traceback included."""
 
 REFUSALS = ("ValueError", "MisconfigurationException", "UsageError", "ImportError", "StrictDataclassError")

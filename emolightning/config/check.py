@@ -12,11 +12,10 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.known_targets import allowed_classes, foreign_objects, objects
 from emolightning.config.problems import Problem, closest, not_one_of, suggestion
-from emolightning.config.quoting import quoted_override
 from emolightning.config.signatures import UNKNOWN, Argument, Signature, read_signature
 from emolightning.config.sources import Sources
 from emolightning.config.values import CHOICES, check_settings
-from emolightning.errors import InputErrors
+from emolightning.errors import InputErrors, quoted_override
 
 HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 MISSING_VALUE = "???"

@@ -49,33 +49,11 @@ class ExportConfig:
 
 
 @dataclass
-class ConsolidateConfig:
-    """A folder of DeepSpeed's, and the file that it becomes."""
-
-    folder: str = MISSING
-    """What DeepSpeed's `save_checkpoint` wrote: has a file `latest`."""
-    out: str = MISSING
-    """The checkpoint file; nothing is written over."""
-    allow_unknown_base: bool = False
-    """Write although the folder does not say which language model and vision tower its weights belong to."""
-
-
-@dataclass
 class InspectConfig:
     """What to look at."""
 
     file: str = MISSING
     """A `.pth` or safetensors file, or a folder."""
-
-
-@dataclass
-class ParityConfig:
-    """Recorded values, and how to recompute them."""
-
-    golden: str = MISSING
-    """Folder with `model_config.json`, weights, `samples.json`, `inputs.safetensors` and what was recorded of them."""
-    num_threads: int = 1
-    """CPU threads."""
 
 
 @dataclass

@@ -19,7 +19,6 @@ from omegaconf.errors import OmegaConfBaseException
 from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.problems import Problem, closest, suggestion
-from emolightning.config.quoting import quoted_override
 from emolightning.config.signatures import Signature, read_signature
 from emolightning.config.sources import (
     COMMAND_LINE,
@@ -31,6 +30,7 @@ from emolightning.config.sources import (
     saved_run_file,
 )
 from emolightning.config.values import check_content, leaf_keys
+from emolightning.errors import quoted_override
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 

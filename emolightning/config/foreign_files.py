@@ -18,8 +18,9 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 
-from emolightning.documents import read_yaml_text
+from emolightning.config.places import CONFIG_DIR
 from emolightning.errors import InputErrors
+from emolightning.files.documents import read_yaml_text
 
 RESOLVERS = ("oc.env", "oc.select")
 """Of OmegaConf those that only look something up."""
@@ -32,9 +33,6 @@ SECRET_VARIABLE = re.compile(r"(?i)key|token|secret|pass|pwd|auth|cred|private|c
 
 _REFERENCE = re.compile(r"\$\{\s*([^:}]*)(:?)([^}]*)")
 _HYDRA = re.compile(r"(^|[/@.\s])hydra($|[/@.:\s])")
-
-CONFIG_DIR = Path(__file__).resolve().parents[2] / "configs"
-"""Beside the package: this is run from a checkout, not from site-packages."""
 
 OWN_FOLDERS = "EMOLIGHTNING_CONFIGS"
 """Environment variable with folders, separated as in PATH, whose files count as if they lay in `configs/`."""

@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from emolightning.config.foreign_files import trusted_folders
 from emolightning.config.problems import Problem
 from emolightning.config.sources import override_key, package_of
-from emolightning.documents import read_plain_yaml
+from emolightning.files.documents import read_plain_yaml
 
 TARGET = "_target_"
 ANY = "*"

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from emolightning.inputs import MODALITIES
+from emolightning.records.inputs import MODALITIES
 
 
 @dataclass
@@ -176,7 +176,7 @@ class DoctorConfig(RunConfig):
 
 @dataclass
 class LoadingConfig(RunConfig):
-    """A run of which the reading of clips is measured (`benchmarks/loading.py`)."""
+    """A run of which the reading of clips is measured (`speed/loading.py`)."""
 
     workers: list[int] = field(default_factory=lambda: [0, 1, 2])
     """Numbers of loader processes to compare; the first is what the others are compared with."""

@@ -13,12 +13,13 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from emolightning.config.known_targets import allowed_classes, foreign_objects, known_classes
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import closest
-from emolightning.config.schema import CONFIG_DIR
+from emolightning.config.renamed import with_present_names
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
-from emolightning.documents import DamagedFile, read_json_object, read_plain_yaml
 from emolightning.errors import InputErrors, UserError
-from emolightning.inputs import INPUTS
+from emolightning.files.documents import DamagedFile, read_json_object, read_plain_yaml
+from emolightning.records.inputs import INPUTS
 
 CONFIG_FILE = "config.yaml"
 ADAPTER_FILE = "emolightning.json"
@@ -114,7 +115,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
     except (ValueError, LookupError, AttributeError, YAMLError, OmegaConfBaseException) as error:
         raise error if isinstance(error, UserError) else DamagedFile(path, error) from None
     require_plain(saved, path)
-    return saved
+    return with_present_names(saved)
 
 
 def require_plain(content: Any, path: Path) -> None:
@@ -173,7 +174,7 @@ def _of_adapter(path: Path) -> dict[str, Any]:
     about = ("labels", "offered", "frame")
     saved = {key: content[key] for key in ("model", "features", "prompt", *about) if key in content}
     require_plain(saved, path)
-    return {**saved, "inputs": {name: name in content["inputs"] for name in INPUTS}}
+    return with_present_names({**saved, "inputs": {name: name in content["inputs"] for name in INPUTS}})
 
 
 def find_run_folder(checkpoint: str | Path) -> Path:

@@ -3,22 +3,17 @@
 from hydra.core.config_store import ConfigStore
 
 from emolightning.config.command_settings import (
-    ConsolidateConfig,
     EmerBaselinesConfig,
     ExportConfig,
     ImportConfig,
     InspectConfig,
-    ParityConfig,
     ReproduceConfig,
     ScoreConfig,
     ScoreRowsConfig,
     ThroughputConfig,
 )
-from emolightning.config.foreign_files import CONFIG_DIR as _CONFIG_DIR
 from emolightning.config.foreign_files import watch_files
 from emolightning.config.run_settings import DoctorConfig, EstimateConfig, EvalConfig, LoadingConfig, RunConfig
-
-CONFIG_DIR = _CONFIG_DIR
 
 SCHEMAS = {
     "run_schema": RunConfig,
@@ -27,9 +22,7 @@ SCHEMAS = {
     "estimate_schema": EstimateConfig,
     "import_schema": ImportConfig,
     "export_schema": ExportConfig,
-    "consolidate_schema": ConsolidateConfig,
     "inspect_schema": InspectConfig,
-    "parity_schema": ParityConfig,
     "score_schema": ScoreConfig,
     "reproduce_schema": ReproduceConfig,
     "score_rows_schema": ScoreRowsConfig,

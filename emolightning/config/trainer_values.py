@@ -11,7 +11,7 @@ from emolightning.config.problems import Problem
 BUILT_IN = {
     "enable_checkpointing": (True, "a run is continued and evaluated from its checkpoints; leave it true"),
     "use_distributed_sampler": (False, "clips are dealt out to processes already; leave it false"),
-    "barebones": (False, "it takes checkpoints and scores away; benchmarks/throughput.py measures speed"),
+    "barebones": (False, "it takes checkpoints and scores away; speed/throughput.py measures speed"),
 }
 """Argument -> the value that a run needs, and why."""
 

@@ -11,9 +11,9 @@ from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
-from emolightning.inputs import INPUTS, MODALITIES, active_inputs
-from emolightning.instructions import POOLS
-from emolightning.scores import LOGGED, PER_CLASS, VALENCE_MISSING
+from emolightning.prompt.instructions import POOLS
+from emolightning.records.inputs import INPUTS, MODALITIES, active_inputs
+from emolightning.records.score_names import LOGGED, PER_CLASS, VALENCE_MISSING
 
 LAYOUTS = ("train", "upstream_eval", "demo")
 INSTRUCTIONS = ("fixed", "all", "upstream")

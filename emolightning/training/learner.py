@@ -14,23 +14,23 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from emolightning.errors import UserError
-from emolightning.metrics.classification import per_class
-from emolightning.metrics.emotion_scores import EmotionScores
-from emolightning.model.emotion_llama import EmotionLlama
-from emolightning.model.generation import Generation
-from emolightning.model.parameters import (
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts.generation import Generation
+from emolightning.models.parts.parameters import (
     base_fingerprints,
     load_trained_state,
     require_same_base,
     trained_state,
 )
-from emolightning.parsing import LabelReader
-from emolightning.records import Answer, Batch
-from emolightning.training.divergence import require_finite_loss, require_finite_weights
-from emolightning.training.optimizer import parameter_groups
-from emolightning.training.optimizer_state import read_optimizer, write_optimizer
-from emolightning.training.schedule import Length, Schedule
-from emolightning.training.sharing import share_weights
+from emolightning.records.clips import Answer, Batch
+from emolightning.scoring.metrics.classification import per_class
+from emolightning.scoring.metrics.emotion_scores import EmotionScores
+from emolightning.scoring.reading import LabelReader
+from emolightning.training.engines.optimizer_state import read_optimizer, write_optimizer
+from emolightning.training.engines.sharing import share_weights
+from emolightning.training.optim.groups import parameter_groups
+from emolightning.training.optim.schedule import Length, Schedule
+from emolightning.training.stopping.divergence import require_finite_loss, require_finite_weights
 
 
 class EmotionLearner(pl.LightningModule):
@@ -227,7 +227,7 @@ class EmotionLearner(pl.LightningModule):
         return {name: float(value) for name, value in logged if name.startswith("val/") and name.count("/") == 1}
 
     def _step_size(self) -> dict[str, int]:
-        """The clips of an optimizer step: clips of a process, processes, batches (`emolightning.resuming.StepSize`)."""
+        """The clips of an optimizer step: clips of a process, processes, batches (`StepSize` in runs/resume.py)."""
         data: Any = getattr(self.trainer, "datamodule", None)
         batches = self.trainer.accumulate_grad_batches * self.summed_batches
         if data is None:  # Loaders alone, which do not say.

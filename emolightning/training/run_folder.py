@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emolightning.errors import UserError
-from emolightning.writing import writing
+from emolightning.files.writing import writing
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""The published benchmarks: one folder each, and the scores that papers report."""

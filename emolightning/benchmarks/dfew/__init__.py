@@ -1,0 +1,1 @@
+"""DFEW: five official folds."""

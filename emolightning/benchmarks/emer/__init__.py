@@ -1,0 +1,1 @@
+"""EMER: descriptions of emotion, graded by a judge."""

@@ -1,0 +1,33 @@
+"""MER2024's two tracks with one label a clip: SEMI and NOISE, of which the organisers score a subset.
+
+Sources: `reference-semi.csv` and `reference-noise.csv` (`name,discrete`), as others name the scored subsets;
+Emotion-LLaMA's transcript table `transcription_all_new.csv`.
+"""
+
+from typing import Any
+
+from emolightning.benchmarks.mer.reader import MerData, Track
+from emolightning.config.problems import not_one_of
+from emolightning.errors import UserError
+
+TRANSCRIPTS = ("transcription_all_new.csv", "transcription-engchi-polish.csv")
+TRACKS = {
+    track: Track(truth=(f"reference-{track}.csv",), corpus=None, media=("video", f"MER2024_{track}"))
+    for track in ("semi", "noise")
+}
+
+
+class Mer2024Data(MerData):
+    """`data=mer2024_semi`, `data=mer2024_noise`.
+
+    Args:
+        track: `semi` or `noise`.
+        **shared: arguments of MerData.
+    """
+
+    def __init__(self, *, track: str, **shared: Any):
+        if track not in TRACKS:
+            raise UserError(f"data.track: {not_one_of(track, TRACKS)}")
+        super().__init__(
+            benchmark=f"mer2024_{track}", official_track=TRACKS[track], official_transcripts=TRANSCRIPTS, **shared
+        )

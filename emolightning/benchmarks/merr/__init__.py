@@ -1,0 +1,1 @@
+"""MERR: upstream's coarse and fine captions for training."""

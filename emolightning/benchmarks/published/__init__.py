@@ -1,0 +1,1 @@
+"""Published scores, and what is measured beside them."""

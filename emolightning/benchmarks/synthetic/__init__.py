@@ -1,0 +1,1 @@
+"""The built-in benchmark: rendered faces, voices and words with known ceilings."""

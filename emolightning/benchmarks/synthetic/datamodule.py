@@ -1,0 +1,54 @@
+"""`data=synthetic`: the rendered benchmark, made on first use."""
+
+from pathlib import Path
+from typing import Any
+
+from emolightning.benchmarks.synthetic.render import render_benchmark
+from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.readers.annotations import read_custom
+from emolightning.records.clips import Clip
+
+
+class SyntheticData(ClipDataModule):
+    """Labelled clips of six emotions, spread over face, voice and words so that no single modality suffices.
+
+    Args:
+        folder: where the clips are rendered, and reused when they are there.
+        render_seed: of the clips; kept apart from the run's seed so that all runs share one benchmark.
+        num_train: clips in the training split; likewise `num_val`, `num_test`.
+        error_rate: chance that a modality shows another class than the label's; it sets the best achievable accuracy.
+        render_workers: processes that render.
+        **shared: arguments of ClipDataModule.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: str,
+        render_seed: int = 0,
+        num_train: int = 960,
+        num_val: int = 120,
+        num_test: int = 180,
+        error_rate: float = 0.015,
+        render_workers: int = 2,
+        **shared: Any,
+    ):
+        super().__init__(**shared)
+        self.folder = Path(folder)
+        self.render_settings: dict[str, Any] = {
+            "seed": render_seed,
+            "num_train": num_train,
+            "num_val": num_val,
+            "num_test": num_test,
+            "error_rate": error_rate,
+            "num_workers": render_workers,
+        }
+
+    def read_clips(self) -> list[Clip]:
+        """Render what is missing, then read it like any custom dataset; the splits are in its file."""
+        annotations = render_benchmark(self.folder, **self.render_settings)
+        return read_custom(annotations, self.media_folder(), self.labels, lost=self.lost)
+
+    def media_folder(self) -> Path:
+        """The folder of the rendered clips."""
+        return self.folder / "media"

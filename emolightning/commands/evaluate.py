@@ -1,0 +1,25 @@
+"""Evaluate a trained run: `python eval.py checkpoint=outputs/demo [split=test|val|train|all] [data=...] [key=value]`.
+
+The run's own configuration is the starting point; a group chosen anew (`data=custom data.annotations=...`) replaces the
+run's. Writes answers.jsonl (appended as produced, continued when interrupted) and metrics.json, and prints a table.
+data.on_error=skip goes on without clips whose files are missing or broken, at most the share data.max_skipped; a
+published benchmark is not scored without some of its clips.
+"""
+
+from omegaconf import DictConfig
+
+from emolightning.commands.cli import run
+from emolightning.config.check import check_config
+
+
+def main(argv: list[str]) -> int:
+    """Compose, check, evaluate."""
+    return run(evaluate, "eval", argv)
+
+
+def evaluate(cfg: DictConfig) -> None:
+    """One evaluation."""
+    check_config(cfg)
+    from emolightning.runs.evaluate import evaluate as evaluate_run
+
+    evaluate_run(cfg)

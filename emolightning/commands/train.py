@@ -1,0 +1,30 @@
+"""Train Emotion-LLaMA: `python train.py [key=value ...]`, e.g. `python train.py data=custom data.annotations=my.csv`.
+
+Composes configs/train.yaml with the overrides, checks it, reads the data, builds the model, fits, and leaves a run
+folder (outputs/<run_name>) with checkpoints, adapter, logs and lineage. Then: `python eval.py checkpoint=...`.
+data.on_error=skip goes on without clips whose files are missing or broken, at most the share data.max_skipped=0.05.
+"""
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from emolightning.commands.cli import run
+from emolightning.config.check import check_config
+
+
+def main(argv: list[str]) -> int:
+    """Compose, check, train."""
+    return run(train, "train", argv)
+
+
+def train(cfg: DictConfig) -> int:
+    """One training run, or one for each of `seeds`."""
+    check_config(cfg)
+    if cfg.seeds:
+        from emolightning.runs.seeds import run_seeds
+
+        return run_seeds(cfg, HydraConfig.get().overrides.task)
+    from emolightning.runs.train import fit
+
+    fit(cfg)
+    return 0

@@ -1,0 +1,69 @@
+"""Clips that are the same: one file under several names, and ids that two datasets share."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from emolightning.records.clips import Clip
+
+_MOST_NAMES = 5
+"""Names shown in a sentence; the rest are counted."""
+
+
+def named_some(names: Sequence[str]) -> str:
+    """`a, b, c, d, e and 7 more`."""
+    rest = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + rest
+
+
+def same_files(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """Groups of clips whose media have equal bytes. Only files of equal size are read."""
+    by_size: dict[int, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        if clip.video.is_file():
+            by_size[clip.video.stat().st_size].append(clip)
+    groups: dict[str, list[Clip]] = defaultdict(list)
+    for members in by_size.values():
+        for clip in members if len(members) > 1 else ():
+            groups[_digest(clip.video)].append(clip)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def duplicate_sentences(clips: Sequence[Clip]) -> list[str]:
+    """One sentence for each group of equal files; across train or val and test it is a leak."""
+    sentences = []
+    for group in same_files(clips):
+        splits = {str(clip.split) for clip in group}
+        kind = "leak: the same file" if "test" in splits and len(splits) > 1 else "the same file"
+        sentences.append(f"{kind} under {len(group)} names: {named_some([f'{c.id} ({c.split})' for c in group])}")
+    return sentences
+
+
+def shared_clips(clips: Sequence[Clip], others: Sequence[Clip], *, name: str, other_name: str) -> list[str]:
+    """One sentence for each pair of splits in which two datasets have clips of the same id.
+
+    Args:
+        clips: of this dataset.
+        others: of the other one.
+        name: of this dataset, for the sentence.
+        other_name: of the other one.
+    """
+    splits_of_others = {clip.id: str(clip.split) for clip in others}
+    pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for clip in clips:
+        if clip.id in splits_of_others:
+            pairs[str(clip.split), splits_of_others[clip.id]].append(clip.id)
+    sentences = []
+    for (split, other), ids in sorted(pairs.items()):
+        is_leak = (split == "test") != (other == "test")
+        sentences.append(
+            f"{'leak: ' if is_leak else ''}{len(ids)} clips of {name} ({split}) are in {other_name} ({other}): "
+            f"{named_some(sorted(ids))}"
+        )
+    return sentences
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Clips to batches: examples, samplers, the data module."""

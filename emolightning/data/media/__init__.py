@@ -1,0 +1,1 @@
+"""Video, sound, frames, features and their caches."""

@@ -1,0 +1,64 @@
+"""Media file -> waveform for the speech encoder."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+
+from emolightning.data.media.opening import MAX_SECONDS, MediaError, complete_packets, open_stream, packets_of
+
+
+class NoAudioTrack(MediaError):
+    """A sound file without sound: a video with no audio track, or an empty one. Often fine, so it has its own type."""
+
+
+def has_audio(path: Path) -> bool:
+    """True if there is an audio track with something in it; nothing is decoded.
+
+    Raises:
+        MediaError: not a media file.
+    """
+    with open_stream(Path(path), "audio") as (container, stream):
+        return stream is not None and any(packet.size for packet in packets_of(container, stream))
+
+
+def read_waveform(path: Path, *, sample_rate: int = 16000) -> np.ndarray:
+    """The whole audio track as one channel.
+
+    Returns:
+        (samples,) float32 in [-1, 1] at `sample_rate` Hz.
+
+    Raises:
+        NoAudioTrack: there is no audio track, or it is empty.
+        MediaError: not a media file, cut short or damaged.
+    """
+    path = Path(path)
+    # 16-bit on purpose: FFmpeg then averages the channels, as in the wav files that upstream's features come from.
+    # With floating point it adds them up to 1.41 times full scale.
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=sample_rate)
+    chunks: list[np.ndarray] = []
+    num_samples = 0
+    with open_stream(path, "audio") as (container, stream):
+        if stream is None:
+            raise NoAudioTrack(path, "has no audio track")
+        for packet in complete_packets(container, stream):
+            for frame in stream.decode(packet):
+                chunks += (pieces := _resampled(resampler, frame, path))
+                num_samples += sum(piece.size for piece in pieces)
+                if num_samples > MAX_SECONDS * sample_rate:
+                    reason = f"its sound lasts longer than {MAX_SECONDS} s, which is the most for a clip; cut it"
+                    raise MediaError(path, reason)
+        chunks += _resampled(resampler, None, path)
+    if not any(chunk.size for chunk in chunks):
+        raise NoAudioTrack(path, "its audio track is empty (0 samples)")
+    waveform = np.concatenate(chunks).astype(np.float32)
+    waveform /= np.float32(32768)
+    return waveform
+
+
+def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None, path: Path) -> list[np.ndarray]:
+    """Pieces of (samples,) int16; None as the frame takes out what the resampler still holds."""
+    try:
+        return [piece.to_ndarray().reshape(-1).copy() for piece in resampler.resample(frame)]
+    except ValueError as error:
+        raise MediaError(path, f"its sound cannot be resampled ({error}); convert it, e.g. with ffmpeg") from None

@@ -1,0 +1,208 @@
+"""Media files: opened, measured and read packet by packet, whatever is wrong with them.
+
+Decoding uses one thread unless asked: data workers are processes already, and one thread gives the same frames on
+every machine.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+
+from emolightning.data.media.truncation import promised_bytes
+from emolightning.errors import UserError
+
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,wav,mp3,flac,aac"
+"""Containers that are opened. A playlist is not one of them: it could name files anywhere, whatever it is called."""
+
+_LATE_STREAMS = ("flv", "mpeg")
+"""Containers without a list of their streams: one is known when something of it has come."""
+
+_END_ANYWHERE = ("mpegts", "wav")
+"""Containers that a recorder may leave at any byte; how long a wav is, if its header says so, is asked before."""
+
+MAX_PIXELS = 8192 * 4320
+"""Of a picture: 8K. Decoders hold several at a time."""
+MAX_SIDES = 64
+"""How many times as long as the other a side of a picture may be."""
+MAX_SECONDS = 1800
+"""Of sound in a clip."""
+READ_SECONDS = 600
+"""For one pass over a file."""
+
+_SCALED = "ffmpeg -i OLD -vf scale=1280:-2 NEW"
+COPY_AGAIN = "copy or download the file again"
+
+
+class MediaError(UserError):
+    """A media file that cannot be used.
+
+    Args:
+        path: the file.
+        reason: what is wrong with it and what to do.
+    """
+
+    def __init__(self, path: Path, reason: str):
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+    def __reduce__(self) -> tuple[type, tuple[Path, str]]:
+        # By default an exception is rebuilt from its message alone, which fails on the way back from a worker process.
+        return type(self), (self.path, self.reason)
+
+
+@contextmanager
+def open_media(path: Path, *, looks_far: bool = False) -> Iterator[InputContainer]:
+    """An open container; whatever FFmpeg has to say while it is used becomes a MediaError.
+
+    Args:
+        path: the file.
+        looks_far: whether the whole file is searched for streams, where it does not list them.
+
+    Raises:
+        MediaError: no such file, empty, not a media file, or damaged where it was read.
+    """
+    if not path.is_file():
+        raise MediaError(path, "no such file")
+    if path.stat().st_size == 0:
+        raise MediaError(path, f"the file is empty (0 bytes); {COPY_AGAIN}")
+    options = {"format_whitelist": _FORMATS, "max_pixels": str(MAX_PIXELS)}
+    if looks_far:
+        options |= {"probesize": str(path.stat().st_size + 32), "analyzeduration": str(MAX_SECONDS * av.time_base)}
+    try:
+        # Absolute, because FFmpeg takes the start of a name like `a:b.mp4` for a protocol. Titles in old files are
+        # in any encoding, which is no reason to refuse them.
+        container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaError(path, _why_not_opened(path, error)) from None
+    with container:
+        try:
+            yield container
+        except av.error.ArgumentError as error:
+            reason = f"cannot be decoded ({error.strerror}): damaged, or its picture has more than {MAX_PIXELS} pixels"
+            raise MediaError(path, f"{reason}; make another copy, e.g. with {_SCALED}") from None
+        except av.error.FFmpegError as error:
+            remedy = "the file is damaged; make a sound copy of it, e.g. with ffmpeg -i OLD NEW"
+            raise MediaError(path, f"cannot be decoded ({error.strerror}); {remedy}") from None
+
+
+@contextmanager
+def open_stream(
+    path: Path, kind: Literal["video", "audio"], *, num_threads: int = 1
+) -> Iterator[tuple[InputContainer, Any]]:
+    """The container, and its best stream of a kind, ready to be decoded; None where there is no such stream.
+
+    Raises:
+        MediaError: see `open_media`; or there is no decoder for the stream, or its picture is too large.
+    """
+    for looks_far in (False, True):
+        with open_media(path, looks_far=looks_far) as container:
+            if looks_far and not container.streams:
+                raise MediaError(path, f"there is no stream in it, neither picture nor sound; {COPY_AGAIN}")
+            stream = container.streams.best(kind)
+            may_come = container.format.name in _LATE_STREAMS or not container.streams
+            if stream is None and not looks_far and may_come:
+                continue
+            if stream is not None and Disposition.attached_pic in stream.disposition:
+                stream = None  # The cover of an album shows nobody who speaks.
+            if stream is not None:
+                if stream.codec_context is None:
+                    reason = f"the codec of its {kind} stream is not known; convert it, e.g. with ffmpeg -i OLD NEW"
+                    raise MediaError(path, reason)
+                stream.codec_context.thread_count = num_threads
+                stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            if isinstance(stream, av.VideoStream):
+                check_size(path, stream.codec_context.width, stream.codec_context.height)
+            yield container, stream
+            return
+
+
+def check_size(path: Path, width: int, height: int) -> None:
+    """Refuse a picture that would take gigabytes, or that is a line.
+
+    Raises:
+        MediaError: it is too large, or too long.
+    """
+    size = f"its picture has {width} x {height} pixels"
+    if width * height > MAX_PIXELS:
+        raise MediaError(path, f"{size}, at most {MAX_PIXELS} are read; make it smaller, e.g. with {_SCALED}")
+    if max(width, height) > MAX_SIDES * min(width, height) > 0:
+        sides = f"one side more than {MAX_SIDES} times as long as the other"
+        raise MediaError(path, f"{size}, {sides}; cut out the part with the person")
+
+
+def packets_of(container: InputContainer, stream: Any = None) -> Iterator[av.Packet]:
+    """The packets of a stream or of all, the empty ones included that close each.
+
+    Raises:
+        MediaError: reading takes too long.
+    """
+    end = time.monotonic() + READ_SECONDS
+    packets = container.demux(*([stream] if stream is not None else []))
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except IndexError:
+            # A stream that nobody knew of has appeared, and PyAV cannot close it. Its packets did not come either, and
+            # those that were known are closed before.
+            return
+        if time.monotonic() > end:
+            remedy = "cut it into shorter clips, or make its picture smaller"
+            raise MediaError(Path(container.name), f"reading it takes longer than {READ_SECONDS} s; {remedy}")
+        yield packet
+
+
+def complete_packets(container: InputContainer, stream: Any) -> Iterator[av.Packet]:
+    """The packets of one stream, closing empty one included; raises where the file ends too early.
+
+    FFmpeg ends a cut file like a whole one, so the file's own structure is asked: the outermost chunk, the index, and
+    a packet of which only the first half came. What headers say of counts and durations is an estimate.
+
+    Raises:
+        MediaError: cut short.
+    """
+    path = Path(container.name)
+    size, promised = path.stat().st_size, promised_bytes(path)
+    if promised > size:
+        reason = f"the file is cut short or damaged, {size} of {promised} bytes are there; {COPY_AGAIN}"
+        raise MediaError(path, reason)
+    # In an mp4 the index is complete before anything is read. Others fill it while they are.
+    _check_index(path, size, [stream])
+    for packet in packets_of(container):
+        if packet.is_corrupt and container.format.name not in _END_ANYWHERE:
+            reason = f"the {packet.stream.type} stream is cut short, the file ends inside a packet; {COPY_AGAIN}"
+            raise MediaError(path, reason)
+        is_noise = packet.is_corrupt and container.format.name == "mpegts"  # What the tuner has marked as such.
+        if packet.stream.index == stream.index and not is_noise:
+            yield packet
+    _check_index(path, size, container.streams)
+
+
+def _check_index(path: Path, size: int, streams: Any) -> None:
+    for stream in streams:
+        entries = [entry.pos + entry.size for entry in stream.index_entries if entry.size > 0]
+        there = sum(end <= size for end in entries)
+        if there < len(entries):
+            reason = f"the {stream.type} stream is cut short, {there} of {len(entries)} packets are there; {COPY_AGAIN}"
+            raise MediaError(path, reason)
+
+
+def _why_not_opened(path: Path, error: Exception) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as refused:  # FFmpeg's own refusals look the same, e.g. of a file that names another file.
+        return f"the file may not be read ({str(refused.strerror).lower()})"
+    if head[4:] == b"ftyp":
+        return f"an mp4 without its index (moov box): cut short, or never finished; {COPY_AGAIN}"
+    if isinstance(error, EOFError):
+        return f"cut short, it ends before its first packet; {COPY_AGAIN}"
+    return f"not a media file, or none of {_FORMATS}"

@@ -1,0 +1,206 @@
+"""Video file -> frames at full size for the vision tower, or a small film of thumbnails for features.
+
+Nothing here keeps more than the chosen frames in memory. Pixels are taken as square, as upstream does.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+from av.container import InputContainer
+
+from emolightning.data.media.opening import MediaError, check_size, complete_packets, open_stream, packets_of
+from emolightning.errors import UserError
+
+_NOTHING_DECODED = "no frame of its video stream can be decoded"
+
+Keep = Callable[[np.ndarray], np.ndarray]
+"""What is kept of a frame: (height, width, 3) -> an array."""
+
+
+@dataclass(frozen=True)
+class FrameChoice:
+    """Which frames of a clip are looked at."""
+
+    kind: Literal["index", "middle", "even"]
+    value: int = 0
+    """The index (negative counts from the end), or how many frames for `even`."""
+
+    @property
+    def num_frames(self) -> int:
+        """How many are chosen of every clip."""
+        return self.value if self.kind == "even" else 1
+
+    def __str__(self) -> str:
+        """One of the texts that `parse_frame_choice` reads as this."""
+        if self.kind == "index":
+            return str(self.value) if self.value else "first"
+        return "middle" if self.kind == "middle" else f"even:{self.value}"
+
+    def positions(self, num_frames: int) -> list[int]:
+        """The chosen frames of a clip with `num_frames`; `even` repeats frames of a clip that has too few.
+
+        Raises:
+            IndexError: the index is beyond the end.
+        """
+        if self.kind == "index":
+            return [range(num_frames)[self.value]]
+        return _even_positions(num_frames, self.num_frames)
+
+
+def parse_frame_choice(text: str) -> FrameChoice:
+    """`first`, `middle`, an index (`12`, `-1` is the last), or `even:4`: the centres of four equal parts.
+
+    Raises:
+        UserError: anything else.
+    """
+    if text in ("first", "middle"):
+        return FrameChoice("index" if text == "first" else "middle")
+    if re.fullmatch(r"-?\d{1,9}", str(text)):
+        return FrameChoice("index", int(text))
+    if re.fullmatch(r"even:0*[1-9]\d{0,3}", str(text)):
+        return FrameChoice("even", int(text.removeprefix("even:")))
+    raise UserError(f"data.frame={text!r} is not first, middle, an index such as 12 or -1, or even:N such as even:4")
+
+
+def read_frames(path: Path, choice: FrameChoice, *, num_threads: int = 1, keep: Keep | None = None) -> list[np.ndarray]:
+    """The chosen frames, each (height, width, 3) uint8 RGB, turned upright if the file says how.
+
+    The first frame alone is read without looking at the rest of the file; every other choice finds out first whether
+    the file is complete.
+
+    Args:
+        path: the video.
+        choice: of the frames.
+        num_threads: that decode.
+        keep: makes something smaller of each frame as it comes; None keeps frames as they are.
+
+    Raises:
+        MediaError: not a usable video, cut short, or an index beyond its end.
+    """
+    path, keep = Path(path), keep or np.asarray
+    if choice == FrameChoice("index", 0):
+        return _decode(path, [0], num_threads, keep)[0]
+    positions = _positions(path, choice, _count_frames(path))
+    frames, num_decoded = _decode(path, positions, num_threads, keep)
+    if len(frames) < len(positions):
+        # Some packets gave no picture (damaged ones, or never meant to be shown): now the number of pictures is known.
+        frames, _ = _decode(path, _positions(path, choice, num_decoded), num_threads, keep)
+    return frames
+
+
+def read_thumbnails(
+    path: Path, *, size: int = 112, max_frames: int = 64, num_threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Small square pictures evenly spaced over the clip: the centre, shrunk with its aspect ratio kept.
+
+    Returns:
+        (frames, size, size, 3) uint8 RGB and (frames,) float64, seconds since the first frame of the video. Clips of
+        up to `max_frames` frames give all of them.
+
+    Raises:
+        MediaError: not a usable video, or cut short.
+    """
+    path = Path(path)
+    num_frames = _count_frames(path)
+    wanted = _even_positions(num_frames, min(num_frames, max_frames))
+    pictures: list[np.ndarray] = []
+    seconds: list[float] = []
+    start = 0.0
+    with _open_video(path, num_threads) as (container, stream):
+        for position, frame in enumerate(_frames(path, container, stream)):
+            time = frame.time if frame.time is not None else position / float(stream.average_rate or 25)
+            start = time if position == 0 else start
+            if len(pictures) < len(wanted) and position == wanted[len(pictures)]:
+                pictures.append(_thumbnail(frame, size))
+                seconds.append(time - start)
+            if position == wanted[-1]:
+                break
+    if not pictures:
+        raise MediaError(path, _NOTHING_DECODED)
+    return np.stack(pictures), np.array(seconds, dtype=np.float64)
+
+
+@contextmanager
+def _open_video(path: Path, num_threads: int = 1) -> Iterator[tuple[InputContainer, av.VideoStream]]:
+    with open_stream(path, "video", num_threads=num_threads) as (container, stream):
+        if not isinstance(stream, av.VideoStream):
+            kinds = [stream.type for stream in container.streams if stream.type != "video"]
+            cover = ", and a still picture" if len(kinds) < len(container.streams) else ""
+            there = f"there are: {', '.join(sorted(set(kinds))) or 'none'}{cover}"
+            raise MediaError(path, f"has no video stream ({there})")
+        yield container, stream
+
+
+def _frames(path: Path, container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """The decoded frames of a stream, whose size may change."""
+    for packet in packets_of(container, stream):
+        for frame in packet.decode():
+            check_size(path, frame.width, frame.height)
+            yield frame
+
+
+def _count_frames(path: Path) -> int:
+    """Look at every packet without decoding it: milliseconds for a clip. What an edit list drops does not count."""
+    with _open_video(path) as (container, stream):
+        packets = complete_packets(container, stream)
+        num_frames = sum(packet.size > 0 and not packet.is_discard for packet in packets)
+    if not num_frames:
+        raise MediaError(path, "its video stream has no frames")
+    return num_frames
+
+
+def _positions(path: Path, choice: FrameChoice, num_frames: int) -> list[int]:
+    try:
+        return choice.positions(num_frames)
+    except IndexError:
+        reason = f"frame {choice.value} is beyond the end: there are {num_frames} frames, 0 to {num_frames - 1}"
+        raise MediaError(path, reason) from None
+
+
+def _even_positions(num_frames: int, count: int) -> list[int]:
+    """The centres of `count` equal parts, in whole numbers so that no rounding differs anywhere."""
+    return [(2 * part + 1) * num_frames // (2 * count) for part in range(count)]
+
+
+def _decode(path: Path, positions: list[int], num_threads: int, keep: Keep) -> tuple[list[np.ndarray], int]:
+    """The frames at these positions as far as they exist, and how many were decoded, none beyond the last position."""
+    found: dict[int, np.ndarray] = {}
+    num_decoded = 0
+    with _open_video(path, num_threads) as (container, stream):
+        for position, frame in enumerate(_frames(path, container, stream)):
+            num_decoded += 1
+            if position in positions:
+                found[position] = keep(_upright(_rgb(frame, frame.width, frame.height), frame.rotation))
+            if position == max(positions):
+                break
+    if not num_decoded:
+        raise MediaError(path, _NOTHING_DECODED)
+    return [found[position] for position in positions if position in found], num_decoded
+
+
+def _thumbnail(frame: av.VideoFrame, size: int) -> np.ndarray:
+    """(size, size, 3) uint8: shrunk by FFmpeg to `size` along the shorter side, then cropped to the centre."""
+    scale = size / min(frame.width, frame.height)
+    width, height = (max(size, round(side * scale)) for side in (frame.width, frame.height))
+    left, top = (width - size) // 2, (height - size) // 2
+    pixels = _rgb(frame, width, height, "AREA")[top : top + size, left : left + size]
+    return _upright(pixels, frame.rotation)
+
+
+def _rgb(frame: av.VideoFrame, width: int, height: int, interpolation: str = "BICUBIC") -> np.ndarray:
+    """(height, width, 3) uint8; bicubic, where chroma is interpolated at all, is what OpenCV and so upstream uses."""
+    small = frame.reformat(
+        width, height, "rgb24", src_color_range=frame.color_range, interpolation=interpolation, threads=1
+    )
+    return small.to_ndarray()
+
+
+def _upright(pixels: np.ndarray, rotation: int) -> np.ndarray:
+    """Apply the display matrix of phone videos: `rotation` degrees counterclockwise. A contiguous copy."""
+    return np.ascontiguousarray(np.rot90(pixels, round(rotation / 90) % 4))

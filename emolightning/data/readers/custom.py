@@ -1,0 +1,96 @@
+"""Your own clips: a table and a folder of media. See `emolightning.data.readers.annotations` for the format."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emolightning.config.problems import suggestion
+from emolightning.data.checkup.unusable import RowErrors
+from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.readers.annotations import read_custom
+from emolightning.data.readers.custom_columns import COLUMNS, OPTIONAL_COLUMNS
+from emolightning.data.readers.expected import Expected
+from emolightning.data.readers.splits import assign_splits
+from emolightning.errors import UserError
+from emolightning.records.clips import Clip
+
+
+class CustomData(ClipDataModule):
+    """`data=custom`.
+
+    Args:
+        annotations: a table (CSV, TSV, JSON, JSONL, .xlsx) with the columns `video_name`, `emotion_label` and
+            `transcription`; optional are `split` (train, val or test), `reason` (an explanation, the answer that
+            prompt.task=reason trains) and `subject` (nobody is in two splits).
+        media: folder of the clips; None for the folder that holds the annotations.
+        columns: our name of a column -> its name in the file, for each that is called otherwise.
+        label_map: word or code of the file -> label, or null to leave its rows out, `{exc: happy, xxx: null}`; or a
+            table with the columns `alias` and `label`.
+        said_words: words such as `None` or `nan` that are really said; else they are missing transcripts.
+        ratios: shares of train, val and test, used when the file has no `split` column.
+        **shared: arguments of ClipDataModule.
+    """
+
+    def __init__(
+        self,
+        *,
+        annotations: str,
+        media: str | None = None,
+        columns: Mapping[str, str | None] | None = None,
+        label_map: Mapping[str, str | None] | str | None = None,
+        said_words: Sequence[str] | None = None,
+        ratios: tuple[float, float, float] = (0.7, 0.15, 0.15),
+        **shared: Any,
+    ):
+        super().__init__(**shared)
+        self.annotations = Path(annotations)
+        self.media = Path(media) if media is not None else self.annotations.parent
+        self.columns = _known(columns or {})
+        self.label_map = label_map
+        self.said_words = tuple(said_words or ())
+        self.ratios = _three(ratios)
+
+    def read_clips(self) -> list[Clip]:
+        """Read the file; splits come from its column, or by ratio, subject-disjoint and fixed by the seed."""
+        if not self.takes_stock and self.annotations.is_file() and not self.media.is_dir():
+            raise UserError(f"media folder {self.media} does not exist or is not a folder")
+        clips = read_custom(
+            self.annotations,
+            self.media,
+            self.labels,
+            needs_transcript="transcript" in self.inputs,
+            lost=self.lost,
+            columns=self.columns,
+            label_map=self.label_map,
+            said_words=self.said_words,
+            remarks=self.remarks,
+        )
+        try:
+            return assign_splits(clips, ratios=self.ratios, seed=self.seed)
+        except UserError as error:
+            raise RowErrors([(str(self.annotations), [str(error)])], clips) from error
+
+    def expected(self) -> list[Expected]:
+        """The file and the folder."""
+        return [
+            Expected("annotations", "data.annotations", (self.annotations,)),
+            Expected("videos", "data.media", (self.media,), is_folder=True),
+        ]
+
+    def media_folder(self) -> Path:
+        """The folder of the clips."""
+        return self.media
+
+
+def _known(columns: Mapping[str, str | None]) -> Mapping[str, str | None]:
+    known = (*COLUMNS, *OPTIONAL_COLUMNS)
+    if wrong := [name for name in columns if name not in known]:
+        raise UserError(f"data.columns.{wrong[0]}: {suggestion(wrong[0], known)}")
+    return columns
+
+
+def _three(ratios: Sequence[float]) -> tuple[float, float, float]:
+    if len(ratios) != 3:
+        raise UserError(f"data.ratios: {list(ratios)} must be three shares, for train, val and test")
+    train, val, test = (float(ratio) for ratio in ratios)
+    return train, val, test

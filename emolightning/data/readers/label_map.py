@@ -1,0 +1,145 @@
+"""What the labels of a custom file stand for: codes and other words mapped, rows left out, all of it counted."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from emolightning.data.readers.values import LABEL, BadValue, is_missing
+from emolightning.data.tables.columns import column_faults
+from emolightning.data.tables.reading import Problem, described, read_table
+from emolightning.errors import PLAIN_KEY, InputErrors, UserError, quoted_override
+from emolightning.records.labels import canonical, nearest, spelling
+
+FILE_COLUMNS = ("alias", "label")
+
+_SEVERAL = re.compile(r"\s*(?:[;,|/+&]|\band\b)\s*", re.IGNORECASE)
+_WHOLE = re.compile(r"([+-]?\d+)\.0+")
+
+
+class UnknownLabel(BadValue):
+    """A word that is no label, nor near one; what to do is the same for all such words of a file."""
+
+    def __init__(self, word: str, labels: Sequence[str]):
+        self.word = word
+        super().__init__(f"{LABEL} {word!r} is not one of {list(labels)}")
+
+
+def what_to_do(words: Sequence[str]) -> str:
+    """How a user says what words stand for.
+
+    >>> what_to_do(["exc", "xxx"]).partition("stand for with ")[2]
+    "'data.label_map={exc: LABEL, xxx: LABEL}' (null leaves rows out)"
+    """
+    several = dict.fromkeys(words)
+    mapping = "data.label_map=FILE, a table with the columns alias and label"
+    if all(PLAIN_KEY.fullmatch(word) for word in several):
+        mapping = quoted_override("data.label_map", dict.fromkeys(several, "LABEL"))
+    said = "the word stands" if len(several) == 1 else f"the {len(several)} words stand"
+    own = "name the labels of the file with data.labels=[...]"
+    return f"{own}, or say what {said} for with {mapping} (null leaves rows out)"
+
+
+class LabelMap:
+    """Reads the labels of a file.
+
+    Args:
+        labels: the vocabulary.
+        given: word or code -> label, or None to leave its rows out; or a table with the columns alias and label.
+
+    Raises:
+        UserError: `given` names a label that is not in the vocabulary.
+    """
+
+    def __init__(self, labels: Sequence[str], given: Mapping[str, str | None] | str | None = None):
+        self.labels = tuple(labels)
+        read = (
+            _read_file(Path(given), self.labels)
+            if isinstance(given, str)
+            else [(str(k), v) for k, v in (given or {}).items()]
+        )
+        self.targets: dict[str, str | None] = {}
+        problems = []
+        for word, target in read:
+            label = None if target is None else canonical(str(target), self.labels)
+            if target is not None and label is None:
+                near = nearest(str(target), self.labels)
+                hint = f"; did you mean {near!r}?" if near else ""
+                problems.append(f"{word!r} stands for {target!r}, which is not one of {list(self.labels)}{hint}")
+            elif self.targets.setdefault(_key(word), label) != label:
+                problems.append(f"{word!r} is there twice, with different labels")
+        if problems:
+            raise InputErrors("data.label_map", problems)
+        self.mapped: Counter[tuple[str, str]] = Counter()
+        self.dropped: Counter[str] = Counter()
+
+    def leaves_out(self, word: str) -> bool:
+        """Whether the rows of this word are left out; they are counted."""
+        is_out = self.targets.get(_key(word), "") is None
+        self.dropped[word] += is_out
+        return is_out
+
+    def read(self, word: str) -> str:
+        """The label of a row that is not left out.
+
+        Raises:
+            BadValue: the word is neither mapped nor a label.
+        """
+        if mapped := self.targets.get(_key(word)):
+            self.mapped[word, mapped] += 1
+            return mapped
+        if label := canonical(word, self.labels):  # Before what programs write for nothing: `none` may be a label.
+            return label
+        if not word or is_missing(word):
+            raise BadValue(f"{LABEL} is {repr(word) if word else 'empty'}; give one of {list(self.labels)}")
+        parts = [canonical(part, self.labels) for part in _SEVERAL.split(word)]
+        if len(parts) > 1 and all(parts):
+            raise BadValue(
+                f"{LABEL} {word!r} is {len(parts)} labels, {' and '.join(map(repr, parts))}; a clip has one: choose, "
+                "or say what is meant with data.label_map"
+            )
+        if near := nearest(word, self.labels):
+            raise BadValue(f"{LABEL} {word!r} is not one of {list(self.labels)}; did you mean {near!r}?")
+        raise UnknownLabel(word, self.labels)
+
+    def remarks(self) -> list[str]:
+        """What was mapped and left out, for the screen and for files of a run."""
+        sentences = []
+        if self.mapped:
+            each = ", ".join(f"{word} -> {label} {count}" for (word, label), count in sorted(self.mapped.items()))
+            sentences.append(f"data.label_map: {sum(self.mapped.values())} rows are mapped ({each})")
+        if self.dropped.total():
+            each = ", ".join(f"{word} {count}" for word, count in sorted((+self.dropped).items()))
+            sentences.append(f"data.label_map: {sum(self.dropped.values())} rows are left out ({each})")
+        used = {_key(word) for word, _ in self.mapped} | {_key(word) for word in +self.dropped}
+        if idle := sorted(self.targets.keys() - used):
+            sentences.append(f"data.label_map: no row has {', '.join(map(repr, idle))}")
+        return sentences
+
+
+def _key(word: str) -> str:
+    """How words and codes are compared: `2.0`, which a column of numbers becomes where cells are missing, is `2`."""
+    key = spelling(word)
+    whole = _WHOLE.fullmatch(key)
+    return whole[1] if whole else key
+
+
+def _read_file(path: Path, labels: Sequence[str]) -> list[tuple[str, str | None]]:
+    problems: list[Problem] = []
+    if not path.is_file():
+        raise UserError(
+            f"data.label_map={path}: no such file; give a table with the columns alias and label, or a mapping"
+        )
+    rows = list(read_table(path, partial(column_faults, FILE_COLUMNS), problems))
+    if problems:
+        raise InputErrors(str(path), described(problems))
+    texts = [
+        [str(row.values[name] if row.values[name] is not None else "").strip() for name in FILE_COLUMNS] for row in rows
+    ]
+    return [(word, None if _is_nothing(label, labels) else label) for word, label in texts]
+
+
+def _is_nothing(text: str, labels: Sequence[str]) -> bool:
+    """Whether a cell is empty, or says so: `none` may be a label as well."""
+    return not text or (is_missing(text) and canonical(text, labels) is None)

@@ -1,0 +1,316 @@
+"""Arrays computed once per clip and kept on disk: in parallel, with progress, resumable, renewed when a clip changes.
+
+Layout: `<folder>/<clip id>.npy`, and `<folder>/sources.json` with size and modification time of each clip's file at the
+time of computing. Imports no torch: worker processes start in a fraction of a second.
+"""
+
+import faulthandler
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import time
+import tokenize
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from emolightning.data.loading.worker_process import end_with_parent
+from emolightning.errors import UserError
+from emolightning.files.writing import flush, require_writable, written_whole
+from emolightning.records.clips import Clip
+
+log = logging.getLogger(__name__)
+
+KEPT_EVERY_S = 10.0
+"""Seconds after which `sources.json` is written again: what a killed pass loses at most."""
+
+IN_PROCESS = 4
+"""Up to so many clips are computed here: a pool costs more than it saves."""
+
+CLIP_SECONDS = 1800
+"""A worker that is at one clip for longer hangs, and is ended. Readers of media have a tighter limit of their own."""
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one clip gave."""
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    problem: str | None = None
+    """Why the clip cannot be used at all."""
+    absent: dict[str, str] = field(default_factory=dict)
+    """Array name -> why this clip has none (no sound track); the caller decides whether that is an error."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a pass over the clips found."""
+
+    problems: dict[str, str]
+    """Clip id -> why the clip cannot be used, in the order of the clips."""
+    absent: dict[str, dict[str, str]]
+    """Array name -> clip id -> reason."""
+
+
+Compute = Callable[[Clip, tuple[str, ...]], Outcome]
+"""A module-level function: (clip, names of the arrays wanted) -> outcome."""
+
+
+def compute_missing(
+    clips: Sequence[Clip], folders: Mapping[str, Path], compute: Compute, *, title: str, num_workers: int
+) -> Summary:
+    """Compute and store what the cache does not have, or has from an older file.
+
+    Args:
+        clips: all clips of the run.
+        folders: array name -> cache folder.
+        compute: gives the arrays of one clip.
+        title: shown by the progress bar.
+        num_workers: processes.
+
+    Returns:
+        The problems of clips that cannot be used, and the arrays that clips do not have.
+
+    Raises:
+        CannotWrite: nothing can be kept in the cache; said before anything is computed.
+    """
+    sources = {name: _read_sources(folder) for name, folder in folders.items()}
+    stamps = {clip.id: _stamp(clip.video) for clip in clips}
+    todo = []
+    for clip in clips:
+        names = tuple(name for name in folders if not _is_fresh(folders[name], clip.id, sources[name], stamps[clip.id]))
+        if names:
+            todo.append((clip, names))
+    for folder in folders.values() if todo else ():
+        require_writable(folder, "data.cache")
+    problems: dict[str, str] = {}
+    absent: dict[str, dict[str, str]] = {name: {} for name in folders}
+    kept = _Sources(folders, sources)
+    try:
+        for clip, outcome in _progress(_outcomes(todo, compute, num_workers), title, len(todo)):
+            if outcome.problem:
+                problems[clip.id] = outcome.problem
+            for name, array in outcome.arrays.items():
+                save_array(folders[name] / f"{clip.id}.npy", array)
+                kept.add(name, clip.id, stamps[clip.id])
+            for name, reason in outcome.absent.items():
+                absent[name][clip.id] = reason
+    finally:
+        if todo:  # Also on Ctrl-C: what is done stays done.
+            kept.write()
+    # Processes finish in any order; messages keep that of the file.
+    return Summary({clip.id: problems[clip.id] for clip in clips if clip.id in problems}, absent)
+
+
+def _outcomes(todo: Sequence["_Job"], compute: Compute, num_workers: int) -> Iterator[tuple[Clip, Outcome]]:
+    if len(todo) <= IN_PROCESS or num_workers < 2:
+        for clip, names in todo:
+            yield clip, _guarded(compute, clip, names)
+        return
+    waiting = deque(todo)
+    while waiting:
+        in_flight: dict[Future[Outcome], _Job] = {}
+        try:
+            yield from _in_pool(waiting, in_flight, compute, num_workers)
+        except BrokenProcessPool:
+            # A pool does not say whose worker was killed: it is one of these, which happens again, or bad luck.
+            for clip, names in in_flight.values():
+                yield clip, _alone(compute, clip, names)
+
+
+_Job = tuple[Clip, tuple[str, ...]]
+
+
+def _in_pool(
+    waiting: deque[_Job], in_flight: dict[Future[Outcome], _Job], compute: Compute, num_workers: int
+) -> Iterator[tuple[Clip, Outcome]]:
+    """Take jobs from `waiting`, a few at a time, so that `in_flight` says which ones a killed worker may have had."""
+    with ProcessPoolExecutor(num_workers, mp_context=_SPAWN, initializer=end_with_parent) as pool:
+        try:
+            while waiting or in_flight:
+                while waiting and len(in_flight) < 2 * num_workers:
+                    in_flight[pool.submit(_watched, compute, *waiting[0])] = waiting[0]
+                    waiting.popleft()
+                for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+                    outcome = future.result()
+                    yield in_flight.pop(future)[0], outcome
+        finally:
+            # Waiting is for a pass that is complete; left alone, a pool writes a traceback when the program ends first.
+            pool.shutdown(wait=not in_flight, cancel_futures=True)
+
+
+def _watched(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
+    """In a worker: end this process where it hangs, also inside of a library."""
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(CLIP_SECONDS, exit=True, file=nowhere)
+        try:
+            return _guarded(compute, clip, names)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _alone(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
+    """The outcome of one clip in a process of its own, whose end, if it has none, is the clip's problem."""
+    ours, theirs = _SPAWN.Pipe(duplex=False)
+    process = _SPAWN.Process(target=_send_outcome, args=(theirs, compute, clip, names), daemon=True)
+    process.start()
+    theirs.close()
+    outcome: Outcome | Exception | None = None
+    try:
+        ours.recv()
+        outcome = Outcome(problem=f"{clip.video}: reading it takes longer than {CLIP_SECONDS} s")
+        if ours.poll(CLIP_SECONDS):
+            outcome = ours.recv()
+    except EOFError:
+        process.join()
+        if outcome is None:
+            raise UserError("processes that read clips cannot be started; their own messages are above") from None
+        outcome = Outcome(problem=f"{clip.video}: {_how_it_ended(process.exitcode)}")
+    finally:
+        process.kill()
+        process.join()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _send_outcome(connection: Connection, compute: Compute, clip: Clip, names: tuple[str, ...]) -> None:
+    end_with_parent()
+    connection.send("started")
+    try:
+        connection.send(_guarded(compute, clip, names))
+    except Exception as error:
+        connection.send(error)
+
+
+def _how_it_ended(exit_code: int | None) -> str:
+    by = signal.Signals(-exit_code).name if exit_code is not None and exit_code < 0 else f"exit code {exit_code}"
+    memory = ", as where memory is too small" if by == "SIGKILL" else ""
+    remedy = "make a new copy of the file, e.g. with ffmpeg -i OLD NEW"
+    return f"the process that reads it ends before it is done, even alone ({by}{memory}); {remedy}"
+
+
+def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
+    """A clip that cannot be read is a line in the list of problems, not the end of the pass."""
+    try:
+        return compute(clip, names)
+    except UserError as error:
+        return Outcome(problem=str(error))
+    except MemoryError:
+        return Outcome(problem=f"{clip.video}: memory is too small to read it; cut it, or make its picture smaller")
+
+
+def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) -> Iterator[tuple[Clip, Outcome]]:
+    """Pass outcomes on under a bar with rate and ETA; no bar where there is nothing to do."""
+    if total == 0:
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as progress:
+        task = progress.add_task(title, total=total, rate="")
+        for outcome in outcomes:
+            yield outcome
+            speed = progress.tasks[task].speed
+            progress.update(task, advance=1, rate=f"{speed:.0f} clips/s" if speed else "")
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write under a temporary name and rename: a killed run leaves no half file."""
+    with written_whole(path, durable=False, is_shared=True) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+DAMAGED_ARRAY = (
+    *(ValueError, TypeError, EOFError, OSError, SyntaxError, OverflowError, MemoryError, RecursionError),
+    tokenize.TokenError,
+)
+"""What numpy raises of a header that is damaged."""
+
+
+def load_array(path: Path) -> np.ndarray:
+    """Read a `.npy` without executing pickles.
+
+    Raises:
+        UserError: not a plain array.
+    """
+    try:
+        # Mapped first, which compares the header's shape with the size of the file: no header fills the memory.
+        return np.array(np.lib.format.open_memmap(path, mode="r"))
+    except DAMAGED_ARRAY as error:
+        raise UserError(f"{path}: not a readable .npy array ({error}); delete it to have it made again") from error
+
+
+def _stamp(path: Path) -> list[int]:
+    try:
+        status = path.stat()
+    except OSError:  # Whoever reads it says why it cannot be.
+        return [-1, -1]
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _is_fresh(folder: Path, clip_id: str, sources: Mapping[str, list[int]], stamp: list[int]) -> bool:
+    return sources.get(clip_id) == stamp and (folder / f"{clip_id}.npy").exists()
+
+
+def _read_sources(folder: Path) -> dict[str, list[int]]:
+    path = folder / "sources.json"
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError, OSError, RecursionError):
+        log.warning("%s is damaged; everything in this folder is computed again", path)
+        return {}
+
+
+class _Sources:
+    """What `sources.json` of each folder says, written now and then.
+
+    Args:
+        folders: array name -> cache folder.
+        known: array name -> clip id -> stamp, as read.
+    """
+
+    def __init__(self, folders: Mapping[str, Path], known: dict[str, dict[str, list[int]]]):
+        self._folders = folders
+        self._known = known
+        self._new: list[Path] = []
+        self._written = time.monotonic()
+
+    def add(self, name: str, clip_id: str, stamp: list[int]) -> None:
+        """Note an array that is in its place."""
+        self._known[name][clip_id] = stamp
+        self._new.append(self._folders[name] / f"{clip_id}.npy")
+        if time.monotonic() - self._written > KEPT_EVERY_S:
+            self.write()
+
+    def write(self) -> None:
+        """Arrays reach the disk before the file that vouches for them."""
+        for path in self._new:
+            flush(path)
+        self._new.clear()
+        for name, folder in self._folders.items():
+            _write_sources(folder, self._known[name])
+        self._written = time.monotonic()
+
+
+def _write_sources(folder: Path, sources: Mapping[str, list[int]]) -> None:
+    with written_whole(folder / "sources.json", is_shared=True) as temporary:
+        temporary.write_text(json.dumps(sources), encoding="utf-8")

@@ -1,1 +1,0 @@
-"""Answers to files, files to scores, scores to tables."""

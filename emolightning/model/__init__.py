@@ -1,1 +1,0 @@
-"""Emotion-LLaMA: vision tower, projections, language model with LoRA."""

@@ -1,0 +1,1 @@
+"""Model families, their parts, and their sizes."""

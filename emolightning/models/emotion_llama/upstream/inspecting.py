@@ -1,0 +1,217 @@
+"""What a file of weights is, from its names, shapes and settings: no tensor is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emolightning.errors import UserError
+from emolightning.files.documents import read_json_object
+from emolightning.models.emotion_llama.upstream.names import (
+    PROJECTIONS,
+    base_name,
+    block_number,
+    layer_number,
+    lora_name,
+    projection_name,
+    tower_name,
+    why_unused,
+)
+from emolightning.models.emotion_llama.upstream.reading import TorchFile
+from emolightning.models.parts.safetensors_files import SafetensorsFolder, safetensors_infos
+from emolightning.models.parts.tensor_info import TensorInfo
+
+EVA = "EVA-CLIP vision tower"
+CHECKPOINT = "Emotion-LLaMA checkpoint"
+RUN_CHECKPOINT = "checkpoint of a training run"
+ADAPTER = "adapter folder"
+RUN_FOLDER = "folder of a training run"
+MERGED = "language model with merged LoRA, and projections"
+LANGUAGE_MODEL = "Hugging Face folder of a language model"
+VISION_MODEL = "Hugging Face folder of a vision tower"
+SAFETENSORS = "safetensors file"
+UNKNOWN = "unknown"
+PATCHES = "patch_embed.proj.weight"
+LARGEST = 1e9
+"""Of a number that a file says about itself."""
+
+ARGUMENT_OF = {EVA: "eva", CHECKPOINT: "checkpoint", LANGUAGE_MODEL: "llama"}
+"""Kind -> the argument of `import-weights` that takes it."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file or folder is."""
+
+    kind: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    """In the order of interest, JSON-able."""
+
+
+def describe(path: Path) -> Description:
+    """Kind and facts of a file or folder.
+
+    Raises:
+        UserError: it is not there, cut short, or refused because it is not plain tensors.
+    """
+    if path.is_dir():
+        return _describe_folder(path)
+    if path.suffix == ".safetensors":
+        infos = safetensors_infos(path)
+        return Description(SAFETENSORS, {"tensors": len(infos), "dtypes": _dtypes(infos)})
+    return describe_torch_file(TorchFile(path))
+
+
+def describe_torch_file(file: TorchFile) -> Description:
+    """The same for an opened `.pth` file."""
+    infos = file.tensors
+    if "base_fingerprints" in file.top_level:
+        return Description(RUN_CHECKPOINT, {"tensors": len(infos), "epoch": file.epoch})
+    if PATCHES in infos and len(infos[PATCHES].shape) == 4:
+        return Description(EVA, _eva_facts(infos))
+    if any(projection_name(name) or lora_name(name) for name in infos):
+        return Description(CHECKPOINT, _checkpoint_facts(file))
+    return Description(
+        UNKNOWN, {"top level": [ascii(key[:100]) for key in file.top_level[:10]], "tensors": sorted(infos)[:10]}
+    )
+
+
+def open_torch(path: Path, wanted: str, argument: str) -> tuple[TorchFile, Description]:
+    """Open a `.pth` file of a kind.
+
+    Args:
+        path: the file.
+        wanted: the kind.
+        argument: of `import-weights`, for messages.
+
+    Raises:
+        UserError: names the argument, the file, what it is instead and which argument takes that.
+    """
+    try:
+        if path.is_dir() or path.suffix == ".safetensors":
+            found = describe(path)
+        else:
+            file = TorchFile(path)
+            found = describe_torch_file(file)
+            if found.kind == wanted:
+                return file, found
+    except UserError as error:
+        raise UserError(f"{argument}={error}") from None
+    raise wrong_kind(path, wanted, found.kind, argument)
+
+
+def wrong_kind(path: Path, wanted: str, found: str, argument: str) -> UserError:
+    """What is said of a file that was given for another one."""
+    other = f"; give it as {ARGUMENT_OF[found]}=" if found in ARGUMENT_OF else ""
+    return UserError(f"{argument}={path}: expected the {wanted}, but this is: {found}{other}")
+
+
+def _eva_facts(infos: Mapping[str, TensorInfo]) -> dict[str, Any]:
+    width, _, patch, _ = infos[PATCHES].shape
+    numbers = {number for name in infos if (number := block_number(name)) is not None}
+    mlp, positions = infos.get("blocks.0.mlp.fc1.weight"), infos.get("pos_embed")
+    grid = round(max(0, positions.shape[1] - 1) ** 0.5) if positions and len(positions.shape) == 3 else 0
+    return {
+        "width": width,
+        "patch_size": patch,
+        "blocks": len(numbers),
+        "mlp_width": mlp.shape[0] if mlp and mlp.shape else None,
+        "position grid": f"{grid}x{grid}",
+        "dtypes": _dtypes(infos),
+        "tensors": len(infos),
+    }
+
+
+def _checkpoint_facts(file: TorchFile) -> dict[str, Any]:
+    infos, model = file.tensors, _section(file.config, "model")
+    loras = [name for name in infos if lora_name(name)]
+    ranks = sorted({infos[name].shape[0] for name in loras if ".lora_A" in name and infos[name].shape})
+    streams = [stream for stream, layer in PROJECTIONS.items() if f"{layer}.weight" in infos]
+    counts = {
+        "language tensors of the frozen base": sum(base_name(name) is not None for name in infos),
+        "vision tensors": sum(tower_name(name) is not None for name in infos),
+        "unused tensors": sum(why_unused(name) is not None for name in infos),
+    }
+    return {
+        "role": likely_role(file.config),
+        "epoch": file.epoch,
+        "LoRA rank": ranks[0] if len(ranks) == 1 else ranks,
+        "LoRA alpha": _number(model.get("lora_alpha")),
+        "LoRA targets": sorted({name.split(".lora_")[0].rpartition(".")[2] for name in loras}),
+        "LoRA layers": len({layer_number(name) for name in loras} - {None}),
+        "projections": {stream: list(infos[f"{PROJECTIONS[stream]}.weight"].shape) for stream in streams},
+        "image_size": _number(model.get("image_size")),
+        "optimizer": "optimizer" in file.top_level,
+        **{name: count for name, count in counts.items() if count},
+    }
+
+
+def likely_role(config: Mapping[str, Any]) -> str:
+    """What a checkpoint's own settings say about the training it comes from; a guess, and called one.
+
+    >>> likely_role({"model": {"ckpt": "stage1.pth"}, "run": {"init_lr": 1e-6, "max_epoch": 30}})
+    'likely stage 2 or later: it started from stage1.pth; init_lr 1e-06, 30 epochs'
+    """
+    if not config:
+        return "not said: the file has no settings"
+    if "exported_by" in config:
+        return f"exported by {_short(config['exported_by'])}"
+    started_from, run = _section(config, "model").get("ckpt"), _section(config, "run")
+    stage = (
+        f"likely stage 2 or later: it started from {_short(started_from)}"
+        if started_from
+        else "likely stage 1: it started from no earlier checkpoint"
+    )
+    rate, epochs, datasets = run.get("init_lr"), run.get("max_epoch"), _section(config, "datasets")
+    details = [f"init_lr {_short(rate)}"] if rate is not None else []
+    details += [f"{_short(epochs)} epochs"] if epochs is not None else []
+    details += [f"data {', '.join(map(_short, list(datasets)[:5]))}"] if datasets else []
+    return "; ".join([stage, ", ".join(details)] if details else [stage])
+
+
+def _short(value: Any) -> str:
+    """A value that a file chose, in a few printable characters."""
+    return ascii(str(value) if isinstance(value, str | int | float) else type(value).__name__)[1:-1][:200]
+
+
+def _number(value: Any) -> int | float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+    return value if is_number else None
+
+
+def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = config.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _describe_folder(path: Path) -> Description:
+    if (path / "emolightning.json").is_file():
+        return _describe_export(path)
+    if (path / "config.yaml").is_file() and (path / "checkpoints").is_dir():
+        return Description(RUN_FOLDER, {"checkpoints": sorted(item.name for item in (path / "checkpoints").iterdir())})
+    if not (path / "config.json").is_file():
+        names = sorted(item.name for item in path.iterdir())[:10]
+        return Description(UNKNOWN, {"files": names})
+    config = read_json_object(path / "config.json")
+    tensors = SafetensorsFolder(path).tensors
+    is_vision = "vision" in str(config.get("model_type"))
+    wanted = ("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "image_size")
+    facts = {name: config[name] for name in wanted if name in config}
+    facts |= {"tensors": len(tensors), "dtypes": _dtypes(tensors)}
+    return Description(VISION_MODEL if is_vision else LANGUAGE_MODEL, facts)
+
+
+def _describe_export(path: Path) -> Description:
+    content = read_json_object(path / "emolightning.json")
+    facts = {name: content.get(name) for name in ("inputs", "labels", "feature_widths")}
+    if (path / "language" / "config.json").is_file():
+        return Description(MERGED, facts)
+    if not (path / "adapter_config.json").is_file():
+        return Description(ADAPTER, facts)
+    lora = read_json_object(path / "adapter_config.json")
+    own = {f"LoRA {word}": lora.get(name) for word, name in (("rank", "r"), ("alpha", "lora_alpha"))}
+    return Description(ADAPTER, {**own, "base": lora.get("base_model_name_or_path"), **facts})
+
+
+def _dtypes(infos: Mapping[str, TensorInfo]) -> list[str]:
+    return sorted({info.dtype for info in infos.values()})

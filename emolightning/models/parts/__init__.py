@@ -1,0 +1,1 @@
+"""Parts that families share: towers, language models, adapters, projections."""

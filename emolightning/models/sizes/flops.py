@@ -1,0 +1,233 @@
+"""Floating-point operations that a clip needs, from sizes alone.
+
+Matrix products only, a multiplication and an addition counted as two. Norms, activations, softmax and the optimizer are
+left out; together they are below a percent at the published sizes. Attention is counted over the whole square of
+positions, as is usual, although the upper half is masked. Padding is not counted: it is nothing that a clip needs.
+
+A backward pass costs one forward for the gradients of the inputs, all the way down to the projections, and one more for
+the gradients of weights, where weights are trained. The tower has none while it is frozen. What gradient checkpointing
+computes a second time is not counted: no clip needs it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+if TYPE_CHECKING:
+    from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+
+
+@dataclass(frozen=True)
+class TowerSizes:
+    """A vision transformer for square images."""
+
+    width: int
+    num_layers: int
+    mlp_width: int
+    patch_size: int
+    num_patches: int
+    """Of one image, without the class token."""
+    adapter_weights: int = 0
+    """Entries of LoRA's matrices; all are trained."""
+    is_trained: bool = False
+    """Whether the tower's own weights are."""
+
+    def forward_flops(self) -> int:
+        """Of one image."""
+        return self._linear_flops() + self._attention_flops() + self._adapter_flops()
+
+    def training_flops(self) -> int:
+        """Of one image, forward and backward."""
+        if self.is_trained or self.adapter_weights:
+            linear = (3 if self.is_trained else 2) * self._linear_flops()
+            return linear + 3 * (self._attention_flops() + self._adapter_flops())
+        return self.forward_flops()
+
+    def _linear_flops(self) -> int:
+        weights = self.num_layers * (4 * self.width**2 + 2 * self.width * self.mlp_width)
+        patches = self.num_patches * 3 * self.patch_size**2 * self.width
+        return 2 * (patches + (self.num_patches + 1) * weights)
+
+    def _attention_flops(self) -> int:
+        return 4 * (self.num_patches + 1) ** 2 * self.width * self.num_layers
+
+    def _adapter_flops(self) -> int:
+        return 2 * (self.num_patches + 1) * self.adapter_weights
+
+
+@dataclass(frozen=True)
+class DecoderSizes:
+    """A language model of equal layers, each with attention over the whole sequence and an MLP."""
+
+    width: int
+    num_layers: int
+    num_heads: int
+    query_width: int
+    layer_weights: int
+    """Entries of the matrices of all layers."""
+    mlp_width: int
+    mlp_outputs: int
+    """Of one layer and position: `3 * mlp_width` of a gated MLP, `2 * mlp_width` of a plain one."""
+    vocabulary_size: int
+    adapter_weights: int = 0
+    """Entries of LoRA's matrices; all are trained."""
+    is_trained: bool = False
+    """Whether the model's own weights are."""
+
+    def linear_flops(self, positions: int, scored: int) -> int:
+        """Of the layers' matrices, and of the head at `scored` positions; forward."""
+        return 2 * (positions * self.layer_weights + scored * self.width * self.vocabulary_size)
+
+    def attention_flops(self, pairs: int) -> int:
+        """Scores and weighted sums for `pairs` of a query and a key; forward."""
+        return 4 * pairs * self.query_width * self.num_layers
+
+    def adapter_flops(self, positions: int) -> int:
+        """Forward."""
+        return 2 * positions * self.adapter_weights
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """What an EmotionLlama multiplies with."""
+
+    decoder: DecoderSizes
+    tower: TowerSizes | None
+    """None for a model without an image."""
+    projection_weights: Mapping[str, int]
+    """Stream name -> entries of its projection; counted as trained."""
+
+    def projection_flops(self, streams: Mapping[str, int]) -> int:
+        """Forward, for streams of that many vectors; its backward is as much, since streams need no gradient."""
+        return sum(2 * num_vectors * self.projection_weights[name] for name, num_vectors in streams.items())
+
+
+def training_flops(sizes: ModelSizes, *, positions: int, answer: int, streams: Mapping[str, int], frames: int) -> int:
+    """Forward and backward of one clip.
+
+    Args:
+        sizes: the model's.
+        positions: length of the sequence, context and answer.
+        answer: positions with a loss.
+        streams: stream name -> its vectors in the sequence.
+        frames: images that go through the tower; 0 where its outputs are at hand.
+    """
+    decoder = sizes.decoder
+    flops = (3 if decoder.is_trained else 2) * decoder.linear_flops(positions, answer)
+    flops += 3 * (decoder.attention_flops(positions**2) + decoder.adapter_flops(positions))
+    flops += 2 * sizes.projection_flops(streams)
+    return flops + (frames * sizes.tower.training_flops() if sizes.tower is not None else 0)
+
+
+def answering_flops(sizes: ModelSizes, *, positions: int, answer: int, streams: Mapping[str, int], frames: int) -> int:
+    """Greedy generation behind one context with a cache of keys and values.
+
+    Args:
+        sizes: the model's.
+        positions: length of the context.
+        answer: new tokens; the last one is not fed back.
+        streams: stream name -> its vectors in the context.
+        frames: images that go through the tower; 0 where its outputs are at hand.
+    """
+    decoder, fed_back = sizes.decoder, answer - 1
+    computed = positions + fed_back
+    # A token that is fed back looks at the context, at those before it and at itself.
+    pairs = positions**2 + fed_back * positions + fed_back * (fed_back + 1) // 2
+    flops = decoder.linear_flops(computed, answer) + decoder.attention_flops(pairs)
+    flops += decoder.adapter_flops(computed) + sizes.projection_flops(streams)
+    return flops + (frames * sizes.tower.forward_flops() if sizes.tower is not None else 0)
+
+
+class UnknownSizes(ValueError):
+    """A language model that the formulas of this module do not describe."""
+
+
+def sizes_of(model: "EmotionLlama") -> ModelSizes:
+    """The sizes of a model, with weights or on meta.
+
+    Raises:
+        UnknownSizes: its language model has parts that are no plain layers, e.g. experts.
+    """
+    return ModelSizes(
+        decoder=_decoder_sizes(model.language),
+        tower=None if model.vision is None else _tower_sizes(model.vision),
+        projection_weights={name: _num_weights(layer) for name, layer in model.projections.items()},
+    )
+
+
+def _num_weights(layer: Any) -> int:
+    return layer.weight.numel()
+
+
+def _decoder_sizes(language: Any) -> DecoderSizes:
+    """Counted from the modules, for every architecture has names of its own for its sizes."""
+    config = language.config
+    matrices = _matrices(language)
+    try:
+        num_layers, num_heads = int(config.num_hidden_layers), int(config.num_attention_heads)
+        width, vocabulary_size = int(config.hidden_size), int(config.vocab_size)
+        mlp_width = int(getattr(config, "intermediate_size", None) or max(rows for rows, _ in matrices))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UnknownSizes(f"{config.model_type}: {error}") from error
+    mlp = [rows * columns for rows, columns in matrices if mlp_width in (rows, columns, columns // 2)]
+    adapter_weights, is_trained = _training(language)
+    return DecoderSizes(
+        width=width,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        query_width=num_heads * (getattr(config, "head_dim", None) or width // num_heads),
+        layer_weights=sum(rows * columns for rows, columns in matrices),
+        mlp_width=mlp_width,
+        mlp_outputs=sum(mlp) // (width * num_layers),
+        vocabulary_size=vocabulary_size,
+        adapter_weights=adapter_weights,
+        is_trained=is_trained,
+    )
+
+
+def _matrices(language: Any) -> list[tuple[int, int]]:
+    """Inputs and outputs of each matrix that every position goes through: no embeddings, adapters or head.
+
+    Raises:
+        UnknownSizes: there are others that not every position goes through, or that are no matrices.
+    """
+    head = language.get_output_embeddings()
+    left_out = {id(head), id(getattr(head, "base_layer", None))}  # PEFT wraps what it adapts.
+    found, explained = [], set()
+    for name, module in language.named_modules():
+        if "expert" in name:
+            raise UnknownSizes(f"{language.config.model_type}: has experts, of which a position takes some")
+        if isinstance(module, nn.Embedding) or id(module) in left_out:
+            explained |= {id(parameter) for parameter in module.parameters()}
+        elif isinstance(module, nn.Linear | Conv1D) and "lora_" not in name:
+            explained.add(id(module.weight))
+            # Quantised weights are packed; only the layer knows its shape.
+            is_linear = isinstance(module, nn.Linear)
+            found.append((module.in_features, module.out_features) if is_linear else tuple(module.weight.shape))
+    unknown = [n for n, p in language.named_parameters() if p.ndim > 1 and "lora_" not in n and id(p) not in explained]
+    if unknown or not found:
+        raise UnknownSizes(f"{language.config.model_type}: {(unknown or ['its head'])[0]} is no plain layer")
+    return found
+
+
+def _tower_sizes(tower: Any) -> TowerSizes:
+    settings, (adapter_weights, is_trained) = tower.settings, _training(tower)
+    return TowerSizes(
+        width=settings.width,
+        num_layers=settings.num_layers,
+        mlp_width=settings.mlp_width,
+        patch_size=settings.patch_size,
+        num_patches=(settings.image_size // settings.patch_size) ** 2,
+        adapter_weights=adapter_weights,
+        is_trained=is_trained,
+    )
+
+
+def _training(part: Any) -> tuple[int, bool]:
+    """Entries of the part's adapters, and whether its own weights are trained."""
+    named = list(part.named_parameters())
+    adapters = sum(parameter.numel() for name, parameter in named if "lora_" in name)
+    return adapters, any(parameter.requires_grad for name, parameter in named if "lora_" not in name)

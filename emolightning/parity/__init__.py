@@ -1,1 +1,0 @@
-"""Recorded values of the released code against this model: a golden folder recomputed, quantity by quantity."""

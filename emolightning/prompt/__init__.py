@@ -1,0 +1,1 @@
+"""Pieces of a prompt and their encoding."""

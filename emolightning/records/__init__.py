@@ -1,0 +1,1 @@
+"""What the rooms hand each other: clips, examples, batches, answers, scores, labels."""

@@ -1,0 +1,150 @@
+"""What the parts hand each other: Clip -> Example -> Batch -> Answer -> Score."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IGNORED = -100
+"""Target value of positions that carry no loss: the context and the padding."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One annotated video."""
+
+    id: str
+    """The name of the media file without its suffix; unique within a dataset."""
+    video: Path
+    transcript: str | None = None
+    label: str | None = None
+    """A word of the dataset's vocabulary (`emolightning.records.labels`), aliases already mapped."""
+    reason: str | None = None
+    """Free text that explains the label, where the annotation has one; for MERR its coarse caption."""
+    detailed_reason: str | None = None
+    """A second, longer explanation: MERR's fine caption, the answer of task `reason_v2`."""
+    open_labels: tuple[str, ...] | None = None
+    """Any number of emotion words, of no vocabulary (MER2024-OV)."""
+    valence: float | None = None
+    """-5 to 5; None where the file has no value, or MER2023's code -10 for it."""
+    split: str | None = None
+    """`train`, `val`, `test`, or None until the splits are made."""
+    subject: str | None = None
+    """Who is seen; clips of one subject never end up in two splits."""
+    source: str = field(default="", compare=False)
+    """Where the annotation stands, e.g. `clips.csv, line 7`: for messages."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One clip, read and ready to be put into a sequence."""
+
+    clip: Clip
+    index: int
+    """Position of the clip in its split: what ranks exchange instead of names."""
+    instruction: str
+    """The question put to the model, e.g. `Please determine which emotion label ...`."""
+    task: str = "emotion"
+    """Upstream's tag of the question: `emotion`, `reason` or `reason_v2`."""
+    image: "Tensor | None" = None
+    """(frames, 3, height, width), normalised; None when the image is switched off."""
+    features: "dict[str, Tensor]" = field(default_factory=dict)
+    """Feature input name -> (tokens, width)."""
+    is_borrowed: bool = False
+    """Another rank's clip in this step of training: it keeps the shapes equal and carries no loss."""
+
+
+@dataclass
+class TokenBatch:
+    """Padded sequences."""
+
+    input_ids: "Tensor"
+    """(batch, tokens), int64; negative values are placeholders, see `emolightning.prompt.sequence`."""
+    attention_mask: "Tensor"
+    """(batch, tokens), 1 for content, 0 for padding."""
+    targets: "Tensor"
+    """(batch, tokens), IGNORED outside the answer."""
+
+    def to(self, device: Any) -> "TokenBatch":
+        """The same on a device."""
+        return TokenBatch(self.input_ids.to(device), self.attention_mask.to(device), self.targets.to(device))
+
+
+class Clips:
+    """The clips of a batch, out of Lightning's reach.
+
+    Its precision plugins walk through every sequence and dataclass of a batch, and refuse frozen ones.
+    """
+
+    def __init__(self, clips: Iterable[Clip]):
+        self._clips = tuple(clips)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self._clips)
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, position: int) -> Clip:
+        return self._clips[position]
+
+
+@dataclass
+class Batch:
+    """Everything the model sees of some clips."""
+
+    sequence: TokenBatch
+    """Context and answer, padded on the right: for the loss."""
+    context: TokenBatch
+    """Context alone, padded on the left: for generation."""
+    images: "Tensor | None"
+    """(batch, frames, 3, height, width)"""
+    features: "dict[str, Tensor]"
+    """Feature input name -> (batch, tokens, width), zero-padded along tokens."""
+    indices: "Tensor"
+    """(batch,), int64: position of each clip in its split."""
+    clips: Clips
+    prompts: list[str]
+    """The context as text, for logs and answers."""
+
+    def to(self, device: Any) -> "Batch":
+        """The same on a device. Lightning calls this; left to itself it would refuse the frozen clips inside."""
+        return replace(
+            self,
+            sequence=self.sequence.to(device),
+            context=self.context.to(device),
+            images=None if self.images is None else self.images.to(device),
+            features={name: vectors.to(device) for name, vectors in self.features.items()},
+            indices=self.indices.to(device),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said about one clip."""
+
+    clip_id: str
+    text: str
+    prompt: str
+    truth: str | None
+    seconds: float
+    """Wall time of the batch divided by its clips."""
+    is_missing: bool = False
+    """A predictions file says nothing about the clip; the text is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What was read from one answer. Wrong, unreadable and missing are three results."""
+
+    clip_id: str
+    value: str | None
+    """None only with a reason."""
+    unscored_because: str | None
+    evidence: str
+    """The text the value was read from."""
+    alias: str | None = None
+    """The word that stood for the label, when it was not the label itself."""

@@ -1,0 +1,48 @@
+"""The scores of a classification: their names and what they are; `scoring/metrics/classification.py` has the sums."""
+
+DEFINITIONS = {
+    "weighted_f1": "mean of per-class F1 weighted by the number of clips of the class (MER's headline score)",
+    "macro_f1": "unweighted mean of per-class F1 over the labels that have at least one true clip in what is scored",
+    "uar": "unweighted average recall: mean of per-class recall over the labels that have at least one true clip in "
+    "what is scored",
+    "war": "weighted average recall: share of clips answered correctly (accuracy)",
+    "macro_precision": "unweighted mean of per-class precision over the labels that have at least one true clip in "
+    "what is scored; unreadable and missing answers lower no precision",
+    "weighted_precision": "mean of per-class precision weighted by the number of clips of the class; unreadable and "
+    "missing answers lower no precision",
+    "macro_f1_observed": "unweighted mean of per-class F1 over the labels that occur in truths or answers "
+    "(scikit-learn's default): one answer with a label of no clip lowers it",
+    "macro_precision_observed": "unweighted mean of per-class precision over the labels that occur in truths or "
+    "answers (scikit-learn's default); unreadable and missing answers lower no precision",
+}
+"""Score name -> what it is; a published number is comparable only with the same definition."""
+
+VALENCE_MSE, COMBINED = "valence_mse", "mer2023_combined"
+
+VALENCE_DEFINITIONS = {
+    VALENCE_MSE: "mean squared error of valence over clips that have a true value",
+    COMBINED: "weighted F1 - 0.25 x valence_mse (ranked MER2023's MULTI and NOISE)",
+}
+"""Scores of systems that predict valence beside the label."""
+
+VALENCE_MISSING = {
+    "error": "",
+    "worst": "; a missing prediction counts as the end of the scale that is farther from the true value",
+    "exclude": "; clips without a predicted value are left out",
+}
+"""What becomes of clips with a true valence and no predicted one -> what the definition says of it."""
+
+BOOTSTRAP = "percentile bootstrap over clips"
+EXACT = "exact binomial bounds, for resampling shows no spread"
+"""How an interval was made: the entry `interval` of a score."""
+
+PER_CLASS = ("precision", "recall", "f1")
+"""Scores of each class; logged as `val/recall/happy`."""
+
+LOGGED = ("val/loss", "val/unreadable", *(f"val/{name}" for name in DEFINITIONS))
+"""What a validation logs, beside the scores per class."""
+
+
+def is_loss(name: str) -> bool:
+    """Whether less is better of a logged number."""
+    return name.rpartition("/")[2] in ("loss", "unreadable", VALENCE_MSE)

@@ -1,0 +1,1 @@
+"""Whole runs, assembled and carried through: train, evaluate, score, sweep."""

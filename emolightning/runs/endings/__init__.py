@@ -1,0 +1,1 @@
+"""How runs end that do not end well."""

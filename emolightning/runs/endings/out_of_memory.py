@@ -1,0 +1,168 @@
+"""When memory is too small: which settings need less, and an end with words instead of a traceback."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from emolightning.errors import UserError
+from emolightning.runs.assembly import plain, trained_parts
+from emolightning.runs.estimate.estimating import engine_of, num_ranks
+from emolightning.training.run_folder import LAST, RunFolder
+
+SAYS_SO = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED",
+    re.IGNORECASE,
+)
+"""What torch, its CPU allocator, cuBLAS and DeepSpeed say in a plain RuntimeError."""
+
+LOST_WORKER = re.compile(r"DataLoader worker .*(killed by signal|exited unexpectedly)")
+"""What torch says in a plain RuntimeError; the usual reason is that the system is out of memory."""
+
+SMALLER_IMAGE = 224
+"""EVA-CLIP's own size; Emotion-LLaMA's weights were trained at 448."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory, of the GPU or the machine, is what lacked."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and bool(SAYS_SO.search(str(error)))
+
+
+def has_lost_worker(error: BaseException) -> bool:
+    """Whether a process that reads clips was ended from outside."""
+    return isinstance(error, RuntimeError) and bool(LOST_WORKER.search(str(error)))
+
+
+@contextmanager
+def explained_out_of_memory(cfg: DictConfig, trainer: Any = None, *, trains: bool = True) -> Iterator[None]:
+    """Turn such an error into a UserError that says what to change; processes that this one started are ended.
+
+    The loss of a worker that reads clips is such an error, too.
+
+    Args:
+        cfg: the run.
+        trainer: Lightning's, where there is one already: it knows the step.
+        trains: False for an evaluation.
+
+    Raises:
+        UserError: memory ran out, or a worker is gone.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not (is_out_of_memory(error) or has_lost_worker(error)):
+            raise
+        # The other processes wait for this one in a collective operation, over NCCL for half an hour.
+        for process in getattr(getattr(getattr(trainer, "strategy", None), "launcher", None), "procs", ()):
+            process.kill()
+        explain = explanation_of_loss if has_lost_worker(error) else explanation
+        raise UserError(explain(error, cfg, trainer, trains=trains)) from error
+
+
+def explanation_of_loss(error: BaseException, cfg: DictConfig, trainer: Any = None, *, trains: bool = True) -> str:
+    """Which worker is gone, and how to do with fewer or none."""
+    number = cfg.data.num_workers
+    fewer = "data.num_workers=0" if number == 1 else f"data.num_workers=0 (now {number}), or fewer of them"
+    said = " ".join(str(error).split()).rstrip(".")[:300]
+    return f"{said}; the system perhaps ran out of memory: say {fewer}\n{_kept(cfg, trains=trains)}"
+
+
+def explanation(error: BaseException, cfg: DictConfig, trainer: Any = None, *, trains: bool = True) -> str:
+    """What was asked for, when, what to change, and where the run stands."""
+    when = "while the model was loaded" if trainer is None else f"in optimizer step {trainer.global_step + 1}"
+    if not trains:
+        when = "in an evaluation"
+    asked = ascii(" ".join(str(error).split())[:300])[1:-1] or type(error).__name__
+    steps = [f"  {number}. {line}" for number, line in enumerate(less_memory(cfg, trains=trains), start=1)]
+    said = [f"out of memory {when}: {asked}", "what needs less, in this order (`python -m emolightning estimate`):"]
+    if not trains:
+        said[1] = "what needs less, in this order:"
+    return "\n".join([*said, *steps, _kept(cfg, trains=trains)])
+
+
+def _kept(cfg: DictConfig, *, trains: bool) -> str:
+    """What there is to go on from."""
+    if not trains:
+        return "answers so far are kept"
+    last = RunFolder(Path(cfg.output_dir)).checkpoints / LAST
+    if not last.exists():
+        return "no checkpoint was written yet"
+    return (
+        f"last checkpoint: {last}; resume=auto goes on from it with another trainer, a new run with other settings "
+        f"starts from it with init_from={cfg.output_dir}"
+    )
+
+
+def less_memory(cfg: DictConfig, *, trains: bool = True) -> list[str]:
+    """Settings that would need less memory, the cheapest first, each with its present value."""
+    language, found = cfg.model.language, []
+    batch, accumulated = cfg.data.batch_size, cfg.trainer.accumulate_grad_batches
+    if batch > 1:
+        fewer = next(size for size in range(batch // 2, 0, -1) if batch % size == 0)
+        keeps = f" trainer.accumulate_grad_batches={accumulated * batch // fewer}" if trains else ""
+        same = f" and {accumulated}: the effective batch size stays" if trains else ""
+        found.append(f"data.batch_size={fewer}{keeps} (now {batch}{same})")
+    if copies_weights(cfg):
+        found.append(
+            f"model.language.dtype=bfloat16 (now {language.dtype}: with trainer.precision={cfg.trainer.precision} "
+            "autocast keeps a copy of each frozen matrix, 13 GB of Llama-2-7b)"
+        )
+    if trains:
+        found += _slower(cfg)
+    if language.path is not None and language.quantization != "nf4" and trained_parts(cfg).language != "full":
+        smaller = "int8 or nf4" if language.quantization == "none" else "nf4"
+        found.append(
+            f"model.language.quantization={smaller} (now {language.quantization}; needs bitsandbytes; not with ZeRO-3)"
+        )
+    if trains:
+        found += _engines(cfg)
+    if cfg.model.vision.image_size > SMALLER_IMAGE:
+        found.append(
+            f"model.vision.image_size={SMALLER_IMAGE} (now {cfg.model.vision.image_size}; a quarter of the visual "
+            "tokens, but not what Emotion-LLaMA's weights were trained with)"
+        )
+    return found or ["a smaller model, or a machine with more memory: every setting is at its smallest"]
+
+
+def copies_weights(cfg: DictConfig) -> bool:
+    """Whether autocast computes in another type than the frozen language model has; DeepSpeed casts it once."""
+    is_deepspeed = engine_of(plain(cfg.trainer), 1).kind == "deepspeed"
+    computes = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}.get(cfg.trainer.precision)
+    language = cfg.model.language
+    is_frozen = trained_parts(cfg).language != "full"
+    return not is_deepspeed and is_frozen and computes == "bfloat16" and language.dtype != "bfloat16"
+
+
+def _slower(cfg: DictConfig) -> list[str]:
+    found = []
+    if not cfg.model.language.gradient_checkpointing:
+        found.append("model.language.gradient_checkpointing=true (now false; about a third slower)")
+    if not cfg.precompute_vision and trained_parts(cfg).vision == "frozen":
+        found.append("precompute_vision=true (now false)")
+    return found
+
+
+def _engines(cfg: DictConfig) -> list[str]:
+    """Trainers that divide more than the present one, or leave it in main memory."""
+    settings = plain(cfg.trainer)
+    engine = engine_of(settings, num_ranks(settings) or 1)
+    found = []
+    if not engine.shards_gradients:
+        found.append(
+            f"trainer=deepspeed_zero2 (now {engine.name}; divides gradients and optimizer state), then "
+            "trainer=deepspeed_zero3 or trainer=fsdp (weights too), with trainer.devices=N"
+        )
+    elif not engine.shards_weights:
+        found.append(f"trainer=deepspeed_zero3 or trainer=fsdp (now {engine.name}; divides the weights too)")
+    if not engine.offloads_weights:
+        found.append(
+            f"trainer=zero2_offload or zero3_offload (now {engine.name}; optimizer state, or weights too, in main "
+            "memory; slow)"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Memory, time and cost, worked out before a run."""

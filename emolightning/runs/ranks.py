@@ -1,0 +1,153 @@
+"""How the processes of a run were started, as far as it can go wrong in silence."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import torch
+from torch import distributed
+
+from emolightning.errors import EndOfRun, UserError
+from emolightning.training.stopping.told_to_stop import AgreedToStop, started_ranks, unwatch_started_ranks
+
+INTERACTIVE = ("bash", "interactive")
+"""Names of SLURM jobs in which Lightning starts its own processes."""
+
+GRACE_S = 5.0
+"""How long the other processes of a run may take to end by themselves."""
+
+
+def require_srun(devices: object, num_nodes: int = 1) -> None:
+    """Refuse one process that would wait for others which nobody starts: `python train.py` in a SLURM allocation.
+
+    And fewer or more tasks than processes are asked for: Lightning takes SLURM's number without a word.
+
+    SLURM sets the number of tasks for the whole allocation, the place of a task only where srun starts it.
+
+    Args:
+        devices: `trainer.devices`.
+        num_nodes: `trainer.num_nodes`.
+
+    Raises:
+        UserError: says how to start it.
+    """
+    tasks = os.environ.get("SLURM_NTASKS", "")
+    if not tasks or "TORCHELASTIC_RUN_ID" in os.environ or os.environ.get("SLURM_JOB_NAME") in INTERACTIVE:
+        return
+    if tasks != "1" and "SLURM_STEP_ID" not in os.environ:
+        raise UserError(
+            f"SLURM has {tasks} tasks for this job, but srun did not start this process: it would wait for the others. "
+            f"Say `srun python train.py ...`; or let Lightning start trainer.devices={devices} processes on this "
+            "machine: SLURM_JOB_NAME=interactive python train.py ..."
+        )
+    if isinstance(devices, int) and devices > 0 and devices * num_nodes != int(tasks):
+        raise UserError(
+            f"SLURM has {tasks} task(s) for this job, trainer.devices={devices} on trainer.num_nodes={num_nodes} ask "
+            f"for {devices * num_nodes}: give the job one task for each (--ntasks-per-node={devices}); or let "
+            "Lightning start them on this machine: SLURM_JOB_NAME=interactive python train.py ..."
+        )
+
+
+def require_hardware(accelerator: object, devices: object, num_nodes: int = 1, *, chosen: str = "") -> None:
+    """Refuse GPUs that are not there, and processes on a CPU that nobody asked for, before anything is read.
+
+    Args:
+        accelerator: `trainer.accelerator`.
+        devices: `trainer.devices`.
+        num_nodes: `trainer.num_nodes`.
+        chosen: the option of the group `trainer`, if it is known.
+
+    Raises:
+        UserError: says what to write instead.
+    """
+    if accelerator not in ("auto", "gpu", "cuda"):
+        return
+    number, said = torch.cuda.device_count(), f"trainer={chosen}: " if chosen else ""
+    count = int(str(devices)) if str(devices).isdecimal() else 1
+    if number and count > number:
+        raise UserError(f"{said}trainer.devices={devices}: {number} GPU(s) are visible here; say at most {number}")
+    if number or (accelerator != "cuda" and torch.backends.mps.is_available()):
+        return
+    if accelerator != "auto":
+        raise UserError(
+            f"{said}trainer.accelerator={accelerator}: no GPU is visible here ({_why_no_gpu()}); say trainer=cpu, or "
+            "trainer.accelerator=cpu for several processes on a CPU"
+        )
+    if count * num_nodes > 1:
+        raise UserError(
+            f"{said}trainer.devices={devices}: no GPU is visible here ({_why_no_gpu()}), and trainer.accelerator=auto "
+            f"would start {count * num_nodes} processes on the CPU in their place; if that is meant, say "
+            "trainer.accelerator=cpu"
+        )
+
+
+def _why_no_gpu() -> str:
+    if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
+        return f"torch {torch.__version__} is built without CUDA"
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return f"CUDA_VISIBLE_DEVICES={hidden}" if hidden is not None else "torch.cuda.device_count() is 0"
+
+
+def are_others_started(trainer: Any) -> bool:
+    """Whether the other processes of a run are there already, as those of torchrun and SLURM are from the start.
+
+    Args:
+        trainer: Lightning's.
+    """
+    environment = getattr(trainer.strategy, "cluster_environment", None)
+    return trainer.world_size > 1 and environment is not None and environment.creates_processes_externally
+
+
+def set_num_threads(number: int) -> None:
+    """Let each process compute with so many threads.
+
+    Another number gives other roundings, and Lightning's launcher of ranks divides the cores among them instead, unless
+    the environment says that somebody has decided.
+
+    Args:
+        number: `num_threads`.
+    """
+    torch.set_num_threads(number)
+    os.environ.setdefault("OMP_NUM_THREADS", str(number))
+
+
+@contextmanager
+def left_together(trainer: Any) -> Iterator[None]:
+    """When all ranks end for the same reason, the others leave when the first one has finished what it writes.
+
+    torchrun and srun end a job's other processes as soon as one has left with an exit code.
+
+    Args:
+        trainer: Lightning's.
+    """
+    try:
+        yield
+    except (AgreedToStop, EndOfRun):
+        if trainer.world_size > 1 and distributed.is_initialized():
+            with suppress(RuntimeError):  # The first one is gone.
+                distributed.barrier()
+        raise
+
+
+@contextmanager
+def ended_with_this(trainer: Any) -> Iterator[None]:
+    """When the block does not end well, neither do the processes that this one started: they would wait for it.
+
+    Args:
+        trainer: Lightning's, whose launcher may have started some.
+    """
+    try:
+        yield
+    except BaseException as error:
+        unwatch_started_ranks(trainer)
+        processes = started_ranks(trainer)
+        for process in processes if isinstance(error, SystemExit) else ():
+            process.terminate()  # This one was told to stop, and they perhaps were not.
+        for process in processes:
+            try:
+                process.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        raise

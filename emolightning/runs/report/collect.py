@@ -1,0 +1,82 @@
+"""A run folder -> `report.html`: collects what the page shows from the folder and from the clips."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from emolightning.benchmarks.published.measured import read_report
+from emolightning.config.places import spoken
+from emolightning.data.media.opening import MediaError
+from emolightning.data.media.video import parse_frame_choice, read_frames
+from emolightning.errors import InputErrors, UserError, quoted_override
+from emolightning.records.clips import Clip
+from emolightning.runs.answers import latest_key, read_answers
+from emolightning.runs.report.page import shown_clips, thumbnail, unshowable, write_page
+from emolightning.scoring.scoring import Scoring
+from emolightning.training.loggers.logged_rows import number_of, read_rows
+
+log = logging.getLogger(__name__)
+
+VALIDATION = ("val/weighted_f1", "val/war", "val/loss")
+
+
+def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring) -> Path:
+    """Write the page of the evaluation that lies in a run folder.
+
+    Args:
+        folder: with `metrics.json` and `answers.jsonl`.
+        clips: the dataset that was evaluated.
+        scoring: what the answers were scored with.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        UserError: nothing was evaluated here yet, or with other clips.
+    """
+    if not (folder / "metrics.json").exists():
+        command = f"{spoken('eval')} {quoted_override('checkpoint', folder)}"
+        raise UserError(f"{folder}: no metrics.json; evaluate first: {command}")
+    report = read_report(folder / "metrics.json")
+    problems = unshowable(report)
+    evaluation = report.get("evaluation")
+    frame = str(evaluation.get("frame") or "") if isinstance(evaluation, dict) else ""
+    if not frame:
+        problems.append("evaluation.frame: is needed, the frames that were shown; evaluate once more")
+    if problems:
+        raise InputErrors(str(folder / "metrics.json"), problems)
+    answers = read_answers(folder, latest_key(folder))
+    known = {clip.id: clip for clip in clips}
+    unknown = [clip_id for clip_id in answers if clip_id not in known]
+    if unknown:
+        raise UserError(
+            f"{folder}: answers for {len(unknown)} clips that data does not have, e.g. {unknown[0]!r}; "
+            "give the same data=... as in the evaluation"
+        )
+    rows = [(known[clip_id], answer, scoring.score(answer)) for clip_id, answer in answers.items()]
+    path = folder / "report.html"
+    frames = _pictures(shown_clips(rows), frame)
+    write_page(path, report, rows, frames=frames, history=_history(folder))
+    return path
+
+
+def _pictures(clips: Sequence[Clip], frame: str) -> dict[str, list[np.ndarray]]:
+    """The evaluated frames of each clip that can still be read; a page without some pictures is better than none."""
+    choice = parse_frame_choice(frame)
+    pictures, unreadable = {}, []
+    for clip in clips:
+        try:
+            pictures[clip.id] = read_frames(clip.video, choice, keep=thumbnail)
+        except MediaError as error:
+            unreadable.append(str(error))
+    if unreadable:
+        log.warning("report.html: no picture for %d clips, e.g. %s", len(unreadable), unreadable[0])
+    return pictures
+
+
+def _history(folder: Path) -> list[dict[str, float]]:
+    """The validations in `metrics.csv`."""
+    rows = [row for row in read_rows(folder) if all(row.get(name) for name in VALIDATION)]
+    return [{name: number_of(folder, row, name) for name in VALIDATION} for row in rows]

@@ -1,0 +1,99 @@
+"""`metrics.json` as a table for people."""
+
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from emolightning.records.score_names import EXACT
+
+HEADLINES = ("weighted_f1", "macro_f1", "uar", "war")
+
+
+def metrics_table(report: dict[str, Any]) -> Group:
+    """Scores with intervals, and for labels per-class values and the confusion matrix, ready to print."""
+    parts: list[Any] = [_summary(report), _scores(report)]
+    if "confusion_matrix" in report:
+        parts += [_classes(report), _confusion(report)]
+    return Group(*parts)
+
+
+def print_metrics(report: dict[str, Any]) -> None:
+    """Print to standard output: what makes the scores worth doubting, then the scores."""
+    for warning in report.get("warnings", ()):
+        print(f"warning: {warning}")
+    Console(soft_wrap=False).print(metrics_table(report))
+
+
+def _summary(report: dict[str, Any]) -> str:
+    unscored = ", ".join(f"{count} {escape(str(reason))}" for reason, count in report["unscored"].items()) or "none"
+    read = "with a label" if "confusion_matrix" in report else "that could be scored"
+    return (
+        f"[bold]{escape(report['benchmark'])} / {report['split']}[/bold]: {report['num_clips']} clips, "
+        f"{report['num_scored']} answers {read}{_how(report)}; without: {unscored}"
+    )
+
+
+def _how(report: dict[str, Any]) -> str:
+    """How many labels are not what the answer says to the letter; nothing where there are none."""
+    by_alias = sum(report.get("aliases", {}).values())
+    made_neutral = report.get("reading", {}).get("made_neutral", 0)
+    parts = [f"{by_alias} by an alias"] if by_alias else []
+    parts += [f"{made_neutral} made neutral by parser=upstream"] if made_neutral else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _scores(report: dict[str, Any]) -> Group:
+    """The scores; of labels a second column without unreadable answers, of folds one with the deviation."""
+    metrics = report["metrics"]
+    extra = {
+        title: key
+        for title, key in (("without unreadable", "value_without_unreadable"), ("sd over folds", "sd"))
+        if any(key in score for score in metrics.values())
+    }
+    table = Table(title="Scores", box=SIMPLE)
+    for name in ("score", "value", "95 % interval", *extra):
+        table.add_column(name, justify="left" if name == "score" else "right")
+    for name, score in metrics.items():
+        values = [_number(score.get(key)) for key in extra.values()]
+        span = " - ".join(map(_number, score["ci95"]))
+        table.add_row(escape(name), _number(score["value"]), span, *values, style="bold" if name in HEADLINES else "")
+    notes = ["Unreadable answers count as wrong."] if "confusion_matrix" in report else []
+    notes += [f"  {name}: {score['definition']}" for name, score in metrics.items()]
+    exact = [name for name, score in metrics.items() if score.get("interval") == EXACT]
+    notes += [f"Intervals of {', '.join(exact)}: {EXACT}."] if exact else []
+    return Group(table, Text("\n".join(notes), style="dim"))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _classes(report: dict[str, Any]) -> Table:
+    table = Table("class", title="Per class", box=SIMPLE)
+    for name in ("precision", "recall", "f1", "support"):
+        table.add_column(name, justify="right")
+    for label, row in report["per_class"].items():
+        table.add_row(
+            escape(label), *(f"{row[name]:.4f}" for name in ("precision", "recall", "f1")), str(row["support"])
+        )
+    return table
+
+
+def _confusion(report: dict[str, Any]) -> Table:
+    """Short column names, so that nine classes fit into 80 columns; the rows carry the whole ones."""
+    labels = report["confusion_matrix"]["labels"]
+    table = Table(
+        "truth", title="Confusion matrix (columns: answers; none: unreadable)", box=SIMPLE, padding=(0, 1, 0, 0)
+    )
+    table.columns[0].no_wrap = True
+    for label in labels[:-1]:
+        table.add_column(escape(label[:5]), justify="right", no_wrap=True)
+    table.add_column("none", justify="right", no_wrap=True)
+    for row, counts in enumerate(report["confusion_matrix"]["counts"]):
+        cells = [f"[bold]{count}[/bold]" if row == column else str(count) for column, count in enumerate(counts)]
+        table.add_row(escape(labels[row]), *cells)
+    return table

@@ -1,0 +1,198 @@
+"""What `score` does with a checked configuration, in order."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from emolightning.benchmarks.official import BENCHMARKS, differences, official_benchmark, owners
+from emolightning.benchmarks.truths import official_truth
+from emolightning.config.building import build
+from emolightning.errors import UserError
+from emolightning.files.writing import require_writable, write_json, writing
+from emolightning.records.clips import Answer, Clip, Score
+from emolightning.runs.answers import ANSWERS, evaluation_key, join, set_aside_other
+from emolightning.runs.lineage import describe_process
+from emolightning.runs.report.page import write_page
+from emolightning.runs.report.table import print_metrics
+from emolightning.scoring.folds import fold_report, refuse_shared_clips
+from emolightning.scoring.predictions import Columns, Predictions, read_predictions, with_labels
+from emolightning.scoring.readable import refuse_unreadable
+from emolightning.scoring.scoring import Classification, Scoring
+from emolightning.scoring.valence import add_valence
+from emolightning.scoring.warnings import described, warnings_of
+
+
+def score_files(cfg: DictConfig) -> dict[str, Any]:
+    """Read all files, score them, write and print the result.
+
+    Returns:
+        The content of `metrics.json`.
+
+    Raises:
+        UserError: what is wrong in the files, before anything is written.
+    """
+    scoring: Scoring = build(cfg.scoring, "scoring")
+    folder, files = Path(cfg.output_dir), [_answers_file(Path(name)) for name in cfg.answers]
+    _require_free(folder, files)
+    if not isinstance(scoring, Classification) and (len(files) > 1 or cfg.columns.valence_answer):
+        raise UserError("folds and valence are scored with scoring=classification only")
+    truths: list[Path | None] = [Path(name) for name in cfg.truth] or [None] * len(files)
+    read = [_read(cfg, file, truth, scoring) for file, truth in zip(files, truths, strict=True)]
+    for number, predictions in enumerate(read, start=1):
+        refuse_unreadable(predictions, scoring, answer_column=cfg.columns.answer)
+        _refuse_other_clips(predictions, _benchmark_of(cfg, number if len(read) > 1 else None))
+    if len(read) == 1:
+        report = _score(cfg, read[0], scoring, folder, cfg.benchmark)
+    else:
+        folds = {f"fold{number}": predictions for number, predictions in enumerate(read, start=1)}
+        report = _score_folds(cfg, folds, scoring)
+    print_metrics(report)
+    print("\n".join([*_notes(report), f"scores: {folder / 'metrics.json'}", f"report: {folder / 'report.html'}"]))
+    return report
+
+
+def _answers_file(path: Path) -> Path:
+    """A run folder stands for the answers in it."""
+    return path / ANSWERS if path.is_dir() else path
+
+
+def _require_free(folder: Path, files: Sequence[Path]) -> None:
+    if (folder / "config.yaml").exists():
+        raise UserError(f"output_dir={folder}: is the folder of a run; choose another, its answers stay what they are")
+    if any(file.resolve() == (folder / ANSWERS).resolve() for file in files):
+        raise UserError(f"output_dir={folder}: holds the answers that are read; choose another")
+    require_writable(folder, "output_dir")
+
+
+def _read(cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring) -> Predictions:
+    columns = Columns(**cfg.columns)
+    rows = official_truth(truth, columns, benchmark=cfg.benchmark, split=cfg.split) if truth else None
+    predictions = read_predictions(
+        answers,
+        truth,
+        columns,
+        ids=cfg.ids,
+        missing=cfg.missing,
+        extra=cfg.extra,
+        pair_by=cfg.pair_by,
+        truth_rows=rows,
+    )
+    return with_labels(predictions, scoring.reader) if isinstance(scoring, Classification) else predictions
+
+
+def _score(
+    cfg: DictConfig, predictions: Predictions, scoring: Scoring, folder: Path, benchmark: str | None
+) -> dict[str, Any]:
+    """One file's report, written to a folder of its own."""
+    answers = predictions.answers
+    report = scoring.report(answers, benchmark=benchmark or predictions.answers_file.stem, split=cfg.split)
+    if predictions.valence is not None:
+        assert isinstance(scoring, Classification)
+        report = add_valence(report, predictions, scoring, missing=cfg.valence_missing)
+    described = {
+        **predictions.facts,
+        "scoring": OmegaConf.to_container(cfg.scoring, resolve=True),
+        "columns": OmegaConf.to_container(cfg.columns),
+    }
+    key = evaluation_key(described)
+    report["evaluation"] = {
+        "answers": str(predictions.answers_file),
+        "truth": str(predictions.truth_file),
+        **described,
+        "differences_from_official": _differences(benchmark, cfg.split, answers, scoring),
+    }
+    report["warnings"] = warnings_of(report)
+    scores = [scoring.score(answer) for answer in answers]
+    _make_room(folder, key)
+    join(folder, key, answers, scores)
+    _write(folder, report, answers, scores)
+    return report
+
+
+def _score_folds(cfg: DictConfig, folds: dict[str, Predictions], scoring: Scoring) -> dict[str, Any]:
+    """A folder for each fold, and the report of all."""
+    refuse_shared_clips(folds)
+    folder = Path(cfg.output_dir)
+    reports = {}
+    for number, (name, predictions) in enumerate(folds.items(), start=1):
+        reports[name] = _score(cfg, predictions, scoring, folder / name, _benchmark_of(cfg, number))
+    report = fold_report(reports)
+    report["benchmark"] = cfg.benchmark or " ".join(report["benchmark"] for report in reports.values())
+    report["evaluation"] = {name: report["evaluation"] for name, report in reports.items()}
+    report["warnings"] = warnings_of(report)
+    _make_room(folder, evaluation_key(report["evaluation"]))
+    _write(folder, report, [], [])
+    return report
+
+
+def _benchmark_of(cfg: DictConfig, fold: int | None) -> str | None:
+    """The benchmark of one file; of several for `dfew` the fold's own, which has its official size and clips."""
+    of_fold = f"{cfg.benchmark}_fold{fold}"
+    return of_fold if fold is not None and of_fold in BENCHMARKS else cfg.benchmark
+
+
+def _refuse_other_clips(predictions: Predictions, benchmark: str | None) -> None:
+    """Scores of another benchmark's clips must not go under this one's name.
+
+    Raises:
+        UserError: the clips are exactly those of another official set.
+    """
+    others = owners(answer.clip_id for answer in predictions.answers) if benchmark else []
+    if others and benchmark not in others:
+        raise UserError(
+            f"{predictions.truth_file}: these are the clips of {' or '.join(others)}, not of benchmark={benchmark}; "
+            "give the file of that benchmark, or name the one that it is of (several files are folds 1, 2, ...)"
+        )
+
+
+def _make_room(folder: Path, key: str) -> None:
+    with writing(f"output_dir={folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for aside in set_aside_other(folder, key):
+        print(f"scores of other answers are now in {aside}")
+
+
+def _write(folder: Path, report: dict[str, Any], answers: Sequence[Answer], scores: Sequence[Score]) -> None:
+    write_json(folder / "lineage.json", describe_process(sys.argv))
+    write_json(folder / "metrics.json", report)
+    nowhere = Path()
+    rows = [(Clip(answer.clip_id, nowhere), answer, each) for answer, each in zip(answers, scores, strict=True)]
+    write_page(folder / "report.html", report, rows, frames={}, history=[])
+
+
+def _differences(benchmark: str | None, split: str, answers: Sequence[Answer], scoring: Scoring) -> list[str]:
+    """What the clips have other than the official set of the benchmark."""
+    if benchmark is None:
+        return []
+    official = official_benchmark(benchmark)
+    labels = official.labels
+    if isinstance(scoring, Classification):
+        labels = scoring.labels
+    else:  # a list or a description is no label that could be counted
+        official = replace(official, supports={})
+    counts = {split: Counter(str(answer.truth) for answer in answers)}
+    clips = {split: {answer.clip_id: str(answer.truth) for answer in answers}}
+    return differences(official, counts, labels=labels, offered=official.prompt_order, clips=clips)
+
+
+def _notes(report: dict[str, Any]) -> list[str]:
+    """What was counted on the way, one line each; nothing where nothing was."""
+    notes = []
+    for prefix, facts in described(report).items():
+        notes += [f"{prefix}{count} {about}" for key, about in ABOUT.items() if (count := facts[key])]
+        if facts.get("pair_by") == "row":
+            notes.append(f"{prefix}{facts['num_rows']} rows are paired by their order (pair_by=row)")
+    return notes
+
+
+ABOUT = {
+    "equal_repeats": "rows repeat an earlier one and count once",
+    "null_answers": "answers are null: the clip has none",
+    "extra": "answers are about other clips and were left out",
+}
+"""Count of `Predictions.facts` -> what is said of it."""

@@ -1,0 +1,189 @@
+"""`seeds=[0,1,2]`: one run with several seeds, each trained and tested in processes of its own, and their mean."""
+
+import csv
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from emolightning.config.places import program
+from emolightning.config.sources import override_key
+from emolightning.errors import UserError, override, quoted_override
+from emolightning.files.writing import write_json, written_whole
+from emolightning.runs.processes import (
+    GROUP,
+    Programs,
+    alone_in,
+    kept,
+    last_lines,
+    ranks_variable,
+    stop_leftovers,
+)
+
+OWN = ("seeds", "parallel", "seed", "output_dir", "run_name", "resume")
+"""Settings that each seed gets anew."""
+
+FOLDER = "EMOLIGHTNING_SEEDS"
+"""Variable of the programs' environment: the folder that they belong to, by which they are known after a kill."""
+
+GRACE_S = 60.0
+"""For a program that an earlier, killed command has left to save a checkpoint."""
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A score over seeds."""
+
+    mean: float
+    sd: float | None
+    """With n - 1; None for a single seed."""
+    ci95: tuple[float, float] | None
+    """Of the mean, by Student's t."""
+    n: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a seed."""
+
+    seed: int
+    folder: str
+    exit_code: int
+    scores: dict[str, float]
+    """Score -> value on the test split; empty when it failed."""
+
+
+def run_seeds(cfg: DictConfig, overrides: Sequence[str]) -> int:
+    """Train and test each seed, then print and store the means.
+
+    Args:
+        cfg: the checked configuration, `seeds` among it.
+        overrides: the command line, passed on to each seed.
+
+    Returns:
+        1 if a seed failed, else 0.
+
+    Raises:
+        UserError: started as one rank of several, in the folder of another run or of a command that runs now, or with
+            a setting that each seed has for itself.
+    """
+    _refuse_ranks()
+    _refuse_overrides(overrides)
+    root = Path(cfg.output_dir)
+    if (root / "config.yaml").exists():
+        own = quoted_override("output_dir", f"{root}-seeds")
+        raise UserError(f"{root} holds a run; say {own}, for a folder with a run for each seed")
+    passed_on = [word for word in overrides if override_key(word) not in OWN]
+    with alone_in(root):
+        variables = {GROUP: cfg.run_name, FOLDER: str(root.resolve())}
+        if stopped := stop_leftovers(FOLDER, variables[FOLDER], grace_s=GRACE_S):
+            print(f"stopped {stopped} process(es) that an earlier command had left", flush=True)
+        with ThreadPoolExecutor(cfg.parallel) as pool, Programs(variables) as programs:
+            run = partial(_run_seed, root=root, name=cfg.run_name, overrides=passed_on, programs=programs)
+            outcomes = list(pool.map(run, cfg.seeds))
+        names = list(dict.fromkeys(name for outcome in outcomes for name in outcome.scores))
+        spreads = {name: spread([o.scores[name] for o in outcomes if name in o.scores]) for name in names}
+        _write(root, passed_on, outcomes, spreads)
+    _print(root, outcomes, spreads)
+    return int(any(outcome.exit_code for outcome in outcomes))
+
+
+def _refuse_ranks() -> None:
+    found = ranks_variable() or ("LOCAL_RANK" in os.environ and f"LOCAL_RANK={os.environ['LOCAL_RANK']}")
+    if found:
+        raise UserError(
+            f"seeds=[...] with {found}: it starts a process for each seed and must itself be one; start "
+            "`python train.py` without torchrun or srun; trainer.devices and trainer.strategy give each seed its ranks "
+            "(in a SLURM job of one task: SLURM_JOB_NAME=interactive python train.py ...)"
+        )
+
+
+def _refuse_overrides(overrides: Sequence[str]) -> None:
+    """What would be dropped: each seed is continued in its own folder, whose name ends with its number."""
+    wrong = [word for word in overrides if override_key(word) in ("seed", "resume") and word != "resume=auto"]
+    if wrong:
+        raise UserError(
+            f"{', '.join(wrong)}: with seeds=[...] each run has its own seed and continues by itself; leave it out"
+        )
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean, deviation and interval of a score; `values` holds one for each seed."""
+    n, mean = len(values), sum(values) / len(values)
+    if n == 1:
+        return Spread(mean, None, None, 1)
+    from scipy.stats import t
+
+    sd = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
+    half = float(t.ppf((1 + LEVEL) / 2, n - 1)) * sd / math.sqrt(n)
+    return Spread(mean, sd, (mean - half, mean + half), n)
+
+
+def _run_seed(seed: int, *, root: Path, name: str, overrides: list[str], programs: Programs) -> Outcome:
+    """Train and test a seed unless that is done with the same overrides; output in `seed-<n>.log`."""
+    folder, log, note = root / f"seed-{seed}", root / f"seed-{seed}.log", root / f"seed-{seed}.json"
+    done = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    if done.get("overrides") == kept(overrides):
+        print(f"seed {seed}: done before", flush=True)
+        return Outcome(seed, str(folder), 0, done["scores"])
+    print(f"seed {seed}: running, output in {log}", flush=True)
+    own = [f"seed={seed}", override("output_dir", folder), override("run_name", f"{name}-seed-{seed}"), "resume=auto"]
+    code = programs.call([*program("train"), *overrides, *own], log)
+    code = code or programs.call([*program("eval"), override("checkpoint", folder)], log)
+    if code:
+        print(f"seed {seed}: failed with exit code {code}: {last_lines(log)}", flush=True)
+        return Outcome(seed, str(folder), code, {})
+    scores = _scores(folder)  # Kept: another evaluation of the run replaces its metrics.json.
+    write_json(note, {"overrides": kept(overrides), "scores": scores})
+    print(f"seed {seed}: done", flush=True)
+    return Outcome(seed, str(folder), 0, scores)
+
+
+def _scores(folder: Path) -> dict[str, float]:
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]
+    return {name: metric["value"] for name, metric in metrics.items() if metric["value"] is not None}
+
+
+def _write(root: Path, overrides: list[str], outcomes: Sequence[Outcome], spreads: Mapping[str, Spread]) -> None:
+    """`seeds.json`, and `seeds.csv` with a row a seed."""
+    content: dict[str, Any] = {
+        "overrides": kept(overrides)["shown"],
+        "num_failed": sum(bool(outcome.exit_code) for outcome in outcomes),
+        "scores": {name: asdict(found) for name, found in spreads.items()},
+        "seeds": [asdict(outcome) for outcome in outcomes],
+    }
+    write_json(root / "seeds.json", content)
+    with written_whole(root / "seeds.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["seed", *spreads, "exit_code", "folder"])
+        for outcome in outcomes:
+            values = [outcome.scores.get(name, "") for name in spreads]
+            writer.writerow([outcome.seed, *values, outcome.exit_code, outcome.folder])
+
+
+def _print(root: Path, outcomes: Sequence[Outcome], spreads: Mapping[str, Spread]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("score", title="Test scores over seeds")
+    for name in ("mean", "sd", "95 % interval of the mean", "n"):
+        table.add_column(name, justify="right")
+    for name, found in spreads.items():
+        sd = "-" if found.sd is None else f"{found.sd:.4f}"
+        interval = "-" if found.ci95 is None else f"{found.ci95[0]:.4f} - {found.ci95[1]:.4f}"
+        table.add_row(name, f"{found.mean:.4f}", sd, interval, str(found.n))
+    if spreads:
+        Console().print(table)
+    failed = [str(outcome.seed) for outcome in outcomes if outcome.exit_code]
+    if failed:
+        print(f"{len(failed)} of {len(outcomes)} seeds failed and are in no mean: {', '.join(failed)}")
+    print(f"table: {root / 'seeds.json'}, {root / 'seeds.csv'}; runs: {root}/seed-<n>")

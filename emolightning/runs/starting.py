@@ -1,0 +1,260 @@
+"""What a training run starts from: what must not be, the line that says what is, and the memory it will take."""
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.errors import UserError
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts.parameters import WITHOUT_BASE
+from emolightning.models.sizes.activations import Lengths
+from emolightning.prompt.sequence import PromptEncoder
+from emolightning.runs.assembly import plain
+from emolightning.runs.endings.out_of_memory import copies_weights, less_memory
+from emolightning.runs.estimate.estimating import Effective, Estimator, engine_of
+from emolightning.runs.estimate.memory import Memory
+from emolightning.runs.weights import load_weights
+from emolightning.training.engines.deepspeed_zero import require_float16
+from emolightning.training.learner import EmotionLearner
+
+log = logging.getLogger(__name__)
+
+MEASURED = 16
+"""Training clips whose sequences are made to know how long they are."""
+
+GB = 1e9
+
+
+SHARDING = ("Fsdp", "deepspeed_zero")
+"""Last names of the strategies in `configs/trainer/` that cut things into pieces."""
+
+
+LIGHTNINGS_OWN = ("deepspeed", "fsdp", "model_parallel")
+"""Beginnings of the names of Lightning's sharding strategies."""
+
+
+def require_something_to_train(parts: Mapping[str, str], *, has_weights: bool) -> None:
+    """Refuse a run that would learn nothing, or that would keep random projections.
+
+    Args:
+        parts: part -> how it trains.
+        has_weights: whether the run starts from trained weights.
+
+    Raises:
+        UserError: says which setting to change.
+    """
+    if set(parts.values()) == {"frozen"}:
+        given = " ".join(f"model.train.{name}=frozen" for name in parts)
+        raise UserError(f"nothing would train: {given}; set one to full, or vision or language to lora")
+    if parts.get(WITHOUT_BASE) == "frozen" and not has_weights:
+        raise UserError(
+            "model.train.projections=frozen would keep random projections; start from trained ones with init_from=..., "
+            "or say model.train.projections=full"
+        )
+
+
+def require_engine(
+    strategy: Any, *, accumulation: str, quantization: str, precision: str = "32-true", accelerator: str = "auto"
+) -> None:
+    """Refuse settings that an engine cannot keep, before anything is read.
+
+    Args:
+        strategy: `trainer.strategy`, a name or what stands behind `_target_`.
+        accumulation: `mean` or `sum`.
+        quantization: of the language model.
+        precision: `trainer.precision`.
+        accelerator: `trainer.accelerator`.
+
+    Raises:
+        UserError: says which setting to change.
+    """
+    if isinstance(strategy, str) and strategy.startswith(LIGHTNINGS_OWN):
+        raise UserError(
+            f"trainer.strategy={strategy}: Lightning's own writes checkpoints that only as many processes can read; "
+            "say trainer=deepspeed_zero2 (or _zero1, _zero3) or trainer=fsdp, which write one file"
+        )
+    target = "" if isinstance(strategy, str) else str(strategy["_target_"]).rpartition(".")[2]
+    if target not in SHARDING:
+        return
+    if accumulation == "sum":
+        raise UserError(
+            "accumulation=sum keeps gradients over the end of an epoch, which sharding engines do not; say "
+            "accumulation=mean, or trainer=ddp"
+        )
+    if quantization != "none" and (target == "Fsdp" or strategy["stage"] == 3):
+        raise UserError(
+            f"model.language.quantization={quantization}: packed weights cannot be cut into pieces; say "
+            "trainer=deepspeed_zero2 or trainer=ddp, or model.language.quantization=none"
+        )
+    if target == "deepspeed_zero" and precision == "16-mixed":
+        require_float16(accelerator)
+
+
+def require_batches(trainer: Any, data: ClipDataModule) -> None:
+    """Refuse limits and an interval that no epoch of these data can keep, before a model is built.
+
+    Args:
+        trainer: Lightning's, before it starts.
+        data: already read.
+
+    Raises:
+        UserError: says what would fit.
+    """
+    together = data.batch_size * trainer.world_size
+    train = data.batches_per_epoch or math.ceil(len(data.clips_of("train")) / together)
+    val = math.ceil(len(data.clips_of("val")) / together)
+    overfit = "overfit_batches" if getattr(trainer, "overfit_batches", 0) else None  # It takes the place of both.
+    require_part(f"trainer.{overfit or 'limit_train_batches'}", trainer.limit_train_batches, train)
+    require_part(f"trainer.{overfit or 'limit_val_batches'}", trainer.limit_val_batches, val)
+    limit, interval = trainer.limit_train_batches, getattr(trainer, "val_check_interval", None)  # None by the clock.
+    in_epoch = int(train * limit) if isinstance(limit, float) else min(train, limit)
+    if isinstance(interval, int) and interval > in_epoch and trainer.check_val_every_n_epoch is not None:
+        raise UserError(
+            f"trainer.val_check_interval={interval}: an epoch has {in_epoch} batch(es); say at most {in_epoch}, or "
+            "trainer.check_val_every_n_epoch=null to count the batches of all epochs"
+        )
+
+
+def require_checkpoints(trainer: Any) -> None:
+    """Refuse a run that would keep nothing of what it learns.
+
+    Raises:
+        UserError: no callback saves checkpoints.
+    """
+    # Lightning adds one without a folder where there is none.
+    saving = [callback for callback in trainer.checkpoint_callbacks if getattr(callback, "dirpath", "") is not None]
+    if not saving and not trainer.fast_dev_run:
+        raise UserError("callbacks: nothing would save what is learned; keep callbacks.best or callbacks.last")
+
+
+def require_part(setting: str, limit: int | float, batches: int) -> None:
+    """Refuse a share of the batches that is less than one of them.
+
+    Raises:
+        UserError: says what would fit.
+    """
+    if isinstance(limit, float) and limit > 0 and batches and int(batches * limit) == 0:
+        least = math.ceil(1000 / batches) / 1000
+        raise UserError(
+            f"{setting}={limit}: of {batches} batches that is less than one; say at least {least}, or a number of "
+            f"batches such as {setting}=1"
+        )
+
+
+def take_start(
+    learner: EmotionLearner,
+    parts: Mapping[str, str],
+    *,
+    base: str | None,
+    resume_from: Path | None,
+    initial: Path | None,
+) -> str:
+    """Load the weights of `init_from`; what a run resumes from is left to Lightning.
+
+    Args:
+        learner: to be filled.
+        parts: part -> how it trains.
+        base: folder of the language model; None is a random one.
+        resume_from: a checkpoint of this run.
+        initial: weights of an earlier one. A part that was frozen there starts fresh here.
+
+    Returns:
+        One line that says of each part what it starts from.
+    """
+    if resume_from:
+        loaded = [name for name, how in parts.items() if how != "frozen" or name == WITHOUT_BASE]
+    else:
+        loaded = load_weights(learner, initial, may_start_fresh=True) if initial else []
+    return describe_start(learner.model, parts, base=base, loaded=loaded, source=resume_from or initial)
+
+
+def describe_start(
+    model: EmotionLlama, parts: Mapping[str, str], *, base: str | None, loaded: Collection[str], source: Path | None
+) -> str:
+    """The language model, and which parts start fresh, from trained weights, or stay as they are."""
+    groups: dict[str, list[str]] = {}
+    for part, how in parts.items():
+        origin = f"from {source}" if part in loaded else _origin(part, how)
+        groups.setdefault(origin, []).append(f"LoRA of {part}" if how == "lora" else part)
+    kind = model.language.config.model_type
+    chat = "Llama-2's chat format" if model.tokenizer.chat.in_brackets else "its own chat template"
+    said = "; ".join(f"{origin}: {', '.join(names)}" for origin, names in groups.items())
+    return f"start: {kind}{f' of {base}' if base else ', random weights'}, {chat}; {said}"
+
+
+def _origin(part: str, how: str) -> str:
+    """Of a part without trained weights."""
+    if how == "frozen":
+        return "frozen"
+    return "fresh" if how == "lora" or part == WITHOUT_BASE else "from its base, all weights"
+
+
+def describe_load(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner, trainer: Any) -> str:
+    """Effective batch size, engine, and the memory that a process will need; a warning where its GPU has less.
+
+    Args:
+        cfg: the run.
+        data: already read.
+        learner: with its weights, wherever they are.
+        trainer: Lightning's, before it starts.
+    """
+    batches = cfg.trainer.accumulate_grad_batches
+    effective = Effective(data.batch_size, trainer.world_size, batches)
+    engine = engine_of(plain(cfg.trainer), trainer.world_size)
+    tower = learner.model.vision
+    encoder = PromptEncoder(learner.model.tokenizer, image_tokens=learner.model.image_tokens, layout=cfg.prompt.layout)
+    estimator = Estimator(
+        learner.model,
+        plain(cfg.model),
+        lengths=_longest(data, encoder),
+        batch_size=data.batch_size,
+        sees_images=tower is not None and (tower.is_trained or not cfg.precompute_vision),
+    )
+    device = trainer.strategy.root_device
+    is_gpu = device.type == "cuda"
+    expected = estimator.memory(engine, cfg.trainer.precision, is_gpu=is_gpu)
+    nodes = f" on {trainer.num_nodes} machines" if trainer.num_nodes > 1 else ""
+    without = f" and activations, which are unknown ({estimator.unknown})" if estimator.unknown else ""
+    said = f"load: {effective}{nodes}; {engine.name}, about {expected.device_total / GB:.3g} GB{without} a process"
+    if not is_gpu:
+        return said
+    available = torch.cuda.get_device_properties(device).total_memory
+    if expected.device_total > available:
+        log.warning("%s", too_little(cfg, expected, available))
+    elif copies_weights(cfg):
+        log.warning("memory: %s", next(line for line in less_memory(cfg) if line.startswith("model.language.dtype")))
+    return f"{said} of {available / GB:.3g} GB\n{_largest(expected)}"
+
+
+def too_little(cfg: DictConfig, expected: Memory, available: int) -> str:
+    """The warning before a step that will probably not fit."""
+    lines = [f"  {number}. {line}" for number, line in enumerate(less_memory(cfg), start=1)]
+    head = f"this run needs about {expected.device_total / GB:.3g} GB of a GPU with {available / GB:.3g} GB; less need"
+    return "\n".join([head, *lines])
+
+
+def _largest(expected: Memory) -> str:
+    items = sorted(expected.device.items(), key=lambda item: -item[1])
+    return "      " + ", ".join(f"{name} {size / GB:.2f}" for name, size in items if size >= 0.005 * GB) + " GB"
+
+
+def _longest(data: ClipDataModule, encoder: PromptEncoder) -> Lengths:
+    """Of a few training clips, spread over the split; each length the largest among them."""
+    dataset = data.dataset("train", training=True)
+    step = max(1, len(dataset) // MEASURED)
+    positions, answer, frames, streams = 0, 0, 1, Counter[str]()
+    for index in range(0, len(dataset), step)[:MEASURED]:
+        example = dataset[0, index]
+        encoded = encoder.encode(example, data.target_text(example.clip, example.task))
+        streams |= Counter(encoder.stream_lengths(example))  # Of two Counters, the larger of each count.
+        positions = max(positions, len(encoded.context) + len(encoded.answer))
+        answer = max(answer, len(encoded.answer))
+        frames = max(frames, example.image.shape[0] if example.image is not None else 1)
+    return Lengths(positions, answer, streams, frames)

@@ -1,0 +1,112 @@
+"""What a training run says at its start, of its clips and its length, and at its end, of what came of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+
+from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.records.score_names import is_loss
+from emolightning.runs.assembly import plain
+from emolightning.runs.resume import step_size
+from emolightning.training.plan import Plan, make_plan
+from emolightning.training.stopping.early_stopping import EarlyStopping
+
+CLASSES_SHOWN = 12
+"""Of a split; truths that are no labels of a small vocabulary would fill the screen."""
+
+SCORES_SHOWN = ("val/weighted_f1", "val/uar", "val/war", "val/loss")
+
+
+def plan_of(cfg: DictConfig, data: ClipDataModule) -> Plan:
+    """The plan of a configured run.
+
+    Raises:
+        UserError: a limit of the trainer leaves no batch.
+    """
+    batches, val_batches = data.num_batches(step_size(cfg).processes)
+    return make_plan(
+        plain(cfg.trainer), batches=batches, val_batches=val_batches, accumulates=cfg.accumulation == "mean"
+    )
+
+
+def describe_clips(data: ClipDataModule) -> str:
+    """A line a split, with its classes."""
+    lines = []
+    for split, counts in data.classes().items():
+        shown = [f"{label} {number}" for label, number in sorted(counts.items())[:CLASSES_SHOWN]]
+        more = [f"and {len(counts) - CLASSES_SHOWN} more"] if len(counts) > CLASSES_SHOWN else []
+        lines.append(f"{split} {sum(counts.values())} clips" + (f": {', '.join([*shown, *more])}" if counts else ""))
+    return "data: " + "\n      ".join(lines)
+
+
+def describe_plan(cfg: DictConfig, plan: Plan, trainer: pl.Trainer) -> str:
+    """Epochs, steps and validations; when the run may end early. Early stopping takes its patience from the plan."""
+    epochs = "epochs" if plan.epochs is None else counted(plan.epochs, "epoch")
+    steps = "" if plan.steps is None else f", {counted(plan.steps, 'optimizer step')}"
+    number = {None: "validations by the clock", 0: "no validation, so the last weights count as the best"}
+    validations = number.get(plan.validations) or counted(plan.validations or 0, "validation")
+    size = f" of {counted(plan.val_batches, 'batch')}" if plan.validations else ""
+    said = [f"plan: {epochs} of {counted(plan.batches, 'batch')}{steps}; {validations}{size}"]
+    stopping = early_stopping(trainer)
+    if stopping is not None and plan.validations != 0:
+        said.append(f"      {stopping.follow(plan)}")
+    every = cfg.trainer.log_every_n_steps
+    if trainer.loggers and plan.steps is not None and every and plan.steps < every:
+        said.append(f"      train/loss is logged every {every} steps: never; trainer.log_every_n_steps=1 logs it")
+    return "\n".join(said)
+
+
+def early_stopping(trainer: pl.Trainer) -> EarlyStopping | None:
+    """The callback, if the run has it."""
+    return next((callback for callback in trainer.callbacks if isinstance(callback, EarlyStopping)), None)  # type: ignore[attr-defined]
+
+
+def describe_end(trainer: pl.Trainer, seconds: float, *, resumed_at: int | None) -> str:
+    """When and why training ended."""
+    since = "" if resumed_at is None else f" since step {resumed_at}"
+    return f"ended: {_reason(trainer)}, after {counted(trainer.global_step, 'step')}; {duration(seconds)}{since}"
+
+
+def _reason(trainer: pl.Trainer) -> str:
+    if trainer.global_step == trainer.max_steps:
+        return f"trainer.max_steps={trainer.max_steps} reached"
+    if trainer.current_epoch == trainer.max_epochs:
+        return f"trainer.max_epochs={trainer.max_epochs} reached"
+    stopping = early_stopping(trainer)
+    if stopping is not None and stopping.reason is not None:
+        return f"early, as {stopping.reason}"
+    return "trainer.max_time reached"
+
+
+def describe_best(checkpoint: Mapping[str, Any], *, is_validated: bool) -> str:
+    """Where the weights of the adapter are from, and their scores on the validation split."""
+    if not is_validated:
+        return f"best:  not known without a validation; kept are the last weights, of step {checkpoint['global_step']}"
+    place = f"epoch {checkpoint['epoch']} (the first is 0), step {checkpoint['global_step']}"
+    scores = checkpoint.get("val_scores", {})  # Absent in files of earlier versions.
+    shown = [f"{name} {scores[name]:.{3 if is_loss(name) else 4}f}" for name in SCORES_SHOWN if name in scores]
+    return f"best:  {place}" + (f": {', '.join(shown)}" if shown else "")
+
+
+def duration(seconds: float) -> str:
+    """Words for a time.
+
+    >>> duration(59.4), duration(95), duration(7290)
+    ('59 s', '1 min 35 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def counted(number: int, unit: str) -> str:
+    """A number with its unit.
+
+    >>> counted(1, "batch"), counted(2, "batch"), counted(0, "step")
+    ('1 batch', '2 batches', '0 steps')
+    """
+    ending = "" if number == 1 else "es" if unit.endswith("ch") and unit != "epoch" else "s"
+    return f"{number} {unit}{ending}"

@@ -1,0 +1,1 @@
+"""Sweeps of W&B files without a network."""

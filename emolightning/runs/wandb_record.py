@@ -1,0 +1,213 @@
+"""What train.py and eval.py tell W&B beside the numbers: who the run is, what it made, what it used."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger
+
+from emolightning.config.saved_run import find_run_folder
+from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.errors import UserError
+from emolightning.files.documents import DamagedFile, read_json_object
+from emolightning.files.writing import update_json, write_json
+from emolightning.records.clips import Answer, Clip
+from emolightning.scoring.scoring import Scoring
+from emolightning.training.loggers.artifacts import artifact_name, log_artifact, use_artifact
+from emolightning.training.loggers.tracking import WandbLog
+from emolightning.training.loggers.wandb_environment import choose_id, new_id, outside_the_agent
+from emolightning.training.loggers.wandb_tables import Row, log_confusion_matrix, prediction_table
+from emolightning.training.run_folder import RunFolder
+
+
+def wandb_of(loggers: Iterable[Logger]) -> WandbLog | None:
+    """The W&B logger among those of a trainer."""
+    return next((logger for logger in loggers if isinstance(logger, WandbLog)), None)
+
+
+def wandb_id(loggers: Iterable[Logger], earlier: str | None) -> str | None:
+    """The id that the run will have; None without W&B, which keeps that of an earlier part."""
+    return choose_id(earlier) if wandb_of(loggers) else earlier
+
+
+@contextmanager
+def reported(logger: WandbLog | None, what: str, *, done: Callable[[], str] | None = None) -> Iterator[None]:
+    """End the W&B run with what comes of the block, and alert its users.
+
+    Args:
+        logger: None, on other ranks or without W&B, reports nothing.
+        what: `run` or `evaluation`.
+        done: says how far it came; None also keeps a good end to itself.
+    """
+    if logger is None:
+        yield
+        return
+    try:
+        yield
+    except BaseException as error:
+        is_told = isinstance(error, KeyboardInterrupt | SystemExit)  # By Ctrl-C or a signal.
+        reached = logger.attempt("progress", done) if done else None
+        if is_told:
+            logger.alert(f"{what} interrupted", reached or "by Ctrl-C or a signal", level="WARN")
+        else:
+            said = f"{type(error).__name__}: {str(error)[:1000]}"
+            logger.alert(f"{what} failed", f"{reached}: {said}" if reached else said, level="ERROR")
+        logger.end(exit_code=1)
+        raise
+    if done:
+        logger.alert(f"{what} finished", logger.attempt("progress", done) or "")
+    logger.end(exit_code=0)
+
+
+def log_training(logger: WandbLog, folder: RunFolder, data: ClipDataModule) -> None:
+    """Adapter and data of a finished run as artifacts, noted in `lineage.json`."""
+    name = f"adapter-{logger.experiment.id}"
+    summary = data.summary()
+    logger.attempt("skipped", lambda: logger.experiment.summary.update({"num_skipped": summary["num_skipped"]}))
+    hashes = {key: summary[key] for key in ("annotations_sha256", "features_sha256", "clips")}
+    logged = log_artifact(logger, name, "model", files=[folder.adapter], metadata=hashes, aliases=["best"])
+    logged += log_data(logger, data, hashes)
+    update_json(folder.lineage, artifacts={"logged": logged, "used": []})
+
+
+def log_data(logger: WandbLog, data: ClipDataModule, hashes: dict[str, Any]) -> list[dict[str, Any]]:
+    """A list of the clips; and unless they are private, the annotation files and, by reference, the clips' folder."""
+    shows_texts = logger.may_show_texts(is_private=data.private)
+    found = [item.found for item in data.expected()] if shows_texts else []
+    return log_artifact(
+        logger,
+        f"data-{data.name}",
+        "dataset",
+        files=[path for path in found if path is not None and path.is_file()],
+        texts={"clip_list.csv": clip_list(data.clips, shows_texts=shows_texts)},
+        folders={"clips": data.media_folder()} if shows_texts else {},
+        metadata=hashes,
+    )
+
+
+def clip_list(clips: Sequence[Clip], *, shows_texts: bool) -> str:
+    """CSV of id, split and label of each clip, and its transcript where that may be shown."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["id", "split", "label", *(["transcript"] if shows_texts else [])])
+    for clip in clips:
+        rows.writerow([clip.id, clip.split, clip.label, *([clip.transcript] if shows_texts else [])])
+    return text.getvalue()
+
+
+class EvaluationRecord:
+    """The W&B run of an evaluation; without a logger nothing happens.
+
+    Args:
+        logger: of the first rank, or None.
+        folder: where the results lie.
+        key: of the evaluation; the same one called again continues its W&B run.
+    """
+
+    def __init__(self, logger: WandbLog | None, folder: Path, key: str):
+        self.logger = logger
+        self.folder = folder
+        self.key = key
+
+    @contextmanager
+    def running(self, *, run_name: str, config: dict[str, Any]) -> Iterator[None]:
+        """Begin the run, and end it with what comes of the evaluation.
+
+        Its id is its own, also where `WANDB_RUN_ID` is set: that names a training run, an agent's or a sweep's trial.
+        """
+        if self.logger is None:
+            yield
+            return
+        run_id = self._known().get("wandb_run_id") or new_id()
+        self._note(wandb_run_id=run_id)
+        with reported(self.logger, "evaluation"):
+            with outside_the_agent():
+                self.logger.begin(run_id=run_id, job_type="eval", group=run_name)
+            self.logger.log_hyperparams(config)
+            yield
+
+    def log(
+        self,
+        report: dict[str, Any],
+        answers: Sequence[Answer],
+        data: ClipDataModule,
+        scoring: Scoring,
+        *,
+        checkpoint: str,
+    ) -> None:
+        """Scores into the summary; tables; results as an artifact; and the adapter that they come from.
+
+        Args:
+            report: content of `metrics.json`.
+            answers: in the order of the split.
+            data: its clips.
+            scoring: reads the answers.
+            checkpoint: whose weights gave them.
+        """
+        if (logger := self.logger) is None:
+            return
+        split, shows_texts = report["split"], logger.may_show_texts(is_private=data.private)
+        values = summary_of(report)
+        logger.attempt("scores", lambda: logger.experiment.summary.update(values))
+        rows = [_row(clip, answer, scoring) for clip, answer in zip(data.clips_of(split), answers, strict=True)]
+        columns, table = prediction_table(rows, data.labels, shows_texts=shows_texts)
+        logger.log_table(f"{split}/predictions", columns=columns, data=table)
+        if matrix := report.get("confusion_matrix"):
+            truths = matrix["labels"][: len(matrix["counts"])]
+            log_confusion_matrix(logger, f"{split}/confusion_matrix", truths, matrix["labels"], matrix["counts"])
+        names = ("metrics.json", *(("answers.jsonl", "report.html") if shows_texts else ()))
+        files = [self.folder / name for name in names]
+        logged = log_artifact(logger, f"evaluation-{self.key[:12]}", "evaluation", files=files, metadata=values)
+        adapter = _adapter_name(checkpoint)
+        self._note(artifacts={"logged": logged, "used": use_artifact(logger, adapter) if adapter else []})
+
+    def _known(self) -> dict[str, Any]:
+        return read_lineage(self.folder).get("evaluations", {}).get(self.key, {})
+
+    def _note(self, **changes: Any) -> None:
+        lineage = read_lineage(self.folder)
+        evaluations = {**lineage.get("evaluations", {}), self.key: {**self._known(), **changes}}
+        write_json(self.folder / "lineage.json", {**lineage, "evaluations": evaluations})
+
+
+def summary_of(report: dict[str, Any]) -> dict[str, float]:
+    """The scores of `metrics.json` as `test/war` ...; those that could not be computed are left out."""
+    split = report["split"]
+    scores = {f"{split}/{name}": item["value"] for name, item in report.get("metrics", {}).items()}
+    counts = {f"{split}/{name}": report[name] for name in ("num_clips", "num_scored", "num_skipped") if name in report}
+    return {name: value for name, value in {**scores, **counts}.items() if value is not None}
+
+
+def _row(clip: Clip, answer: Answer, scoring: Scoring) -> Row:
+    value = scoring.score(answer).value
+    return Row(clip.id, clip.transcript, answer.truth, answer.text, None if value is None else str(value))
+
+
+def read_lineage(folder: Path) -> dict[str, Any]:
+    """Content of `lineage.json`; empty where there is none.
+
+    Raises:
+        DamagedFile: it is not what this project writes.
+    """
+    path = folder / "lineage.json"
+    content = read_json_object(path) if path.exists() else {}
+    for name, kind in (("sessions", list), ("evaluations", dict), ("artifacts", dict)):
+        if not isinstance(content.get(name, kind()), kind):
+            raise DamagedFile(path, f"its {name} is no {kind.__name__}")
+    run_id = content.get("wandb_run_id")
+    if run_id is not None and not (isinstance(run_id, str) and re.fullmatch(r"[\w.-]{1,128}", run_id, flags=re.ASCII)):
+        raise DamagedFile(path, f"its wandb_run_id {str(run_id)[:80]!r} is no id of a run")
+    return content
+
+
+def _adapter_name(checkpoint: str) -> str | None:
+    """Of the training run's artifact; None for weights of a run that W&B knows nothing of."""
+    try:
+        run_id = read_lineage(find_run_folder(checkpoint)).get("wandb_run_id")
+    except UserError:
+        return None
+    return artifact_name(f"adapter-{run_id}") if run_id else None

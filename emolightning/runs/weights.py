@@ -1,0 +1,249 @@
+"""Trained weights of a run: where they are, what they can see, and into a learner with them."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emolightning.config.saved_run import saved_model
+from emolightning.errors import InputErrors, UserError, quoted_override
+from emolightning.files.documents import DamagedFile
+from emolightning.models.emotion_llama.upstream.inspecting import ARGUMENT_OF, RUN_CHECKPOINT, describe
+from emolightning.models.emotion_llama.upstream.reading import read_torch
+from emolightning.models.parts.adapter import DESCRIPTION, PROJECTIONS, load_adapter, read_fingerprints
+from emolightning.models.parts.parameters import how_trained, not_compared
+from emolightning.models.parts.safetensors_files import safetensors_infos
+from emolightning.models.parts.tensor_info import require_file, require_trained_weights
+from emolightning.records.inputs import FEATURES
+from emolightning.training.learner import EmotionLearner
+from emolightning.training.run_folder import BEST, LAST, RunFolder
+
+log = logging.getLogger(__name__)
+
+MAY_DIFFER = (
+    *("llm", "path", "tokenizer", "max_positions", "dropout", "dtype", "attention", "quantization"),
+    "gradient_checkpointing",
+)
+"""Settings of a model that say where its base is and how it computes, not what its trained weights are."""
+
+SHAPES = (
+    *("width", "num_layers", "num_heads", "mlp_width", "patch_size", "r", "targets", "vision_targets"),
+    *("use_dora", "use_rslora"),
+)
+"""Settings that shape trained weights."""
+
+UNREADABLE = (ValueError, KeyError, RuntimeError)
+"""What putting weights into a model that they are not of can raise."""
+
+
+def find_weights(setting: str, path: Path) -> Path:
+    """The checkpoint file or adapter folder that `path` means; of a run folder its best checkpoint, else its last.
+
+    Args:
+        setting: the name of the setting that holds the path, for messages.
+        path: a checkpoint file, an adapter folder or a run folder.
+
+    Raises:
+        UserError: nothing of the kind is there.
+    """
+    if path.is_file():
+        refuse_foreign(setting, path)
+        return path
+    if (path / DESCRIPTION).exists():
+        return path
+    folder = RunFolder(path).checkpoints
+    for name in (BEST, LAST):
+        if (folder / name).exists():
+            return folder / name
+    raise UserError(
+        f"{setting}={path}: no checkpoint file, no adapter folder, and no run folder with checkpoints/{BEST} or {LAST}"
+    )
+
+
+def refuse_foreign(setting: str, path: Path) -> None:
+    """Refuse a file of weights that is no checkpoint of a run, and say which command takes it.
+
+    Raises:
+        UserError: says what it is.
+    """
+    kind = describe(path).kind
+    if kind == RUN_CHECKPOINT:
+        return
+    word, said = f"{setting}={path}", f"is no checkpoint of a run, it is: {kind}"
+    if kind in ARGUMENT_OF:
+        given = quoted_override(ARGUMENT_OF[kind], path)
+        raise UserError(
+            f"{word}: {said}; convert it once, `python -m emolightning import-weights {given} ...` (see its --help), "
+            f"then say {setting}=weights/adapter"
+        )
+    raise UserError(f"{word}: {said}; `python -m emolightning inspect {quoted_override('file', path)}` tells more")
+
+
+def require_same_model(setting: str, path: Path, now: Mapping[str, Any], *, is_evaluated: bool) -> None:
+    """Refuse a model that the weights were not trained in, with the settings that differ.
+
+    Args:
+        setting: the name of the setting that holds the path, for messages.
+        path: as given: a checkpoint file, an adapter folder or a run folder.
+        now: the group `model`, resolved.
+        is_evaluated: as it was trained; else it trains on, and may train other parts and rescale its adapters.
+
+    Raises:
+        InputErrors: every setting with both values.
+    """
+    try:
+        source, saved = saved_model(path)
+    except UserError:  # A file outside of a run: names and shapes will be compared.
+        return
+    before, here = _leaves(saved), _leaves(now)
+    compared = [key for key in here if key in before and key.rpartition(".")[2] not in MAY_DIFFER]
+    if not is_evaluated:
+        compared = [key for key in compared if key.rpartition(".")[2] in SHAPES and _trains_alike(key, before, here)]
+    problems = [
+        f"model.{key}: {before[key]!r} in training, {here[key]!r} here" for key in compared if before[key] != here[key]
+    ]
+    if problems:
+        raise InputErrors(f"{setting}={path}: its weights are of another model than this one, says {source}", problems)
+
+
+def _leaves(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        found |= _leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
+
+
+def _trains_alike(key: str, before: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
+    """Whether the weights that a setting of LoRA shapes are in both; sizes of the models always are."""
+    part = "vision" if key == "lora.vision_targets" else "language"
+    name = f"train.{part}"
+    return not key.startswith("lora.") or before.get(name, "lora") == here.get(name, "lora") == "lora"
+
+
+def trained_widths(path: Path) -> dict[str, int]:
+    """Stream name -> width that the weights' projections take: what the model was trained to see.
+
+    Args:
+        path: result of `find_weights`.
+
+    Raises:
+        UserError: unreadable.
+    """
+    shapes = _projection_shapes(path)
+    flat = [name for name, shape in shapes.items() if name.endswith(".weight") and (len(shape) != 2 or "." not in name)]
+    if flat:
+        raise DamagedFile(path, f"{flat[0]} is no projection")
+    return {name.split(".")[-2]: shape[1] for name, shape in shapes.items() if name.endswith(".weight")}
+
+
+def _projection_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    if path.is_dir():
+        return {name: info.shape for name, info in safetensors_infos(path / PROJECTIONS).items()}
+    state = read_checkpoint(path)["state_dict"]
+    return {name: tuple(tensor.shape) for name, tensor in state.items() if name.startswith("model.projections.")}
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint of a run: tensors by name, and plain values only.
+
+    It is mapped, not read: the shapes are asked for before the values, and a 7B run's file is large.
+
+    Raises:
+        UserError: no such file, a damaged one, or another kind of content.
+    """
+    require_file(path)
+    content = read_torch(path)
+    for name in ("state_dict", "base_fingerprints"):
+        if not isinstance(content, dict) or not isinstance(content.get(name), dict):
+            found = f"no {name} in it" if isinstance(content, dict) else f"a {type(content).__name__}"
+            raise DamagedFile(path, f"it is no checkpoint of a training run but has {found}")
+    for name, tensor in content["state_dict"].items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise DamagedFile(path, f"its state_dict has a {type(tensor).__name__} for {str(name)[:80]!r}")
+    return content
+
+
+def check_inputs(trained: dict[str, int], inputs: tuple[str, ...], feature_widths: dict[str, int], path: Path) -> None:
+    """Refuse inputs that the weights have no projection for, or feature vectors of another width.
+
+    Fewer inputs than in training are fine: that is what switching one off in an evaluation means.
+
+    Raises:
+        UserError: names the input and both widths.
+    """
+    problems = [
+        f"{name} was not an input in training; say inputs.{name}=false"
+        for name in inputs
+        if name != "transcript" and name not in trained
+    ]
+    problems += [
+        f"{name} vectors are {width} wide here and were {trained[name]} in training; use the same features=..."
+        for name, width in feature_widths.items()
+        if trained.get(name, width) != width
+    ]
+    if problems:
+        raise UserError(f"{path}: " + "; ".join(problems))
+
+
+def require_same_inputs(path: Path, inputs: tuple[str, ...]) -> None:
+    """For a run that starts from weights: it must train the projections that they have.
+
+    Raises:
+        UserError: names the inputs of both.
+    """
+    trained = {*trained_widths(path)} - {"class_token"}
+    wanted = {*inputs} - {"transcript"}
+    if trained != wanted:
+        raise UserError(
+            f"init_from={path}: trained with {sorted(trained)}, this run has {sorted(wanted)}; "
+            "choose the same modalities and inputs"
+        )
+
+
+def inputs_of_widths(trained: dict[str, int]) -> dict[str, Any]:
+    """Arguments of the model that has exactly the trained projections."""
+    names = [name for name in (*FEATURES, "image") if name in trained]
+    return {"inputs": names, "feature_widths": {name: trained[name] for name in FEATURES if name in trained}}
+
+
+def _warn_not_compared(learner: EmotionLearner, folder: Path) -> None:
+    """Imported weights are known to belong to plain ones."""
+    for part in not_compared(learner.model, read_fingerprints(folder)):
+        log.warning("%s: whether it belongs to this %s model was not compared: its weights are quantised", folder, part)
+
+
+def _warn_unknown_base(checkpoint: dict[str, Any], path: Path) -> None:
+    """Only a language model that trains in full has no base; other files without one were consolidated so."""
+    names = [name for name in checkpoint["state_dict"] if name.startswith("model.language.")]
+    if not checkpoint["base_fingerprints"] and how_trained(names) != "full":
+        log.warning("%s: does not say which base its weights belong to, so that was not compared", path)
+
+
+def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool = False) -> list[str]:
+    """Put trained weights into the learner's model.
+
+    Args:
+        learner: to be filled.
+        path: result of `find_weights`.
+        may_start_fresh: a part that was frozen when the weights were trained stays as it is.
+
+    Returns:
+        The parts that were loaded: `language`, `projections`, `vision`.
+
+    Raises:
+        UserError: they are unreadable, belong to another base, or do not fit.
+    """
+    if path.is_dir():
+        _warn_not_compared(learner, path)
+        return load_adapter(learner.model, path, may_start_fresh=may_start_fresh)
+    try:
+        checkpoint = read_checkpoint(path)
+        require_trained_weights(path, checkpoint["state_dict"])
+        _warn_unknown_base(checkpoint, path)
+        return learner.load_trained(checkpoint, may_start_fresh=may_start_fresh)
+    except UserError:
+        raise  # It names the file.
+    except UNREADABLE as error:
+        raise UserError(f"{path}: not a checkpoint that fits this model: {error}") from error

@@ -1,0 +1,144 @@
+"""Scores of sets of words: precision and recall of each clip, their averages, F of the averages, intervals over clips.
+
+For one clip with true set Y and answered set P: precision |Y n P| / |P|, recall |Y n P| / |Y|, both 0 for an empty P.
+F is computed from the two averages and is not the mean of the clips' F: so the official scripts define it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from emolightning.scoring.metrics.intervals import same_value_interval
+
+CHUNK = 500
+"""Bootstrap samples drawn at a time, to bound the memory."""
+
+
+def overlap(truth: Collection[str], answer: Collection[str]) -> tuple[float, float]:
+    """Precision and recall of one clip; both NaN for a clip that does not count, one whose truth is empty.
+
+    >>> overlap({"surprised", "happy"}, {"happy"})
+    (1.0, 0.5)
+    >>> overlap({"happy"}, [])
+    (0.0, 0.0)
+    """
+    true, answered = set(truth), set(answer)
+    if not true:
+        return np.nan, np.nan
+    if not answered:
+        return 0.0, 0.0
+    shared = len(true & answered)
+    return shared / len(answered), shared / len(true)
+
+
+def overlaps(truths: Sequence[Collection[str]], answers: Sequence[Collection[str]]) -> np.ndarray:
+    """Precision and recall of each clip: float64 (clips, 2), NaN for clips that do not count."""
+    pairs = [overlap(truth, answer) for truth, answer in zip(truths, answers, strict=True)]
+    return np.array(pairs, dtype=np.float64).reshape(len(pairs), 2)
+
+
+def hits(truths: Sequence[Collection[str]], answers: Sequence[Collection[str]]) -> np.ndarray:
+    """Whether the one true word of each clip is among the answered ones, however many these are.
+
+    Returns:
+        float64 (clips, 1): 1, 0, or NaN for a clip without true word.
+    """
+    pairs = zip(truths, answers, strict=True)
+    found = [float(not set(truth).isdisjoint(answer)) if truth else np.nan for truth, answer in pairs]
+    return np.array(found, dtype=np.float64).reshape(len(found), 1)
+
+
+def num_counted(values: np.ndarray) -> int:
+    """Clips that count.
+
+    Args:
+        values: (clips, columns), NaN in all columns for a clip that does not.
+    """
+    return int((~np.isnan(values[:, 0])).sum())
+
+
+def averages(values: np.ndarray) -> np.ndarray:
+    """Means over the clips that count; 0 where none does.
+
+    Args:
+        values: (clips, columns)
+
+    Returns:
+        float64 (columns,)
+    """
+    counted = values[~np.isnan(values[:, 0])]
+    return counted.mean(axis=0) if len(counted) else np.zeros(values.shape[1])
+
+
+def exact_averages(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper ends of `averages` where all clips that count have the same value; 0 twice where none counts.
+
+    Args:
+        values: (clips, columns), each from 0 to 1.
+
+    Returns:
+        float64 (columns,) twice.
+    """
+    number = num_counted(values)
+    if not number:
+        return averages(values), averages(values)
+    ends = [same_value_interval(float(mean), number, lowest=0.0, highest=1.0) for mean in averages(values)]
+    return np.array([low for low, _ in ends]), np.array([high for _, high in ends])
+
+
+def f_score(precision: np.ndarray | float, recall: np.ndarray | float) -> np.ndarray:
+    """2 P R / (P + R), and 0 where both are 0 (the official script of 2025 divides by zero there, that of 2026 not)."""
+    product, total = 2 * np.multiply(precision, recall), np.add(precision, recall)
+    return np.divide(product, total, out=np.zeros(np.shape(total), dtype=np.float64), where=np.asarray(total) > 0)
+
+
+def resampled_averages(
+    values: Mapping[str, np.ndarray], *, num_samples: int = 10_000, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """`averages` of clips drawn with replacement, the same draw for all measures.
+
+    A measure of which a draw holds no counted clip has no value there, NaN; one that counts no clip at all is 0.
+
+    Args:
+        values: measure -> (clips, columns), the same clips in each.
+        num_samples: draws.
+        seed: of the draws.
+
+    Returns:
+        measure -> float64 (num_samples, columns)
+    """
+    names, tables = list(values), list(values.values())
+    table = np.concatenate(tables, axis=1)
+    num_clips, random = len(table), np.random.default_rng(seed)
+    counted, filled = (~np.isnan(table)).astype(np.float64), np.nan_to_num(table)
+    absent = np.where(counted.any(axis=0), np.nan, 0.0)
+    means = []
+    for start in range(0, num_samples, CHUNK):
+        times = _times_drawn(random, num_clips, min(CHUNK, num_samples - start))
+        sums, counts = times @ filled, times @ counted
+        means.append(np.divide(sums, counts, out=np.tile(absent, (len(sums), 1)), where=counts > 0))
+    ends = np.cumsum([block.shape[1] for block in tables])[:-1]
+    return dict(zip(names, np.split(np.concatenate(means), ends, axis=1), strict=True))
+
+
+def percentile_interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The middle `level` of the samples that have a value; NaN twice if none has.
+
+    Args:
+        samples: (num_samples,)
+        level: share of samples inside.
+    """
+    known = samples[~np.isnan(samples)]
+    if not len(known):
+        return np.nan, np.nan
+    tail = (1 - level) / 2
+    low, high = np.quantile(known, (tail, 1 - tail))
+    return float(low), float(high)
+
+
+def _times_drawn(random: np.random.Generator, num_clips: int, num_samples: int) -> np.ndarray:
+    """How often each clip was drawn: float64 (num_samples, num_clips)."""
+    drawn = random.integers(num_clips, size=(num_samples, num_clips))
+    cells = drawn + num_clips * np.arange(num_samples)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=num_samples * num_clips)
+    return counts.reshape(num_samples, num_clips).astype(np.float64)

@@ -1,0 +1,87 @@
+"""MER2023's second measure for MULTI and NOISE: the error of valence, and the score that combines it with F1.
+
+MER2023 paper (arXiv 2304.08981), equations 10 to 12. A clip without valence carries the code -10 in the official files.
+"""
+
+import numpy as np
+
+from emolightning.scoring.metrics.classification import scores
+
+MISSING = -10.0
+"""The official files' code for a clip without valence."""
+
+LOW, HIGH = -5.0, 5.0
+"""Ends of the scale, very negative and very positive."""
+
+LARGEST = (HIGH - LOW) ** 2
+"""Squared error from one end of the scale to the other."""
+
+MSE_WEIGHT = 0.25
+"""Of the squared error in the combined score."""
+
+DRAWS_AT_ONCE = 4_000_000
+"""Clips drawn before they are scored."""
+
+
+def mean_squared_error(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Mean squared difference over clips that have both values.
+
+    Args:
+        predicted: (clips,), NaN where there is none.
+        true: (clips,), NaN where there is none.
+
+    Returns:
+        NaN where no clip has both.
+    """
+    squares = (predicted - true) ** 2
+    known = ~np.isnan(squares)
+    return float(squares[known].mean()) if known.any() else float("nan")
+
+
+def worst_guesses(true: np.ndarray) -> np.ndarray:
+    """For each true value the end of the scale that is farther away: what a missing prediction may count as."""
+    return np.where(true > (LOW + HIGH) / 2, LOW, HIGH)
+
+
+def combined(weighted_f1: float, mse: float) -> float:
+    """The score that ranked MER-MULTI and MER-NOISE.
+
+    >>> round(combined(0.7757, 0.88), 4)
+    0.5557
+    """
+    return weighted_f1 - MSE_WEIGHT * mse
+
+
+def bootstrap_samples(
+    truths: np.ndarray, predictions: np.ndarray, squares: np.ndarray, num_classes: int, *, num_samples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Squared error and combined score of samples of as many clips, drawn with replacement.
+
+    Label and valence of a clip are drawn together, so the clips are needed and not only their matrix.
+
+    Args:
+        truths: (clips,), class indices.
+        predictions: (clips,), class indices, or `num_classes` for an unreadable answer.
+        squares: (clips,), squared differences of valence, NaN where there is none.
+        num_classes: size of the vocabulary.
+        num_samples: bootstrap samples.
+        seed: of the draws.
+
+    Returns:
+        float64 (num_samples,) twice; NaN in samples where no clip has valence.
+    """
+    rng = np.random.default_rng(seed)
+    known, cells = ~np.isnan(squares), truths * (num_classes + 1) + predictions
+    filled = np.where(known, squares, 0.0)
+    num_cells, size = num_classes * (num_classes + 1), max(1, DRAWS_AT_ONCE // len(cells))
+    errors, f1 = [], []
+    for start in range(0, num_samples, size):
+        rows = min(size, num_samples - start)
+        drawn = rng.integers(0, len(cells), (rows, len(cells)))
+        with np.errstate(invalid="ignore"):  # no clip with valence: NaN
+            errors.append(filled[drawn].sum(axis=1) / known[drawn].sum(axis=1))
+        places = cells[drawn] + np.arange(rows)[:, None] * num_cells
+        counts = np.bincount(places.reshape(-1), minlength=rows * num_cells)
+        f1.append(scores(counts.reshape(rows, num_classes, num_classes + 1))["weighted_f1"])
+    mse = np.concatenate(errors)
+    return mse, np.concatenate(f1) - MSE_WEIGHT * mse

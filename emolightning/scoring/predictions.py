@@ -1,0 +1,259 @@
+"""A predictions file and its truth -> one answer a clip; what does not pair up is refused, or counted as asked for."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from emolightning.errors import InputErrors
+from emolightning.files.media_suffixes import MEDIA_SUFFIXES
+from emolightning.files.names import composed
+from emolightning.records.clips import Answer
+from emolightning.records.labels import nearest
+from emolightning.scoring.reading import LabelReader
+from emolightning.scoring.row_pairs import paired_by_row
+from emolightning.scoring.rows import Row, read_rows
+
+Ids = Literal["exact", "stem"]
+PairBy = Literal["id", "row"]
+SHOWN = 5
+"""Ids that a message about many of them names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Names of the columns, as the files spell them."""
+
+    id: str
+    answer: str
+    truth: str
+    """Of the truth file, or of the predictions file where there is none."""
+    truth_id: str | None = None
+    """Of the truth file; None is `id`."""
+    valence_answer: str | None = None
+    """Predicted valence; None reads none."""
+    valence_truth: str | None = None
+    """True valence, where `truth` is."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One answer for each clip of the truth, in its order."""
+
+    answers: list[Answer]
+    answer_lines: list[int]
+    """Where each answer stands; 0 for a clip without one."""
+    answers_file: Path
+    truth_lines: list[int]
+    """Where each truth stands."""
+    truth_file: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What was read and counted, for `metrics.json`; no paths."""
+    valence: tuple[list[str | None], list[str | None]] | None = None
+    """Predicted and true valence of each clip as they are written; None where it was not asked for."""
+
+
+@dataclass
+class _Table:
+    """Rows by id: the first one of each, the number of equal repeats."""
+
+    path: Path
+    rows: dict[str, Row]
+    num_rows: int
+    num_repeats: int = 0
+    num_null: int = 0
+
+
+def read_predictions(
+    answers: Path,
+    truth: Path | None,
+    columns: Columns,
+    *,
+    ids: Ids = "exact",
+    missing: Literal["error", "count"] = "error",
+    extra: Literal["error", "ignore"] = "error",
+    pair_by: PairBy = "id",
+    truth_rows: Sequence[Row] | None = None,
+) -> Predictions:
+    """Read a predictions file, and compare the clips with those of the truth.
+
+    Args:
+        answers: a table with an id and an answer in each row.
+        truth: a table with an id and the truth; None where it is a column of the predictions file.
+        columns: names.
+        ids: `exact` compares ids as they are written, so 1249 is not 01249; `stem` leaves out the suffix of a video.
+        missing: `error` refuses clips of the truth without an answer, `count` keeps them as missing.
+        extra: `error` refuses answers to other clips, `ignore` counts them.
+        pair_by: `row` pairs the first row with the first, and so on; ids may then be absent, but not differ.
+        truth_rows: id, truth and perhaps valence of each clip, where `truth` is no such table and was read by others.
+
+    Raises:
+        UserError: no such file.
+        InputErrors: everything wrong in a file, by line; clips that do not pair up.
+    """
+    valence_answer = [columns.valence_answer] if columns.valence_answer else []
+    valence_truth = [columns.valence_truth] if columns.valence_truth else []
+    wanted = [columns.id, columns.answer, *valence_answer]
+    by_row, identity = pair_by == "row", partial(_identity, ids=ids)
+    if truth is None:  # One file holds both; ids and truths are the same rows.
+        names = [*wanted, columns.truth, *valence_truth]
+        both = read_rows(answers, names, optional=names[:1] if by_row else ())
+        given = _table(
+            answers, names, paired_by_row(both, both, answers, answers, identity)[0] if by_row else both, ids
+        )
+        rows = {clip: Row(row.line, (row.values[0], *row.values[len(wanted) :])) for clip, row in given.rows.items()}
+        true = _Table(answers, rows, given.num_rows)
+    else:
+        names = [columns.truth_id or columns.id, columns.truth, *valence_truth]
+        said: Sequence[Row] = read_rows(answers, wanted, optional=wanted[:1] if by_row else ())
+        if truth_rows is None:
+            truth_rows = read_rows(truth, names, optional=names[:1] if by_row else ())
+        if by_row:
+            said, truth_rows = paired_by_row(said, truth_rows, answers, truth, identity)
+        given, true = _table(answers, wanted, said, ids), _table(truth, names, truth_rows, ids)
+    _drop_null(given)
+    absent = [clip for clip in true.rows if clip not in given.rows]
+    others = [clip for clip in given.rows if clip not in true.rows]
+    _refuse(absent if missing == "error" else (), others if extra == "error" else (), true, given)
+    predictions = _paired(given, true, ids, has_valence=bool(valence_answer and valence_truth))
+    return replace(predictions, facts={**predictions.facts, "pair_by": "row"}) if by_row else predictions
+
+
+def with_labels(predictions: Predictions, reader: LabelReader) -> Predictions:
+    """The same with every truth as a label of the vocabulary; aliases are mapped and counted.
+
+    Raises:
+        InputErrors: truths that are no label, by line.
+    """
+    written = Counter(answer.truth or "" for answer in predictions.answers)
+    label_of = {word: reader.label_of(word) for word in written}
+    problems = [
+        f"line {line}: {_no_label(answer, reader)}"
+        for answer, line in zip(predictions.answers, predictions.truth_lines, strict=True)
+        if label_of[answer.truth or ""] is None
+    ]
+    if problems:
+        raise InputErrors(str(predictions.truth_file), problems)
+    answers = [
+        Answer(answer.clip_id, answer.text, "", label_of[answer.truth or ""], 0.0, answer.is_missing)
+        for answer in predictions.answers
+    ]
+    aliases = {word: count for word, count in written.items() if reader.is_alias(word)}
+    return replace(predictions, answers=answers, facts={**predictions.facts, "truth_aliases": aliases})
+
+
+def _no_label(answer: Answer, reader: LabelReader) -> str:
+    near = nearest(answer.truth or "", reader.labels)
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"truth {answer.truth!r} of {answer.clip_id!r} is not one of {list(reader.labels)}{hint}"
+
+
+def _table(path: Path, columns: Sequence[str], rows: Sequence[Row], ids: Ids) -> _Table:
+    """The rows of a file by clip; those that say the same once more are counted, those that disagree refused."""
+    found = _Table(path, {}, len(rows))
+    problems = []
+    for row in rows:
+        written, *said = row.values
+        clip = _identity(written or "", ids)
+        if not clip:
+            problems.append(f"line {row.line}: {columns[0]} is empty")
+            continue
+        first = found.rows.setdefault(clip, row)
+        if first is row:
+            continue
+        if list(first.values[1:]) == said:
+            found.num_repeats += 1
+        else:
+            problems.append(
+                f"line {row.line}: {clip!r} is in line {first.line} as well, with another value: "
+                f"{_shown(first.values[1:])} and {_shown(said)}; a clip has one: score several runs one by one"
+            )
+    if problems:
+        raise InputErrors(str(path), problems)
+    return found
+
+
+def _identity(written: str, ids: Ids) -> str:
+    clip = composed(written.strip())
+    suffix = PurePosixPath(clip).suffix if ids == "stem" else ""
+    return clip.removesuffix(suffix) if suffix.lower() in MEDIA_SUFFIXES else clip
+
+
+def _shown(values: Iterable[str | None]) -> str:
+    return ", ".join("null" if value is None else repr(value[:80]) for value in values)
+
+
+def _drop_null(given: _Table) -> None:
+    """JSON's null is no answer; an empty text is one that cannot be read."""
+    null = [clip for clip, row in given.rows.items() if row.values[1] is None]
+    given.num_null = len(null)
+    for clip in null:
+        del given.rows[clip]
+
+
+def _refuse(missing: Sequence[str], extra: Sequence[str], true: _Table, given: _Table) -> None:
+    problems = []
+    if missing:
+        problems.append(
+            f"{len(missing)} of {len(true.rows)} clips of {true.path} have no answer: {_some(missing)}"
+            f"{_near_miss(missing, given.rows)}; missing=count counts them as wrong"
+        )
+    if extra:
+        problems.append(
+            f"{len(extra)} of {len(given.rows)} answers are about clips that {true.path} does not have: {_some(extra)}"
+            f"{_near_miss(extra, true.rows)}; extra=ignore leaves them out"
+        )
+    if problems:
+        raise InputErrors(str(given.path), problems)
+
+
+def _near_miss(unpaired: Sequence[str], others: Iterable[str]) -> str:
+    """Why ids that look alike do not pair up."""
+    ways: tuple[tuple[str, Callable[[str], str]], ...] = (
+        ("ids=stem compares without the suffix of a video", lambda clip: _identity(clip, "stem")),
+        ("leading zeros differ, and ids are compared as text", lambda clip: clip.lstrip("0")),
+        ("upper and lower case differ", str.casefold),
+    )
+    for reason, reduced in ways:
+        alike = {reduced(clip): clip for clip in others}
+        pairs = [(clip, alike[reduced(clip)]) for clip in unpaired if reduced(clip) in alike]
+        if pairs:
+            here, there = pairs[0]
+            return f" (there is {there!r} for {here!r}, and {len(pairs) - 1} more such pairs: {reason})"
+    return ""
+
+
+def _some(clips: Sequence[str]) -> str:
+    return ", ".join(map(repr, clips[:SHOWN])) + (", ..." if len(clips) > SHOWN else "")
+
+
+def _paired(given: _Table, true: _Table, ids: Ids, *, has_valence: bool) -> Predictions:
+    rows = [(given.rows.get(clip), row) for clip, row in true.rows.items()]
+    answers = [
+        Answer(clip, str(said.values[1]) if said else "", "", (row.values[1] or "").strip(), 0.0, said is None)
+        for clip, (said, row) in zip(true.rows, rows, strict=True)
+    ]
+    valence = None
+    if has_valence:
+        valence = ([said.values[2] if said else None for said, _ in rows], [row.values[2] for _, row in rows])
+    facts = {
+        "answers_sha256": _sha256(given.path),
+        "truth_sha256": _sha256(true.path),
+        "ids": ids,
+        "num_rows": given.num_rows,
+        "equal_repeats": given.num_repeats,
+        "null_answers": given.num_null,
+        "missing": sum(said is None for said, _ in rows),
+        "extra": len(given.rows.keys() - true.rows.keys()),
+    }
+    answer_lines = [said.line if said else 0 for said, _ in rows]
+    truth_lines = [row.line for _, row in rows]
+    return Predictions(answers, answer_lines, given.path, truth_lines, true.path, facts, valence)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,153 @@
+"""`scoring=reasoning`: descriptions compared with descriptions, as in EMER; a judge grades them.
+
+A judge that fails is no low grade: its failures are counted, and the mean is over the clips that were graded. An empty
+or missing answer is the model's failure: it gets the lowest grade, is counted, and is not shown to a judge. Clips
+without a reference text are counted and left out.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from emolightning.records.clips import Answer, Clip, Score
+from emolightning.scoring.judges.judge import OVERLAPS, Grade, Judge, JudgeScore, Pair, failures
+from emolightning.scoring.metrics.intervals import interval_entry, same_value_interval
+from emolightning.scoring.metrics.open_vocabulary import percentile_interval, resampled_averages
+from emolightning.scoring.metrics.text import Language, score_texts
+
+NO_REFERENCE, EMPTY, MISSING = "no reference text", "empty answer", "no answer for the clip"
+LONGEST_REASON = 300  # characters kept of what a judge wrote about a clip
+
+ABOUT = {
+    "clue": "overlap of the evidence: expression, voice, words, situation",
+    "label": "overlap of the emotions",
+}
+
+
+class Reasoning:
+    """Clue overlap and label overlap by a judge, and text scores as diagnostics.
+
+    Args:
+        judge: what grades.
+        language: of the text scores; `auto` looks at the references.
+    """
+
+    def __init__(self, *, judge: Judge, language: Language = "auto"):
+        self.judge = judge
+        self.language: Language = language
+
+    def truth(self, clip: Clip) -> str | None:
+        """The longer explanation where there are two."""
+        return clip.detailed_reason or clip.reason
+
+    def score(self, answer: Answer) -> Score:
+        """The text itself: what it is worth is known when the judge has seen it."""
+        nothing = _nothing_said(answer)
+        return Score(answer.clip_id, None if nothing else answer.text.strip(), nothing, answer.text)
+
+    def report(self, answers: Sequence[Answer], *, benchmark: str, split: str) -> dict[str, Any]:
+        """Means with intervals, the judge and its failures, text scores, and a row for each clip.
+
+        `num_scored` counts clips with both overlaps; how many have each is in the section `judge`.
+
+        Raises:
+            ValueError: no answers, or a clip twice.
+            UserError: the judge cannot be asked.
+        """
+        if not answers or len({answer.clip_id for answer in answers}) != len(answers):
+            raise ValueError(f"Expected one answer for each clip, but got {len(answers)} with repeats or none.")
+        paired = [answer for answer in answers if (answer.truth or "").strip()]
+        scores = self._judged(paired)
+        unscored = Counter(found for score in scores if (found := score.clue.failure or score.label.failure))
+        if len(paired) < len(answers):
+            unscored[NO_REFERENCE] = len(answers) - len(paired)
+        return {
+            "benchmark": benchmark,
+            "split": split,
+            "num_clips": len(answers),
+            "num_scored": len(answers) - unscored.total(),
+            "unscored": dict(unscored),
+            "metrics": self._metrics(scores),
+            "judge": self._judge_section(paired, scores),
+            "text": score_texts(*_texts(paired), language=self.language).as_section() if paired else None,
+            "clips": [_row(score) for score in scores],
+        }
+
+    def _judged(self, answers: Sequence[Answer]) -> list[JudgeScore]:
+        """In the order of the answers; the judge sees those that say something."""
+        pairs = [
+            Pair(answer.clip_id, str(answer.truth), answer.text) for answer in answers if not _nothing_said(answer)
+        ]
+        judged = {score.clip_id: score for score in (self.judge.score(pairs) if pairs else ())}
+        return [judged.get(answer.clip_id) or self._lowest(answer) for answer in answers]
+
+    def _lowest(self, answer: Answer) -> JudgeScore:
+        grade = Grade(float(self.judge.scale[0]), _nothing_said(answer) or "")
+        return JudgeScore(answer.clip_id, grade, grade)
+
+    def _metrics(self, scores: Sequence[JudgeScore]) -> dict[str, dict[str, Any]]:
+        """`clue_overlap_<judge>` and `label_overlap_<judge>`."""
+        values = {name: _values(scores, name) for name in OVERLAPS}
+        draws = resampled_averages({name: column[:, None] for name, column in values.items()}) if scores else {}
+        (low, high), comparable = self.judge.scale, self.judge.describe()["comparable_with"]
+        return {
+            f"{name}_overlap_{self.judge.name}": {
+                **_mean_and_interval(values[name], draws.get(name), scale=(low, high)),
+                "definition": f"mean over graded clips of the {self.judge.name} judge's {low:g}-{high:g} grade for the "
+                f"{ABOUT[name]}; comparable with {comparable}",
+            }
+            for name in OVERLAPS
+        }
+
+    def _judge_section(self, answers: Sequence[Answer], scores: Sequence[JudgeScore]) -> dict[str, Any]:
+        return {
+            **self.judge.describe(),
+            "num_scored": {name: int((~np.isnan(_values(scores, name))).sum()) for name in OVERLAPS},
+            "failures": {name: failures(getattr(score, name) for score in scores) for name in OVERLAPS},
+            "lowest_without_judge": dict(Counter(found for answer in answers if (found := _nothing_said(answer)))),
+        }
+
+
+def _nothing_said(answer: Answer) -> str | None:
+    """Why there is nothing to judge."""
+    if answer.is_missing:
+        return MISSING
+    return None if answer.text.strip() else EMPTY
+
+
+def _values(scores: Sequence[JudgeScore], name: str) -> np.ndarray:
+    """(clips,), NaN where there is no grade."""
+    grades = [getattr(score, name).value for score in scores]
+    return np.array([np.nan if grade is None else grade for grade in grades], dtype=np.float64)
+
+
+def _mean_and_interval(values: np.ndarray, draws: np.ndarray | None, *, scale: tuple[float, float]) -> dict[str, Any]:
+    """Nulls where no clip was graded: a mean of nothing is not 0."""
+    graded = values[~np.isnan(values)]
+    if draws is None or not len(graded):
+        return {"value": None, "ci95": [None, None], "num_clips": 0}
+    mean, (lowest, highest) = float(graded.mean()), scale
+    exact = same_value_interval(mean, len(graded), lowest=lowest, highest=highest)
+    return {"value": mean, **interval_entry(percentile_interval(draws[:, 0]), exact), "num_clips": len(graded)}
+
+
+def _texts(answers: Sequence[Answer]) -> tuple[list[str], list[str]]:
+    return [answer.text for answer in answers], [str(answer.truth) for answer in answers]
+
+
+def _row(score: JudgeScore) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": score.clip_id}
+    for name in OVERLAPS:
+        grade = getattr(score, name)
+        row |= {name: grade.value, f"{name}_reason": _clean(grade.reason)}
+        if grade.failure is not None:
+            row[f"{name}_failure"] = grade.failure
+    return row
+
+
+def _clean(reason: str) -> str:
+    """A judge's words come from outside: printable, on one line, not too long."""
+    line = "".join(character if character.isprintable() else " " for character in reason)
+    return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."

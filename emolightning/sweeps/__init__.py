@@ -1,1 +1,0 @@
-"""W&B sweep files run on this machine without a server: search, trials as fresh processes, early stops, a page."""

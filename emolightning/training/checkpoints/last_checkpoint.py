@@ -1,0 +1,111 @@
+"""`checkpoints/last.ckpt`: where an interrupted run continues, bit for bit."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint
+
+from emolightning.training.loggers.csv_log import CsvLog
+
+
+class LastCheckpoint(Checkpoint):
+    """Saves every `every_num_steps` optimizer steps, one step before each validation, and after it.
+
+    Never inside an accumulation window, whose gradients are in no checkpoint. And never right behind the step that a
+    validation follows: Lightning would resume such a checkpoint without that validation, so the best checkpoint could
+    differ. With the step before it saved, a run killed while it validates repeats one step.
+
+    Lightning logs a step after this callback has saved it. So a checkpoint carries the row that is still to come, and a
+    run that was killed in between writes it when it goes on: its history has no gap.
+
+    Args:
+        folder: of the checkpoints.
+        every_num_steps: optimizer steps; 0 saves around validations only.
+    """
+
+    def __init__(self, folder: str, *, every_num_steps: int = 100):
+        self.path = Path(folder) / "last.ckpt"
+        self.every_num_steps = every_num_steps
+        self._saved_step = 0
+        self._coming: dict[str, Any] | None = None
+        """The row of metrics.csv that follows the step of a checkpoint, and its step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Goes into every checkpoint."""
+        return {"coming": self._coming}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Of the checkpoint that the run goes on from; those of earlier versions have none."""
+        self._coming = state_dict.get("coming")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Before other callbacks log the next step: the row that the killed run may not have written."""
+        if self._coming is not None:
+            for logger in trainer.loggers:
+                if isinstance(logger, CsvLog):
+                    logger.begin(self._coming["step"] + 1, coming=self._coming)
+        self._coming = None
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        """What is repeated leaves metrics.csv here: the next row may be steps away, behind some that would stay."""
+        for logger in trainer.loggers:
+            if isinstance(logger, CsvLog):
+                logger.begin(trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        """Save when the number of steps, or a validation ahead, says so."""
+        if not can_save(trainer):
+            return
+        is_due = self.every_num_steps and trainer.global_step % self.every_num_steps == 0
+        if is_due or batches_to_validation(trainer) <= trainer.accumulate_grad_batches:
+            self._coming = coming_row(trainer)
+            self.save(trainer)
+            self._coming = None
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save, so that a resume does not validate again."""
+        if not trainer.sanity_checking and trainer.state.fn == "fit":
+            self.save(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Training may end away from a validation, by `max_steps` for one: those steps count too."""
+        if trainer.global_step > self._saved_step:
+            self.save(trainer)
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Write the file, but not of a run that keeps nothing; all ranks must call this."""
+        if getattr(trainer, "fast_dev_run", False):
+            return
+        trainer.save_checkpoint(self.path)
+        self._saved_step = trainer.global_step
+
+
+def coming_row(trainer: pl.Trainer) -> dict[str, Any] | None:
+    """What Lightning will log of the step that ends now, as it will be in metrics.csv; None where it logs nothing."""
+    connector = trainer._logger_connector
+    metrics = connector.metrics["log"] if connector.should_update_logs else {}
+    if not metrics:
+        return None
+    values = {name: float(value) for name, value in metrics.items()}
+    return {"epoch": trainer.current_epoch, "step": trainer.fit_loop.epoch_loop._batches_that_stepped, **values}
+
+
+def can_save(trainer: pl.Trainer) -> bool:
+    """Whether a checkpoint made at the end of this batch resumes exactly."""
+    loop = trainer.fit_loop.epoch_loop
+    fetcher = trainer.fit_loop._data_fetcher
+    assert fetcher is not None
+    is_validation_next = loop._should_check_val_fx(fetcher)
+    return not trainer.fit_loop._should_accumulate() and not is_validation_next
+
+
+def batches_to_validation(trainer: pl.Trainer) -> float:
+    """Batches from the end of this one to the next validation, or to the end of the epoch."""
+    loop = trainer.fit_loop.epoch_loop
+    if trainer.check_val_every_n_epoch is None:  # Then Lightning counts batches of all epochs.
+        every: float = trainer.val_check_batch or math.inf
+        return every - (loop.total_batch_idx + 1) % every
+    every = min(trainer.val_check_batch or math.inf, trainer.num_training_batches)
+    return every - (loop.batch_idx + 1) % every

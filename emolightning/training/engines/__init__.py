@@ -1,0 +1,1 @@
+"""DeepSpeed and FSDP: one file whatever the engine."""

@@ -1,0 +1,1 @@
+"""Where numbers go: CSV, W&B, TensorBoard."""

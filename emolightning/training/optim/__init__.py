@@ -1,0 +1,1 @@
+"""Which parameters learn, by which rule, how fast."""

@@ -1,0 +1,1 @@
+"""Signals that end a run in order."""

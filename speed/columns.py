@@ -1,0 +1,65 @@
+"""Recipes -> columns: each recipe's batches, its work, and what one round of it is."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from emolightning.config.command_settings import Recipe
+from emolightning.errors import UserError
+from emolightning.models.sizes.flops import answering_flops, sizes_of, training_flops
+from emolightning.records.clips import Example
+from emolightning.runs.vision_pass import tower_on
+from speed.clips import ClipSet, seen
+from speed.recipes import Measurement, Subject
+from speed.rounds import Column, Work
+
+
+def make_column(name: str, recipe: Recipe, subject: Subject, clips: ClipSet, *, with_vision: bool = False) -> Column:
+    """The column of a recipe.
+
+    Args:
+        name: its head.
+        recipe: as the device can follow it.
+        subject: the model.
+        clips: what all recipes see.
+        with_vision: also measure the tower's pass over the clips, where the recipe has one.
+
+    Raises:
+        UserError: the tower learns, so nothing can be computed ahead.
+    """
+    examples = _seen(recipe, subject, clips) if recipe.precompute_vision else clips.examples
+    scaler = torch.amp.GradScaler(subject.device.type, enabled=recipe.precision == "16-mixed")
+    train, ask = (clips.batches(examples, size) for size in (recipe.batch_size, recipe.answers_at_once))
+    run: dict[str, Callable[[], Measurement]] = {
+        "training": partial(subject.train, recipe, train, scaler),
+        "evaluation": partial(subject.answer, recipe, ask),
+    }
+    if with_vision and recipe.precompute_vision:
+        run["vision"] = partial(subject.see, recipe, clips.examples)
+    return Column(name, run, _work(subject, clips, frames=0 if recipe.precompute_vision else 1))
+
+
+def _seen(recipe: Recipe, subject: Subject, clips: ClipSet) -> list[Example]:
+    vision = subject.model.vision
+    if vision is not None and vision.is_trained:
+        raise UserError(
+            "ours.precompute_vision: this model trains its vision tower, whose outputs change with every step; "
+            "say ours.precompute_vision=false"
+        )
+    subject.adopt(recipe)
+    return seen(clips.examples, tower_on(subject.model, subject.device))
+
+
+def _work(subject: Subject, clips: ClipSet, *, frames: int) -> dict[str, Work]:
+    sizes, new, num_clips = sizes_of(subject.model), subject.generation.max_new_tokens, len(clips.examples)
+    rest: dict[str, Any] = {"streams": clips.streams, "frames": frames}
+    training = [training_flops(sizes, positions=sum(pair), answer=pair[1], **rest) for pair in clips.lengths]
+    evaluation = [answering_flops(sizes, positions=context, answer=new, **rest) for context, _ in clips.lengths]
+    vision = sizes.tower.forward_flops() if sizes.tower is not None else 0
+    return {
+        "training": Work(num_clips, sum(map(sum, clips.lengths)), sum(training)),
+        "evaluation": Work(num_clips, num_clips * new, sum(evaluation)),
+        "vision": Work(num_clips, num_clips * clips.streams["image"], num_clips * vision),
+    }

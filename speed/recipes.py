@@ -1,0 +1,167 @@
+"""A recipe at work: training steps, answers and the tower's pass, on one model that all recipes share."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from transformers import PreTrainedModel
+
+from emolightning.config.command_settings import Recipe
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.parts.generation import Generation
+from emolightning.models.parts.parameters import load_trained_state, trained_state
+from emolightning.records.clips import Batch, Example
+from emolightning.runs.vision_pass import tower_on
+from emolightning.training.optim.groups import parameter_groups
+from speed.machine import peak_memory_gb, reset_peak_memory, wait_for
+
+AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""Lightning's word -> what it computes in."""
+
+
+@dataclass
+class Measurement:
+    """One round of one recipe."""
+
+    seconds: float = 0.0
+    peak_memory_gb: float = 0.0
+    skipped_steps: int = 0
+    """Optimizer steps that float16's loss scaling left out."""
+
+
+class FixedLength(Generation):
+    """Answers of exactly `max_new_tokens`, so that all recipes do the same work."""
+
+    def arguments(self) -> dict[str, Any]:
+        """With an end that is not allowed before."""
+        return {**super().arguments(), "min_new_tokens": self.max_new_tokens}
+
+
+class Subject:
+    """The model, and the way each recipe uses it. Every round begins with an untimed step.
+
+    Args:
+        model: on the device.
+        device: where it is.
+        make_optimizer: parameter groups -> optimizer.
+        answer_tokens: length of generated answers.
+    """
+
+    def __init__(
+        self,
+        model: EmotionLlama,
+        device: torch.device,
+        make_optimizer: Callable[[list[dict[str, Any]]], Optimizer],
+        answer_tokens: int,
+    ):
+        self.model = model
+        self.device = device
+        self.make_optimizer = make_optimizer
+        self.generation = FixedLength(max_new_tokens=answer_tokens)
+        # Rounds begin alike: after many steps at random data, float16 would overflow and skip what it shall do.
+        self._initial = {name: tensor.cpu().clone() for name, tensor in trained_state(model).items()}
+
+    def adopt(self, recipe: Recipe) -> None:
+        """Attention and frozen weights as the recipe has them."""
+        for part in self.model.modules():
+            if isinstance(part, PreTrainedModel):
+                part.set_attn_implementation(recipe.attention)
+        hold_frozen(self.model, getattr(torch, recipe.dtype))
+
+    def train(self, recipe: Recipe, batches: Sequence[Batch], scaler: torch.amp.GradScaler) -> Measurement:
+        """One step for each batch: forward, backward, optimizer."""
+        self.adopt(recipe)
+        load_trained_state(self.model, self._initial)
+        self.model.train()
+        self.model.zero_grad()  # of a round that ran out of memory
+        optimizer = self.make_optimizer(parameter_groups(self.model))
+        self._step(recipe, batches[0], optimizer, scaler)
+        scale = scaler.get_scale()
+        with self._measured() as found:
+            for batch in batches:
+                self._step(recipe, batch, optimizer, scaler)
+        # Each step that is left out halves the scale; it does not grow within 2,000 steps.
+        found.skipped_steps = round(math.log2(scale / scaler.get_scale()))
+        return found
+
+    def _step(self, recipe: Recipe, batch: Batch, optimizer: Optimizer, scaler: torch.amp.GradScaler) -> None:
+        with self._autocast(recipe):
+            loss = self.model(batch.to(self.device))
+        scaler.scale(loss).backward()
+        if recipe.clip_norm:
+            scaler.unscale_(optimizer)
+            trained = (p for group in optimizer.param_groups for p in group["params"])
+            nn.utils.clip_grad_norm_(trained, recipe.clip_norm)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+
+    def answer(self, recipe: Recipe, batches: Sequence[Batch]) -> Measurement:
+        """Generated answers to all batches."""
+        self.adopt(recipe)
+        self.model.eval()
+        self._answer(recipe, batches[0])
+        with self._measured() as found:
+            for batch in batches:
+                self._answer(recipe, batch)
+        return found
+
+    @torch.inference_mode()
+    def _answer(self, recipe: Recipe, batch: Batch) -> None:
+        batch = batch.to(self.device)
+        with self._autocast(recipe):
+            self.model.generate(batch, self.generation, projected=self.model.project(batch))
+
+    def see(self, recipe: Recipe, examples: Sequence[Example]) -> Measurement:
+        """The tower's one pass over the clips, as a run makes it before its first step."""
+        self.adopt(recipe)
+        see, images = tower_on(self.model, self.device), [example.image for example in examples]
+        pictures = [image.numpy() for image in images if image is not None]
+        see(pictures[0])
+        with self._measured() as found:
+            for picture in pictures:
+                see(picture)
+        return found
+
+    def _autocast(self, recipe: Recipe) -> AbstractContextManager[object]:
+        dtype = AUTOCAST.get(recipe.precision)
+        return torch.autocast(self.device.type, dtype=dtype) if dtype else nullcontext()
+
+    @contextmanager
+    def _measured(self) -> Iterator[Measurement]:
+        found = Measurement()
+        wait_for(self.device)
+        reset_peak_memory(self.device)
+        start = perf_counter()
+        yield found
+        wait_for(self.device)
+        found.seconds, found.peak_memory_gb = perf_counter() - start, peak_memory_gb(self.device)
+
+
+def on_device(recipe: Recipe, device: torch.device) -> Recipe:
+    """The recipe as the device can follow it: a CPU computes in float32."""
+    return replace(recipe, precision="32-true", dtype="float32") if device.type == "cpu" else recipe
+
+
+def ablations(ours: Recipe, upstream: Recipe) -> dict[str, Recipe]:
+    """Our recipe with each single setting of upstream's that differs, by what is set."""
+    theirs = {name: value for name, value in asdict(upstream).items() if value != getattr(ours, name)}
+    return {f"ours, {shown(name, value)}": replace(ours, **{name: value}) for name, value in theirs.items()}
+
+
+def shown(name: str, value: object) -> str:
+    """A setting as one types it."""
+    return f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+
+
+def hold_frozen(model: nn.Module, dtype: torch.dtype) -> None:
+    """Frozen weights in that dtype; quantised ones are no floating-point numbers and stay."""
+    for parameter in model.parameters():
+        if not parameter.requires_grad and parameter.is_floating_point() and parameter.dtype != dtype:
+            parameter.data = parameter.data.to(dtype)

@@ -1,0 +1,97 @@
+"""Measurements as numbers: rounds, medians, ranges, and ratios of what was measured in the same round."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from speed.rounds import PHASES, Column
+
+QUANTITIES = ("samples_per_s", "tokens_per_s", "peak_memory_gb", "mfu")
+"""What a round gives, in the order of the table."""
+
+
+def settings_of(cfg: Mapping[str, Any], here: Path) -> Any:
+    """The settings of a measurement, with paths below `here` relative to it: a committed file names no machine."""
+    return _relative({name: value for name, value in cfg.items() if name != "paths"}, f"{here}/")
+
+
+def _relative(value: Any, prefix: str) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _relative(item, prefix) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_relative(item, prefix) for item in value]
+    return value.removeprefix(prefix) if isinstance(value, str) else value
+
+
+def describe_columns(columns: Sequence[Column], peak_flops_per_s: float | None) -> dict[str, Any]:
+    """Column -> phase -> its work, raw rounds, and for each quantity median, least and most."""
+    return {column.name: _describe(column, peak_flops_per_s) for column in columns}
+
+
+def _describe(column: Column, peak: float | None) -> dict[str, Any]:
+    described: dict[str, Any] = {}
+    for phase in PHASES:
+        if phase not in column.run:
+            continue
+        work = column.work[phase]
+        rounds = [
+            {
+                "seconds": found.seconds,
+                "samples_per_s": work.samples / found.seconds,
+                "tokens_per_s": work.tokens / found.seconds,
+                "peak_memory_gb": found.peak_memory_gb,
+                "mfu": work.flops / found.seconds / peak if peak else None,
+                "skipped_steps": found.skipped_steps,
+            }
+            for found in column.rounds.get(phase, [])
+        ]
+        described[phase] = {
+            "samples": work.samples,
+            "tokens": work.tokens,
+            "gflops_per_sample": work.flops / work.samples / 1e9,
+            "out_of_memory": phase in column.out_of_memory,
+            "rounds": rounds,
+            **{name: spread([found[name] for found in rounds]) for name in QUANTITIES},
+        }
+    return described
+
+
+def ratios(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Phase -> quantity -> median and range of one column over the other, round by round; None without such rounds."""
+    return {
+        phase: {name: spread(_quotients(one[phase]["rounds"], other[phase]["rounds"], name)) for name in QUANTITIES}
+        for phase in PHASES
+        if phase in one and phase in other
+    }
+
+
+def _quotients(one: list[dict[str, Any]], other: list[dict[str, Any]], name: str) -> list[float | None]:
+    pairs = [(here[name], there[name]) for here, there in zip(one, other, strict=False)]
+    return [here / there if here is not None and there else None for here, there in pairs]
+
+
+def spread(values: list[float | None]) -> dict[str, float] | None:
+    """Median, least and most; None where there is nothing."""
+    known = [value for value in values if value is not None]
+    return {"median": median(known), "min": min(known), "max": max(known)} if known else None
+
+
+def notes(columns: Mapping[str, Any], *, device_type: str, machine: Mapping[str, Any], is_complete: bool) -> list[str]:
+    """What a reader has to know about the numbers."""
+    found = [] if is_complete else ["interrupted: only the rounds that were complete are here"]
+    if device_type == "cpu":
+        found.append(
+            "on a CPU both recipes compute in float32: upstream's float16 autocast needs a GPU, and the released code "
+            "does not run on a CPU at all"
+        )
+    found += [
+        f"peak memory: {machine['memory']}",
+        f"peak of the device: {machine['peak_source']}",
+        "model FLOP utilisation counts what a recipe has to compute; with precompute_vision a step has no tower in it",
+    ]
+    for name, phases in columns.items():
+        skipped = sum(measured["skipped_steps"] for measured in phases["training"]["rounds"])
+        if skipped:
+            found.append(f"{name}: loss scaling left out {skipped} optimizer steps")
+    return found

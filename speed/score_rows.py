@@ -1,0 +1,130 @@
+"""Time and memory of `python -m emolightning score` on a large predictions file.
+
+  python speed/score_rows.py
+  python speed/score_rows.py rows=1000000 rounds=3 output=speed/results/score_rows.json
+
+Writes a CSV with made-up answers: labels alone, labels in sentences, sentences that occur once, and some that cannot be
+read. Each round scores it in a process of its own: wall time from its start to its end, imports and all files that
+`score` writes included, and the most memory it held. The scores are compared with those counted while writing.
+Exit code 1 when they differ.
+"""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # Python put this file's folder first; the checkout belongs there, to be what is measured.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import csv  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import subprocess  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
+from dataclasses import asdict, dataclass  # noqa: E402
+from statistics import median  # noqa: E402
+
+import numpy as np  # noqa: E402
+from omegaconf import DictConfig  # noqa: E402
+
+from emolightning.commands.cli import run  # noqa: E402
+from emolightning.config.check import check_config  # noqa: E402
+from emolightning.records.labels import MER6  # noqa: E402
+from emolightning.runs.lineage import describe_process, write_json  # noqa: E402
+
+REPO = Path(__file__).resolve().parents[1]
+FORMS = ("{label}", "{label}.", "The person is {label}.", "Clip {clip}: face and voice are {label}.", "I cannot say.")
+SHARES = (0.3, 0.25, 0.2, 0.2, 0.05)
+"""Share of the answers in each of FORMS."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is in the file."""
+
+    correct: int
+    unreadable: int
+    num_bytes: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """One process."""
+
+    seconds: float
+    peak_memory_gb: float
+    """Largest resident set, 10^9 bytes."""
+
+
+def main(cfg: DictConfig) -> int:
+    """Write, score, compare, print; 1 for wrong scores."""
+    check_config(cfg)
+    with tempfile.TemporaryDirectory() as folder:
+        file, out = Path(folder) / "predictions.csv", Path(folder) / "out"
+        written = write_predictions(file, cfg.rows, np.random.default_rng(cfg.seed))
+        rounds = []
+        for number in range(cfg.rounds):
+            rounds.append(score(file, out / str(number)))
+            print(f"round {number + 1}: {rounds[-1].seconds:.1f} s, {rounds[-1].peak_memory_gb:.2f} GB", flush=True)
+        report = json.loads((out / "0" / "metrics.json").read_text(encoding="utf-8"))
+    is_right = report["metrics"]["war"]["value"] == written.correct / cfg.rows
+    is_right &= report["num_clips"] - report["num_scored"] == written.unreadable
+    seconds = median(each.seconds for each in rounds)
+    result = {
+        **describe_process(sys.argv),
+        "rows": cfg.rows,
+        "file_mb": written.num_bytes / 1e6,
+        "scores_are_right": is_right,
+        "seconds": seconds,
+        "rows_per_s": cfg.rows / seconds,
+        "peak_memory_gb": max(each.peak_memory_gb for each in rounds),
+        "rounds": [asdict(each) for each in rounds],
+    }
+    show(result)
+    if cfg.output:
+        write_json(Path(cfg.output), result)
+        print(f"result: {cfg.output}")
+    return int(not is_right)
+
+
+def write_predictions(path: Path, num_rows: int, rng: np.random.Generator) -> Written:
+    """Write the file: ids, answers of which about 70 % are right where they can be read, truths."""
+    truths = rng.integers(0, len(MER6), num_rows)
+    said = np.where(rng.random(num_rows) < 0.65, truths, rng.integers(0, len(MER6), num_rows))
+    forms = rng.choice(len(FORMS), num_rows, p=SHARES)
+    readable = forms != len(FORMS) - 1
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("id", "answer", "truth"))
+        for clip, (truth, label, form) in enumerate(zip(truths.tolist(), said.tolist(), forms.tolist(), strict=True)):
+            answer = FORMS[form].format(label=MER6[label], clip=clip)
+            rows.writerow((f"sample_{clip:08}", answer, MER6[truth]))
+    correct = int(((said == truths) & readable).sum())
+    return Written(correct, int((~readable).sum()), path.stat().st_size)
+
+
+def score(file: Path, out: Path) -> Round:
+    """Score the file in a process of its own."""
+    command = [sys.executable, "-m", "emolightning", "score", f"answers={file}", "labels=mer6", f"output_dir={out}"]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)  # of this child alone, where getrusage gives the largest of all
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Round(seconds, used.ru_maxrss * unit / 1e9)
+
+
+def show(result: dict) -> None:
+    """Print the medians."""
+    print(
+        f"{result['rows']:,} rows ({result['file_mb']:.0f} MB): {result['seconds']:.1f} s, "
+        f"{result['rows_per_s']:,.0f} rows/s, {result['peak_memory_gb']:.2f} GB at most; "
+        f"scores {'as counted' if result['scores_are_right'] else 'WRONG'}"
+    )
+
+
+if __name__ == "__main__":
+    run(main, "score_rows")
