@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from speed import shapes, table
 from emolightning.config.building import build
 from emolightning.config.command_settings import Recipe
 from emolightning.errors import UserError
@@ -22,6 +21,7 @@ from emolightning.models.sizes.on_meta import build_on_meta
 from emolightning.runs.assembly import plain
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.quiet import quiet_libraries
+from speed import shapes, table
 from speed.building import build_model, build_random, seen
 from speed.clips import ClipSet, Texts
 from speed.columns import make_column

@@ -29,8 +29,9 @@ from omegaconf import DictConfig  # noqa: E402
 
 from emolightning.commands.cli import run  # noqa: E402
 from emolightning.config.check import check_config  # noqa: E402
+from emolightning.files.writing import write_json  # noqa: E402
 from emolightning.records.labels import MER6  # noqa: E402
-from emolightning.runs.lineage import describe_process, write_json  # noqa: E402
+from emolightning.runs.lineage import describe_process  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[1]
 FORMS = ("{label}", "{label}.", "The person is {label}.", "Clip {clip}: face and voice are {label}.", "I cannot say.")

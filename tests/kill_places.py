@@ -28,7 +28,8 @@ from hydra import compose, initialize_config_dir
 from runs import REPO, answers, file_hashes, history, read_json
 from warm import IMPORTED, exit_code
 
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")

@@ -14,8 +14,9 @@ from emolightning.benchmarks.published.table import read_published
 from emolightning.commands.doctor import main as doctor
 from emolightning.commands.score import full_words, own_problems
 from emolightning.config.check import check_config
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 
 PAGE = (REPO / "docs" / "benchmarks.md").read_text(encoding="utf-8")
 BLOCKS = "".join(re.findall(r"^```bash\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL))

@@ -16,8 +16,9 @@ from upstream_factory import make_upstream_folder
 from emolightning.benchmarks.mer.mer2024_ov import open_labels
 from emolightning.benchmarks.official import BENCHMARKS, differences, official_benchmark
 from emolightning.config.check import check_config
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.readers.label_files import valence_of
 from emolightning.data.readers.values import BadValue

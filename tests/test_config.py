@@ -8,10 +8,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import closest, suggestion
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.config.saved_run import find_run_folder, load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 from emolightning.config.sources import SAVED_RUN
 from emolightning.config.values import check_content, check_settings
 from emolightning.errors import UserError

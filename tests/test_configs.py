@@ -14,8 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from emolightning.config.check import ConfigError, check_config
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 from emolightning.runs.sweep.checking import check_trials
 from emolightning.runs.sweep.sweep_file import read_sweep_file
 

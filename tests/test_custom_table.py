@@ -15,7 +15,8 @@ from hydra.utils import instantiate
 
 from emolightning.commands.object_help import object_lines
 from emolightning.config.check import find_problems
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.data.readers.annotations import read_custom
 from emolightning.data.readers.label_map import LabelMap
 from emolightning.data.readers.transcripts import read_transcripts

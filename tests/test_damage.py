@@ -23,8 +23,9 @@ from safetensors.torch import load_file, save_file
 
 from emolightning.benchmarks.published.measured import read_run
 from emolightning.commands.export_weights import read_trained
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.upstream.inspecting import describe
 from emolightning.runs import evaluate as evaluation_run

@@ -7,7 +7,8 @@ from hydra.core.hydra_config import HydraConfig
 
 from emolightning.config.dict_settings import new_keys
 from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 
 JUDGED = ("scoring=reasoning", "judge=openai", "judge.base_url=x", "judge.model=y")
 

@@ -13,7 +13,8 @@ from media_factory import cut, make_media
 
 from emolightning.__main__ import main
 from emolightning.commands.doctor import doctor
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.data.checkup.checkup import sample
 from emolightning.errors import shortened
 from emolightning.records.clips import Clip

@@ -15,7 +15,8 @@ from model_factory import LANGUAGE, make_batch, make_examples, make_model
 from omegaconf import DictConfig
 from runs import REPO, Workplace
 
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.trained_parts import TrainedParts

@@ -9,7 +9,7 @@ import pytest
 from language_factory import make_qwen2
 
 from emolightning.__main__ import main
-from emolightning.config.schema import CONFIG_DIR
+from emolightning.config.places import CONFIG_DIR
 from emolightning.models.parts.language import LanguageSettings
 
 

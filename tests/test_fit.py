@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from runs import validations
 
 from emolightning.config.check import ConfigError, check_config
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError, override
 from emolightning.files.writing import update_json
 from emolightning.runs import train as training_run

@@ -23,8 +23,9 @@ from emolightning.config.building import build
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.foreign_files import not_data
 from emolightning.config.known_targets import allowed_classes, foreign_objects, known_classes, typed_classes
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 from emolightning.config.sources import SAVED_RUN
 from emolightning.data.readers.custom import CustomData
 from emolightning.data.stores.cache import load_array

@@ -4,7 +4,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from model_factory import make_batch, make_examples, make_model
 
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.models.parts.generation import Generation
 
 SAMPLED = Generation(max_new_tokens=8, do_sample=True, temperature=5.0)

@@ -16,7 +16,8 @@ from omegaconf import DictConfig
 from runs import REPO, Program, Workplace, answers, read_json, saved_step, tensor_hashes
 
 from emolightning.config.check import check_config
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
 from emolightning.runs.ranks import require_srun
 

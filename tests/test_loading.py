@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import loading
 from emolightning.commands.cli import run
+from speed import loading
 
 
 def test_every_number_of_workers_reads_the_same_clips(

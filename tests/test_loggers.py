@@ -11,8 +11,9 @@ from hydra.utils import instantiate
 from runs import REPO, SMALL, Workplace
 
 from emolightning.config.check import check_config
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
 from emolightning.training.loggers import tensorboard
 from emolightning.training.loggers.csv_log import CsvLog, logged_before

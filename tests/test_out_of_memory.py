@@ -15,7 +15,8 @@ from runs import REPO, SMALL, Workplace
 import eval as eval_program
 import train as train_program
 from emolightning.commands.cli import run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory, is_out_of_memory, less_memory

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emolightning.config.check import ConfigError, check_config
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts import quantization

@@ -20,7 +20,8 @@ import eval as eval_program
 import train as train_program
 from emolightning.__main__ import main
 from emolightning.commands.cli import run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.data.loading.lengths import SequenceLength, sequence_lengths
 from emolightning.errors import InputErrors, shown
 from emolightning.models.parts.context import context_of

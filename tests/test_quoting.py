@@ -13,7 +13,8 @@ from omegaconf import OmegaConf, open_dict
 
 from emolightning.config.check import find_problems
 from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError, override, quoted_override
 from emolightning.records.labels import vocabulary
 from emolightning.runs.report.collect import write_report

@@ -17,8 +17,9 @@ from runs import REPO, Workplace, make_dataset
 from weights_factory import Sizes, make_checkpoint, make_eva, make_llama
 
 from emolightning.config.check import check_config
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 
 README = REPO / "README.md"
 ONE_AT_A_TIME = Lock()

@@ -13,7 +13,8 @@ from pytorch_lightning.demos.boring_classes import BoringModel
 
 from emolightning.config.building import LIGHTNING, explained_refusals
 from emolightning.config.check import find_problems
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
 from emolightning.runs import train as training_run
 from emolightning.runs.evaluate import require_whole_split

@@ -15,9 +15,9 @@ from scipy.stats import binomtest
 from score_factory import HEADER, refusal, score, values, write_csv, write_jsonl
 from sklearn.metrics import balanced_accuracy_score, f1_score, mean_squared_error, precision_score
 
-from benchmarks import score_rows
 from emolightning.commands.cli import run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.records.clips import Answer, Clip
 from emolightning.records.labels import DFEW7, MER6
 from emolightning.runs.answer_writer import AnswerWriter
@@ -28,6 +28,7 @@ from emolightning.scoring.metrics.emotion_scores import EmotionScores
 from emolightning.scoring.reading import LabelReader
 from emolightning.scoring.reasoning import Reasoning
 from emolightning.scoring.scoring import Classification
+from speed import score_rows
 
 ROWS = [("a", "Happy.", "happy"), ("b", "sad or angry", "sad"), ("c", "anger", "angry"), ("d", "", "sad")]
 

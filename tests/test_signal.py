@@ -8,7 +8,7 @@ import pytest
 
 from emolightning.benchmarks.synthetic.clip import FRAME_RATE, make_clip
 from emolightning.benchmarks.synthetic.process import ClipPlan, draw_plan
-from emolightning.data.media.opening import signal
+from emolightning.data.media import signal
 from emolightning.data.media.signal import (
     FACE_WIDTH,
     MOTION_WIDTH,

@@ -13,7 +13,7 @@ import wandb.wandb_agent
 import yaml
 from wandb.sdk.sweeps.scheduler.optuna import search_space_from_sweep_config
 
-from emolightning.config.schema import CONFIG_DIR
+from emolightning.config.places import CONFIG_DIR
 from emolightning.errors import InputErrors, UserError
 from emolightning.runs.sweep.checking import check_trials, combinations
 from emolightning.runs.sweep.command import command_line, repeating_line

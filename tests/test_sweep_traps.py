@@ -10,7 +10,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.runs.sweep.grammar import mistake, pasted
 from emolightning.runs.sweep.parameters import read_parameter
 

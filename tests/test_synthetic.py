@@ -14,8 +14,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from emolightning.benchmarks.official.synthetic import clip, render, words
 
+from emolightning.benchmarks.synthetic import clip, render, words
 from emolightning.benchmarks.synthetic.process import (
     CLASSES,
     NUM_ACTORS,

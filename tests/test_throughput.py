@@ -12,13 +12,13 @@ import torch
 from model_factory import make_batch, make_examples, make_model
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import assembly, machine, throughput
 from emolightning.commands.cli import run
 from emolightning.config.command_settings import Recipe
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.generation import Generation
 from emolightning.models.sizes.flops import answering_flops, sizes_of, training_flops
 from emolightning.records.clips import IGNORED
+from speed import assembly, machine, throughput
 from speed.building import build_random
 from speed.clips import ClipSet, Texts, words
 from speed.columns import make_column

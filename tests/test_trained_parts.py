@@ -14,8 +14,9 @@ from model_factory import LANGUAGE, VISION, make_batch, make_examples, make_mode
 from omegaconf import DictConfig
 from safetensors.torch import load_file
 
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.emotion_llama.build import require_settings
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama

@@ -17,8 +17,9 @@ from runs import make_dataset
 
 from emolightning.commands.doctor import doctor
 from emolightning.config.check import ConfigError, check_config
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.schema import register_schemas
 from emolightning.data.checkup.unusable import NO_MEDIA, Findings, Skipped, described
 from emolightning.data.loading import same_clips
 from emolightning.data.loading.same_clips import require_same_clips

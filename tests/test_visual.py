@@ -11,7 +11,8 @@ from media_factory import make_media
 from model_factory import make_model
 from omegaconf import open_dict
 
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.data.media.frames import FrameStore
 from emolightning.data.media.video import parse_frame_choice
 from emolightning.data.stores.visual import VisualStore

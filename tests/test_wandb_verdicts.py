@@ -9,7 +9,7 @@ from wandb.sdk.launch.sweeps.utils import load_sweep_config
 from wandb.sdk.sweeps.scheduler.optuna import search_space_from_sweep_config
 from wandb_verdicts import RECORD, Verdicts, ask_wandb, cases, digest
 
-from emolightning.config.schema import CONFIG_DIR
+from emolightning.config.places import CONFIG_DIR
 from emolightning.runs.sweep.stopping import Hyperband, read_hyperband
 
 SWEEPS = sorted((CONFIG_DIR.parent / "sweeps").glob("*.yaml"))

@@ -17,7 +17,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from runs import Program, Workplace, history, kill_session, saved_step, tensor_hashes
 
-from emolightning.config.schema import CONFIG_DIR, register_schemas
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.records.clips import Batch

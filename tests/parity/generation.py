@@ -15,7 +15,7 @@ from parity.samples import Sample, text_of
 from parity.subject import Subject
 from torch import Tensor
 
-from emolightning.config.schema import CONFIG_DIR
+from emolightning.config.places import CONFIG_DIR
 from emolightning.models.parts.generation import Generation
 from emolightning.records.clips import IGNORED, Batch
 

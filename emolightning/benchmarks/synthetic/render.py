@@ -26,7 +26,7 @@ from filelock import FileLock
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from emolightning.benchmarks.official.synthetic import clip
+from emolightning.benchmarks.synthetic import clip
 from emolightning.benchmarks.synthetic.process import ERROR_RATE, ClipPlan, ceilings, draw_plan
 from emolightning.config.places import PACKAGE
 from emolightning.errors import UserError

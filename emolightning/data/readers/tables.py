@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from emolightning.data.checkup.unusable import RowErrors
-from emolightning.data.readers.tables import texts
 from emolightning.data.readers.values import BadValue
+from emolightning.data.tables import texts
 from emolightning.data.tables.reading import Faults, Problem, described
 from emolightning.data.tables.reading import read_table as read_any_table
 from emolightning.errors import InputErrors, UserError
