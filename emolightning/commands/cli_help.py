@@ -65,21 +65,22 @@ def _indented(lines: Iterator[str]) -> str:
 def _setting_lines(defaults: Any, prefix: str = "") -> Iterator[str]:
     """One line a setting of a schema's instance, with the docstring that follows the field."""
     own_first = [name for schema in type(defaults).__mro__[:-1] for name in schema.__dict__["__annotations__"]]
-    docs = {name: doc for schema in type(defaults).__mro__[:-1] for name, doc in _docs(schema).items()}
+    docs = {name: doc for schema in type(defaults).__mro__[:-1] for name, doc in schema_docs(schema).items()}
     for name in own_first:
         value = getattr(defaults, name)
         if is_dataclass(value):
             yield from _setting_lines(value, f"{prefix}{name}.")
         elif type(defaults).__dataclass_fields__[name].type is not Any:  # those are the groups
-            yield f"{f'{prefix}{name}={_shown(value)}':<44} {' '.join(docs[name].split())}"
+            yield f"{f'{prefix}{name}={default_text(value)}':<44} {' '.join(docs[name].split())}"
 
 
-def _docs(schema: type) -> dict[str, str]:
+def schema_docs(schema: type) -> dict[str, str]:
+    """Field -> the text below it, in one class of settings."""
     (node,) = ast.parse(inspect.getsource(schema)).body
     return field_docs(node) if isinstance(node, ast.ClassDef) else {}
 
 
-def _shown(value: Any) -> str:
+def default_text(value: Any) -> str:
     """As one would type it; of `${oc.env:X,y}` only y, since the text beside it names the variable."""
     return re.sub(r"\$\{oc\.env:\w+,(\w+)\}", r"\1", shown(value))
 
@@ -88,10 +89,10 @@ def _group_lines(folder: Path, chosen: dict[str, Any]) -> Iterator[str]:
     for group, default in chosen.items():
         for path in sorted((folder / group).glob("*.yaml")):
             mark = "*" if path.stem == default else " "
-            yield f"{mark} {f'{group}={path.stem}':<42} {_header(path)}"
+            yield f"{mark} {f'{group}={path.stem}':<42} {about_file(path)}"
 
 
-def _header(path: Path) -> str:
+def about_file(path: Path) -> str:
     """The first comment of a file that is not an instruction to Hydra."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("#") and "@package" not in line:

@@ -1,0 +1,207 @@
+"""Pages of the docs site that come from the code: settings, commands, scores, official sets, Python, llms.txt.
+
+Pages of benchmarks and of speed lie in the folders of their code, so that a benchmark is one folder; they are copied.
+"""
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any
+
+from emolightning.__main__ import COMMANDS
+from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.commands.cli_help import about_file, default_text, schema_docs
+from emolightning.config.places import CONFIG_DIR, PACKAGE
+from emolightning.config.run_settings import EvalConfig, RunConfig
+from emolightning.records.score_names import DEFINITIONS
+
+REPO = PACKAGE.parent
+
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>(?!https?:|#|mailto:)[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+
+SCHEMAS = {"Training": RunConfig, "Evaluation, besides those of training": EvalConfig}
+
+
+def write_pages(docs: Path) -> None:
+    """Write every page that differs from what is there, so that a second build has nothing to do; remove old ones."""
+    written = pages(docs)
+    for folder in {page.parent for page in written} - {docs / "guides"}:
+        for old in set(folder.glob("*.md")) - set(written) - {folder / "index.md"}:
+            old.unlink()
+    for page, text in written.items():
+        page.parent.mkdir(parents=True, exist_ok=True)
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            page.write_text(text, encoding="utf-8")
+
+
+def pages(docs: Path) -> dict[Path, str]:
+    """Page -> text. None of them is committed."""
+    texts = {page: on_the_site(source.read_text(encoding="utf-8"), source, page) for source, page in copies(docs)}
+    texts |= {docs / "reference" / f"{name}.md": "\n".join(write()) + "\n" for name, write in WRITERS.items()}
+    return texts | {docs / "reference" / "llms.txt": "\n".join(overview(docs, texts)) + "\n"}
+
+
+def copies(docs: Path) -> Iterator[tuple[Path, Path]]:
+    """Pages that lie in the folder of their code, and where they are on the site."""
+    yield REPO / "speed" / "README.md", docs / "guides" / "speed.md"
+    for source in sorted((PACKAGE / "benchmarks").glob("*/README.md")):
+        yield source, docs / "benchmarks" / f"{source.parent.name}.md"
+
+
+def on_the_site(text: str, source: Path, page: Path | None = None) -> str:
+    """A page with its links as the site has them: to the copy of a page, or, for other files, their name.
+
+    Args:
+        text: Markdown.
+        source: the file that the links are relative to.
+        page: where it is on the site, if that is elsewhere.
+    """
+    docs = REPO / "docs"
+    places = dict(copies(docs))
+
+    def mended(link: re.Match[str]) -> str:
+        target = (source.parent / link["path"]).resolve()
+        target = places.get(target, target)
+        if not target.is_relative_to(docs):
+            name = target.relative_to(REPO).as_posix()
+            return f"`{name}`" if link["text"].strip("`") in (name, target.name) else f"{link['text']} (`{name}`)"
+        path = os.path.relpath(target, (page or source).parent)
+        return f"[{link['text']}]({path}{link['anchor'] or ''})"
+
+    return LINK.sub(mended, text)
+
+
+def settings() -> Iterator[str]:
+    """Every setting of a run with its default, and every option of a group."""
+    yield from ("# Settings", "", "`key=value` on the command line sets one; `--help` shows the same.", "")
+    seen: set[str] = set()
+    for title, schema in SCHEMAS.items():
+        yield from (f"## {title}", "", "| setting | default | meaning |", "|---|---|---|")
+        for name, value, doc in setting_rows(schema()):
+            if name not in seen:
+                seen.add(name)
+                yield f"| `{name}` | {f'`{value}`' if value else ''} | {cell(doc)} |"
+        yield ""
+    yield from ("## Groups", "", "`group=option` chooses a file of `configs/`.", "")
+    for group in sorted(path for path in CONFIG_DIR.iterdir() if path.is_dir()):
+        files = sorted(path for path in group.glob("*.yaml") if not path.stem.startswith("_"))
+        yield from (f"### {group.name}", "", "| option | meaning |", "|---|---|")
+        yield from (f"| `{group.name}={path.stem}` | {cell(about_file(path))} |" for path in files)
+        yield ""
+
+
+def setting_rows(defaults: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Name, default and docstring of each setting of a schema's instance, nested ones included."""
+    docs = {name: doc for schema in type(defaults).__mro__[:-1] for name, doc in schema_docs(schema).items()}
+    for name, item in type(defaults).__dataclass_fields__.items():
+        value = getattr(defaults, name)
+        if is_dataclass(value):
+            yield from setting_rows(value, f"{prefix}{name}.")
+        elif item.type is not Any:
+            yield f"{prefix}{name}", default_text(value), docs[name]
+
+
+def commands() -> Iterator[str]:
+    """Each command with the docstring that its `--help` begins with."""
+    yield from ("# Commands", "", "`python -m emolightning NAME key=value ...`; each tells more with `--help`.", "")
+    for name, (module, about) in COMMANDS.items():
+        doc = ast.get_docstring(parsed(REPO / f"{module.replace('.', '/')}.py")) or ""
+        yield from (f"## {name}", "", f"{about[0].upper()}{about[1:]}.", "", "```text", doc.strip(), "```", "")
+
+
+def scores() -> Iterator[str]:
+    """Each score with the definition that `metrics.json` gives."""
+    yield from ("# Scores", "", "| name | definition |", "|---|---|")
+    yield from (f"| `{name}` | {cell(text)} |" for name, text in DEFINITIONS.items())
+
+
+def official_sets() -> Iterator[str]:
+    """Each official set: sizes, labels, headline, source."""
+    yield from ("# Official sets", "", "| name | clips | labels | headline | source |", "|---|---|---|---|---|")
+    for name, each in BENCHMARKS.items():
+        sizes = ", ".join(f"{split} {number}" for split, number in each.sizes.items())
+        labels = ", ".join(each.labels) or "free text"
+        yield f"| `{name}` | {sizes} | {labels} | `{each.headline}` | {cell(each.source)} |"
+
+
+def python() -> Iterator[str]:
+    """Each room: what its README says, and its modules with their public classes and functions."""
+    yield from (
+        "# Python",
+        "",
+        "The rooms of the package, in the order of the alphabet. Names that begin with `_` are left out.",
+        "",
+    )
+    for room in sorted(path for path in PACKAGE.iterdir() if (path / "README.md").is_file()):
+        title, *about = (room / "README.md").read_text(encoding="utf-8").splitlines()
+        yield from (f"## {title.lstrip('# ')}", "", *about, "", "| module | what it is |", "|---|---|")
+        modules = {path: parsed(path) for path in sorted(room.rglob("*.py"))}
+        for path, tree in modules.items():
+            if doc := first_line(tree):
+                yield f"| `{dotted(path)}` | {cell(doc)} |"
+        yield ""
+        for path, tree in modules.items():
+            yield from module_lines(dotted(path), tree)
+
+
+def module_lines(name: str, tree: ast.Module) -> Iterator[str]:
+    """The public classes and functions of a module, each with its signature and the first line of its docstring."""
+    public = [item for item in tree.body if isinstance(item, ast.ClassDef | ast.FunctionDef) and item.name[0] != "_"]
+    if public:
+        yield from (f"### {name}", "")
+    for item in public:
+        yield from (f"- `{signature(item)}`", *([f"  : {first_line(item)}"] if first_line(item) else []))
+    if public:
+        yield ""
+
+
+def signature(item: ast.ClassDef | ast.FunctionDef) -> str:
+    """As it is written in the source, without the body."""
+    if isinstance(item, ast.ClassDef):
+        bases = ", ".join(map(ast.unparse, item.bases))
+        return f"class {item.name}({bases})" if bases else f"class {item.name}"
+    returns = f" -> {ast.unparse(item.returns)}" if item.returns else ""
+    return f"{item.name}({ast.unparse(item.args)}){returns}"
+
+
+def overview(docs: Path, texts: dict[Path, str]) -> Iterator[str]:
+    """`llms.txt`: what the project is, and a line a page."""
+    own = {page: page.read_text(encoding="utf-8") for page in docs.rglob("*.md")} | texts
+    about = own.pop(docs / "index.md").split("\n\n")[1]
+    yield from ("# EmoLightning", "", *(f"> {line}" for line in about.splitlines()), "", "## Pages", "")
+    for page in sorted(own):
+        title = own[page].splitlines()[0].lstrip("# ")
+        yield f"- [{title}]({page.relative_to(docs).with_suffix('.html').as_posix()})"
+
+
+def parsed(path: Path) -> ast.Module:
+    """A source file; reading is cheaper than importing, and needs no torch."""
+    return ast.parse((path if path.exists() else path.with_suffix("") / "__init__.py").read_text(encoding="utf-8"))
+
+
+def dotted(path: Path) -> str:
+    """The name of a module inside of the package."""
+    return ".".join(path.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
+
+
+def first_line(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> str:
+    """The first line of a docstring."""
+    return (ast.get_docstring(node) or "").split("\n")[0]
+
+
+def cell(text: str) -> str:
+    """A text as one cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+WRITERS = {
+    "settings": settings,
+    "commands": commands,
+    "scores": scores,
+    "official-sets": official_sets,
+    "python": python,
+}
+"""Page of `reference/` -> what writes its lines."""
