@@ -1,4 +1,4 @@
-"""`python -m emolightning build-tokenizer [out=FOLDER]`: train the small tokenizer of `model=tiny`.
+"""`python tools/build_tokenizer.py [out=FOLDER]`: train the small tokenizer of `model=tiny`.
 
   out  folder that gets `tokenizer.json` and `tokenizer_config.json`; left out, that of the package is written over
 
@@ -8,8 +8,12 @@ any other text is spelt in shorter pieces or bytes. The result is committed; a t
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
+
+if __name__ == "__main__":  # Python put this file's folder first; the checkout belongs there.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from emolightning.commands.cli import refuse_usage
 from emolightning.files.writing import write_whole
@@ -37,7 +41,7 @@ def main(argv: list[str]) -> int:
         return 0
     unknown = [argument for argument in argv if not argument.startswith("out=") or argument == "out="]
     if unknown or len(argv) > 1:
-        refuse_usage(f"build-tokenizer: {' '.join(unknown or argv)}: the only setting is out=FOLDER")
+        refuse_usage(f"build_tokenizer: {' '.join(unknown or argv)}: the only setting is out=FOLDER")
     out = Path(argv[-1].removeprefix("out=")) if argv else package_folder()
     num_pieces = build(out)
     print(f"{out}: {num_pieces} pieces")
@@ -111,3 +115,7 @@ def _with_bytes(content: dict[str, Any]) -> dict[str, Any]:
     content["model"]["vocab"] = {piece: position for position, piece in enumerate(pieces)}
     content["model"]["byte_fallback"] = True
     return content
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -281,6 +281,8 @@ def _command() -> str:
     program = Path(sys.argv[0]).resolve()
     if program.name == "__main__.py":
         return f"python -m emolightning {' '.join(sys.argv[1:2])}"
+    if program.name == "emolightning":
+        return f"emolightning {' '.join(sys.argv[1:2])}"
     root = CONFIG_DIR.parent
     return f"python {program.relative_to(root) if program.is_relative_to(root) else program.name}"
 
