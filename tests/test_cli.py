@@ -106,6 +106,12 @@ def test_the_overrides_that_lightning_adds_for_other_ranks_work(project: Path) -
         ("evaluation.max_new_token=1", "evaluation.max_new_token: no such setting; did you mean max_new_tokens?"),
         ("data.batch_siz=1", "data.batch_siz: no such setting; did you mean batch_size?"),
         ("batch_size=1", "batch_size: no such setting; did you mean data.batch_size?"),
+        ("epochs=3", "epochs: no such setting; did you mean trainer.max_epochs?"),
+        ("optimizer.lr=0,001", "optimizer.lr: a number is written with a point, optimizer.lr=0.001"),
+        (
+            "optimizer.learning_rate=1",
+            "optimizer.learning_rate: torch.optim.AdamW has no such argument; did you mean lr?",
+        ),
         (
             "trainer.max_epoch=1",
             "trainer.max_epoch: pytorch_lightning.Trainer has no such argument; did you mean max_ep",

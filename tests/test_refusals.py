@@ -70,10 +70,11 @@ def test_settings_are_tried_before_clips_are_read(
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
+        (["optimizer.learning_rate=1e-3"], "did you mean lr?"),
         (["optimizer.lr=1e-4x"], "optimizer.lr: must be float, not '1e-4x'"),
         (["optimizer.eps=tiny"], "optimizer.eps: must be float, not 'tiny'"),
         (["optimizer.betas=[0.9]"], "optimizer.betas: must be tuple[float | Tensor, float | Tensor], not [0.9]"),
-        (["trainer.max_epochs=many"], "trainer.max_epochs: must be Optional[int], not 'many'"),
+        (["trainer.max_epochs=many"], "trainer.max_epochs: must be int | None, not 'many'"),
         (["trainer.precision=int8"], "trainer.precision: 'int8' is not one of 32-true"),
         (["trainer.val_check_interval=0"], "trainer.val_check_interval: must be at least"),
         (
@@ -104,7 +105,7 @@ def test_what_libraries_declare_fits_everything_that_is_configured() -> None:
     with open_dict(cfg):
         cfg.trainer.strategy = {"_target_": "pytorch_lightning.strategies.DDPStrategy", "timeout": 1800}
     (problem,) = find_problems(cfg)
-    assert str(problem) == "trainer.strategy.timeout: must be Optional[timedelta], not 1800"
+    assert str(problem) == "trainer.strategy.timeout: must be timedelta | None, not 1800"
 
 
 def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

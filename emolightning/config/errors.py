@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
 from emolightning.config.definitions import MissingTarget
-from emolightning.config.problems import Problem, closest, suggestion
+from emolightning.config.problems import OTHER_WORDS, Problem, closest, suggestion
 from emolightning.config.signatures import Signature, read_signature
 from emolightning.config.sources import (
     COMMAND_LINE,
@@ -157,6 +157,8 @@ def _lines(error: Exception, blamed: str | None, cfg: DictConfig | None, launch:
         return _file_lines(launch.path(within[1]), text[within.end() :], launch)
     if text.startswith("Ambiguous value"):
         value = (blamed or "=").partition("=")[2]
+        if re.fullmatch(r"[+-]?\d+,\d+(e[+-]?\d+)?", value):
+            return [f"{key}: a number is written with a point, {key}={value.replace(',', '.')}{place}"]
         return [
             f"{key}: a list is written {quoted_override(key, _entries(value))}, a text {quoted_override(key, value)}, "
             f"a sweep needs --multirun{place}"
@@ -245,9 +247,11 @@ def _unknown_name(parts: list[str], node: DictConfig, cfg: DictConfig, launch: L
 
 
 def _elsewhere(name: str, cfg: DictConfig) -> str | None:
-    """`batch_size` -> `data.batch_size`: a key of another node with that very name."""
+    """`batch_size` -> `data.batch_size`, `epochs` -> `trainer.max_epochs`: a key of another node with that name."""
     plain: Any = OmegaConf.to_container(cfg, resolve=False)
-    return next((key for key in leaf_keys(plain) if key.endswith(f".{name}") and not key.startswith("hydra.")), None)
+    names = (name, OTHER_WORDS.get(name, name))
+    keys = [key for key in leaf_keys(plain) if not key.startswith("hydra.")]
+    return next((key for wanted in names for key in keys if key.endswith(f".{wanted}")), None)
 
 
 def _signature_of(target: Any) -> Signature | None:

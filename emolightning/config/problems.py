@@ -17,12 +17,34 @@ class Problem:
         return f"{self.key}{' ' if self.message.startswith('is ') else ': '}{self.message}"
 
 
+OTHER_WORDS = {
+    "epochs": "max_epochs",
+    "num_epochs": "max_epochs",
+    "steps": "max_steps",
+    "learning_rate": "lr",
+    "gpus": "devices",
+    "num_gpus": "devices",
+    "bs": "batch_size",
+    "workers": "num_workers",
+    "grad_accum": "accumulate_grad_batches",
+    "gradient_accumulation_steps": "accumulate_grad_batches",
+    "rank": "r",
+    "csv": "annotations",
+    "video_dir": "media",
+    "videos": "media",
+}
+"""Names that other programs have for a setting -> its name here."""
+
+
 def closest(word: object, options: Iterable[str]) -> str | None:
     """The option that `word` was probably meant to be, or None.
 
-    >>> closest("max_epoch", ["max_epochs", "min_epochs"])
-    'max_epochs'
+    >>> closest("max_epoch", ["max_epochs", "min_epochs"]), closest("learning_rate", ["lr", "betas"])
+    ('max_epochs', 'lr')
     """
+    options = list(options)
+    if (known := OTHER_WORDS.get(str(word).lower())) in options:
+        return known
     spellings = {option.lower(): option for option in options}
     matches = difflib.get_close_matches(str(word).lower(), list(spellings), n=1, cutoff=0.6)
     return spellings[matches[0]] if matches else None

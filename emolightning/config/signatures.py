@@ -1,6 +1,7 @@
 """What a class or function takes, by name and by value, read from its source."""
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ class Argument:
         """The annotation as its author wrote it, e.g. `int | None`, without the types that no YAML can hold."""
         if self.annotation is None:
             return "Any"
-        text = ast.unparse(self.annotation).strip("'")
+        text = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", ast.unparse(self.annotation).strip("'"))
         return " | ".join(part for part in text.split(" | ") if part not in NOT_IN_YAML) or text
 
     def accepts(self, value: object) -> bool:
