@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.__main__ import COMMANDS
-from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.commands.cli_help import about_file, default_text, schema_docs
 from emolightning.config.places import CONFIG_DIR, PACKAGE
 from emolightning.config.run_settings import EvalConfig, RunConfig
@@ -119,12 +119,14 @@ def scores() -> Iterator[str]:
 
 
 def official_sets() -> Iterator[str]:
-    """Each official set: sizes, labels, headline, source."""
-    yield from ("# Official sets", "", "| name | clips | labels | headline | source |", "|---|---|---|---|---|")
-    for name, each in BENCHMARKS.items():
+    """Each official set: sizes, labels, headline, what reads its clips, source."""
+    yield from ("# Official sets", "", "| name | clips | labels | headline | read by | source |")
+    yield "|---|---|---|---|---|---|"
+    for name, each in official_benchmarks().items():
         sizes = ", ".join(f"{split} {number}" for split, number in each.sizes.items())
         labels = ", ".join(each.labels) or "free text"
-        yield f"| `{name}` | {sizes} | {labels} | `{each.headline}` | {cell(each.source)} |"
+        read_by = ", ".join(f"`{words}`" for words in each.read_by) or "its folds"
+        yield f"| `{name}` | {sizes} | {labels} | `{each.headline}` | {read_by} | {cell(each.source)} |"
 
 
 def python() -> Iterator[str]:

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emolightning.benchmarks.official import BENCHMARKS
 from emolightning.benchmarks.published.comparison import Compared, compare
 from emolightning.benchmarks.published.measured import read_run
 from emolightning.benchmarks.published.table import read_published
+from emolightning.benchmarks.registry import official_benchmarks
 
 ALL = read_published()
 
@@ -21,7 +21,7 @@ def metric(value: float | None, low: float | None = None, high: float | None = N
 
 def report_of(benchmark: str = "mer2023_semi", **changes: Any) -> dict[str, Any]:
     """A `metrics.json` with the clips of a benchmark."""
-    official = BENCHMARKS.get(benchmark)
+    official = official_benchmarks().get(benchmark)
     sizes = official.sizes if official else {}
     supports = official.supports.get("test", {}) if official else {}
     return {

@@ -4,8 +4,8 @@ import re
 
 from runs import REPO
 
-from emolightning.benchmarks.official import BENCHMARKS
 from emolightning.benchmarks.published.table import read_published
+from emolightning.benchmarks.registry import official_benchmarks
 
 PAGES = [REPO / "docs" / "benchmarks" / "index.md", *sorted((REPO / "emolightning" / "benchmarks").glob("*/README.md"))]
 PAGE = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
@@ -16,7 +16,7 @@ COMMANDS = [line for line in BLOCKS.splitlines() if line.startswith("python ")]
 def test_every_benchmark_has_its_commands() -> None:
     for command in ("doctor data=", "reproduce benchmark=", "score answers="):
         assert any(f"-m emolightning {command}" in line for line in COMMANDS), command
-    for name in BENCHMARKS:
+    for name in official_benchmarks():
         assert f"`{name}`" in PAGE or name.startswith("dfew_fold"), name
 
 

@@ -13,8 +13,9 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from upstream_factory import make_upstream_folder
 
-from emolightning.benchmarks.mer.mer2024_ov import open_labels
-from emolightning.benchmarks.official import BENCHMARKS, differences, official_benchmark
+from emolightning.benchmarks.differences import differences
+from emolightning.benchmarks.mer2024_ov.reader import open_labels
+from emolightning.benchmarks.registry import official_benchmark, official_benchmarks
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
@@ -270,19 +271,19 @@ def test_no_valence(text: object) -> None:
 
 
 def test_official_numbers_agree_with_each_other() -> None:
-    for official in BENCHMARKS.values():
+    for official in official_benchmarks().values():
         for split, supports in official.supports.items():
             assert sum(supports.values()) == official.sizes[split]
             assert not official.labels or list(official.labels) == [x for x in official.labels if x in supports]
-    folds = [BENCHMARKS[f"dfew_fold{fold}"].sizes for fold in range(1, 6)]
-    assert sum(sizes["test"] for sizes in folds) == BENCHMARKS["dfew"].sizes["all"]
-    assert {sizes["test"] + sizes["train+val"] for sizes in folds} == {BENCHMARKS["dfew"].sizes["all"]}
+    folds = [official_benchmarks()[f"dfew_fold{fold}"].sizes for fold in range(1, 6)]
+    assert sum(sizes["test"] for sizes in folds) == official_benchmarks()["dfew"].sizes["all"]
+    assert {sizes["test"] + sizes["train+val"] for sizes in folds} == {official_benchmarks()["dfew"].sizes["all"]}
     with pytest.raises(UserError, match="'mer2025' is not one of"):
         official_benchmark("mer2025")
 
 
 def test_differences_from_the_official_set_are_said() -> None:
-    official = BENCHMARKS["mer2023_semi"]
+    official = official_benchmarks()["mer2023_semi"]
     order = list(official.prompt_order)
     counts = {"test": dict(official.supports["test"])}
     assert differences(official, counts, labels=MER6, offered=order) == []
@@ -392,7 +393,7 @@ def test_a_trained_model_is_evaluated(
     report, answers = evaluated(benchmarks, trained, tmp_path, name, *overrides)
     assert (report["benchmark"], report["split"], report["num_clips"]) == (benchmark, "test", len(truths))
     assert [line["truth"] for line in answers] == list(truths)
-    official = BENCHMARKS[benchmark].sizes["test"]
+    official = official_benchmarks()[benchmark].sizes["test"]
     assert f"{benchmark}, test: {len(truths)} clips, the official set has {official}" in " ".join(
         report["data"]["official_differences"]
     )

@@ -21,7 +21,7 @@ from runs import REPO, Workplace
 from site_pages import LINK, pages
 
 from emolightning.__main__ import COMMANDS
-from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.commands.doctor import main as doctor
 from emolightning.commands.score import full_words, own_problems
 from emolightning.config.check import check_config
@@ -183,7 +183,7 @@ def test_pages_from_the_code_have_all_of_it() -> None:
     for page, names in {
         "reference/commands.md": COMMANDS,
         "reference/scores.md": DEFINITIONS,
-        "reference/official-sets.md": BENCHMARKS,
+        "reference/official-sets.md": official_benchmarks(),
         "reference/settings.md": ("resume", "monitor.metric", "data=custom", "trainer=ddp"),
         "reference/python.md": ("emolightning.records.clips", "class Clip", "emolightning.training.learner"),
     }.items():

@@ -50,7 +50,7 @@ def line_of(lines: list[str], setting: str) -> str:
 
 def test_the_arguments_of_the_chosen_objects(capsys: pytest.CaptureFixture[str]) -> None:
     lines = help_of(capsys)
-    assert "data: emolightning.benchmarks.synthetic.datamodule.SyntheticData" in lines
+    assert "data: emolightning.benchmarks.synthetic.reader.SyntheticData" in lines
     assert line_of(lines, "optimizer.lr=") == "optimizer.lr=0.002 (float) learning rate (default: 1e-3)."
     assert line_of(lines, "model.lora.r=") == "model.lora.r=16 (int) Rank."
     assert line_of(lines, "model.train.vision=").startswith("model.train.vision=frozen (frozen | lora | full)")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score
 
-from emolightning.benchmarks.official import BENCHMARKS
-from emolightning.benchmarks.published.protocols import PROTOCOLS
-from emolightning.benchmarks.published.table import COLUMNS, SCORES, PublishedScore, read_published
+from emolightning.benchmarks.published.protocols import all_protocols
+from emolightning.benchmarks.published.table import COLUMNS, PublishedScore, read_published, read_scores
+from emolightning.benchmarks.registry import cards, official_benchmarks, published_files
 from emolightning.errors import InputErrors
 from emolightning.records.score_names import DEFINITIONS, VALENCE_DEFINITIONS
 from emolightning.scoring.open_vocabulary_measures import DEFINITIONS as OPEN_VOCABULARY
@@ -85,16 +85,16 @@ def test_what_is_unverified_says_why_and_is_nothing_else(published: list[Publish
 
 
 def test_protocols_are_used_and_of_known_benchmarks(published: list[PublishedScore]) -> None:
-    assert {score.protocol.name for score in published} == set(PROTOCOLS)
-    for protocol in PROTOCOLS.values():
-        assert protocol.benchmark in BENCHMARKS or not protocol.conditions or protocol.num_clips
+    assert {score.protocol.name for score in published} == set(all_protocols())
+    for protocol in all_protocols().values():
+        assert protocol.benchmark in official_benchmarks() or not protocol.conditions or protocol.num_clips
     with_scores = {score.benchmark for score in published}
-    assert set(BENCHMARKS) - with_scores == {"emer_v2"}
+    assert set(official_benchmarks()) - with_scores == {"emer_v2"}
 
 
 def test_scores_of_our_benchmarks_have_the_names_that_runs_give_them(published: list[PublishedScore]) -> None:
     names = {*DEFINITIONS, *VALENCE_DEFINITIONS, *OPEN_VOCABULARY, "clue_overlap", "label_overlap"}
-    assert {score.metric for score in published if score.benchmark in BENCHMARKS} <= names
+    assert {score.metric for score in published if score.benchmark in official_benchmarks()} <= names
 
 
 MER_UNIBENCH = (
@@ -161,6 +161,9 @@ def test_published_mer2024_ov(shared: Path, published: list[PublishedScore]) -> 
     }
 
 
+MER2023 = cards()["mer2023"].protocols
+"""Those that a table of its figures may name."""
+
 OF_ELSEWHERE = 5 + 10 + 3 + 8
 """Cells that the transcription does not have: result files, MAE-DFER on five folds, MER2024-OV, what is unverified."""
 
@@ -224,10 +227,10 @@ def _transcribed(row: dict[str, str]) -> tuple[str, str, float]:
     ],
 )
 def test_a_wrong_row_is_refused_with_its_line(tmp_path: Path, column: str, value: str, message: str) -> None:
-    lines = list(csv.DictReader(SCORES.open(newline="")))
+    lines = list(csv.DictReader(published_files()["mer2023"].open(newline="")))
     lines[4] |= {"modality": "A", column: value}
     with pytest.raises(InputErrors) as error:
-        read_published(written(tmp_path, lines))
+        read_scores(written(tmp_path, lines), MER2023)
     assert error.value.problems == [error.value.problems[0]]
     assert error.value.problems[0].startswith("line 6: ")
     assert message in error.value.problems[0]
@@ -237,10 +240,10 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "scores.csv"
     file.write_text("benchmark,value\nmer2023_semi,0.9\n")
     with pytest.raises(InputErrors, match="columns must be benchmark, model"):
-        read_published(file)
+        read_scores(file, MER2023)
     file.write_text(f"{','.join(COLUMNS)}\nmer2023_semi,HuBERT\n")
     with pytest.raises(InputErrors, match="line 2: has not 10 columns"):
-        read_published(file)
+        read_scores(file, MER2023)
 
 
 def written(folder: Path, rows: list[dict[str, str]]) -> Path:

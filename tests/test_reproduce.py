@@ -8,9 +8,9 @@ import pytest
 from published_runs import ALL, RECIPE, SEEN, cell, compared, dfew, emotion_llama, metric, report_of, written
 
 from emolightning.__main__ import main
-from emolightning.benchmarks.official import BENCHMARKS
 from emolightning.benchmarks.published.comparison import compare
 from emolightning.benchmarks.published.measured import read_run
+from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer
 from emolightning.scoring.judges.offline import OfflineJudge
@@ -46,7 +46,7 @@ def test_what_a_run_itself_reports_is_told(tmp_path: Path) -> None:
 def test_a_run_without_a_benchmark_is_known_by_its_clips(tmp_path: Path) -> None:
     report = report_of() | {"benchmark": "predictions"}
     scores = [score for score in ALL if score.benchmark.startswith("mer2023")]
-    names = [name for name in BENCHMARKS if name.startswith("mer2023")]
+    names = [name for name in official_benchmarks() if name.startswith("mer2023")]
     found = compare(scores, read_run(written(tmp_path / "same", report)), names)
     assert found.benchmark == "mer2023_semi"
     assert emotion_llama([row for row in found.rows if row.ours is not None]).verdict == "within interval"
@@ -64,7 +64,7 @@ def test_a_run_without_a_benchmark_is_known_by_its_clips(tmp_path: Path) -> None
 def test_a_run_that_could_be_either_of_two_folds_is_compared_with_none(tmp_path: Path) -> None:
     run = read_run(written(tmp_path, dfew() | {"benchmark": "set"}))
     scores = [score for score in ALL if score.benchmark.startswith("dfew")]
-    found = compare(scores, run, [name for name in BENCHMARKS if name.startswith("dfew")])
+    found = compare(scores, run, [name for name in official_benchmarks() if name.startswith("dfew")])
     assert found.benchmark is None
     assert "it could be dfew_fold1 or dfew_fold2: score it with benchmark=..." in found.remarks[0]
     assert compare(scores, run, ["dfew_fold1"]).benchmark == "dfew_fold1"
@@ -179,7 +179,7 @@ def test_each_protocol_has_a_table_of_its_own(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_a_predictions_file_is_scored_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    supports = BENCHMARKS["mer2023_semi"].supports["test"]
+    supports = official_benchmarks()["mer2023_semi"].supports["test"]
     truths = [label for label, count in supports.items() for _ in range(count)]
     with (tmp_path / "p.csv").open("w", newline="") as file:
         rows = [(f"clip{number}", truth, truth) for number, truth in enumerate(truths)]

@@ -32,7 +32,7 @@ UPWARD = {
     "config/planted": "emolightning.data.tables.reading",
     "data/planted": "emolightning.models.parts.language",
     "models/planted": "emolightning.scoring.scoring",
-    "scoring/planted": "emolightning.benchmarks.official",
+    "scoring/planted": "emolightning.benchmarks.registry",
     "benchmarks/planted": "emolightning.training.learner",
     "training/planted": "emolightning.runs.lineage",
     "runs/planted": "emolightning.commands.cli",

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from emolightning.benchmarks.official import differences, official_benchmark
+from emolightning.benchmarks.differences import differences
+from emolightning.benchmarks.registry import official_benchmark
 from emolightning.data.loading.datamodule import SPLITS, ClipDataModule
 
 

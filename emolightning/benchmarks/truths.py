@@ -1,9 +1,14 @@
-"""Truths of `score` in a benchmark's own label file, read as the data modules read it."""
+"""Truths of `score` in a benchmark's own label file, read as the data modules read it.
+
+The `reader.py` of a benchmark may have `read_truths(path, problems, benchmark=..., split=...)`, which gives a
+`LabelRow` for each clip and adds what is wrong to `problems`; without it, the files are read as those that several
+benchmarks share.
+"""
 
 from collections.abc import Sequence, Set
 from pathlib import Path
 
-from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.registry import official_benchmarks, reader_of
 from emolightning.data.readers.label_files import LabelRow, read_label_file
 from emolightning.data.tables.kinds import TABLE_SUFFIXES
 from emolightning.data.tables.reading import read_table
@@ -11,17 +16,14 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.scoring.predictions import Columns
 from emolightning.scoring.rows import Row
 
-OFFICIAL = {"dfew": {"video_name", "label"}, "mer": {"name", "discrete"}}
-"""How the name of a benchmark begins -> columns of its official CSV files."""
-
 
 def official_truth(path: Path, columns: Columns, *, benchmark: str | None, split: str) -> list[Row] | None:
     """Id, label and, if asked for, valence of each clip; None for a table that is read by names of its columns.
 
     Args:
         path: the truth file.
-        columns: names; a text file that has those of id and truth is read by them, unless they are DFEW's own, whose
-            labels are numbers.
+        columns: names; a text file that has those of id and truth is read by them, unless they are the benchmark's own
+            and its labels are numbers.
         benchmark: whose file it is, if that was said.
         split: the part of an archive; `train` and `val` are its training clips.
 
@@ -31,7 +33,7 @@ def official_truth(path: Path, columns: Columns, *, benchmark: str | None, split
     """
     if not path.is_file() or not _is_official(path, columns, benchmark):
         return None
-    if benchmark is not None and BENCHMARKS[benchmark].kind != "classification":
+    if benchmark is not None and official_benchmarks()[benchmark].kind != "classification":
         raise UserError(f"truth={path}: is a file of labels, and {benchmark} has none; give a CSV or JSONL file")
     problems: list[str] = []
     found = _read(path, problems, benchmark, split)
@@ -45,11 +47,12 @@ def _is_official(path: Path, columns: Columns, benchmark: str | None) -> bool:
     if suffix not in (*TABLE_SUFFIXES, ".txt"):
         return suffix == ".npz"
     wanted = {columns.truth_id or columns.id, columns.truth}
-    official = next((names for start, names in OFFICIAL.items() if (benchmark or "").startswith(start)), None)
-    header = _header(path, [wanted, official or wanted])
+    official = official_benchmarks()[benchmark] if benchmark is not None else None
+    own = official.truth_columns if official else frozenset()
+    header = _header(path, [wanted, own or wanted])
     if wanted <= header:
-        return wanted == official == OFFICIAL["dfew"]
-    return suffix == ".txt" or (official is not None and official <= header)
+        return official is not None and official.truth_is_coded and wanted == own
+    return suffix == ".txt" or (bool(own) and own <= header)
 
 
 def _header(path: Path, accepted: Sequence[Set[str]]) -> set[str]:
@@ -66,18 +69,10 @@ def _read(path: Path, problems: list[str], benchmark: str | None, split: str) ->
             return read_label_file(path, problems)
         except UserError as error:
             raise UserError(f"{error}; benchmark=NAME says whose file it is") from None
-    # The data modules bring torch, which no other file of `score` needs.
-    if benchmark.startswith("dfew"):
-        from emolightning.benchmarks.dfew.reader import read_fold_labels
-
-        if path.suffix.lower() == ".npz":
-            raise UserError(f"truth={path}: DFEW has no label archive; give its CSV file, or another benchmark")
-        return read_fold_labels(path, problems)
-    from emolightning.benchmarks.mer.mer2023 import TRACKS
-
-    track = TRACKS.get(benchmark.removeprefix("mer2023_"))
-    corpus = "train_corpus" if split in ("train", "val") else track.corpus if track else None
-    return read_label_file(path, problems, corpus=corpus)
+    read = getattr(reader_of(benchmark), "read_truths", None)
+    if read is None:
+        return read_label_file(path, problems)
+    return read(path, problems, benchmark=benchmark, split=split)
 
 
 def _values(row: LabelRow, columns: Columns) -> tuple[str | None, ...]:

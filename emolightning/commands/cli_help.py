@@ -32,14 +32,16 @@ def help_text(
     """The help of one command.
 
     Args:
-        main: its function; its module's docstring, or else its own, says what it does and gives examples.
+        main: its function; its module's docstring, or else its own, says what it does and gives examples, and
+            its module's `help_list`, where there is one, what there is to choose from.
         config_name: the primary config, `train` or `eval`.
         folder: `configs/`.
         command: how the command is called, e.g. `python train.py`.
         cfg: what its command line composes; its objects are listed.
     """
     function = main.func if isinstance(main, partial) else main
-    about = sys.modules[function.__module__].__doc__ or inspect.getdoc(function) or ""
+    module = sys.modules[function.__module__]
+    about = module.__doc__ or inspect.getdoc(function) or ""
     defaults = read_yaml(folder / f"{config_name}.yaml").get("defaults") or []
     (schema,) = [SCHEMAS[entry] for entry in defaults if isinstance(entry, str) and entry in SCHEMAS]
     entries = [item for entry in defaults if isinstance(entry, dict) for item in entry.items()]
@@ -48,6 +50,7 @@ def help_text(
     parts = [
         f"usage: {command} {'[group=option ...] ' if chosen else ''}[key=value ...]",
         textwrap.dedent(about).strip(),
+        module.help_list() if hasattr(module, "help_list") else "",
         "Settings (key=default)\n" + _indented(_setting_lines(schema())),
         "Groups (group=option, * is the default)\n" + _indented(_group_lines(folder, chosen)) if chosen else "",
         "Objects of the chosen options (key=value; with a + where it is not set yet)\n" + _indented(iter(objects))

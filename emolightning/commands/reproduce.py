@@ -6,8 +6,8 @@
   reproduce benchmark=dfew_fold1 answers=FILE truth=FILE output_dir=DIR ...
                                                  scores the file first; takes what `score` takes
 
-RUN is a folder with metrics.json, of eval.py or of score. A name without its end, as mer2023, stands for all benchmarks
-that begin so. The verdict is `within interval` where our interval holds the published value, give or take one unit of
+RUN is a folder with metrics.json, of eval.py or of score. The name of a family, as mer2023, stands for all benchmarks
+of it. The verdict is `within interval` where our interval holds the published value, give or take one unit of
 its last printed digit; `differs`; or `not comparable` and why: other clips, score, judge, wheels, inputs or protocol.
 Writes reproduce.json beside metrics.json.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.registry import described, family, official_benchmarks
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
@@ -43,12 +43,17 @@ def main(argv: list[str]) -> int:
     return run(reproduce, "reproduce", [*own, f"run={given['output_dir']}"])
 
 
+def help_list() -> str:
+    """What `benchmark=` may be, for `--help`."""
+    return described()
+
+
 def reproduce(cfg: DictConfig) -> int:
     """List, or compare and write."""
     from emolightning.benchmarks.published.table import read_published
 
     scores = read_published()
-    names = list(dict.fromkeys([*BENCHMARKS, *(score.benchmark for score in scores)]))
+    names = list(dict.fromkeys([*official_benchmarks(), *(score.benchmark for score in scores)]))
     requested = names if cfg.benchmark is None else family(cfg.benchmark, names)
     problems = [] if requested else [Problem("benchmark", not_one_of(cfg.benchmark, names))]
     if cfg.run is not None and cfg.benchmark is None:
@@ -63,15 +68,6 @@ def reproduce(cfg: DictConfig) -> int:
     else:
         show(shown, is_overview=cfg.benchmark is None and cfg.system is None)
     return 0
-
-
-def family(name: str, names: list[str]) -> list[str]:
-    """The benchmark of that name, with those whose names go on behind it.
-
-    >>> family("dfew", ["emer_v1", "dfew", "dfew_fold1"])
-    ['dfew', 'dfew_fold1']
-    """
-    return [known for known in names if known == name or known.startswith(f"{name}_")]
 
 
 def of_system(scores: "list[PublishedScore]", words: str | None) -> "tuple[list[PublishedScore], list[Problem]]":

@@ -20,7 +20,7 @@ MER2023's squared error and combined score. Writes metrics.json, answers.jsonl a
 
 from omegaconf import DictConfig, OmegaConf
 
-from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.registry import described, official_benchmarks
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
@@ -52,7 +52,7 @@ def full_words(argv: list[str]) -> list[str]:
             word = f"{key}=[{_quoted(value)}]"
         words.append(word)
     given = dict(word.partition("=")[::2] for word in words)
-    official = BENCHMARKS.get(given.get("benchmark", ""))
+    official = official_benchmarks().get(given.get("benchmark", ""))
     if official is None:
         return words
     kind = given.get("scoring", official.kind)
@@ -69,6 +69,11 @@ def _quoted(value: str) -> str:
     if value[0] in "'\"":
         return value
     return '"' + value.replace('"', '\\"') + '"'
+
+
+def help_list() -> str:
+    """What `benchmark=` may be, for `--help`."""
+    return described()
 
 
 def score(cfg: DictConfig) -> int:
@@ -91,8 +96,8 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
         problems.append(Problem("answers", f"{', '.join(repeated)} is given twice; folds are different files"))
     if len(cfg.truth) not in (0, len(files)):
         problems.append(Problem("truth", f"has {len(cfg.truth)} files for {len(files)} of answers; give one for each"))
-    if cfg.benchmark is not None and cfg.benchmark not in BENCHMARKS:
-        problems.append(Problem("benchmark", not_one_of(cfg.benchmark, BENCHMARKS)))
+    if cfg.benchmark is not None and cfg.benchmark not in official_benchmarks():
+        problems.append(Problem("benchmark", not_one_of(cfg.benchmark, official_benchmarks())))
     pair = ("valence_answer", "valence_truth")
     problems += [
         Problem(f"columns.{name}", f"is required with columns.{other}")

@@ -127,7 +127,7 @@ class ReproduceConfig:
     """Published scores, and a run to set beside them."""
 
     benchmark: str | None = None
-    """A benchmark, e.g. `mer2023_semi`, or the beginning of several, e.g. `mer2023`; null lists what there is."""
+    """A benchmark, e.g. `mer2023_semi`, or the family of several, e.g. `mer2023`; null lists what there is."""
     run: str | None = None
     """Folder with the run's `metrics.json`; null lists the published scores."""
     system: str | None = None

@@ -1,4 +1,4 @@
-"""What a benchmark officially is."""
+"""What a benchmark officially is, how its published figures were measured, and the card that holds both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,17 +15,70 @@ class Benchmark:
 
     name: str
     kind: Literal["classification", "open_vocabulary", "reasoning"]
-    labels: tuple[str, ...]
-    """In the index order of the official code; empty where answers are free text."""
-    prompt_order: tuple[str, ...]
-    """What Emotion-LLaMA's question offers, in its order; empty where nothing is offered."""
     headline: str
     """The score that ranks: its name in `metrics.json`."""
     source: str
     """Where sizes and score are from."""
+    labels: tuple[str, ...] = ()
+    """In the index order of the official code; empty where answers are free text."""
+    prompt_order: tuple[str, ...] = ()
+    """What Emotion-LLaMA's question offers, in its order; empty where nothing is offered."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Split -> clips; only splits that are official."""
     supports: Mapping[str, Supports] = field(default_factory=dict)
     """Split -> label -> clips, where known."""
     digests: Mapping[str, Digests] = field(default_factory=dict)
     """Split -> its digests, where the official list of clips was at hand."""
+    read_by: tuple[str, ...] = ()
+    """Words of a command line that read its clips, e.g. `data=mer2023 data.track=semi`."""
+    truth_columns: frozenset[str] = frozenset()
+    """Columns of its own tables of labels, which `score` recognises them by; empty where it has none."""
+    truth_is_coded: bool = False
+    """Whether these tables write labels as numbers, so that only the benchmark's own reader knows what they mean."""
+    folds: tuple[str, ...] = ()
+    """Names of the benchmarks that are its folds, in their order; it is scored as their mean."""
+
+    @property
+    def num_clips(self) -> int | None:
+        """Clips that are scored: those of the test split, or of all folds; None if unknown."""
+        return self.sizes.get("test", self.sizes.get("all"))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way of measuring on one set of clips; two figures are in one column only if they share it."""
+
+    benchmark: str
+    way: str
+    """Name of the protocol within the benchmark."""
+    about: str
+    """Training, test set, reading of answers: what a reader must know."""
+    num_clips: int | None = None
+    """Clips that were scored, where it is not the official number, or where this project does not have the set."""
+    never: str | None = None
+    """Why no run can be compared."""
+    conditions: Mapping[str, object] = field(default_factory=dict)
+    """What a run must have: name of a fact of `MeasuredRun.facts` -> its value."""
+
+    @property
+    def name(self) -> str:
+        """`benchmark/way`, as in the tables of published scores."""
+        return f"{self.benchmark}/{self.way}"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a folder of `benchmarks/` says about itself: `CARD` in its `card.py`."""
+
+    title: str
+    """Its name as papers write it."""
+    about: str
+    """One sentence: what is in it, and what is asked."""
+    benchmarks: tuple[Benchmark, ...] = ()
+    """Its official sets; none where clips are only trained on, or made here."""
+    protocols: tuple[Protocol, ...] = ()
+    """How the figures of its `published.csv` were measured."""
+    family: str = ""
+    """The word that stands for all its official sets; empty for the name of the folder."""
+    other_data: Mapping[str, str] = field(default_factory=dict)
+    """Words of a command line -> name of the clips that they read, where these are no official set."""

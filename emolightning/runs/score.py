@@ -9,7 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from emolightning.benchmarks.official import BENCHMARKS, differences, official_benchmark, owners
+from emolightning.benchmarks.differences import differences, owners
+from emolightning.benchmarks.registry import official_benchmark
 from emolightning.benchmarks.truths import official_truth
 from emolightning.config.building import build
 from emolightning.errors import UserError
@@ -131,9 +132,9 @@ def _score_folds(cfg: DictConfig, folds: dict[str, Predictions], scoring: Scorin
 
 
 def _benchmark_of(cfg: DictConfig, fold: int | None) -> str | None:
-    """The benchmark of one file; of several for `dfew` the fold's own, which has its official size and clips."""
-    of_fold = f"{cfg.benchmark}_fold{fold}"
-    return of_fold if fold is not None and of_fold in BENCHMARKS else cfg.benchmark
+    """The benchmark of one file; of several files each fold's own, which has its official size and clips."""
+    folds = official_benchmark(cfg.benchmark).folds if cfg.benchmark is not None and fold is not None else ()
+    return folds[fold - 1] if fold is not None and fold <= len(folds) else cfg.benchmark
 
 
 def _refuse_other_clips(predictions: Predictions, benchmark: str | None) -> None:

@@ -138,6 +138,18 @@ def read_fold_labels(path: Path, problems: list[str]) -> list[LabelRow]:
     return found
 
 
+def read_truths(path: Path, problems: list[str], *, benchmark: str, split: str) -> list[LabelRow]:
+    """The same for `score`, of whichever fold and part the file is.
+
+    Raises:
+        UserError: an archive, or no such file.
+        InputErrors: a required column is missing.
+    """
+    if path.suffix.lower() == ".npz":
+        raise UserError(f"truth={path}: DFEW has no label archive; give its CSV file, or another benchmark")
+    return read_fold_labels(path, problems)
+
+
 def _fold_rows(path: Path, problems: list[str]) -> list[FoldRow]:
     return _official_rows(path, problems) if path.suffix.lower() in TABLE_SUFFIXES else _derived_rows(path, problems)
 

@@ -7,10 +7,11 @@ Conditions that a run does not record cannot contradict; they are listed as not 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emolightning.benchmarks.official import BENCHMARKS
 from emolightning.benchmarks.published.measured import Measured, MeasuredRun
-from emolightning.benchmarks.published.protocols import Protocol, official_clips
+from emolightning.benchmarks.published.protocols import expected_clips, official_clips
 from emolightning.benchmarks.published.table import PublishedScore
+from emolightning.benchmarks.registry import official_benchmarks
+from emolightning.records.benchmark import Protocol
 
 WITHIN, DIFFERS, NOT_COMPARABLE, NONE_PUBLISHED = "within interval", "differs", "not comparable", "no published value"
 
@@ -79,7 +80,7 @@ def stands_for(run: MeasuredRun, requested: Sequence[str]) -> tuple[str | None, 
 
     A run that names no official benchmark, as `score` without benchmark=..., is known by its number of clips per class.
     """
-    if run.benchmark in BENCHMARKS:
+    if run.benchmark in official_benchmarks():
         return (run.benchmark if run.benchmark in requested else None), []
     alike = [name for name in requested if _has_clips_of(run, name)]
     if len(alike) != 1:
@@ -90,9 +91,9 @@ def stands_for(run: MeasuredRun, requested: Sequence[str]) -> tuple[str | None, 
 
 
 def _has_clips_of(run: MeasuredRun, benchmark: str) -> bool:
-    if benchmark not in BENCHMARKS or run.num_clips != official_clips(benchmark):
+    if benchmark not in official_benchmarks() or run.num_clips != official_clips(benchmark):
         return False
-    official = BENCHMARKS[benchmark].supports.get("test")
+    official = official_benchmarks()[benchmark].supports.get("test")
     return not run.supports or official is None or dict(run.supports) == dict(official)
 
 
@@ -104,7 +105,7 @@ def _compared(score: PublishedScore, run: MeasuredRun, benchmark: str | None) ->
     ours = Measured(*(score.factor * number for number in (ours.value, ours.low, ours.high)))
     published, tolerance = float(score.printed), score.last_digit + 1e-9  # 1e-9: what binary fractions lose
     verdict = WITHIN if ours.low - tolerance <= published <= ours.high + tolerance else DIFFERS
-    expected = score.protocol.expected_clips
+    expected = expected_clips(score.protocol)
     if expected is not None and run.num_clips != expected:
         verdict += f"; on {run.num_clips} clips, published on {expected}"
     return Compared(score, verdict, ours, abs(ours.value - published) < tolerance)
@@ -120,7 +121,7 @@ def why_not(score: PublishedScore, run: MeasuredRun, benchmark: str | None) -> s
     """
     if not score.is_verified:
         return f"unverified: {score.remark}"
-    if score.benchmark not in BENCHMARKS:
+    if score.benchmark not in official_benchmarks():
         return f"this project does not evaluate {score.benchmark}"
     if benchmark != score.benchmark:
         return f"other clips: the run is on {benchmark or run.benchmark}, the figure on {score.benchmark}"
@@ -128,7 +129,7 @@ def why_not(score: PublishedScore, run: MeasuredRun, benchmark: str | None) -> s
         return score.protocol.never
     if run.split not in ("test", "all"):
         return f"other clips: the run is on split {run.split}"
-    expected = score.protocol.expected_clips
+    expected = expected_clips(score.protocol)
     if expected is not None and abs(run.num_clips - expected) > MOST_MISSING * expected:
         return f"other clips: the run has {run.num_clips}, the figure is of {expected}"
     if "shuffle" in run.facts:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emolightning.benchmarks.official import BENCHMARKS
+from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import read_json_object
 from emolightning.records.inputs import MODALITIES
@@ -134,7 +134,7 @@ def _facts(report: Mapping[str, Any]) -> dict[str, object]:
     reading, words = _section(report, "reading"), _section(report, "open_vocabulary")
     wheels, groups = _section(words, "wheels"), _section(words, "synonym_groups")
     inputs, prompt = how.get("inputs"), _section(how, "prompt")
-    official = BENCHMARKS.get(report["benchmark"])
+    official = official_benchmarks().get(report["benchmark"])
     facts = {
         "frame": how.get("frame"),
         "offered": _offered(prompt, official.prompt_order if official else ()),

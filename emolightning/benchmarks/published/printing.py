@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from emolightning.benchmarks.official import BENCHMARKS
 from emolightning.benchmarks.published.comparison import (
     DIFFERS,
     NONE_PUBLISHED,
@@ -21,8 +20,10 @@ from emolightning.benchmarks.published.comparison import (
     Comparison,
 )
 from emolightning.benchmarks.published.measured import Measured, MeasuredRun
-from emolightning.benchmarks.published.protocols import Protocol, official_clips
+from emolightning.benchmarks.published.protocols import official_clips
 from emolightning.benchmarks.published.table import PublishedScore
+from emolightning.benchmarks.registry import official_benchmarks
+from emolightning.records.benchmark import Protocol
 
 SHORT_DIGITS = 4
 """Digits behind the point that our values show, where the published one has more."""
@@ -43,14 +44,16 @@ def print_benchmarks(scores: Sequence[PublishedScore], console: Console) -> None
     table = Table("benchmark", title="Published scores", box=SIMPLE)
     for name in ("clips", "ranked by", "scores", "unverified"):
         table.add_column(name, justify="left" if name == "ranked by" else "right")
-    for name in dict.fromkeys([*BENCHMARKS, *(score.benchmark for score in scores)]):
+    for name in dict.fromkeys([*official_benchmarks(), *(score.benchmark for score in scores)]):
         own = [score for score in scores if score.benchmark == name]
         verified = sum(score.is_verified for score in own)
-        headline = BENCHMARKS[name].headline if name in BENCHMARKS else "(not evaluated by this project)"
+        headline = (
+            official_benchmarks()[name].headline if name in official_benchmarks() else "(not evaluated by this project)"
+        )
         clips = official_clips(name) or max((score.protocol.num_clips or 0 for score in own), default=0)
         table.add_row(name, str(clips or "-"), headline, str(verified), str(len(own) - verified or "-"))
     console.print(table)
-    console.print("benchmark=NAME lists the scores; a name without its end, as mer2023, stands for all that begin so")
+    console.print("benchmark=NAME lists the scores; the name of a family, as mer2023, stands for all of it")
 
 
 def print_scores(scores: Sequence[PublishedScore], console: Console) -> None:

@@ -1,4 +1,4 @@
-"""`scores.csv`: published scores as they are printed, one cell a row, each with its protocol and source.
+"""Tables of published scores as they are printed, one cell a row, each with its protocol and source.
 
 Figures without a source, or credited to the wrong benchmark or metric, are kept as `verified: false` with the reason:
 they are widely quoted, and nothing is compared with them.
@@ -6,14 +6,16 @@ they are widely quoted, and nothing is compared with them.
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from emolightning.benchmarks.published.protocols import PROTOCOLS, Protocol
+from emolightning.benchmarks.published.elsewhere import PROTOCOLS as OTHERS
+from emolightning.benchmarks.registry import cards, published_files
 from emolightning.errors import InputErrors
+from emolightning.records.benchmark import Protocol
 
-SCORES = Path(__file__).with_name("scores.csv")
+ELSEWHERE = Path(__file__).with_name("elsewhere.csv")
 
 SCALES = {"fraction": (1, 0, 1), "percent": (100, 0, 100), "grade": (1, 1, 10), "squared_error": (1, 0, 100)}
 """Scale of a printed value -> what our value is multiplied with, lowest and highest that it may be."""
@@ -30,7 +32,7 @@ class PublishedScore:
     """One cell of a published table."""
 
     benchmark: str
-    """The official set, as in `emolightning.benchmarks.official` where this project has it."""
+    """The official set, as in its card where this project has it."""
     model: str
     modality: str
     """What the model sees, one of MODALITIES."""
@@ -64,8 +66,22 @@ class PublishedScore:
         return 10.0**-self.num_decimals
 
 
-def read_published(path: Path = SCORES) -> list[PublishedScore]:
-    """All cells, in the order of the file.
+def read_published() -> list[PublishedScore]:
+    """All cells: those of each benchmark's folder, then those of benchmarks that this project does not evaluate.
+
+    Raises:
+        InputErrors: rows with a wrong or missing value, or a cell twice.
+    """
+    files = [(path, cards()[folder].protocols) for folder, path in published_files().items()]
+    return [score for path, protocols in (*files, (ELSEWHERE, OTHERS)) for score in read_scores(path, protocols)]
+
+
+def read_scores(path: Path, protocols: Iterable[Protocol]) -> list[PublishedScore]:
+    """The cells of one table, in the order of the file.
+
+    Args:
+        path: the file.
+        protocols: those that its cells may have been measured by.
 
     Raises:
         InputErrors: rows with a wrong or missing value, or a cell twice.
@@ -74,6 +90,7 @@ def read_published(path: Path = SCORES) -> list[PublishedScore]:
         rows = list(csv.DictReader(file))
     if not rows or tuple(rows[0]) != COLUMNS:
         raise InputErrors(str(path), [f"its columns must be {', '.join(COLUMNS)}"])
+    known = {protocol.name: protocol for protocol in protocols}
     problems: list[str] = []
     first: dict[tuple[str, ...], int] = {}
     for line, row in enumerate(rows, start=2):
@@ -81,13 +98,13 @@ def read_published(path: Path = SCORES) -> list[PublishedScore]:
         if cell in first:
             problems.append(f"line {line}: the cell {', '.join(map(str, cell))} is in line {first[cell]} already")
         first.setdefault(cell, line)
-        problems += [f"line {line}: {problem}" for problem in _problems(row)]
+        problems += [f"line {line}: {problem}" for problem in _problems(row, known)]
     if problems:
         raise InputErrors(str(path), problems)
-    return [_score(row) for row in rows]
+    return [_score(row, known) for row in rows]
 
 
-def _problems(row: Mapping[str, str]) -> list[str]:
+def _problems(row: Mapping[str, str], known: Mapping[str, Protocol]) -> list[str]:
     if None in row or None in row.values():
         return [f"has not {len(COLUMNS)} columns"]
     found = [f"{name} is empty" for name in REQUIRED if not row[name].strip()]
@@ -99,7 +116,7 @@ def _problems(row: Mapping[str, str]) -> list[str]:
         found.append(f"value {row['value']} is not a {row['scale']}")
     if row["modality"] not in MODALITIES:
         found.append(f"modality {row['modality']!r} is not one of {', '.join(MODALITIES)}")
-    protocol = PROTOCOLS.get(row["protocol"])
+    protocol = known.get(row["protocol"])
     if protocol is None:
         found.append(f"protocol {row['protocol']!r} is not described")
     elif protocol.benchmark != row["benchmark"]:
@@ -111,7 +128,7 @@ def _problems(row: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _score(row: Mapping[str, str]) -> PublishedScore:
+def _score(row: Mapping[str, str], known: Mapping[str, Protocol]) -> PublishedScore:
     return PublishedScore(
         benchmark=row["benchmark"],
         model=row["model"],
@@ -119,7 +136,7 @@ def _score(row: Mapping[str, str]) -> PublishedScore:
         metric=row["metric"],
         printed=row["value"],
         scale=row["scale"],
-        protocol=PROTOCOLS[row["protocol"]],
+        protocol=known[row["protocol"]],
         is_verified=row["verified"] == "true",
         source=row["source"],
         remark=row["remark"],

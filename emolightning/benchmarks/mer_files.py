@@ -11,10 +11,14 @@ from typing import Any
 
 from emolightning.benchmarks.official_data import OfficialData
 from emolightning.data.readers.expected import Expected, expect
+from emolightning.data.readers.label_files import LabelRow, read_label_file
 from emolightning.data.readers.labelled_clips import ClipReader, take_val
 from emolightning.data.readers.tables import read_all, refuse_twice
 from emolightning.data.readers.transcripts import SENTENCES, Empty, Transcripts, read_transcripts
 from emolightning.records.clips import Clip
+
+TRAIN_CORPUS = "train_corpus"
+"""The training clips in an archive of several sets."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class MerData(OfficialData):
         official_track: its official names.
         official_transcripts: names of transcript tables.
         truth: label file: `.npz`, `.csv` (`name,discrete[,valence]`) or rows; None looks for the official names.
-        train: label file of the training part; None leaves train and val empty. Of an archive, `train_corpus`.
+        train: label file of the training part; None leaves train and val empty. Of an archive, TRAIN_CORPUS.
         val_fraction: share of the training clips, evenly over the labels and fixed by the seed.
         transcripts: table with `name` and a column of sentences; None looks for the official names.
         sentence: its column, e.g. `chinese`; None takes the English one.
@@ -99,7 +103,7 @@ class MerData(OfficialData):
         reads = [partial(tested.read, truth, "test", corpus=self.corpus)]
         if train is not None:
             trained = ClipReader(self.find_media(self._train_media), self.labels, transcripts)
-            reads.append(partial(trained.read, train, "train", corpus="train_corpus"))
+            reads.append(partial(trained.read, train, "train", corpus=TRAIN_CORPUS))
         clips = read_all(reads)
         if train is not None:
             refuse_twice(clips)
@@ -112,3 +116,18 @@ class MerData(OfficialData):
         if "transcript" not in self.inputs:
             return None
         return read_transcripts(self._table.require(), empty=self.empty_transcript, columns=self.columns)
+
+
+def read_mer_truths(path: Path, problems: list[str], *, corpus: str | None, split: str) -> list[LabelRow]:
+    """The labels of a file for `score`.
+
+    Args:
+        path: a `.npz`, a table or a row file.
+        problems: gets what is wrong with its rows.
+        corpus: the set in an archive of several.
+        split: `train` and `val` are the archive's training clips.
+
+    Raises:
+        UserError: not there, or not such a file.
+    """
+    return read_label_file(path, problems, corpus=TRAIN_CORPUS if split in ("train", "val") else corpus)

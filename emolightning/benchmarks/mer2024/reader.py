@@ -4,10 +4,12 @@ Sources: `reference-semi.csv` and `reference-noise.csv` (`name,discrete`), as ot
 Emotion-LLaMA's transcript table `transcription_all_new.csv`.
 """
 
+from pathlib import Path
 from typing import Any
 
-from emolightning.benchmarks.mer.reader import MerData, Track
+from emolightning.benchmarks.mer_files import MerData, Track, read_mer_truths
 from emolightning.config.problems import not_one_of
+from emolightning.data.readers.label_files import LabelRow
 from emolightning.errors import UserError
 
 TRANSCRIPTS = ("transcription_all_new.csv", "transcription-engchi-polish.csv")
@@ -31,3 +33,8 @@ class Mer2024Data(MerData):
         super().__init__(
             benchmark=f"mer2024_{track}", official_track=TRACKS[track], official_transcripts=TRANSCRIPTS, **shared
         )
+
+
+def read_truths(path: Path, problems: list[str], *, benchmark: str, split: str) -> list[LabelRow]:
+    """The labels of a file for `score`; an archive has one set beside the training clips."""
+    return read_mer_truths(path, problems, corpus=None, split=split)

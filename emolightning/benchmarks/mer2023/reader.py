@@ -4,10 +4,12 @@ Sources: MERTools `MERBench/dataset/mer2023-dataset-process` (archive, transcrip
 `relative_test3_NCEV.txt` and `transcription_en_all.csv`.
 """
 
+from pathlib import Path
 from typing import Any
 
-from emolightning.benchmarks.mer.reader import MerData, Track
+from emolightning.benchmarks.mer_files import MerData, Track, read_mer_truths
 from emolightning.config.problems import not_one_of
+from emolightning.data.readers.label_files import LabelRow
 from emolightning.errors import UserError
 
 ARCHIVE = "label-6way.npz"
@@ -37,3 +39,9 @@ class Mer2023Data(MerData):
         super().__init__(
             benchmark=f"mer2023_{track}", official_track=TRACKS[track], official_transcripts=TRANSCRIPTS, **shared
         )
+
+
+def read_truths(path: Path, problems: list[str], *, benchmark: str, split: str) -> list[LabelRow]:
+    """The labels of a file for `score`; of an archive those of the benchmark's set, or of its training clips."""
+    corpora = {f"mer2023_{name}": track.corpus for name, track in TRACKS.items()}
+    return read_mer_truths(path, problems, corpus=corpora[benchmark], split=split)

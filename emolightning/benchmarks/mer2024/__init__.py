@@ -1,0 +1,1 @@
+"""MER2024: the two tracks with one label a clip, SEMI and NOISE."""

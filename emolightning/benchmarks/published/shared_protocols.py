@@ -1,0 +1,13 @@
+"""What the protocols of several benchmarks have in common; the cards name them."""
+
+UNIBENCH = (
+    "MER-UniBench, zero-shot: words taken from free text by Qwen2.5-7B-Instruct, emotion wheels of 2025; the "
+    "checkpoint of AffectGPT is the best on the test set"
+)
+HIT = f"{UNIBENCH}; HIT at level 1, where further labels cost nothing, over clips whose label is in the wheel"
+WHEELS = {"wheels": "2025", "answers": "lists"}
+DOCUMENTATION_PAGE = "figures of upstream's documentation page alone"
+NOT_STATED = "which of the folds was tested is not stated"
+GPT4V = "GPT-4V, zero-shot: a ranked list of labels, of which the first counts, words as they are"
+FIRST_LABEL = {"aliases": "none", "answer_list": "first"}
+BEST_EPOCH = "the best epoch on the test set counts"
