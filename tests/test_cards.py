@@ -1,10 +1,17 @@
 """Benchmarks are their folders: cards, what reads them, and one that is added by a folder and a YAML file alone."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from runs import REPO, read_json
+from score_factory import write_csv
+from toy_benchmark import add_toy, make_clips
 
 from emolightning.benchmarks.published.table import read_published
 from emolightning.benchmarks.registry import cards, family, official_benchmarks, published_files, reader_of
@@ -73,3 +80,75 @@ def test_cards_bring_nothing_heavy() -> None:
         "sys.exit(str({'torch', 'numpy', 'pytorch_lightning'} & set(sys.modules) or ''))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr == "\n"
+
+
+ALL_AT_ONCE = """
+import sys
+from emolightning.__main__ import main
+
+for line in {lines!r}:
+    sys.argv = ["emolightning", *line]
+    print("$", *line, flush=True)
+    assert main(line) == 0
+"""
+"""One process for all commands: a start costs seconds."""
+
+
+@pytest.fixture
+def toy_project(tmp_path: Path) -> Path:
+    """A checkout to which somebody has added a benchmark, whose files are beside it in `toy`."""
+    project = tmp_path / "project"
+    for name in ("emolightning", "configs", "callbacks"):
+        shutil.copytree(REPO / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPO / "train.py", project)
+    touched = add_toy(project)
+    assert {path.parent for path in touched} == {project / "emolightning/benchmarks/toy", project / "configs/data"}
+    make_clips(tmp_path / "toy")
+    return project
+
+
+def said_by(project: Path, *lines: str) -> str:
+    """What commands print in that checkout; they must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALL_AT_ONCE.format(lines=[line.split() for line in lines])],
+        cwd=project.parent,
+        env={**os.environ, "PYTHONPATH": str(project), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+DATA = "data=toy data.root=toy data.cache=cache inputs.transcript=false"
+
+
+def test_a_benchmark_is_added_by_its_folder_and_a_yaml_file(toy_project: Path, tmp_path: Path) -> None:
+    write_csv(tmp_path / "theirs.csv", ("id", "answer"), [(f"c{number}", "sad") for number in range(8, 12)])
+    said = said_by(
+        toy_project,
+        "score answers=theirs.csv truth=toy/toy.csv benchmark=toy output_dir=out",
+        "reproduce benchmark=toy run=out",
+        "reproduce --help",
+    )
+    assert "within interval" in said
+    assert re.search(r"^  benchmark=toy +data=toy$", said, flags=re.MULTILINE)
+    scores = read_json(tmp_path / "out" / "metrics.json")
+    assert (scores["benchmark"], scores["evaluation"]["differences_from_official"]) == ("toy", [])
+    assert scores["metrics"]["war"]["value"] == 0.5
+
+
+@pytest.mark.slow
+def test_an_added_benchmark_is_looked_at_trained_and_evaluated_on(toy_project: Path, tmp_path: Path) -> None:
+    said = said_by(
+        toy_project,
+        f"doctor {DATA}",
+        f"train {DATA} trainer.max_epochs=1 logger=csv output_dir=run",
+        "eval checkpoint=run",
+        "reproduce benchmark=toy run=run",
+    )
+    assert "official test" in said.partition("$ train")[0]
+    report = read_json(tmp_path / "run" / "metrics.json")
+    assert (report["benchmark"], report["num_clips"], report["data"]["official_differences"]) == ("toy", 4, [])
+    assert [row["benchmark"] for row in read_json(tmp_path / "run" / "reproduce.json")["rows"]] == ["toy"]

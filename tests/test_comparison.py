@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from published_runs import ALL, RECIPE, SEEN, cell, compared, dfew, emotion_llama, metric, report_of
 
+from emolightning.benchmarks.published.protocols import expected_clips
 from emolightning.benchmarks.published.table import PublishedScore
 from emolightning.benchmarks.registry import official_benchmarks
 
@@ -248,7 +249,7 @@ def fitting_report(score: PublishedScore) -> dict[str, Any]:
     value = float(score.printed) / score.factor
     return report_of(
         score.benchmark,
-        num_clips=score.protocol.expected_clips or 1,
+        num_clips=expected_clips(score.protocol) or 1,
         per_class={},
         num_folds=wanted.get("num_folds", 1),
         metrics={score.metric: metric(value, value, value)},

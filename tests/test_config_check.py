@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.definitions import MissingTarget
+from emolightning.config.places import CONFIG_DIR
 from emolightning.config.signatures import read_signature
 from emolightning.config.sources import Sources
 
@@ -259,6 +260,22 @@ def test_missing_target_lists_what_there_is() -> None:
     with pytest.raises(MissingTarget) as found:
         read_signature("planted_parts.inner.buidl")
     assert "build" in found.value.options
+
+
+@pytest.mark.parametrize(
+    ("choices", "key", "place"),
+    [
+        ({"data": "dfew_zero_shot"}, "data.num_workers", "in configs/data/_shared.yaml"),
+        ({"data": "dfew_zero_shot"}, "data.fold", "in configs/data/dfew.yaml"),
+        ({"data": "dfew_zero_shot"}, "data.train", "in configs/data/dfew_zero_shot.yaml"),
+        ({"data": "synthetic"}, "data.batch_size", "in configs/data/synthetic.yaml"),
+        ({"data": "custom"}, "data.batch_size", "in configs/data/_shared.yaml"),
+        ({"data@against": "mer2023"}, "against.seed", "in configs/data/_shared.yaml"),
+        ({}, "hydra.output_subdir", "in configs/_hydra.yaml"),
+    ],
+)
+def test_the_file_of_a_shared_key_is_named(choices: dict[str, str], key: str, place: str) -> None:
+    assert Sources(CONFIG_DIR, "train", choices, []).locate(key) == place
 
 
 def test_the_file_of_a_key_is_named(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import suggestion
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
-from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
+from emolightning.config.sources import SAVED_RUN, option_files, override_key, read_yaml
 from emolightning.errors import EndOfRun, UserError, printable
 from emolightning.runs.processes import ranks_variable
 from emolightning.training.stopping.told_to_stop import ending_when_told
@@ -160,12 +160,17 @@ def _refuse_dashes(words: Sequence[str]) -> None:
 
 
 def _refuse_no_option(words: Sequence[str], config_dir: Path) -> None:
-    """`features=null` and `features=3` choose no file; Hydra would end in a traceback."""
+    """`features=null` and `features=3` choose no file, where Hydra would end in a traceback; `data=_shared` a part."""
     for word in words:
         key, equals, value = word.partition("=")
         group = key.lstrip("+").partition("@")[0]
-        if equals and (value in ("", "null") or value.isdecimal()) and group and (config_dir / group).is_dir():
-            options = sorted(path.stem for path in (config_dir / group).glob("*.yaml"))
+        if (
+            equals
+            and (value in ("", "null") or value.isdecimal() or value.startswith("_"))
+            and group
+            and (config_dir / group).is_dir()
+        ):
+            options = [path.stem for path in option_files(config_dir, group)]
             refuse_usage(f"{word}: {suggestion(value, options, limit=30)}; or ~{key.lstrip('+')} for none of them")
 
 

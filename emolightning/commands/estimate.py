@@ -150,11 +150,12 @@ def _engines(cfg: DictConfig, estimator: "Estimator") -> list[dict[str, Any]]:
     from hydra import compose
     from hydra.core.hydra_config import HydraConfig
 
+    from emolightning.config.sources import option_files
     from emolightning.runs.estimate.estimating import num_ranks
 
     words = [word for word in HydraConfig.get().overrides.task if word.split("=")[0] != "trainer"]
     found = []
-    for path in sorted((CONFIG_DIR / "trainer").glob("*.yaml")):
+    for path in option_files(CONFIG_DIR, "trainer"):
         name = f"trainer={path.stem}"
         own = compose("estimate", [name]).trainer
         is_alone = num_ranks(_plain(own)) == 1

@@ -289,7 +289,7 @@ def _missing_option(error: MissingConfigException, blamed: str | None, launch: L
     place = COMMAND_LINE if blamed else launch.shown(_file_that_chooses(group, option, launch))
     if not (launch.folder / group).is_dir():
         return f"{group}: no such group in configs; {suggestion(group, launch.groups())} ({place})"
-    options = list(error.options or ())
+    options = [name for name in error.options or () if not name.startswith("_")]
     return f"{group}={option}: no such option; {suggestion(option, options)} ({place})"
 
 

@@ -58,6 +58,8 @@ class Sources:
         """The YAML files of the composition with their packages; what is merged last comes first."""
         groups = [(group, option) for group, option in self.choices.items() if isinstance(option, str)]
         found = [item for group, option in groups for item in self._with_defaults(group, option)]
+        included = read_yaml(self.folder / f"{self.config_name}.yaml").get("defaults") or ()
+        found += [item for entry in included if isinstance(entry, str) for item in self._with_defaults("", entry)]
         found.sort(key=lambda item: item[1] != "")  # files of package _global_ overrule their groups
         return [(self.folder / f"{self.config_name}.yaml", ""), *found]
 
@@ -74,6 +76,11 @@ class Sources:
         for entry in read_yaml(path).get("defaults") or ():
             if isinstance(entry, str) and entry != "_self_":
                 yield from self._with_defaults(f"{group}@{placed}" if placed else group, entry)
+
+
+def option_files(folder: Path, group: str) -> list[Path]:
+    """The files that a group's options are, by name; one whose name begins with `_` is only included by others."""
+    return sorted((folder / group).glob("[!_]*.yaml"))
 
 
 def chosen(group: str) -> str:

@@ -1,4 +1,4 @@
-"""Benchmarks that this project does not evaluate: protocols of their published figures, which are in `elsewhere.csv`."""
+"""Protocols of published figures on benchmarks that this project does not evaluate; they are in `elsewhere.csv`."""
 
 from emolightning.benchmarks.published.shared_protocols import (
     BEST_EPOCH,

@@ -20,7 +20,7 @@ from emolightning.benchmarks.published.comparison import (
     Comparison,
 )
 from emolightning.benchmarks.published.measured import Measured, MeasuredRun
-from emolightning.benchmarks.published.protocols import official_clips
+from emolightning.benchmarks.published.protocols import expected_clips, official_clips
 from emolightning.benchmarks.published.table import PublishedScore
 from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.records.benchmark import Protocol
@@ -156,7 +156,7 @@ def _of(rows: Sequence[Compared], protocol: Protocol) -> list[Compared]:
 def _print_head(protocol: Protocol, console: Console) -> None:
     console.print()
     _plain(console, protocol.name, style="bold")
-    clips = protocol.expected_clips if protocol.never is None else None
+    clips = expected_clips(protocol) if protocol.never is None else None
     _plain(console, protocol.about + (f" ({clips} clips)" if clips and str(clips) not in protocol.about else ""))
 
 
