@@ -55,12 +55,12 @@ def test_every_block_says_what_happens_to_it() -> None:
     assert OUTPUTS
 
 
-@pytest.mark.parametrize("command", AROUND)
+@pytest.mark.parametrize("command", AROUND, ids=str)
 def test_commands_around_the_programs(command: str) -> None:
     assert problem_around(command) == "", command
 
 
-@pytest.mark.parametrize("command", [*RUN, *FAIL])
+@pytest.mark.parametrize("command", [*RUN, *FAIL], ids=str)
 def test_command_of_a_program(command: str, started: dict[str, "Future[str]"]) -> None:
     started[command].result()
 
@@ -99,7 +99,7 @@ def full_size_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", COMPOSED)
+@pytest.mark.parametrize("command", COMPOSED, ids=str)
 def test_command_is_accepted(
     command: str,
     full_size_run: Path,
