@@ -40,7 +40,7 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 RUN = (
     *("experiment=smoke", "data.num_train=12", "data.num_val=6", "data.num_test=6", "data.batch_size=6"),
     *("trainer.max_epochs=2", "trainer.log_every_n_steps=1", "trainer.enable_progress_bar=false"),
-    *("callbacks.last.every_num_steps=1", "~callbacks.progress", "logger=csv", "features.num_workers=1"),
+    *("checkpoints.every_num_steps=1", "~callbacks.progress", "logger=csv", "features.num_workers=1"),
 )
 """Two steps and a validation, twice."""
 

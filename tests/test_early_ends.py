@@ -56,7 +56,7 @@ def unlimited() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-QUIET = ("logger=csv", "trainer.enable_progress_bar=false", "~callbacks.progress", "callbacks.last.every_num_steps=1")
+QUIET = ("logger=csv", "trainer.enable_progress_bar=false", "~callbacks.progress", "checkpoints.every_num_steps=1")
 
 
 def ended(patch: pytest.MonkeyPatch, program: Any, *words: str) -> int:

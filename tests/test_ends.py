@@ -12,7 +12,7 @@ RANKS = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4")
 
 def start(place: Workplace, run: Path, *overrides: str) -> Program:
     """A run that saves each step, with the callbacks of failing.py at hand."""
-    words = (*SMALL, *place.clips, "logger=csv", f"output_dir={run}", "callbacks.last.every_num_steps=1")
+    words = (*SMALL, *place.clips, "logger=csv", f"output_dir={run}", "checkpoints.every_num_steps=1")
     return place.start(REPO / "train.py", *words, *overrides, PYTHONPATH=f"{REPO}:{REPO / 'tests'}")
 
 

@@ -87,7 +87,7 @@ class Runs:
     def stopped(self, engine: str) -> Path:
         """SIGTERM in mid-epoch; the run can be resumed."""
         run = self.folder / f"{engine} stopped"
-        program = self.workplace.start_training(run, *words(engine), "callbacks.last.every_num_steps=1")
+        program = self.workplace.start_training(run, *words(engine), "checkpoints.every_num_steps=1")
         code = program.signal_when(lambda: saved_step(run) >= 3, signal.SIGTERM)
         assert code == 143, program.description()
         assert program.has_ended_whole()
@@ -194,7 +194,7 @@ def test_the_other_engines_resume_bit_for_bit_too(runs: Runs, engine: str) -> No
 def test_half_precision_resumes_bit_for_bit(runs: Runs, engine: str) -> None:
     """bf16-mixed, as on GPUs."""
     whole, stopped = (runs.folder / f"{engine} bf16 {name}" for name in ("whole", "stopped"))
-    half = (*words(engine), "trainer.precision=bf16-mixed", "callbacks.last.every_num_steps=1")
+    half = (*words(engine), "trainer.precision=bf16-mixed", "checkpoints.every_num_steps=1")
     runs.workplace.train(whole, *half)
     program = runs.workplace.start_training(stopped, *half)
     assert program.signal_when(lambda: saved_step(stopped) >= 3, signal.SIGTERM) == 143, program.description()

@@ -115,7 +115,7 @@ def test_a_run_says_its_clips_its_plan_its_end_and_its_best(
     """The learning rate is 0: the score of the first validation stays the best, the later ones are as good."""
     words = [
         "trainer.max_epochs=9",
-        "callbacks.early_stopping.patience=2",
+        "early_stopping.patience=2",
         "optimizer.lr=0",
         "resume=null",
     ]

@@ -16,7 +16,7 @@ TWO_RANKS = (
     "trainer.devices=2",
     "data.batch_size=4",
     "trainer.log_every_n_steps=1",
-    "callbacks.last.every_num_steps=1",
+    "checkpoints.every_num_steps=1",
 )
 """Six steps an epoch, with dropout, so that the random state is part of the proof."""
 

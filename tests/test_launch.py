@@ -119,7 +119,7 @@ def test_a_process_of_torchrun_that_is_told_to_stop_waits_for_the_first(workplac
     run = workplace.folder / "outputs" / "torchrun told"
     start = ("-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}", REPO / "train.py")
     late = "+callbacks.failing={_target_: failing.LeavesLate, seconds: 6}"
-    words = (*RUN, *workplace.clips, f"output_dir={run}", "callbacks.last.every_num_steps=1", late)
+    words = (*RUN, *workplace.clips, f"output_dir={run}", "checkpoints.every_num_steps=1", late)
     program = workplace.start(*start, *words, PYTHONPATH=f"{REPO}:{REPO / 'tests'}")
     due = time.monotonic() + 100
     while saved_step(run) < 2:

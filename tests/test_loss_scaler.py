@@ -27,11 +27,11 @@ def last(run: Path) -> dict[str, Any]:
 @pytest.mark.slow
 def test_a_resumed_run_scales_its_loss_as_an_uninterrupted_one(workplace: Workplace, trained: Path) -> None:
     whole, stopped = workplace.folder / "half whole", workplace.folder / "half stopped"
-    one, other = start(workplace, whole), start(workplace, stopped, "callbacks.last.every_num_steps=1")
+    one, other = start(workplace, whole), start(workplace, stopped, "checkpoints.every_num_steps=1")
     assert other.signal_when(lambda: saved_step(stopped) >= 6, signal.SIGTERM) == 143, other.description()
     assert one.wait() == 0, one.description()
     assert saved_step(stopped) < 12
-    again = start(workplace, stopped, "callbacks.last.every_num_steps=1", "resume=auto")
+    again = start(workplace, stopped, "checkpoints.every_num_steps=1", "resume=auto")
     assert again.wait() == 0, again.description()
     scaler = last(whole)["optimizer"]["loss_scaler"]
     assert tuple(scaler) == LOSS_SCALER

@@ -145,7 +145,7 @@ def test_a_run_ends_with_what_to_change(
         *workplace.clips,
         "logger=csv",
         f"output_dir={tmp_path / 'run'}",
-        "callbacks.last.every_num_steps=1",
+        "checkpoints.every_num_steps=1",
     )
     assert ended(monkeypatch, train_program, "train", *words, RUNS_OUT % (0, 3)) == 1
     said = capsys.readouterr().err
@@ -176,7 +176,7 @@ def test_an_evaluation_ends_with_what_to_change(
 @pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_any_rank_ends_all(rank: int, workplace: Workplace) -> None:
     output_dir = workplace.folder / "outputs" / f"out-of-memory-{rank}"
-    words = (*SMALL, *workplace.clips, "logger=csv", f"output_dir={output_dir}", "callbacks.last.every_num_steps=1")
+    words = (*SMALL, *workplace.clips, "logger=csv", f"output_dir={output_dir}", "checkpoints.every_num_steps=1")
     failing = RUNS_OUT % (rank, 2)
     search = os.pathsep.join([str(REPO), str(REPO / "tests")])
     program = workplace.start(

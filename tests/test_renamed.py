@@ -33,13 +33,28 @@ def as_saved_before(node: Any) -> Any:
     return before | ({"_target_": f"{OLD[module]}.{name}"} if module in OLD else {})
 
 
+def with_callbacks_of_before(config: dict[str, Any]) -> dict[str, Any]:
+    """Checkpoints and stopping as entries of `callbacks`, as they were."""
+    stopping = {key: value for key, value in config["early_stopping"].items() if not key.endswith("threshold")}
+    del stopping["enabled"]
+    folder = f"{config['output_dir']}/checkpoints"
+    before = {
+        "early_stopping": {"_target_": "callbacks.early_stopping.EarlyStopping", **stopping},
+        "graceful_stop": {"_target_": "callbacks.graceful_stop.GracefulStop"},
+        "best": {"_target_": "callbacks.best_checkpoint.BestCheckpoint", "folder": folder, **config["monitor"]},
+        "last": {"_target_": "callbacks.last_checkpoint.LastCheckpoint", "folder": folder, **config["checkpoints"]},
+    }
+    left = {key: value for key, value in config.items() if key not in ("early_stopping", "checkpoints")}
+    return {**left, "callbacks": {**config["callbacks"], **before}}
+
+
 @pytest.fixture
 def old_run(trained: Path, tmp_path: Path) -> Path:
     """The trained run as the code before the moves would have written it."""
     run = tmp_path / "old"
     shutil.copytree(trained, run)
     config = yaml.safe_load((run / "config.yaml").read_text())
-    (run / "config.yaml").write_text(yaml.safe_dump(as_saved_before(config), sort_keys=False))
+    (run / "config.yaml").write_text(yaml.safe_dump(with_callbacks_of_before(as_saved_before(config)), sort_keys=False))
     description = run / "adapter" / "emolightning.json"
     write_json(description, as_saved_before(read_json(description)))
     return run

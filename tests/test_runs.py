@@ -309,7 +309,7 @@ class Interrupted:
 def interrupt(place: Workplace, name: str, stops: list[tuple[int, signal.Signals]]) -> Interrupted:
     """Train, send a signal when so many steps are saved, resume ..., finish."""
     result = Interrupted(place.folder / "outputs" / name)
-    often = "callbacks.last.every_num_steps=2"
+    often = "checkpoints.every_num_steps=2"
     for num_steps, number in stops:
         program = place.start_training(result.run, often, "resume=auto")
         result.codes.append(program.signal_when(lambda wanted=num_steps: saved_step(result.run) >= wanted, number))
@@ -327,7 +327,7 @@ def killed(place: Workplace, trained: Path) -> Interrupted:
     result = interrupt(place, "killed", [(8, signal.SIGKILL), (18, signal.SIGKILL)])
     result.hashes = tensor_hashes(result.run)
     shutil.rmtree(result.run / "adapter")
-    place.train(result.run, "callbacks.last.every_num_steps=2", "resume=auto")
+    place.train(result.run, "checkpoints.every_num_steps=2", "resume=auto")
     return result
 
 
@@ -569,12 +569,12 @@ def two_ranks(place: Workplace, trained: Path) -> Interrupted:
     """Told to stop in the first epoch, as schedulers do, and continued."""
     result = Interrupted(place.folder / "outputs" / "two_ranks")
     ranks = (*SAME_STEPS, "trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4")
-    program = place.start_training(result.run, *ranks, "callbacks.last.every_num_steps=2")
+    program = place.start_training(result.run, *ranks, "checkpoints.every_num_steps=2")
     result.codes.append(program.signal_when(lambda: saved_step(result.run) >= 2, signal.SIGTERM))
     result.stopped_at.append(saved_step(result.run))
     result.statuses.append(read_json(result.run / "lineage.json")["status"])
     assert program.has_ended_whole(), program.description()
-    place.train(result.run, *ranks, "callbacks.last.every_num_steps=2", "resume=auto")
+    place.train(result.run, *ranks, "checkpoints.every_num_steps=2", "resume=auto")
     return result
 
 
@@ -582,7 +582,7 @@ def two_ranks(place: Workplace, trained: Path) -> Interrupted:
 def on_fewer_ranks(place: Workplace, trained: Path) -> Interrupted:
     """Stopped on two ranks, finished by one that takes the clips of both."""
     result = Interrupted(place.folder / "outputs" / "on_fewer_ranks")
-    ranks = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4", "callbacks.last.every_num_steps=2")
+    ranks = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4", "checkpoints.every_num_steps=2")
     program = place.start_training(result.run, *SAME_STEPS, *ranks)
     result.codes.append(program.signal_when(lambda: saved_step(result.run) >= 2, signal.SIGTERM))
     result.stopped_at.append(saved_step(result.run))

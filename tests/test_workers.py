@@ -194,7 +194,7 @@ def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_weights(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int, step: int
 ) -> None:
     """With the workers that it had, from a place that is not the start of an epoch."""
-    common = ("trainer.max_epochs=2", "callbacks.last.every_num_steps=1", "data.batch_size=4")
+    common = ("trainer.max_epochs=2", "checkpoints.every_num_steps=1", "data.batch_size=4")
 
     def fit(name: str, *more: str) -> Path:
         training_run.fit(configured(clips, *common, f"output_dir={tmp_path}/{name}", *more))
@@ -221,7 +221,7 @@ def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_weights(
 @pytest.mark.multi_process
 def test_workers_end_with_their_run_however_it_ends(workplace: Workplace) -> None:
     """SIGTERM to the whole group, as a scheduler sends it; then kill -9 of the run alone; then to the end."""
-    words = ("callbacks.last.every_num_steps=1", "trainer.log_every_n_steps=1")
+    words = ("checkpoints.every_num_steps=1", "trainer.log_every_n_steps=1")
     whole = workplace.train(workplace.folder / "workers" / "none", *words)
     run = workplace.folder / "workers" / "two"
 

@@ -22,6 +22,7 @@ from emolightning.config.check import ConfigError
 from emolightning.config.foreign_files import trust
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import suggestion
+from emolightning.config.renamed import present_words
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
 from emolightning.config.sources import SAVED_RUN, option_files, override_key, read_yaml
@@ -65,7 +66,9 @@ def run(
         traceback.
     """
     outlive_readers()
-    words = list(sys.argv[1:] if argv is None else argv)
+    words, notes = present_words(sys.argv[1:] if argv is None else argv)
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        print("".join(f"note: {printable(note)}\n" for note in notes), end="", file=sys.stderr)
     words.sort(key=lambda word: word.startswith("-") or "=" not in word)  # argparse wants overrides in one place
     if {"--help", "-h"} & set(words):
         return _help(main, config_name, words, config_dir)

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.problems import OTHER_WORDS, Problem, closest, suggestion
+from emolightning.config.renamed import present_words
 from emolightning.config.signatures import Signature, read_signature
 from emolightning.config.sources import (
     COMMAND_LINE,
@@ -60,7 +61,7 @@ class Launch:
         """The configuration with its `hydra` node, from other overrides."""
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(self.folder), version_base="1.3"):
-            return compose(self.config_name, overrides=list(overrides), return_hydra_config=True)
+            return compose(self.config_name, overrides=present_words(overrides)[0], return_hydra_config=True)
 
     def path(self, name: str) -> Path:
         """The file of a config as Hydra names it, e.g. `experiment/smoke`."""

@@ -1,6 +1,9 @@
-"""Names that saved runs may still use: a run folder keeps those that were true when it was written."""
+"""Names of before: a run folder keeps those that were true when it was written, and users type what they learned."""
 
+from collections.abc import Iterable
 from typing import Any
+
+from emolightning.config.sources import override_key
 
 MODULES = {
     "callbacks.best_checkpoint": "emolightning.training.checkpoints.best_checkpoint",
@@ -42,6 +45,80 @@ MODULES = {
     "emolightning.training.tracking": "emolightning.training.loggers.tracking",
 }
 """Module of a `_target_` up to version 0.1.0 of November 2026 -> where its classes are now."""
+
+SETTINGS = {
+    "callbacks.early_stopping": "early_stopping",
+    "callbacks.last": "checkpoints",
+    "callbacks.best.monitor": "monitor.metric",
+    "callbacks.best.mode": "monitor.mode",
+}
+"""Dotted key, or the beginning of one -> the present one."""
+
+BUILT_IN = {
+    "early_stopping": "is no callback any more; say early_stopping.patience=N, or early_stopping.enabled=false",
+    "last": "is no callback any more but saved in every run; say checkpoints.every_num_steps=N",
+    "best": "is no callback any more but saved in every run; it follows monitor.metric and monitor.mode",
+    "graceful_stop": "is no callback any more but part of every run; leave it out",
+}
+"""Entry that `callbacks` had -> what is said of it."""
+
+
+def present_word(word: str) -> str | None:
+    """An override of the command line with its present name; None for what every run does now anyway.
+
+    >>> present_word("callbacks.last.every_num_steps=5"), present_word("seed=1"), present_word("~callbacks.best")
+    ('checkpoints.every_num_steps=5', 'seed=1', None)
+    """
+    key = override_key(word)
+    if word.startswith("~") and (name := key.removeprefix("callbacks.")) in BUILT_IN and name != key:
+        return "early_stopping.enabled=false" if name == "early_stopping" else None
+    for before, now in SETTINGS.items():
+        if key == before or key.startswith(f"{before}."):
+            return word.lstrip("+").replace(before, now, 1)  # The present keys are there, with and without a value.
+    return word
+
+
+def present_words(words: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The overrides of a command line with their present names, and a sentence about each that had another."""
+    found, notes = [], []
+    for word in words:
+        now = present_word(word)
+        if now is not None:
+            found.append(now)
+        if now is None:
+            notes.append(f"{word} does nothing: checkpoints and an orderly stop are parts of every run")
+        elif now != word:
+            notes.append(f"{word} is now written {now}, and read so")
+    return found, notes
+
+
+def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a saved run with the present names: classes, and settings that were those of callbacks."""
+    present = with_present_names(saved)
+    callbacks = present.get("callbacks")
+    if not isinstance(callbacks, dict) or not BUILT_IN.keys() & callbacks.keys():
+        return present
+    return {
+        **present,
+        "callbacks": {name: node for name, node in callbacks.items() if name not in BUILT_IN},
+        "early_stopping": _early_stopping(callbacks.get("early_stopping"), present.get("monitor")),
+        "checkpoints": {"every_num_steps": (callbacks.get("last") or {}).get("every_num_steps", 100)},
+    }
+
+
+def _early_stopping(callback: Any, monitor: Any) -> dict[str, Any]:
+    """The settings of a run with this callback, or without one."""
+    followed = monitor if isinstance(monitor, dict) else {}
+    return {
+        "enabled": callback is not None,
+        "patience": None,
+        "min_delta": 0.0,
+        "monitor": followed.get("metric"),
+        "mode": followed.get("mode"),
+        "stopping_threshold": None,
+        "divergence_threshold": None,
+        **{key: value for key, value in (callback or {}).items() if key != "_target_"},
+    }
 
 
 def with_present_names(node: Any) -> Any:

@@ -54,6 +54,34 @@ class Monitor:
 
 
 @dataclass
+class EarlyStoppingSettings:
+    """An end before the end, when the score that picks the checkpoint has not improved for long."""
+
+    enabled: bool = True
+    """false trains to the end of the plan."""
+    patience: int | None = None
+    """Validations without improvement; null is half of the run's, at least 3."""
+    min_delta: float = 0.0
+    """What counts as an improvement."""
+    monitor: str = "${monitor.metric}"
+    """Logged name, `split/metric`."""
+    mode: str = "${monitor.mode}"
+    """`max` if more is better, else `min`."""
+    stopping_threshold: float | None = None
+    """The score that is enough."""
+    divergence_threshold: float | None = None
+    """The score that is hopeless."""
+
+
+@dataclass
+class CheckpointSettings:
+    """How often `checkpoints/last.ckpt` is written; `best.ckpt` follows `monitor`."""
+
+    every_num_steps: int = 100
+    """Optimizer steps from one to the next; 0 saves around validations only."""
+
+
+@dataclass
 class EvaluationSettings:
     """How answers are generated."""
 
@@ -114,6 +142,10 @@ class RunConfig:
     """Gradients of `trainer.accumulate_grad_batches` batches: `mean`, or `sum` as upstream, remainder carried over."""
     monitor: Monitor = field(default_factory=Monitor)
     """The number that picks the best checkpoint."""
+    early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
+    """When a run ends before its last epoch."""
+    checkpoints: CheckpointSettings = field(default_factory=CheckpointSettings)
+    """How often the run is saved."""
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     """How answers are generated."""
     paths: PathSettings = field(default_factory=PathSettings)

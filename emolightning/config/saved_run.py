@@ -15,7 +15,7 @@ from yaml import YAMLError
 from emolightning.config.known_targets import allowed_classes, foreign_objects, known_classes
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import closest
-from emolightning.config.renamed import with_present_names
+from emolightning.config.renamed import saved_as_now, with_present_names
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import DamagedFile, read_json_object, read_plain_yaml
@@ -115,7 +115,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
     except (ValueError, LookupError, AttributeError, YAMLError, OmegaConfBaseException) as error:
         raise error if isinstance(error, UserError) else DamagedFile(path, error) from None
     require_plain(saved, path)
-    return with_present_names(saved)
+    return saved_as_now(saved)
 
 
 def require_plain(content: Any, path: Path) -> None:

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from emolightning.config.problems import Problem, not_one_of, suggestion
+from emolightning.config.renamed import BUILT_IN
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
@@ -62,7 +63,7 @@ CHOICES = {
 NOT_EMPTY = ("run_name", "output_dir", "paths.outputs", "paths.data", "paths.weights", "checkpoint")
 """Names of files and folders: an empty one would mean the current folder."""
 
-MONITORS = ("monitor.metric", "callbacks.early_stopping.monitor", "callbacks.best.monitor")
+MONITORS = ("monitor.metric", "early_stopping.monitor")
 
 SIZES = ("width", "num_layers", "num_heads", "mlp_width")
 
@@ -86,11 +87,11 @@ RANGES = {
     "trainer.check_val_every_n_epoch": (1, None),
     "trainer.val_check_interval": (1e-6, None),
     "trainer.num_nodes": (1, None),
-    "callbacks.early_stopping.patience": (0, None),
+    "early_stopping.patience": (0, None),
+    "checkpoints.every_num_steps": (0, None),
     "callbacks.sample_answers.num_clips": (0, None),
     "callbacks.predictions.num_clips": (0, None),
     "callbacks.throughput.every_num_batches": (1, None),
-    "callbacks.last.every_num_steps": (0, None),
     **{f"model.{part}.{size}": (1, None) for part in ("vision", "language") for size in SIZES},
     "model.vision.image_size": (1, None),
     "model.vision.patch_size": (1, None),
@@ -143,6 +144,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + _check_inputs(cfg)
         + _check_tasks(cfg)
         + _check_monitor(cfg)
+        + _check_callbacks(cfg)
         + _check_seeds(cfg)
         + _check_evaluation(cfg)
         + check_trainer(cfg)
@@ -222,8 +224,14 @@ def _check_monitor(cfg: DictConfig) -> list[Problem]:
             continue
         if not name.startswith(tuple(f"val/{score}/" for score in PER_CLASS)):
             problems.append(Problem(key, not_one_of(name, LOGGED)))
-    # What the callbacks take from `monitor.metric` is said once.
+    # What early stopping takes from `monitor.metric` is said once.
     return problems[:1] if {problem.key for problem in problems} > {"monitor.metric"} else problems
+
+
+def _check_callbacks(cfg: DictConfig) -> list[Problem]:
+    """Entries of `callbacks` in a file of the user's that are parts of every run now."""
+    present = _value(cfg, "callbacks") or ()
+    return [Problem(f"callbacks.{name}", said) for name, said in BUILT_IN.items() if name in present]
 
 
 def _check_evaluation(cfg: DictConfig) -> list[Problem]:

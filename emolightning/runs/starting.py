@@ -122,18 +122,6 @@ def require_batches(trainer: Any, data: ClipDataModule) -> None:
         )
 
 
-def require_checkpoints(trainer: Any) -> None:
-    """Refuse a run that would keep nothing of what it learns.
-
-    Raises:
-        UserError: no callback saves checkpoints.
-    """
-    # Lightning adds one without a folder where there is none.
-    saving = [callback for callback in trainer.checkpoint_callbacks if getattr(callback, "dirpath", "") is not None]
-    if not saving and not trainer.fast_dev_run:
-        raise UserError("callbacks: nothing would save what is learned; keep callbacks.best or callbacks.last")
-
-
 def require_part(setting: str, limit: int | float, batches: int) -> None:
     """Refuse a share of the batches that is less than one of them.
 

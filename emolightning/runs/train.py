@@ -44,7 +44,6 @@ from emolightning.runs.resume import explained_resume, is_finished, refuse_chang
 from emolightning.runs.starting import (
     describe_load,
     require_batches,
-    require_checkpoints,
     require_engine,
     require_something_to_train,
     take_start,
@@ -54,8 +53,10 @@ from emolightning.runs.vision_pass import precompute_vision
 from emolightning.runs.wandb_record import log_training, read_lineage, reported, wandb_id, wandb_of
 from emolightning.runs.weights import find_weights, read_checkpoint, require_same_inputs, require_same_model
 from emolightning.scoring.reading import LabelReader
+from emolightning.training.keeping import keeping
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, RunFolder, checkpoint_to_resume, open_run_folder
+from emolightning.training.stopping.early_stopping import EarlyStopping
 
 log = logging.getLogger(__name__)
 
@@ -138,9 +139,23 @@ def _initial_weights(cfg: DictConfig) -> Path | None:
 
 def _tools(cfg: DictConfig) -> tuple[pl.Trainer, Any, Any]:
     """Trainer, what makes the optimizer, and schedule: what libraries refuse of them is said before data are read."""
-    trainer = build_trainer(cfg)
-    require_checkpoints(trainer)
+    trainer = build_trainer(cfg, callbacks=_keeping(cfg))
     return trainer, build_optimizer(cfg), build(cfg.schedule, "schedule")
+
+
+def _keeping(cfg: DictConfig) -> list[pl.Callback]:
+    """Checkpoints and stopping, which every run has."""
+    with explained_refusals("early_stopping"):
+        settings = {name: value for name, value in plain(cfg.early_stopping).items() if name != "enabled"}
+        stopping = EarlyStopping(**settings) if cfg.early_stopping.enabled else None
+    with explained_refusals("monitor"):
+        return keeping(
+            Path(cfg.output_dir),
+            monitor=cfg.monitor.metric,
+            mode=cfg.monitor.mode,
+            every_num_steps=cfg.checkpoints.every_num_steps,
+            stopping=stopping,
+        )
 
 
 def _read_data(cfg: DictConfig, resume_from: Path | None, initial: Path | None) -> ClipDataModule:

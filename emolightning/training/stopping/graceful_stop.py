@@ -22,9 +22,14 @@ from emolightning.training.stopping.told_to_stop import (
 
 
 class GracefulStop(pl.Callback):
-    """Installs handlers for the time of training. A second Ctrl-C stops at once."""
+    """Installs handlers for the time of training. A second Ctrl-C stops at once.
 
-    def __init__(self) -> None:
+    Args:
+        last: saves the checkpoint that the run goes on from.
+    """
+
+    def __init__(self, last: LastCheckpoint) -> None:
+        self._last = last
         self._signal = 0
         self._previous: dict[int, Any] = {}
 
@@ -59,12 +64,11 @@ class GracefulStop(pl.Callback):
         received = int(trainer.strategy.reduce(told, reduce_op="max")) if trainer.world_size > 1 else int(told)
         if not received:
             return
-        last = next(c for c in trainer.checkpoint_callbacks if isinstance(c, LastCheckpoint))
         if save:
             _log_step(trainer)
-            last.save(trainer)
+            self._last.save(trainer)
         if trainer.is_global_zero:
-            print(f"stopped; continue with the same command and resume=auto (from {last.path})", file=sys.stderr)
+            print(f"stopped; continue with the same command and resume=auto (from {self._last.path})", file=sys.stderr)
         self._restore()
         for number in SIGNALS:  # Told again, by a launcher that has seen another rank leave: we are about to.
             signal.signal(number, lambda received, frame: None)

@@ -1,0 +1,112 @@
+"""Checkpoints and stopping are parts of every run: no entry of `callbacks` is needed, and their old names are read."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from emolightning.config.check import ConfigError, check_config
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.renamed import present_words, saved_as_now
+from emolightning.config.schema import register_schemas
+from emolightning.runs import train as training_run
+from emolightning.training.checkpoints.best_checkpoint import BestCheckpoint
+from emolightning.training.checkpoints.last_checkpoint import LastCheckpoint
+from emolightning.training.stopping.early_stopping import EarlyStopping
+from emolightning.training.stopping.graceful_stop import GracefulStop
+
+WATCHERS = list(yaml.safe_load((CONFIG_DIR / "callbacks" / "train.yaml").read_text()))
+PARTS = (EarlyStopping, GracefulStop, BestCheckpoint, LastCheckpoint)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+def configured(clips: Path, run: Path, *words: str) -> DictConfig:
+    register_schemas()
+    common = ["experiment=smoke", "logger=csv", f"data.folder={clips}/clips", f"data.cache={clips}/cache"]
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        return compose("train", overrides=[*common, f"output_dir={run}", *words])
+
+
+@pytest.mark.parametrize("name", WATCHERS)
+def test_a_run_without_one_of_its_watchers_is_saved(name: str, clips: Path, tmp_path: Path) -> None:
+    cfg = configured(clips, tmp_path / "run", f"~callbacks.{name}", "trainer.max_steps=2", "early_stopping.patience=1")
+    check_config(cfg)
+    training_run.fit(cfg)
+    for file in ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "adapter/projections.safetensors"):
+        assert (tmp_path / "run" / file).is_file(), file
+
+
+def test_a_run_that_nobody_watches_stops_early_and_goes_on(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["~callbacks", "trainer.enable_progress_bar=false", "trainer.max_epochs=9", "optimizer.lr=0"]
+    run = tmp_path / "run"
+    training_run.fit(configured(clips, run, *words, "trainer.max_steps=4", "early_stopping.patience=1"))
+    training_run.fit(configured(clips, run, *words, "early_stopping.patience=1", "resume=auto"))
+    assert "ended: early" in capsys.readouterr().out
+    assert torch.load(run / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 6
+
+
+@pytest.mark.parametrize("words", [[], ["~callbacks"], ["early_stopping.enabled=false"]], ids=str)
+def test_each_run_has_the_parts_that_keep_it(words: list[str], clips: Path, tmp_path: Path) -> None:
+    trainer, _, _ = training_run._tools(configured(clips, tmp_path, *words, "checkpoints.every_num_steps=7"))
+    found = [type(callback) for callback in trainer.callbacks if isinstance(callback, PARTS)]
+    assert found == list(PARTS[1:] if "early_stopping.enabled=false" in words else PARTS)
+    last = next(callback for callback in trainer.callbacks if isinstance(callback, LastCheckpoint))
+    assert (last.every_num_steps, last.path) == (7, tmp_path / "checkpoints" / "last.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("word", "now"),
+    [
+        ("callbacks.early_stopping.patience=4", ["early_stopping.patience=4"]),
+        ("+callbacks.early_stopping.divergence_threshold=0.1", ["early_stopping.divergence_threshold=0.1"]),
+        ("callbacks.last.every_num_steps=1,2", ["checkpoints.every_num_steps=1,2"]),
+        ("callbacks.best.monitor=val/war", ["monitor.metric=val/war"]),
+        ("~callbacks.early_stopping", ["early_stopping.enabled=false"]),
+        ("~callbacks.last", []),
+        ("~callbacks.graceful_stop", []),
+        ("~callbacks.progress", ["~callbacks.progress"]),
+        ("callbacks.latest.every_num_steps=1", ["callbacks.latest.every_num_steps=1"]),
+        ("notes=callbacks.last", ["notes=callbacks.last"]),
+    ],
+)
+def test_a_setting_of_before_is_read_and_its_present_name_is_said(word: str, now: list[str]) -> None:
+    words, notes = present_words([word])
+    assert words == now
+    assert len(notes) == (word not in now)
+    assert all(word in note and "".join(now) in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("early_stopping", "say early_stopping.patience=N"), ("last", "say checkpoints.every_num_steps=N")],
+)
+def test_an_entry_in_a_file_of_the_users_is_told_its_present_place(
+    name: str, said: str, clips: Path, tmp_path: Path
+) -> None:
+    cfg = configured(clips, tmp_path, f"++callbacks.{name}.patience=3")
+    with pytest.raises(ConfigError, match=f"callbacks.{name} is no callback any more.*{said}"):
+        check_config(cfg)
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "stopping", "steps"),
+    [
+        ({"early_stopping": {"_target_": "x.Y", "patience": 4, "monitor": "val/war"}}, (True, 4, "val/war"), 100),
+        ({"last": {"_target_": "x.Y", "folder": "f", "every_num_steps": 7}}, (False, None, "val/uar"), 7),
+    ],
+)
+def test_a_saved_run_says_what_its_callbacks_said(callbacks: dict[str, Any], stopping: Any, steps: int) -> None:
+    saved = saved_as_now({"monitor": {"metric": "val/uar", "mode": "max"}, "callbacks": {"progress": {}, **callbacks}})
+    assert saved["callbacks"] == {"progress": {}}
+    assert tuple(saved["early_stopping"][key] for key in ("enabled", "patience", "monitor")) == stopping
+    assert saved["checkpoints"] == {"every_num_steps": steps}
