@@ -11,11 +11,11 @@ class ConfusionMatrix(pl.Callback):
     """Logs `val/confusion_matrix` when training ends."""
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: EmotionLearner) -> None:  # type: ignore[override]
-        """On the first rank."""
-        counts = pl_module.val_counts
-        if counts is None or not trainer.is_global_zero:
+        """On the first rank; scores of other things than labels have no matrix."""
+        matrix = pl_module.validation.last.confusion_matrix if pl_module.validation else None
+        if matrix is None or not trainer.is_global_zero:
             return
-        answers = [*pl_module.labels, "(unreadable)"]
+        truths = matrix["labels"][: len(matrix["counts"])]
         for logger in trainer.loggers:
             if isinstance(logger, WandbLog):
-                log_confusion_matrix(logger, "val/confusion_matrix", pl_module.labels, answers, counts)
+                log_confusion_matrix(logger, "val/confusion_matrix", truths, matrix["labels"], matrix["counts"])

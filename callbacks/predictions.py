@@ -31,10 +31,10 @@ class Predictions(pl.Callback):
         """Keep the rows of this rank."""
         if trainer.sanity_checking:
             return
-        for index, clip, answer in zip(batch.indices.tolist(), batch.clips, outputs["answers"], strict=True):
+        read = zip(batch.indices.tolist(), batch.clips, outputs["answers"], outputs["scores"], strict=True)
+        for index, clip, answer, score in read:
             if index < self.num_clips:
-                read = pl_module.reader.read(answer.text).label
-                self._rows[index] = Row(clip.id, clip.transcript, answer.truth, answer.text, read)
+                self._rows[index] = Row(clip.id, clip.transcript, answer.truth, answer.text, score.value)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: EmotionLearner) -> None:  # type: ignore[override]
         """Collect what the ranks have; clips that a sampler gave to two of them once."""

@@ -74,7 +74,8 @@ def judge_all(folder: Path, scoring: "Reasoning") -> dict[str, Any]:
         if set(texts) != set(truths):
             raise UserError(f"{folder / model}.csv: has other clips than {TRUTH}")
         answers = [Answer(clip_id, texts[clip_id], "", truth, 0.0) for clip_id, truth in truths.items()]
-        models[model] = _values(scoring.report(answers, benchmark="emer_v1", split="test"))
+        scores = [scoring.score(answer) for answer in answers]
+        models[model] = _values(scoring.report(answers, scores, benchmark="emer_v1", split="test").content())
     return {
         "judge": {key: value for key, value in scoring.judge.describe().items() if key != "calls"},
         "num_clips": len(truths),

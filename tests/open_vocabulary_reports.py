@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from score_factory import metrics_of
+
 from emolightning.records.clips import Answer
 from emolightning.scoring.open_vocabulary import OpenVocabulary
 
@@ -14,7 +16,7 @@ def answers_of(truths: Sequence[str | None], texts: Sequence[str]) -> list[Answe
 
 def report_of(truths: Sequence[str | None], texts: Sequence[str], **settings: Any) -> dict[str, Any]:
     """Of answers to these clips."""
-    return OpenVocabulary(**settings).report(answers_of(truths, texts), benchmark="b", split="test")
+    return metrics_of(OpenVocabulary(**settings), answers_of(truths, texts), benchmark="b", split="test")
 
 
 def value(report: dict[str, Any], name: str) -> float:

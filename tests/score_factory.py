@@ -10,9 +10,17 @@ from typing import Any
 import pytest
 
 from emolightning.__main__ import main
+from emolightning.records.clips import Answer
+from emolightning.scoring.scoring import Scoring
 
 HEADER = ("id", "answer", "truth")
 """What `score` calls the columns."""
+
+
+def metrics_of(scoring: Scoring, answers: Sequence[Answer], *, benchmark: str, split: str) -> dict[str, Any]:
+    """The content of metrics.json, each answer scored once."""
+    scores = [scoring.score(answer) for answer in answers]
+    return scoring.report(answers, scores, benchmark=benchmark, split=split).content()
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:

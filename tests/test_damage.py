@@ -31,7 +31,7 @@ from emolightning.models.emotion_llama.upstream.inspecting import describe
 from emolightning.runs import evaluate as evaluation_run
 from emolightning.runs import train as training_run
 from emolightning.runs.answers import set_aside_other
-from emolightning.runs.assembly import build_data, build_learner, build_scoring
+from emolightning.runs.assembly import build_data, build_learner
 from emolightning.runs.report.collect import write_report
 from emolightning.runs.resume import is_finished, refuse_changes
 from emolightning.runs.wandb_record import read_lineage
@@ -63,7 +63,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     data = build_data(evaluated)
     widths = trained_widths(find_weights("checkpoint", place / "run"))
     learner = build_learner(evaluated, data, sees=inputs_of_widths(widths))
-    return SimpleNamespace(run=place / "run", cfg=cfg, data=data, learner=learner, scoring=build_scoring(evaluated))
+    return SimpleNamespace(run=place / "run", cfg=cfg, data=data, learner=learner)
 
 
 Door = Callable[[Path, SimpleNamespace], Any]
@@ -102,7 +102,7 @@ def compose_adapter(run: Path, base: SimpleNamespace) -> None:
 
 
 def report(run: Path, base: SimpleNamespace) -> None:
-    write_report(run, base.data.clips, base.scoring)
+    write_report(run, base.data.clips)
 
 
 def reproduce(run: Path, base: SimpleNamespace) -> None:

@@ -34,7 +34,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import read_plain_yaml
 from emolightning.models.parts.pretrained import describe_model
 from emolightning.models.parts.tokenizer import TINY_TOKENIZER, chat_format
-from emolightning.records.clips import Answer, Score
+from emolightning.records.clips import Answer
 from emolightning.runs.answers import ANSWERS, append, set_aside_other
 from emolightning.runs.sweep.search import Search
 from emolightning.runs.sweep.sweep_file import read_sweep_file
@@ -353,7 +353,7 @@ def test_a_link_among_the_answers_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ANSWERS).symlink_to(tmp_path / "mine")
     with pytest.raises(UserError, match=r"answers\.jsonl: is a link to .*mine; nothing is written there"):
-        append(tmp_path / "run" / ANSWERS, "k", [Answer("a", "x", "", None, 0.0)], [Score("a", "x", None, "x")])
+        append(tmp_path / "run" / ANSWERS, "k", [Answer("a", "x", "", None, 0.0)])
     assert (tmp_path / "mine").read_text() == "half a line"
 
 
@@ -362,7 +362,7 @@ def test_a_link_among_the_evaluations_is_not_followed(tmp_path: Path, link: str)
     run, away = tmp_path / "run", tmp_path / "away"
     (run / "evaluations").mkdir(parents=True)
     away.mkdir()
-    append(run / ANSWERS, "new", [Answer("a", "x", "", None, 0.0)], [Score("a", "x", None, "x")])
+    append(run / ANSWERS, "new", [Answer("a", "x", "", None, 0.0)])
     if link == ANSWERS:
         (run / ANSWERS).rename(away / ANSWERS)
         (run / ANSWERS).symlink_to(away / ANSWERS)
@@ -380,7 +380,7 @@ def test_a_run_folder_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "disk" / "run").mkdir(parents=True)
     (tmp_path / "outputs").symlink_to(tmp_path / "disk")
     run = tmp_path / "outputs" / "run"
-    append(run / ANSWERS, "new", [Answer("a", "x", "", None, 0.0)], [Score("a", "x", None, "x")])
+    append(run / ANSWERS, "new", [Answer("a", "x", "", None, 0.0)])
     assert set_aside_other(run, "other") == [run / "evaluations" / "new"]
 
 

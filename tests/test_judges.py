@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from judge_server import Behaviour, JudgeServer, Reply, Request, graded, serving
+from score_factory import metrics_of
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer
@@ -431,7 +432,7 @@ def test_report_names_judge_prompts_and_calls(tmp_path: Path) -> None:
     with serving(by_kind(8, 3)) as server:
         judge = OpenAIJudge(**settings(server, tmp_path))
         answers = [Answer(pair.clip_id, pair.answer, "", pair.truth, 0.0) for pair in pairs(3)]
-        report = Reasoning(judge=judge).report(answers, benchmark="emer_v1", split="test")
+        report = metrics_of(Reasoning(judge=judge), answers, benchmark="emer_v1", split="test")
     assert report["metrics"]["clue_overlap_openai"]["value"] == 8.0
     section = report["judge"]
     assert (section["name"], section["model"], section["prompt_version"]) == ("openai", "some-model", "openai/1")

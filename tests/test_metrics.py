@@ -17,7 +17,6 @@ from emolightning.scoring.metrics.classification import (
     per_class,
     scores,
 )
-from emolightning.scoring.metrics.emotion_scores import EmotionScores
 
 
 def draw(seed, num_classes=6, num_clips=200, unreadable=0.1):
@@ -124,29 +123,3 @@ def test_a_class_that_never_occurs_does_not_count():
     values = scores(counts)
     assert values["uar"] == values["macro_f1"] == values["war"] == 1.0
     assert per_class(counts)["recall"][5] == 0.0
-
-
-def rows(indices, truths, predictions):
-    indices = torch.as_tensor(indices)
-    return indices, torch.as_tensor(truths), torch.as_tensor(predictions), indices * 0.5, torch.full_like(indices, 2)
-
-
-def test_repeated_clips_count_once():
-    truths, predictions = draw(1, num_clips=21)
-    metric = EmotionScores([str(k) for k in range(6)], num_clips=21)
-    order = [*range(21), 0, 1, 2]
-    for start in range(0, 24, 5):
-        part = order[start : start + 5]
-        metric.update(*rows(part, truths[part], predictions[part]))
-    values = metric.compute()
-    expected = confusion_matrix(truths, predictions, 6)
-    assert np.array_equal(values["counts"], expected)
-    assert values["war"] == scores(expected)["war"]
-    assert values["loss"] == pytest.approx(sum(0.5 * k for k in range(21)) / 42, abs=1e-15)
-
-
-def test_missing_clips_are_an_error():
-    metric = EmotionScores(["a", "b"], num_clips=3)
-    metric.update(*rows([0, 2], [0, 1], [0, 1]))
-    with pytest.raises(RuntimeError, match="2 different clips were scored, the split has 3"):
-        metric.compute()

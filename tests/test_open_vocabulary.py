@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from open_vocabulary_reports import answers_of, report_of, value
 from scipy.stats import binomtest
+from score_factory import metrics_of
 from wheel_factory import write_wheels
 
 from emolightning.__main__ import main
@@ -166,7 +167,7 @@ def test_unknown_words_empty_answers_and_faulty_lists_are_counted(small):
 
 def test_a_clip_without_answer_counts_as_wrong_and_is_told_from_an_empty_one(small):
     answers = [Answer("a", "", "", "['happy']", 0.0, is_missing=True), *answers_of(["['happy']"], ["happy"])]
-    report = OpenVocabulary(wheels=small).report(answers, benchmark="b", split="test")
+    report = metrics_of(OpenVocabulary(wheels=small), answers, benchmark="b", split="test")
     assert report["unscored"] == {"no answer for the clip": 1}
     assert value(report, "ungrouped_recall") == 0.5
 
@@ -207,7 +208,7 @@ def test_free_text_is_searched_for_known_words_and_the_report_says_so(small):
         (None, "no known emotion word in answer"),
         (None, "empty answer"),
     ]
-    report = scoring.report(answers, benchmark="b", split="test")
+    report = metrics_of(scoring, answers, benchmark="b", split="test")
     assert report["open_vocabulary"]["per_wheel"]["level1"]["wheel1"]["recall"] == pytest.approx(1 / 3)
     assert "let a language model read the text" in report["open_vocabulary"]["answers"]
 

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from open_vocabulary_reports import answers_of, value
+from score_factory import metrics_of
 
 from emolightning.__main__ import main
 from emolightning.records.clips import Answer
@@ -36,7 +37,7 @@ def public_report(shared):
     folder = shared / "benchmarks"
     groups = str(folder / "mer2024_ov_store/openset-synonym.zip")
     scoring = OpenVocabulary(wheels=str(folder / "emotion_wheel_2025"), synonym_groups=groups)
-    return scoring.report(public_answers(shared), benchmark="mer2024_ov", split="test")
+    return metrics_of(scoring, public_answers(shared), benchmark="mer2024_ov", split="test")
 
 
 def test_published_values_of_the_group_protocol(public_report, recorded):
@@ -76,7 +77,7 @@ def test_recorded_number_of_unknown_words(public_report):
 def test_ovmerd_plus_truths_give_the_same_on_the_shared_clips(shared, public_report):
     answers = public_answers(shared, "ovmerdplus_532_check-result-openset-chi-translate.csv")
     scoring = OpenVocabulary(wheels=str(shared / "benchmarks/emotion_wheel_2025"), wheel_levels=[1])
-    report = scoring.report(answers, benchmark="ov_merd_plus", split="test")
+    report = metrics_of(scoring, answers, benchmark="ov_merd_plus", split="test")
     assert value(report, "ew_f1_level1") == value(public_report, "ew_f1_level1")
 
 
@@ -86,7 +87,7 @@ def test_recorded_hit_of_gpt4v(shared, recorded, num_labels):
     rows = column(shared / "benchmarks/gpt4v_emotion/mer2023/label-gpt4v-multi.csv", "name", "gpt4v", "gt")
     answers = [Answer(name, text, "", truth, 0.0) for name, (text, truth) in rows.items()]
     scoring = OpenVocabulary(wheels=str(shared / "benchmarks/emotion_wheel_2025"), max_labels=num_labels)
-    report = scoring.report(answers, benchmark="mer2023_multi", split="test")
+    report = metrics_of(scoring, answers, benchmark="mer2023_multi", split="test")
     assert value(report, "hit") == pytest.approx(expected[f"k{num_labels}"], abs=1e-12)
     assert value(report, "num_labels") == num_labels
     hits = report["open_vocabulary"]["per_wheel"]["hit"]
@@ -122,7 +123,7 @@ def test_ovmerd_plus_against_a_plain_loop_over_clips(shared, year):
     truths = [text for (text,) in column(store, "name", "openset").values()]
     texts = truths[7:] + truths[:7]
     scoring = OpenVocabulary(wheels=str(shared / f"benchmarks/emotion_wheel_{year}"))
-    report = scoring.report(answers_of(truths, texts), benchmark="b", split="test")
+    report = metrics_of(scoring, answers_of(truths, texts), benchmark="b", split="test")
     assert report["open_vocabulary"]["wheels"]["year"] == year
     for level in (1, 2):
         fs = []

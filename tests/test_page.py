@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from media_factory import make_media
 from PIL import Image
+from score_factory import metrics_of
 
 from emolightning.records.clips import Answer, Clip
-from emolightning.runs.answers import append
+from emolightning.runs.answers import join
 from emolightning.runs.report.collect import write_report
 from emolightning.runs.report.page import MAX_SHOWN, shown_clips, thumbnail, write_page
-from emolightning.scoring.scoring import Classification
+from emolightning.scoring.classification import Classification
 
 LABELS = ("happy", "sad")
 SCORING = Classification(labels=LABELS)
@@ -29,7 +30,7 @@ def make_rows(num_clips, text="happy"):
 
 
 def render(tmp_path, rows, history=()):
-    report = SCORING.report([answer for _, answer, _ in rows], benchmark="b<i>", split="test")
+    report = metrics_of(SCORING, [answer for _, answer, _ in rows], benchmark="b<i>", split="test")
     report["evaluation"] = {"note": HOSTILE}
     frames = {rows[0][0].id: [np.zeros((20, 30, 3), np.uint8)]}
     write_page(tmp_path / "report.html", report, rows, frames=frames, history=list(history))
@@ -83,8 +84,8 @@ def evaluated(tmp_path_factory) -> tuple[Path, list[Clip]]:
     for clip in clips[:2]:
         make_media(clip.video, audio=False)
     answers = [Answer(clip.id, "happy", "prompt", clip.label, 0.1) for clip in clips]
-    append(folder / "answers.jsonl", "key", answers, [SCORING.score(answer) for answer in answers])
-    report = SCORING.report(answers, benchmark="b", split="test")
+    join(folder, "key", answers, [SCORING.score(answer) for answer in answers])
+    report = metrics_of(SCORING, answers, benchmark="b", split="test")
     (folder / "metrics.json").write_text(json.dumps(report))
     return folder, clips
 
@@ -96,7 +97,7 @@ def test_the_page_shows_the_frames_that_were_evaluated(evaluated, choice, number
     folder, clips = evaluated
     report = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").write_text(json.dumps(report | {"evaluation": {"frame": choice}}))
-    page = write_report(folder, clips, SCORING).read_text()
+    page = write_report(folder, clips).read_text()
     pictures = [
         Image.open(io.BytesIO(base64.b64decode(found)))
         for found in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)

@@ -127,7 +127,7 @@ def test_commands_that_are_printed_run_when_they_are_pasted(
     folder = tmp_path / name
     folder.mkdir()
     with pytest.raises(UserError) as caught:
-        write_report(folder, [], None)  # type: ignore[arg-type]
+        write_report(folder, [])
     assert OmegaConf.create(pasted(str(caught.value))).checkpoint == str(folder)
     (folder / "config.yaml").write_text("")
     with pytest.raises(UserError) as caught:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from score_factory import metrics_of
 
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer, Clip
@@ -122,7 +123,7 @@ def test_report() -> None:
         answer("f", "He sings.", "He sings."),
         Answer("g", "", "", "He nods.", 0.0, is_missing=True),
     ]
-    report = Reasoning(judge=judge).report(answers, benchmark="emer_v1", split="test")
+    report = metrics_of(Reasoning(judge=judge), answers, benchmark="emer_v1", split="test")
     assert (report["benchmark"], report["split"], report["num_clips"], report["num_scored"]) == (
         "emer_v1",
         "test",
@@ -154,7 +155,7 @@ def test_report() -> None:
 def test_each_overlap_has_its_own_number_of_clips() -> None:
     judge = FixedJudge({"a": (8.0, None), "b": (7.0, None), "c": (5.0, 3.0)})
     answers = [answer(name, "She laughs.", "She smiles.") for name in "abc"]
-    report = Reasoning(judge=judge).report(answers, benchmark="emer_v1", split="test")
+    report = metrics_of(Reasoning(judge=judge), answers, benchmark="emer_v1", split="test")
     assert (report["num_scored"], report["judge"]["num_scored"]) == (1, {"clue": 3, "label": 1})
     assert [score["num_clips"] for score in report["metrics"].values()] == [3, 1]
 
@@ -164,18 +165,18 @@ def test_interval_is_a_bootstrap_over_clips() -> None:
     grades = random.integers(1, 11, size=200).astype(float)
     judge = FixedJudge({str(index): (grade, grade) for index, grade in enumerate(grades)})
     answers = [answer(str(index), "text", "truth") for index in range(200)]
-    found = Reasoning(judge=judge).report(answers, benchmark="x", split="test")["metrics"]["clue_overlap_fixed"]
+    found = metrics_of(Reasoning(judge=judge), answers, benchmark="x", split="test")["metrics"]["clue_overlap_fixed"]
     half = 1.96 * grades.std() / np.sqrt(200)
     assert found["ci95"] == pytest.approx([grades.mean() - half, grades.mean() + half], abs=0.05)
 
 
 def test_nothing_graded_is_no_zero() -> None:
-    report = Reasoning(judge=FixedJudge({"a": (None, None)})).report(
-        [answer("a", "x", "y")], benchmark="x", split="test"
+    report = metrics_of(
+        Reasoning(judge=FixedJudge({"a": (None, None)})), [answer("a", "x", "y")], benchmark="x", split="test"
     )
     assert report["metrics"]["clue_overlap_fixed"]["value"] is None
     assert report["num_scored"] == 0
-    empty = Reasoning(judge=FixedJudge({})).report([answer("a", "x", None)], benchmark="x", split="test")
+    empty = metrics_of(Reasoning(judge=FixedJudge({})), [answer("a", "x", None)], benchmark="x", split="test")
     assert (empty["unscored"], empty["text"]) == ({"no reference text": 1}, None)
     json.dumps([report, empty], allow_nan=False)
 
@@ -200,6 +201,6 @@ def test_a_split_without_descriptions_is_refused_before_it_is_answered() -> None
 
 def test_a_clip_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="one answer for each clip"):
-        Reasoning(judge=OfflineJudge()).report(
-            [answer("a", "x", "y"), answer("a", "z", "y")], benchmark="x", split="test"
+        metrics_of(
+            Reasoning(judge=OfflineJudge()), [answer("a", "x", "y"), answer("a", "z", "y")], benchmark="x", split="test"
         )

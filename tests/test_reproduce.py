@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from published_runs import ALL, RECIPE, SEEN, cell, compared, dfew, emotion_llama, metric, report_of, written
+from score_factory import metrics_of
 
 from emolightning.__main__ import main
 from emolightning.benchmarks.published.comparison import compare
@@ -80,10 +81,10 @@ def test_scores_that_nobody_published_are_listed(tmp_path: Path) -> None:
 def test_reports_of_judges_and_wheels_are_understood(tmp_path: Path) -> None:
     """The real reports, not ones by hand: embedded wheel and offline judge compare with nothing published."""
     answers = [Answer(f"clip{number}", "['happy', 'calm']", "prompt", "['happy']", 0.0) for number in range(411)]
-    words = OpenVocabulary().report(answers, benchmark="mer2023_multi", split="test")
+    words = metrics_of(OpenVocabulary(), answers, benchmark="mer2023_multi", split="test")
     row = cell(compared(tmp_path, words), "mer_unibench", "Emotion-LLaMA", "hit", "AVT")
     assert row.verdict.startswith("not comparable: other protocol: wheels is 2025 there, EmoLightning embedded")
-    judged = Reasoning(judge=OfflineJudge()).report(answers[:100], benchmark="emer_v1", split="test")
+    judged = metrics_of(Reasoning(judge=OfflineJudge()), answers[:100], benchmark="emer_v1", split="test")
     run = read_run(written(tmp_path, judged))
     found = compare([score for score in ALL if score.benchmark == "emer_v1"], run, ["emer_v1"])
     assert {row.ours for row in found.rows} == {None}

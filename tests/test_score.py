@@ -5,29 +5,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
-from hydra import compose, initialize_config_dir
 from scipy.stats import binomtest
 from score_factory import HEADER, refusal, score, values, write_csv, write_jsonl
 from sklearn.metrics import balanced_accuracy_score, f1_score, mean_squared_error, precision_score
 
 from emolightning.commands.cli import run
-from emolightning.config.places import CONFIG_DIR
-from emolightning.config.schema import register_schemas
-from emolightning.records.clips import Answer, Clip
-from emolightning.records.labels import DFEW7, MER6
-from emolightning.runs.answer_writer import AnswerWriter
+from emolightning.records.labels import MER6
 from emolightning.runs.answers import latest_key, read_answers
-from emolightning.runs.assembly import validation_reader
-from emolightning.scoring.judges.offline import OfflineJudge
-from emolightning.scoring.metrics.emotion_scores import EmotionScores
-from emolightning.scoring.reading import LabelReader
-from emolightning.scoring.reasoning import Reasoning
-from emolightning.scoring.scoring import Classification
+from emolightning.scoring.classification import Classification
 from speed import score_rows
 
 ROWS = [("a", "Happy.", "happy"), ("b", "sad or angry", "sad"), ("c", "anger", "angry"), ("d", "", "sad")]
@@ -77,23 +65,6 @@ def test_values_are_those_of_scikit_learn(tmp_path: Path) -> None:
         "no label in answer": answers.count("no idea"),
         "label outside the vocabulary": answers.count("disgust"),
     }
-
-
-def test_the_object_of_validation_gives_the_same_numbers(tmp_path: Path) -> None:
-    rows = drawn(seed=1)
-    report = score(tmp_path / "out", f"answers={write_csv(tmp_path / 'p.csv', HEADER, rows)}", "labels=mer6")
-    metric = EmotionScores(MER6, num_clips=len(rows))
-    positions = {label: index for index, label in enumerate(MER6)}
-    for start in range(0, len(rows), 16):
-        batch = rows[start : start + 16]
-        truths = torch.tensor([positions[row[2]] for row in batch])
-        read = torch.tensor([positions.get(row[1], len(MER6)) for row in batch])
-        metric.update(
-            torch.arange(start, start + len(batch)), truths, read, torch.ones(len(batch)), torch.ones(len(batch))
-        )
-    computed = metric.compute()
-    assert {name: computed[name] for name in values(report)} == values(report)
-    assert computed["counts"].tolist() == report["confusion_matrix"]["counts"]
 
 
 def test_csv_and_jsonl_truth_inside_and_beside(tmp_path: Path, predictions: Path) -> None:
@@ -348,30 +319,6 @@ def test_the_benchmark_at_a_small_size(tmp_path: Path, monkeypatch: pytest.Monke
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["scores_are_right"]
     assert (result["rows"], len(result["rounds"])) == (300, 1)
-
-
-def test_an_evaluation_writes_the_truth_of_its_scoring(tmp_path: Path) -> None:
-    clip = Clip("a", Path("a.mp4"), label="sad", reason="He weeps.")
-    writer = AnswerWriter(tmp_path, split="test", scoring=Reasoning(judge=OfflineJudge()))
-    writer.key = "k"
-    trainer = SimpleNamespace(global_rank=0, world_size=1)
-    outputs, batch = {"answers": [Answer("a", "He is sad.", "prompt", "sad", 0.1)]}, SimpleNamespace(clips=[clip])
-    writer.on_test_batch_end(trainer, None, outputs, batch)
-    assert read_answers(tmp_path, "k")["a"].truth == "He weeps."
-
-
-def test_validation_reads_as_the_scoring_says() -> None:
-    def reader(labels: tuple[str, ...], *words: str) -> LabelReader | None:
-        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            cfg = compose("train", overrides=list(words))
-        return validation_reader(cfg, SimpleNamespace(labels=labels))
-
-    register_schemas()
-    strict = reader(MER6, "scoring.parser=strict")
-    assert strict is not None
-    assert strict.read("I feel sad").label is None
-    assert reader(DFEW7) is None
-    assert reader(MER6, "scoring=open_vocabulary") is None
 
 
 def test_no_torch(tmp_path: Path, predictions: Path) -> None:

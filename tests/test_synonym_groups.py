@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 from open_vocabulary_reports import report_of, value
+from score_factory import metrics_of
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer
@@ -106,7 +107,7 @@ def test_groups_of_other_clips_only_are_refused(tmp_path):
     write_groups(tmp_path)
     answers = [Answer("another", "['sad']", "", "['sad']", 0.0)]
     with pytest.raises(UserError, match="flat.json has groups for none of the clips; they are of 'clip0'"):
-        OpenVocabulary(synonym_groups=str(tmp_path / "flat.json")).report(answers, benchmark="b", split="test")
+        metrics_of(OpenVocabulary(synonym_groups=str(tmp_path / "flat.json")), answers, benchmark="b", split="test")
 
 
 class RecordedAsker:

@@ -1,4 +1,4 @@
-"""What the parts hand each other: Clip -> Example -> Batch -> Answer -> Score."""
+"""What the parts hand each other: Clip -> Example -> Batch -> Answer -> Score; `report.py` has what comes of them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -130,6 +130,7 @@ class Answer:
     text: str
     prompt: str
     truth: str | None
+    """What it is compared with: put in by what scores it, None before, and where the clip has none."""
     seconds: float
     """Wall time of the batch divided by its clips."""
     is_missing: bool = False
@@ -148,3 +149,7 @@ class Score:
     """The text the value was read from."""
     alias: str | None = None
     """The word that stood for the label, when it was not the label itself."""
+    is_default: bool = False
+    """Nothing was read: upstream's parser gives its default."""
+    words: tuple[tuple[str, ...], ...] = ()
+    """Of an answer with any number of labels: its words in the readings of the two official scripts."""

@@ -39,10 +39,13 @@ EXACT = "exact binomial bounds, for resampling shows no spread"
 PER_CLASS = ("precision", "recall", "f1")
 """Scores of each class; logged as `val/recall/happy`."""
 
-LOGGED = ("val/loss", "val/unreadable", *(f"val/{name}" for name in DEFINITIONS))
-"""What a validation logs, beside the scores per class."""
+UNREADABLE_COUNT = "unreadable"
+"""Number of answers of a validation that no label could be read from."""
+
+LOGGED = ("val/loss", f"val/{UNREADABLE_COUNT}", *(f"val/{name}" for name in DEFINITIONS))
+"""What a validation with `scoring=classification` logs, beside the scores per class."""
 
 
 def is_loss(name: str) -> bool:
     """Whether less is better of a logged number."""
-    return name.rpartition("/")[2] in ("loss", "unreadable", VALENCE_MSE)
+    return name.rpartition("/")[2] in ("loss", UNREADABLE_COUNT, VALENCE_MSE)

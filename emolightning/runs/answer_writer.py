@@ -1,13 +1,11 @@
 """Appends each batch's answers to the run folder as soon as they are there."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
 from emolightning.runs.answers import append, rank_file
-from emolightning.scoring.scoring import Scoring
 
 
 class AnswerWriter(pl.Callback):
@@ -16,13 +14,11 @@ class AnswerWriter(pl.Callback):
     Args:
         folder: the run folder.
         split: to be answered.
-        scoring: says what an answer is compared with, and reads it.
     """
 
-    def __init__(self, folder: Path, *, split: str, scoring: Scoring):
+    def __init__(self, folder: Path, *, split: str):
         self.folder = folder
         self.split = split
-        self.scoring = scoring
         self.key = ""
         """Of the evaluation; like `known` only the first rank's counts."""
         self.known: frozenset[str] = frozenset()
@@ -38,10 +34,7 @@ class AnswerWriter(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *args: Any, **kwargs: Any
     ) -> None:
         """Write and flush."""
-        pairs = zip(outputs["answers"], batch.clips, strict=True)
-        answers = [replace(answer, truth=self.scoring.truth(clip)) for answer, clip in pairs]
-        path = rank_file(self.folder, trainer.global_rank, trainer.world_size)
-        append(path, self.key, answers, [self.scoring.score(answer) for answer in answers])
+        append(rank_file(self.folder, trainer.global_rank, trainer.world_size), self.key, outputs["answers"])
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Wait until all ranks have written: the first one joins the files next."""

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,10 @@ KINDS: dict[str, Any] = {
     "truth": str | None,
     "seconds": int | float,
 }
-"""What each line holds of what is read again."""
+SCORED: dict[str, Any] = {"prediction": str | None, "unscored_because": str | None, "alias": str | None}
+"""What each line of a joined file holds beside: empty before all clips are answered, for then they are scored."""
+
+"""What each line holds that another call goes on from."""
 
 KEY = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
@@ -49,8 +52,8 @@ def rank_file(folder: Path, rank: int, world_size: int) -> Path:
     return folder / (ANSWERS if world_size == 1 else f"answers.rank{rank}.jsonl")
 
 
-def append(path: Path, key: str, answers: Iterable[Answer], scores: Iterable[Score]) -> None:
-    """Write finished answers at once: a killed evaluation keeps them.
+def append(path: Path, key: str, answers: Iterable[Answer]) -> None:
+    """Write finished answers at once, without scores: a killed evaluation keeps them.
 
     Raises:
         CannotWrite: half a line may be left, which the next call cuts off.
@@ -62,7 +65,7 @@ def append(path: Path, key: str, answers: Iterable[Answer], scores: Iterable[Sco
         if path.exists():
             _drop_half_line(path)
         with path.open("a", encoding="utf-8") as file:
-            file.writelines(_lines(key, answers, scores))
+            file.writelines(_encoded(_line(key, answer, None)) for answer in answers)
 
 
 def _require_own(path: Path) -> None:
@@ -75,19 +78,18 @@ def _require_own(path: Path) -> None:
         raise UserError(f"{path}: is a link to {os.readlink(path)}; nothing is written there: put a copy in its place")
 
 
-def _lines(key: str, answers: Iterable[Answer], scores: Iterable[Score]) -> Iterator[str]:
-    for answer, score in zip(answers, scores, strict=True):
-        yield _ENCODER.encode(_line(key, answer, score)) + "\n"
+def _encoded(line: dict[str, Any]) -> str:
+    return _ENCODER.encode(line) + "\n"
 
 
-def _line(key: str, answer: Answer, score: Score) -> dict[str, Any]:
+def _line(key: str, answer: Answer, score: Score | None) -> dict[str, Any]:
     return {
         "id": answer.clip_id,
         "answer": None if answer.is_missing else answer.text,
         "truth": answer.truth,
-        "prediction": score.value,
-        "unscored_because": score.unscored_because,
-        "alias": score.alias,
+        "prediction": score and score.value,
+        "unscored_because": score and score.unscored_because,
+        "alias": score and score.alias,
         "prompt": answer.prompt,
         "seconds": round(answer.seconds, 6),
         "key": key,
@@ -101,6 +103,25 @@ def read_answers(folder: Path, key: str) -> dict[str, Answer]:
         for line in _read_lines(path) if path.exists() else ():
             if line["key"] == key and line["id"] not in found:
                 found[line["id"]] = _answer(line)
+    return found
+
+
+def read_scored(folder: Path, key: str) -> list[tuple[Answer, Score]]:
+    """The answers of one evaluation that came to its end, in their order, each with what was read from it.
+
+    Raises:
+        DamagedFile: a line lacks what scoring writes.
+    """
+    path = folder / ANSWERS
+    found = []
+    for number, line in enumerate(_read_lines(path), start=1):
+        if line["key"] != key:
+            continue
+        _require_kinds(line, SCORED, f"{path}, line {number}")
+        answer = _answer(line)
+        found.append(
+            (answer, Score(answer.clip_id, line["prediction"], line["unscored_because"], answer.text, line["alias"]))
+        )
     return found
 
 
@@ -135,12 +156,16 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     place = f"{path}, line {number}"
     entry = parse_json(line, place)
-    for name, kinds in KINDS.items():
-        if not isinstance(entry, dict) or not isinstance(entry.get(name), kinds):
-            raise DamagedFile(place, f"it is no answer: {name} is {_shown(entry, name)}")
+    _require_kinds(entry, KINDS, place)
     if not KEY.fullmatch(entry["key"]):  # It becomes the name of a folder.
         raise DamagedFile(place, f"its key {entry['key'][:80]!r} is none of an evaluation")
     return entry
+
+
+def _require_kinds(entry: Any, all_kinds: Mapping[str, Any], place: str) -> None:
+    for name, kinds in all_kinds.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get(name), kinds):
+            raise DamagedFile(place, f"it is no answer: {name} is {_shown(entry, name)}")
 
 
 def _shown(entry: Any, name: str) -> str:
@@ -161,7 +186,7 @@ def _drop_half_line(path: Path) -> None:
 def join(folder: Path, key: str, answers: Sequence[Answer], scores: Sequence[Score]) -> None:
     """Replace the files of all ranks by one, in the order given."""
     with written_whole(folder / ANSWERS) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.writelines(_lines(key, answers, scores))
+        file.writelines(_encoded(_line(key, answer, score)) for answer, score in zip(answers, scores, strict=True))
     for path in folder.glob(RANK_FILES):
         if _key_of(path) in (key, None):
             path.unlink()

@@ -15,8 +15,7 @@ from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.prompt.sequence import PromptEncoder
 from emolightning.records.inputs import active_inputs
-from emolightning.scoring.reading import LabelReader
-from emolightning.scoring.scoring import Classification, Scoring
+from emolightning.scoring.scoring import Scoring
 from emolightning.training.checkpoints.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.optim.groups import parameter_groups
@@ -79,14 +78,8 @@ def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModu
 
 
 def build_scoring(cfg: DictConfig) -> Scoring:
-    """What turns the answers of an evaluation into scores."""
+    """What turns the answers of a validation or an evaluation into scores."""
     return build(cfg.scoring, "scoring")
-
-
-def validation_reader(cfg: DictConfig, data: ClipDataModule) -> LabelReader | None:
-    """What validation reads labels with: that of the scoring, if it scores labels of the data; else None."""
-    scoring = build_scoring(cfg)
-    return scoring.reader if isinstance(scoring, Classification) and scoring.labels == data.labels else None
 
 
 def build_learner(

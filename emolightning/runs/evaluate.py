@@ -20,7 +20,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.files.writing import require_writable, write_json, writing
 from emolightning.models.parts.card import has_random_base
 from emolightning.models.parts.parameters import trained_state
-from emolightning.records.clips import Answer, Clip
+from emolightning.records.clips import Answer, Score
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.answers import evaluation_key, join, known_answers, set_aside_other, take_back
 from emolightning.runs.as_trained import training_differences
@@ -39,7 +39,7 @@ from emolightning.runs.lineage import describe_process
 from emolightning.runs.positions import require_room
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.runs.ranks import are_others_started, ended_with_this, require_hardware, require_srun, set_num_threads
-from emolightning.runs.report.collect import write_report
+from emolightning.runs.report.collect import write_evaluated
 from emolightning.runs.report.table import print_metrics
 from emolightning.runs.vision_pass import precompute_vision
 from emolightning.runs.wandb_record import EvaluationRecord, wandb_of
@@ -51,7 +51,7 @@ from emolightning.runs.weights import (
     require_same_model,
     trained_widths,
 )
-from emolightning.scoring.scoring import Scoring
+from emolightning.scoring.scoring import Scoring, require_comparable
 from emolightning.scoring.warnings import warnings_of
 from emolightning.training.learner import EmotionLearner
 
@@ -74,13 +74,13 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     weights = find_weights("checkpoint", Path(cfg.checkpoint))
     require_same_model("checkpoint", Path(cfg.checkpoint), plain(cfg.model), is_evaluated=True)
     scoring = build_scoring(cfg)
-    writer = AnswerWriter(folder, split=cfg.split, scoring=scoring)
+    writer = AnswerWriter(folder, split=cfg.split)
     trainer = build_trainer(cfg, callbacks=[writer])
     require_whole_split(trainer)
     data = build_data(cfg, shuffle=tuple(cfg.shuffle))
     refuse_skipped(data, cfg.split)
     clips = data.clips_of(cfg.split)
-    require_truths(clips, scoring, cfg.split)
+    require_comparable(clips, scoring, cfg.split)
     trained = trained_widths(weights)
     check_inputs(trained, data.inputs, data.feature_widths, weights)
     require_room(cfg, data, (cfg.split,))
@@ -108,8 +108,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
                 trainer.test(learner, datamodule=data, verbose=False)
         if not trainer.is_global_zero:
             return {}
-        report, answers = _finish(cfg, folder, writer.key, data, scoring, description)
-        record.log(report, answers, data, scoring, checkpoint=cfg.checkpoint)
+        report, scored = _finish(cfg, folder, writer.key, data, scoring, description)
+        record.log(report, scored, data, checkpoint=cfg.checkpoint)
     return report
 
 
@@ -145,19 +145,6 @@ def require_whole_split(trainer: Any) -> None:
         raise UserError(
             "trainer.limit_test_batches and trainer.fast_dev_run: an evaluation answers all clips of its split, and "
             "continues when it was interrupted; leave them out, or choose other clips with split=... or data=..."
-        )
-
-
-def require_truths(clips: Sequence[Clip], scoring: Scoring, split: str) -> None:
-    """Refuse a split of which nothing could be scored, before its answers are generated.
-
-    Raises:
-        UserError: no clip has what the scoring compares answers with.
-    """
-    if clips and all(scoring.truth(clip) is None for clip in clips):
-        raise UserError(
-            f"split={split}: none of its {len(clips)} clips has what answers are compared with (a label, a list of "
-            "labels, or a description); choose another scoring=... or data=..."
         )
 
 
@@ -209,24 +196,28 @@ def _prepare_folder(cfg: DictConfig, folder: Path, key: str, skipped: Sequence[S
 
 def _finish(
     cfg: DictConfig, folder: Path, key: str, data: ClipDataModule, scoring: Scoring, description: dict[str, Any]
-) -> tuple[dict[str, Any], list[Answer]]:
-    """One answers file in the order of the split, and the scores of all of it."""
-    answers, split = known_answers(folder, key), description["split"]
+) -> tuple[dict[str, Any], list[tuple[Answer, Score]]]:
+    """One answers file in the order of the split, and the scores of all of it: here each answer is scored, once."""
+    known, clips = known_answers(folder, key), data.clips_of(cfg.split)
     # Answers that were produced before may carry the truth of another scoring.
-    ordered = [replace(answers[clip.id], truth=scoring.truth(clip)) for clip in data.clips_of(split)]
-    join(folder, key, ordered, [scoring.score(answer) for answer in ordered])
-    report = scoring.report(ordered, benchmark=data.benchmark, split=split)
-    report["evaluation"] = description
-    report["data"] = {
-        "official_differences": data.official_differences(),
-        "training_differences": training_differences(cfg.trained or {}, data),
-        "remarks": data.remarks,
-    }
-    report["model"] = {"has_random_base": has_random_base(plain(cfg.model))}
-    report |= record(data.skipped_of(split))
-    report["warnings"] = warnings_of(report)
-    write_json(folder / "metrics.json", report)
-    print_metrics(report)
-    page = write_report(folder, data.clips, scoring)
+    answers = [replace(known[clip.id], truth=scoring.truth(clip)) for clip in clips]
+    scores = [scoring.score(answer) for answer in answers]
+    join(folder, key, answers, scores)
+    report = replace(
+        scoring.report(answers, scores, benchmark=data.benchmark, split=cfg.split),
+        evaluation=description,
+        data={
+            "official_differences": data.official_differences(),
+            "training_differences": training_differences(cfg.trained or {}, data),
+            "remarks": data.remarks,
+        },
+        model={"has_random_base": has_random_base(plain(cfg.model))},
+        **record(data.skipped_of(cfg.split)),
+    )
+    content = replace(report, warnings=warnings_of(report.content())).content()
+    scored = list(zip(answers, scores, strict=True))
+    write_json(folder / "metrics.json", content)
+    print_metrics(content)
+    page = write_evaluated(folder, content, data.clips, scored)
     print(f"answers: {folder / 'answers.jsonl'}\nscores:  {folder / 'metrics.json'}\nreport:  {page}")
-    return report, ordered
+    return content, scored

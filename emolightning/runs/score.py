@@ -16,6 +16,7 @@ from emolightning.config.building import build
 from emolightning.errors import UserError
 from emolightning.files.writing import require_writable, write_json, writing
 from emolightning.records.clips import Answer, Clip, Score
+from emolightning.records.report import Report
 from emolightning.runs.answers import ANSWERS, evaluation_key, join, set_aside_other
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.report.page import write_page
@@ -23,7 +24,7 @@ from emolightning.runs.report.table import print_metrics
 from emolightning.scoring.folds import fold_report, refuse_shared_clips
 from emolightning.scoring.predictions import Columns, Predictions, read_predictions, with_labels
 from emolightning.scoring.readable import refuse_unreadable
-from emolightning.scoring.scoring import Classification, Scoring
+from emolightning.scoring.scoring import Scoring
 from emolightning.scoring.valence import add_valence
 from emolightning.scoring.warnings import described, warnings_of
 
@@ -40,18 +41,19 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
     scoring: Scoring = build(cfg.scoring, "scoring")
     folder, files = Path(cfg.output_dir), [_answers_file(Path(name)) for name in cfg.answers]
     _require_free(folder, files)
-    if not isinstance(scoring, Classification) and (len(files) > 1 or cfg.columns.valence_answer):
+    if scoring.reader is None and (len(files) > 1 or cfg.columns.valence_answer):
         raise UserError("folds and valence are scored with scoring=classification only")
     truths: list[Path | None] = [Path(name) for name in cfg.truth] or [None] * len(files)
     read = [_read(cfg, file, truth, scoring) for file, truth in zip(files, truths, strict=True)]
-    for number, predictions in enumerate(read, start=1):
-        refuse_unreadable(predictions, scoring, answer_column=cfg.columns.answer)
+    scored = [[scoring.score(answer) for answer in predictions.answers] for predictions in read]
+    for number, (predictions, scores) in enumerate(zip(read, scored, strict=True), start=1):
+        refuse_unreadable(predictions, scores, scoring, answer_column=cfg.columns.answer)
         _refuse_other_clips(predictions, _benchmark_of(cfg, number if len(read) > 1 else None))
     if len(read) == 1:
-        report = _score(cfg, read[0], scoring, folder, cfg.benchmark)
+        found = _score(cfg, read[0], scored[0], scoring, folder, cfg.benchmark)
     else:
-        folds = {f"fold{number}": predictions for number, predictions in enumerate(read, start=1)}
-        report = _score_folds(cfg, folds, scoring)
+        found = _score_folds(cfg, read, scored, scoring)
+    report = found.content()
     print_metrics(report)
     print("\n".join([*_notes(report), f"scores: {folder / 'metrics.json'}", f"report: {folder / 'report.html'}"]))
     return report
@@ -83,52 +85,63 @@ def _read(cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring) 
         pair_by=cfg.pair_by,
         truth_rows=rows,
     )
-    return with_labels(predictions, scoring.reader) if isinstance(scoring, Classification) else predictions
+    return with_labels(predictions, scoring.reader) if scoring.reader else predictions
 
 
 def _score(
-    cfg: DictConfig, predictions: Predictions, scoring: Scoring, folder: Path, benchmark: str | None
-) -> dict[str, Any]:
+    cfg: DictConfig,
+    predictions: Predictions,
+    scores: Sequence[Score],
+    scoring: Scoring,
+    folder: Path,
+    benchmark: str | None,
+) -> Report:
     """One file's report, written to a folder of its own."""
     answers = predictions.answers
-    report = scoring.report(answers, benchmark=benchmark or predictions.answers_file.stem, split=cfg.split)
-    if predictions.valence is not None:
-        assert isinstance(scoring, Classification)
-        report = add_valence(report, predictions, scoring, missing=cfg.valence_missing)
+    name = benchmark or predictions.answers_file.stem
+    report = scoring.report(answers, scores, benchmark=name, split=cfg.split)
+    if predictions.valence is not None and scoring.reader is not None:
+        report = add_valence(report, predictions, scores, scoring.reader.labels, missing=cfg.valence_missing)
     described = {
         **predictions.facts,
         "scoring": OmegaConf.to_container(cfg.scoring, resolve=True),
         "columns": OmegaConf.to_container(cfg.columns),
     }
     key = evaluation_key(described)
-    report["evaluation"] = {
+    evaluation = {
         "answers": str(predictions.answers_file),
         "truth": str(predictions.truth_file),
         **described,
         "differences_from_official": _differences(benchmark, cfg.split, answers, scoring),
     }
-    report["warnings"] = warnings_of(report)
-    scores = [scoring.score(answer) for answer in answers]
+    report = _with_warnings(replace(report, evaluation=evaluation))
     _make_room(folder, key)
     join(folder, key, answers, scores)
     _write(folder, report, answers, scores)
     return report
 
 
-def _score_folds(cfg: DictConfig, folds: dict[str, Predictions], scoring: Scoring) -> dict[str, Any]:
+def _score_folds(
+    cfg: DictConfig, folds: Sequence[Predictions], scored: Sequence[Sequence[Score]], scoring: Scoring
+) -> Report:
     """A folder for each fold, and the report of all."""
-    refuse_shared_clips(folds)
+    names = [f"fold{number}" for number in range(1, len(folds) + 1)]
+    refuse_shared_clips(dict(zip(names, folds, strict=True)))
     folder = Path(cfg.output_dir)
-    reports = {}
-    for number, (name, predictions) in enumerate(folds.items(), start=1):
-        reports[name] = _score(cfg, predictions, scoring, folder / name, _benchmark_of(cfg, number))
-    report = fold_report(reports)
-    report["benchmark"] = cfg.benchmark or " ".join(report["benchmark"] for report in reports.values())
-    report["evaluation"] = {name: report["evaluation"] for name, report in reports.items()}
-    report["warnings"] = warnings_of(report)
-    _make_room(folder, evaluation_key(report["evaluation"]))
+    reports = {
+        name: _score(cfg, predictions, scores, scoring, folder / name, _benchmark_of(cfg, number))
+        for number, (name, predictions, scores) in enumerate(zip(names, folds, scored, strict=True), start=1)
+    }
+    evaluation = {name: report.evaluation for name, report in reports.items()}
+    benchmark = cfg.benchmark or " ".join(report.benchmark for report in reports.values())
+    report = _with_warnings(replace(fold_report(reports), benchmark=benchmark, evaluation=evaluation))
+    _make_room(folder, evaluation_key(evaluation))
     _write(folder, report, [], [])
     return report
+
+
+def _with_warnings(report: Report) -> Report:
+    return replace(report, warnings=warnings_of(report.content()))
 
 
 def _benchmark_of(cfg: DictConfig, fold: int | None) -> str | None:
@@ -158,12 +171,13 @@ def _make_room(folder: Path, key: str) -> None:
         print(f"scores of other answers are now in {aside}")
 
 
-def _write(folder: Path, report: dict[str, Any], answers: Sequence[Answer], scores: Sequence[Score]) -> None:
+def _write(folder: Path, report: Report, answers: Sequence[Answer], scores: Sequence[Score]) -> None:
     write_json(folder / "lineage.json", describe_process(sys.argv))
-    write_json(folder / "metrics.json", report)
+    content = report.content()
+    write_json(folder / "metrics.json", content)
     nowhere = Path()
     rows = [(Clip(answer.clip_id, nowhere), answer, each) for answer, each in zip(answers, scores, strict=True)]
-    write_page(folder / "report.html", report, rows, frames={}, history=[])
+    write_page(folder / "report.html", content, rows, frames={}, history=[])
 
 
 def _differences(benchmark: str | None, split: str, answers: Sequence[Answer], scoring: Scoring) -> list[str]:
@@ -172,8 +186,8 @@ def _differences(benchmark: str | None, split: str, answers: Sequence[Answer], s
         return []
     official = official_benchmark(benchmark)
     labels = official.labels
-    if isinstance(scoring, Classification):
-        labels = scoring.labels
+    if scoring.reader is not None:
+        labels = scoring.reader.labels
     else:  # a list or a description is no label that could be counted
         official = replace(official, supports={})
     counts = {split: Counter(str(answer.truth) for answer in answers)}

@@ -3,24 +3,27 @@
 import logging
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig
 
+from emolightning.config.problems import not_one_of
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.parameters import WITHOUT_BASE
 from emolightning.models.sizes.activations import Lengths
 from emolightning.prompt.sequence import PromptEncoder
+from emolightning.records.clips import Clip
 from emolightning.runs.assembly import plain
 from emolightning.runs.endings.out_of_memory import copies_weights, less_memory
 from emolightning.runs.estimate.estimating import Effective, Estimator, engine_of
 from emolightning.runs.estimate.memory import Memory
 from emolightning.runs.weights import load_weights
+from emolightning.scoring.scoring import Scoring, require_comparable
 from emolightning.training.engines.deepspeed_zero import require_float16
 from emolightning.training.learner import EmotionLearner
 
@@ -31,6 +34,9 @@ MEASURED = 16
 
 GB = 1e9
 
+
+ALWAYS_LOGGED = ("val/loss", "train/loss")
+"""Of every run, whatever it scores."""
 
 SHARDING = ("Fsdp", "deepspeed_zero")
 """Last names of the strategies in `configs/trainer/` that cut things into pieces."""
@@ -120,6 +126,35 @@ def require_batches(trainer: Any, data: ClipDataModule) -> None:
             f"trainer.val_check_interval={interval}: an epoch has {in_epoch} batch(es); say at most {in_epoch}, or "
             "trainer.check_val_every_n_epoch=null to count the batches of all epochs"
         )
+
+
+def require_logged(monitors: Mapping[str, str], scoring: Scoring) -> None:
+    """Refuse to follow a score that no validation of the run will have, before anything is read.
+
+    Args:
+        monitors: setting -> the logged score that it names.
+        scoring: of the validations.
+
+    Raises:
+        UserError: says which scores there are.
+    """
+    names = [*ALWAYS_LOGGED, *(f"val/{name}" for name in scoring.names)]
+    for key, name in monitors.items():
+        if name not in names:
+            raise UserError(f"{key}: with this scoring {not_one_of(name, names)}")
+
+
+def require_scores(monitors: Mapping[str, str], scoring: Scoring, clips: Sequence[Clip]) -> None:
+    """Refuse a validation split that the followed score cannot be computed on.
+
+    Without any label a run may still follow its loss.
+
+    Raises:
+        UserError: nothing can be compared, or some clips have what the scoring cannot compare with.
+    """
+    has_truth = any(scoring.truth(clip) is not None for clip in clips)
+    if has_truth or not set(monitors.values()) <= set(ALWAYS_LOGGED):
+        require_comparable(clips, scoring, "val")
 
 
 def require_part(setting: str, limit: int | float, batches: int) -> None:

@@ -16,6 +16,7 @@ from emolightning.config.building import LIGHTNING, build, explained_refusals
 from emolightning.config.places import spoken
 from emolightning.config.secrets import loggable
 from emolightning.config.sources import chosen
+from emolightning.config.values import MONITORS
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.errors import UserError, quoted_override
 from emolightning.files.writing import CannotWrite, require_writable, update_json, write_json
@@ -27,12 +28,12 @@ from emolightning.runs.assembly import (
     build_data,
     build_learner,
     build_optimizer,
+    build_scoring,
     build_trainer,
     inputs_of,
     plain,
     save_config,
     trained_parts,
-    validation_reader,
 )
 from emolightning.runs.endings.failed_writes import explained_failed_writes
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory
@@ -45,6 +46,8 @@ from emolightning.runs.starting import (
     describe_load,
     require_batches,
     require_engine,
+    require_logged,
+    require_scores,
     require_something_to_train,
     take_start,
 )
@@ -52,7 +55,7 @@ from emolightning.runs.summary import describe_best, describe_clips, describe_en
 from emolightning.runs.vision_pass import precompute_vision
 from emolightning.runs.wandb_record import log_training, read_lineage, reported, wandb_id, wandb_of
 from emolightning.runs.weights import find_weights, read_checkpoint, require_same_inputs, require_same_model
-from emolightning.scoring.reading import LabelReader
+from emolightning.scoring.scoring import Scoring
 from emolightning.training.keeping import keeping
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, RunFolder, checkpoint_to_resume, open_run_folder
@@ -77,14 +80,18 @@ def fit(cfg: DictConfig) -> None:
     parts = trained_parts(cfg).of(inputs_of(cfg))
     require_something_to_train(parts, has_weights=bool(resume_from or initial))
     trainer, optimizer, schedule = _tools(cfg)
+    scoring = build_scoring(cfg)
+    monitors = {key: OmegaConf.select(cfg, key) for key in MONITORS}
+    require_logged(monitors, scoring)
     data = _read_data(cfg, resume_from, initial)
     require_batches(trainer, data)
     plan = plan_of(cfg, data)
-    reader = validation_reader(cfg, data)
+    if plan.validations != 0:
+        require_scores(monitors, scoring, data.clips_of("val"))
     is_trial = bool(trainer.fast_dev_run)  # type: ignore[attr-defined]
     if not is_trial:
         open_run_folder(Path(cfg.output_dir), resume_from, is_first_rank=rank == 0)
-    learner = _build_learner(cfg, data, reader, optimizer=optimizer, schedule=schedule, is_empty=rank > 0)
+    learner = _build_learner(cfg, data, scoring, optimizer=optimizer, schedule=schedule, is_empty=rank > 0)
     if rank == 0:
         if has_random_base(plain(cfg.model)):
             print(f"warning: {RANDOM_BASE}")
@@ -173,7 +180,7 @@ def _read_data(cfg: DictConfig, resume_from: Path | None, initial: Path | None) 
 
 
 def _build_learner(
-    cfg: DictConfig, data: ClipDataModule, reader: LabelReader | None, *, optimizer: Any, schedule: Any, is_empty: bool
+    cfg: DictConfig, data: ClipDataModule, scoring: Scoring, *, optimizer: Any, schedule: Any, is_empty: bool
 ) -> EmotionLearner:
     """Seeded; on other ranks than the first without weights, which come to them when training starts."""
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -181,7 +188,7 @@ def _build_learner(
         return build_learner(
             cfg,
             data,
-            reader=reader,
+            scoring=scoring,
             optimizer=optimizer,
             schedule=schedule,
             num_val_clips=len(data.clips_of("val")),

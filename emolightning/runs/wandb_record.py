@@ -15,8 +15,7 @@ from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.files.writing import update_json, write_json
-from emolightning.records.clips import Answer, Clip
-from emolightning.scoring.scoring import Scoring
+from emolightning.records.clips import Answer, Clip, Score
 from emolightning.training.loggers.artifacts import artifact_name, log_artifact, use_artifact
 from emolightning.training.loggers.tracking import WandbLog
 from emolightning.training.loggers.wandb_environment import choose_id, new_id, outside_the_agent
@@ -133,9 +132,8 @@ class EvaluationRecord:
     def log(
         self,
         report: dict[str, Any],
-        answers: Sequence[Answer],
+        scored: Sequence[tuple[Answer, Score]],
         data: ClipDataModule,
-        scoring: Scoring,
         *,
         checkpoint: str,
     ) -> None:
@@ -143,9 +141,8 @@ class EvaluationRecord:
 
         Args:
             report: content of `metrics.json`.
-            answers: in the order of the split.
+            scored: the answers in the order of the split, and what was read from them.
             data: its clips.
-            scoring: reads the answers.
             checkpoint: whose weights gave them.
         """
         if (logger := self.logger) is None:
@@ -153,7 +150,7 @@ class EvaluationRecord:
         split, shows_texts = report["split"], logger.may_show_texts(is_private=data.private)
         values = summary_of(report)
         logger.attempt("scores", lambda: logger.experiment.summary.update(values))
-        rows = [_row(clip, answer, scoring) for clip, answer in zip(data.clips_of(split), answers, strict=True)]
+        rows = [_row(clip, *pair) for clip, pair in zip(data.clips_of(split), scored, strict=True)]
         columns, table = prediction_table(rows, data.labels, shows_texts=shows_texts)
         logger.log_table(f"{split}/predictions", columns=columns, data=table)
         if matrix := report.get("confusion_matrix"):
@@ -182,9 +179,8 @@ def summary_of(report: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in {**scores, **counts}.items() if value is not None}
 
 
-def _row(clip: Clip, answer: Answer, scoring: Scoring) -> Row:
-    value = scoring.score(answer).value
-    return Row(clip.id, clip.transcript, answer.truth, answer.text, None if value is None else str(value))
+def _row(clip: Clip, answer: Answer, score: Score) -> Row:
+    return Row(clip.id, clip.transcript, answer.truth, answer.text, score.value)
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from emolightning.errors import InputErrors
+from emolightning.records.report import Report
+from emolightning.scoring.classification import per_class_rows
 from emolightning.scoring.metrics.classification import alphabetical, bootstrap_samples, exact_intervals, interval
 from emolightning.scoring.metrics.intervals import interval_entry
 from emolightning.scoring.predictions import Predictions
-from emolightning.scoring.scoring import per_class_rows
 
 NUM_SAMPLES = 10_000
 
@@ -44,46 +45,45 @@ def refuse_shared_clips(folds: Mapping[str, Predictions]) -> None:
         )
 
 
-def fold_report(reports: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """The content of `metrics.json` for all folds; confusion matrix and values per class are those of all clips.
+def fold_report(reports: Mapping[str, Report]) -> Report:
+    """The report of all folds; confusion matrix and values per class are those of all clips.
 
     Args:
         reports: name of the fold -> its report, all of one vocabulary.
     """
     folds = list(reports.values())
-    counts = [np.array(report["confusion_matrix"]["counts"]) for report in folds]
-    labels = folds[0]["confusion_matrix"]["labels"]
+    matrices = [report.confusion_matrix or {} for report in folds]
+    readings = [report.reading or {} for report in folds]
+    counts = [np.array(matrix["counts"]) for matrix in matrices]
+    labels = matrices[0]["labels"]
     together = np.sum(counts, axis=0)
-    return {
-        "benchmark": folds[0]["benchmark"],
-        "split": folds[0]["split"],
-        "num_clips": sum(report["num_clips"] for report in folds),
-        "num_scored": sum(report["num_scored"] for report in folds),
-        "unscored": _summed(report["unscored"] for report in folds),
-        "aliases": _summed(report["aliases"] for report in folds),
-        "reading": {
-            **folds[0]["reading"],
-            "made_neutral": sum(report["reading"]["made_neutral"] for report in folds),
-        },
-        "num_folds": len(folds),
-        "metrics": _means(folds, [alphabetical(matrix, labels[:-1]) for matrix in counts]),
-        "per_class": per_class_rows(together, labels[:-1]),
-        "confusion_matrix": {"labels": labels, "counts": together.tolist()},
-    }
+    return Report(
+        benchmark=folds[0].benchmark,
+        split=folds[0].split,
+        num_clips=sum(report.num_clips for report in folds),
+        num_scored=sum(report.num_scored for report in folds),
+        unscored=_summed(report.unscored for report in folds),
+        aliases=_summed(report.aliases for report in folds),
+        reading={**readings[0], "made_neutral": sum(reading["made_neutral"] for reading in readings)},
+        num_folds=len(folds),
+        metrics=_means(folds, [alphabetical(matrix, labels[:-1]) for matrix in counts]),
+        per_class=per_class_rows(together, labels[:-1]),
+        confusion_matrix={"labels": labels, "counts": together.tolist()},
+    )
 
 
 def _summed(counts: Any) -> dict[str, int]:
     return dict(sum(map(Counter, counts), Counter[str]()))
 
 
-def _means(folds: Sequence[dict[str, Any]], counts: Sequence[np.ndarray]) -> dict[str, dict[str, Any]]:
+def _means(folds: Sequence[Report], counts: Sequence[np.ndarray]) -> dict[str, dict[str, Any]]:
     """Each score: mean, sample standard deviation, values of the folds, and an interval over the clips of all."""
     draws = [bootstrap_samples(matrix, num_samples=NUM_SAMPLES, seed=seed) for seed, matrix in enumerate(counts)]
     exact = [exact_intervals(matrix) for matrix in counts]
     means = {}
-    for name, first in folds[0]["metrics"].items():
-        values = [report["metrics"][name]["value"] for report in folds]
-        without = [report["metrics"][name]["value_without_unreadable"] for report in folds]
+    for name, first in folds[0].metrics.items():
+        values = [report.metrics[name]["value"] for report in folds]
+        without = [report.metrics[name]["value_without_unreadable"] for report in folds]
         ends = interval(np.mean([samples[name] for samples in draws], axis=0))
         means[name] = {
             "value": fmean(values),

@@ -6,25 +6,29 @@ groups do not compare: definitions name the wheels, and the section `open_vocabu
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer, Clip, Score
+from emolightning.records.report import Report, Summary
 from emolightning.scoring.metrics.label_lists import UNBALANCED, list_fault, quoted, separated
 from emolightning.scoring.metrics.synonym_groups import Groups, SynonymJudge, read_groups
 from emolightning.scoring.metrics.wheel_files import EMBEDDED, read_wheels
 from emolightning.scoring.metrics.wheels import LEVELS, EmotionWheels, words_in_text
 from emolightning.scoring.open_vocabulary_measures import (
     LabelSets,
+    Measures,
     clips_counted,
     measure,
+    names_of,
     per_wheel,
+    score_values,
     scores_with_intervals,
 )
-from emolightning.scoring.scoring import NO_ANSWER
+from emolightning.scoring.scoring import NO_ANSWER, require_one_each
 
 EMPTY, NO_WORD = "empty answer", "no known emotion word in answer"
 SHOWN = 20
@@ -35,6 +39,7 @@ TEXT_NOTE = (
     "evaluations let a language model read the text"
 )
 LIST_NOTE = "written lists"
+NO_TRUE_WORD = "no clip has any; write a list for each, e.g. ['happy', 'excited'], or one label"
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class OpenVocabulary:
         self.answers = answers
         self.max_labels = max_labels
         self.judge = None if isinstance(synonym_groups, str | None) else synonym_groups
+        self.reader = None
+        self.names = names_of(self.levels, has_groups=synonym_groups is not None)
         self.groups_source, self.groups_sha256 = None, None
         self.groups: dict[str, Groups] | None = None
         if isinstance(synonym_groups, str):
@@ -87,37 +94,53 @@ class OpenVocabulary:
         """The clip's open labels as a written list, else its label."""
         return clip.label if clip.open_labels is None else str(list(clip.open_labels))
 
+    def require_truths(self, truths: Iterable[str]) -> None:
+        """Refuse lists that begin and do not end, and truths without a single word.
+
+        Raises:
+            InputErrors: quotes them.
+        """
+        written = list(truths)
+        broken = [text for text in written if list_fault(text) == UNBALANCED]
+        problems = [f"{text!r} opens or ends a list that it does not end or open" for text in dict.fromkeys(broken)]
+        if problems or not any(separated(text) for text in written):
+            raise InputErrors("true labels", problems or [NO_TRUE_WORD])
+
     def score(self, answer: Answer) -> Score:
         """The words of one answer as a written list, or the reason there are none."""
-        words = self._read_answer(answer.text).separated
-        if words:
-            return Score(answer.clip_id, str(words), None, answer.text)
+        found = self._read_answer(answer.text)
+        words = (tuple(found.quoted), tuple(found.separated))
+        if found.separated:
+            return Score(answer.clip_id, str(found.separated), None, answer.text, words=words)
         is_unread = self.answers == "text" and answer.text.strip()
         reason = NO_ANSWER if answer.is_missing else NO_WORD if is_unread else EMPTY
-        return Score(answer.clip_id, None, reason, answer.text)
+        return Score(answer.clip_id, None, reason, answer.text, words=words)
 
-    def report(self, answers: Sequence[Answer], *, benchmark: str, split: str) -> dict[str, Any]:
+    def summary(self, answers: Sequence[Answer], scores: Sequence[Score]) -> Summary:
+        """Each score, over all clips that have a true word."""
+        if not any(separated(answer.truth or "") for answer in answers):
+            return Summary()
+        truths, answered = _read_truths(answers), _labels_of(scores)
+        return Summary(score_values(self._measures(answers, truths, answered)[0]))
+
+    def report(self, answers: Sequence[Answer], scores: Sequence[Score], *, benchmark: str, split: str) -> Report:
         """Scores with intervals over clips, and what they rest on.
 
         Raises:
             ValueError: no answers, or a clip twice.
             InputErrors: truths that are no list of words.
         """
-        if not answers or len({answer.clip_id for answer in answers}) != len(answers):
-            raise ValueError(f"Expected one answer for each clip, but got {len(answers)} with repeats or none.")
-        truths = _read_truths(answers)
-        answered = [self._read_answer(answer.text) for answer in answers]
-        groups = self._groups_of(answers, truths, answered)
-        measures = measure(_sets(answers, truths, answered, groups), self.wheels, self.levels)
-        scored = [self.score(answer) for answer in answers]
-        return {
-            "benchmark": benchmark,
-            "split": split,
-            "num_clips": len(answers),
-            "num_scored": sum(score.value is not None for score in scored),
-            "unscored": dict(Counter(score.unscored_because for score in scored if score.value is None)),
-            "metrics": scores_with_intervals(measures, wheels=self.wheels.version.name),
-            "open_vocabulary": {
+        require_one_each(answers)
+        truths, answered = _read_truths(answers), _labels_of(scores)
+        measures, groups = self._measures(answers, truths, answered)
+        return Report(
+            benchmark=benchmark,
+            split=split,
+            num_clips=len(answers),
+            num_scored=sum(score.value is not None for score in scores),
+            unscored=dict(Counter(str(score.unscored_because) for score in scores if score.value is None)),
+            metrics=scores_with_intervals(measures, wheels=self.wheels.version.name),
+            open_vocabulary={
                 "wheels": self._describe_wheels(),
                 "answers": TEXT_NOTE if self.answers == "text" else LIST_NOTE,
                 "max_labels": self.max_labels,
@@ -133,7 +156,19 @@ class OpenVocabulary:
                 "list_faults": _list_faults(answers) if self.answers == "lists" else {},
                 "synonym_groups": None if groups is None else self._describe_groups(answers, groups),
             },
-        }
+        )
+
+    def cures(self) -> Sequence[str]:
+        """Another form of answers, and other words."""
+        other = "text" if self.answers == "lists" else "lists"
+        return [f"scoring.answers={other}", "scoring.wheels=FOLDER with other emotion words"]
+
+    def _measures(
+        self, answers: Sequence[Answer], truths: Sequence[_Labels], answered: Sequence[_Labels]
+    ) -> tuple[Measures, Mapping[str, Groups] | None]:
+        """What is averaged over clips, and the synonym groups that it rests on."""
+        groups = self._groups_of(answers, truths, answered)
+        return measure(_sets(answers, truths, answered, groups), self.wheels, self.levels), groups
 
     def _read_answer(self, text: str) -> _Labels:
         if self.answers == "text":
@@ -194,10 +229,14 @@ def _read_truths(answers: Sequence[Answer]) -> list[_Labels]:
     ]
     truths = [_Labels(quoted(text), separated(text)) for text in texts]
     if not problems and not any(labels.separated for labels in truths):
-        problems.append("no clip has any; write a list for each, e.g. ['happy', 'excited'], or one label")
+        problems.append(NO_TRUE_WORD)
     if problems:
         raise InputErrors("true labels", problems)
     return truths
+
+
+def _labels_of(scores: Sequence[Score]) -> list[_Labels]:
+    return [_Labels(list(quoted_words), list(words)) for quoted_words, words in (score.words for score in scores)]
 
 
 def _sets(

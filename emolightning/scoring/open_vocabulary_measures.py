@@ -127,6 +127,20 @@ def scores(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: found[name] for name in DEFINITIONS if name in found}
 
 
+def names_of(levels: Sequence[int], *, has_groups: bool) -> tuple[str, ...]:
+    """The scores that these rings of the wheels give, with or without synonym groups; `hit` only where it applies."""
+    absent = set() if has_groups else {"accuracy", "recall", "average"}
+    absent |= {name for name in DEFINITIONS for level in LEVELS if level not in levels and name.endswith(f"{level}")}
+    absent |= set() if set(LEVELS) <= set(levels) else {"ew_f1", "m_avg"}
+    return tuple(name for name in DEFINITIONS if name not in absent)
+
+
+def score_values(measures: Measures) -> dict[str, float]:
+    """The scores for which some clip counts."""
+    counted = {name: averages(array) for name, array in measures.items() if _family_counts(name, measures)}
+    return {name: float(value) for name, value in scores(counted).items()}
+
+
 def scores_with_intervals(measures: Measures, *, wheels: str) -> dict[str, dict[str, Any]]:
     """The `metrics` of metrics.json: those for which some clip counts. A definition names the wheels it rests on.
 

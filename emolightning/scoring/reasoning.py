@@ -5,17 +5,20 @@ or missing answer is the model's failure: it gets the lowest grade, is counted, 
 without a reference text are counted and left out.
 """
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from emolightning.records.clips import Answer, Clip, Score
+from emolightning.records.report import Report, Summary
 from emolightning.scoring.judges.judge import OVERLAPS, Grade, Judge, JudgeScore, Pair, failures
 from emolightning.scoring.metrics.intervals import interval_entry, same_value_interval
 from emolightning.scoring.metrics.open_vocabulary import percentile_interval, resampled_averages
 from emolightning.scoring.metrics.text import Language, score_texts
+from emolightning.scoring.scoring import require_one_each
 
 NO_REFERENCE, EMPTY, MISSING = "no reference text", "empty answer", "no answer for the clip"
 LONGEST_REASON = 300  # characters kept of what a judge wrote about a clip
@@ -37,17 +40,34 @@ class Reasoning:
     def __init__(self, *, judge: Judge, language: Language = "auto"):
         self.judge = judge
         self.language: Language = language
+        self.reader = None
+        self.names = tuple(f"{name}_overlap_{judge.name}" for name in OVERLAPS)
 
     def truth(self, clip: Clip) -> str | None:
         """The longer explanation where there are two."""
         return clip.detailed_reason or clip.reason
+
+    def require_truths(self, truths: Iterable[str]) -> None:
+        """Any text can be compared with."""
 
     def score(self, answer: Answer) -> Score:
         """The text itself: what it is worth is known when the judge has seen it."""
         nothing = _nothing_said(answer)
         return Score(answer.clip_id, None if nothing else answer.text.strip(), nothing, answer.text)
 
-    def report(self, answers: Sequence[Answer], *, benchmark: str, split: str) -> dict[str, Any]:
+    def summary(self, answers: Sequence[Answer], scores: Sequence[Score]) -> Summary:
+        """The mean grades; NaN where the judge graded no clip.
+
+        Raises:
+            UserError: the judge cannot be asked.
+        """
+        paired = [answer for answer in answers if (answer.truth or "").strip()]
+        if not paired:
+            return Summary()
+        judged = self._judged(paired)
+        return Summary({name: _mean(_values(judged, of)) for name, of in zip(self.names, OVERLAPS, strict=True)})
+
+    def report(self, answers: Sequence[Answer], scores: Sequence[Score], *, benchmark: str, split: str) -> Report:
         """Means with intervals, the judge and its failures, text scores, and a row for each clip.
 
         `num_scored` counts clips with both overlaps; how many have each is in the section `judge`.
@@ -56,24 +76,27 @@ class Reasoning:
             ValueError: no answers, or a clip twice.
             UserError: the judge cannot be asked.
         """
-        if not answers or len({answer.clip_id for answer in answers}) != len(answers):
-            raise ValueError(f"Expected one answer for each clip, but got {len(answers)} with repeats or none.")
+        require_one_each(answers)
         paired = [answer for answer in answers if (answer.truth or "").strip()]
-        scores = self._judged(paired)
-        unscored = Counter(found for score in scores if (found := score.clue.failure or score.label.failure))
+        judged = self._judged(paired)
+        unscored = Counter(found for score in judged if (found := score.clue.failure or score.label.failure))
         if len(paired) < len(answers):
             unscored[NO_REFERENCE] = len(answers) - len(paired)
-        return {
-            "benchmark": benchmark,
-            "split": split,
-            "num_clips": len(answers),
-            "num_scored": len(answers) - unscored.total(),
-            "unscored": dict(unscored),
-            "metrics": self._metrics(scores),
-            "judge": self._judge_section(paired, scores),
-            "text": score_texts(*_texts(paired), language=self.language).as_section() if paired else None,
-            "clips": [_row(score) for score in scores],
-        }
+        return Report(
+            benchmark=benchmark,
+            split=split,
+            num_clips=len(answers),
+            num_scored=len(answers) - unscored.total(),
+            unscored=dict(unscored),
+            metrics=self._metrics(judged),
+            judge=self._judge_section(paired, judged),
+            text=score_texts(*_texts(paired), language=self.language).as_section() if paired else None,
+            clips=[_row(score) for score in judged],
+        )
+
+    def cures(self) -> Sequence[str]:
+        """Every text can be read."""
+        return []
 
     def _judged(self, answers: Sequence[Answer]) -> list[JudgeScore]:
         """In the order of the answers; the judge sees those that say something."""
@@ -121,6 +144,11 @@ def _values(scores: Sequence[JudgeScore], name: str) -> np.ndarray:
     """(clips,), NaN where there is no grade."""
     grades = [getattr(score, name).value for score in scores]
     return np.array([np.nan if grade is None else grade for grade in grades], dtype=np.float64)
+
+
+def _mean(values: np.ndarray) -> float:
+    graded = values[~np.isnan(values)]
+    return float(graded.mean()) if len(graded) else math.nan
 
 
 def _mean_and_interval(values: np.ndarray, draws: np.ndarray | None, *, scale: tuple[float, float]) -> dict[str, Any]:

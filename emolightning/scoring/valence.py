@@ -1,13 +1,16 @@
 """Predicted and true valence beside the labels: MER2023's squared error and combined score, added to a report."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from emolightning.errors import InputErrors
-from emolightning.records.clips import Answer
+from emolightning.records.clips import Answer, Score
+from emolightning.records.report import Report
 from emolightning.records.score_names import COMBINED, VALENCE_DEFINITIONS, VALENCE_MISSING, VALENCE_MSE
+from emolightning.scoring.classification import class_indices
 from emolightning.scoring.metrics.classification import interval
 from emolightning.scoring.metrics.intervals import interval_entry, same_value_interval
 from emolightning.scoring.metrics.valence import (
@@ -21,7 +24,6 @@ from emolightning.scoring.metrics.valence import (
     worst_guesses,
 )
 from emolightning.scoring.predictions import Predictions
-from emolightning.scoring.scoring import Classification
 
 Missing = Literal["error", "worst", "exclude"]
 SHOWN = 5
@@ -33,14 +35,20 @@ MOST_DRAWS = 1_000_000_000
 
 
 def add_valence(
-    report: dict[str, Any], predictions: Predictions, scoring: Classification, *, missing: Missing = "error"
-) -> dict[str, Any]:
+    report: Report,
+    predictions: Predictions,
+    scores: Sequence[Score],
+    labels: Sequence[str],
+    *,
+    missing: Missing = "error",
+) -> Report:
     """The report with two more metrics, and what was counted.
 
     Args:
         report: of the labels.
         predictions: with valence, and labels as truths.
-        scoring: that made the report.
+        scores: of the answers.
+        labels: the vocabulary.
         missing: clips with a true valence and no predicted one are an `error`, count as the `worst` prediction that
             the scale allows, or are left out: `exclude`.
 
@@ -65,16 +73,15 @@ def add_valence(
         "num_bootstrap_samples": num_samples,
     }
     mse = mean_squared_error(predicted, true)
-    truths, answered = scoring.classes(predictions.answers)
+    truths, answered = class_indices(predictions.answers, scores, labels)
     draws = bootstrap_samples(
-        truths, answered, (predicted - true) ** 2, len(scoring.labels), num_samples=num_samples, seed=SEED
+        truths, answered, (predicted - true) ** 2, len(labels), num_samples=num_samples, seed=SEED
     )
     exact = same_value_interval(mse, num_scored, lowest=0.0, highest=LARGEST)
-    added = _metrics(report["metrics"]["weighted_f1"], mse, draws, exact)
+    added = _metrics(report.metrics["weighted_f1"], mse, draws, exact)
     for metric in added.values():
         metric["definition"] += VALENCE_MISSING[missing]
-    metrics = {**report["metrics"], **added}
-    return {**report, "metrics": metrics, "valence": section}
+    return replace(report, metrics={**report.metrics, **added}, valence=section)
 
 
 def _predicted_and_true(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:

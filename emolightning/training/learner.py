@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -23,14 +22,16 @@ from emolightning.models.parts.parameters import (
     trained_state,
 )
 from emolightning.records.clips import Answer, Batch
-from emolightning.scoring.metrics.classification import per_class
-from emolightning.scoring.metrics.emotion_scores import EmotionScores
-from emolightning.scoring.reading import LabelReader
+from emolightning.scoring.scoring import Scoring
 from emolightning.training.engines.optimizer_state import read_optimizer, write_optimizer
 from emolightning.training.engines.sharing import share_weights
 from emolightning.training.optim.groups import parameter_groups
 from emolightning.training.optim.schedule import Length, Schedule
 from emolightning.training.stopping.divergence import require_finite_loss, require_finite_weights
+from emolightning.training.validation import Validation
+
+SHOWN = ("weighted_f1", "uar", "war")
+"""Scores beside the progress bar."""
 
 
 class EmotionLearner(pl.LightningModule):
@@ -38,8 +39,8 @@ class EmotionLearner(pl.LightningModule):
 
     Args:
         model: the assembled model.
-        labels: the vocabulary.
-        reader: reads the labels of answers in validation; None reads them as `scoring=classification` does.
+        labels: the vocabulary of the data.
+        scoring: what a validation scores answers with; None where nothing is validated.
         optimizer: makes an optimizer from parameter groups; None for evaluation only.
         schedule: of the learning rate; None keeps it constant.
         generation: how answers are generated.
@@ -53,7 +54,7 @@ class EmotionLearner(pl.LightningModule):
         model: EmotionLlama,
         *,
         labels: Sequence[str],
-        reader: LabelReader | None = None,
+        scoring: Scoring | None = None,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         schedule: Schedule | None = None,
         generation: Generation = Generation(),  # noqa: B008  # frozen
@@ -66,20 +67,17 @@ class EmotionLearner(pl.LightningModule):
         self.strict_loading = False
         self.model = model
         self.labels = tuple(labels)
-        self.reader = reader or LabelReader(self.labels)
         self.make_optimizer = optimizer
         self.schedule = schedule
         self.generation = generation
         self.seed = seed
         self.summed_batches = summed_batches
         self.num_val_clips = num_val_clips
-        self.val_counts: np.ndarray | None = None
-        """Confusion matrix of the last validation, (classes, classes + 1)."""
+        self.validation = Validation(scoring) if scoring is not None else None
         self._resumed_batches = 0
         self._has_pending_gradients = False
         self._gradients_to_restore: dict[str, Tensor] = {}
         self._optimizer_to_restore: dict[str, Any] | None = None
-        self.val_scores = EmotionScores(labels, num_val_clips)
 
     def configure_model(self) -> None:
         """With several ranks: the first one's weights to all, in the pieces that the engine wants."""
@@ -158,37 +156,28 @@ class EmotionLearner(pl.LightningModule):
         if not self._has_pending_gradients:
             optimizer.zero_grad()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, list[Answer]]:
-        """Loss and generated answers; the answers go to callbacks."""
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Loss and generated answers; answers and scores go to callbacks."""
+        assert self.validation is not None
         projected = self.model.project(batch)
         losses, tokens = self.model.answer_losses(batch, projected)
-        answers = self.answer(batch, projected)
-        truths = torch.tensor([self.labels.index(answer.truth) for answer in answers])
-        predictions = torch.tensor([self._class_index(answer.text) for answer in answers])
-        self.val_scores.update(batch.indices, truths, predictions, losses, tokens)
-        return {"answers": answers}
+        answers, scores = self.validation.add(batch, self.answer(batch, projected), losses, tokens)
+        return {"answers": answers, "scores": scores}
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores over all unique clips of all ranks; of a sanity check, which sees a part, nothing."""
+        assert self.validation is not None
         if self.trainer.sanity_checking:
-            self.val_scores.reset()
+            self.validation.reset()
             return
         loader: Any = self.trainer.val_dataloaders
         is_whole = sum(self.trainer.num_val_batches) == len(loader)
-        self.val_scores.num_clips = self.num_val_clips if is_whole else None
-        values = self.val_scores.compute()
-        self.val_scores.reset()
-        counts = self.val_counts = values.pop("counts")
-        shown = ("weighted_f1", "uar", "war")
+        values = self.validation.finish(self.trainer, num_clips=self.num_val_clips if is_whole else None)
         for name, value in values.items():
-            self.log(f"val/{name}", value, prog_bar=name in shown, rank_zero_only=False, sync_dist=False)
-        self.log("val/unreadable", float(counts[:, -1].sum()))
-        for name, column in per_class(counts).items():
-            if name != "support":
-                self.log_dict({f"val/{name}/{label}": float(x) for label, x in zip(self.labels, column, strict=True)})
+            self.log(f"val/{name}", value, prog_bar=name in SHOWN, rank_zero_only=False, sync_dist=False)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, list[Answer]]:
-        """Generated answers only: scoring reads the file that a callback writes them to."""
+        """Generated answers only: they are scored when all are in the file that a callback writes them to."""
         return {"answers": self.answer(batch, self.model.project(batch))}
 
     def answer(self, batch: Batch, projected: dict[str, Tensor]) -> list[Answer]:
@@ -197,14 +186,9 @@ class EmotionLearner(pl.LightningModule):
         texts = self.model.generate(batch, self.generation, projected=projected, seed=self.seed)
         seconds = (time.perf_counter() - start) / len(texts)
         return [
-            Answer(clip_id=clip.id, text=text, prompt=prompt, truth=clip.label, seconds=seconds)
+            Answer(clip_id=clip.id, text=text, prompt=prompt, truth=None, seconds=seconds)
             for clip, text, prompt in zip(batch.clips, texts, batch.prompts, strict=True)
         ]
-
-    def _class_index(self, text: str) -> int:
-        """Class of an answer; the column behind the classes when no label can be read."""
-        label = self.reader.read(text).label
-        return len(self.labels) if label is None else self.labels.index(label)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep trained parameters and projections only, and the fingerprint of the base they belong to."""

@@ -1,8 +1,9 @@
 """A run folder -> `report.html`: collects what the page shows from the folder and from the clips."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,9 @@ from emolightning.config.places import spoken
 from emolightning.data.media.opening import MediaError
 from emolightning.data.media.video import parse_frame_choice, read_frames
 from emolightning.errors import InputErrors, UserError, quoted_override
-from emolightning.records.clips import Clip
-from emolightning.runs.answers import latest_key, read_answers
+from emolightning.records.clips import Answer, Clip, Score
+from emolightning.runs.answers import latest_key, read_scored
 from emolightning.runs.report.page import shown_clips, thumbnail, unshowable, write_page
-from emolightning.scoring.scoring import Scoring
 from emolightning.training.loggers.logged_rows import number_of, read_rows
 
 log = logging.getLogger(__name__)
@@ -22,13 +22,12 @@ log = logging.getLogger(__name__)
 VALIDATION = ("val/weighted_f1", "val/war", "val/loss")
 
 
-def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring) -> Path:
+def write_report(folder: Path, clips: Sequence[Clip]) -> Path:
     """Write the page of the evaluation that lies in a run folder.
 
     Args:
         folder: with `metrics.json` and `answers.jsonl`.
         clips: the dataset that was evaluated.
-        scoring: what the answers were scored with.
 
     Returns:
         Path of the page.
@@ -47,17 +46,33 @@ def write_report(folder: Path, clips: Sequence[Clip], scoring: Scoring) -> Path:
         problems.append("evaluation.frame: is needed, the frames that were shown; evaluate once more")
     if problems:
         raise InputErrors(str(folder / "metrics.json"), problems)
-    answers = read_answers(folder, latest_key(folder))
+    return write_evaluated(folder, report, clips, read_scored(folder, latest_key(folder)))
+
+
+def write_evaluated(
+    folder: Path, report: Mapping[str, Any], clips: Sequence[Clip], scored: Sequence[tuple[Answer, Score]]
+) -> Path:
+    """Write the page of an evaluation.
+
+    Args:
+        folder: the run folder.
+        report: content of `metrics.json`.
+        clips: the dataset that was evaluated.
+        scored: answers about some of them.
+
+    Raises:
+        UserError: some are about other clips.
+    """
     known = {clip.id: clip for clip in clips}
-    unknown = [clip_id for clip_id in answers if clip_id not in known]
+    unknown = [answer.clip_id for answer, _ in scored if answer.clip_id not in known]
     if unknown:
         raise UserError(
             f"{folder}: answers for {len(unknown)} clips that data does not have, e.g. {unknown[0]!r}; "
             "give the same data=... as in the evaluation"
         )
-    rows = [(known[clip_id], answer, scoring.score(answer)) for clip_id, answer in answers.items()]
+    rows = [(known[answer.clip_id], answer, score) for answer, score in scored]
     path = folder / "report.html"
-    frames = _pictures(shown_clips(rows), frame)
+    frames = _pictures(shown_clips(rows), str(report["evaluation"]["frame"]))
     write_page(path, report, rows, frames=frames, history=_history(folder))
     return path
 

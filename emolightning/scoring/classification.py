@@ -1,0 +1,216 @@
+"""`scoring=classification`: answers read as one label of a vocabulary."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emolightning.errors import InputErrors
+from emolightning.records.clips import Answer, Clip, Score
+from emolightning.records.labels import vocabulary
+from emolightning.records.report import Report, Summary
+from emolightning.records.score_names import DEFINITIONS, PER_CLASS, UNREADABLE_COUNT
+from emolightning.scoring.aliases import DEFAULT, NONE, alias_table
+from emolightning.scoring.metrics.classification import (
+    alphabetical,
+    bootstrap_intervals,
+    confusion_matrix,
+    exact_intervals,
+    exact_per_class,
+    per_class,
+    scores,
+)
+from emolightning.scoring.metrics.intervals import interval_entry
+from emolightning.scoring.reading import AnswerList, LabelReader, Parser
+from emolightning.scoring.scoring import NO_ANSWER, NO_TRUTH, require_one_each
+
+UNREADABLE = "(unreadable)"
+"""Name of the last column of the confusion matrix."""
+
+
+class Classification:
+    """`scoring=classification`: one label of a vocabulary.
+
+    Args:
+        labels: the vocabulary, by name or spelt out, in the order of the confusion matrix.
+        parser: `words` finds the one label that the answer names; for `strict` the whole answer must be a label;
+            `upstream` is the released code's: the last word, else neutral.
+        aliases: other words for a label: `default` (inflections and nouns), `none`, or a CSV file with columns alias
+            and label.
+        answer_list: `whole` reads the answer as one text; of a comma-separated list `first` reads the first entry and
+            `first_valid` the first that names a label.
+
+    Raises:
+        UserError: an unknown vocabulary, a wrong file of aliases.
+    """
+
+    def __init__(
+        self,
+        *,
+        labels: str | Sequence[str],
+        parser: Parser = "words",
+        aliases: str = DEFAULT,
+        answer_list: AnswerList = "whole",
+    ):
+        self.labels = vocabulary(labels)
+        table = alias_table(aliases, self.labels, parser)
+        self.aliases = Path(aliases).name if parser == "words" else NONE
+        self.reader = LabelReader(self.labels, parser=parser, aliases=table, answer_list=answer_list)
+        of_classes = [f"{name}/{label}" for name in PER_CLASS for label in self.labels]
+        self.names = (*DEFINITIONS, UNREADABLE_COUNT, *of_classes)
+
+    def truth(self, clip: Clip) -> str | None:
+        """The label of the clip."""
+        return clip.label
+
+    def require_truths(self, truths: Iterable[str]) -> None:
+        """Refuse labels that are not in the vocabulary.
+
+        Raises:
+            InputErrors: lists them.
+        """
+        wrong = Counter(truth for truth in truths if truth not in self.labels)
+        if wrong:
+            problems = [f"{count} clips have the label {label!r}" for label, count in wrong.items()]
+            raise InputErrors(f"scoring.labels={list(self.labels)}: lacks labels of the clips", problems)
+
+    def score(self, answer: Answer) -> Score:
+        """The label that the answer names, or the reason there is none."""
+        if answer.is_missing:
+            return Score(answer.clip_id, None, NO_ANSWER, answer.text)
+        reading = self.reader.read(answer.text)
+        return Score(
+            answer.clip_id,
+            reading.label,
+            reading.unscored_because,
+            answer.text,
+            reading.alias,
+            is_default=reading.is_default,
+        )
+
+    def summary(self, answers: Sequence[Answer], scores: Sequence[Score]) -> Summary:
+        """Each score, and those of each label; clips without a label are left out."""
+        counts = self._counts(answers, scores)
+        if not counts.any():
+            return Summary()
+        return Summary(_values(counts, self.labels), self._matrix(counts))
+
+    def report(self, answers: Sequence[Answer], scores: Sequence[Score], *, benchmark: str, split: str) -> Report:
+        """The content of `metrics.json`: every headline value counts unreadable answers as wrong.
+
+        Args:
+            answers: one per clip, with a label of the vocabulary as truth; those without truth are left out and
+                counted.
+            scores: of the answers.
+            benchmark: name of the dataset.
+            split: what was evaluated.
+
+        Raises:
+            ValueError: no answers, a clip twice, or no truth at all.
+            InputErrors: truths that are not in the vocabulary.
+        """
+        require_one_each(answers)
+        compared = [score for answer, score in zip(answers, scores, strict=True) if answer.truth is not None]
+        if not compared:
+            raise ValueError(f"Expected answers with a truth, but none of {len(answers)} has one.")
+        self.require_truths(answer.truth for answer in answers if answer.truth is not None)
+        counts = self._counts(answers, scores)
+        unscored = Counter(str(score.unscored_because) for score in compared if score.value is None)
+        if len(compared) < len(answers):
+            unscored[NO_TRUTH] = len(answers) - len(compared)
+        return Report(
+            benchmark=benchmark,
+            split=split,
+            num_clips=len(answers),
+            num_scored=sum(score.value is not None for score in compared),
+            unscored=dict(unscored),
+            aliases=dict(Counter(score.alias for score in compared if score.alias)),
+            reading=self._how_read(compared),
+            metrics=_metrics(counts, self.labels),
+            per_class=per_class_rows(counts, self.labels),
+            confusion_matrix=self._matrix(counts),
+        )
+
+    def cures(self) -> Sequence[str]:
+        """Other labels, and other ways to read them."""
+        reader = self.reader
+        return [
+            f"labels=..., if the labels are others than {', '.join(self.labels)}",
+            f"parser=..., which is {reader.parser} (words: the one label that a text names; strict: the whole text; "
+            "upstream: the last word, else neutral)",
+            f"answer_list=..., which is {reader.answer_list}, for lists (first, first_valid)",
+            "aliases=FILE, for other words that stand for a label",
+        ]
+
+    def _counts(self, answers: Sequence[Answer], scores: Sequence[Score]) -> np.ndarray:
+        """Int64 (classes, classes + 1), of the answers that have a truth."""
+        truths, said = class_indices(answers, scores, self.labels)
+        return confusion_matrix(truths[truths >= 0], said[truths >= 0], len(self.labels))
+
+    def _matrix(self, counts: np.ndarray) -> dict[str, Any]:
+        return {"labels": [*self.labels, UNREADABLE], "counts": counts.tolist()}
+
+    def _how_read(self, scores: Sequence[Score]) -> dict[str, Any]:
+        return {
+            "parser": self.reader.parser,
+            "aliases": self.aliases,
+            "answer_list": self.reader.answer_list,
+            "made_neutral": sum(score.is_default for score in scores),
+        }
+
+
+def class_indices(
+    answers: Sequence[Answer], scores: Sequence[Score], labels: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Classes of truths and of what was read, int64 (clips,); -1 without a truth, `len(labels)` if unreadable."""
+    position: dict[str | None, int] = {label: index for index, label in enumerate(labels)}
+    truths = [-1 if answer.truth is None else position[answer.truth] for answer in answers]
+    said = [position.get(score.value, len(labels)) for score in scores]
+    return np.array(truths, dtype=np.int64), np.array(said, dtype=np.int64)
+
+
+def _values(counts: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
+    """The names of a classification -> their values."""
+    columns = per_class(counts)
+    return {
+        **{name: float(value) for name, value in scores(counts).items()},
+        UNREADABLE_COUNT: float(counts[:, -1].sum()),
+        **{
+            f"{name}/{label}": float(value)
+            for name in PER_CLASS
+            for label, value in zip(labels, columns[name], strict=True)
+        },
+    }
+
+
+def _metrics(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Each score with unreadable answers as wrong, its interval, and a second value that leaves them out."""
+    readable = counts.copy()
+    readable[:, -1] = 0
+    values, without = scores(counts), scores(readable)
+    intervals = bootstrap_intervals(alphabetical(counts, labels))
+    exact = exact_intervals(counts)
+    return {
+        name: {
+            "value": float(values[name]),
+            **interval_entry(intervals[name], exact[name]),
+            "definition": DEFINITIONS[name],
+            "value_without_unreadable": float(without[name]),
+        }
+        for name in DEFINITIONS
+    }
+
+
+def per_class_rows(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Precision, recall and F1 of each label with exact binomial intervals, and its number of clips."""
+    columns, (low, high) = per_class(counts), exact_per_class(counts)
+    return {
+        label: {
+            **{name: float(columns[name][index]) for name in PER_CLASS},
+            "support": int(columns["support"][index]),
+            "ci95": {name: [float(low[name][index]), float(high[name][index])] for name in PER_CLASS},
+        }
+        for index, label in enumerate(labels)
+    }
