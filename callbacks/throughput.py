@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 
 from emolightning.records.clips import IGNORED
+from emolightning.training.lightning_internals import logged_step
 
 
 class Throughput(pl.Callback):
@@ -51,7 +52,7 @@ class Throughput(pl.Callback):
             "train/peak_memory_gb": float(memory),
         }
         # Not by `log`, which keeps a value only if its step is one of `log_every_n_steps`: short epochs had none.
-        step = trainer.fit_loop.epoch_loop._batches_that_stepped  # As the loss of this batch.
+        step = logged_step(trainer)  # As the loss of this batch.
         for logger in trainer.loggers if trainer.is_global_zero else []:
             logger.log_metrics({"epoch": trainer.current_epoch, **values}, step)
         self._restart()

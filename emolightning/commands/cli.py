@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
@@ -20,6 +19,7 @@ from emolightning.commands.closed_pipes import outlive_readers
 from emolightning.commands.multirun import JobFolders
 from emolightning.config.check import ConfigError
 from emolightning.config.foreign_files import trust
+from emolightning.config.hydra_internals import argument_parser, dashed_options
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import suggestion
 from emolightning.config.renamed import present_words
@@ -151,7 +151,7 @@ def refuse_usage(message: str) -> NoReturn:
 
 def _refuse_dashes(words: Sequence[str]) -> None:
     """`--seed=3` is the habit of other programs; argparse would only say `unrecognized arguments`."""
-    known = get_args_parser()._option_string_actions
+    known = dashed_options()
     if any(word.partition("=")[0] == "--experimental-rerun" for word in words):
         refuse_usage("--experimental-rerun reads a pickle, which can run any code; give the settings themselves")
     placed = [word for word in words if re.match(r"[+~]*[^=@]*@(_global_\.)?hydra\b", word)]
@@ -255,7 +255,7 @@ def _report(error: Exception, config_name: str, words: list[str], config_dir: Pa
 def _launch(config_name: str, words: list[str], config_dir: Path) -> "Launch":
     from emolightning.config.errors import Launch
 
-    args, _ = get_args_parser().parse_known_args(words)
+    args, _ = argument_parser().parse_known_args(words)
     folder = Path(args.config_path).resolve() if args.config_path else config_dir
     return Launch(folder, args.config_name or config_name, args.overrides, args.multirun)
 

@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
-from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 
+from emolightning.config.hydra_internals import FileConfigSource, ImportlibResourcesConfigSource, read_with
 from emolightning.config.places import CONFIG_DIR
 from emolightning.errors import InputErrors
 from emolightning.files.documents import read_yaml_text
@@ -55,7 +53,7 @@ def watch_files() -> None:
     """From now on Hydra reads files from elsewhere only if they are data."""
     Plugins.instance()  # Registers Hydra's own readers, which never replace one that is there.
     for reader in (_Files, _Packages):
-        SourcesRegistry.instance().types[reader.scheme()] = reader
+        read_with(reader)
 
 
 class _Files(FileConfigSource):

@@ -18,6 +18,7 @@ from emolightning.records.inputs import active_inputs
 from emolightning.scoring.scoring import Scoring
 from emolightning.training.checkpoints.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.learner import EmotionLearner
+from emolightning.training.lightning_internals import leave_signals_alone
 from emolightning.training.optim.groups import parameter_groups
 
 
@@ -142,8 +143,7 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
         default_root_dir=cfg.output_dir,
         **objects,
     )
-    # Its handlers wait for the other ranks inside of a handler, for ever when one alone is told (told_to_stop.py).
-    trainer._signal_connector.register_signal_handlers = lambda: None
+    leave_signals_alone(trainer)
     return trainer
 
 

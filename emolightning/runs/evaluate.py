@@ -9,10 +9,8 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
-from emolightning.config.building import LIGHTNING, explained_refusals
 from emolightning.config.sources import chosen
 from emolightning.data.checkup.unusable import Skipped, counted, record, refusal_of_share
 from emolightning.data.loading.datamodule import ClipDataModule
@@ -33,12 +31,12 @@ from emolightning.runs.assembly import (
     plain,
     save_config,
 )
-from emolightning.runs.endings.failed_writes import explained_failed_writes
+from emolightning.runs.endings.guard import guarded
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.positions import require_room
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
-from emolightning.runs.ranks import are_others_started, ended_with_this, require_hardware, require_srun, set_num_threads
+from emolightning.runs.ranks import are_others_started, own_rank, require_hardware, require_srun, set_num_threads
 from emolightning.runs.report.collect import write_evaluated
 from emolightning.runs.report.table import print_metrics
 from emolightning.runs.vision_pass import precompute_vision
@@ -63,7 +61,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         The content of `metrics.json`.
     """
     quiet_libraries()
-    rank = getattr(rank_zero_only, "rank", None) or 0
+    rank = own_rank()
     quiet_other_ranks(rank)
     require_srun(cfg.trainer.devices, cfg.trainer.num_nodes)
     require_hardware(cfg.trainer.accelerator, cfg.trainer.devices, cfg.trainer.num_nodes, chosen=chosen("trainer"))
@@ -96,16 +94,12 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         _prepare_folder(cfg, folder, writer.key, data.skipped)
         writer.known = frozenset(known_answers(folder, writer.key))
     record = EvaluationRecord(wandb_of(trainer.loggers) if trainer.is_global_zero else None, folder, writer.key)
-    with (
-        record.running(run_name=cfg.run_name, config=plain(cfg)),
-        ended_with_this(trainer),
-        explained_failed_writes(folder, trainer, trains=False),
-    ):
+    reported = record.running(run_name=cfg.run_name, config=plain(cfg))
+    with guarded(cfg, trainer, trains=False, reported=reported):
         # Other processes do not know what is answered, and would wait.
         if len(writer.known) < len(clips) or are_others_started(trainer):
-            with explained_out_of_memory(cfg, trainer, trains=False), explained_refusals("trainer", *LIGHTNING):
-                precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
-                trainer.test(learner, datamodule=data, verbose=False)
+            precompute_vision(cfg, data, learner, clips, trainer.strategy.root_device)
+            trainer.test(learner, datamodule=data, verbose=False)
         if not trainer.is_global_zero:
             return {}
         report, scored = _finish(cfg, folder, writer.key, data, scoring, description)

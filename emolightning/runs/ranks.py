@@ -1,4 +1,4 @@
-"""How the processes of a run were started, as far as it can go wrong in silence."""
+"""The processes of a run: how they were started, as far as it can go wrong in silence, and how they are ended."""
 
 import os
 import subprocess
@@ -7,10 +7,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import distributed
 
 from emolightning.errors import EndOfRun, UserError
-from emolightning.training.stopping.told_to_stop import AgreedToStop, started_ranks, unwatch_started_ranks
+from emolightning.training.lightning_internals import started_ranks, unwatch_started_ranks
+from emolightning.training.stopping.told_to_stop import AgreedToStop
 
 INTERACTIVE = ("bash", "interactive")
 """Names of SLURM jobs in which Lightning starts its own processes."""
@@ -90,6 +92,11 @@ def _why_no_gpu() -> str:
     return f"CUDA_VISIBLE_DEVICES={hidden}" if hidden is not None else "torch.cuda.device_count() is 0"
 
 
+def own_rank() -> int:
+    """The rank that torchrun or SLURM gave this process; those that Lightning starts learn theirs later."""
+    return getattr(rank_zero_only, "rank", None) or 0
+
+
 def are_others_started(trainer: Any) -> bool:
     """Whether the other processes of a run are there already, as those of torchrun and SLURM are from the start.
 
@@ -111,6 +118,16 @@ def set_num_threads(number: int) -> None:
     """
     torch.set_num_threads(number)
     os.environ.setdefault("OMP_NUM_THREADS", str(number))
+
+
+def kill_started_ranks(trainer: Any) -> None:
+    """End the processes that this one started at once: they wait for it in a collective operation, over NCCL for long.
+
+    Args:
+        trainer: Lightning's; None before there is one.
+    """
+    for process in started_ranks(trainer) if trainer is not None else ():
+        process.kill()
 
 
 @contextmanager

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from emolightning.config.building import LIGHTNING, build, explained_refusals
+from emolightning.config.building import build, explained_refusals
 from emolightning.config.places import spoken
 from emolightning.config.secrets import loggable
 from emolightning.config.sources import chosen
@@ -35,13 +34,13 @@ from emolightning.runs.assembly import (
     save_config,
     trained_parts,
 )
-from emolightning.runs.endings.failed_writes import explained_failed_writes
+from emolightning.runs.endings.guard import guarded
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.positions import require_room
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
-from emolightning.runs.ranks import ended_with_this, left_together, require_hardware, require_srun, set_num_threads
-from emolightning.runs.resume import explained_resume, is_finished, refuse_changes
+from emolightning.runs.ranks import own_rank, require_hardware, require_srun, set_num_threads
+from emolightning.runs.resume import is_finished, refuse_changes
 from emolightning.runs.starting import (
     describe_load,
     require_batches,
@@ -66,7 +65,7 @@ log = logging.getLogger(__name__)
 
 def fit(cfg: DictConfig) -> None:
     """Read the data, build the model, train, export the adapter."""
-    rank = getattr(rank_zero_only, "rank", None) or 0  # Of torchrun or SLURM; ranks that Lightning starts come later.
+    rank = own_rank()
     _set_up_process(cfg, rank)
     # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(Path(cfg.output_dir), cfg.resume)
@@ -111,7 +110,7 @@ def fit(cfg: DictConfig) -> None:
     folder = RunFolder(Path(cfg.output_dir))
     wandb = wandb_of(trainer.loggers) if trainer.is_global_zero else None
     progress = partial(_describe_progress, trainer, cfg.monitor.metric)
-    with ended_with_this(trainer), left_together(trainer), reported(wandb, "run", done=progress):
+    with guarded(cfg, trainer, trains=True, resume_from=resume_from, reported=reported(wandb, "run", done=progress)):
         if trainer.is_global_zero:
             _record_start(cfg, folder, data, learner, trainer, resume_from)
         _train(cfg, folder, data, learner, trainer, resume_from)
@@ -208,8 +207,7 @@ def _load(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner, traine
 
 def _try_out(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner, trainer: pl.Trainer) -> None:
     """Train and validate on the first batches and keep nothing: no folder is opened, an earlier run stays as it is."""
-    refusals = explained_refusals("trainer", *LIGHTNING)
-    with ended_with_this(trainer), left_together(trainer), explained_out_of_memory(cfg, trainer), refusals:
+    with guarded(cfg, trainer, trains=True):
         trainer.fit(learner, datamodule=data)
     if trainer.is_global_zero:
         number = int(cfg.trainer.fast_dev_run)
@@ -232,14 +230,11 @@ def _train(
     wandb = wandb_of(trainer.loggers) if trainer.is_global_zero else None
     status, since = "interrupted", time.monotonic()
     try:
-        with explained_failed_writes(folder.path, trainer):
-            refusals, resume = explained_refusals("trainer", *LIGHTNING), explained_resume(resume_from)
-            with explained_out_of_memory(cfg, trainer), refusals, resume:
-                trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
-            if trainer.is_global_zero:
-                best = _export(cfg, folder, data, learner)
-                print(describe_end(trainer, time.monotonic() - since, resumed_at=resumed_at))
-                print(describe_best(best, is_validated=(folder.checkpoints / BEST).exists()))
+        trainer.fit(learner, datamodule=data, ckpt_path=resume_from, weights_only=True)
+        if trainer.is_global_zero:
+            best = _export(cfg, folder, data, learner)
+            print(describe_end(trainer, time.monotonic() - since, resumed_at=resumed_at))
+            print(describe_best(best, is_validated=(folder.checkpoints / BEST).exists()))
         if wandb is not None:
             wandb.attempt("artifacts", partial(log_training, wandb, folder, data))
         status = "finished"  # Not before the adapter is there: a finished run is not taken up again.

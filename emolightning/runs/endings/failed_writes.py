@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.files.writing import CannotWrite
+from emolightning.runs.ranks import kill_started_ranks
 from emolightning.training.run_folder import RunFolder
 
 REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO)
@@ -32,9 +33,7 @@ def explained_failed_writes(folder: Path, trainer: Any, *, trains: bool = True) 
         failed = failed_write(error, folder)
         if failed is None:
             raise
-        # The others wait for this one in a collective operation, and would say at length that it is gone.
-        for process in getattr(trainer.strategy.launcher, "procs", ()):
-            process.kill()
+        kill_started_ranks(trainer)  # They would say at length that this one is gone.
         raise CannotWrite(failed.path, f"{failed.reason}; {_what_is_left(folder, trains=trains)}") from error
 
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from emolightning.errors import UserError
 from emolightning.runs.assembly import plain, trained_parts
 from emolightning.runs.estimate.estimating import engine_of, num_ranks
+from emolightning.runs.ranks import kill_started_ranks
 from emolightning.training.run_folder import LAST, RunFolder
 
 SAYS_SO = re.compile(
@@ -58,9 +59,7 @@ def explained_out_of_memory(cfg: DictConfig, trainer: Any = None, *, trains: boo
     except Exception as error:
         if not (is_out_of_memory(error) or has_lost_worker(error)):
             raise
-        # The other processes wait for this one in a collective operation, over NCCL for half an hour.
-        for process in getattr(getattr(getattr(trainer, "strategy", None), "launcher", None), "procs", ()):
-            process.kill()
+        kill_started_ranks(trainer)
         explain = explanation_of_loss if has_lost_worker(error) else explanation
         raise UserError(explain(error, cfg, trainer, trains=trains)) from error
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
+from emolightning.training.lightning_internals import accumulates, coming_metrics, is_validation_next, logged_step
 from emolightning.training.loggers.csv_log import CsvLog
 
 
@@ -52,7 +53,7 @@ class LastCheckpoint(Checkpoint):
         """What is repeated leaves metrics.csv here: the next row may be steps away, behind some that would stay."""
         for logger in trainer.loggers:
             if isinstance(logger, CsvLog):
-                logger.begin(trainer.fit_loop.epoch_loop._batches_that_stepped)
+                logger.begin(logged_step(trainer))
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
         """Save when the number of steps, or a validation ahead, says so."""
@@ -84,21 +85,13 @@ class LastCheckpoint(Checkpoint):
 
 def coming_row(trainer: pl.Trainer) -> dict[str, Any] | None:
     """What Lightning will log of the step that ends now, as it will be in metrics.csv; None where it logs nothing."""
-    connector = trainer._logger_connector
-    metrics = connector.metrics["log"] if connector.should_update_logs else {}
-    if not metrics:
-        return None
-    values = {name: float(value) for name, value in metrics.items()}
-    return {"epoch": trainer.current_epoch, "step": trainer.fit_loop.epoch_loop._batches_that_stepped, **values}
+    values = coming_metrics(trainer)
+    return {"epoch": trainer.current_epoch, "step": logged_step(trainer), **values} if values else None
 
 
 def can_save(trainer: pl.Trainer) -> bool:
     """Whether a checkpoint made at the end of this batch resumes exactly."""
-    loop = trainer.fit_loop.epoch_loop
-    fetcher = trainer.fit_loop._data_fetcher
-    assert fetcher is not None
-    is_validation_next = loop._should_check_val_fx(fetcher)
-    return not trainer.fit_loop._should_accumulate() and not is_validation_next
+    return not accumulates(trainer) and not is_validation_next(trainer)
 
 
 def batches_to_validation(trainer: pl.Trainer) -> float:

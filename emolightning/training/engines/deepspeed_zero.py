@@ -14,6 +14,7 @@ from emolightning.errors import UserError
 from emolightning.training.engines.sharing import decoder_layers, share_weights
 from emolightning.training.engines.single_file import SingleFileCheckpoints
 from emolightning.training.engines.units import NUMBERS_OF_MB
+from emolightning.training.lightning_internals import accumulates
 
 
 def deepspeed_zero(
@@ -135,7 +136,7 @@ class DeepSpeedZero(SingleFileCheckpoints, DeepSpeedStrategy):
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """Tell DeepSpeed whether a step follows this batch."""
         assert self.lightning_module is not None
-        is_last = not self.lightning_module.trainer.fit_loop._should_accumulate()
+        is_last = not accumulates(self.lightning_module.trainer)
         self.model.set_gradient_accumulation_boundary(is_last)  # type: ignore[union-attr,operator]
         return super().training_step(*args, **kwargs)
 

@@ -12,13 +12,8 @@ import pytorch_lightning as pl
 import torch
 
 from emolightning.training.checkpoints.last_checkpoint import LastCheckpoint, can_save
-from emolightning.training.stopping.told_to_stop import (
-    SIGNALS,
-    TERMINATED,
-    AgreedToStop,
-    started_ranks,
-    unwatch_started_ranks,
-)
+from emolightning.training.lightning_internals import log_step, started_ranks, unwatch_started_ranks
+from emolightning.training.stopping.told_to_stop import SIGNALS, TERMINATED, AgreedToStop
 
 
 class GracefulStop(pl.Callback):
@@ -65,7 +60,7 @@ class GracefulStop(pl.Callback):
         if not received:
             return
         if save:
-            _log_step(trainer)
+            log_step(trainer)  # The resumed run starts with the next one.
             self._last.save(trainer)
         if trainer.is_global_zero:
             print(f"stopped; continue with the same command and resume=auto (from {self._last.path})", file=sys.stderr)
@@ -88,9 +83,3 @@ class GracefulStop(pl.Callback):
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()
-
-
-def _log_step(trainer: pl.Trainer) -> None:
-    """Lightning writes a step's row only behind the hook that ends here; the resumed run starts with the next step."""
-    trainer._logger_connector.on_batch_end()
-    trainer._logger_connector.update_train_step_metrics()

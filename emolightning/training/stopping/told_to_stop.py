@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 """Of schedulers: `kill`, a preemption; and `sbatch --signal=USR1@120`."""
@@ -16,23 +15,6 @@ TERMINATED = 128 + signal.SIGTERM
 
 class AgreedToStop(SystemExit):
     """All ranks leave, between two steps."""
-
-
-def unwatch_started_ranks(trainer: Any) -> None:
-    """Lightning looks at them every 5 s and kills this process, which has things to finish, when one has ended.
-
-    Args:
-        trainer: Lightning's.
-    """
-    watched = started_ranks(trainer)
-    if watched:
-        trainer.strategy.launcher.procs = watched.copy()
-        watched.clear()  # The observer's list.
-
-
-def started_ranks(trainer: Any) -> list[Any]:
-    """The other ranks that this process started, as `subprocess.Popen`."""
-    return getattr(trainer.strategy.launcher, "procs", [])
 
 
 @contextmanager
