@@ -37,7 +37,7 @@ def configured(clips: Path, run: Path, *words: str) -> DictConfig:
 
 @pytest.mark.parametrize("name", WATCHERS)
 def test_a_run_without_one_of_its_watchers_is_saved(name: str, clips: Path, tmp_path: Path) -> None:
-    cfg = configured(clips, tmp_path / "run", f"~callbacks.{name}", "trainer.max_steps=2", "early_stopping.patience=1")
+    cfg = configured(clips, tmp_path / "run", f"~callbacks.{name}", "early_stopping.patience=1")
     check_config(cfg)
     training_run.fit(cfg)
     for file in ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "adapter/projections.safetensors"):
@@ -47,10 +47,10 @@ def test_a_run_without_one_of_its_watchers_is_saved(name: str, clips: Path, tmp_
 def test_a_run_that_nobody_watches_stops_early_and_goes_on(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["~callbacks", "trainer.enable_progress_bar=false", "trainer.max_epochs=9", "optimizer.lr=0"]
+    words = ["~callbacks", "trainer.enable_progress_bar=false", "optimizer.lr=0", "early_stopping.patience=1"]
     run = tmp_path / "run"
-    training_run.fit(configured(clips, run, *words, "trainer.max_steps=4", "early_stopping.patience=1"))
-    training_run.fit(configured(clips, run, *words, "early_stopping.patience=1", "resume=auto"))
+    training_run.fit(configured(clips, run, *words, "trainer.max_epochs=1"))
+    training_run.fit(configured(clips, run, *words, "trainer.max_epochs=9", "resume=auto"))
     assert "ended: early" in capsys.readouterr().out
     assert torch.load(run / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 6
 

@@ -12,10 +12,10 @@ from score_factory import metrics_of
 
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer, Clip
-from emolightning.runs.evaluate import require_truths
 from emolightning.scoring.judges.judge import Grade, JudgeScore, Pair
 from emolightning.scoring.judges.offline import OfflineJudge
 from emolightning.scoring.reasoning import Reasoning
+from emolightning.scoring.scoring import require_comparable
 
 # Offline
 
@@ -177,7 +177,7 @@ def test_nothing_graded_is_no_zero() -> None:
     assert report["metrics"]["clue_overlap_fixed"]["value"] is None
     assert report["num_scored"] == 0
     empty = metrics_of(Reasoning(judge=FixedJudge({})), [answer("a", "x", None)], benchmark="x", split="test")
-    assert (empty["unscored"], empty["text"]) == ({"no reference text": 1}, None)
+    assert (empty["unscored"], empty.get("text")) == ({"no reference text": 1}, None)
     json.dumps([report, empty], allow_nan=False)
 
 
@@ -195,8 +195,8 @@ def test_a_split_without_descriptions_is_refused_before_it_is_answered() -> None
     scoring = Reasoning(judge=OfflineJudge())
     labelled, described = Clip("a", Path("a.mp4"), label="happy"), Clip("b", Path("b.mp4"), reason="She smiles.")
     with pytest.raises(UserError, match="split=test: none of its 2 clips has what answers are compared with"):
-        require_truths([labelled, labelled], scoring, "test")
-    require_truths([labelled, described], scoring, "test")
+        require_comparable([labelled, labelled], scoring, "test")
+    require_comparable([labelled, described], scoring, "test")
 
 
 def test_a_clip_twice_is_refused() -> None:
