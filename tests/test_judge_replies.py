@@ -12,9 +12,9 @@ from threading import Event
 import pytest
 
 from emolightning.errors import UserError
+from emolightning.scoring.judges.asking import Pacer, Stopped
 from emolightning.scoring.judges.cache import ReplyCache, content_key
-from emolightning.scoring.judges.pacing import Pacer, Stopped
-from emolightning.scoring.judges.replies import Unusable, read_free_score, read_json_score, read_words
+from emolightning.scoring.judges.questions import Unusable, read_free_score, read_json_score, read_words
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,9 @@ from score_factory import metrics_of
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer
+from emolightning.scoring.judges.asking import Pacer
 from emolightning.scoring.judges.judge import Pair
-from emolightning.scoring.judges.openai import OpenAIJudge
-from emolightning.scoring.judges.original import OriginalScheme
-from emolightning.scoring.judges.pacing import Pacer
-from emolightning.scoring.judges.server import ServerJudge
+from emolightning.scoring.judges.server import OpenAIJudge, OriginalScheme, ServerJudge
 from emolightning.scoring.reasoning import Reasoning
 
 KEY = "sk-very-secret-0123456789"

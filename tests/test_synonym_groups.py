@@ -11,8 +11,8 @@ from score_factory import metrics_of
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer
 from emolightning.scoring.judges.asking import Outcome
-from emolightning.scoring.judges.replies import Reading, Unusable
-from emolightning.scoring.judges.synonym_judge import SynonymGrouper, read_reply
+from emolightning.scoring.judges.questions import Reading, Unusable
+from emolightning.scoring.judges.server import SynonymGrouper, read_reply
 from emolightning.scoring.metrics.synonym_groups import merged, parse_groups, read_groups
 from emolightning.scoring.open_vocabulary import OpenVocabulary
 

@@ -59,8 +59,8 @@ _DAMAGED = (
 )
 
 Spend = Callable[[int], None]
-"""Called with a number of values or bytes before they are made. A pickle can make any number of arrays from one text, so
-that a limit for each would be none."""
+"""Called with a number of values or bytes before they are made: a pickle can make any number of arrays from one text,
+so that a limit for each would be none."""
 
 
 def read_plain_pickle(data: bytes) -> Any:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from emolightning.errors import UserError
-from emolightning.scoring.judges.replies import EMPTY, Unusable
+from emolightning.scoring.judges.questions import EMPTY, Unusable
 
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # A line for each request would bury the progress bar.
 

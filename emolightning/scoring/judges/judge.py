@@ -1,7 +1,7 @@
 """What judges have in common: they compare an answer with a reference text and grade the overlap of clues and labels.
 
-Three judges stand behind `Judge`: `judge_offline.py`, `judge_openai.py` and `judge_original.py`. Their grades are on
-scales of their own and are not comparable with each other; a report names the judge beside every number.
+Three judges are a `Judge`: the one of `offline.py` and the two of `server.py`. Their grades are on scales of their own
+and are not comparable with each other; a report names the judge beside every number.
 """
 
 from collections import Counter
