@@ -14,7 +14,6 @@ from runs import REPO, SMALL, Workplace
 
 import eval as eval_program
 import train as train_program
-from emolightning.commands.cli import run
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
@@ -133,7 +132,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, program: Any, name: str, *words: str)
     """Exit code of train.py or eval.py in this process."""
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *words])
     with pytest.raises(SystemExit) as error:
-        run(program.main, name, words)
+        program.main(list(words))
     return int(error.value.code or 0)
 
 
