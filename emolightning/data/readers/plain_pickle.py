@@ -106,7 +106,7 @@ def _looked_through(data: bytes, spend: Spend) -> int:
         spend(_FOR_AN_OPCODE)
         if opcode.name not in _OPCODES:
             raise PickleRefused(f"opcode {opcode.name} is not needed for plain values")
-        if opcode.name in _PUTS and argument > number:  # Unpickler would make room for so many.
+        if opcode.name in _PUTS and int(argument or 0) > number:  # Unpickler would make room for so many.
             raise PickleRefused(f"damaged (value {argument} of {number})")
         needed = len(opcode.stack_before)
         if pickletools.markobject in opcode.stack_before:
