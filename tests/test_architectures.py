@@ -11,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import train as train_program
 from emolightning.__main__ import main
-from emolightning.commands.cli import run
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.sizes.flops import UnknownSizes, sizes_of, training_flops
 from emolightning.records.clips import IGNORED
@@ -68,7 +67,7 @@ def test_experts_are_not_described(models: Path) -> None:
 def ended(patch: pytest.MonkeyPatch, *words: str) -> int:
     patch.setattr(sys, "argv", ["train.py", *words])
     try:
-        return run(train_program.main, "train", words)
+        return train_program.main(list(words))
     except SystemExit as error:
         return int(error.code or 0)
 

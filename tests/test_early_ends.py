@@ -21,7 +21,6 @@ from safetensors.torch import save_file
 import eval as eval_program
 import train as train_program
 from emolightning.commands import score
-from emolightning.commands.cli import run
 from emolightning.data.stores import cache
 from emolightning.files.writing import CannotWrite, writing
 from emolightning.models.parts import adapter
@@ -64,7 +63,7 @@ def ended(patch: pytest.MonkeyPatch, program: Any, *words: str) -> int:
     name = program.__name__.rpartition(".")[2]
     patch.setattr(sys, "argv", [f"{name}.py", *words])
     try:
-        return run(program.main, name, words) if program is not score else score.main(list(words))
+        return program.main(list(words))
     except SystemExit as error:
         return int(error.code or 0)
 

@@ -19,7 +19,6 @@ from transformers import BloomConfig, FalconConfig, GPT2Config, LlamaConfig, Mis
 import eval as eval_program
 import train as train_program
 from emolightning.__main__ import main
-from emolightning.commands.cli import run
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.data.loading.lengths import SequenceLength, sequence_lengths
@@ -156,7 +155,7 @@ def ended(patch: pytest.MonkeyPatch, program: Any, *words: str) -> int:
     name = program.__name__
     patch.setattr(sys, "argv", [f"{name}.py", *words])
     try:
-        return run(program.main, name, words)
+        return program.main(list(words))
     except SystemExit as error:
         return int(error.code or 0)
 
