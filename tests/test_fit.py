@@ -232,3 +232,20 @@ def test_the_saved_configuration_is_resolved_and_its_folder_can_be_pasted(
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("evaluate:")]
     (parsed,) = OverridesParser.create().parse_overrides(shlex.split(line)[3:])
     assert (parsed.key_or_group, parsed.value()) == ("checkpoint", str(folder))
+
+
+def test_a_run_follows_the_scoring_that_it_is_given(
+    configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sets of words in place of labels: other scores are logged, and one of them picks the checkpoint."""
+    words = ["scoring=open_vocabulary", "scoring.answers=text"]
+    with pytest.raises(UserError, match=r"monitor\.metric: with this scoring 'val/weighted_f1' is not one of val/loss"):
+        training_run.fit(configured(*words))
+    training_run.fit(configured(*words, "monitor.metric=val/ew_f1"))
+    (row,) = validations(tmp_path / "run")
+    assert float(row["val/ew_f1"]) >= 0
+    assert "val/weighted_f1" not in row
+    saved = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)
+    assert saved["val_scores"]["val/ew_f1"] == pytest.approx(float(row["val/ew_f1"]))
+    with pytest.raises(UserError, match="split=val: none of its 12 clips has what answers are compared with"):
+        training_run.fit(configured("scoring=reasoning", "monitor.metric=val/label_overlap_offline"))
