@@ -204,8 +204,9 @@ def test_equal_problems_are_one_with_all_its_lines(read: Read) -> None:
     found = problems(read, HEADER, *lines[:6], *(f"{name}2,tense,x" for name in "abc"), lost={})
     assert [problem.partition(": ")[0] for problem in found] == ["lines 2, 4, 5, 7, 8, ... (7 rows)", "lines 3, 6"]
     assert found[0].endswith(
-        f"emotion_label 'tense' is not one of {list(MER6)}; name the labels of the file with data.labels=[...], or say "
-        "what the 2 words stand for with 'data.label_map={tense: LABEL, calm: LABEL}' (null leaves rows out)"
+        f"emotion_label 'tense' is not one of {list(MER6)}; say what the 2 words stand for with "
+        "'data.label_map={tense: LABEL, calm: LABEL}' (null leaves rows out), or name the labels of the file with "
+        "data.labels=[...], which a model that was trained on others does not know"
     )
     assert found[1].endswith(f"emotion_label 'calm' is not one of {list(MER6)}")
 

@@ -243,6 +243,13 @@ def test_a_skipped_clip_needs_no_answer_to_learn(place: Path) -> None:
     assert [clip.id for clip in again.skipped] == ["clip3"]
 
 
+def test_a_folder_without_any_of_the_videos_is_a_question_of_the_folder(place: Path) -> None:
+    error = refusal(data_of(place, rows("there0", "there1"), on_error="skip", max_skipped=1.0))
+    assert "2 of 2 clips cannot be used (2 no media file); no video was found at all" in str(error)
+    assert "data.media=FOLDER" in str(error)
+    assert "on_error" not in str(error)
+
+
 def test_a_directory_and_a_dangling_link_are_missing_media(place: Path) -> None:
     for name in ("clip1", "clip2"):
         (place / "media" / f"{name}.mp4").unlink()

@@ -38,6 +38,21 @@ class Columns:
     valence_truth: str | None = None
     """True valence, where `truth` is."""
 
+    def settings(self, *, of_truth: bool) -> dict[str, str]:
+        """Column -> the setting of `score` that names it.
+
+        Args:
+            of_truth: in the truth file, whose ids may have a column of their own.
+        """
+        names = {
+            self.valence_answer: "columns.valence_answer",
+            self.valence_truth: "columns.valence_truth",
+            self.truth: "columns.truth",
+            self.answer: "columns.answer",
+            (self.truth_id or self.id) if of_truth else self.id: "columns.truth_id" if of_truth else "columns.id",
+        }
+        return {column: setting for column, setting in names.items() if column is not None}
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -100,7 +115,8 @@ def read_predictions(
     by_row, identity = pair_by == "row", partial(_identity, ids=ids)
     if truth is None:  # One file holds both; ids and truths are the same rows.
         names = [*wanted, columns.truth, *valence_truth]
-        both = read_rows(answers, names, optional=names[:1] if by_row else ())
+        settings = columns.settings(of_truth=False)
+        both = read_rows(answers, names, optional=names[:1] if by_row else (), settings=settings)
         given = _table(
             answers, names, paired_by_row(both, both, answers, answers, identity)[0] if by_row else both, ids
         )
@@ -108,9 +124,11 @@ def read_predictions(
         true = _Table(answers, rows, given.num_rows)
     else:
         names = [columns.truth_id or columns.id, columns.truth, *valence_truth]
-        said: Sequence[Row] = read_rows(answers, wanted, optional=wanted[:1] if by_row else ())
+        settings = columns.settings(of_truth=False)
+        said: Sequence[Row] = read_rows(answers, wanted, optional=wanted[:1] if by_row else (), settings=settings)
         if truth_rows is None:
-            truth_rows = read_rows(truth, names, optional=names[:1] if by_row else ())
+            settings = columns.settings(of_truth=True)
+            truth_rows = read_rows(truth, names, optional=names[:1] if by_row else (), settings=settings)
         if by_row:
             said, truth_rows = paired_by_row(said, truth_rows, answers, truth, identity)
         given, true = _table(answers, wanted, said, ids), _table(truth, names, truth_rows, ids)

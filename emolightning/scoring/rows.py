@@ -1,6 +1,6 @@
 """Rows of a table from anywhere: the columns asked for as texts, each row with its line, every problem at once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,20 @@ class Row:
     """Texts of the columns asked for, as they are written; None for JSON's null."""
 
 
-def read_rows(path: Path, columns: Sequence[str], *, optional: Collection[str] = ()) -> list[Row]:
+def read_rows(
+    path: Path,
+    columns: Sequence[str],
+    *,
+    optional: Collection[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> list[Row]:
     """The rows of a file, of which only the columns asked for are kept.
 
     Args:
         path: see `emolightning.data.tables`.
         columns: names as the file spells them.
         optional: those of them that may be absent, with None for each value.
+        settings: column -> the setting that names it, for messages.
 
     Raises:
         UserError: there is no such file, or it holds no table.
@@ -41,7 +48,7 @@ def read_rows(path: Path, columns: Sequence[str], *, optional: Collection[str] =
     problems: list[Problem] = []
     required = [column for column in columns if column not in optional]
     rows = []
-    for row in read_table(path, partial(column_faults, required), problems):
+    for row in read_table(path, partial(column_faults, required, settings=settings), problems):
         values = [_text(column, row.values.get(column), row.line, problems) for column in columns]
         rows.append(Row(row.line, tuple(values)))
     if not rows and not problems:

@@ -142,7 +142,10 @@ class Findings:
         skips = on_error == "skip"
         too_many = self.faults and skips and refusal_of_share(len(self.faults), len(clips), max_skipped)
         nothing_left = self.faults and skips and len(self.faults) == len(clips)
-        if self.faults and not skips:
+        reasons = {fault.kind for faults in self.faults.values() for fault in faults}
+        if self.faults and len(self.faults) == len(clips) and reasons == {NO_MEDIA}:
+            why = "no video was found at all: say where they are with data.media=FOLDER (a benchmark's with data.root)"
+        elif self.faults and not skips:
             why = "data.on_error=skip goes on without such clips, and counts and lists them"
             if refusal_of_share(len(self.faults), len(clips), max_skipped):
                 needed = math.ceil(100 * len(self.faults) / len(clips)) / 100

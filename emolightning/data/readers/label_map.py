@@ -29,16 +29,16 @@ class UnknownLabel(BadValue):
 def what_to_do(words: Sequence[str]) -> str:
     """How a user says what words stand for.
 
-    >>> what_to_do(["exc", "xxx"]).partition("stand for with ")[2]
-    "'data.label_map={exc: LABEL, xxx: LABEL}' (null leaves rows out)"
+    >>> what_to_do(["exc", "xxx"]).partition(", or ")[0]
+    "say what the 2 words stand for with 'data.label_map={exc: LABEL, xxx: LABEL}' (null leaves rows out)"
     """
     several = dict.fromkeys(words)
     mapping = "data.label_map=FILE, a table with the columns alias and label"
     if all(PLAIN_KEY.fullmatch(word) for word in several):
         mapping = quoted_override("data.label_map", dict.fromkeys(several, "LABEL"))
     said = "the word stands" if len(several) == 1 else f"the {len(several)} words stand"
-    own = "name the labels of the file with data.labels=[...]"
-    return f"{own}, or say what {said} for with {mapping} (null leaves rows out)"
+    own = "name the labels of the file with data.labels=[...], which a model that was trained on others does not know"
+    return f"say what {said} for with {mapping} (null leaves rows out), or {own}"
 
 
 class LabelMap:
