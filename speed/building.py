@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS
 from emolightning.models.sizes.on_meta import Build, build_on_meta
-from emolightning.records.inputs import FEATURES, INPUTS
 
 
 def build_model(

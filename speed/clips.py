@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from emolightning.data.loading.collate import Collate
 from emolightning.data.stores.visual import See
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.inputs import FEATURES
+from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
+from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
 from emolightning.models.parts.tokenizer import Tokenizer
-from emolightning.prompt.instructions import instruction_pool, prompt_order
-from emolightning.prompt.sequence import PromptEncoder
 from emolightning.records.clips import IGNORED, Batch, Clip, Example
-from emolightning.records.inputs import FEATURES
 from emolightning.records.labels import MER9
 
 WORD = "sad"
@@ -52,7 +51,8 @@ class ClipSet:
         self.streams = {"image": model.image_tokens, "class_token": 1, **dict.fromkeys(FEATURES, 1)}
         """Stream name -> vectors of a clip."""
         answer = words(model.tokenizer, texts.answer - 1)
-        self.collate = Collate(PromptEncoder(model.tokenizer, image_tokens=model.image_tokens), lambda _: answer)
+        self._processor = EmotionLlamaProcessor(model.tokenizer, image_tokens=model.image_tokens)
+        self._answer = answer
         (batch,) = self.batches(self.examples, num_clips)
         contexts = batch.context.attention_mask.sum(dim=1).tolist()
         learned = (batch.sequence.targets != IGNORED).sum(dim=1).tolist()
@@ -61,7 +61,8 @@ class ClipSet:
 
     def batches(self, examples: Sequence[Example], size: int) -> list[Batch]:
         """These clips, or what was made of them, in order, `size` at a time."""
-        return [self.collate(examples[start : start + size]) for start in range(0, len(examples), size)]
+        parts = [examples[start : start + size] for start in range(0, len(examples), size)]
+        return [self._processor.batch(part, [self._answer] * len(part)) for part in parts]
 
     def description(self) -> dict[str, Any]:
         """For a result."""

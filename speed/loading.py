@@ -10,6 +10,7 @@ and the end of its workers, as in a run. speed/README.md says what was found.
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,9 @@ def main(cfg: DictConfig) -> None:
     check_config(cfg, [Problem("workers", said)] if wrong else [])
     import torch
 
+    from emolightning.data.loading.datamodule import ClipDataModule
     from emolightning.files.writing import write_json
-    from emolightning.runs.assembly import build_data, build_learner, plain
+    from emolightning.runs.assembly import build_learner, build_processor, loading_of, plain, read_corpus
     from emolightning.runs.lineage import describe_process
     from emolightning.runs.quiet import quiet_libraries
     from emolightning.runs.vision_pass import precompute_vision
@@ -51,10 +53,12 @@ def main(cfg: DictConfig) -> None:
     quiet_libraries()
     torch.set_num_threads(cfg.num_threads)
     device = pick_device("cpu" if cfg.trainer.accelerator == "cpu" else "auto")
-    data = build_data(cfg)
-    learner = build_learner(cfg, data)
+    corpus, processor = read_corpus(cfg), build_processor(cfg)
+    learner = build_learner(cfg, corpus)
     learner.model.to(device)
-    precompute_vision(cfg, data, learner, [*data.clips_of("train"), *data.clips_of("val")], device)
+    seen, wanted = [*corpus.clips_of("train"), *corpus.clips_of("val")], cfg.precompute_vision
+    visual = precompute_vision(corpus, processor, learner.model, seen, device, is_wanted=wanted)
+    data = ClipDataModule(corpus, processor, loading_of(cfg), visual=visual)
     columns = _columns(cfg, data, learner.model, device)
     is_complete = alternate(
         columns, cfg.rounds, lambda number: print(f"round {number + 1} of {cfg.rounds}", flush=True)
@@ -117,8 +121,11 @@ class Epochs(Sequence["Batch"]):
         self.num_workers = num_workers
 
     def _loader(self, num_workers: int) -> Any:
-        self.data.num_workers = num_workers
-        return self.data.train_dataloader() if self.split == "train" else self.data.val_dataloader()
+        from emolightning.data.loading.datamodule import ClipDataModule
+
+        loading = replace(self.data.loading, num_workers=num_workers)
+        data = ClipDataModule(self.data.corpus, self.data.processor, loading, visual=self.data.visual)
+        return data.train_dataloader() if self.split == "train" else data.val_dataloader()
 
     def __len__(self) -> int:
         return len(self._loader(0))

@@ -127,7 +127,7 @@ class Trials:
 
     def train(self, folder: Path) -> int:
         """The training; exit code."""
-        from emolightning.runs.train import fit
+        from in_process import fit
 
         cfg = self.cfg.copy()
         cfg.data.cache, cfg.output_dir = f"{folder}/cache", f"{folder}/run"

@@ -24,7 +24,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from emolightning.prompt.instructions import instruction_pool, prompt_order
+from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
 from emolightning.records.labels import MER9
 
 LLAMA3_SPECIAL = ("<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")

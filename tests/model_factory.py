@@ -1,21 +1,21 @@
 """Small models and batches for tests: every part in its real class."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from emolightning.data.loading.collate import Collate
 from emolightning.models.emotion_llama.build import build_emotion_llama
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.inputs import INPUTS
+from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
+from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.models.parts.vision import VisionSettings
-from emolightning.prompt.instructions import instruction_pool, prompt_order
-from emolightning.prompt.sequence import PromptEncoder
 from emolightning.records.clips import Batch, Clip, Example
-from emolightning.records.inputs import INPUTS
 from emolightning.records.labels import MER6
 
 torch.set_num_threads(1)
@@ -27,7 +27,7 @@ LANGUAGE = LanguageSettings(width=32, num_layers=2, num_heads=2, mlp_width=48)
 
 
 def make_model(
-    inputs: tuple[str, ...] = INPUTS,
+    inputs: Sequence[str] = tuple(INPUTS),
     *,
     seed: int = 0,
     language: LanguageSettings = LANGUAGE,
@@ -46,7 +46,9 @@ def make_model(
     return model.eval()
 
 
-def make_examples(num_clips: int, inputs: tuple[str, ...] = INPUTS, *, frames: int = 1, seed: int = 0) -> list[Example]:
+def make_examples(
+    num_clips: int, inputs: Sequence[str] = tuple(INPUTS), *, frames: int = 1, seed: int = 0
+) -> list[Example]:
     """Clips with random inputs and transcripts of different lengths."""
     generator = torch.Generator().manual_seed(seed)
     instruction = instruction_pool("emotion", prompt_order(MER6))[0]
@@ -71,5 +73,5 @@ def make_examples(num_clips: int, inputs: tuple[str, ...] = INPUTS, *, frames: i
 
 def make_batch(model: EmotionLlama, examples: list[Example], *, layout: str = "train") -> Batch:
     """The examples as the model's batch."""
-    encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout=layout)
-    return Collate(encoder, lambda example: example.clip.label)(examples)
+    processor = EmotionLlamaProcessor(model.tokenizer, image_tokens=model.image_tokens, layout=layout)
+    return processor.batch(examples, [example.clip.label for example in examples])

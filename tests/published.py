@@ -11,13 +11,13 @@ from weights_factory import Sizes, make_checkpoint, make_eva, make_llama
 
 from emolightning.models.emotion_llama.build import build_emotion_llama
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS
 from emolightning.models.emotion_llama.upstream.importing import import_weights
 from emolightning.models.emotion_llama.upstream.report import MatchReport
 from emolightning.models.parts.adapter import load_adapter
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.vision import VisionSettings
-from emolightning.records.inputs import FEATURES, INPUTS
 
 SIZES = Sizes(seed=3)
 VISION = VisionSettings(image_size=56, width=24, num_layers=2, num_heads=3, mlp_width=40)

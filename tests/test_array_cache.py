@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from data_factory import corpus_of
 from deadly_clips import count_bytes
 
 from emolightning.data.readers.custom import CustomData
@@ -100,12 +101,12 @@ def test_a_cache_that_cannot_be_written_is_said_before_a_clip_is_read(tmp_path, 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_data_are_refused_before_annotations_are_read(tmp_path, place):
-    data = CustomData(
-        name="mine", labels="mer6", annotations=str(tmp_path / "none.csv"), media=str(tmp_path), ratios=[0.7, 0.2, 0.1],
-        cache=str(place(tmp_path)), inputs=["face"], features=SignalFeatures(), image_size=56,
+    data = corpus_of(
+        CustomData, name="mine", labels="mer6", annotations=str(tmp_path / "none.csv"), media=str(tmp_path),
+        ratios=[0.7, 0.2, 0.1], cache=str(place(tmp_path)), inputs=["face"], features=SignalFeatures(), image_size=56,
     )  # fmt: skip
     with pytest.raises(CannotWrite, match=rf"^data\.cache={data.cache}/mine-\w+: cannot be written: "):
-        data.setup()
+        data.read()
 
 
 def test_a_read_only_cache_is_said_by_the_system(tmp_path, monkeypatch):

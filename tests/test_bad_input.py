@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data_factory import corpus_of
 from media_factory import cut, make_media
 from runs import REPO, Workplace, answers, make_dataset
 
+from emolightning.data.loading.corpus import Corpus
 from emolightning.data.readers.custom import CustomData
 from emolightning.data.stores.features import SignalFeatures
 from emolightning.errors import InputErrors, UserError
-from emolightning.records.inputs import INPUTS
+from emolightning.models.emotion_llama.inputs import INPUTS
 
 HEADER = "video_name, emotion_label, transcription\n"
 ROWS = "".join(f'clip{number}, {("happy", "sad")[number % 2]}, "word"\n' for number in range(6))
@@ -40,19 +42,18 @@ def media(clips: Path, tmp_path: Path) -> Path:
     return shutil.copytree(clips, tmp_path / "media")
 
 
-def data_of(content: str | bytes, media: Path, *, inputs: tuple[str, ...] = INPUTS, **options: Any) -> CustomData:
+def data_of(content: str | bytes, media: Path, *, inputs: tuple[str, ...] = tuple(INPUTS), **options: Any) -> Corpus:
     """What `data=custom features=signal` builds."""
     path = media.parent / "clips.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     settings = {"name": "custom", "labels": "mer6", "cache": str(media.parent / "cache"), "image_size": 56, **options}
-    return CustomData(
-        annotations=str(path), media=str(media), inputs=inputs, features=SignalFeatures(num_workers=1), **settings
-    )
+    places = {"annotations": str(path), "media": str(media)}
+    return corpus_of(CustomData, inputs=inputs, features=SignalFeatures(num_workers=1), **places, **settings)
 
 
 def problems_of(content: str | bytes, media: Path, **options: Any) -> list[str]:
     with pytest.raises(InputErrors) as caught:
-        data_of(content, media, **options).setup()
+        data_of(content, media, **options).read()
     return caught.value.problems
 
 
@@ -91,24 +92,24 @@ def test_all_bad_rows_are_named_at_once(media: Path) -> None:
 def test_a_row_with_a_wrong_label_is_not_asked_for_an_answer_as_well(media: Path) -> None:
     rows = "".join(f"clip{number}, {label}, a, train\n" for number, label in enumerate(("calm", "tense", "calm")))
     with pytest.raises(InputErrors) as caught:
-        data_of(HEADER.strip() + ", split\n" + rows, media).setup("fit")
+        data_of(HEADER.strip() + ", split\n" + rows, media).read(trains=True)
     assert [problem.partition(":")[0] for problem in caught.value.problems] == ["lines 2, 4", "line 3"]
 
 
 def test_files_and_folders_that_are_not_there(media: Path) -> None:
     data = data_of(HEADER + ROWS, media)
-    data.annotations = media / "nowhere.csv"
+    data.source.annotations = media / "nowhere.csv"
     with pytest.raises(UserError, match=r"annotation file .*nowhere\.csv does not exist"):
-        data.setup()
+        data.read()
     data = data_of(HEADER + ROWS, media)
-    data.media = media / "nowhere"
+    data.source.media = media / "nowhere"
     with pytest.raises(UserError, match="media folder .*nowhere does not exist"):
-        data.setup()
+        data.read()
 
 
 def test_too_few_clips_for_three_splits(media: Path) -> None:
     with pytest.raises(UserError, match="2 clips cannot fill 3 splits"):
-        data_of(HEADER + "clip0, happy, a\nclip1, sad, b\n", media).setup()
+        data_of(HEADER + "clip0, happy, a\nclip1, sad, b\n", media).read()
 
 
 # Clips
@@ -134,16 +135,16 @@ def test_damaged_clips_are_found_when_only_the_picture_is_used(media: Path) -> N
 
 def test_a_clip_without_sound_is_fine_where_speech_is_off(media: Path) -> None:
     data = data_of(HEADER + ROWS + "silent, happy, a\n", media, inputs=("image", "face", "motion", "transcript"))
-    data.setup()
+    data.read()
     assert len(data.clips) == 7
-    assert set(data.feature_widths) == {"face", "motion"}
+    assert set(data.features.widths) == {"face", "motion"}
     assert data.summary()["zero_features"] == {}
 
 
 def test_zeros_in_place_of_speech_are_counted_and_said(media: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = data_of(HEADER + ROWS + "silent, happy, a\n", media, missing="zero")
     with caplog.at_level(logging.WARNING):
-        data.setup()
+        data.read()
     assert data.summary()["zero_features"] == {"speech": 1}
     assert "speech: zeros for 1 of 7 clips, e.g. silent" in caplog.text
     vectors = data.features.vectors["speech"]
@@ -161,18 +162,18 @@ def test_an_input_that_no_clip_has_is_refused_even_with_zeros(media: Path) -> No
 
 
 def test_a_clip_that_is_damaged_later_is_found_although_the_cache_has_it(media: Path) -> None:
-    data_of(HEADER + ROWS, media).setup()
+    data_of(HEADER + ROWS, media).read()
     cut(media / "clip1.mp4", media / "clip0.mp4")
     (problem,) = problems_of(HEADER + ROWS, media)
     assert problem.startswith("line 2: clip0: ")
 
 
 def test_a_damaged_cache_file_is_named_with_what_to_do(media: Path) -> None:
-    data_of(HEADER + ROWS, media).setup()
+    data_of(HEADER + ROWS, media).read()
     stored = next((media.parent / "cache").rglob("*face*/clip0.npy"))
     os.truncate(stored, 20)
     with pytest.raises(UserError, match=r"clip0\.npy: not a readable \.npy array .* delete it"):
-        data_of(HEADER + ROWS, media).setup()
+        data_of(HEADER + ROWS, media).read()
 
 
 # The programs

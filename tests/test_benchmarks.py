@@ -11,6 +11,7 @@ import pytest
 from benchmark_factory import LABELS, NAMES, OPEN_LABELS, SILENT, WORDS, make_benchmarks, write_table
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
+from in_process import evaluate
 from upstream_factory import make_upstream_folder
 
 from emolightning.benchmarks.differences import differences
@@ -20,15 +21,14 @@ from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
-from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.corpus import Corpus
 from emolightning.data.readers.label_files import valence_of
 from emolightning.data.readers.values import BadValue
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.records.clips import Clip
 from emolightning.records.labels import DFEW7, MER6, MER9
-from emolightning.runs.assembly import make_data
-from emolightning.runs.evaluate import evaluate
+from emolightning.runs.assembly import make_corpus
 
 DATA = {
     "mer2023": "MER2023", "emer": "MER2023", "mer2024_semi": "MER2024", "mer2024_noise": "MER2024",
@@ -49,18 +49,18 @@ def own(benchmarks: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(benchmarks, tmp_path / "own"))
 
 
-def made(root: Path, name: str, *overrides: str) -> ClipDataModule:
+def made(root: Path, name: str, *overrides: str) -> Corpus:
     """The data module as train.py would make it."""
     register_schemas()
     words = [f"data={name}", f"data.root={root / DATA.get(name, name)}", f"data.cache={root / 'cache'}", *overrides]
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         cfg = compose("train", overrides=words)
     check_config(cfg)
-    return make_data(cfg)
+    return make_corpus(cfg)
 
 
 def read(root: Path, name: str, *overrides: str) -> list[Clip]:
-    return made(root, name, *overrides).read_clips()
+    return made(root, name, *overrides).source.read_clips()
 
 
 def facts(clips: list[Clip]) -> list[tuple[str, str | None, float | None]]:
@@ -167,10 +167,10 @@ def test_emer_v1_has_labels_subtitles_and_descriptions(benchmarks: Path, languag
 
 def test_emer_v2_takes_transcripts_from_mer2023(benchmarks: Path) -> None:
     data = made(benchmarks, "emer", "data.version=v2")
-    clips = data.read_clips()
+    clips = data.source.read_clips()
     assert [clip.reason for clip in clips] == [f"In the video, {name}, smiles." for name in NAMES[:3]]
     assert [clip.transcript for clip in clips] == [f"Well, {NAMES[0]}!", f"Well, {NAMES[1]}!", "nan"]
-    assert data.remarks == ["1 of 3 clips have an empty transcript: the word `nan` stands there, as in upstream"]
+    assert data.source.remarks == ["1 of 3 clips have an empty transcript: the word `nan` stands there, as in upstream"]
     chinese = read(benchmarks, "emer", "data.version=v2", "data.language=chinese", "inputs.transcript=false")
     assert [clip.reason for clip in chinese] == ["他0。", "他1。", "他2。"]
 
@@ -182,17 +182,17 @@ def test_chinese_emer_v2_takes_chinese_transcripts_or_says_that_it_has_none(own:
     rows = [(name, chinese, "Well.") for name, chinese in zip(NAMES, spoken, strict=False)]
     write_table(root / "transcription-engchi-polish.csv", header, rows)
     data = made(own, "emer", *words)
-    assert [clip.transcript for clip in data.read_clips()] == spoken
-    assert data.remarks == []
+    assert [clip.transcript for clip in data.source.read_clips()] == spoken
+    assert data.source.remarks == []
     # A table whose only column does not say which language it has, then one that says English.
     write_table(root / "own.csv", ["name", "english", "sentence"], [(name, "Well.", text) for name, text, _ in rows])
     data = made(own, "emer", *words, "data.transcripts=own.csv")
-    assert [clip.transcript for clip in data.read_clips()] == spoken
-    assert data.remarks == []
+    assert [clip.transcript for clip in data.source.read_clips()] == spoken
+    assert data.source.remarks == []
     (root / "transcription-engchi-polish.csv").unlink()
     data = made(own, "emer", *words)
-    assert [clip.transcript for clip in data.read_clips()] == [f"Well, {NAMES[0]}!", f"Well, {NAMES[1]}!", ""]
-    (remark,) = [remark for remark in data.remarks if "Chinese" in remark]
+    assert [clip.transcript for clip in data.source.read_clips()] == [f"Well, {NAMES[0]}!", f"Well, {NAMES[1]}!", ""]
+    (remark,) = [remark for remark in data.source.remarks if "Chinese" in remark]
     assert remark.startswith("2 of 3 clips have a transcript without a Chinese character")
     assert "column 'sentence' of transcription_en_all.csv" in remark
 
@@ -247,7 +247,7 @@ def test_all_faults_of_a_table_at_once(own: Path) -> None:
         f"{NAMES[4]}.mp4,sad,0\n"
     )
     with pytest.raises(InputErrors) as caught:
-        made(own, "mer2023", "data.track=multi", "data.truth=test1-label.csv", "modalities=[audio]").setup()
+        made(own, "mer2023", "data.track=multi", "data.truth=test1-label.csv", "modalities=[audio]").read()
     found = sorted(caught.value.problems)
     expected = ["did you mean 'happy'", "valence '7'", "no file", "leaves the media folder", "2 fields", "there twice"]
     lines = [2, 3, 4, 5, 6, 8]
@@ -307,8 +307,8 @@ def test_differences_from_the_official_set_are_said() -> None:
     ],
 )
 def test_the_question_offers_what_the_published_protocol_does(benchmarks: Path, name: str, offered: list[str]) -> None:
-    assert made(benchmarks, name).offered == offered
-    assert made(benchmarks, name, "prompt.labels=[sad,happy]").offered == ["sad", "happy"]
+    assert list(made(benchmarks, name).questions.offered) == offered
+    assert made(benchmarks, name, "prompt.labels=[sad,happy]").questions.offered == ("sad", "happy")
 
 
 def evaluated(root: Path, trained: Path, folder: Path, name: str, *overrides: str) -> tuple[dict[str, Any], list[Any]]:
@@ -436,11 +436,11 @@ def test_what_the_model_generates_is_what_is_written(
     assert [line["answer"] for line in answers] == generated
 
 
-def real(shared: Path, name: str, *overrides: str) -> tuple[ClipDataModule, list[Clip]]:
+def real(shared: Path, name: str, *overrides: str) -> tuple[Corpus, list[Clip]]:
     """Clips of the published files; there are no videos beside them."""
     data = made(shared, name, *overrides)
-    data.takes_stock = True
-    data.clips = data.read_clips()
+    data.source.takes_stock = True
+    data.clips = data.source.read_clips()
     return data, data.clips
 
 
@@ -459,9 +459,9 @@ def test_the_official_files_of_mer2023(shared: Path, track: str, file: str) -> N
     expected = [(name, label, None if float(valence) == -10 else float(valence)) for name, label, valence in rows]
     assert sorted(facts([clip for clip in clips if clip.split == "test"])) == sorted(expected)
     assert data.official_differences() == []
-    assert len(data.remarks) == 1
-    assert len(data.lost) == len(clips)
-    assert set(data.offered) == set(MER9)
+    assert len(data.source.remarks) == 1
+    assert len(data.source.lost) == len(clips)
+    assert set(data.questions.offered) == set(MER9)
 
 
 def test_the_scored_subset_of_mer2024_semi(shared: Path) -> None:
@@ -484,7 +484,9 @@ def test_the_official_files_of_mer2024_ov_and_emer(shared: Path) -> None:
         words = (f"data.root={shared}/emer", f"data.truth={file}", f"data.language={language}")
         data, clips = real(shared, "emer", *words)
         assert data.official_differences() == []
-        assert data.remarks == ["7 of 100 clips have an empty transcript: the word `nan` stands there, as in upstream"]
+        assert data.source.remarks == [
+            "7 of 100 clips have an empty transcript: the word `nan` stands there, as in upstream"
+        ]
     for language in ("english", "chinese"):
         second = ("data.version=v2", "data.truth=v2_final-EMER-reason.csv", f"data.language={language}")
         data, clips = real(shared, "emer", f"data.root={shared}/emer", *second, no_transcript)

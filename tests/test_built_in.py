@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import in_process
 import pytest
 import torch
 import yaml
@@ -39,7 +40,7 @@ def configured(clips: Path, run: Path, *words: str) -> DictConfig:
 def test_a_run_without_one_of_its_watchers_is_saved(name: str, clips: Path, tmp_path: Path) -> None:
     cfg = configured(clips, tmp_path / "run", f"~callbacks.{name}", "early_stopping.patience=1")
     check_config(cfg)
-    training_run.fit(cfg)
+    in_process.fit(cfg)
     for file in ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "adapter/projections.safetensors"):
         assert (tmp_path / "run" / file).is_file(), file
 
@@ -49,8 +50,8 @@ def test_a_run_that_nobody_watches_stops_early_and_goes_on(
 ) -> None:
     words = ["~callbacks", "trainer.enable_progress_bar=false", "optimizer.lr=0", "early_stopping.patience=1"]
     run = tmp_path / "run"
-    training_run.fit(configured(clips, run, *words, "trainer.max_epochs=1"))
-    training_run.fit(configured(clips, run, *words, "trainer.max_epochs=9", "resume=auto"))
+    in_process.fit(configured(clips, run, *words, "trainer.max_epochs=1"))
+    in_process.fit(configured(clips, run, *words, "trainer.max_epochs=9", "resume=auto"))
     assert "ended: early" in capsys.readouterr().out
     assert torch.load(run / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 6
 

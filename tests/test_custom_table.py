@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.utils import instantiate
 
 from emolightning.commands.object_help import object_lines
 from emolightning.config.check import find_problems
@@ -24,8 +23,8 @@ from emolightning.data.readers.values import BadValue, MediaFolder, clip_id
 from emolightning.data.stores.features import FolderFeatures
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip
-from emolightning.records.inputs import INPUTS
 from emolightning.records.labels import DFEW7, MER6, MER9, nearest
+from emolightning.runs.assembly import make_corpus
 
 HEADER = "video_name,emotion_label,transcription"
 Read = Callable[..., list[Clip]]
@@ -328,7 +327,7 @@ def test_the_settings_reach_the_reader_and_the_record(tmp_path: Path) -> None:
             ],
         )
     assert find_problems(cfg) == []
-    data = instantiate(cfg.data, _convert_="all", inputs=INPUTS, features=None, image_size=56)
+    data = make_corpus(cfg).source
     assert sorted((clip.id, clip.label) for clip in data.read_clips()) == [
         ("a", "calm"), ("b", "tense"), ("c", "calm"), ("d", "tense"), ("f", "calm")
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import in_process
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -27,15 +28,14 @@ from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
+from emolightning.models.emotion_llama.family import FAMILY
 from emolightning.models.emotion_llama.upstream.inspecting import describe
-from emolightning.runs import evaluate as evaluation_run
-from emolightning.runs import train as training_run
 from emolightning.runs.answers import set_aside_other
-from emolightning.runs.assembly import build_data, build_learner
+from emolightning.runs.assembly import build_learner, plain, read_corpus
 from emolightning.runs.report.collect import write_report
 from emolightning.runs.resume import is_finished, refuse_changes
 from emolightning.runs.wandb_record import read_lineage
-from emolightning.runs.weights import find_weights, inputs_of_widths, load_weights, trained_widths
+from emolightning.runs.weights import find_weights, load_weights, trained_widths
 from emolightning.training.run_folder import RunFolder
 
 SECONDS = 10
@@ -56,14 +56,14 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     place = tmp_path_factory.mktemp("damage")
     words = ["experiment=smoke", "logger=csv", f"data.folder={place}/clips", f"data.cache={place}/cache"]
     cfg = composed("train", *words, f"output_dir={place}/run")
-    training_run.fit(cfg)
+    in_process.fit(cfg)
     load_saved_run([f"checkpoint={place}/run"])
     evaluated = composed("eval", f"checkpoint={place}/run")
-    evaluation_run.evaluate(evaluated)
-    data = build_data(evaluated)
+    in_process.evaluate(evaluated)
+    corpus = read_corpus(evaluated)
     widths = trained_widths(find_weights("checkpoint", place / "run"))
-    learner = build_learner(evaluated, data, sees=inputs_of_widths(widths))
-    return SimpleNamespace(run=place / "run", cfg=cfg, data=data, learner=learner)
+    learner = build_learner(evaluated, corpus, sees=FAMILY.sees_of(widths))
+    return SimpleNamespace(run=place / "run", cfg=cfg, corpus=corpus, learner=learner)
 
 
 Door = Callable[[Path, SimpleNamespace], Any]
@@ -83,13 +83,13 @@ def evaluate_adapter(run: Path, base: SimpleNamespace) -> None:
 def resume(run: Path, base: SimpleNamespace) -> None:
     cfg = base.cfg.copy()
     cfg.resume = "auto"
-    if not is_finished(RunFolder(run), cfg):
-        refuse_changes(run / "checkpoints" / "last.ckpt", cfg, base.data.summary())
+    if not is_finished(RunFolder(run), plain(cfg)):
+        refuse_changes(run / "checkpoints" / "last.ckpt", plain(cfg), base.corpus.summary())
 
 
 def resume_other(run: Path, base: SimpleNamespace) -> None:
     """A run that is not finished."""
-    refuse_changes(run / "checkpoints" / "last.ckpt", base.cfg, base.data.summary())
+    refuse_changes(run / "checkpoints" / "last.ckpt", plain(base.cfg), base.corpus.summary())
 
 
 def compose_eval(run: Path, base: SimpleNamespace) -> None:
@@ -102,7 +102,7 @@ def compose_adapter(run: Path, base: SimpleNamespace) -> None:
 
 
 def report(run: Path, base: SimpleNamespace) -> None:
-    write_report(run, base.data.clips)
+    write_report(run, base.corpus.clips)
 
 
 def reproduce(run: Path, base: SimpleNamespace) -> None:
@@ -531,7 +531,7 @@ def test_what_lightning_puts_back_is_told_as_well(trained_once: SimpleNamespace,
     cfg.trainer.max_epochs = 2
     before = (run / "checkpoints" / "best.ckpt").read_bytes()
     with pytest.raises(UserError, match=r"last\.ckpt: cannot be read"):
-        training_run.fit(cfg)
+        in_process.fit(cfg)
     assert (run / "checkpoints" / "best.ckpt").read_bytes() == before
 
 

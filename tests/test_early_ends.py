@@ -25,8 +25,7 @@ from emolightning.commands import score
 from emolightning.data.stores import cache
 from emolightning.files.writing import CannotWrite, writing
 from emolightning.models.parts import adapter
-from emolightning.runs import evaluate as evaluation_run
-from emolightning.runs import train as training_run
+from emolightning.runs import assembly, vision_pass
 from emolightning.training.loggers.csv_log import CsvLog
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -150,14 +149,15 @@ def test_answers_that_cannot_be_written_are_answered_later(
 ) -> None:
     folder = tmp_path / "evaluation"
     words = (f"checkpoint={weights}", f"output_dir={folder}", "data.batch_size=2")
-    precompute = evaluation_run.precompute_vision
+    precompute = vision_pass.precompute_vision
 
-    def full(*args: Any) -> None:
-        precompute(*args)
+    def full(*args: Any, **options: Any) -> Any:
+        visual = precompute(*args, **options)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+        return visual
 
     with monkeypatch.context() as patch:
-        patch.setattr(evaluation_run, "precompute_vision", full)
+        patch.setattr(vision_pass, "precompute_vision", full)
         assert ended(monkeypatch, eval_program, *words) == 1
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     said = capsys.readouterr().err
@@ -185,8 +185,7 @@ def test_an_unwritable_folder_is_found_before_anything_is_read(
     (tmp_path / "file").touch()
     predictions = tmp_path / "predictions.csv"
     predictions.write_text("id,answer,truth\na,happy,happy\n")
-    for module in (training_run, evaluation_run):
-        monkeypatch.setattr(module, "build_data", lambda *args, **options: pytest.fail("the data was read"))
+    monkeypatch.setattr(assembly, "read_corpus", lambda *args, **options: pytest.fail("the data was read"))
     words = {
         train_program: ("experiment=smoke",),
         eval_program: (f"checkpoint={weights}",),

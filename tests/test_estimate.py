@@ -25,6 +25,7 @@ from emolightning.models.sizes.held import Held
 from emolightning.models.sizes.inventory import held
 from emolightning.records.clips import IGNORED, Batch
 from emolightning.runs import starting
+from emolightning.runs.assembly import load_of
 from emolightning.runs.estimate.estimating import Effective, Engine, Estimator, engine_of, num_ranks
 from emolightning.runs.estimate.memory import memory
 from emolightning.runs.starting import describe_load, too_little
@@ -291,7 +292,7 @@ def test_the_buffers_are_those_of_our_strategy(words: tuple[str, ...], numbers: 
 def test_a_gpu_that_is_too_small_is_warned_of() -> None:
     cfg = composed("model=emotion_llama_7b", "trainer=one_gpu", "data.batch_size=6")
     expected = memory(SEVEN, Engine(""), compute_bytes=2, step={}, overhead=0)
-    first, *rest = too_little(cfg, expected, 12 * BILLION).splitlines()
+    first, *rest = too_little(load_of(cfg), expected, 12 * BILLION).splitlines()
     assert first == "this run needs about 15.6 GB of a GPU with 12 GB; less need"
     assert rest[0] == (
         "  1. data.batch_size=3 trainer.accumulate_grad_batches=2 (now 6 and 1: the effective batch size stays)"
@@ -304,12 +305,14 @@ def test_what_a_gpu_run_says_before_its_first_step(
 ) -> None:
     """On two GPUs of a machine that has none."""
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=available))
-    monkeypatch.setattr(starting, "_longest", lambda data, encoder: Lengths(100, 4, STREAMS))
+    monkeypatch.setattr(starting, "_longest", lambda corpus, processor: Lengths(100, 4, STREAMS))
     cfg = composed("trainer=one_gpu", "trainer.devices=2", "data.batch_size=3", "trainer.accumulate_grad_batches=5")
     strategy = SimpleNamespace(root_device=torch.device("cuda"))
     trainer = SimpleNamespace(world_size=4, num_nodes=2, strategy=strategy)
-    learner, data = SimpleNamespace(model=make_model()), SimpleNamespace(batch_size=3)
-    said = describe_load(cfg, data, learner, trainer)  # type: ignore[arg-type]
+    learner: Any = SimpleNamespace(model=make_model())
+    corpus: Any = None
+    processor: Any = None
+    said = describe_load(load_of(cfg), corpus, processor, learner, trainer)
     first, second = said.splitlines()
     assert first == (
         "load: effective batch size 60 = data.batch_size 3 x 4 process(es) x 5 accumulated on 2 machines; DDP, about "

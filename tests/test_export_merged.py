@@ -16,6 +16,7 @@ from weights_factory import make_llama
 from emolightning.commands.export_weights import read_trained
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.emotion_llama.build import build_emotion_llama
+from emolightning.models.emotion_llama.inputs import INPUTS
 from emolightning.models.emotion_llama.upstream import inspecting, merging
 from emolightning.models.emotion_llama.upstream.exporting import export_upstream
 from emolightning.models.emotion_llama.upstream.inspecting import describe
@@ -23,7 +24,6 @@ from emolightning.models.emotion_llama.upstream.merging import export_merged
 from emolightning.models.parts.adapter import load_adapter
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.trained_parts import TrainedParts
-from emolightning.records.inputs import INPUTS
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import in_process
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -19,7 +20,7 @@ from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError, override
 from emolightning.files.writing import update_json
-from emolightning.runs import train as training_run
+from emolightning.runs import assembly
 from emolightning.training.checkpoints.last_checkpoint import LastCheckpoint
 from emolightning.training.learner import EmotionLearner
 
@@ -73,23 +74,23 @@ def last_step(folder: Path) -> int:
 def test_every_step_is_in_the_last_checkpoint(
     configured: Any, tmp_path: Path, overrides: list[str], steps: int
 ) -> None:
-    training_run.fit(configured(*overrides))
+    in_process.fit(configured(*overrides))
     assert last_step(tmp_path) == steps
     assert (tmp_path / "run/adapter/projections.safetensors").exists()
 
 
 def test_a_run_that_trains_nothing_says_so(configured: Any) -> None:
     with pytest.raises(UserError, match="nothing was trained.*max_epochs"):
-        training_run.fit(configured("trainer.max_epochs=0"))
+        in_process.fit(configured("trainer.max_epochs=0"))
 
 
 def test_a_trial_keeps_nothing_and_leaves_an_earlier_run_alone(
     configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    training_run.fit(configured("trainer.max_steps=1"))
+    in_process.fit(configured("trainer.max_steps=1"))
     before = {path: path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))}
     capsys.readouterr()
-    training_run.fit(configured("+trainer.fast_dev_run=2", "logger=default"))
+    in_process.fit(configured("+trainer.fast_dev_run=2", "logger=default"))
     assert "fast_dev_run: 2 batch(es) trained and validated, nothing was kept" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))} == before
 
@@ -103,7 +104,7 @@ def test_overfitting_sees_the_same_clips_in_every_epoch(configured: Any, monkeyp
         return real(learner, batch, batch_idx)
 
     monkeypatch.setattr(EmotionLearner, "training_step", noted)
-    training_run.fit(configured("+trainer.overfit_batches=2", "trainer.max_epochs=3"))
+    in_process.fit(configured("+trainer.overfit_batches=2", "trainer.max_epochs=3"))
     assert len(seen) == 6
     assert seen[:2] == seen[2:4] == seen[4:]
     assert set(seen[0]).isdisjoint(seen[1])
@@ -119,7 +120,7 @@ def test_a_run_says_its_clips_its_plan_its_end_and_its_best(
         "optimizer.lr=0",
         "resume=null",
     ]
-    training_run.fit(configured(*words))
+    in_process.fit(configured(*words))
     said = capsys.readouterr().out
     assert "data: train 24 clips: angry 4, happy 4, neutral 4, sad 4, surprise 4, worried 4" in said
     assert "plan: 9 epochs of 3 batches, 27 optimizer steps; 9 validations of 2 batches" in said
@@ -130,28 +131,28 @@ def test_a_run_says_its_clips_its_plan_its_end_and_its_best(
 
 
 def test_a_resumed_run_keeps_its_settings(configured: Any, tmp_path: Path) -> None:
-    training_run.fit(configured())
+    in_process.fit(configured())
     before = (tmp_path / "run/config.yaml").read_text()
     changes = ["modalities=[text]", "model.lora.r=4", "data.batch_size=4", "optimizer.lr=0.1", "seed=7"]
     with pytest.raises(UserError) as error:
-        training_run.fit(configured("trainer.max_epochs=2", "resume=auto", *changes))
+        in_process.fit(configured("trainer.max_epochs=2", "resume=auto", *changes))
     message = str(error.value)
     for key in ("modalities", "model.lora.r: 16 before, 4 now", "data.batch_size", "optimizer.lr", "seed"):
         assert key in message
     assert "init_from" in message
     assert (tmp_path / "run/config.yaml").read_text() == before
-    training_run.fit(configured("trainer.max_epochs=2", "resume=auto"))
+    in_process.fit(configured("trainer.max_epochs=2", "resume=auto"))
     assert last_step(tmp_path) == 6
 
 
 def test_a_finished_run_is_not_trained_past_its_end(
     configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    training_run.fit(configured())
-    training_run.fit(configured("resume=auto"))
+    in_process.fit(configured())
+    in_process.fit(configured("resume=auto"))
     assert "this run is finished" in capsys.readouterr().out
     update_json(tmp_path / "run/lineage.json", status="interrupted")
-    training_run.fit(configured("resume=auto"))
+    in_process.fit(configured("resume=auto"))
     assert last_step(tmp_path) == 3
 
 
@@ -166,18 +167,18 @@ def test_a_validation_that_is_repeated_has_one_row(
     with monkeypatch.context() as patch:
         patch.setattr(LastCheckpoint, "on_validation_end", killed)
         with pytest.raises(RuntimeError, match="killed"):
-            training_run.fit(configured())
+            in_process.fit(configured())
     assert last_step(tmp_path) == 2
     assert [row["step"] for row in validations(tmp_path / "run")] == ["2"]
-    training_run.fit(configured("resume=auto"))
+    in_process.fit(configured("resume=auto"))
     assert [row["step"] for row in validations(tmp_path / "run")] == ["2"]
 
 
 def test_weights_of_other_inputs_are_refused_as_a_start(configured: Any, tmp_path: Path) -> None:
-    training_run.fit(configured())
+    in_process.fit(configured())
     other = configured("modalities=[text]", f"init_from={tmp_path}/run", f"output_dir={tmp_path}/other")
     with pytest.raises(UserError, match=r"trained with \['face', 'image', 'motion', 'speech'\], this run has \[\]"):
-        training_run.fit(other)
+        in_process.fit(other)
     assert not (tmp_path / "other").exists()
 
 
@@ -185,9 +186,9 @@ def test_weights_of_other_inputs_are_refused_as_a_start(configured: Any, tmp_pat
 def test_a_misspelt_path_is_found_before_the_data_is_read(
     configured: Any, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
-    monkeypatch.setattr(training_run, "build_data", lambda cfg: pytest.fail("the data was read"))
+    monkeypatch.setattr(assembly, "read_corpus", lambda cfg: pytest.fail("the data was read"))
     with pytest.raises(UserError, match="/nowhere"):
-        training_run.fit(configured(setting))
+        in_process.fit(configured(setting))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_scores_of_a_class_may_be_monitored(configured: Any) -> None:
 
 def test_lora_targets_that_do_not_exist_are_named(configured: Any) -> None:
     with pytest.raises(Exception, match=r"model.lora.targets=.*foo"):
-        training_run.fit(configured("model.lora.targets=[foo]"))
+        in_process.fit(configured("model.lora.targets=[foo]"))
 
 
 def test_batches_pass_through_every_precision_plugin() -> None:
@@ -226,7 +227,7 @@ def test_the_saved_configuration_is_resolved_and_its_folder_can_be_pasted(
     configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "lr=0.001 it's"
-    training_run.fit(configured("trainer.max_steps=1", override("output_dir", folder)))
+    in_process.fit(configured("trainer.max_steps=1", override("output_dir", folder)))
     assert "${" not in (folder / "config.yaml").read_text()
     assert OmegaConf.load(folder / "config.yaml").seed == 42
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("evaluate:")]
@@ -240,12 +241,12 @@ def test_a_run_follows_the_scoring_that_it_is_given(
     """Sets of words in place of labels: other scores are logged, and one of them picks the checkpoint."""
     words = ["scoring=open_vocabulary", "scoring.answers=text"]
     with pytest.raises(UserError, match=r"monitor\.metric: with this scoring 'val/weighted_f1' is not one of val/loss"):
-        training_run.fit(configured(*words))
-    training_run.fit(configured(*words, "monitor.metric=val/ew_f1"))
+        in_process.fit(configured(*words))
+    in_process.fit(configured(*words, "monitor.metric=val/ew_f1"))
     (row,) = validations(tmp_path / "run")
     assert float(row["val/ew_f1"]) >= 0
     assert "val/weighted_f1" not in row
     saved = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)
     assert saved["val_scores"]["val/ew_f1"] == pytest.approx(float(row["val/ew_f1"]))
     with pytest.raises(UserError, match="split=val: none of its 12 clips has what answers are compared with"):
-        training_run.fit(configured("scoring=reasoning", "monitor.metric=val/label_overlap_offline"))
+        in_process.fit(configured("scoring=reasoning", "monitor.metric=val/label_overlap_offline"))

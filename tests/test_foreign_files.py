@@ -431,7 +431,7 @@ def test_vectors_are_real_numbers(tmp_path: Path, array: np.ndarray) -> None:
 @pytest.mark.parametrize("name", ["../../uv", "/home/x", "a/b", ""])
 def test_a_dataset_is_not_called_like_a_place(name: str) -> None:
     with pytest.raises(UserError, match=r"data\.name=.*must be a word without a slash"):
-        CustomData(name=name, annotations="x.csv", labels="mer6", inputs=["transcript"], features=None, image_size=56)
+        CustomData(name=name, annotations="x.csv", labels="mer6", inputs=["transcript"])
 
 
 def test_a_message_does_not_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ def test_options_and_values_of_the_command_line(capsys: pytest.CaptureFixture[st
     lines = help_of(capsys, "data=custom", "data.batch_size=3", "trainer=fsdp", "scoring=open_vocabulary_judge")
     assert "data: emolightning.data.readers.custom.CustomData" in lines
     assert line_of(lines, "data.annotations=").startswith("data.annotations=??? (str) ")
-    assert line_of(lines, "data.batch_size=") == "data.batch_size=3 (int) clips per process and step."
+    assert line_of(lines, "data.batch_size=") == "data.batch_size=3 (int) Clips per process and step."
     assert line_of(lines, "trainer.strategy.timeout_s=").endswith("waits for the others before the run ends.")
     assert line_of(lines, "scoring.synonym_groups.parameters.temperature=").startswith(
         "scoring.synonym_groups.parameters.temperature=0 (dict[str, Any]"
@@ -87,7 +87,7 @@ def test_a_wrong_choice_is_told_by_help_as_well(capsys: pytest.CaptureFixture[st
     [
         ("torch.optim.AdamW", "eps", "term added to the denominator to improve numerical stability"),
         ("pytorch_lightning.callbacks.EarlyStopping", "monitor", "quantity to be monitored."),
-        ("emolightning.data.readers.custom.CustomData", "batch_size", "clips per process and step."),  # of its base
+        ("emolightning.data.readers.custom.CustomData", "private", "whether transcripts"),  # of its base
         ("emolightning.models.parts.lora.LoraSettings", "alpha", "Updates are scaled by alpha / r."),  # below a field
         (
             "emolightning.training.engines.deepspeed_zero.deepspeed_zero",

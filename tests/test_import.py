@@ -18,16 +18,15 @@ from transformers import AutoModelForCausalLM
 from weights_factory import PROJECTIONS, make_checkpoint, make_llama, plain_encode_img
 
 from emolightning.commands.import_weights import describe
-from emolightning.data.loading.collate import Collate
 from emolightning.errors import InputErrors, UserError
+from emolightning.models.emotion_llama.inputs import FEATURES
+from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
 from emolightning.models.emotion_llama.upstream.inspecting import describe_torch_file
 from emolightning.models.emotion_llama.upstream.names import why_unused
 from emolightning.models.emotion_llama.upstream.reading import TorchFile
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.parameters import base_fingerprints
 from emolightning.models.parts.vision import VisionSettings, VisionTower
-from emolightning.prompt.sequence import PromptEncoder
-from emolightning.records.inputs import FEATURES
 from emolightning.runs.weights import load_weights
 
 
@@ -361,8 +360,8 @@ def test_an_imported_model_answers(files, tmp_path):
     for example in examples:
         for name in FEATURES:
             example.features[name] = torch.randn(1, SIZES.features, generator=generator)
-    encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout="upstream_eval")
-    batch = Collate(encoder, lambda example: example.clip.label)(examples)
+    processor = EmotionLlamaProcessor(model.tokenizer, image_tokens=model.image_tokens, layout="upstream_eval")
+    batch = processor.batch(examples, [example.clip.label for example in examples])
     with torch.no_grad():
         assert model(batch).isfinite()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from in_process import evaluate, fit
 from language_factory import LLAMA3_SPECIAL, QWEN2_SPECIAL, make_llama3, make_qwen2
 from model_factory import make_batch, make_examples, make_model
 from safetensors.torch import load_file, save_file
@@ -23,12 +24,11 @@ from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.layouts import PLACEHOLDERS
+from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.language import LanguageSettings
-from emolightning.prompt.sequence import PLACEHOLDERS, PromptEncoder
 from emolightning.records.clips import IGNORED, Batch
-from emolightning.runs.evaluate import evaluate
-from emolightning.runs.train import fit
 
 KINDS = {"llama3": (make_llama3, LLAMA3_SPECIAL), "qwen2": (make_qwen2, QWEN2_SPECIAL)}
 
@@ -74,7 +74,7 @@ def test_the_context_is_what_the_template_makes_of_the_question(model: EmotionLl
     tokenizer = model.tokenizer
     (example,) = make_examples(1, ("transcript",))
     example = replace(example, clip=replace(example.clip, transcript=transcript))
-    encoded = PromptEncoder(tokenizer, image_tokens=0).encode(example, None)
+    encoded = EmotionLlamaProcessor(tokenizer, image_tokens=0).encode(example, None)
     question = f"The person in video says: {transcript}.  [emotion] {example.instruction}"
     turns = [{"role": "user", "content": question}]
     rendered = tokenizer.hugging_face.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)

@@ -9,14 +9,14 @@ from torch.nn import functional
 
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.build import build_emotion_llama
+from emolightning.models.emotion_llama.inputs import INPUTS
+from emolightning.models.emotion_llama.layouts import PLACEHOLDERS
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.parameters import base_fingerprints, load_trained_state, parts, trained_state
 from emolightning.models.parts.vision import VisionSettings
-from emolightning.prompt.sequence import PLACEHOLDERS
 from emolightning.records.clips import IGNORED
-from emolightning.records.inputs import INPUTS
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.runs.assembly import load_of
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory, is_out_of_memory, less_memory
 
 FULL = ("model=emotion_llama_7b", "trainer=one_gpu", "data.batch_size=12", "precompute_vision=false")
@@ -56,13 +57,13 @@ def test_what_lack_of_memory_looks_like(error: BaseException, expected: bool) ->
 def test_a_real_allocation_that_fails() -> None:
     with (
         pytest.raises(UserError, match="out of memory while the model was loaded"),
-        explained_out_of_memory(composed("experiment=smoke")),
+        explained_out_of_memory(load_of(composed("experiment=smoke"))),
     ):
         torch.empty(1 << 60, dtype=torch.uint8)
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), explained_out_of_memory(composed("experiment=smoke")):
+    with pytest.raises(RuntimeError, match="shapes"), explained_out_of_memory(load_of(composed("experiment=smoke"))):
         raise RuntimeError("shapes cannot be multiplied")
 
 
@@ -71,7 +72,7 @@ def first_words(lines: list[str]) -> list[str]:
 
 
 def test_what_needs_less_in_order() -> None:
-    found = less_memory(composed(*FULL))
+    found = less_memory(load_of(composed(*FULL)))
     assert first_words(found) == [
         "data.batch_size=6 trainer.accumulate_grad_batches=2",
         "model.language.dtype=bfloat16",
@@ -88,14 +89,14 @@ def test_what_needs_less_in_order() -> None:
 def test_what_is_small_already_is_not_proposed() -> None:
     words = ("data.batch_size=1", "model.language.dtype=bfloat16", "model.language.gradient_checkpointing=true")
     more = ("precompute_vision=true", "model.language.quantization=nf4", "model.vision.image_size=224")
-    assert first_words(less_memory(composed(*FULL, *words, *more))) == [
+    assert first_words(less_memory(load_of(composed(*FULL, *words, *more)))) == [
         "trainer=deepspeed_zero2",
         "trainer=zero2_offload or zero3_offload",
     ]
 
 
 def test_every_setting_that_is_proposed_composes() -> None:
-    found = less_memory(composed(*FULL))
+    found = less_memory(load_of(composed(*FULL)))
     for line in found:
         words = [word for word in line.split(" (")[0].split() if "=" in word and not word.startswith("trainer=")]
         composed(*FULL, *words)
@@ -105,13 +106,15 @@ def test_every_setting_that_is_proposed_composes() -> None:
 
 @pytest.mark.parametrize(("size", "fewer"), [(2, 1), (3, 1), (4, 2), (6, 3), (9, 3), (7, 1)])
 def test_smaller_batches_keep_the_effective_size(size: int, fewer: int) -> None:
-    first = less_memory(composed("experiment=smoke", f"data.batch_size={size}", "trainer.accumulate_grad_batches=2"))[0]
+    first = less_memory(
+        load_of(composed("experiment=smoke", f"data.batch_size={size}", "trainer.accumulate_grad_batches=2"))
+    )[0]
     batch, accumulated = (int(word.partition("=")[2]) for word in first.split()[:2])
     assert (batch, batch * accumulated) == (fewer, size * 2)
 
 
 def test_an_evaluation_does_not_accumulate() -> None:
-    found = less_memory(composed(*FULL), trains=False)
+    found = less_memory(load_of(composed(*FULL)), trains=False)
     assert found[0] == "data.batch_size=6 (now 12)"
     assert not any("checkpointing" in line or "trainer=" in line for line in found)
 
@@ -122,7 +125,7 @@ def test_the_processes_that_were_started_are_ended() -> None:
     trainer = SimpleNamespace(global_step=4, strategy=SimpleNamespace(launcher=SimpleNamespace(procs=processes)))
     with (
         pytest.raises(UserError, match="in optimizer step 5"),
-        explained_out_of_memory(composed("experiment=smoke"), trainer),
+        explained_out_of_memory(load_of(composed("experiment=smoke")), trainer),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory.")
     assert killed == [1, 2]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from in_process import fit
 from language_factory import make_llama3
 from model_factory import LANGUAGE, VISION, make_batch, make_examples, make_model
 from safetensors.torch import load_file
@@ -24,7 +25,6 @@ from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.parameters import base_fingerprints, parts
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.models.parts.vision import VisionTower
-from emolightning.runs.train import fit
 
 LAYER = "model.layers.0.self_attn.v_proj"
 

@@ -21,15 +21,16 @@ import train as train_program
 from emolightning.__main__ import main
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
+from emolightning.data.loading.examples import ClipDataset
 from emolightning.data.loading.lengths import SequenceLength, sequence_lengths
 from emolightning.errors import InputErrors, shown
+from emolightning.models.emotion_llama.inputs import VISUAL
 from emolightning.models.parts.context import context_of
-from emolightning.models.parts.language import LanguageSettings
-from emolightning.models.parts.tokenizer import load_tokenizer
-from emolightning.prompt.sequence import PromptEncoder
+from emolightning.prompt.questions import target_text
 from emolightning.records.clips import Clip
+from emolightning.runs import assembly
 from emolightning.runs import train as training_run
-from emolightning.runs.assembly import build_data
+from emolightning.runs.assembly import build_processor, read_corpus
 from emolightning.runs.positions import remedies
 
 UNSAID = SimpleNamespace(model_max_length=int(1e30), name_or_path="f")
@@ -129,20 +130,19 @@ def custom(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 )
 def test_lengths_are_those_of_the_sequences(custom: tuple[str, ...], words: tuple[str, ...]) -> None:
     cfg = configured("train", *custom, *words)
-    data = build_data(cfg)
-    data.clips = [replace(clip, reason=f"She {clip.label}.") for clip in data.clips]
-    tokens = 4 if "image" in data.inputs else 0
-    encoder = PromptEncoder(load_tokenizer(LanguageSettings()), image_tokens=tokens, layout=cfg.prompt.layout)
+    corpus = read_corpus(cfg)
+    corpus.clips = [replace(clip, reason=f"She {clip.label}.") for clip in corpus.clips]
+    processor = build_processor(cfg)
     for split in ("train", "val", "test"):
         training = split == "train"
-        dataset = data.dataset(split, training=training)
-        found = list(sequence_lengths(data, encoder, split, max_new_tokens=0))
+        dataset = ClipDataset(corpus, split, processor=processor, training=training)
+        found = list(sequence_lengths(corpus, processor, split, max_new_tokens=0))
         for index, length in enumerate(found):
             examples = [dataset[epoch, index] for epoch in range(40 if training else 1)]
-            encoded = [encoder.encode(each, data.target_text(each.clip, each.task)) for each in examples]
+            encoded = [processor.encode(each, target_text(each.clip, each.task)) for each in examples]
             assert length.total == max(len(each.context) + len(each.answer) for each in encoded)
-            assert length.streams == encoder.stream_lengths(examples[0])
-        longer = list(sequence_lengths(data, encoder, split, max_new_tokens=50))
+            assert length.streams == processor.stream_lengths(examples[0])
+        longer = list(sequence_lengths(corpus, processor, split, max_new_tokens=50))
         gained = {(b.total - a.total, b.is_generated) for a, b in zip(found, longer, strict=True)}
         assert gained == ({(0, False)} if training else {(50 - found[0].answer, True)})
 
@@ -161,7 +161,7 @@ def ended(patch: pytest.MonkeyPatch, program: Any, *words: str) -> int:
 
 
 def untouched(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(training_run, "_build_learner", lambda *args, **more: pytest.fail("weights were read"))
+    patch.setattr(assembly, "build_learner", lambda *args, **more: pytest.fail("weights were read"))
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,8 @@ def test_estimate_says_it_of_what_it_assumes(
 
 
 def test_what_to_type_fits_the_longest_clip() -> None:
-    cfg = configured("train", "model=tiny")
     streams = {"image": 12, "class_token": 3, "face": 40}
-    clip = SequenceLength(Clip("a", Path("a.mp4")), "val", streams, 30, 20, 25, is_generated=True)
+    clip = SequenceLength(Clip("a", Path("a.mp4")), "val", streams, 30, 20, 25, True, 3, VISUAL)
     for limit, expected in (
         (125, ["data.frame=even:2", "evaluation.max_new_tokens=20", "inputs.transcript=false", "inputs.face=false"]),
         (120, ["data.frame=middle", "evaluation.max_new_tokens=15", "inputs.transcript=false", "inputs.face=false"]),
@@ -292,7 +291,7 @@ def test_what_to_type_fits_the_longest_clip() -> None:
         (60, []),
     ):
         context = context_of(LlamaConfig(max_position_embeddings=limit), UNSAID, source="model.language.max_positions")
-        found = [word.partition(" ")[0] for word in remedies(cfg, context, clip)]
+        found = [word.partition(" ")[0] for word in remedies(context, clip, is_random=True)]
         assert found == [*expected, "model.language.max_positions=130"]
 
 

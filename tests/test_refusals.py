@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import in_process
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -16,7 +17,6 @@ from emolightning.config.check import find_problems
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
-from emolightning.runs import train as training_run
 from emolightning.runs.evaluate import require_whole_split
 from emolightning.runs.ranks import require_hardware
 from emolightning.runs.starting import require_batches, require_part
@@ -60,9 +60,9 @@ def composed(*overrides: str) -> DictConfig:
 def test_settings_are_tried_before_clips_are_read(
     overrides: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emolightning.runs.assembly.make_data", lambda *_, **__: pytest.fail("clips are read"))
+    monkeypatch.setattr("emolightning.runs.assembly.make_corpus", lambda *_, **__: pytest.fail("clips are read"))
     with pytest.raises(UserError) as caught:
-        training_run.fit(composed(f"output_dir={tmp_path}/run", *overrides))
+        in_process.fit(composed(f"output_dir={tmp_path}/run", *overrides))
     assert said in str(caught.value)
     assert not (tmp_path / "run").exists()
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from emolightning.callbacks.trainable_parameters import parameter_table
 from hydra import compose, initialize_config_dir
+from in_process import evaluate, fit
 from model_factory import LANGUAGE, VISION, make_batch, make_examples, make_model
 from omegaconf import DictConfig
 from safetensors.torch import load_file
@@ -23,8 +24,6 @@ from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.adapter import load_adapter, save_adapter
 from emolightning.models.parts.parameters import base_fingerprints, load_trained_state, parts, trained_state
 from emolightning.models.parts.trained_parts import TrainedParts
-from emolightning.runs.evaluate import evaluate
-from emolightning.runs.train import fit
 
 HOW = ("frozen", "lora", "full")
 ALL = [TrainedParts(*how) for how in itertools.product(HOW, HOW, ("frozen", "full"))]
@@ -262,7 +261,7 @@ def test_runs_that_make_no_sense_are_refused_before_the_data_is_read(
     configured: Any, monkeypatch: pytest.MonkeyPatch, overrides: list[str], message: str
 ) -> None:
     monkeypatch.setattr(
-        "emolightning.runs.assembly.make_data", lambda *args, **kwargs: pytest.fail("the data was read")
+        "emolightning.runs.assembly.make_corpus", lambda *args, **kwargs: pytest.fail("the data was read")
     )
     with pytest.raises(UserError, match=message):
         fit(configured("run", *overrides))

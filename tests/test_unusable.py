@@ -8,10 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import in_process
 import numpy as np
 import pytest
 from benchmark_factory import NAMES, make_benchmarks
+from data_factory import corpus_of
 from hydra import compose, initialize_config_dir
+from in_process import evaluate
 from media_factory import make_media
 from runs import make_dataset
 
@@ -22,14 +25,13 @@ from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
 from emolightning.data.checkup.unusable import NO_MEDIA, Findings, Skipped, described
 from emolightning.data.loading import same_clips
+from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.same_clips import require_same_clips
 from emolightning.data.readers.custom import CustomData
 from emolightning.data.stores.features import FolderFeatures, SignalFeatures
 from emolightning.errors import EndOfRun, InputErrors, UserError
-from emolightning.records.inputs import INPUTS
-from emolightning.runs import train as training_run
-from emolightning.runs.assembly import make_data
-from emolightning.runs.evaluate import evaluate, refuse_skipped
+from emolightning.runs.assembly import make_corpus
+from emolightning.runs.evaluate import refuse_skipped
 from emolightning.runs.wandb_record import summary_of
 from emolightning.scoring.warnings import warnings_of
 
@@ -65,21 +67,21 @@ def rows(*names: str, label: str = "happy") -> str:
 EIGHT = [f"clip{number}" for number in range(8)]
 
 
-def data_of(place: Path, content: str, *, folders: bool = False, **options: Any) -> CustomData:
+def data_of(place: Path, content: str, *, folders: bool = False, **options: Any) -> Corpus:
     (place / "clips.csv").write_text(HEADER + content)
     source: Any = SignalFeatures(num_workers=1)
     if folders:
         source = FolderFeatures(root=str(place / "vectors"), face="face", motion="motion", speech="speech")
-    settings = {"inputs": INPUTS, "cache": str(place / "cache"), "image_size": 28, **options}
-    return CustomData(
-        name="custom", labels="mer6", annotations=str(place / "clips.csv"), media=str(place / "media"),
+    settings = {"cache": str(place / "cache"), "image_size": 28, **options}
+    return corpus_of(
+        CustomData, name="custom", labels="mer6", annotations=str(place / "clips.csv"), media=str(place / "media"),
         features=source, **settings,
     )  # fmt: skip
 
 
-def refusal(data: CustomData, stage: str | None = None) -> InputErrors:
+def refusal(data: Corpus, *, trains: bool = False) -> InputErrors:
     with pytest.raises(InputErrors) as caught:
-        data.setup(stage)
+        data.read(trains=trains)
     return caught.value
 
 
@@ -131,7 +133,7 @@ def test_a_row_that_is_wrong_and_has_a_broken_file_is_one_line(place: Path) -> N
 
 def test_missing_answers_to_learn_are_told_with_broken_files(place: Path) -> None:
     (place / "media" / "clip3.mp4").unlink()
-    error = refusal(data_of(place, rows(*EIGHT), task="reason", ratios=(0.5, 0.5, 0)), "fit")
+    error = refusal(data_of(place, rows(*EIGHT), prompt={"task": "reason"}, ratios=(0.5, 0.5, 0)), trains=True)
     assert len(error.problems) == 8
     assert sum("has no answer for task reason" in problem for problem in error.problems) == 7
     assert sum("no file 'clip3'" in problem for problem in error.problems) == 1
@@ -155,7 +157,7 @@ def test_skipped_clips_are_left_out_counted_and_listed(place: Path, caplog: pyte
     (place / "media" / "clip2.mp4").write_bytes(b"")
     data = data_of(place, rows(*EIGHT), on_error="skip", max_skipped=0.25)
     with caplog.at_level(logging.WARNING):
-        data.setup()
+        data.read()
     assert [clip.id for clip in data.clips] == [name for name in EIGHT if name not in ("clip1", "clip2")]
     assert all("clip2" not in arrays for arrays in data.features.vectors.values())
     summary = data.summary()
@@ -172,10 +174,10 @@ def test_skipped_clips_are_left_out_counted_and_listed(place: Path, caplog: pyte
 
 def test_the_other_clips_keep_their_splits(place: Path) -> None:
     whole = data_of(place, rows(*EIGHT))
-    whole.setup()
+    whole.read()
     (place / "media" / "clip6.mp4").unlink()
     partial = data_of(place, rows(*EIGHT), on_error="skip", max_skipped=0.2)
-    partial.setup()
+    partial.read()
     assert {clip.id: clip.split for clip in partial.clips} == {
         clip.id: clip.split for clip in whole.clips if clip.id != "clip6"
     }
@@ -186,7 +188,7 @@ def test_a_clip_without_sound_is_skipped_only_where_that_is_an_error(
     place: Path, missing: Any, skipped: list[str]
 ) -> None:
     data = data_of(place, rows(*EIGHT, "silent"), on_error="skip", max_skipped=0.2, missing=missing)
-    data.setup()
+    data.read()
     assert [clip.id for clip in data.skipped] == skipped
     assert data.summary()["zero_features"] == ({} if skipped else {"speech": 1})
 
@@ -196,10 +198,10 @@ def test_broken_and_missing_vectors_are_skipped_and_leave_no_vector(place: Path)
     (place / "vectors" / "speech" / "clip5.npy").write_bytes(b"")
     (place / "vectors" / "motion" / "clip6.npy").unlink()
     data = data_of(place, rows(*EIGHT), folders=True, on_error="skip", max_skipped=0.5)
-    data.setup()
+    data.read()
     assert [clip.id for clip in data.skipped] == ["clip0", "clip5", "clip6"]
     assert [set(arrays) for arrays in data.features.vectors.values()] == [{clip.id for clip in data.clips}] * 3
-    assert data.feature_widths == dict.fromkeys(("face", "motion", "speech"), WIDTH)
+    assert data.features.widths == dict.fromkeys(("face", "motion", "speech"), WIDTH)
 
 
 def test_more_than_allowed_is_refused_with_count_and_list(place: Path) -> None:
@@ -208,14 +210,14 @@ def test_more_than_allowed_is_refused_with_count_and_list(place: Path) -> None:
     error = refusal(data_of(place, rows(*EIGHT), on_error="skip"))
     assert [problem.split(": ")[1] for problem in error.problems] == ["clip1", "clip4"]
     assert "2 of 8 clips cannot be used (2 no media file); data.max_skipped=0.05 allows 0 of 8" in str(error)
-    data_of(place, rows(*EIGHT), on_error="skip", max_skipped=0.25).setup()
+    data_of(place, rows(*EIGHT), on_error="skip", max_skipped=0.25).read()
 
 
 def test_all_may_be_allowed_but_something_must_be_left(place: Path) -> None:
     for name in EIGHT[1:]:
         (place / "media" / f"{name}.mp4").unlink()
     data = data_of(place, rows(*EIGHT), on_error="skip", max_skipped=1.0)
-    data.setup()
+    data.read()
     assert [clip.id for clip in data.clips] == ["clip0"]
     (place / "media" / "clip0.mp4").write_bytes(b"")
     assert "no clip is left" in str(refusal(data_of(place, rows(*EIGHT), on_error="skip", max_skipped=1.0)))
@@ -231,15 +233,15 @@ def test_a_wrong_row_is_never_skipped(place: Path) -> None:
 def test_a_skipped_clip_needs_no_answer_to_learn(place: Path) -> None:
     content = "video_name, emotion_label, transcription, reason\n"
     content += "".join(f"{name}, sad, word, {'' if name == 'clip3' else 'tears'}\n" for name in EIGHT)
-    options = {"task": "reason", "ratios": (0.5, 0.5, 0), "on_error": "skip", "max_skipped": 0.2}
+    options = {"prompt": {"task": "reason"}, "ratios": (0.5, 0.5, 0), "on_error": "skip", "max_skipped": 0.2}
     data = data_of(place, "", **options)
     (place / "clips.csv").write_text(content)
-    assert "'clip3' has no answer for task reason" in str(refusal(data, "fit"))
+    assert "'clip3' has no answer for task reason" in str(refusal(data, trains=True))
     (place / "media" / "clip3.mp4").write_bytes(b"")
     again = data_of(place, "", **options)
     (place / "clips.csv").write_text(content)
-    again.setup("fit")
-    again.require_targets()
+    again.read(trains=True)
+    again.require_answers()
     assert [clip.id for clip in again.skipped] == ["clip3"]
 
 
@@ -256,7 +258,7 @@ def test_a_directory_and_a_dangling_link_are_missing_media(place: Path) -> None:
     (place / "media" / "clip1.mp4").mkdir()
     (place / "media" / "clip2.mp4").symlink_to(place / "media" / "nowhere.mp4")
     data = data_of(place, rows(*EIGHT), on_error="skip", max_skipped=0.5)
-    data.setup()
+    data.read()
     assert [(clip.id, clip.kind) for clip in data.skipped] == [("clip1", NO_MEDIA), ("clip2", NO_MEDIA)]
 
 
@@ -307,8 +309,8 @@ def test_a_benchmark_loses_clips_in_training_but_not_in_its_scores(tmp_path: Pat
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         cfg = compose("train", overrides=[*words, "data.on_error=skip", "data.max_skipped=0.3"])
     check_config(cfg)
-    data = make_data(cfg)
-    data.setup()
+    data = make_corpus(cfg)
+    data.read()
     assert "mer2023_multi, test: 5 clips, the official set has 411" in data.official_differences()
     with pytest.raises(InputErrors, match=r"not those of mer2023_multi.*data\.on_error=skip is refused here") as caught:
         refuse_skipped(data, "test")
@@ -322,7 +324,7 @@ def test_a_split_that_loses_too_much_is_not_scored_although_the_whole_does_not(p
     (place / "media" / "clip7.mp4").unlink()
     data = data_of(place, "", on_error="skip", max_skipped=0.2)
     (place / "clips.csv").write_text(content)
-    data.setup()
+    data.read()
     refuse_skipped(data, "train")
     with pytest.raises(InputErrors, match=r"1 of 2 clips cannot be used.*max_skipped=0.2 allows 0 of 2"):
         refuse_skipped(data, "test")
@@ -358,7 +360,7 @@ def train(folder: Path, *more: str) -> None:
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         cfg = compose("train", overrides=words_of(folder, *words, *more))
     check_config(cfg)
-    training_run.fit(cfg)
+    in_process.fit(cfg)
 
 
 def evaluated(folder: Path, *more: str, output: Path) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,17 +11,18 @@ import torch
 from hydra import compose, initialize_config_dir
 from media_factory import make_media
 from model_factory import make_model
-from omegaconf import open_dict
 
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
+from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.media.frames import FrameStore
 from emolightning.data.media.video import parse_frame_choice
 from emolightning.data.stores.visual import VisualStore
 from emolightning.errors import UserError
+from emolightning.models.emotion_llama.inputs import VISUAL
 from emolightning.records.clips import Clip
 from emolightning.runs.answers import evaluation_key
-from emolightning.runs.assembly import build_data, build_learner
+from emolightning.runs.assembly import build_learner, build_processor, loading_of, plain, read_corpus
 from emolightning.runs.evaluate import describe_evaluation
 from emolightning.runs.vision_pass import precompute_vision, tower_on
 
@@ -38,19 +41,26 @@ def run(place: Path, tmp_path: Path):
     overrides = ["experiment=smoke", f"data.folder={place}/clips", f"data.cache={tmp_path}/cache", "data.frame=even:2"]
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         cfg = compose("train", overrides=overrides)
-    data = build_data(cfg)
-    return cfg, data, build_learner(cfg, data)
+    corpus = read_corpus(cfg)
+    return cfg, ClipDataModule(corpus, build_processor(cfg), loading_of(cfg)), build_learner(cfg, corpus)
 
 
 def batch_of(data, split: str):
     return next(iter(data.evaluation_loader(split)))
 
 
+def precomputed_of(data, learner, *, shuffle=(), is_wanted: bool = True) -> ClipDataModule:
+    """The same data, with the tower's vectors."""
+    corpus, processor, model, device = data.corpus, data.processor, learner.model, torch.device("cpu")
+    clips = corpus.clips_of("val")
+    visual = precompute_vision(corpus, processor, model, clips, device, is_wanted=is_wanted)
+    return ClipDataModule(corpus, processor, data.loading, visual=visual, shuffle=shuffle)
+
+
 def test_a_batch_brings_what_the_tower_would_have_given(run):
     cfg, data, learner = run
     plain = batch_of(data, "val")
-    precompute_vision(cfg, data, learner, data.clips_of("val"), torch.device("cpu"))
-    precomputed = batch_of(data, "val")
+    precomputed = batch_of(precomputed_of(data, learner), "val")
     assert plain.images is not None
     assert precomputed.images is None
     assert torch.equal(plain.sequence.input_ids, precomputed.sequence.input_ids)
@@ -65,19 +75,17 @@ def test_the_tower_runs_once_per_clip_and_not_again_in_a_second_run(run, monkeyp
     tower, calls = learner.model.vision, []
     handle = tower.register_forward_hook(lambda module, inputs, output: calls.append(inputs[0].shape[0]))
     for _ in range(2):
-        precompute_vision(cfg, data, learner, data.clips_of("val"), torch.device("cpu"))
+        again = precomputed_of(data, learner)
         for _ in range(3):
-            learner.model(batch_of(data, "val"))
+            learner.model(batch_of(again, "val"))
     handle.remove()
-    assert calls == [2] * len(data.clips_of("val"))  # Two frames of one clip at a time.
+    assert calls == [2] * len(data.corpus.clips_of("val"))  # Two frames of one clip at a time.
 
 
 def test_an_exchanged_picture_is_the_other_clip_s(run):
     cfg, data, learner = run
-    precompute_vision(cfg, data, learner, data.clips_of("val"), torch.device("cpu"))
-    own = data.dataset("val")
-    data.shuffle = ("image",)
-    other = data.dataset("val")
+    own = precomputed_of(data, learner).dataset("val")
+    other = precomputed_of(data, learner, shuffle=("image",)).dataset("val")
     donor = other.donors["image"][0]
     assert donor != 0
     assert torch.equal(other[(0, 0)].features["image"], own[(0, donor)].features["image"])
@@ -87,11 +95,8 @@ def test_an_exchanged_picture_is_the_other_clip_s(run):
 @pytest.mark.parametrize("why", ["setting", "tower learns"])
 def test_the_tower_runs_in_every_step_where_it_must(run, why):
     cfg, data, learner = run
-    if why == "setting":
-        cfg.precompute_vision = False
-    else:
-        learner.model.vision.requires_grad_(True)
-    precompute_vision(cfg, data, learner, data.clips_of("val"), torch.device("cpu"))
+    learner.model.vision.requires_grad_(why == "tower learns")
+    data = precomputed_of(data, learner, is_wanted=why != "setting")
     assert batch_of(data, "val").images is not None
 
 
@@ -99,7 +104,7 @@ def make_store(folder: Path, *, tower: str = "a" * 64) -> tuple[VisualStore, Cli
     clip = Clip(id="one", video=make_media(folder / "one.mp4"))
     frames = FrameStore(folder / "cache", choice=parse_frame_choice("middle"), image_size=56, num_workers=1)
     frames.prepare([clip])
-    return VisualStore(folder / "cache", frames=frames, tower=tower), clip
+    return VisualStore(folder / "cache", frames=frames, tower=tower, streams=VISUAL), clip
 
 
 def test_vectors_belong_to_a_tower_and_to_a_version_of_the_clip(tmp_path):
@@ -127,12 +132,10 @@ def test_a_full_disk_is_said_before_the_first_clip(tmp_path, monkeypatch):
 def test_another_exchange_is_another_evaluation(run, tmp_path):
     """Else the answers of the first one would be taken for it."""
     cfg, data, learner = run
-    with open_dict(cfg):
-        cfg.split, cfg.shuffle = "val", ["image"]
+    facts = SimpleNamespace(split="val", sampling_seed=None, config=plain(cfg))
     keys = set()
-    for data.seed in (0, 1):
-        keys.add(evaluation_key(describe_evaluation(cfg, data, learner)))
-    cfg.shuffle = []
-    for data.seed in (0, 1):
-        keys.add(evaluation_key(describe_evaluation(cfg, data, learner)))
+    for shuffle in (("image",), ()):
+        shuffled: Any = SimpleNamespace(facts=facts, data=precomputed_of(data, learner, shuffle=shuffle))
+        for data.corpus.source.seed in (0, 1):
+            keys.add(evaluation_key(describe_evaluation(shuffled, learner)))
     assert len(keys) == 3

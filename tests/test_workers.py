@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import in_process
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
@@ -22,8 +24,7 @@ from emolightning.config.schema import register_schemas
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.records.clips import Batch
-from emolightning.runs import train as training_run
-from emolightning.runs.assembly import build_data, build_learner
+from emolightning.runs.assembly import build_processor, load_of, loading_of, read_corpus
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory
 from emolightning.training.stopping.graceful_stop import GracefulStop
 
@@ -57,9 +58,7 @@ def configured(clips: Path, *overrides: str) -> DictConfig:
 def data(clips: Path) -> ClipDataModule:
     """Frames are read from files, for no tower has seen them."""
     cfg = configured(clips)
-    data = build_data(cfg)
-    build_learner(cfg, data)
-    return data
+    return ClipDataModule(read_corpus(cfg), build_processor(cfg), loading_of(cfg))
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def loaded(data: ClipDataModule, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The loader of a split with so many workers."""
 
     def loader(split: str, num_workers: int) -> Any:
-        monkeypatch.setattr(data, "num_workers", num_workers)
+        monkeypatch.setattr(data, "loading", replace(data.loading, num_workers=num_workers))
         return data.train_dataloader() if split == "train" else data.evaluation_loader(split)
 
     monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=0, world_size=1, overfit_batches=0))
@@ -120,8 +119,8 @@ def test_what_a_worker_needs_can_be_sent_to_it(loaded: Any) -> None:
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_a_mistake_in_a_worker_is_one_sentence(loaded: Any, data: ClipDataModule, num_workers: int) -> None:
     loader = loaded("val", num_workers)
-    assert data.frames is not None
-    path = data.frames.folder / f"{data.clips_of('val')[7].id}.npy"
+    assert data.corpus.frames is not None
+    path = data.corpus.frames.folder / f"{data.corpus.clips_of('val')[7].id}.npy"
     whole = path.read_bytes()
     path.write_bytes(whole[:40])
     try:
@@ -171,7 +170,7 @@ def test_the_loss_of_a_worker_is_told_with_a_remedy(loaded: Any, clips: Path, tm
     next(batches)
     (worker,) = multiprocessing.active_children()
     try:
-        with pytest.raises(UserError) as error, explained_out_of_memory(cfg, trains=trains):
+        with pytest.raises(UserError) as error, explained_out_of_memory(load_of(cfg), trains=trains):
             kill_and_go_on(worker.pid or 0, batches)
     finally:
         batches.close()
@@ -197,7 +196,7 @@ def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_weights(
     common = ("trainer.max_epochs=2", "checkpoints.every_num_steps=1", "data.batch_size=4")
 
     def fit(name: str, *more: str) -> Path:
-        training_run.fit(configured(clips, *common, f"output_dir={tmp_path}/{name}", *more))
+        in_process.fit(configured(clips, *common, f"output_dir={tmp_path}/{name}", *more))
         return tmp_path / name
 
     whole = fit("whole", "data.num_workers=0")

@@ -14,12 +14,12 @@ from weights_factory import Sizes
 
 from emolightning.models.emotion_llama.build import build_emotion_llama
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.inputs import INPUTS
 from emolightning.models.parts.adapter import save_adapter
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.parameters import base_fingerprints, trained_state
 from emolightning.models.parts.trained_parts import TrainedParts
-from emolightning.records.inputs import INPUTS
 
 LLAMA = Sizes(hidden=32, layers=2, heads=2, llama_mlp=48, seed=1)
 RANDOM = LanguageSettings(width=32, num_layers=2, num_heads=2, mlp_width=48)

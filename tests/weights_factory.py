@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from emolightning.prompt.instructions import instruction_pool, prompt_order
+from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
 from emolightning.records.labels import MER9
 
 PROJECTIONS = ("llama_proj", "feats_llama_proj1", "feats_llama_proj2", "feats_llama_proj3", "cls_tk_llama_proj")

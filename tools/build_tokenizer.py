@@ -17,8 +17,8 @@ if __name__ == "__main__":  # Python put this file's folder first; the checkout 
 
 from emolightning.commands.cli import refuse_usage
 from emolightning.files.writing import write_whole
-from emolightning.prompt.instructions import instruction_pool, prompt_order
-from emolightning.prompt.sequence import context_pieces
+from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
+from emolightning.models.emotion_llama.layouts import context_pieces
 from emolightning.records.labels import DFEW7, MER6, MER9, SYNONYMS
 
 SPECIAL = ("<unk>", "<s>", "</s>")

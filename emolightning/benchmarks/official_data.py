@@ -1,25 +1,28 @@
-"""A data module that is a published benchmark: its clips are compared with the official ones."""
+"""A dataset that is a published benchmark: its clips are compared with the official ones."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from emolightning.benchmarks.differences import differences
 from emolightning.benchmarks.registry import official_benchmark
-from emolightning.data.loading.datamodule import SPLITS, ClipDataModule
+from emolightning.data.loading.corpus import class_counts
+from emolightning.data.readers.source import SPLITS, ClipSource
+from emolightning.records.clips import Clip
 
 
-class OfficialData(ClipDataModule):
+class OfficialData(ClipSource):
     """Clips of a published benchmark. A difference from the official set is reported, not refused.
 
     Args:
         benchmark: name of the official set, e.g. `mer2023_semi`.
-        **shared: of ClipDataModule.
+        **shared: of ClipSource.
     """
 
     def __init__(self, *, benchmark: str, **shared: Any):
         super().__init__(official=official_benchmark(benchmark), **shared)
 
-    def official_differences(self) -> list[str]:
+    def official_differences(self, clips: Sequence[Clip], *, offered: Sequence[str]) -> list[str]:
         """What differs from the published benchmark: sizes, supports, clips, order of labels, those of the question."""
         assert self.official is not None
-        clips = {split: {c.id: str(c.label) for c in self.clips if c.split == split} for split in SPLITS}
-        return differences(self.official, self.classes(), labels=self.labels, offered=self.offered, clips=clips)
+        known = {split: {c.id: str(c.label) for c in clips if c.split == split} for split in SPLITS}
+        return differences(self.official, class_counts(clips), labels=self.labels, offered=offered, clips=known)

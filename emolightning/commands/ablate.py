@@ -83,9 +83,9 @@ def ablate(cfg: DictConfig, *, overrides: list[str], sets: list[str], parallel: 
 
 
 def _prepare(cfg: DictConfig) -> None:
-    from emolightning.runs.assembly import build_data
+    from emolightning.runs.assembly import read_corpus
 
-    build_data(cfg)
+    read_corpus(cfg)
 
 
 def _run_set(name: str, root: Path, overrides: list[str], run_name: str, programs: Programs) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,8 @@ def _setting_lines(defaults: Any, prefix: str = "") -> Iterator[str]:
 
 def schema_docs(schema: type) -> dict[str, str]:
     """Field -> the text below it, in one class of settings."""
+    if found := {item.name: item.metadata["meaning"] for item in fields(schema) if "meaning" in item.metadata}:
+        return found  # Of a class that was not written down but made.
     (node,) = ast.parse(inspect.getsource(schema)).body
     return field_docs(node) if isinstance(node, ast.ClassDef) else {}
 

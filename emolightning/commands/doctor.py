@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from emolightning.data.checkup.checkup import Checkup
-    from emolightning.data.loading.datamodule import ClipDataModule
+    from emolightning.data.loading.corpus import Corpus
     from emolightning.records.clips import Clip
 
 
@@ -46,47 +46,51 @@ def doctor(cfg: DictConfig) -> int:
     quiet_libraries()
     from emolightning.data.checkup.checkup import look_at
     from emolightning.files.writing import write_json
-    from emolightning.runs.assembly import make_data
+    from emolightning.runs.assembly import make_corpus
 
-    data = make_data(cfg)
-    found, clips = look_at(data, probe=cfg.probe)
+    corpus = make_corpus(cfg, takes_stock=True)
+    found, clips = look_at(corpus, probe=cfg.probe)
     missing = missing_weights(cfg)
     found.problems += missing
     if clips and not missing:
-        look_at_positions(cfg, data, found)
+        look_at_positions(cfg, corpus, found)
     if cfg.against is not None:
         found.warnings += leaks(cfg, clips, found)
     if cfg.output:
         write_json(Path(cfg.output), asdict(found))
-    show(found, official=data.official.supports if data.official else {})
+    show(found, official=corpus.source.official.supports if corpus.source.official else {})
     return int(bool(found.problems))
 
 
 def missing_weights(cfg: DictConfig) -> list[str]:
     """What the model needs and does not find."""
-    from emolightning.config.building import build
+    from emolightning.config.families import family_of
     from emolightning.errors import UserError
-    from emolightning.models.emotion_llama.build import require_weights
+    from emolightning.runs.assembly import plain
 
     try:
-        require_weights(build(cfg.model.vision, "model.vision"), build(cfg.model.language, "model.language"))
+        family_of(cfg.model).require_weights(plain(cfg.model))
     except UserError as error:
         return [str(error)]
     return []
 
 
-def look_at_positions(cfg: DictConfig, data: "ClipDataModule", found: "Checkup") -> None:
+def look_at_positions(cfg: DictConfig, corpus: "Corpus", found: "Checkup") -> None:
     """Whether the sequences of all clips, also of those that were not probed, fit into the language model."""
+    from emolightning.config.building import build
     from emolightning.errors import UserError
+    from emolightning.runs.assembly import build_processor
     from emolightning.runs.positions import room_of
 
-    splits = [split for split in ("train", "val", "test") if any(clip.split == split for clip in data.clips)]
+    splits = [split for split in ("train", "val", "test") if any(clip.split == split for clip in corpus.clips)]
     try:
-        room = room_of(cfg, data, splits)
+        processor, language = build_processor(cfg), build(cfg.model.language, "model.language")
+        number = cfg.evaluation.max_new_tokens
+        room = room_of(corpus, processor, splits, language=language, max_new_tokens=number)
     except UserError as error:
         found.problems.append(str(error))
         return
-    found.problems += room.problems(cfg)
+    found.problems += room.problems()
     found.warnings += [f"model: {warning}" for warning in [room.window_warning()] if warning]
 
 
@@ -94,19 +98,18 @@ def leaks(cfg: DictConfig, clips: "list[Clip]", found: "Checkup") -> list[str]:
     """Clips that the other dataset has as well; only its annotations are read."""
     from emolightning.data.checkup.duplicates import shared_clips
     from emolightning.errors import UserError
-    from emolightning.runs.assembly import make_data
+    from emolightning.runs.assembly import make_corpus
 
     other = cfg.copy()
     with open_dict(other):
         other.data, other.modalities, other.inputs.transcript = cfg.against, ["video"], False
-    data = make_data(other)
-    data.takes_stock = True
+    source = make_corpus(other, takes_stock=True).source
     try:
-        others = data.read_clips()
+        others = source.read_clips()
     except UserError as error:
         found.problems.append(f"against: {error}")
         return []
-    return shared_clips(clips, others, name=found.benchmark, other_name=data.benchmark)
+    return shared_clips(clips, others, name=found.benchmark, other_name=source.benchmark)
 
 
 def show(found: "Checkup", *, official: Mapping[str, Mapping[str, int]]) -> None:

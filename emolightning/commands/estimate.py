@@ -35,6 +35,7 @@ def estimate(cfg: DictConfig) -> None:
     check_config(cfg)
     peak = _peak(cfg)
     from emolightning.files.writing import write_json
+    from emolightning.runs.assembly import load_of
     from emolightning.runs.endings.out_of_memory import less_memory
     from emolightning.runs.estimate.estimating import num_ranks
     from emolightning.runs.quiet import quiet_libraries
@@ -53,7 +54,7 @@ def estimate(cfg: DictConfig) -> None:
         "context": _context(cfg, estimator, is_from_folder=is_from_folder),
         "assumptions": _assumptions(cfg),
         "engines": _engines(cfg, estimator) if cfg.compare else [],
-        "less_memory": less_memory(cfg),
+        "less_memory": less_memory(load_of(cfg)),
     }
     print("\n".join(lines(result, cfg.gpu_memory_gb)))
     if cfg.output:
@@ -88,17 +89,17 @@ def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
     from emolightning.config.building import build
     from emolightning.models.sizes.activations import Lengths
     from emolightning.models.sizes.on_meta import build_on_meta, has_folder
-    from emolightning.records.inputs import FEATURES
+    from emolightning.records.inputs import named
     from emolightning.runs.assembly import inputs_of
     from emolightning.runs.estimate.estimating import Estimator
 
     settings, inputs = _plain(cfg.model), inputs_of(cfg)
-    features = [name for name in FEATURES if name in inputs]
+    features = named(inputs, "vectors")
     is_from_folder = has_folder(settings)
     model = build_on_meta(
         partial(build, key="model"),
         settings,
-        inputs=inputs,
+        inputs=tuple(inputs),
         feature_widths=dict.fromkeys(features, cfg.feature_width),
         vocabulary_size=cfg.vocabulary_size,
         with_folder=is_from_folder,

@@ -20,6 +20,7 @@ def main(argv: list[str]) -> int:
 def evaluate(cfg: DictConfig) -> None:
     """One evaluation."""
     check_config(cfg)
-    from emolightning.runs.evaluate import evaluate as evaluate_run
+    from emolightning.runs.assembly import evaluation
+    from emolightning.runs.evaluate import evaluate as answer_and_score
 
-    evaluate_run(cfg)
+    answer_and_score(evaluation(cfg))

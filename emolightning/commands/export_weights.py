@@ -72,6 +72,7 @@ def describe_run(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it cannot be read, or is not that of a run.
     """
+    from emolightning.config.families import family_of
     from emolightning.config.saved_run import read_configuration
     from emolightning.files.documents import DamagedFile
     from emolightning.records.inputs import active_inputs
@@ -80,7 +81,7 @@ def describe_run(path: Path) -> dict[str, Any]:
     try:
         return {
             **{name: saved[name] for name in ("model", "features", "prompt")},
-            "inputs": list(active_inputs(saved["modalities"], saved["inputs"])),
+            "inputs": list(active_inputs(family_of(saved["model"]).inputs, saved["modalities"], saved["inputs"])),
             "labels": saved["data"].get("labels"),
             "frame": saved["data"].get("frame"),
         }

@@ -10,8 +10,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from emolightning.config.check import HYDRA_KEYS, objects
 from emolightning.config.definitions import MissingTarget
-from emolightning.config.documentation import argument_docs, first_sentence
-from emolightning.config.signatures import Argument, Signature, read_signature
+from emolightning.config.documentation import first_sentence
+from emolightning.config.shared_keys import docs_of, signature_of
+from emolightning.config.signatures import Argument, Signature
 from emolightning.config.values import CHOICES
 
 OURS = ("emolightning", "callbacks")
@@ -30,7 +31,7 @@ def object_lines(cfg: DictConfig) -> Iterator[str]:
     written: Any = OmegaConf.to_container(cfg, resolve=False)
     ours = {name: node for name, node in written.items() if name != "hydra"}
     for key, node in objects(ours, ""):
-        signature, docs = _signature(node["_target_"]), argument_docs(node["_target_"])
+        signature, docs = _signature(key, node["_target_"]), docs_of(key, node["_target_"])
         yield f"{key}: {node['_target_']}"
         for name in _names(key, node, signature):
             argument = signature.arguments.get(name, Argument())
@@ -45,9 +46,9 @@ def object_lines(cfg: DictConfig) -> Iterator[str]:
                 about = ""
 
 
-def _signature(target: Any) -> Signature:
+def _signature(key: str, target: Any) -> Signature:
     try:
-        return (read_signature(target) if isinstance(target, str) else None) or Signature({})
+        return (signature_of(key, target) if isinstance(target, str) else None) or Signature({})
     except MissingTarget:  # The check of a run says so.
         return Signature({})
 

@@ -21,9 +21,8 @@ def report(cfg: DictConfig) -> int:
     check_config(cfg)
     from pathlib import Path
 
-    from emolightning.runs.assembly import make_data
+    from emolightning.runs.assembly import make_corpus
     from emolightning.runs.report.collect import write_report
 
-    data = make_data(cfg)
-    print(write_report(Path(cfg.output_dir), data.read_clips()))
+    print(write_report(Path(cfg.output_dir), make_corpus(cfg).source.read_clips()))
     return 0

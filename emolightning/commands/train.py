@@ -24,7 +24,9 @@ def train(cfg: DictConfig) -> int:
         from emolightning.runs.seeds import run_seeds
 
         return run_seeds(cfg, HydraConfig.get().overrides.task)
+    from emolightning.runs.assembly import training
     from emolightning.runs.train import fit
 
-    fit(cfg)
+    if (assembled := training(cfg)) is not None:
+        fit(assembled)
     return 0

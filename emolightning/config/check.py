@@ -12,7 +12,8 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.known_targets import allowed_classes, foreign_objects, objects
 from emolightning.config.problems import Problem, closest, not_one_of, suggestion
-from emolightning.config.signatures import UNKNOWN, Argument, Signature, read_signature
+from emolightning.config.shared_keys import signature_of
+from emolightning.config.signatures import UNKNOWN, Argument, Signature
 from emolightning.config.sources import Sources
 from emolightning.config.values import CHOICES, check_settings
 from emolightning.errors import InputErrors, quoted_override
@@ -134,7 +135,7 @@ def _read(target: Any, key: str, problems: list[Problem]) -> Signature | bool | 
     if not isinstance(target, str) or target == MISSING_VALUE:
         return False
     try:
-        return read_signature(target)
+        return signature_of(key, target)
     except MissingTarget as error:
         near = closest(error.name, error.options)
         hint = f"; did you mean {near}?" if near else ""

@@ -20,7 +20,8 @@ from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, 
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.problems import OTHER_WORDS, Problem, closest, suggestion
 from emolightning.config.renamed import present_words
-from emolightning.config.signatures import Signature, read_signature
+from emolightning.config.shared_keys import signature_of
+from emolightning.config.signatures import Signature
 from emolightning.config.sources import (
     COMMAND_LINE,
     SAVED_RUN,
@@ -234,7 +235,7 @@ def _unknown_name(parts: list[str], node: DictConfig, cfg: DictConfig, launch: L
     here = "".join(f"{part}." for part in parents)
     names = [str(item) for item in node if item not in ("hydra", *HYDRA_KEYS)]
     target = node.get("_target_") if parents else None
-    signature = _signature_of(target)
+    signature = _signature_of(".".join(parents), target)
     if signature is None:
         options = names if parents else [*names, *(group for group in launch.groups() if group not in names)]
         near = closest(name, options) or _elsewhere(name, cfg)
@@ -255,9 +256,9 @@ def _elsewhere(name: str, cfg: DictConfig) -> str | None:
     return next((key for wanted in names for key in keys if key.endswith(f".{wanted}")), None)
 
 
-def _signature_of(target: Any) -> Signature | None:
+def _signature_of(key: str, target: Any) -> Signature | None:
     try:
-        return read_signature(target) if isinstance(target, str) and target != MISSING_VALUE else None
+        return signature_of(key, target) if isinstance(target, str) and target != MISSING_VALUE else None
     except MissingTarget:
         return None
 

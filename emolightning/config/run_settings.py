@@ -1,27 +1,19 @@
 """Our own settings of a run: their names, types and defaults. Objects are configured by `_target_` instead."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
 from omegaconf import MISSING
 
+from emolightning.config.families import all_inputs
 from emolightning.records.inputs import MODALITIES
 
-
-@dataclass
-class InputSwitches:
-    """Single inputs off, within the chosen modalities."""
-
-    image: bool = True
-    """Frames of the clip, seen by the vision tower."""
-    face: bool = True
-    """Facial feature vectors."""
-    motion: bool = True
-    """Feature vectors of movement over time."""
-    speech: bool = True
-    """Feature vectors of the voice."""
-    transcript: bool = True
-    """What is said, as text in the prompt."""
+InputSwitches = make_dataclass(
+    "InputSwitches",
+    [(name, bool, field(default=True, metadata={"meaning": about.meaning})) for name, about in all_inputs().items()],
+    namespace={"__module__": __name__},
+)
+"""Single inputs off, within the chosen modalities: those of the model families."""
 
 
 @dataclass
@@ -131,7 +123,7 @@ class RunConfig:
     """CPU threads of each process."""
     modalities: list[str] = field(default_factory=lambda: list(MODALITIES))
     """Any of audio, video, text; what is left out is removed from the sequence."""
-    inputs: InputSwitches = field(default_factory=InputSwitches)
+    inputs: InputSwitches = field(default_factory=InputSwitches)  # type: ignore[valid-type]  # Its fields are data.
     """Single inputs off: image, face, motion, speech, transcript."""
     prompt: PromptSettings = field(default_factory=PromptSettings)
     """How the question is put."""

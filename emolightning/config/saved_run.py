@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from emolightning.config.families import all_inputs
 from emolightning.config.known_targets import allowed_classes, foreign_objects, known_classes
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import closest
@@ -19,7 +20,6 @@ from emolightning.config.renamed import saved_as_now, with_present_names
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import DamagedFile, read_json_object, read_plain_yaml
-from emolightning.records.inputs import INPUTS
 
 CONFIG_FILE = "config.yaml"
 ADAPTER_FILE = "emolightning.json"
@@ -174,7 +174,7 @@ def _of_adapter(path: Path) -> dict[str, Any]:
     about = ("labels", "offered", "frame")
     saved = {key: content[key] for key in ("model", "features", "prompt", *about) if key in content}
     require_plain(saved, path)
-    return with_present_names({**saved, "inputs": {name: name in content["inputs"] for name in INPUTS}})
+    return with_present_names({**saved, "inputs": {name: name in content["inputs"] for name in all_inputs()}})
 
 
 def find_run_folder(checkpoint: str | Path) -> Path:

@@ -7,16 +7,17 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.renamed import BUILT_IN
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
-from emolightning.prompt.instructions import POOLS
-from emolightning.records.inputs import INPUTS, MODALITIES, active_inputs
+from emolightning.records.inputs import MODALITIES, active_inputs
 from emolightning.records.score_names import LOGGED, PER_CLASS, VALENCE_MISSING
 
-LAYOUTS = ("train", "upstream_eval", "demo")
+LAYOUTS = tuple(layout for family in families().values() for layout in family.layouts)
+TASKS = tuple(task for family in families().values() for task in family.tasks)
 INSTRUCTIONS = ("fixed", "all", "upstream")
 MODES = ("max", "min")
 ACCUMULATIONS = ("mean", "sum")
@@ -37,7 +38,7 @@ MISSING_VALENCE = tuple(VALENCE_MISSING)
 CHOICES = {
     "prompt.layout": LAYOUTS,
     "prompt.pool": INSTRUCTIONS,
-    "prompt.task": tuple(POOLS),
+    "prompt.task": TASKS,
     "accumulation": ACCUMULATIONS,
     "monitor.mode": MODES,
     "split": SPLITS,
@@ -190,7 +191,7 @@ def leaf_keys(node: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 def _check_inputs(cfg: DictConfig) -> list[Problem]:
     problems = []
-    for key, options in (("modalities", MODALITIES), ("shuffle", INPUTS)):
+    for key, options in (("modalities", MODALITIES), ("shuffle", all_inputs())):
         for name in _value(cfg, key) or ():
             if name not in options:
                 problems.append(Problem(key, not_one_of(name, options)))
@@ -198,7 +199,7 @@ def _check_inputs(cfg: DictConfig) -> list[Problem]:
     if problems or modalities is None or switches is None:
         return problems
     try:
-        active = active_inputs(modalities, {name: switches.get(name, True) for name in INPUTS})
+        active = active_inputs(family_of(_value(cfg, "model")).inputs, modalities, switches)
     except UserError as error:
         return [Problem("modalities", str(error))]
     idle = [name for name in _value(cfg, "shuffle") or () if name not in active]
@@ -208,8 +209,8 @@ def _check_inputs(cfg: DictConfig) -> list[Problem]:
 def _check_tasks(cfg: DictConfig) -> list[Problem]:
     problems = []
     for task, weight in (_value(cfg, "prompt.tasks") or {}).items():
-        if task not in POOLS:
-            problems.append(Problem("prompt.tasks", not_one_of(task, POOLS)))
+        if task not in TASKS:
+            problems.append(Problem("prompt.tasks", not_one_of(task, TASKS)))
         elif not weight >= 0:
             problems.append(Problem(f"prompt.tasks.{task}", f"must be a weight of 0 or more, not {weight}"))
     weights = (_value(cfg, "prompt.tasks") or {}).values()

@@ -1,27 +1,42 @@
-"""The five inputs of Emotion-LLaMA by name, and the three modalities that group them."""
+"""What a model family takes of a clip: inputs by name, each of a kind that the room `data` knows how to load."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from emolightning.errors import UserError
 
-INPUTS = ("image", "face", "motion", "speech", "transcript")
-
-FEATURES = ("face", "motion", "speech")
-"""Inputs that are vectors from an encoder, in the order in which they stand in the sequence (upstream's order)."""
-
-MODALITIES = {
-    "audio": ("speech",),
-    "video": ("image", "face", "motion"),
-    "text": ("transcript",),
-}
-"""The groups behind the field's A, V and T."""
+MODALITIES = ("audio", "video", "text")
+"""The groups that switch inputs: the field's A, V and T."""
 
 
-def active_inputs(modalities: Sequence[str], switches: Mapping[str, bool]) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class InputKind:
+    """One input of a family."""
+
+    kind: Literal["frames", "vectors", "text"]
+    """`frames` of the video for a vision tower, `vectors` of an encoder, or the `text` that is said."""
+    modality: str
+    """The one of MODALITIES that it belongs to."""
+    meaning: str
+    """What it is, for `--help`."""
+
+
+Inputs = Mapping[str, InputKind]
+"""Inputs by name, in the family's order."""
+
+
+def named(inputs: Inputs, kind: Literal["frames", "vectors", "text"]) -> list[str]:
+    """The names of the inputs of one kind."""
+    return [name for name, about in inputs.items() if about.kind == kind]
+
+
+def active_inputs(inputs: Inputs, modalities: Sequence[str], switches: Mapping[str, bool]) -> Inputs:
     """The inputs a run uses: those of its modalities, less the ones switched off by themselves.
 
     Args:
-        modalities: any of `audio`, `video`, `text`.
+        inputs: all that the family has.
+        modalities: any of MODALITIES.
         switches: input name -> False to leave that input out; names not mentioned are on.
 
     Raises:
@@ -30,8 +45,9 @@ def active_inputs(modalities: Sequence[str], switches: Mapping[str, bool]) -> tu
     unknown = [name for name in modalities if name not in MODALITIES]
     if unknown:
         raise UserError(f"modalities: {unknown} not known; choose from {list(MODALITIES)}")
-    chosen = {name for modality in modalities for name in MODALITIES[modality]}
-    active = tuple(name for name in INPUTS if name in chosen and switches.get(name, True))
+    active = {
+        name: about for name, about in inputs.items() if about.modality in modalities and switches.get(name, True)
+    }
     if not active:
         raise UserError(f"no input is left: modalities={list(modalities)} with inputs {dict(switches)}")
     return active

@@ -7,35 +7,36 @@ takes those of the run; a benchmark keeps its official ones, and the difference 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.corpus import Corpus
 from emolightning.errors import quoted_override
 from emolightning.records.labels import vocabulary
 
 
-def training_differences(trained: Mapping[str, Any], data: ClipDataModule) -> list[str]:
+def training_differences(trained: Mapping[str, Any], corpus: Corpus) -> list[str]:
     """One sentence for each difference, with what to type.
 
     Args:
         trained: labels, offered labels and frame of the run, as far as they are known.
-        data: that are evaluated.
+        corpus: what is evaluated.
     """
-    return list(_differences(trained, data))
+    return list(_differences(trained, corpus))
 
 
-def _differences(trained: Mapping[str, Any], data: ClipDataModule) -> Iterator[str]:
-    labels = vocabulary(trained["labels"]) if trained.get("labels") else data.labels
-    offered = trained.get("offered") or data.offered
-    if set(labels) != set(data.labels):
+def _differences(trained: Mapping[str, Any], corpus: Corpus) -> Iterator[str]:
+    own, asked, seen = corpus.source.labels, corpus.questions.offered, str(corpus.reading.frame)
+    labels = vocabulary(trained["labels"]) if trained.get("labels") else own
+    offered = trained.get("offered") or asked
+    if set(labels) != set(own):
         yield (
-            f"labels: {', '.join(data.labels)} here, {', '.join(labels)} in training; "
+            f"labels: {', '.join(own)} here, {', '.join(labels)} in training; "
             f"{quoted_override('data.labels', list(labels))} takes those of the training"
         )
-    elif list(offered) != list(data.offered):
+    elif list(offered) != list(asked):
         yield (
-            f"the question offers {', '.join(data.offered)}, and in training offered {', '.join(offered)}; "
+            f"the question offers {', '.join(asked)}, and in training offered {', '.join(offered)}; "
             f"{quoted_override('prompt.labels', list(offered))} asks as in training"
         )
-    frame = str(trained.get("frame") or data.frame)
-    if "image" in data.inputs and frame != data.frame:
+    frame = str(trained.get("frame") or seen)
+    if corpus.num_frames and frame != seen:
         word = quoted_override("data.frame", frame)
-        yield f"frames: {data.frame} here, {frame} in training; {word} takes those of the training"
+        yield f"frames: {seen} here, {frame} in training; {word} takes those of the training"

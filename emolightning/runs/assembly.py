@@ -1,25 +1,62 @@
 """Configuration -> objects: the last place that sees a config. Everything below takes plain keyword arguments."""
 
+import logging
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor, ProgressBar
 from torch import nn
 
 from emolightning.config.building import build, explained_refusals
+from emolightning.config.families import family_of
+from emolightning.config.sources import chosen
+from emolightning.config.values import MONITORS
+from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import ClipDataModule
-from emolightning.files.writing import write_whole
-from emolightning.models.emotion_llama.build import require_settings, require_weights
+from emolightning.data.loading.settings import Loading, split_settings
+from emolightning.data.readers.source import ClipSource
+from emolightning.files.writing import require_writable
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.trained_parts import TrainedParts
-from emolightning.prompt.sequence import PromptEncoder
-from emolightning.records.inputs import active_inputs
-from emolightning.scoring.scoring import Scoring
+from emolightning.prompt.processor import Processor
+from emolightning.records.inputs import Inputs, active_inputs
+from emolightning.runs.answer_writer import AnswerWriter
+from emolightning.runs.estimate.load import Load
+from emolightning.runs.evaluate import refuse_skipped, require_whole_split
+from emolightning.runs.positions import require_room
+from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
+from emolightning.runs.ranks import own_rank, require_hardware, require_srun, set_num_threads
+from emolightning.runs.resume import is_finished, refuse_changes, step_size
+from emolightning.runs.run import EvaluationFacts, Run, TrainingFacts
+from emolightning.runs.starting import (
+    require_batches,
+    require_engine,
+    require_logged,
+    require_scores,
+    require_something_to_train,
+)
+from emolightning.runs.summary import plan_of
+from emolightning.runs.weights import (
+    check_inputs,
+    find_weights,
+    require_same_inputs,
+    require_same_model,
+    trained_widths,
+)
+from emolightning.scoring.scoring import Scoring, require_comparable
 from emolightning.training.checkpoints.checkpoint_io import AtomicCheckpointIO
+from emolightning.training.keeping import keeping
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.lightning_internals import leave_signals_alone
 from emolightning.training.optim.groups import parameter_groups
+from emolightning.training.run_folder import RunFolder, checkpoint_to_resume
+from emolightning.training.stopping.early_stopping import EarlyStopping
+
+log = logging.getLogger(__name__)
 
 
 def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
@@ -27,18 +64,144 @@ def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
     return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
 
 
-def save_config(cfg: DictConfig, path: Path) -> None:
-    """Write the resolved configuration, whole or not at all: half of it would refuse every continuation of the run.
+def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
+    """A training run, everything read and checked but the weights; None where it is finished already."""
+    rank = own_rank()
+    _set_up_process(cfg, rank)
+    _refuse_engine(cfg)
+    config, output_dir = plain(cfg), Path(cfg.output_dir)
+    # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
+    resume_from = checkpoint_to_resume(output_dir, cfg.resume)
+    initial = _initial_weights(cfg)
+    if resume_from and is_finished(RunFolder(output_dir), config):
+        if rank == 0:
+            print(f"{output_dir}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
+        return None
+    if rank == 0:
+        require_writable(output_dir, "output_dir")
+    parts = trained_parts(cfg).of(inputs_of(cfg))
+    require_something_to_train(parts, has_weights=bool(resume_from or initial))
+    # What libraries refuse of these is said before data are read.
+    trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
+    tools = {"optimizer": build_optimizer(cfg), "schedule": build(cfg.schedule, "schedule")}
+    monitors = {key: OmegaConf.select(cfg, key) for key in MONITORS}
+    require_logged(monitors, scoring)
+    corpus, loading = read_corpus(cfg, trains=True), loading_of(cfg)
+    for warning in corpus.coverage():
+        log.warning("labels: %s", warning)
+    if resume_from:
+        refuse_changes(resume_from, config, corpus.summary())
+    if initial:
+        require_same_inputs(initial, tuple(corpus.inputs))
+    processor = _processor_with_room(cfg, corpus, ("train", "val"))
+    require_batches(trainer, corpus, loading)
+    accumulates, processes = cfg.accumulation == "mean", step_size(config).processes
+    plan = plan_of(config["trainer"], corpus, loading, processes=processes, accumulates=accumulates)
+    if plan.validations != 0:
+        require_scores(monitors, scoring, corpus.clips_of("val"))
+    facts = TrainingFacts(rank, load_of(cfg), config, plan, parts, cfg.monitor.metric, resume_from, initial)
+    number = len(corpus.clips_of("val"))
+    learner = partial(_seeded_learner, cfg, corpus, scoring=scoring, num_val_clips=number, is_empty=rank > 0, **tools)
+    return Run(ClipDataModule(corpus, processor, loading), learner, trainer, scoring, facts)
 
-    Raises:
-        CannotWrite: the previous file is still there.
-    """
-    write_whole(path, OmegaConf.to_yaml(OmegaConf.create(plain(cfg))))
+
+def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
+    """An evaluation, everything read and checked but the weights."""
+    rank = own_rank()
+    _set_up_process(cfg, rank)
+    if rank == 0:
+        require_writable(Path(cfg.output_dir), "output_dir")
+    weights = find_weights("checkpoint", Path(cfg.checkpoint))
+    require_same_model("checkpoint", Path(cfg.checkpoint), plain(cfg.model), is_evaluated=True)
+    scoring, writer = build_scoring(cfg), AnswerWriter(Path(cfg.output_dir), split=cfg.split)
+    trainer = build_trainer(cfg, callbacks=[writer])
+    require_whole_split(trainer)
+    corpus = read_corpus(cfg)
+    refuse_skipped(corpus, cfg.split)
+    require_comparable(corpus.clips_of(cfg.split), scoring, cfg.split)
+    widths = trained_widths(weights)
+    check_inputs(widths, tuple(corpus.inputs), corpus.features.widths, weights)
+    processor = _processor_with_room(cfg, corpus, (cfg.split,))
+    trained = plain(cfg.trained) if cfg.trained else {}
+    drawn = cfg.seed if cfg.evaluation.do_sample else None
+    facts = EvaluationFacts(rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn)
+    learner = partial(build_learner, cfg, corpus, sees=family_of(cfg.model).sees_of(widths), is_empty=rank > 0)
+    data = ClipDataModule(corpus, processor, loading_of(cfg), shuffle=tuple(cfg.shuffle))
+    return Run(data, learner, trainer, scoring, facts)
 
 
-def inputs_of(cfg: DictConfig) -> tuple[str, ...]:
+def _set_up_process(cfg: DictConfig, rank: int) -> None:
+    """Threads and messages; and what cannot run as it was started is refused."""
+    quiet_libraries()
+    quiet_other_ranks(rank)
+    require_srun(cfg.trainer.devices, cfg.trainer.num_nodes)
+    require_hardware(cfg.trainer.accelerator, cfg.trainer.devices, cfg.trainer.num_nodes, chosen=chosen("trainer"))
+    set_num_threads(cfg.num_threads)
+
+
+def _refuse_engine(cfg: DictConfig) -> None:
+    require_engine(
+        cfg.trainer.strategy,
+        accumulation=cfg.accumulation,
+        quantization=OmegaConf.select(cfg, "model.language.quantization", default="none"),
+        precision=cfg.trainer.precision,
+        accelerator=cfg.trainer.accelerator,
+    )
+
+
+def _initial_weights(cfg: DictConfig) -> Path | None:
+    """What `init_from` names, if this model can take it."""
+    if not cfg.init_from:
+        return None
+    found = find_weights("init_from", Path(cfg.init_from))
+    require_same_model("init_from", Path(cfg.init_from), plain(cfg.model), is_evaluated=False)
+    return found
+
+
+def _keeping(cfg: DictConfig) -> list[pl.Callback]:
+    """Checkpoints and stopping, which every run has."""
+    with explained_refusals("early_stopping"):
+        settings = {name: value for name, value in plain(cfg.early_stopping).items() if name != "enabled"}
+        stopping = EarlyStopping(**settings) if cfg.early_stopping.enabled else None
+    with explained_refusals("monitor"):
+        return keeping(
+            Path(cfg.output_dir),
+            monitor=cfg.monitor.metric,
+            mode=cfg.monitor.mode,
+            every_num_steps=cfg.checkpoints.every_num_steps,
+            stopping=stopping,
+        )
+
+
+def _processor_with_room(cfg: DictConfig, corpus: Corpus, splits: Sequence[str]) -> Processor:
+    """What makes sequences of the clips, if all of them fit into the language model."""
+    processor, language = build_processor(cfg), build(cfg.model.language, "model.language")
+    require_room(corpus, processor, splits, language=language, max_new_tokens=cfg.evaluation.max_new_tokens)
+    return processor
+
+
+def _seeded_learner(cfg: DictConfig, corpus: Corpus, **training: Any) -> EmotionLearner:
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    return build_learner(cfg, corpus, **training)
+
+
+def load_of(cfg: DictConfig) -> Load:
+    """What a run asks of the machine."""
+    return Load(
+        output_dir=Path(cfg.output_dir),
+        batch_size=cfg.data.batch_size,
+        num_workers=cfg.data.num_workers,
+        trainer=plain(cfg.trainer),
+        language=build(cfg.model.language, "model.language"),
+        image_size=family_of(cfg.model).image_size(plain(cfg.model)),
+        trained=trained_parts(cfg),
+        precomputes_vision=cfg.precompute_vision,
+    )
+
+
+def inputs_of(cfg: DictConfig) -> Inputs:
     """The active inputs."""
-    return active_inputs(list(cfg.modalities), plain(cfg.inputs))
+    return active_inputs(family_of(cfg.model).inputs, list(cfg.modalities), plain(cfg.inputs))
 
 
 def trained_parts(cfg: DictConfig) -> TrainedParts:
@@ -46,36 +209,49 @@ def trained_parts(cfg: DictConfig) -> TrainedParts:
     return build(cfg.model.train, "model.train") if "train" in cfg.model else TrainedParts()
 
 
-def build_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = (), stage: str | None = None) -> ClipDataModule:
+def read_corpus(cfg: DictConfig, *, trains: bool = False) -> Corpus:
     """The data of a run, read and checked: everything wrong with it is raised here, before any weights are touched.
 
     Args:
         cfg: the run.
-        shuffle: inputs to exchange among the clips of an evaluated split.
-        stage: `fit` for training, which needs answers to learn.
+        trains: needs answers to learn.
     """
-    vision, language = build(cfg.model.vision, "model.vision"), build(cfg.model.language, "model.language")
-    require_settings(vision, language, trained_parts(cfg))
-    require_weights(vision, language)
-    data = make_data(cfg, shuffle=shuffle)
-    data.setup(stage)
-    return data
+    family_of(cfg.model).require(plain(cfg.model))
+    corpus = make_corpus(cfg)
+    corpus.read(trains=trains)
+    return corpus
 
 
-def make_data(cfg: DictConfig, *, shuffle: tuple[str, ...] = ()) -> ClipDataModule:
-    """The data module, with nothing read yet."""
-    return build(
-        cfg.data,
-        "data",
-        inputs=inputs_of(cfg),
+def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
+    """The data of a run, with nothing read yet.
+
+    Args:
+        cfg: the run.
+        takes_stock: media that are missing are noted and do not end the reading.
+    """
+    family, inputs = family_of(cfg.model), inputs_of(cfg)
+    own, reading, loading = split_settings(plain(cfg.data))
+    source: ClipSource = build(own, "data", inputs=tuple(inputs), takes_stock=takes_stock)
+    protocol = source.official.prompt_order if source.official else ()
+    return Corpus(
+        source,
+        inputs=inputs,
         features=build(cfg.features, "features"),
-        image_size=cfg.model.vision.image_size,
-        task=cfg.prompt.task,
-        tasks=plain(cfg.prompt).get("tasks"),
-        prompt_labels=plain(cfg.prompt).get("labels"),
-        pool=cfg.prompt.pool,
-        shuffle=shuffle,
+        questions=family.questions(plain(cfg.prompt), labels=source.labels, protocol=protocol, seed=source.seed),
+        image_size=family.image_size(plain(cfg.model)),
+        reading=reading,
+        num_workers=loading.num_workers,
     )
+
+
+def build_processor(cfg: DictConfig) -> Processor:
+    """What turns clips into sequences, with the tokenizer of the run's language model."""
+    return family_of(cfg.model).processor(plain(cfg.model), layout=cfg.prompt.layout)
+
+
+def loading_of(cfg: DictConfig) -> Loading:
+    """Sizes of batches, and the processes that make them."""
+    return split_settings(plain(cfg.data))[2]
 
 
 def build_scoring(cfg: DictConfig) -> Scoring:
@@ -85,29 +261,27 @@ def build_scoring(cfg: DictConfig) -> Scoring:
 
 def build_learner(
     cfg: DictConfig,
-    data: ClipDataModule,
+    corpus: Corpus,
     *,
     sees: dict[str, Any] | None = None,
     is_empty: bool = False,
     **training: Any,
 ) -> EmotionLearner:
-    """Model and learner; the data module learns how to encode for the model's tokenizer.
+    """Model and learner.
 
     Args:
         cfg: the run.
-        data: already read.
+        corpus: already read.
         sees: `inputs` and `feature_widths` of the model, where they are not those of the data.
         is_empty: the language model gets its weights from the first rank, when training starts.
         **training: arguments of EmotionLearner.
     """
-    sees = sees or {"inputs": inputs_of(cfg), "feature_widths": data.feature_widths}
-    model = build(cfg.model, "model", is_empty=is_empty, **sees)
-    encoder = PromptEncoder(model.tokenizer, image_tokens=model.image_tokens, layout=cfg.prompt.layout)
-    data.use_encoder(encoder)
+    sees = sees or {"inputs": tuple(corpus.inputs), "feature_widths": corpus.features.widths}
+    model = family_of(cfg.model).build(plain(cfg.model), sees=sees, is_empty=is_empty)
     if cfg.accumulation == "sum":
         training["summed_batches"] = cfg.trainer.accumulate_grad_batches
     return EmotionLearner(
-        model, labels=data.labels, seed=cfg.seed, generation=Generation(**plain(cfg.evaluation)), **training
+        model, labels=corpus.source.labels, seed=cfg.seed, generation=Generation(**plain(cfg.evaluation)), **training
     )
 
 
@@ -145,17 +319,3 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
     )
     leave_signals_alone(trainer)
     return trainer
-
-
-def adapter_description(cfg: DictConfig, data: ClipDataModule) -> dict[str, Any]:
-    """What one needs beside the weights to rebuild the model and ask it the same question."""
-    return {
-        "model": plain(cfg.model),
-        "features": plain(cfg.features),
-        "feature_widths": data.feature_widths,
-        "inputs": list(inputs_of(cfg)),
-        "labels": list(data.labels),
-        "offered": list(data.offered),
-        "prompt": plain(cfg.prompt),
-        "frame": data.frame,
-    }

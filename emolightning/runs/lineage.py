@@ -4,13 +4,17 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from emolightning.config.places import ROOT
 from emolightning.config.secrets import redact
+from emolightning.files.writing import write_whole
 
 PACKAGES = ("torch", "pytorch-lightning", "transformers", "peft", "torchmetrics", "wandb", "hydra-core", "av", "numpy")
 
@@ -25,6 +29,19 @@ def describe_process(argv: list[str]) -> dict[str, Any]:
         "git": git_state(ROOT),
         "hardware": _hardware(),
     }
+
+
+def save_config(config: Mapping[str, Any], path: Path) -> None:
+    """Write all settings, whole or not at all: half of them would refuse every continuation of the run.
+
+    Args:
+        config: resolved.
+        path: of the file.
+
+    Raises:
+        CannotWrite: the previous file is still there.
+    """
+    write_whole(path, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
 
 
 def git_state(folder: Path) -> dict[str, Any]:

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
 from emolightning.config.saved_run import read_configuration
 from emolightning.errors import UserError, quoted_override, shortened
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.models.parts.adapter import DESCRIPTION
 from emolightning.models.parts.tensor_info import require_trained_weights
-from emolightning.runs.assembly import plain
 from emolightning.runs.estimate.estimating import num_ranks
 from emolightning.runs.weights import read_checkpoint
 from emolightning.training.engines.optimizer_state import damage_of
@@ -91,22 +89,22 @@ def _processes(number: int) -> str:
     return f"{number} process{'es' * (number > 1)}"
 
 
-def is_finished(folder: RunFolder, cfg: DictConfig) -> bool:
+def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
     """Whether the folder holds this very run, trained to its end: an early stop would otherwise be trained past."""
     if not (folder.adapter / DESCRIPTION).exists():  # Written last; also missing where someone removed the folder.
         return False
     if read_json_object(folder.lineage).get("status") != "finished":
         return False
     saved = read_configuration(folder.config)
-    return {**saved, "resume": None} == {**plain(cfg), "resume": None}
+    return {**saved, "resume": None} == {**config, "resume": None}
 
 
-def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -> None:
+def refuse_changes(checkpoint: Path, config: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Refuse to continue a run as another one, before any of its files is written.
 
     Args:
         checkpoint: to resume from, `<run>/checkpoints/last.ckpt`.
-        cfg: the configuration now.
+        config: all settings now, as a run saves them.
         data: summary of the data now.
 
     Raises:
@@ -116,14 +114,14 @@ def refuse_changes(checkpoint: Path, cfg: DictConfig, data: Mapping[str, Any]) -
     run = RunFolder(checkpoint.parent.parent)
     if not run.config.exists() or not run.lineage.exists():
         return  # A checkpoint without its run: the model's own checks of names and shapes remain.
-    before, now = _leaves(read_configuration(run.config)), _leaves(plain(cfg))
+    before, now = _leaves(read_configuration(run.config)), _leaves(config)
     free = (*FREE, "batch_size")  # The clips of a step are what counts.
     problems = [
         f"{key}: {before.get(key)!r} before, {now.get(key)!r} now"
         for key in sorted(before.keys() | now.keys())
         if key.split(".")[0] in FIXED and key.split(".")[-1] not in free and before.get(key) != now.get(key)
     ]
-    problems += step_size_of(checkpoint, run).changes(step_size(cfg))
+    problems += step_size_of(checkpoint, run).changes(step_size(config))
     saved = read_json_object(run.lineage).get("data")
     if not isinstance(saved, dict):
         raise DamagedFile(run.lineage, "it does not say what the data were")
@@ -189,17 +187,18 @@ def explained_resume(checkpoint: Path | None) -> Iterator[None]:
         raise DamagedFile(checkpoint, f"no run goes on from it ({type(error).__name__}: {error})") from error
 
 
-def step_size(cfg: DictConfig) -> StepSize:
-    """That of a configuration."""
-    processes = num_ranks(plain(cfg.trainer)) or torch.cuda.device_count() * cfg.trainer.num_nodes
-    return StepSize(cfg.data.batch_size, processes, cfg.trainer.accumulate_grad_batches)
+def step_size(config: Mapping[str, Any]) -> StepSize:
+    """That of a run's settings."""
+    trainer = config["trainer"]
+    processes = num_ranks(trainer) or torch.cuda.device_count() * trainer["num_nodes"]
+    return StepSize(config["data"]["batch_size"], processes, trainer["accumulate_grad_batches"])
 
 
 def step_size_of(checkpoint: Path, run: RunFolder) -> StepSize:
     """That of the run that saved a checkpoint; a continuation on other ranks has written config.yaml anew."""
     saved = read_checkpoint(checkpoint).get("step_size")
     if not saved:  # Before checkpoints said it.
-        return step_size(OmegaConf.create(read_configuration(run.config)))
+        return step_size(read_configuration(run.config))
     names = [item.name for item in fields(StepSize)]
     if not isinstance(saved, dict) or sorted(saved) != sorted(names) or not all(type(x) is int for x in saved.values()):
         raise DamagedFile(checkpoint, f"its step_size must be {', '.join(names)}")

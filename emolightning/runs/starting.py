@@ -4,23 +4,27 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
 
 from emolightning.config.problems import not_one_of
-from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.corpus import Corpus
+from emolightning.data.loading.datamodule import num_batches
+from emolightning.data.loading.examples import ClipDataset
+from emolightning.data.loading.settings import Loading
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.parameters import WITHOUT_BASE
 from emolightning.models.sizes.activations import Lengths
-from emolightning.prompt.sequence import PromptEncoder
+from emolightning.prompt.processor import Processor
+from emolightning.prompt.questions import target_text
 from emolightning.records.clips import Clip
-from emolightning.runs.assembly import plain
 from emolightning.runs.endings.out_of_memory import copies_weights, less_memory
-from emolightning.runs.estimate.estimating import Effective, Estimator, engine_of
+from emolightning.runs.estimate.estimating import Effective, Estimator
+from emolightning.runs.estimate.load import Load
 from emolightning.runs.estimate.memory import Memory
 from emolightning.runs.weights import load_weights
 from emolightning.scoring.scoring import Scoring, require_comparable
@@ -103,19 +107,18 @@ def require_engine(
         require_float16(accelerator)
 
 
-def require_batches(trainer: Any, data: ClipDataModule) -> None:
+def require_batches(trainer: Any, corpus: Corpus, loading: Loading) -> None:
     """Refuse limits and an interval that no epoch of these data can keep, before a model is built.
 
     Args:
         trainer: Lightning's, before it starts.
-        data: already read.
+        corpus: already read.
+        loading: sizes of batches.
 
     Raises:
         UserError: says what would fit.
     """
-    together = data.batch_size * trainer.world_size
-    train = data.batches_per_epoch or math.ceil(len(data.clips_of("train")) / together)
-    val = math.ceil(len(data.clips_of("val")) / together)
+    train, val = num_batches(corpus, loading, trainer.world_size)
     overfit = "overfit_batches" if getattr(trainer, "overfit_batches", 0) else None  # It takes the place of both.
     require_part(f"trainer.{overfit or 'limit_train_batches'}", trainer.limit_train_batches, train)
     require_part(f"trainer.{overfit or 'limit_val_batches'}", trainer.limit_val_batches, val)
@@ -219,30 +222,29 @@ def _origin(part: str, how: str) -> str:
     return "fresh" if how == "lora" or part == WITHOUT_BASE else "from its base, all weights"
 
 
-def describe_load(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner, trainer: Any) -> str:
+def describe_load(load: Load, corpus: Corpus, processor: Processor, learner: EmotionLearner, trainer: Any) -> str:
     """Effective batch size, engine, and the memory that a process will need; a warning where its GPU has less.
 
     Args:
-        cfg: the run.
-        data: already read.
+        load: what the run asks of the machine.
+        corpus: already read.
+        processor: of the model.
         learner: with its weights, wherever they are.
         trainer: Lightning's, before it starts.
     """
-    batches = cfg.trainer.accumulate_grad_batches
-    effective = Effective(data.batch_size, trainer.world_size, batches)
-    engine = engine_of(plain(cfg.trainer), trainer.world_size)
+    effective = Effective(load.batch_size, trainer.world_size, load.accumulated)
+    engine = load.engine(trainer.world_size)
     tower = learner.model.vision
-    encoder = PromptEncoder(learner.model.tokenizer, image_tokens=learner.model.image_tokens, layout=cfg.prompt.layout)
     estimator = Estimator(
         learner.model,
-        plain(cfg.model),
-        lengths=_longest(data, encoder),
-        batch_size=data.batch_size,
-        sees_images=tower is not None and (tower.is_trained or not cfg.precompute_vision),
+        {"language": asdict(load.language)},
+        lengths=_longest(corpus, processor),
+        batch_size=load.batch_size,
+        sees_images=tower is not None and (tower.is_trained or not load.precomputes_vision),
     )
     device = trainer.strategy.root_device
     is_gpu = device.type == "cuda"
-    expected = estimator.memory(engine, cfg.trainer.precision, is_gpu=is_gpu)
+    expected = estimator.memory(engine, load.precision, is_gpu=is_gpu)
     nodes = f" on {trainer.num_nodes} machines" if trainer.num_nodes > 1 else ""
     without = f" and activations, which are unknown ({estimator.unknown})" if estimator.unknown else ""
     said = f"load: {effective}{nodes}; {engine.name}, about {expected.device_total / GB:.3g} GB{without} a process"
@@ -250,15 +252,15 @@ def describe_load(cfg: DictConfig, data: ClipDataModule, learner: EmotionLearner
         return said
     available = torch.cuda.get_device_properties(device).total_memory
     if expected.device_total > available:
-        log.warning("%s", too_little(cfg, expected, available))
-    elif copies_weights(cfg):
-        log.warning("memory: %s", next(line for line in less_memory(cfg) if line.startswith("model.language.dtype")))
+        log.warning("%s", too_little(load, expected, available))
+    elif copies_weights(load):
+        log.warning("memory: %s", next(line for line in less_memory(load) if line.startswith("model.language.dtype")))
     return f"{said} of {available / GB:.3g} GB\n{_largest(expected)}"
 
 
-def too_little(cfg: DictConfig, expected: Memory, available: int) -> str:
+def too_little(load: Load, expected: Memory, available: int) -> str:
     """The warning before a step that will probably not fit."""
-    lines = [f"  {number}. {line}" for number, line in enumerate(less_memory(cfg), start=1)]
+    lines = [f"  {number}. {line}" for number, line in enumerate(less_memory(load), start=1)]
     head = f"this run needs about {expected.device_total / GB:.3g} GB of a GPU with {available / GB:.3g} GB; less need"
     return "\n".join([head, *lines])
 
@@ -268,15 +270,15 @@ def _largest(expected: Memory) -> str:
     return "      " + ", ".join(f"{name} {size / GB:.2f}" for name, size in items if size >= 0.005 * GB) + " GB"
 
 
-def _longest(data: ClipDataModule, encoder: PromptEncoder) -> Lengths:
+def _longest(corpus: Corpus, processor: Processor) -> Lengths:
     """Of a few training clips, spread over the split; each length the largest among them."""
-    dataset = data.dataset("train", training=True)
+    dataset = ClipDataset(corpus, "train", processor=processor, training=True)
     step = max(1, len(dataset) // MEASURED)
     positions, answer, frames, streams = 0, 0, 1, Counter[str]()
     for index in range(0, len(dataset), step)[:MEASURED]:
         example = dataset[0, index]
-        encoded = encoder.encode(example, data.target_text(example.clip, example.task))
-        streams |= Counter(encoder.stream_lengths(example))  # Of two Counters, the larger of each count.
+        encoded = processor.encode(example, target_text(example.clip, example.task))
+        streams |= Counter(processor.stream_lengths(example))  # Of two Counters, the larger of each count.
         positions = max(positions, len(encoded.context) + len(encoded.answer))
         answer = max(answer, len(encoded.answer))
         frames = max(frames, example.image.shape[0] if example.image is not None else 1)

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig
 
-from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.corpus import Corpus
+from emolightning.data.loading.datamodule import num_batches
+from emolightning.data.loading.settings import Loading
 from emolightning.records.score_names import is_loss
-from emolightning.runs.assembly import plain
-from emolightning.runs.resume import step_size
 from emolightning.training.plan import Plan, make_plan
 from emolightning.training.stopping.early_stopping import EarlyStopping
 
@@ -19,29 +18,31 @@ CLASSES_SHOWN = 12
 SCORES_SHOWN = ("val/weighted_f1", "val/uar", "val/war", "val/loss")
 
 
-def plan_of(cfg: DictConfig, data: ClipDataModule) -> Plan:
-    """The plan of a configured run.
+def plan_of(trainer: Mapping[str, Any], corpus: Corpus, loading: Loading, *, processes: int, accumulates: bool) -> Plan:
+    """The plan of a run.
 
-    Raises:
-        UserError: a limit of the trainer leaves no batch.
+    Args:
+        trainer: arguments of Lightning's.
+        corpus: already read.
+        loading: sizes of batches.
+        processes: all of them.
+        accumulates: whether the trainer counts a step after `accumulate_grad_batches` batches, and not after each.
     """
-    batches, val_batches = data.num_batches(step_size(cfg).processes)
-    return make_plan(
-        plain(cfg.trainer), batches=batches, val_batches=val_batches, accumulates=cfg.accumulation == "mean"
-    )
+    batches, val_batches = num_batches(corpus, loading, processes)
+    return make_plan(trainer, batches=batches, val_batches=val_batches, accumulates=accumulates)
 
 
-def describe_clips(data: ClipDataModule) -> str:
+def describe_clips(corpus: Corpus) -> str:
     """A line a split, with its classes."""
     lines = []
-    for split, counts in data.classes().items():
+    for split, counts in corpus.classes().items():
         shown = [f"{label} {number}" for label, number in sorted(counts.items())[:CLASSES_SHOWN]]
         more = [f"and {len(counts) - CLASSES_SHOWN} more"] if len(counts) > CLASSES_SHOWN else []
         lines.append(f"{split} {sum(counts.values())} clips" + (f": {', '.join([*shown, *more])}" if counts else ""))
     return "data: " + "\n      ".join(lines)
 
 
-def describe_plan(cfg: DictConfig, plan: Plan, trainer: pl.Trainer) -> str:
+def describe_plan(plan: Plan, trainer: pl.Trainer) -> str:
     """Epochs, steps and validations; when the run may end early. Early stopping takes its patience from the plan."""
     epochs = "epochs" if plan.epochs is None else counted(plan.epochs, "epoch")
     steps = "" if plan.steps is None else f", {counted(plan.steps, 'optimizer step')}"
@@ -52,7 +53,7 @@ def describe_plan(cfg: DictConfig, plan: Plan, trainer: pl.Trainer) -> str:
     stopping = early_stopping(trainer)
     if stopping is not None and plan.validations != 0:
         said.append(f"      {stopping.follow(plan)}")
-    every = cfg.trainer.log_every_n_steps
+    every = trainer.log_every_n_steps  # type: ignore[attr-defined]
     if trainer.loggers and plan.steps is not None and every and plan.steps < every:
         said.append(f"      train/loss is logged every {every} steps: never; trainer.log_every_n_steps=1 logs it")
     return "\n".join(said)

@@ -11,7 +11,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 
 from emolightning.config.saved_run import find_run_folder
-from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.corpus import Corpus
 from emolightning.errors import UserError
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.files.writing import update_json, write_json
@@ -62,28 +62,28 @@ def reported(logger: WandbLog | None, what: str, *, done: Callable[[], str] | No
     logger.end(exit_code=0)
 
 
-def log_training(logger: WandbLog, folder: RunFolder, data: ClipDataModule) -> None:
+def log_training(logger: WandbLog, folder: RunFolder, corpus: Corpus) -> None:
     """Adapter and data of a finished run as artifacts, noted in `lineage.json`."""
     name = f"adapter-{logger.experiment.id}"
-    summary = data.summary()
+    summary = corpus.summary()
     logger.attempt("skipped", lambda: logger.experiment.summary.update({"num_skipped": summary["num_skipped"]}))
     hashes = {key: summary[key] for key in ("annotations_sha256", "features_sha256", "clips")}
     logged = log_artifact(logger, name, "model", files=[folder.adapter], metadata=hashes, aliases=["best"])
-    logged += log_data(logger, data, hashes)
+    logged += log_data(logger, corpus, hashes)
     update_json(folder.lineage, artifacts={"logged": logged, "used": []})
 
 
-def log_data(logger: WandbLog, data: ClipDataModule, hashes: dict[str, Any]) -> list[dict[str, Any]]:
+def log_data(logger: WandbLog, corpus: Corpus, hashes: dict[str, Any]) -> list[dict[str, Any]]:
     """A list of the clips; and unless they are private, the annotation files and, by reference, the clips' folder."""
-    shows_texts = logger.may_show_texts(is_private=data.private)
-    found = [item.found for item in data.expected()] if shows_texts else []
+    shows_texts = logger.may_show_texts(is_private=corpus.source.private)
+    found = [item.found for item in corpus.source.expected()] if shows_texts else []
     return log_artifact(
         logger,
-        f"data-{data.name}",
+        f"data-{corpus.source.name}",
         "dataset",
         files=[path for path in found if path is not None and path.is_file()],
-        texts={"clip_list.csv": clip_list(data.clips, shows_texts=shows_texts)},
-        folders={"clips": data.media_folder()} if shows_texts else {},
+        texts={"clip_list.csv": clip_list(corpus.clips, shows_texts=shows_texts)},
+        folders={"clips": corpus.source.media_folder()} if shows_texts else {},
         metadata=hashes,
     )
 
@@ -133,7 +133,7 @@ class EvaluationRecord:
         self,
         report: dict[str, Any],
         scored: Sequence[tuple[Answer, Score]],
-        data: ClipDataModule,
+        corpus: Corpus,
         *,
         checkpoint: str,
     ) -> None:
@@ -142,16 +142,16 @@ class EvaluationRecord:
         Args:
             report: content of `metrics.json`.
             scored: the answers in the order of the split, and what was read from them.
-            data: its clips.
+            corpus: its clips.
             checkpoint: whose weights gave them.
         """
         if (logger := self.logger) is None:
             return
-        split, shows_texts = report["split"], logger.may_show_texts(is_private=data.private)
+        split, shows_texts = report["split"], logger.may_show_texts(is_private=corpus.source.private)
         values = summary_of(report)
         logger.attempt("scores", lambda: logger.experiment.summary.update(values))
-        rows = [_row(clip, *pair) for clip, pair in zip(data.clips_of(split), scored, strict=True)]
-        columns, table = prediction_table(rows, data.labels, shows_texts=shows_texts)
+        rows = [_row(clip, *pair) for clip, pair in zip(corpus.clips_of(split), scored, strict=True)]
+        columns, table = prediction_table(rows, corpus.source.labels, shows_texts=shows_texts)
         logger.log_table(f"{split}/predictions", columns=columns, data=table)
         if matrix := report.get("confusion_matrix"):
             truths = matrix["labels"][: len(matrix["counts"])]

@@ -16,7 +16,6 @@ from emolightning.models.parts.adapter import DESCRIPTION, PROJECTIONS, load_ada
 from emolightning.models.parts.parameters import how_trained, not_compared
 from emolightning.models.parts.safetensors_files import safetensors_infos
 from emolightning.models.parts.tensor_info import require_file, require_trained_weights
-from emolightning.records.inputs import FEATURES
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, LAST, RunFolder
 
@@ -200,12 +199,6 @@ def require_same_inputs(path: Path, inputs: tuple[str, ...]) -> None:
             f"init_from={path}: trained with {sorted(trained)}, this run has {sorted(wanted)}; "
             "choose the same modalities and inputs"
         )
-
-
-def inputs_of_widths(trained: dict[str, int]) -> dict[str, Any]:
-    """Arguments of the model that has exactly the trained projections."""
-    names = [name for name in (*FEATURES, "image") if name in trained]
-    return {"inputs": names, "feature_widths": {name: trained[name] for name in FEATURES if name in trained}}
 
 
 def _warn_not_compared(learner: EmotionLearner, folder: Path) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from parity.subject import Subject
 
-from emolightning.prompt.sequence import STREAMS, Control, Piece, Stream, context_pieces
+from emolightning.models.emotion_llama.inputs import STREAMS
+from emolightning.models.emotion_llama.layouts import context_pieces
+from emolightning.prompt.sequence import Control, Piece, Stream
 from emolightning.records.clips import Example
 
 VECTORS = {"face": "FaceMAE", "motion": "VideoMAE", "speech": "Audio", "class_token": "EVA_CLS"}

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from data_factory import corpus_of, examples_of
 from parity.comparison import Unchecked
 from parity.golden import GoldenFolder
 from parity.samples import text_of
@@ -13,10 +14,12 @@ from parity.subject import Subject
 from torch import Tensor
 
 from emolightning.benchmarks.merr.reader import UpstreamRowsData
+from emolightning.data.loading.corpus import Corpus
 from emolightning.data.stores.features import FolderFeatures
-from emolightning.prompt.instructions import instruction_pool, prompt_order
+from emolightning.models.emotion_llama.inputs import FEATURES
+from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
+from emolightning.prompt.questions import target_text
 from emolightning.records.clips import Example
-from emolightning.records.inputs import FEATURES, INPUTS
 from emolightning.records.labels import MER9
 
 ITEMS, TENSORS, FOLDER = "dataset.json", "dataset.safetensors", "fake_mer"
@@ -32,11 +35,10 @@ def recompute(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
     recorded = golden.json(ITEMS)
     with TemporaryDirectory(prefix="emolightning-parity-") as cache:
         data = _data(golden.place(FOLDER), subject, Path(cache))
-        data.prepare_data()
-        data.setup("fit")
-        dataset = data.dataset("train", training=False)
+        data.read()
+        dataset = examples_of(data, "train")
         examples = [dataset[(0, index)] for index in range(len(dataset))]
-        items = [_item(data, examples, row, question) for row, question in _asked(recorded)]
+        items = [_item(examples, row, question) for row, question in _asked(recorded)]
     tensors: dict[str, Any] = {}
     for index, example in enumerate(examples):
         assert example.image is not None
@@ -49,13 +51,13 @@ def recompute(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
     return {ITEMS: about, TENSORS: tensors}
 
 
-def _data(root: Path, subject: Subject, cache: Path) -> UpstreamRowsData:
+def _data(root: Path, subject: Subject, cache: Path) -> Corpus:
     folders = FolderFeatures(root=str(root), face="mae_340_UTT", motion="maeV_399_UTT", speech="HL-UTT")
     tower = subject.model.vision
     assert tower is not None
-    return UpstreamRowsData(
-        root=str(root), train=ROWS, val_fraction=0.0, coarse=COARSE, fine=FINE, name=FOLDER,
-        empty_transcript="upstream", labels=MER9, inputs=INPUTS, features=folders,
+    return corpus_of(
+        UpstreamRowsData, root=str(root), train=ROWS, val_fraction=0.0, coarse=COARSE, fine=FINE, name=FOLDER,
+        empty_transcript="upstream", labels=MER9, features=folders,
         image_size=tower.settings.image_size, frame="first", cache=str(cache),
     )  # fmt: skip
 
@@ -72,7 +74,7 @@ def _asked(recorded: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
     return asked
 
 
-def _item(data: UpstreamRowsData, examples: list[Example], row: dict[str, Any], question: str) -> dict[str, Any]:
+def _item(examples: list[Example], row: dict[str, Any], question: str) -> dict[str, Any]:
     index, task = row["index"], row["task"]
     example = examples[index]
     asked = Example(clip=example.clip, index=index, instruction=question, task=task)
@@ -81,7 +83,7 @@ def _item(data: UpstreamRowsData, examples: list[Example], row: dict[str, Any], 
         "task": task,
         "index": index,
         "instruction_input": text_of(asked),
-        "answer": data.target_text(example.clip, task),
+        "answer": target_text(example.clip, task),
         "emotion": MER9.index(str(example.clip.label)),
         "image_id": example.clip.id,
         "video_features_shape": list(vectors.shape),

@@ -10,8 +10,8 @@ from parity.golden import INPUTS, SAMPLES, GoldenFolder
 from torch import Tensor
 
 from emolightning.errors import InputErrors, UserError
+from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.records.clips import Clip, Example
-from emolightning.records.inputs import FEATURES
 
 _TEXT = re.compile(
     r"<video><VideoHere></video> <feature><FeatureHere></feature> The person in video says: (?P<transcript>.*)\.  "

@@ -11,19 +11,18 @@ from parity.golden import CONFIG, GoldenFolder
 from parity.samples import Sample, read_samples
 from torch import Tensor
 
-from emolightning.data.loading.collate import Collate
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.build import build_emotion_llama
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS, STREAMS
+from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
 from emolightning.models.emotion_llama.upstream.importing import ADAPTER_FOLDER, TOWER_FOLDER, import_weights
 from emolightning.models.parts.adapter import load_adapter
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.tokenizer import UPSTREAM_PAD, Tokenizer
 from emolightning.models.parts.vision import VisionSettings
-from emolightning.prompt.sequence import STREAMS, PromptEncoder
 from emolightning.records.clips import Batch, Example
-from emolightning.records.inputs import FEATURES, INPUTS
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,8 @@ class Subject:
 
     def batch_of(self, examples: Sequence[Example], answers: Sequence[str], *, layout: str) -> Batch:
         """Any examples with their answers."""
-        encoder = PromptEncoder(self.tokenizer, image_tokens=self.model.image_tokens, layout=layout)
-        known = {example.index: answer for example, answer in zip(examples, answers, strict=True)}
-        return Collate(encoder, lambda example: known[example.index])(examples)
+        processor = EmotionLlamaProcessor(self.tokenizer, image_tokens=self.model.image_tokens, layout=layout)
+        return processor.batch(examples, answers)
 
     def embed_text(self, ids: Sequence[int]) -> Tensor:
         """Embeddings of tokens, (tokens, width)."""

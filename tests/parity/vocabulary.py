@@ -14,8 +14,10 @@ from parity.samples import parse
 from parity.subject import Subject
 from transformers import LlamaConfig
 
+from emolightning.models.emotion_llama.inputs import STREAMS
+from emolightning.models.emotion_llama.layouts import context_pieces
 from emolightning.models.parts.vision import VisionSettings
-from emolightning.prompt.sequence import STREAMS, Control, Piece, Stream, context_pieces
+from emolightning.prompt.sequence import Control, Piece, Stream
 
 FILE = "llama2_real_token_ids.json"
 SPACE = "\u2581"

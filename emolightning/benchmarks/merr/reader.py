@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emolightning.benchmarks.merr.captions import blip_caption
-from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.readers.expected import Expected, expect
 from emolightning.data.readers.labelled_clips import ClipReader, take_val
+from emolightning.data.readers.source import ClipSource
 from emolightning.data.readers.tables import read_all, read_text, refuse_twice
 from emolightning.data.readers.transcripts import Empty, Transcripts, read_transcripts
 from emolightning.errors import InputErrors, UserError
@@ -21,7 +21,7 @@ from emolightning.files.names import composed
 from emolightning.records.clips import Clip
 
 
-class UpstreamRowsData(ClipDataModule):
+class UpstreamRowsData(ClipSource):
     """`data=merr_coarse`, `merr_fine`, `mer2023_pseudo` and anything else in upstream's layout.
 
     Args:
@@ -36,7 +36,7 @@ class UpstreamRowsData(ClipDataModule):
         media: folder of `<name>.mp4`, or else `<name>.avi`.
         captions: `blip` puts answers through upstream's text processor, `raw` leaves them.
         empty_transcript: `error`; `empty`; or `upstream`, the word `nan` that upstream makes of an empty cell.
-        **shared: arguments of ClipDataModule.
+        **shared: arguments of ClipSource.
     """
 
     def __init__(

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.benchmarks.registry import official_benchmarks
+from emolightning.config.families import all_inputs
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import read_json_object
-from emolightning.records.inputs import MODALITIES
 
 METRICS = "metrics.json"
 LETTERS = {"audio": "A", "video": "V", "text": "T"}
@@ -169,7 +169,9 @@ def _offered(prompt: Mapping[str, Any], official: tuple[str, ...]) -> tuple[str,
 
 def _modality(inputs: list[str]) -> str:
     """`AV`: a modality counts if any of its inputs is on."""
-    return "".join(letter for name, letter in LETTERS.items() if set(MODALITIES[name]) & set(inputs))
+    kinds = all_inputs()
+    modalities = {kinds[name].modality for name in inputs if name in kinds}
+    return "".join(letter for name, letter in LETTERS.items() if name in modalities)
 
 
 def _remarks(report: Mapping[str, Any]) -> list[str]:

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.benchmarks.synthetic.render import render_benchmark
-from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.readers.annotations import read_custom
+from emolightning.data.readers.source import ClipSource
 from emolightning.records.clips import Clip
 
 
-class SyntheticData(ClipDataModule):
+class SyntheticData(ClipSource):
     """Labelled clips of six emotions, spread over face, voice and words so that no single modality suffices.
 
     Args:
@@ -18,7 +18,7 @@ class SyntheticData(ClipDataModule):
         num_train: clips in the training split; likewise `num_val`, `num_test`.
         error_rate: chance that a modality shows another class than the label's; it sets the best achievable accuracy.
         render_workers: processes that render.
-        **shared: arguments of ClipDataModule.
+        **shared: arguments of ClipSource.
     """
 
     def __init__(

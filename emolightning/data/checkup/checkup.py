@@ -7,7 +7,7 @@ from typing import Any
 
 from emolightning.data.checkup.duplicates import duplicate_sentences, named_some
 from emolightning.data.checkup.unusable import Findings, counted, described, refusal_of_share
-from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.corpus import Corpus
 from emolightning.data.stores.features import LoadedFeatures
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip
@@ -36,29 +36,29 @@ class Checkup:
     """Clips that a run would go on without, with reasons (`data.on_error=skip`)."""
 
 
-def look_at(data: ClipDataModule, *, probe: int | None) -> tuple[Checkup, list[Clip]]:
+def look_at(corpus: Corpus, *, probe: int | None) -> tuple[Checkup, list[Clip]]:
     """Read, count and probe a dataset; nothing stops at the first problem.
 
     Args:
-        data: not yet read.
+        corpus: not yet read.
         probe: clips whose media are decoded, evenly spread; None for all.
 
     Returns:
         The findings, and the clips as far as they can be read.
     """
-    found, findings = Checkup(data.name, data.benchmark), Findings()
-    _look_at_files(data, found)
-    clips = _read(data, found, findings)
+    found, findings = Checkup(corpus.source.name, corpus.source.benchmark), Findings()
+    _look_at_files(corpus, found)
+    clips = _read(corpus, found, findings)
     if clips:
-        data.clips = clips
+        corpus.clips = clips
         if not findings.errors:  # Clips of a file with wrong rows have no splits yet.
-            _look_at_labels(data, found)
-        _look_at_media(data, clips, found, findings, probe)
-        _look_at_features(data, clips, found, findings, probe)
-    _tell(data, clips, found, findings)
+            _look_at_labels(corpus, found)
+        _look_at_media(corpus, clips, found, findings, probe)
+        _look_at_features(corpus, clips, found, findings, probe)
+    _tell(corpus, clips, found, findings)
     if clips:
         found.warnings += duplicate_sentences(clips)
-    _look_at_storage(data, len(clips), found)
+    _look_at_storage(corpus, len(clips), found)
     return found, clips
 
 
@@ -69,8 +69,8 @@ def sample(clips: Sequence[Clip], number: int | None) -> list[Clip]:
     return [clips[index * len(clips) // number] for index in range(number)]
 
 
-def _look_at_files(data: ClipDataModule, found: Checkup) -> None:
-    for item in data.expected():
+def _look_at_files(corpus: Corpus, found: Checkup) -> None:
+    for item in corpus.source.expected():
         found.files.append(
             {
                 "what": item.what,
@@ -83,59 +83,59 @@ def _look_at_files(data: ClipDataModule, found: Checkup) -> None:
             _blame(found, item.require)
 
 
-def _read(data: ClipDataModule, found: Checkup, findings: Findings) -> list[Clip]:
+def _read(corpus: Corpus, found: Checkup, findings: Findings) -> list[Clip]:
     """The clips, with those whose media are missing."""
-    data.takes_stock = True
     clips: list[Clip] = []
     try:
-        clips = data.read_rows(findings)
+        clips = corpus.read_rows(findings)
     except UserError as error:
         if str(error) not in found.problems:
             found.problems.append(str(error))
-    if clips and len(data.lost) == len(clips):  # A folder is not there, or another one: each clip would say so.
+    lost = corpus.source.lost
+    if clips and len(lost) == len(clips):  # A folder is not there, or another one: each clip would say so.
         findings.faults.clear()
-        reason = next(iter(data.lost.values()))
-        found.problems.append(f"{len(clips)} of {len(clips)} clips have no video: {reason}; {named_some([*data.lost])}")
+        reason = next(iter(lost.values()))
+        found.problems.append(f"{len(clips)} of {len(clips)} clips have no video: {reason}; {named_some([*lost])}")
     return clips
 
 
-def _look_at_labels(data: ClipDataModule, found: Checkup) -> None:
-    found.classes = data.classes()
-    found.warnings += [*data.remarks, *data.official_differences()]
+def _look_at_labels(corpus: Corpus, found: Checkup) -> None:
+    found.classes = corpus.classes()
+    found.warnings += [*corpus.source.remarks, *corpus.official_differences()]
     is_training = bool(found.classes["train"])
     if is_training:
-        found.warnings += [f"labels: {sentence}" for sentence in data.coverage()]
-        _blame(found, data.require_targets)
+        found.warnings += [f"labels: {sentence}" for sentence in corpus.coverage()]
+        _blame(found, corpus.require_answers)
     elif not found.classes["test"]:
-        _blame(found, lambda: data.clips_of("test"))
+        _blame(found, lambda: corpus.clips_of("test"))
 
 
 def _look_at_media(
-    data: ClipDataModule, clips: Sequence[Clip], found: Checkup, findings: Findings, probe: int | None
+    corpus: Corpus, clips: Sequence[Clip], found: Checkup, findings: Findings, probe: int | None
 ) -> None:
-    there = [clip for clip in clips if clip.id not in data.lost]
-    probed = sample(there, probe) if "image" in data.inputs else []
-    unreadable = data.prepare_frames(probed)
+    there = [clip for clip in clips if clip.id not in corpus.source.lost]
+    probed = sample(there, probe) if corpus.num_frames else []
+    unreadable = corpus.prepare_frames(probed)
     findings.add(unreadable)
     found.media = {
         "clips": len(clips),
         "found": len(there),
-        "missing": len(data.lost),
+        "missing": len(corpus.source.lost),
         "probed": len(probed),
         "unreadable": len(unreadable),
     }
 
 
 def _look_at_features(
-    data: ClipDataModule, clips: Sequence[Clip], found: Checkup, findings: Findings, probe: int | None
+    corpus: Corpus, clips: Sequence[Clip], found: Checkup, findings: Findings, probe: int | None
 ) -> None:
     """Vectors in folders are cheap to look at, those computed from the media are probed."""
-    if data.feature_source.reads_media:
-        clips = sample([clip for clip in clips if clip.id not in data.lost], probe)
+    if corpus.feature_source.reads_media:
+        clips = sample([clip for clip in clips if clip.id not in corpus.source.lost], probe)
     loaded: list[LoadedFeatures] = []
-    _blame(found, lambda: loaded.append(data.load_features(clips)))
+    _blame(found, lambda: loaded.append(corpus.load_features(clips)))
     for features in loaded:
-        data.features = features
+        corpus.features = features
         findings.add(features.faults)
         for name, width in features.widths.items():
             zeros = features.zeros.get(name, {})
@@ -153,31 +153,31 @@ def _look_at_features(
                 )
 
 
-def _tell(data: ClipDataModule, clips: Sequence[Clip], found: Checkup, findings: Findings) -> None:
+def _tell(corpus: Corpus, clips: Sequence[Clip], found: Checkup, findings: Findings) -> None:
     """Each row and clip once; what a run would skip is a warning, unless that is too much."""
     found.problems += findings.row_problems()
     of_files = findings.file_problems(clips)
-    if data.on_error == "stop" or not of_files:
+    if corpus.reading.on_error == "stop" or not of_files:
         found.problems += of_files
         return
     skipped = findings.skipped(clips)
     found.skipped = [asdict(clip) for clip in skipped]
     found.warnings += [described(skipped, len(clips)), *of_files]
-    if refused := refusal_of_share(len(skipped), len(clips), data.max_skipped):
+    if refused := refusal_of_share(len(skipped), len(clips), corpus.reading.max_skipped):
         found.problems.append(f"{counted(skipped, len(clips))}; {refused}")
-    if data.official is not None:
-        found.warnings.append(f"eval.py does not score {data.benchmark} on a split without all of its clips")
+    if corpus.source.official is not None:
+        benchmark = corpus.source.benchmark
+        found.warnings.append(f"eval.py does not score {benchmark} on a split without all of its clips")
 
 
-def _look_at_storage(data: ClipDataModule, num_clips: int, found: Checkup) -> None:
+def _look_at_storage(corpus: Corpus, num_clips: int, found: Checkup) -> None:
     """Frames are kept as bytes at the size that the vision tower takes."""
-    place = next(folder for folder in (data.cache.absolute(), *data.cache.absolute().parents) if folder.is_dir())
-    frames = data.frame_choice.num_frames if "image" in data.inputs else 0
-    needed, free = num_clips * frames * 3 * data.image_size**2, shutil.disk_usage(place).free
-    found.storage = {"cache": str(data.cache), "free_bytes": free, "frames_bytes": needed}
+    place = next(folder for folder in (corpus.cache.absolute(), *corpus.cache.absolute().parents) if folder.is_dir())
+    needed, free = num_clips * corpus.num_frames * 3 * corpus.image_size**2, shutil.disk_usage(place).free
+    found.storage = {"cache": str(corpus.cache), "free_bytes": free, "frames_bytes": needed}
     if needed > free:
         found.problems.append(
-            f"{data.cache}: the frames need {needed} bytes, {free} are free; set data.cache elsewhere"
+            f"{corpus.cache}: the frames need {needed} bytes, {free} are free; set data.cache elsewhere"
         )
 
 

@@ -1,61 +1,60 @@
-"""Clip -> Example: the inputs of one clip, read and ready to be put into a sequence."""
+"""Clip -> Example: the inputs of one clip, loaded and handed to the model family's processor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.sampler import ClipKey
-from emolightning.data.media.frames import FrameStore
-from emolightning.data.stores.features import LoadedFeatures
-from emolightning.data.stores.visual import VISUAL_STREAMS, VisualStore
-from emolightning.prompt.instructions import choose_instruction, choose_task
+from emolightning.data.stores.visual import VisualStore
+from emolightning.errors import UserError
+from emolightning.prompt.processor import Loaded, Processor
 from emolightning.records.clips import Clip, Example
+from emolightning.records.inputs import named
 
 
 class ClipDataset(Dataset[Example]):
-    """The clips of one split.
+    """The examples of one split.
 
     Args:
-        clips: in a fixed order.
-        inputs: active inputs; the others are left out of the examples.
-        features: vectors of the feature inputs.
-        frames: source of the image input; None when it is off.
-        visual: source of what the vision tower makes of it; None leaves that to the model.
-        pools: upstream's task tag -> its instructions.
-        tasks: task -> weight; with several, one is drawn for each clip and epoch.
-        seed: of these draws.
-        draws_instruction: False always takes the first of the pool.
-        donors: input name -> for each clip the position of the clip it takes that input from (see `shuffled`).
+        corpus: what was read.
+        split: `train`, `val`, `test` or `all`.
+        processor: makes an example of what is loaded.
+        training: asks as training does.
+        visual: source of what the vision tower makes of frames; None leaves that to the model.
+        shuffle: inputs to exchange among the clips (see `shuffled`).
+
+    Raises:
+        UserError: there are no such clips, or one that cannot be exchanged with any other.
     """
 
     def __init__(
         self,
-        clips: Sequence[Clip],
+        corpus: Corpus,
+        split: str,
         *,
-        inputs: Sequence[str],
-        features: LoadedFeatures,
-        frames: FrameStore | None,
-        pools: Mapping[str, Sequence[str]],
-        tasks: Mapping[str, float],
-        seed: int,
-        draws_instruction: bool,
+        processor: Processor,
+        training: bool = False,
         visual: VisualStore | None = None,
-        donors: Mapping[str, Sequence[int]] | None = None,
+        shuffle: Sequence[str] = (),
     ):
-        self.clips = list(clips)
-        self.inputs = tuple(inputs)
-        self.features = features
-        self.frames = frames
+        self.clips = corpus.clips_of(split)
+        if shuffle and len(self.clips) < 2:
+            raise UserError(f"shuffle={list(shuffle)}: split {split!r} has one clip, nothing to exchange it with")
+        # Only what a worker process needs, which gets a copy.
+        self.inputs = corpus.inputs
+        self.features = corpus.features
+        self.frames = corpus.frames
+        self.questions = corpus.questions
+        self.processor = processor
+        self.training = training
         self.visual = visual
-        self.pools = pools
-        self.tasks = tasks
-        self.seed = seed
-        self.draws_instruction = draws_instruction
-        self.donors = donors or {}
+        self.donors: Mapping[str, Sequence[int]] = {
+            name: shuffled(len(self.clips), corpus.source.seed) for name in shuffle
+        }
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -64,55 +63,36 @@ class ClipDataset(Dataset[Example]):
         """The key has the epoch, so that nothing random depends on when or where the example is made."""
         epoch, index, is_borrowed = ClipKey(*key)
         clip = self.clips[index]
-        task = self._task(clip, epoch)
-        transcript = self.transcript(index)
-        return Example(
-            clip=replace(clip, transcript=transcript),
-            index=index,
-            instruction=self._instruction(clip, epoch, task),
-            task=task,
-            image=self._image(index),
-            features=self._streams(index),
-            is_borrowed=is_borrowed,
-        )
+        loaded = Loaded(self.transcript(index), self._image(index), self._streams(index))
+        question = self.questions.ask(clip, epoch=epoch, training=self.training)
+        return self.processor.example(clip, loaded, question, index=index, is_borrowed=is_borrowed)
 
     def transcript(self, index: int) -> str | None:
         """What the model is told of what a clip says; None where that input is off."""
-        return self.source("transcript", index).transcript if "transcript" in self.inputs else None
-
-    def instructions(self, task: str) -> Sequence[str]:
-        """The questions that may be put for a task."""
-        return self.pools[task] if self.draws_instruction else self.pools[task][:1]
+        for name in named(self.inputs, "text"):
+            return self.source(name, index).transcript
+        return None
 
     def source(self, name: str, index: int) -> Clip:
         """The clip that gives an input to another one, or to itself."""
         return self.clips[self.donors[name][index]] if name in self.donors else self.clips[index]
 
     def _image(self, index: int) -> Tensor | None:
-        if "image" not in self.inputs or self.frames is None or self.visual is not None:
+        if self.frames is None or self.visual is not None:
             return None
-        return torch.from_numpy(self.frames.load(self.source("image", index)))
+        (name,) = named(self.inputs, "frames")
+        return torch.from_numpy(self.frames.load(self.source(name, index)))
 
     def _streams(self, index: int) -> dict[str, Tensor]:
         found = {name: self._vectors(name, index) for name in self.features.vectors if name in self.inputs}
-        if "image" in self.inputs and self.visual is not None:
-            clip = self.source("image", index)
-            found |= {name: torch.from_numpy(self.visual.load(clip, name)) for name in VISUAL_STREAMS}
+        if (visual := self.visual) is not None:
+            for name in named(self.inputs, "frames"):
+                clip = self.source(name, index)
+                found |= {stream: torch.from_numpy(visual.load(clip, stream)) for stream in visual.folders}
         return found
 
     def _vectors(self, name: str, index: int) -> Tensor:
         return torch.from_numpy(self.features.vectors[name][self.source(name, index).id])
-
-    def _task(self, clip: Clip, epoch: int) -> str:
-        if len(self.tasks) == 1:
-            return next(iter(self.tasks))
-        return choose_task(self.tasks, seed=self.seed, epoch=epoch, clip_id=clip.id)
-
-    def _instruction(self, clip: Clip, epoch: int, task: str) -> str:
-        pool = self.instructions(task)
-        if len(pool) == 1:
-            return pool[0]
-        return choose_instruction(pool, seed=self.seed, epoch=epoch, clip_id=clip.id)
 
 
 def shuffled(num_clips: int, seed: int) -> list[int]:

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.examples import ClipDataset
-from emolightning.prompt.sequence import Control, Piece, PromptEncoder, Stream, context_pieces
+from emolightning.prompt.processor import Processor
+from emolightning.prompt.questions import target_text
+from emolightning.prompt.sequence import Control, Piece, Stream
 from emolightning.records.clips import Clip
-from emolightning.records.inputs import FEATURES
+from emolightning.records.inputs import named
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class SequenceLength:
     clip: Clip
     split: str
     streams: Mapping[str, int]
-    """Stream name -> its vectors."""
+    """Stream name -> its vectors, in the order of the sequence."""
     transcript: int
     question: int
     """All other text of the context."""
@@ -26,6 +28,10 @@ class SequenceLength:
     """The answer to learn, or the tokens that may be generated."""
     is_generated: bool
     """Whether `answer` is `max_new_tokens`."""
+    frames: int = 0
+    """Frames that the vision tower sees."""
+    visual: tuple[str, ...] = ()
+    """The streams that it makes of them, the frames' own first."""
 
     @property
     def total(self) -> int:
@@ -34,46 +40,41 @@ class SequenceLength:
 
 
 def sequence_lengths(
-    data: ClipDataModule, encoder: PromptEncoder, split: str, *, max_new_tokens: int
+    corpus: Corpus, processor: Processor, split: str, *, max_new_tokens: int
 ) -> Iterator[SequenceLength]:
     """Every clip of a split, in its order.
 
     Args:
-        data: already read; vectors of features that are not there count as the longest of the others.
-        encoder: of the language model.
+        corpus: already read; vectors of features that are not there count as the longest of the others.
+        processor: of the language model.
         split: `train` is learned; the others are learned or answered, whichever is longer.
         max_new_tokens: of an answer.
     """
     training = split == "train"
-    dataset = data.dataset(split, training=training)
-    counted = _Texts(encoder)
-    visual = _visual(data, encoder)
-    longest = {name: _longest(dataset, name) for name in FEATURES if name in data.inputs}
+    dataset = ClipDataset(corpus, split, processor=processor, training=training)
+    questions, counted = corpus.questions, _Texts(processor)
+    # The same for every clip: a clip with too few frames repeats some.
+    visual = processor.frame_streams(corpus.num_frames) if corpus.num_frames else {}
+    longest = {name: _longest(dataset, name) for name in named(corpus.inputs, "vectors")}
     for index, clip in enumerate(dataset.clips):
-        streams = {name: _vectors(dataset, name, index, longest[name]) for name in longest} | visual
+        found = {name: _vectors(dataset, name, index, longest[name]) for name in longest} | visual
+        streams = {name: found[name] for name in processor.streams if name in found}
         transcript = dataset.transcript(index)
         candidates = []
-        for task in dataset.tasks:
-            question = counted.longest(dataset.instructions(task))
+        for task in questions.asked(training=training):
+            question = counted.longest(questions.instructions(task, training=training))
             empty = None if transcript is None else ""
             without = counted.context(question, empty, tuple(streams), task)
             whole = without if not transcript else counted.context(question, transcript, tuple(streams), task)
-            target = data.target_text(clip, task)
+            target = target_text(clip, task)
             learned = 0 if target is None else counted.text(target) + 1  # And the token that ends it.
             generated = 0 if training else max_new_tokens
             answer, is_generated = max(learned, generated), generated > learned
+            texts = (whole - without, without, answer)
             candidates.append(
-                SequenceLength(clip, split, streams, whole - without, without, answer, is_generated=is_generated)
+                SequenceLength(clip, split, streams, *texts, is_generated, corpus.num_frames, tuple(visual))
             )
         yield max(candidates, key=lambda candidate: candidate.total)
-
-
-def _visual(data: ClipDataModule, encoder: PromptEncoder) -> dict[str, int]:
-    """The same for every clip: a clip with too few frames repeats some."""
-    if "image" not in data.inputs:
-        return {}
-    frames = data.frame_choice.num_frames
-    return {"image": frames * encoder.image_tokens, "class_token": frames}
 
 
 def _longest(dataset: ClipDataset, name: str) -> int:
@@ -88,18 +89,15 @@ def _vectors(dataset: ClipDataset, name: str, index: int, otherwise: int) -> int
 class _Texts:
     """Numbers of tokens; texts that come again, as labels and questions do, are counted once."""
 
-    def __init__(self, encoder: PromptEncoder):
-        self._encoder = encoder
-        self.text = lru_cache(maxsize=4096)(lambda text: len(encoder.tokenizer.text_ids(text)))
-        self.special = lru_cache(maxsize=64)(lambda text: len(encoder.tokenizer.special_ids(text)))
+    def __init__(self, processor: Processor):
+        self._processor = processor
+        self.text = lru_cache(maxsize=4096)(lambda text: len(processor.tokenizer.text_ids(text)))
+        self.special = lru_cache(maxsize=64)(lambda text: len(processor.tokenizer.special_ids(text)))
         self.longest = lru_cache(maxsize=64)(lambda questions: max(questions, key=self.text))
 
     def context(self, instruction: str, transcript: str | None, streams: tuple[str, ...], task: str) -> int:
         """Text of a context; the question's last letters and what follows them are tokenised together."""
-        encoder = self._encoder
-        pieces = context_pieces(
-            instruction, transcript, streams, task=task, layout=encoder.layout, chat=encoder.tokenizer.chat
-        )
+        pieces = self._processor.pieces(instruction, transcript, streams, task=task)
         return sum(self._piece(piece) for piece in pieces if not isinstance(piece, Stream))
 
     def _piece(self, piece: Piece) -> int:

@@ -1,18 +1,19 @@
 """Batches of clips, made in this process or in workers: the same content, the same messages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from emolightning.data.loading.collate import Collate
 from emolightning.data.loading.examples import ClipDataset
 from emolightning.data.loading.sampler import ClipKey
 from emolightning.data.loading.worker_process import obey_parent_alone
 from emolightning.errors import UserError
-from emolightning.records.clips import Batch
+from emolightning.records.clips import Batch, Example
+
+Collate = Callable[[Sequence[Example]], Batch]
 
 
 @dataclass(frozen=True)

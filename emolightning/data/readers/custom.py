@@ -6,16 +6,16 @@ from typing import Any
 
 from emolightning.config.problems import suggestion
 from emolightning.data.checkup.unusable import RowErrors
-from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.readers.annotations import read_custom
 from emolightning.data.readers.custom_columns import COLUMNS, OPTIONAL_COLUMNS
 from emolightning.data.readers.expected import Expected
+from emolightning.data.readers.source import ClipSource
 from emolightning.data.readers.splits import assign_splits
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 
 
-class CustomData(ClipDataModule):
+class CustomData(ClipSource):
     """`data=custom`.
 
     Args:
@@ -28,7 +28,7 @@ class CustomData(ClipDataModule):
             table with the columns `alias` and `label`.
         said_words: words such as `None` or `nan` that are really said; else they are missing transcripts.
         ratios: shares of train, val and test, used when the file has no `split` column.
-        **shared: arguments of ClipDataModule.
+        **shared: arguments of ClipSource.
     """
 
     def __init__(

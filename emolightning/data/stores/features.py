@@ -140,16 +140,14 @@ class FolderFeatures:
 
     Args:
         root: the folder that holds one folder per encoder.
-        face: folder of the vectors for the face, e.g. upstream's `mae_340_UTT`.
-        motion: e.g. `maeV_399_UTT`.
-        speech: e.g. `HL-UTT`.
+        **folders: feature input -> folder of its vectors, e.g. upstream's `mae_340_UTT` for `face`.
     """
 
     reads_media = False
 
-    def __init__(self, *, root: str, face: str | None = None, motion: str | None = None, speech: str | None = None):
+    def __init__(self, *, root: str, **folders: str | None):
         self.root = Path(root)
-        self.folders = {"face": face, "motion": motion, "speech": speech}
+        self.folders = folders
 
     def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Missing) -> LoadedFeatures:
         """Read all vectors; `cache` is not used.
@@ -162,7 +160,7 @@ class FolderFeatures:
         faults: dict[str, list[Fault]] = {}
         vectors: dict[str, dict[str, np.ndarray]] = {}
         for name in names:
-            folder = self.folders[name]
+            folder = self.folders.get(name)
             if folder is None or not (self.root / folder).is_dir():
                 place = "no folder is named for it" if folder is None else f"there is no folder {self.root / folder}"
                 problems.append(f"features.{name}: {place}; set features.root and .{name}, or say inputs.{name}=false")

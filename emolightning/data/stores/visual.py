@@ -14,8 +14,6 @@ from emolightning.data.stores.cache import Outcome, compute_missing, load_array
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip
 
-VISUAL_STREAMS = ("image", "class_token")
-
 See = Callable[[np.ndarray], dict[str, np.ndarray]]
 """(frames, 3, size, size), normalised -> stream name -> (tokens, width)."""
 
@@ -27,12 +25,13 @@ class VisualStore:
         folder: cache of the dataset; a folder per tower, choice of frames and size is made inside.
         frames: where the frames come from.
         tower: fingerprint of the tower's weights.
+        streams: names of what the tower makes of frames.
     """
 
-    def __init__(self, folder: Path, *, frames: FrameStore, tower: str):
+    def __init__(self, folder: Path, *, frames: FrameStore, tower: str, streams: Sequence[str]):
         self.frames = frames
         name = f"vision-{tower[:12]}-{frames.folder.name.removeprefix('frames-')}"
-        self.folders = {stream: folder / name / stream for stream in VISUAL_STREAMS}
+        self.folders = {stream: folder / name / stream for stream in streams}
 
     def prepare(self, clips: Sequence[Clip], see: See, *, bytes_per_clip: int) -> None:
         """Compute what is not there yet, a clip at a time.

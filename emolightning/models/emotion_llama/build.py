@@ -5,6 +5,7 @@ from typing import Any
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.inputs import STREAMS
 from emolightning.models.parts import quantization
 from emolightning.models.parts.language import (
     LanguageSettings,
@@ -41,7 +42,7 @@ def build_emotion_llama(
         vision: sizes and weights of the tower; not built when `image` is not among the inputs.
         language: sizes and weights of the language model.
         lora: the adapters, of the parts that train by them.
-        inputs: active inputs (`emolightning.records.inputs`).
+        inputs: active inputs (`emolightning.models.emotion_llama.inputs`).
         feature_widths: feature input name -> width, read from the data.
         train: how each part trains.
         llm: what `language.path` refers to in a configuration, so that it has a short name; not read here.
@@ -63,7 +64,8 @@ def build_emotion_llama(
     if tower is not None:
         _let_train(tower, train.vision, lora)
         widths |= {"image": PATCHES_PER_TOKEN * vision.width, "class_token": vision.width}
-    projections = Projections(widths, embeddings.embedding_dim).requires_grad_(train.projections == "full")
+    in_order = {name: widths[name] for name in STREAMS if name in widths}
+    projections = Projections(in_order, embeddings.embedding_dim).requires_grad_(train.projections == "full")
     return EmotionLlama(language=adapted, tokenizer=tokenizer, projections=projections, vision=tower)
 
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
+from emolightning.models.emotion_llama.layouts import PLACEHOLDERS
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.projection import Projections
 from emolightning.models.parts.vision import VisionTower
-from emolightning.prompt.sequence import PLACEHOLDERS
 from emolightning.records.clips import IGNORED, Batch, Clip, Clips, TokenBatch
 
 
@@ -39,6 +39,11 @@ class EmotionLlama(nn.Module):
         self.vision = vision
         self.is_synced = False
         """Whether layers are gathered from other ranks as they run, so that all must generate equally long."""
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Its parts by name; each is frozen, adapted by LoRA, or trains in full."""
+        tower = {} if self.vision is None else {"vision": self.vision}
+        return {**tower, "projections": self.projections, "language": self.language}
 
     @property
     def image_tokens(self) -> int:

@@ -8,22 +8,17 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from emolightning.prompt.sequence import STREAMS
-
 
 class Projections(nn.ModuleDict):
     """Stream name -> Linear(stream width, language width).
 
     Args:
-        widths: stream name -> width of its vectors, for the streams that the model has.
+        widths: stream name -> width of its vectors, for the streams that the model has, in their order.
         width: the language model's.
     """
 
     def __init__(self, widths: Mapping[str, int], width: int):
-        unknown = sorted(set(widths) - set(STREAMS))
-        if unknown:
-            raise ValueError(f"Expected streams among {STREAMS}, but got {unknown}.")
-        super().__init__({name: nn.Linear(widths[name], width) for name in STREAMS if name in widths})
+        super().__init__({name: nn.Linear(own, width) for name, own in widths.items()})
 
     def forward(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Name -> (batch, tokens, stream width) to name -> (batch, tokens, width)."""

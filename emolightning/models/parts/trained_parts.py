@@ -1,6 +1,6 @@
 """Which parts of the model train, and how."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,7 @@ class TrainedParts:
     language: How = "lora"
     projections: Literal["frozen", "full"] = "full"
 
-    def of(self, inputs: Sequence[str]) -> dict[str, str]:
+    def of(self, inputs: Collection[str]) -> dict[str, str]:
         """Part -> how it trains, for the parts that a model with these inputs has.
 
         >>> TrainedParts().of(["speech", "transcript"])

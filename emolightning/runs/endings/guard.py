@@ -9,18 +9,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 from emolightning.config.building import LIGHTNING, explained_refusals
 from emolightning.runs.endings.failed_writes import explained_failed_writes
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory
+from emolightning.runs.estimate.load import Load
 from emolightning.runs.ranks import ended_with_this, left_together
 from emolightning.runs.resume import explained_resume
 
 
 @contextmanager
 def guarded(
-    cfg: DictConfig,
+    load: Load,
     trainer: Any,
     *,
     trains: bool,
@@ -30,7 +29,7 @@ def guarded(
     """Run the block so that every end of it is orderly.
 
     Args:
-        cfg: the run.
+        load: what the run asks of the machine.
         trainer: Lightning's.
         trains: False for an evaluation.
         resume_from: the checkpoint that Lightning puts back inside.
@@ -43,8 +42,8 @@ def guarded(
         ended_with_this(trainer),
         left_together(trainer),
         reported or nullcontext(),
-        explained_failed_writes(Path(cfg.output_dir), trainer, trains=trains),
-        explained_out_of_memory(cfg, trainer, trains=trains),
+        explained_failed_writes(load.output_dir, trainer, trains=trains),
+        explained_out_of_memory(load, trainer, trains=trains),
         explained_refusals("trainer", *LIGHTNING),
         explained_resume(resume_from),
     ):

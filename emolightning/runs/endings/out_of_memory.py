@@ -3,15 +3,12 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
 
 from emolightning.errors import UserError
-from emolightning.runs.assembly import plain, trained_parts
-from emolightning.runs.estimate.estimating import engine_of, num_ranks
+from emolightning.runs.estimate.load import Load
 from emolightning.runs.ranks import kill_started_ranks
 from emolightning.training.run_folder import LAST, RunFolder
 
@@ -41,13 +38,13 @@ def has_lost_worker(error: BaseException) -> bool:
 
 
 @contextmanager
-def explained_out_of_memory(cfg: DictConfig, trainer: Any = None, *, trains: bool = True) -> Iterator[None]:
+def explained_out_of_memory(load: Load, trainer: Any = None, *, trains: bool = True) -> Iterator[None]:
     """Turn such an error into a UserError that says what to change; processes that this one started are ended.
 
     The loss of a worker that reads clips is such an error, too.
 
     Args:
-        cfg: the run.
+        load: what the run asks of the machine.
         trainer: Lightning's, where there is one already: it knows the step.
         trains: False for an evaluation.
 
@@ -61,96 +58,94 @@ def explained_out_of_memory(cfg: DictConfig, trainer: Any = None, *, trains: boo
             raise
         kill_started_ranks(trainer)
         explain = explanation_of_loss if has_lost_worker(error) else explanation
-        raise UserError(explain(error, cfg, trainer, trains=trains)) from error
+        raise UserError(explain(error, load, trainer, trains=trains)) from error
 
 
-def explanation_of_loss(error: BaseException, cfg: DictConfig, trainer: Any = None, *, trains: bool = True) -> str:
+def explanation_of_loss(error: BaseException, load: Load, trainer: Any = None, *, trains: bool = True) -> str:
     """Which worker is gone, and how to do with fewer or none."""
-    number = cfg.data.num_workers
+    number = load.num_workers
     fewer = "data.num_workers=0" if number == 1 else f"data.num_workers=0 (now {number}), or fewer of them"
     said = " ".join(str(error).split()).rstrip(".")[:300]
-    return f"{said}; the system perhaps ran out of memory: say {fewer}\n{_kept(cfg, trains=trains)}"
+    return f"{said}; the system perhaps ran out of memory: say {fewer}\n{_kept(load, trains=trains)}"
 
 
-def explanation(error: BaseException, cfg: DictConfig, trainer: Any = None, *, trains: bool = True) -> str:
+def explanation(error: BaseException, load: Load, trainer: Any = None, *, trains: bool = True) -> str:
     """What was asked for, when, what to change, and where the run stands."""
     when = "while the model was loaded" if trainer is None else f"in optimizer step {trainer.global_step + 1}"
     if not trains:
         when = "in an evaluation"
     asked = ascii(" ".join(str(error).split())[:300])[1:-1] or type(error).__name__
-    steps = [f"  {number}. {line}" for number, line in enumerate(less_memory(cfg, trains=trains), start=1)]
+    steps = [f"  {number}. {line}" for number, line in enumerate(less_memory(load, trains=trains), start=1)]
     said = [f"out of memory {when}: {asked}", "what needs less, in this order (`python -m emolightning estimate`):"]
     if not trains:
         said[1] = "what needs less, in this order:"
-    return "\n".join([*said, *steps, _kept(cfg, trains=trains)])
+    return "\n".join([*said, *steps, _kept(load, trains=trains)])
 
 
-def _kept(cfg: DictConfig, *, trains: bool) -> str:
+def _kept(load: Load, *, trains: bool) -> str:
     """What there is to go on from."""
     if not trains:
         return "answers so far are kept"
-    last = RunFolder(Path(cfg.output_dir)).checkpoints / LAST
+    last = RunFolder(load.output_dir).checkpoints / LAST
     if not last.exists():
         return "no checkpoint was written yet"
     return (
         f"last checkpoint: {last}; resume=auto goes on from it with another trainer, a new run with other settings "
-        f"starts from it with init_from={cfg.output_dir}"
+        f"starts from it with init_from={load.output_dir}"
     )
 
 
-def less_memory(cfg: DictConfig, *, trains: bool = True) -> list[str]:
+def less_memory(load: Load, *, trains: bool = True) -> list[str]:
     """Settings that would need less memory, the cheapest first, each with its present value."""
-    language, found = cfg.model.language, []
-    batch, accumulated = cfg.data.batch_size, cfg.trainer.accumulate_grad_batches
+    language, found = load.language, []
+    batch, accumulated = load.batch_size, load.accumulated
     if batch > 1:
         fewer = next(size for size in range(batch // 2, 0, -1) if batch % size == 0)
         keeps = f" trainer.accumulate_grad_batches={accumulated * batch // fewer}" if trains else ""
         same = f" and {accumulated}: the effective batch size stays" if trains else ""
         found.append(f"data.batch_size={fewer}{keeps} (now {batch}{same})")
-    if copies_weights(cfg):
+    if copies_weights(load):
         found.append(
-            f"model.language.dtype=bfloat16 (now {language.dtype}: with trainer.precision={cfg.trainer.precision} "
+            f"model.language.dtype=bfloat16 (now {language.dtype}: with trainer.precision={load.precision} "
             "autocast keeps a copy of each frozen matrix, 13 GB of Llama-2-7b)"
         )
     if trains:
-        found += _slower(cfg)
-    if language.path is not None and language.quantization != "nf4" and trained_parts(cfg).language != "full":
+        found += _slower(load)
+    if language.path is not None and language.quantization != "nf4" and load.trained.language != "full":
         smaller = "int8 or nf4" if language.quantization == "none" else "nf4"
         found.append(
             f"model.language.quantization={smaller} (now {language.quantization}; needs bitsandbytes; not with ZeRO-3)"
         )
     if trains:
-        found += _engines(cfg)
-    if cfg.model.vision.image_size > SMALLER_IMAGE:
+        found += _engines(load)
+    if load.image_size > SMALLER_IMAGE:
         found.append(
-            f"model.vision.image_size={SMALLER_IMAGE} (now {cfg.model.vision.image_size}; a quarter of the visual "
+            f"model.vision.image_size={SMALLER_IMAGE} (now {load.image_size}; a quarter of the visual "
             "tokens, but not what Emotion-LLaMA's weights were trained with)"
         )
     return found or ["a smaller model, or a machine with more memory: every setting is at its smallest"]
 
 
-def copies_weights(cfg: DictConfig) -> bool:
+def copies_weights(load: Load) -> bool:
     """Whether autocast computes in another type than the frozen language model has; DeepSpeed casts it once."""
-    is_deepspeed = engine_of(plain(cfg.trainer), 1).kind == "deepspeed"
-    computes = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}.get(cfg.trainer.precision)
-    language = cfg.model.language
-    is_frozen = trained_parts(cfg).language != "full"
-    return not is_deepspeed and is_frozen and computes == "bfloat16" and language.dtype != "bfloat16"
+    is_deepspeed = load.engine().kind == "deepspeed"
+    computes = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}.get(load.precision)
+    is_frozen = load.trained.language != "full"
+    return not is_deepspeed and is_frozen and computes == "bfloat16" and load.language.dtype != "bfloat16"
 
 
-def _slower(cfg: DictConfig) -> list[str]:
+def _slower(load: Load) -> list[str]:
     found = []
-    if not cfg.model.language.gradient_checkpointing:
+    if not load.language.gradient_checkpointing:
         found.append("model.language.gradient_checkpointing=true (now false; about a third slower)")
-    if not cfg.precompute_vision and trained_parts(cfg).vision == "frozen":
+    if not load.precomputes_vision and load.trained.vision == "frozen":
         found.append("precompute_vision=true (now false)")
     return found
 
 
-def _engines(cfg: DictConfig) -> list[str]:
+def _engines(load: Load) -> list[str]:
     """Trainers that divide more than the present one, or leave it in main memory."""
-    settings = plain(cfg.trainer)
-    engine = engine_of(settings, num_ranks(settings) or 1)
+    engine = load.engine()
     found = []
     if not engine.shards_gradients:
         found.append(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from emolightning.errors import UserError
+from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.models.emotion_llama.upstream import names
 from emolightning.models.emotion_llama.upstream.base import language_on_meta
 from emolightning.models.emotion_llama.upstream.frozen import why_unused
@@ -28,7 +29,6 @@ from emolightning.models.parts.projection import Projections
 from emolightning.models.parts.safetensors_files import SafetensorsFolder
 from emolightning.models.parts.tensor_info import TensorInfo
 from emolightning.models.parts.vision import PATCHES_PER_TOKEN, VisionSettings, VisionTower
-from emolightning.records.inputs import FEATURES
 
 OTHER_LANGUAGE = "the checkpoint belongs to another language model than llama="
 FRESH_NORM = "upstream's ln_vision, never trained: weight 1, bias 0, eps 1e-5"

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS
 from emolightning.models.emotion_llama.upstream import names
 from emolightning.models.emotion_llama.upstream.reading import TorchFile
 from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG, PROJECTIONS
@@ -17,7 +18,6 @@ from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.safetensors_files import SINGLE, write_safetensors
 from emolightning.models.parts.tensor_info import TensorInfo
 from emolightning.models.parts.vision import VisionSettings, VisionTower
-from emolightning.records.inputs import FEATURES, INPUTS
 from emolightning.records.labels import MER9
 
 NORM = ("layer_norm1", "layer_norm2", "post_layernorm")

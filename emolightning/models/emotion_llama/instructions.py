@@ -4,8 +4,7 @@ Source: Emotion-LLaMA, `minigpt4/datasets/datasets/first_face.py` (pools `emotio
 `reason_instruction_pool`; the sentences behind the first are commented out there and name six labels).
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from emolightning.errors import UserError
 
@@ -55,25 +54,3 @@ def prompt_order(labels: Sequence[str]) -> list[str]:
     """Labels in upstream's order; words that upstream does not know keep their own order behind them."""
     known = [label for label in PROMPT_ORDER if label in labels]
     return known + [label for label in labels if label not in PROMPT_ORDER]
-
-
-def choose_task(tasks: Mapping[str, float], *, seed: int, epoch: int, clip_id: str) -> str:
-    """One task by weight, by (seed, epoch, clip id) only, like the instruction.
-
-    >>> {choose_task({"emotion": 3, "reason": 1}, seed=0, epoch=e, clip_id="a") for e in range(20)} == {
-    ...     "emotion", "reason"}
-    True
-    """
-    digest = hashlib.sha256(f"task/{seed}/{epoch}/{clip_id}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64 * sum(tasks.values())
-    for task, weight in tasks.items():
-        place -= weight
-        if place < 0:
-            return task
-    return task  # what rounding left over
-
-
-def choose_instruction(pool: Sequence[str], *, seed: int, epoch: int, clip_id: str) -> str:
-    """One sentence of the pool, by (seed, epoch, clip id) only: the same on any rank and after a resume."""
-    digest = hashlib.sha256(f"{seed}/{epoch}/{clip_id}".encode()).digest()
-    return pool[int.from_bytes(digest[:8], "big") % len(pool)]

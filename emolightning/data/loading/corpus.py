@@ -1,0 +1,264 @@
+"""The clips of a run with everything that is read of them before a model is built: annotations, vectors, frames."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from emolightning.data.checkup.coverage import coverage_warnings
+from emolightning.data.checkup.unusable import (
+    NO_MEDIA,
+    Fault,
+    Faults,
+    Findings,
+    RowErrors,
+    Skipped,
+    described,
+    record,
+)
+from emolightning.data.loading.settings import Reading
+from emolightning.data.media.frames import FrameStore
+from emolightning.data.readers.annotations import annotation_hash
+from emolightning.data.readers.source import SPLITS, ClipSource
+from emolightning.data.readers.splits import select
+from emolightning.data.stores.features import FeatureSource, LoadedFeatures
+from emolightning.errors import InputErrors, UserError
+from emolightning.files.writing import require_writable, writing
+from emolightning.prompt.questions import Questions
+from emolightning.records.clips import Clip
+from emolightning.records.inputs import Inputs, named
+
+log = logging.getLogger(__name__)
+
+MANY = 100
+"""Clips whose files take so long that wrong rows are not kept for later."""
+
+LEAST_WORKERS = 2
+"""Processes that decode frames."""
+
+
+class Corpus:
+    """What a run is fed with; complete after `read`.
+
+    Args:
+        source: where the clips come from.
+        inputs: active inputs.
+        features: where the vectors come from.
+        questions: what is asked about the clips.
+        reading: which frames, and what is done where something is missing.
+        image_size: pixels that the vision tower takes.
+        num_workers: processes that decode.
+    """
+
+    def __init__(
+        self,
+        source: ClipSource,
+        *,
+        inputs: Inputs,
+        features: FeatureSource,
+        questions: Questions,
+        image_size: int,
+        reading: Reading = Reading(),  # noqa: B008  # frozen
+        num_workers: int = 0,
+    ):
+        self.source = source
+        self.inputs = inputs
+        self.feature_source = features
+        self.questions = questions
+        self.reading = reading
+        self.image_size = image_size
+        self.num_workers = max(LEAST_WORKERS, num_workers)
+        self.cache = Path(reading.cache)
+        self.clips: list[Clip] = []
+        self.skipped: list[Skipped] = []
+        self.features = LoadedFeatures({})
+        self.frames: FrameStore | None = None
+
+    def read(self, *, trains: bool = False) -> None:
+        """Read annotations, features and frames once; before any model is built, so that bad input is met first.
+
+        Args:
+            trains: clips of train and val need an answer to each question as well.
+
+        Raises:
+            InputErrors: all rows that are wrong, and all clips whose files cannot be used unless they are skipped.
+            UserError: a run that trains has no clips to train on, or to validate on.
+        """
+        if self.clips:
+            return
+        require_writable(self.folder, "data.cache")
+        findings = Findings()
+        # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
+        with self.lock():
+            clips = self.read_rows(findings)
+            with findings.noting():
+                self.features = self.load_features(clips)
+            findings.add(self.features.faults)
+            findings.add(self.prepare_frames(clips))
+        if trains:
+            with findings.noting():
+                self.refuse_without_answer([clip for clip in clips if clip.id not in findings.faults])
+        reading = self.reading
+        findings.decide(self.source.name, clips, on_error=reading.on_error, max_skipped=reading.max_skipped)
+        self.skipped = findings.skipped(clips)
+        self.features = self.features.without(findings.faults)
+        self.clips = [clip for clip in clips if clip.id not in findings.faults]
+        self._tell(len(clips))
+        if trains:
+            self.require_answers()
+
+    def _tell(self, total: int) -> None:
+        for name, reasons in self.features.zeros.items():
+            log.warning("%s: zeros for %d of %d clips, e.g. %s", name, len(reasons), total, next(iter(reasons)))
+        skipped = [described(self.skipped, total)] if self.skipped else []
+        for sentence in [*skipped, *self.source.remarks, *self.official_differences()]:
+            log.warning("data: %s", sentence)
+
+    def read_rows(self, findings: Findings) -> list[Clip]:
+        """The clips as far as rows are in order; wrong rows and missing media are noted."""
+        clips: list[Clip] = []
+        with findings.noting():
+            try:
+                clips = self.source.read_clips()
+            except RowErrors as error:
+                clips = error.clips
+                if len(clips) > MANY:  # This takes a while.
+                    rows, first = len(error.problems), error.problems[0]
+                    log.warning("%s: wrong rows: %d, e.g. %s; now to the clips' files", error.subject, rows, first)
+                raise
+            finally:
+                findings.add({clip_id: [Fault(NO_MEDIA, reason)] for clip_id, reason in self.source.lost.items()})
+        return clips
+
+    def load_features(self, clips: Sequence[Clip]) -> LoadedFeatures:
+        """The vectors of the active feature inputs."""
+        names = named(self.inputs, "vectors")
+        if self.feature_source.reads_media:
+            clips = self._found(clips)
+        if not names or not clips:
+            return LoadedFeatures({})
+        return self.feature_source.load(clips, names, cache=self.folder, missing=self.reading.missing)
+
+    def prepare_frames(self, clips: Sequence[Clip]) -> Faults:
+        """Decode what the vision tower will see, if it sees anything; what cannot be decoded is returned."""
+        if not named(self.inputs, "frames"):
+            return {}
+        choice, workers = self.reading.choice, self.num_workers
+        self.frames = FrameStore(self.folder, choice=choice, image_size=self.image_size, num_workers=workers)
+        return self.frames.prepare(self._found(clips))
+
+    def _found(self, clips: Sequence[Clip]) -> list[Clip]:
+        return [clip for clip in clips if clip.id not in self.source.lost]
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Alone with the cache of this dataset."""
+        lock = FileLock(self.cache / f"{self.source.name}.lock")
+        with writing(f"data.cache={self.cache}"):
+            self.cache.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def folder(self) -> Path:
+        """The cache of this dataset. Clip ids are unique within a media folder only."""
+        place = str(self.source.media_folder().resolve())
+        return self.cache / f"{self.source.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of each clip that the vision tower sees."""
+        return self.reading.choice.num_frames if named(self.inputs, "frames") else 0
+
+    def require_answers(self) -> None:
+        """There are clips to train on and to validate on, each with an answer to what is asked.
+
+        Raises:
+            InputErrors: names the clips without one.
+            UserError: one of the two splits is empty.
+        """
+        self.refuse_without_answer([clip for split in ("train", "val") for clip in self.clips_of(split)])
+
+    def refuse_without_answer(self, clips: Sequence[Clip]) -> None:
+        """Every clip of train needs an answer for each task of the mixture, every clip of val one to compare with.
+
+        Raises:
+            InputErrors: names the clips without one.
+        """
+        problems = [
+            f"{clip.source or clip.id}: {clip.id!r} has no answer for task {task}"
+            for clip in clips
+            for task in self.questions.without_answer(clip)
+        ]
+        if problems:
+            remedy = "emotion needs labels, reason and reason_v2 explanations (a column `reason`, or MERR's captions)"
+            asked = f"data={self.source.name}, prompt.task={self.questions.task}"
+            raise InputErrors(f"{asked}: {remedy}", list(dict.fromkeys(problems)))
+
+    def clips_of(self, split: str) -> list[Clip]:
+        """The clips of `train`, `val`, `test` or `all`.
+
+        Raises:
+            UserError: there are none.
+        """
+        chosen = select(self.clips, split)
+        if not chosen:
+            counts = dict(Counter(clip.split for clip in self.clips))
+            skipped = f" ({len(self.skipped)} are skipped)" if self.skipped else ""
+            remedy = "Give it clips in the split column, or a ratio above 0 (training picks its checkpoint on val)"
+            if set(counts) == {"test"}:
+                remedy = "It is for eval.py; to train, choose data with clips in train and val"
+            found = f"no clips in split {split!r}; clips per split: {counts}{skipped}"
+            raise UserError(f"data={self.source.name}: {found}. {remedy}")
+        return chosen
+
+    def skipped_of(self, split: str) -> list[Skipped]:
+        """The clips of `train`, `val`, `test` or `all` that this run does without."""
+        return [clip for clip in self.skipped if split in ("all", clip.split)]
+
+    def coverage(self) -> list[str]:
+        """Warnings about labels that are trained, offered or evaluated, but not all three; other tasks offer none."""
+        questions = self.questions
+        if "emotion" not in {*questions.tasks, questions.task}:
+            return []
+        return coverage_warnings(self.classes(), vocabulary=self.source.labels, offered=list(questions.offered))
+
+    def official_differences(self) -> list[str]:
+        """What differs from the published benchmark, if this is one."""
+        return self.source.official_differences(self.clips, offered=list(self.questions.offered))
+
+    def classes(self) -> dict[str, dict[str, int]]:
+        """Split -> label -> clips."""
+        return class_counts(self.clips)
+
+    def summary(self) -> dict[str, Any]:
+        """What a run was fed with: sizes, classes, hashes, and how many vectors are zeros for lack of a source."""
+        return {
+            "name": self.source.name,
+            "clips": {split: sum(clip.split == split for clip in self.clips) for split in SPLITS},
+            "classes": self.classes(),
+            "annotations_sha256": annotation_hash(self.clips),
+            "tasks": dict(self.questions.tasks),
+            "offered_labels": list(self.questions.offered),
+            "label_coverage": self.coverage(),
+            "benchmark": self.source.benchmark,
+            "official_differences": self.official_differences(),
+            "remarks": list(self.source.remarks),
+            "features_sha256": self.features.hash(),
+            "zero_features": {name: len(reasons) for name, reasons in self.features.zeros.items()},
+            **record(self.skipped),
+        }
+
+
+def class_counts(clips: Sequence[Clip]) -> dict[str, dict[str, int]]:
+    """Split -> label -> clips."""
+    found = {split: Counter(clip.label for clip in clips if clip.split == split) for split in SPLITS}
+    return {split: {str(label): number for label, number in counts.items()} for split, counts in found.items()}

@@ -1,0 +1,106 @@
+"""The one object by which the rest of the package knows Emotion-LLaMA. Heavy imports wait for the methods."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS, VISUAL
+from emolightning.models.emotion_llama.instructions import POOLS, instruction_pool, prompt_order
+from emolightning.models.emotion_llama.layouts import LAYOUTS
+from emolightning.prompt.questions import Questions
+from emolightning.records.inputs import Inputs
+from emolightning.records.labels import vocabulary
+
+if TYPE_CHECKING:
+    from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+    from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
+    from emolightning.models.family import Family
+
+
+class EmotionLlamaFamily:
+    """Emotion-LLaMA: EVA-CLIP, three feature vectors and a transcript before a language model with LoRA."""
+
+    name = "emotion_llama"
+    inputs: Inputs = INPUTS
+    layouts: Sequence[str] = LAYOUTS
+    tasks: Sequence[str] = tuple(POOLS)
+
+    def require(self, settings: Mapping[str, Any]) -> None:
+        """Refuse settings that exclude each other, and weights that are not there; nothing is loaded.
+
+        Raises:
+            UserError: all of them.
+        """
+        from emolightning.models.emotion_llama.build import require_settings
+
+        require_settings(*(self._part(settings, name) for name in ("vision", "language", "train")))
+        self.require_weights(settings)
+
+    def require_weights(self, settings: Mapping[str, Any]) -> None:
+        """Say which weights are not there; nothing is loaded.
+
+        Raises:
+            UserError: in one sentence, all of them.
+        """
+        from emolightning.models.emotion_llama.build import require_weights
+
+        require_weights(self._part(settings, "vision"), self._part(settings, "language"))
+
+    def questions(
+        self, prompt: Mapping[str, Any], *, labels: Sequence[str], protocol: Sequence[str], seed: int
+    ) -> Questions:
+        """Upstream's instructions, with the labels that are offered filled in."""
+        task, chosen, pool = prompt["task"], prompt.get("labels"), prompt["pool"]
+        tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
+        offered = list(protocol) or prompt_order(labels)
+        if chosen is not None:
+            offered = list(vocabulary(chosen))
+        pools: dict[str, Sequence[str]] = {name: instruction_pool(name, offered) for name in {**tasks, task: 1.0}}
+        if pool == "upstream" and "emotion" in pools:  # Where upstream has commented the others out.
+            pools["emotion"] = pools["emotion"][:1]
+        return Questions(pools, task, tasks, tuple(offered), draws=pool != "fixed", seed=seed)
+
+    def processor(self, settings: Mapping[str, Any], *, layout: str) -> "EmotionLlamaProcessor":
+        """Turns clips into what the model reads; loads the tokenizer of its language model.
+
+        Raises:
+            UserError: it cannot be read, or has a chat format that the layout is not for.
+        """
+        from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
+        from emolightning.models.parts.tokenizer import load_tokenizer
+
+        image_tokens = self._part(settings, "vision").num_tokens
+        return EmotionLlamaProcessor(
+            load_tokenizer(self._part(settings, "language")), image_tokens=image_tokens, layout=layout
+        )
+
+    def build(self, settings: Mapping[str, Any], *, sees: Mapping[str, Any], is_empty: bool = False) -> "EmotionLlama":
+        """The model.
+
+        Args:
+            settings: the group `model` of the configuration, resolved.
+            sees: `inputs`, and `feature_widths` of those that are vectors.
+            is_empty: the language model gets its weights later, from the first rank.
+        """
+        from emolightning.config.building import build
+
+        return build(settings, "model", is_empty=is_empty, **sees)
+
+    def sees_of(self, widths: Mapping[str, int]) -> dict[str, Any]:
+        """The argument `sees` of the model that has exactly these projections."""
+        names = [name for name in (*FEATURES, VISUAL[0]) if name in widths]
+        return {"inputs": names, "feature_widths": {name: widths[name] for name in FEATURES if name in widths}}
+
+    def image_size(self, settings: Mapping[str, Any]) -> int:
+        """Pixels of a frame, both ways."""
+        return settings["vision"]["image_size"]
+
+    def _part(self, settings: Mapping[str, Any], name: str) -> Any:
+        from emolightning.config.building import build
+        from emolightning.models.parts.trained_parts import TrainedParts
+
+        if name == "train" and name not in settings:  # Runs from before that was a setting trained as its defaults.
+            return TrainedParts()
+        return build(settings[name], f"model.{name}")
+
+
+FAMILY: "Family" = EmotionLlamaFamily()

@@ -1,0 +1,48 @@
+"""Examples and their sequences -> Batch: pad, mask the context out of the loss."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from emolightning.prompt.sequence import Encoded
+from emolightning.records.clips import IGNORED, Batch, Clips, Example, TokenBatch
+
+
+def batch_of(examples: Sequence[Example], encoded: Sequence[Encoded]) -> Batch:
+    """Sequences are padded on the right, contexts on the left; clips that are borrowed have no targets."""
+    pairs = zip(encoded, examples, strict=True)
+    targets = [[IGNORED] * len(e.targets) if example.is_borrowed else e.targets for e, example in pairs]
+    names = examples[0].features
+    images = [example.image for example in examples if example.image is not None]
+    return Batch(
+        sequence=pad([e.context + e.answer for e in encoded], targets, left=False),
+        context=pad([e.context for e in encoded], [[IGNORED] * len(e.context) for e in encoded], left=True),
+        images=torch.stack(images) if images else None,
+        features={name: pad_vectors([e.features[name] for e in examples]) for name in names},
+        indices=torch.tensor([example.index for example in examples]),
+        clips=Clips(example.clip for example in examples),
+        prompts=[e.text for e in encoded],
+    )
+
+
+def pad(rows: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, left: bool) -> TokenBatch:
+    """Rows of different lengths -> (batch, longest) tensors. The padding id is 0 and masked."""
+    longest = max(len(row) for row in rows)
+
+    def padded(values: Sequence[int], fill: int) -> list[int]:
+        padding = [fill] * (longest - len(values))
+        return [*padding, *values] if left else [*values, *padding]
+
+    return TokenBatch(
+        input_ids=torch.tensor([padded(row, 0) for row in rows]),
+        attention_mask=torch.tensor([padded([1] * len(row), 0) for row in rows]),
+        targets=torch.tensor([padded(row, IGNORED) for row in targets]),
+    )
+
+
+def pad_vectors(streams: Sequence[Tensor]) -> Tensor:
+    """Streams (tokens_i, width) -> (batch, most tokens, width), zeros behind; the placeholders say how many count."""
+    longest = max(stream.shape[0] for stream in streams)
+    return torch.stack([functional.pad(stream, (0, 0, 0, longest - stream.shape[0])) for stream in streams])

@@ -1,0 +1,64 @@
+"""What loading needs of a model family: how the inputs of a clip and a question become a sequence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from emolightning.prompt.questions import Question
+from emolightning.prompt.sequence import Encoded, Piece
+from emolightning.records.clips import Batch, Clip, Example
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The inputs of one clip, read."""
+
+    transcript: str | None = None
+    """None when that input is off."""
+    image: "Tensor | None" = None
+    """(frames, 3, height, width), normalised; None when it is off, or when `streams` has what the tower makes of it."""
+    streams: "Mapping[str, Tensor]" = field(default_factory=dict)
+    """Stream name -> (tokens, width)."""
+
+
+class Processor(Protocol):
+    """Clip, loaded inputs and question -> Example; examples -> Batch."""
+
+    tokenizer: Any
+    streams: Sequence[str]
+    """Everything that stands in a sequence as vectors, in its order."""
+
+    def example(self, clip: Clip, loaded: Loaded, question: Question, *, index: int, is_borrowed: bool) -> Example:
+        """One clip as the model will see it.
+
+        Args:
+            clip: what is known of it.
+            loaded: its inputs.
+            question: what is asked.
+            index: position of the clip in its split.
+            is_borrowed: whether the clip is another rank's and carries no loss.
+        """
+        ...
+
+    def encode(self, example: Example, answer: str | None) -> Encoded:
+        """The sequence of one example; with an answer also its ids and the token that ends it."""
+        ...
+
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        """A batch; the answers are those of the clips."""
+        ...
+
+    def stream_lengths(self, example: Example) -> dict[str, int]:
+        """Stream name -> number of vectors, for the streams that the example has."""
+        ...
+
+    def frame_streams(self, num_frames: int) -> dict[str, int]:
+        """Stream name -> number of vectors that the vision tower makes of so many frames."""
+        ...
+
+    def pieces(self, instruction: str, transcript: str | None, streams: Sequence[str], *, task: str) -> list[Piece]:
+        """The context of a sequence: texts, streams and control texts."""
+        ...

@@ -1,0 +1,87 @@
+"""What is asked about a clip, and which text answers it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emolightning.records.clips import Clip
+
+
+class Question(NamedTuple):
+    """What is asked about one clip."""
+
+    task: str
+    """Upstream's tag of the question, e.g. `emotion`."""
+    instruction: str
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The questions of a run."""
+
+    pools: Mapping[str, Sequence[str]]
+    """Task -> its sentences, labels filled in; evaluations ask the first."""
+    task: str
+    """What evaluations ask."""
+    tasks: Mapping[str, float]
+    """Task -> weight, drawn for each clip and epoch of training."""
+    offered: tuple[str, ...]
+    """The labels that the question offers, in this order."""
+    draws: bool = False
+    """Whether training draws a sentence of the pool for each clip and epoch; False asks the first."""
+    seed: int = 42
+    """Of these draws."""
+
+    def asked(self, *, training: bool) -> Mapping[str, float]:
+        """Task -> weight."""
+        return self.tasks if training else {self.task: 1.0}
+
+    def instructions(self, task: str, *, training: bool) -> Sequence[str]:
+        """The sentences that may be put for a task."""
+        return self.pools[task] if training and self.draws else self.pools[task][:1]
+
+    def ask(self, clip: Clip, *, epoch: int, training: bool) -> Question:
+        """The question put about a clip, by (seed, epoch, clip id) only: the same on any rank and after a resume."""
+        tasks = self.asked(training=training)
+        task = next(iter(tasks))
+        if len(tasks) > 1:
+            task = choose_task(tasks, seed=self.seed, epoch=epoch, clip_id=clip.id)
+        pool = self.instructions(task, training=training)
+        if len(pool) == 1:
+            return Question(task, pool[0])
+        return Question(task, choose_instruction(pool, seed=self.seed, epoch=epoch, clip_id=clip.id))
+
+    def without_answer(self, clip: Clip) -> list[str]:
+        """The tasks that a clip's split needs an answer for, to learn or to compare with, and that it has none for."""
+        asked = {"train": self.asked(training=True), "val": self.asked(training=False)}
+        return [task for task in asked.get(str(clip.split), ()) if not target_text(clip, task)]
+
+
+def target_text(clip: Clip, task: str) -> str | None:
+    """The answer to learn: the label; for `reason` the explanation, for `reason_v2` the detailed one if any."""
+    if task == "reason_v2":
+        return clip.detailed_reason or clip.reason
+    return clip.reason if task == "reason" else clip.label
+
+
+def choose_task(tasks: Mapping[str, float], *, seed: int, epoch: int, clip_id: str) -> str:
+    """One task by weight, by (seed, epoch, clip id) only, like the instruction.
+
+    >>> {choose_task({"emotion": 3, "reason": 1}, seed=0, epoch=e, clip_id="a") for e in range(20)} == {
+    ...     "emotion", "reason"}
+    True
+    """
+    digest = hashlib.sha256(f"task/{seed}/{epoch}/{clip_id}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64 * sum(tasks.values())
+    for task, weight in tasks.items():
+        place -= weight
+        if place < 0:
+            return task
+    return task  # what rounding left over
+
+
+def choose_instruction(pool: Sequence[str], *, seed: int, epoch: int, clip_id: str) -> str:
+    """One sentence of the pool, by (seed, epoch, clip id) only: the same on any rank and after a resume."""
+    digest = hashlib.sha256(f"{seed}/{epoch}/{clip_id}".encode()).digest()
+    return pool[int.from_bytes(digest[:8], "big") % len(pool)]
