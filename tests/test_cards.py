@@ -18,7 +18,7 @@ from emolightning.benchmarks.registry import cards, family, official_benchmarks,
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
-from emolightning.runs.assembly import make_data
+from emolightning.runs.assembly import make_corpus
 
 READ_BY = {
     **{words: name for name, official in official_benchmarks().items() for words in official.read_by},
@@ -33,7 +33,7 @@ def test_what_a_card_says_reads_its_clips_does(words: str, name: str) -> None:
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         cfg = compose("train", overrides=[*words.split(), "inputs.transcript=false"])
     check_config(cfg)
-    assert make_data(cfg).benchmark == name
+    assert make_corpus(cfg).source.benchmark == name
 
 
 def test_every_dataset_is_on_a_card() -> None:
