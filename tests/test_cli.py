@@ -276,7 +276,7 @@ def test_commands_are_listed() -> None:
         result = module(*words)
         assert result.returncode == 0
         assert "ablate" in result.stdout
-        assert "build-tokenizer" in result.stdout
+        assert "import-weights" in result.stdout
 
 
 def test_an_unknown_command_is_told_with_the_nearest() -> None:

@@ -1,5 +1,6 @@
 """Training in this process: where runs end, what a continuation may change, what is refused before any work."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,8 @@ def test_a_run_says_its_clips_its_plan_its_end_and_its_best(
     in_process.fit(configured(*words))
     said = capsys.readouterr().out
     assert "data: train 24 clips: angry 4, happy 4, neutral 4, sad 4, surprise 4, worried 4" in said
+    assert re.search(r"warning: val has \d+ clips: its scores, and which checkpoint is the best, are chance", said)
+    assert "is more than the" not in said
     assert "plan: 9 epochs of 3 batches, 27 optimizer steps; 9 validations of 2 batches" in said
     assert "early stopping: after 2 in a row without a better val/weighted_f1" in said
     score = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["val_scores"]["val/weighted_f1"]

@@ -164,7 +164,7 @@ def test_tiny_tokenizer_is_what_its_script_builds(tmp_path):
 
     build(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        assert (tmp_path / name).read_text() == (package_folder() / name).read_text(), f"run build-tokenizer: {name}"
+        assert (tmp_path / name).read_text() == (package_folder() / name).read_text(), "run tools/build_tokenizer.py"
 
 
 @pytest.mark.parametrize("text", ["Zürich 你好 😀", "a  b   c", "tab\tand\nnewline", 'it\'s "quoted", 25 %'])

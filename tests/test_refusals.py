@@ -70,7 +70,6 @@ def test_settings_are_tried_before_clips_are_read(
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["optimizer.learning_rate=1e-3"], "did you mean lr?"),
         (["optimizer.lr=1e-4x"], "optimizer.lr: must be float, not '1e-4x'"),
         (["optimizer.eps=tiny"], "optimizer.eps: must be float, not 'tiny'"),
         (["optimizer.betas=[0.9]"], "optimizer.betas: must be tuple[float | Tensor, float | Tensor], not [0.9]"),

@@ -159,7 +159,8 @@ def _lines(error: Exception, blamed: str | None, cfg: DictConfig | None, launch:
         return _file_lines(launch.path(within[1]), text[within.end() :], launch)
     if text.startswith("Ambiguous value"):
         value = (blamed or "=").partition("=")[2]
-        if re.fullmatch(r"[+-]?\d+,\d+(e[+-]?\d+)?", value):
+        is_number = cfg is not None and isinstance(OmegaConf.select(cfg, key), float)
+        if is_number and re.fullmatch(r"[+-]?\d+,\d+(e[+-]?\d+)?", value):
             return [f"{key}: a number is written with a point, {key}={value.replace(',', '.')}{place}"]
         return [
             f"{key}: a list is written {quoted_override(key, _entries(value))}, a text {quoted_override(key, value)}, "

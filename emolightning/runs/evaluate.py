@@ -27,10 +27,8 @@ from emolightning.runs.report.table import print_metrics
 from emolightning.runs.run import EvaluationFacts, Run
 from emolightning.runs.vision_pass import with_vision
 from emolightning.runs.wandb_record import EvaluationRecord, wandb_of
-from emolightning.runs.weights import (
-    load_weights,
-)
-from emolightning.scoring.warnings import warnings_of
+from emolightning.runs.weights import load_weights
+from emolightning.scoring.warnings import FEW_CLIPS, warnings_of
 from emolightning.training.learner import EmotionLearner
 
 
@@ -50,6 +48,8 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
         description = describe_evaluation(run, learner)
         for difference in training_differences(facts.trained, corpus):
             print(f"note: {difference}")
+        if len(clips) < min(FEW_CLIPS, len(corpus.clips)):
+            print(f"note: split={facts.split} has {len(clips)} of the {len(corpus.clips)} clips; split=all takes all")
         writer.key = evaluation_key(description)
         _prepare_folder(facts, writer.key, corpus.skipped)
         writer.known = frozenset(known_answers(folder, writer.key))

@@ -9,6 +9,7 @@ from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import num_batches
 from emolightning.data.loading.settings import Loading
 from emolightning.records.score_names import is_loss
+from emolightning.scoring.warnings import FEW_CLIPS
 from emolightning.training.plan import Plan, make_plan
 from emolightning.training.stopping.early_stopping import EarlyStopping
 
@@ -32,14 +33,33 @@ def plan_of(trainer: Mapping[str, Any], corpus: Corpus, loading: Loading, *, pro
     return make_plan(trainer, batches=batches, val_batches=val_batches, accumulates=accumulates)
 
 
-def describe_clips(corpus: Corpus) -> str:
-    """A line a split, with its classes."""
+def describe_clips(corpus: Corpus, *, batch_size: int) -> str:
+    """A line a split, with its classes, and what is worth doubting.
+
+    Args:
+        corpus: already read.
+        batch_size: clips per process and step.
+    """
     lines = []
     for split, counts in corpus.classes().items():
         shown = [f"{label} {number}" for label, number in sorted(counts.items())[:CLASSES_SHOWN]]
         more = [f"and {len(counts) - CLASSES_SHOWN} more"] if len(counts) > CLASSES_SHOWN else []
         lines.append(f"{split} {sum(counts.values())} clips" + (f": {', '.join([*shown, *more])}" if counts else ""))
-    return "data: " + "\n      ".join(lines)
+    return "data: " + "\n      ".join([*lines, *_too_few(corpus, batch_size)])
+
+
+def _too_few(corpus: Corpus, batch_size: int) -> list[str]:
+    """What is worth doubting in so few clips; nothing of it ends a run."""
+    train, val = len(corpus.clips_of("train")), len(corpus.clips_of("val"))
+    found = []
+    if train < batch_size:
+        found.append(f"warning: data.batch_size={batch_size} is more than the {counted(train, 'clip')} of train")
+    if 0 < val < FEW_CLIPS:
+        found.append(
+            f"warning: val has {counted(val, 'clip')}: its scores, and which checkpoint is the best, are chance; "
+            f"from {FEW_CLIPS} on they begin to say something"
+        )
+    return found
 
 
 def describe_plan(plan: Plan, trainer: pl.Trainer) -> str:

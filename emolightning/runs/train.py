@@ -23,10 +23,7 @@ from emolightning.runs.endings.guard import guarded
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory
 from emolightning.runs.lineage import describe_process, save_config
 from emolightning.runs.run import Run, TrainingFacts
-from emolightning.runs.starting import (
-    describe_load,
-    take_start,
-)
+from emolightning.runs.starting import describe_load, take_start
 from emolightning.runs.summary import describe_best, describe_clips, describe_end, describe_plan
 from emolightning.runs.vision_pass import with_vision
 from emolightning.runs.wandb_record import log_training, read_lineage, reported, wandb_id, wandb_of
@@ -51,7 +48,7 @@ def fit(run: Run[TrainingFacts]) -> None:
         print(_start(run, learner))
     if trainer.is_global_zero:
         print(_load(run, learner))
-        print(describe_clips(corpus))
+        print(describe_clips(corpus, batch_size=run.data.batch_size))
     said = describe_plan(facts.plan, trainer)  # On all ranks: early stopping learns of the plan.
     if is_trial:
         _try_out(run, learner)
