@@ -67,7 +67,7 @@ class Throughput(pl.Callback):
 
 
 def peak_memory_gb() -> float:
-    """Of the GPU when there is one, else of this process."""
+    """Peak memory of the GPU when there is one, else of this process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e9
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB.

@@ -14,7 +14,7 @@ from emolightning.models.sizes.on_meta import Build, build_on_meta
 def build_model(
     build: Build, settings: Mapping[str, Any], device: torch.device, *, feature_width: int, seed: int
 ) -> EmotionLlama:
-    """With the weights that its settings name."""
+    """Build the model with the weights that its settings name."""
     torch.manual_seed(seed)
     return build(settings, **seen(feature_width)).to(device)
 

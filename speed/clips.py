@@ -32,7 +32,7 @@ class Texts:
     transcript: int
     """Mean."""
     answer: int
-    """With the token that ends it."""
+    """Tokens of the answer and the one that ends it."""
 
 
 class ClipSet:
@@ -65,7 +65,7 @@ class ClipSet:
         return [self._processor.batch(part, [self._answer] * len(part)) for part in parts]
 
     def description(self) -> dict[str, Any]:
-        """For a result."""
+        """What a result says about the clips."""
         return {
             "num_clips": len(self.examples),
             "mean_context": mean(context for context, _ in self.lengths),

@@ -138,7 +138,7 @@ class Epochs(Sequence["Batch"]):
         return iter(self._loader(self.num_workers))
 
     def num_clips(self) -> int:
-        """Of a pass."""
+        """Clips of a pass."""
         return sum(len(batch.clips) for batch in self._loader(0))
 
 

@@ -15,7 +15,7 @@ from emolightning.errors import UserError
 from emolightning.runs.estimate.gpus import PEAK_TFLOPS, known_gpu
 
 MATRIX_SIZE = 1024
-"""Of the product that a CPU's peak is measured with."""
+"""Size of the matrices in the product that measures a CPU's peak."""
 
 CLEAR_REFS = Path("/proc/self/clear_refs")
 
@@ -78,7 +78,7 @@ def _measured_peak() -> float:
 
 
 def describe_device(device: torch.device, peak: Peak) -> dict[str, Any]:
-    """For a result."""
+    """What a result says about the device."""
     return {
         "device": device_name(device),
         "threads": torch.get_num_threads(),

@@ -39,7 +39,7 @@ class FixedLength(Generation):
     """Answers of exactly `max_new_tokens`, so that all recipes do the same work."""
 
     def arguments(self) -> dict[str, Any]:
-        """With an end that is not allowed before."""
+        """The arguments, with an end that is not allowed before."""
         return {**super().arguments(), "min_new_tokens": self.max_new_tokens}
 
 

@@ -85,7 +85,7 @@ def _peak(cfg: DictConfig) -> float | None:
 
 
 def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
-    """Of a model on meta, and whether its sizes are those of its folder."""
+    """Return the estimator of a model on meta, and whether the sizes are those of the model's folder."""
     from emolightning.config.building import build
     from emolightning.models.sizes.activations import Lengths
     from emolightning.models.sizes.on_meta import build_on_meta, has_folder

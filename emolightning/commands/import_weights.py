@@ -75,5 +75,5 @@ def describe(model: Any, llama: Path, out: Path) -> dict[str, Any]:
 
 
 def absolute(path: str | Path) -> str:
-    """With symbolic links as they are, so that what is behind one can move."""
+    """The absolute path, symbolic links kept, so that the target of a link can move."""
     return os.path.abspath(Path(path).expanduser())

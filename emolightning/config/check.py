@@ -144,7 +144,7 @@ def _read(target: Any, key: str, problems: list[Problem]) -> Signature | bool | 
 
 
 def _import_signature(target: str, key: str, problems: list[Problem]) -> Signature | bool:
-    """By importing, for compiled and lazily built modules."""
+    """Import the target to read its signature, for compiled and lazily built modules."""
     try:
         given = inspect.signature(_import_object(target)).parameters.values()
     except ImportError as error:

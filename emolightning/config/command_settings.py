@@ -43,7 +43,7 @@ class ExportConfig:
     llama: str | None = None
     """Where the language model lies now; null is where it lay in training."""
     dtype: str | None = None
-    """Of the merged weights, float32, bfloat16 or float16; null keeps that of the language model's files."""
+    """Type of the merged weights: float32, bfloat16 or float16; null keeps that of the language model's files."""
     allow_partial: bool = False
     """Write for the released code although it has parts that were not trained here; there they are random."""
 
@@ -65,7 +65,7 @@ class ColumnNames:
     answer: str = "answer"
     """What the system said."""
     truth: str = "truth"
-    """Of the truth file, or of the predictions where there is none."""
+    """The right answer; in the truth file, or in the predictions where there is no truth file."""
     truth_id: str | None = None
     """Which clip, where the truth file calls it otherwise."""
     valence_answer: str | None = None
@@ -117,7 +117,7 @@ class ScoreRowsConfig:
     rounds: int = 3
     """Processes that score it, one after the other."""
     seed: int = 0
-    """Of the answers."""
+    """Seed of the made-up answers."""
     output: str | None = None
     """JSON file for the result."""
 
@@ -149,7 +149,7 @@ class Recipe:
     precision: str = "16-mixed"
     """As in `trainer.precision`: 32-true, bf16-mixed or 16-mixed. On a CPU it is 32-true whatever stands here."""
     dtype: str = "float16"
-    """Of the frozen weights, the tower's as well. On a CPU it is float32 whatever stands here."""
+    """Type of the frozen weights, the tower's included; on a CPU it is always float32."""
     attention: str = "eager"
     """`sdpa`: torch's fused attention; `eager`: written out."""
     clip_norm: float = 0.0
@@ -179,21 +179,21 @@ class ThroughputConfig:
     samples: int = 64
     """Clips of a recipe in a round, for training and for evaluation."""
     batch_size: int = 16
-    """Of our recipe: clips of a training step, and answers generated together."""
+    """Clips of a training step in our recipe, and answers generated together."""
     transcript_tokens: int = 24
     """Mean length of the transcripts; they vary by half of it."""
     answer_tokens: int = 20
     """Tokens learned of each clip, and tokens generated for it, the one that ends the answer included."""
     feature_width: int = 1024
-    """Of the face, motion and speech vectors."""
+    """Width of the face, motion and speech vectors."""
     weights: str = "folders"
     """`folders`: those that the model names, if it names any; `random`: none is read."""
     vocabulary_size: int = 32000
-    """With weights=random, of a language model that would be read from a folder: Llama-2's."""
+    """Tokens of a language model that has a folder, where weights=random; the default is Llama-2's."""
     device: str = "auto"
     """`auto`: a GPU if there is one; `cpu`; `cuda`; `meta`: nothing is computed, shapes and sizes are shown."""
     device_peak_tflops: float | None = None
-    """Of the device, dense, in the precision used; null takes it from a table, and measures it on a CPU."""
+    """Peak of the device, dense, in the precision used; null takes it from a table, and measures it on a CPU."""
     ablate: bool = False
     """Also measure our recipe with each single setting of upstream's."""
     output: str | None = None
@@ -201,7 +201,7 @@ class ThroughputConfig:
     num_threads: int = 1
     """CPU threads."""
     seed: int = 0
-    """Of clips and random weights."""
+    """Seed of the clips and the random weights."""
     ours: Recipe = field(default_factory=our_recipe)
     """Our recipe."""
     upstream: Recipe = field(default_factory=Recipe)
@@ -219,7 +219,7 @@ class EmerBaselinesConfig:
     """Published answers, to be judged anew."""
 
     folder: str = MISSING
-    """With `gt.csv` and a CSV file for each model, columns names and chi_reasons."""
+    """Folder with `gt.csv` and a CSV file for each model, columns names and chi_reasons."""
     output: str | None = None
     """JSON file for the result."""
     paths: PathSettings = field(default_factory=PathSettings)

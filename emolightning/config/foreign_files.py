@@ -21,7 +21,7 @@ from emolightning.errors import InputErrors
 from emolightning.files.documents import read_yaml_text
 
 RESOLVERS = ("oc.env", "oc.select")
-"""Of OmegaConf those that only look something up."""
+"""The resolvers of OmegaConf that only look something up."""
 
 ADDRESSED = ("base_url", "key_env")
 """Keys that say where texts are sent, and with whose key."""

@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 IS_CHECKOUT = (PACKAGE.parent / "train.py").is_file() and (PACKAGE.parent / "configs").is_dir()
 
 ROOT = PACKAGE.parent if IS_CHECKOUT else PACKAGE
-"""Of `configs/`, `sweeps/` and `callbacks/`."""
+"""The folder that holds `configs/`, `sweeps/` and `callbacks/`."""
 
 CONFIG_DIR = ROOT / "configs"
 

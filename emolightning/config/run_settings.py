@@ -84,13 +84,13 @@ class EvaluationSettings:
     do_sample: bool = False
     """Draw tokens instead of taking the likeliest; each clip with a seed of its own."""
     temperature: float = 1.0
-    """Of sampling."""
+    """Temperature of sampling."""
     top_p: float = 1.0
-    """Of sampling: the smallest set of tokens with this probability."""
+    """Sampling draws from the smallest set of tokens with this probability."""
     repetition_penalty: float = 1.0
     """Above 1 lowers tokens that the answer has already."""
     length_penalty: float = 1.0
-    """Of beam search: above 0 prefers longer answers."""
+    """Beam search prefers longer answers where this is above 0."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ class RunConfig:
     seeds: list[int] | None = None
     """train.py: trains and tests once for each, in output_dir/seed-<n>, and gives mean, deviation and interval."""
     parallel: int = 1
-    """With seeds: runs at the same time."""
+    """How many runs of `seeds` train at the same time."""
     num_threads: int = 1
     """CPU threads of each process."""
     modalities: list[str] = field(default_factory=lambda: list(MODALITIES))
@@ -169,7 +169,7 @@ class RunConfig:
     scoring: Any = None
     """What turns answers into scores."""
     judge: Any = None
-    """With scoring=reasoning: what grades a description."""
+    """What grades a description, where scoring=reasoning."""
 
 
 @dataclass
@@ -227,9 +227,9 @@ class EstimateConfig(RunConfig):
     frames: int | None = None
     """Frames of a clip; null takes those of `data.frame`."""
     feature_width: int = 1024
-    """Of the face, motion and speech vectors."""
+    """Width of the face, motion and speech vectors."""
     vocabulary_size: int = 32000
-    """Of a language model whose folder is not there: Llama-2's."""
+    """Tokens of a language model whose folder is missing; the default is Llama-2's."""
     gpu: str | None = None
     """A GPU whose peak is known, e.g. `A100` or `H100 80GB HBM3`."""
     device_peak_tflops: float | None = None

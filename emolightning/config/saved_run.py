@@ -69,7 +69,7 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
 
 
 def _with_language_model(saved: dict[str, Any]) -> dict[str, Any]:
-    """With `model.llm` as the name of the language model's folder again: saved values are resolved."""
+    """Make `model.llm` name the language model's folder again: saved values are resolved."""
     model = saved.get("model")
     if not isinstance(model, dict) or "llm" not in model or not isinstance(model.get("language"), dict):
         return saved

@@ -29,11 +29,11 @@ SECRET = re.compile(
 
 
 USER_INFO = re.compile(r"""(?i)\b([a-z][a-z0-9+.-]*://)[^/\s"']+@""")
-"""Of a URL: `https://user:password@host`."""
+"""User and password in a URL: `https://user:password@host`."""
 
 
 BEARER = re.compile(r"""(?i)\b(bearer\s+)[^\s"',;)\]}]{8,}""")
-"""Of a header."""
+"""A key in a header."""
 
 
 def redact(argument: str) -> str:

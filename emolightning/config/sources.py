@@ -31,7 +31,7 @@ class Sources:
 
     @classmethod
     def from_hydra(cls) -> "Sources | None":
-        """Of the running Hydra application; None outside of one."""
+        """Return the sources of the running Hydra application; None outside of one."""
         if not HydraConfig.initialized():
             return None
         hydra = HydraConfig.get()

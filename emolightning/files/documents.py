@@ -12,11 +12,11 @@ import yaml
 from emolightning.errors import UserError
 
 MOST_BYTES = 2**24
-"""Of a file of JSON; those of this project have some thousand."""
+"""Largest JSON file that is read; the project's own have some thousand bytes."""
 
 MOST_YAML_BYTES = 2**20
 MOST_VALUES = 20_000
-"""Of a YAML file, where each alias counts as often as it is used."""
+"""Most values of a YAML file; each alias counts as often as it is used."""
 
 DEEPEST = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -31,7 +31,7 @@ class Questions:
     draws: bool = False
     """Whether training draws a sentence of the pool for each clip and epoch; False asks the first."""
     seed: int = 42
-    """Of these draws."""
+    """Seed of these draws."""
 
     def asked(self, *, training: bool) -> Mapping[str, float]:
         """Task -> weight."""

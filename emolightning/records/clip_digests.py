@@ -13,7 +13,7 @@ class Digests:
 
     ids: str
     labelled: str | None = None
-    """Of `id label` lines; None where answers are free text."""
+    """Digest of `id label` lines; None where answers are free text."""
 
 
 def digest(clips: Iterable[str], labels: Mapping[str, str] | None = None) -> str:

@@ -152,4 +152,4 @@ class Score:
     is_default: bool = False
     """Nothing was read: upstream's parser gives its default."""
     words: tuple[tuple[str, ...], ...] = ()
-    """Of an answer with any number of labels: its words in the readings of the two official scripts."""
+    """Words of an answer with any number of labels, as each of the two official scripts reads them."""

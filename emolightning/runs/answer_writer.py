@@ -20,7 +20,7 @@ class AnswerWriter(pl.Callback):
         self.folder = folder
         self.split = split
         self.key = ""
-        """Of the evaluation; like `known` only the first rank's counts."""
+        """Key of the evaluation; like `known`, only the first rank's counts."""
         self.known: frozenset[str] = frozenset()
         """Ids of clips that are answered already."""
 

@@ -105,7 +105,7 @@ def room_of(
 
 
 def _config(language: LanguageSettings, vocabulary_size: int) -> Any:
-    """Of a model without its weights."""
+    """The configuration of a model, read without its weights."""
     import torch
 
     with torch.device("meta"):

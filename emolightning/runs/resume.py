@@ -60,7 +60,7 @@ class StepSize:
     """The clips of an optimizer step."""
 
     clips: int
-    """Of a process and batch, `data.batch_size`."""
+    """Clips of one process in one batch, `data.batch_size`."""
     processes: int
     batches: int
     """`trainer.accumulate_grad_batches`."""

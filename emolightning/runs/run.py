@@ -20,7 +20,7 @@ class Facts:
     """What is known of a run beside what its objects say."""
 
     rank: int
-    """Of this process; 0 for the ranks that Lightning starts later."""
+    """Rank of this process; 0 for the ranks that Lightning starts later."""
     load: Load
     """What it asks of the machine."""
     config: Mapping[str, Any]

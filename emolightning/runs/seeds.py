@@ -34,7 +34,7 @@ FOLDER = "EMOLIGHTNING_SEEDS"
 """Variable of the programs' environment: the folder that they belong to, by which they are known after a kill."""
 
 GRACE_S = 60.0
-"""For a program that an earlier, killed command has left to save a checkpoint."""
+"""Seconds in which a program that a killed command left can save a checkpoint."""
 
 LEVEL = 0.95
 
@@ -45,9 +45,9 @@ class Spread:
 
     mean: float
     sd: float | None
-    """With n - 1; None for a single seed."""
+    """Standard deviation, computed with n - 1; None for a single seed."""
     ci95: tuple[float, float] | None
-    """Of the mean, by Student's t."""
+    """Interval of the mean, by Student's t."""
     n: int
 
 

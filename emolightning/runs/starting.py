@@ -40,7 +40,7 @@ GB = 1e9
 
 
 ALWAYS_LOGGED = ("val/loss", "train/loss")
-"""Of every run, whatever it scores."""
+"""Scores that every run logs, whatever its scoring."""
 
 SHARDING = ("Fsdp", "deepspeed_zero")
 """Last names of the strategies in `configs/trainer/` that cut things into pieces."""
@@ -216,7 +216,7 @@ def describe_start(
 
 
 def _origin(part: str, how: str) -> str:
-    """Of a part without trained weights."""
+    """Where a part without trained weights begins."""
     if how == "frozen":
         return "frozen"
     return "fresh" if how == "lora" or part == WITHOUT_BASE else "from its base, all weights"
@@ -271,7 +271,7 @@ def _largest(expected: Memory) -> str:
 
 
 def _longest(corpus: Corpus, processor: Processor) -> Lengths:
-    """Of a few training clips, spread over the split; each length the largest among them."""
+    """The largest lengths among a few training clips, which are spread over the split."""
     dataset = ClipDataset(corpus, "train", processor=processor, training=True)
     step = max(1, len(dataset) // MEASURED)
     positions, answer, frames, streams = 0, 0, 1, Counter[str]()

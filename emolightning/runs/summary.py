@@ -14,7 +14,7 @@ from emolightning.training.plan import Plan, make_plan
 from emolightning.training.stopping.early_stopping import EarlyStopping
 
 CLASSES_SHOWN = 12
-"""Of a split; truths that are no labels of a small vocabulary would fill the screen."""
+"""Most classes shown of a split; truths that are no labels of a small vocabulary would fill the screen."""
 
 SCORES_SHOWN = ("val/weighted_f1", "val/uar", "val/war", "val/loss")
 

@@ -76,7 +76,7 @@ def _storable(vectors: torch.Tensor) -> np.ndarray:
 
 
 def _bytes_per_frame(model: EmotionLlama) -> int:
-    """Of the patches' and the class token's vectors together, 2.9 MB at 448 pixels in float16."""
+    """Bytes of the patches' and the class token's vectors together, 2.9 MB at 448 pixels in float16."""
     assert model.vision is not None
     settings = model.vision.settings
     patches = (settings.image_size // settings.patch_size) ** 2

@@ -201,7 +201,7 @@ def read_lineage(folder: Path) -> dict[str, Any]:
 
 
 def _adapter_name(checkpoint: str) -> str | None:
-    """Of the training run's artifact; None for weights of a run that W&B knows nothing of."""
+    """Name of the training run's artifact; None for weights of a run that W&B knows nothing of."""
     try:
         run_id = read_lineage(find_run_folder(checkpoint)).get("wandb_run_id")
     except UserError:

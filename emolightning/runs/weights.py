@@ -187,7 +187,7 @@ def check_inputs(trained: dict[str, int], inputs: tuple[str, ...], feature_width
 
 
 def require_same_inputs(path: Path, inputs: tuple[str, ...]) -> None:
-    """For a run that starts from weights: it must train the projections that they have.
+    """Refuse to start from weights whose projections this run does not train.
 
     Raises:
         UserError: names the inputs of both.

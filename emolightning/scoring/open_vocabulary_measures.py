@@ -76,7 +76,7 @@ class LabelSets:
     answered_quoted: Words
     answered_separated: Words
     groups: Sequence[Groups | None] | None = None
-    """Of each clip; one with None is left out of that protocol, as in the official script, unless it has no answer."""
+    """Groups of each clip; one with None is left out of that protocol, as officially, unless it has no answer."""
 
 
 def measure(sets: LabelSets, wheels: EmotionWheels, levels: Sequence[int]) -> Measures:

@@ -30,9 +30,9 @@ class Columns:
     id: str
     answer: str
     truth: str
-    """Of the truth file, or of the predictions file where there is none."""
+    """Column of the truth file, or of the predictions file where there is none."""
     truth_id: str | None = None
-    """Of the truth file; None is `id`."""
+    """Column of ids in the truth file; None takes `id`."""
     valence_answer: str | None = None
     """Predicted valence; None reads none."""
     valence_truth: str | None = None

@@ -80,7 +80,7 @@ class EmotionLearner(pl.LightningModule):
         self._optimizer_to_restore: dict[str, Any] | None = None
 
     def configure_model(self) -> None:
-        """With several ranks: the first one's weights to all, in the pieces that the engine wants."""
+        """Send the first rank's weights to all ranks, in the pieces that the engine wants."""
         strategy: Any = self.trainer.strategy
         if self.trainer.world_size == 1 and not hasattr(strategy, "shard"):
             return
@@ -264,5 +264,5 @@ class EmotionLearner(pl.LightningModule):
 
     @cached_property
     def base_fingerprints(self) -> dict[str, str]:
-        """Of the frozen parts; computed once."""
+        """Fingerprints of the frozen parts; computed once."""
         return base_fingerprints(self.model)

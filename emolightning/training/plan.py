@@ -17,9 +17,9 @@ class Plan:
     """The length of a run."""
 
     batches: int
-    """Of an epoch, per process."""
+    """Batches of an epoch, per process."""
     val_batches: int
-    """Of a validation, per process; 0 is no validation."""
+    """Batches of a validation, per process; 0 is no validation."""
     epochs: int | None
     """None is without limit."""
     steps: int | None

@@ -39,7 +39,7 @@ class Validation:
     def __init__(self, scoring: Scoring):
         self.scoring = scoring
         self.last = Summary()
-        """Of the last whole validation."""
+        """Scores of the last whole validation."""
         self._rows: dict[int, Row] = {}
 
     def reset(self) -> None:

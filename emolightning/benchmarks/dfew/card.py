@@ -25,7 +25,7 @@ _SUPPORTS = {
     "test": _counts(489, 379, 534, 435, 294, 29, 181),
     "train+val": _counts(1956, 1515, 2135, 1738, 1175, 116, 721),
 }
-"""Of folds 1 and 2; the others differ by at most one clip a class."""
+"""Clips of each class in folds 1 and 2; the other folds differ by at most one clip a class."""
 
 
 def _fold(number: int, test: int, train: int, digests: tuple[Digests, Digests] | None = None) -> Benchmark:

@@ -23,7 +23,7 @@ FRAME_RATE = 12
 DURATION_S = (0.9, 1.15)
 
 X264 = {"crf": "28", "preset": "veryfast", "x264-params": "mbtree=0:threads=1"}
-"""With x264's defaults two encodings of the same frames differ; without mbtree they are equal byte for byte."""
+"""Settings that make two encodings of the same frames equal byte for byte: without `mbtree=0` they differ."""
 AAC_BIT_RATE = 48_000
 
 PARTIAL = ".part"

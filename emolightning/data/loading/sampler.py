@@ -17,7 +17,7 @@ class ClipKey(NamedTuple):
 
     epoch: int
     position: int
-    """Of the clip in its split."""
+    """Place of the clip in its split."""
     is_borrowed: bool = False
     """The clip is another rank's in this step and only fills a batch: there is nothing to learn from it here."""
 

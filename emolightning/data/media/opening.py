@@ -27,13 +27,13 @@ _END_ANYWHERE = ("mpegts", "wav")
 """Containers that a recorder may leave at any byte; how long a wav is, if its header says so, is asked before."""
 
 MAX_PIXELS = 8192 * 4320
-"""Of a picture: 8K. Decoders hold several at a time."""
+"""Most pixels of a picture: 8K. Decoders hold several pictures at a time."""
 MAX_SIDES = 64
 """How many times as long as the other a side of a picture may be."""
 MAX_SECONDS = 1800
-"""Of sound in a clip."""
+"""Longest sound of a clip, in seconds."""
 READ_SECONDS = 600
-"""For one pass over a file."""
+"""Longest time for one pass over a file, in seconds."""
 
 _SCALED = "ffmpeg -i OLD -vf scale=1280:-2 NEW"
 COPY_AGAIN = "copy or download the file again"

@@ -13,7 +13,7 @@ Kind = Literal["delimited", "json", "workbook"]
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", *JSON_SUFFIXES, *WORKBOOK_SUFFIXES)
-"""Of files that are tables where others of the same meaning are not."""
+"""Suffixes of tables, where other files of the same meaning are not tables."""
 
 SAVE_AS_CSV = "save it as 'CSV UTF-8'"
 

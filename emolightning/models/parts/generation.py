@@ -13,16 +13,16 @@ class Generation:
     """1 is greedy."""
     do_sample: bool = False
     temperature: float = 1.0
-    """Of sampling."""
+    """Temperature of sampling."""
     top_p: float = 1.0
-    """Of sampling: the smallest set of tokens with this probability."""
+    """Sampling draws from the smallest set of tokens with this probability."""
     repetition_penalty: float = 1.0
     """Above 1 lowers tokens that the answer has already."""
     length_penalty: float = 1.0
-    """Of beam search: above 0 prefers longer answers."""
+    """Beam search prefers longer answers where this is above 0."""
 
     def arguments(self) -> dict[str, Any]:
-        """For transformers' `generate`.
+        """The arguments of transformers' `generate`.
 
         Upstream's `min_length=1` is left out: there BOS counted, so it never forbade an empty answer; here it would.
         """

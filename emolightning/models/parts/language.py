@@ -27,13 +27,13 @@ class LanguageSettings:
     mlp_width: int = 256
     max_positions: int = 4096
     seed: int = 0
-    """Of the random weights; independent of the run's seed, so that every run starts from the same base."""
+    """Seed of the random weights; independent of the run's seed, so that every run starts from the same base."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of the weights; those that train in full need float32."""
+    """Type of the weights; those that train in full need float32."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """torch's fused attention, or written out, as upstream's."""
     quantization: Quantization = "none"
-    """Of the frozen weights in `path`, by bitsandbytes; `int8` multiplies in float16 whatever the dtype."""
+    """How bitsandbytes packs the frozen weights in `path`; `int8` multiplies in float16 whatever the dtype."""
     gradient_checkpointing: bool = False
     """In training, compute the layers' inner values a second time instead of keeping them: less memory, slower."""
 

@@ -167,7 +167,7 @@ def base_fingerprints(model: nn.Module, *, before_training: bool = False) -> dic
 
 
 def base_fingerprint(model: nn.Module, part: str) -> str:
-    """Of one part."""
+    """The fingerprint of one part."""
     return _fingerprint(_base(model.get_submodule(part)))
 
 

@@ -202,7 +202,7 @@ def _require_shapes(folder: Path, described: PreTrainedModel, weights: Safetenso
 
 
 def _require_all(folder: Path, found: dict[str, Any]) -> None:
-    """By transformers' own account, which leaves out what is tied or computed."""
+    """Refuse what transformers reports as missing or wrong; it leaves out what is tied or computed."""
     problems = [
         *_named("missing, and would be random", found["missing_keys"]),
         *_named("of another shape", [item[0] for item in found["mismatched_keys"]]),

@@ -26,7 +26,7 @@ class TensorInfo:
 
     @property
     def num_bytes(self) -> int:
-        """Of the values."""
+        """Bytes of the values."""
         return torch.Size(self.shape).numel() * self.torch_dtype.itemsize
 
     @property

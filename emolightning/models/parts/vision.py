@@ -33,9 +33,9 @@ class VisionSettings:
     num_heads: int = 16
     mlp_width: int = 6144
     seed: int = 0
-    """Of random weights."""
+    """Seed of random weights."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of the weights; those that train in full need float32."""
+    """Type of the weights; those that train in full need float32."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """torch's fused attention, or written out, as upstream's."""
 

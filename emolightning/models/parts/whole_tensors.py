@@ -13,7 +13,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def whole_shape(parameter: Tensor) -> torch.Size:
-    """Of all pieces together."""
+    """The shape of all pieces together."""
     return getattr(parameter, "ds_shape", parameter.shape)
 
 

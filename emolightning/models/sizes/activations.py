@@ -52,15 +52,15 @@ class Numbers:
     residual: int
     """Between layers: float32 where frozen weights are of another type than the computation, since types mix there."""
     mask: int = 1
-    """Of dropout: a byte on a GPU, a float32 on a CPU."""
+    """In the mask of dropout: a byte on a GPU, a float32 on a CPU."""
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Of the sequences in a batch."""
+    """Lengths of the sequences in a batch."""
 
     positions: int
-    """Of the padded sequence."""
+    """Positions of the padded sequence."""
     answer: int
     """Positions with a loss."""
     streams: Mapping[str, int]
@@ -88,7 +88,7 @@ def kept_bytes(
     numbers: Numbers,
     options: Options,
 ) -> int:
-    """Of one clip.
+    """Bytes that the training keeps of one clip.
 
     Args:
         sizes: the model's.
@@ -114,7 +114,7 @@ def kept_bytes(
 
 
 def logit_bytes(sizes: ModelSizes, *, answer: int, compute_bytes: int) -> int:
-    """Of one clip, where its loss is computed."""
+    """Bytes of one clip's logits, where its loss is computed."""
     return answer * sizes.decoder.vocabulary_size * (compute_bytes + LOSS_COPIES * FLOAT32)
 
 
@@ -131,7 +131,7 @@ def _decoder_layer(sizes: DecoderSizes, adapters: Adapters, positions: int, numb
 
 
 def _tower(sizes: TowerSizes, adapters: Adapters, numbers: Numbers) -> int:
-    """Of one image."""
+    """Bytes that the tower keeps of one image."""
     compute = numbers.compute
     kept = 2 * sizes.width * FLOAT32 + (4 * sizes.width + sizes.mlp_width) * compute
     if sizes.is_trained:
@@ -155,5 +155,5 @@ def adapters_of(part: nn.Module | None) -> Adapters:
 
 
 def _values(layer: Any, name: str) -> list[Any]:
-    """Of PEFT's dictionary of adapters."""
+    """The values of PEFT's dictionary of adapters."""
     return list(getattr(layer, name).values())

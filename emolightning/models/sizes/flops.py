@@ -29,18 +29,18 @@ class TowerSizes:
     mlp_width: int
     patch_size: int
     num_patches: int
-    """Of one image, without the class token."""
+    """Patches of one image, without the class token."""
     adapter_weights: int = 0
     """Entries of LoRA's matrices; all are trained."""
     is_trained: bool = False
     """Whether the tower's own weights are."""
 
     def forward_flops(self) -> int:
-        """Of one image."""
+        """Operations of one image, forward."""
         return self._linear_flops() + self._attention_flops() + self._adapter_flops()
 
     def training_flops(self) -> int:
-        """Of one image, forward and backward."""
+        """Operations of one image, forward and backward."""
         if self.is_trained or self.adapter_weights:
             linear = (3 if self.is_trained else 2) * self._linear_flops()
             return linear + 3 * (self._attention_flops() + self._adapter_flops())
@@ -70,7 +70,7 @@ class DecoderSizes:
     """Entries of the matrices of all layers."""
     mlp_width: int
     mlp_outputs: int
-    """Of one layer and position: `3 * mlp_width` of a gated MLP, `2 * mlp_width` of a plain one."""
+    """Outputs of one layer at one position: `3 * mlp_width` of a gated MLP, `2 * mlp_width` of a plain one."""
     vocabulary_size: int
     adapter_weights: int = 0
     """Entries of LoRA's matrices; all are trained."""
@@ -78,7 +78,7 @@ class DecoderSizes:
     """Whether the model's own weights are."""
 
     def linear_flops(self, positions: int, scored: int) -> int:
-        """Of the layers' matrices, and of the head at `scored` positions; forward."""
+        """Operations of the layers' matrices, and of the head at `scored` positions; forward."""
         return 2 * (positions * self.layer_weights + scored * self.width * self.vocabulary_size)
 
     def attention_flops(self, pairs: int) -> int:

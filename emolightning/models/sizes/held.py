@@ -11,13 +11,13 @@ class Held:
     """Numbers of frozen floating-point weights."""
     frozen_bytes: int
     quantized_bytes: int
-    """Of weights that are no floating-point numbers, their scales included."""
+    """Bytes of weights that are no floating-point numbers, their scales included."""
     trained: int
     """Numbers that train."""
     trained_bytes: int
     block_bytes: int
-    """Of the largest layer that FSDP gathers at once."""
+    """Bytes of the largest layer that FSDP gathers at once."""
     outside_bytes: int
-    """Of what is in no such layer: embeddings, head, projections."""
+    """Bytes of what is in no such layer: embeddings, head, projections."""
     shared_bytes: int = 0
-    """Of what the first process alone reads and hands to the others (training/engines/sharing.py)."""
+    """Bytes that the first process alone reads and gives to the others (training/engines/sharing.py)."""

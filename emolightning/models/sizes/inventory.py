@@ -64,7 +64,7 @@ def _frozen_copies(part: nn.Module, compute: torch.dtype, skipped: Any = ()) -> 
 
 
 def residual_bytes(model: EmotionLlama, compute: torch.dtype, *, is_cast: bool) -> int:
-    """Of a number between layers: sums of two half types are float32.
+    """Bytes of a number between layers: sums of two half types are float32.
 
     Args:
         model: its embeddings say of what type the stream begins.
@@ -95,7 +95,7 @@ def _packed_bytes(weight: Tensor, planned: Quantization) -> int:
 
 
 def _foreign_bytes(parameter: Any) -> int:
-    """Of quantised weights with their scales, as bitsandbytes holds them."""
+    """Bytes of a quantised weight and its scales, as bitsandbytes holds them."""
     state = getattr(parameter, "quant_state", None)
     scales = getattr(state, "absmax", None) if state is not None else getattr(parameter, "SCB", None)
     return parameter.nbytes + (scales.nbytes if scales is not None else 0)

@@ -139,7 +139,7 @@ class Estimator:
         self.held: Held = held(model, planned=self.planned)
 
     def memory(self, engine: Engine, precision: str, *, is_gpu: bool) -> Memory:
-        """Of one process.
+        """Memory of one process.
 
         Args:
             engine: what is divided.
@@ -154,7 +154,7 @@ class Estimator:
         return memory(owned, engine, compute_bytes=compute.itemsize, step=step, overhead=overhead)
 
     def _as_held(self, compute: torch.dtype) -> Held:
-        """With all floating-point weights in one type: `32-true` leaves them as they are."""
+        """What the model holds when all floating-point weights have one type; `32-true` leaves them as they are."""
         if compute == torch.float32:
             return self.held
         factor = compute.itemsize / max(1, self.held.frozen_bytes // max(1, self.held.frozen))

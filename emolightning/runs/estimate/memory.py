@@ -12,7 +12,7 @@ from emolightning.models.sizes.held import Held
 
 FLOAT32 = 4
 MOMENTS = 2
-"""Of Adam: running means of the gradient and of its square."""
+"""Adam's numbers for each weight: running means of the gradient and of its square."""
 
 BUCKET_NUMBERS = 200_000_000
 """Lightning's default of reduce_bucket_size."""
@@ -50,9 +50,9 @@ class Memory:
     """Item -> bytes."""
 
     device: Mapping[str, int]
-    """Of one GPU."""
+    """Bytes of one GPU."""
     host: Mapping[str, int]
-    """Of one machine's main memory."""
+    """Bytes of one machine's main memory."""
 
     @property
     def device_total(self) -> int:
@@ -130,7 +130,7 @@ def _is_offloaded(item: str, engine: Engine) -> bool:
 
 
 def _share(size: int, engine: Engine, is_divided: bool) -> int:
-    """Of one process, rounded up."""
+    """The share of one process, rounded up."""
     return -(-size // engine.ranks) if is_divided else size
 
 

@@ -128,7 +128,7 @@ def command_line(command: Sequence[str], values: Mapping[str, Any], extra: Seque
 
 
 def repeating_line(command: Sequence[str], values: Mapping[str, Any], extra: Sequence[str], run_id: str) -> str:
-    """For a shell at the top of this checkout: a trial once more, in a new run folder; secrets are to be filled in."""
+    """The line for a shell that repeats a trial in a new run folder; the user fills in its secrets."""
     start = command[: list(command).index("${program}")]
     words = ["python" if word == "${interpreter}" else word for word in start if word != "${env}"]
     line = [f"WANDB_RUN_ID={run_id}", *words, "train.py", *overrides(command, values, extra)]

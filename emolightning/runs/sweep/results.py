@@ -25,7 +25,7 @@ class Setting:
     values: dict[str, Any]
     """Without the seed; empty where nothing else is varied."""
     score: Spread
-    """Of the best values of the finished trials."""
+    """Spread of the best values of the finished trials."""
     num_left_out: int
     """Trials that failed or were stopped early."""
 

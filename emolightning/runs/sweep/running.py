@@ -22,7 +22,7 @@ from emolightning.runs.sweep.trial import Histories, History, TrialProcess, Tria
 from emolightning.training.stopping.told_to_stop import SIGNALS
 
 GRACE_S = 60.0
-"""For a trial to save a checkpoint when it is told to stop."""
+"""Seconds in which a trial can save a checkpoint when it is told to stop."""
 
 POLL_S = 0.3
 MAX_FAILURES = 3
@@ -149,7 +149,7 @@ class SweepRun:
         active.process.ask_to_stop()
 
     def _histories(self) -> list[list[float]]:
-        """Of all trials that have validated."""
+        """Values of all trials that have validated."""
         found = []
         for trial in self.search.trials():
             values = trial.intermediate_values

@@ -64,7 +64,7 @@ class SweepFile:
 
     @property
     def name(self) -> str:
-        """Of its folder of results."""
+        """Name of the folder with its results."""
         return self.path.stem
 
 

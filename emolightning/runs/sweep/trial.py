@@ -73,7 +73,7 @@ def read_history(run: Path, metric: str) -> History:
 
 
 class Histories:
-    """Of the runs of a sweep; a file is read again only when it has changed.
+    """Histories of the runs of a sweep; a file is read again only when it has changed.
 
     Args:
         metric: name of a column.
@@ -84,7 +84,7 @@ class Histories:
         self._read: dict[Path, tuple[tuple[int, int], History]] = {}
 
     def of(self, run: Path) -> History:
-        """Of a run folder, as it is now."""
+        """The history of a run folder, as it is now."""
         try:
             status = (run / FILE).stat()
         except OSError:

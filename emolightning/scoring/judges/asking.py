@@ -109,7 +109,7 @@ class Counts:
     questions: int = 0
     """Different ones."""
     cached: int = 0
-    """Of them answered without a request."""
+    """Questions that were answered without a request."""
     requests: int = 0
     """Sent, repetitions included."""
     failed: int = 0

@@ -46,7 +46,7 @@ class OfflineJudge:
         return [JudgeScore(pair.clip_id, _clue(pair), self._label(pair)) for pair in pairs]
 
     def describe(self) -> dict[str, Any]:
-        """For metrics.json."""
+        """What metrics.json says about the judge."""
         return {
             "name": self.name,
             "version": VERSION,

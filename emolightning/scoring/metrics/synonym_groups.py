@@ -23,7 +23,7 @@ Groups = list[list[str]]
 """The groups of one clip; the first word of a group stands for all of it."""
 
 LONGEST_BYTES = 1_000_000
-"""Of one clip's groups: more is no list of words."""
+"""Most bytes of one clip's groups: more is no list of words."""
 
 _BRACKETS = re.compile(r"[\[\]]")
 _QUOTES = re.compile("['\"]")

@@ -43,14 +43,14 @@ class TextScores:
     language: str
     """`en` or `zh`: whose tokenisers were used."""
     han_share: float
-    """Of the letters of the references."""
+    """Share of Chinese characters among the letters of the references."""
     values: dict[str, float]
     """Name of DEFINITIONS -> value."""
     signatures: dict[str, str]
     """The same names -> tokeniser, settings and version."""
 
     def as_section(self) -> dict[str, Any]:
-        """For metrics.json."""
+        """The section of metrics.json."""
         return {
             "kind": "diagnostics: part of no official protocol",
             "language": self.language,

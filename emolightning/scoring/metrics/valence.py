@@ -17,7 +17,7 @@ LARGEST = (HIGH - LOW) ** 2
 """Squared error from one end of the scale to the other."""
 
 MSE_WEIGHT = 0.25
-"""Of the squared error in the combined score."""
+"""Weight of the squared error in the combined score."""
 
 DRAWS_AT_ONCE = 4_000_000
 """Clips drawn before they are scored."""
@@ -39,7 +39,7 @@ def mean_squared_error(predicted: np.ndarray, true: np.ndarray) -> float:
 
 
 def worst_guesses(true: np.ndarray) -> np.ndarray:
-    """For each true value the end of the scale that is farther away: what a missing prediction may count as."""
+    """The end of the scale that is farther from each true value: what a missing prediction may count as."""
     return np.where(true > (LOW + HIGH) / 2, LOW, HIGH)
 
 

@@ -41,9 +41,9 @@ class WheelVersion:
     name: str
     """As shown beside every value."""
     year: str | None
-    """Of the official release with this content; None for any other."""
+    """Year of the official release with this content; None for any other."""
     sha256: str
-    """Of the content, whatever the file format."""
+    """Digest of the content, whatever the file format."""
     files: Mapping[str, str] = field(default_factory=dict)
     """File name -> sha256."""
 

@@ -38,7 +38,7 @@ class LastCheckpoint(Checkpoint):
         return {"coming": self._coming}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Of the checkpoint that the run goes on from; those of earlier versions have none."""
+        """Take the row from the checkpoint that the run resumes from; those of earlier versions have none."""
         self._coming = state_dict.get("coming")
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -111,7 +111,7 @@ class DeepSpeedZero(SingleFileCheckpoints, DeepSpeedStrategy):
 
     @property
     def root_device(self) -> torch.device:
-        """Of this rank; DeepSpeed asks for an index even of a CPU."""
+        """The device of this rank; DeepSpeed asks for an index even of a CPU."""
         device = super().root_device
         return torch.device("cpu", 0) if device.type == "cpu" else device
 

@@ -27,7 +27,7 @@ class Fsdp(SingleFileCheckpoints, ModelParallelStrategy):
 
     @property
     def root_device(self) -> torch.device:
-        """Of this rank; CPU ranks share one."""
+        """The device of this rank; CPU ranks share one."""
         assert self.parallel_devices is not None
         device = self.parallel_devices[self.local_rank]
         return torch.device("cpu") if device.type == "cpu" else device

@@ -81,7 +81,7 @@ def use_artifact(logger: WandbLog, name: str) -> list[dict[str, Any]]:
 
 
 def artifact_name(text: str) -> str:
-    """Of the characters that W&B allows."""
+    """A name made of the characters that W&B allows."""
     return re.sub(r"[^\w.-]", "-", text, flags=re.ASCII)[:128]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from emolightning.files.documents import DamagedFile
 
 FILE = "metrics.csv"
-"""Of a run folder."""
+"""Name of the file in a run folder."""
 
 
 def read_rows(folder: Path) -> list[dict[str, str]]:

@@ -205,7 +205,7 @@ class WandbLog(WandbLogger):
         self.attempt("metrics", lambda: self.experiment.log(row if step is None else {**row, STEP: step}))
 
     def _bests(self, metrics: Mapping[str, float], step: int | None) -> dict[str, float]:
-        """Of a resumed run also over what came before: `metrics.csv`, for W&B knows nothing of that while offline."""
+        """Best scores so far; a resumed run also reads `metrics.csv`, for W&B knows nothing of it while offline."""
         scores = {name: float(value) for name, value in metrics.items() if is_score(name)}
         if not scores or step is None:
             return {}

@@ -16,7 +16,7 @@ OF_AGENT = ("WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
 
 
 def choose_mode() -> RunMode:
-    """Of `auto`: not online where `WANDB_MODE` says so or no key is there."""
+    """What `auto` means: not online where `WANDB_MODE` says so or no key is there."""
     asked = os.environ.get("WANDB_MODE")
     if asked == "disabled":
         return "disabled"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-"""Of schedulers: `kill`, a preemption; and `sbatch --signal=USR1@120`."""
+"""Signals that schedulers send: `kill`, a preemption; and `sbatch --signal=USR1@120`."""
 
 TERMINATED = 128 + signal.SIGTERM
 

@@ -32,7 +32,7 @@ class Base:
     """A frozen language model."""
 
     name: str
-    """For messages."""
+    """How messages call it."""
     infos: Mapping[str, TensorInfo]
     parameters: tuple[str, ...]
     """Names of the model's parameters; a folder can hold other tensors, too."""

@@ -33,7 +33,7 @@ SAFETENSORS = "safetensors file"
 UNKNOWN = "unknown"
 PATCHES = "patch_embed.proj.weight"
 LARGEST = 1e9
-"""Of a number that a file says about itself."""
+"""Largest number that a file may state about itself."""
 
 ARGUMENT_OF = {EVA: "eva", CHECKPOINT: "checkpoint", LANGUAGE_MODEL: "llama"}
 """Kind -> the argument of `import-weights` that takes it."""

@@ -33,7 +33,7 @@ from emolightning.models.parts.vision import PATCHES_PER_TOKEN, VisionSettings, 
 OTHER_LANGUAGE = "the checkpoint belongs to another language model than llama="
 FRESH_NORM = "upstream's ln_vision, never trained: weight 1, bias 0, eps 1e-5"
 FEATURE_WIDTH = 1024
-"""Of upstream's face, motion and speech vectors."""
+"""Width of upstream's face, motion and speech vectors."""
 
 
 @dataclass(frozen=True)

@@ -43,10 +43,10 @@ class Merge:
     """Tensor of the base -> what it has become in training."""
     scale: LoraScale
     dtype: torch.dtype | None
-    """Of the result; None keeps that of the base."""
+    """Type of the result; None keeps that of the base."""
 
     def info(self, name: str) -> TensorInfo:
-        """Of a merged tensor."""
+        """Shape and type of a merged tensor."""
         info = self.base.infos[name]
         return info if self.dtype is None else TensorInfo(info.shape, str(self.dtype).removeprefix("torch."))
 

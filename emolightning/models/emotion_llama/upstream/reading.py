@@ -16,7 +16,7 @@ from emolightning.models.parts.tensor_info import TensorInfo, dtype_name, requir
 
 CHUNK_BYTES = 1 << 24
 GROUP_BYTES = 128 * 2**20
-"""Of a file that stay mapped at a time while it is streamed."""
+"""Bytes of a file that stay mapped at a time while it is streamed."""
 ZIP_START = b"PK\x03\x04"
 STATE_KEYS = ("model", "module", "state_dict")
 """Under one of these a checkpoint has its tensors, unless they stand alone."""
@@ -144,7 +144,7 @@ def _info(path: Path, name: str, tensor: Tensor) -> TensorInfo:
 
 
 def sha256(path: Path) -> str:
-    """Of a file of any size."""
+    """The SHA-256 of a file, whatever its size."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):

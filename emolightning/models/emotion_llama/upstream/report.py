@@ -62,7 +62,7 @@ class MatchReport:
         return [*self.problems, *shown[:-1], *(line + hint for line in shown[-1:])]
 
     def as_json(self) -> dict[str, Any]:
-        """For `import.json`."""
+        """The content of `import.json`."""
         return {
             "complete": self.is_complete,
             "parameters_loaded": self.num_loaded,

@@ -41,7 +41,7 @@ class LoraScale:
 
     @property
     def factor(self) -> float:
-        """Of B @ A."""
+        """The number that B @ A is multiplied by."""
         return self.alpha / (self.r**0.5 if self.use_rslora else self.r)
 
 
@@ -62,7 +62,7 @@ class Trained:
     parts: Mapping[str, Mapping[str, Stored]]
     """`language`, `vision`, `projections` -> name -> tensor; LoRA by its names in PEFT's adapter file."""
     lora: LoraScale
-    """Of every part that has LoRA."""
+    """The scale of LoRA, the same in every part that has it."""
     about: Mapping[str, Any]
     """As in `emolightning.json`: `model`, `inputs`, `labels`, `prompt`, `base_fingerprints` ..."""
     epoch: int | None = None
