@@ -293,7 +293,7 @@ def test_a_gpu_that_is_too_small_is_warned_of() -> None:
     cfg = composed("model=emotion_llama_7b", "trainer=one_gpu", "data.batch_size=6")
     expected = memory(SEVEN, Engine(""), compute_bytes=2, step={}, overhead=0)
     first, *rest = too_little(load_of(cfg), expected, 12 * BILLION).splitlines()
-    assert first == "this run needs about 15.6 GB of a GPU with 12 GB; less need"
+    assert first == "this run needs about 15.6 GB of a GPU with 12 GB; settings that need less:"
     assert rest[0] == (
         "  1. data.batch_size=3 trainer.accumulate_grad_batches=2 (now 6 and 1: the effective batch size stays)"
     )

@@ -214,7 +214,7 @@ def test_free_text_is_searched_for_known_words_and_the_report_says_so(small):
 
 
 def test_true_lists_that_are_broken_are_named(small):
-    with pytest.raises(InputErrors, match=r"clip clip1: \"\['sad'\" opens or ends a list"):
+    with pytest.raises(InputErrors, match=r"clip clip1: \"\['sad'\" has a square bracket without a partner"):
         report_of(["['happy']", "['sad'"], ["happy", "sad"], wheels=small)
     with pytest.raises(InputErrors, match="no clip has any"):
         report_of(["[]", None], ["happy", "sad"], wheels=small)

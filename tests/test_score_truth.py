@@ -71,8 +71,11 @@ def test_label_files_that_cannot_be_truths(shared: Path, tmp_path: Path, capsys:
     answers = write_csv(tmp_path / "a.csv", ("id", "answer"), [("a", "sad")])
     out = tmp_path / "out"
     for words, about in (
-        ((f"answers={answers}", f"truth={archive}", "labels=mer6"), "benchmark=NAME says whose file it is"),
-        ((f"answers={answers}", f"truth={archive}", "benchmark=mer2024_ov"), "is a file of labels, and mer2024_ov has"),
+        ((f"answers={answers}", f"truth={archive}", "labels=mer6"), "say benchmark=NAME, the benchmark of this file"),
+        (
+            (f"answers={answers}", f"truth={archive}", "benchmark=mer2024_ov"),
+            "mer2024_ov is not scored by single labels",
+        ),
         ((f"answers={answers}", f"truth={archive}", "benchmark=dfew_fold1"), "DFEW has no label archive"),
         ((f"answers={archive}", "labels=mer6"), "is an archive of arrays, not a table"),
         ((f"answers={answers}", f"truth={tmp_path / 'b.npz'}", "labels=mer6"), "no such file"),

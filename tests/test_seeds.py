@@ -70,7 +70,7 @@ def test_a_seed_that_failed_is_counted_and_in_no_mean(several: tuple[Path, str])
     assert [row["exit_code"] == 0 for row in content["seeds"]] == [True, False]
     assert {score["n"] for score in content["scores"].values()} == {1}
     assert "seed 1: failed with exit code" in output
-    assert "1 of 2 seeds failed and are in no mean: 1" in output
+    assert "1 of 2 seeds failed and do not count in the means: 1" in output
 
 
 def test_each_seed_is_a_run_of_its_own(several: tuple[Path, str]) -> None:

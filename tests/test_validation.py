@@ -194,7 +194,7 @@ def test_a_validation_split_without_truth_is_refused_unless_the_loss_is_followed
 def test_truths_that_a_scoring_cannot_compare_with_are_refused_before_anything_is_answered(
     scoring: str, label: str
 ) -> None:
-    with pytest.raises(InputErrors, match="contempt|opens or ends a list|no clip has any"):
+    with pytest.raises(InputErrors, match="contempt|has a square bracket without a partner|no clip has any"):
         require_scores({"monitor.metric": "val/loss"}, SCORINGS[scoring], [Clip("a", Path("a.mp4"), label=label)])
 
 

@@ -34,11 +34,16 @@ def official_truth(path: Path, columns: Columns, *, benchmark: str | None, split
     if not path.is_file() or not _is_official(path, columns, benchmark):
         return None
     if benchmark is not None and official_benchmarks()[benchmark].kind != "classification":
-        raise UserError(f"truth={path}: is a file of labels, and {benchmark} has none; give a CSV or JSONL file")
+        raise UserError(
+            f"truth={path} has one label for each clip, but benchmark={benchmark} is not scored by single labels; give "
+            "the truth as a CSV or JSONL table"
+        )
     problems: list[str] = []
     found = _read(path, problems, benchmark, split)
     if problems or not found:
-        raise InputErrors(str(path), problems or ["there are no clips in the file"])
+        raise InputErrors(
+            str(path), problems or ["the file has no clips; give one with an id and a label for each clip"]
+        )
     return [Row(number, _values(row, columns)) for number, row in enumerate(found, start=1)]
 
 
@@ -68,7 +73,7 @@ def _read(path: Path, problems: list[str], benchmark: str | None, split: str) ->
         try:
             return read_label_file(path, problems)
         except UserError as error:
-            raise UserError(f"{error}; benchmark=NAME says whose file it is") from None
+            raise UserError(f"{error}; say benchmark=NAME, the benchmark of this file") from None
     read = getattr(reader_of(benchmark), "read_truths", None)
     if read is None:
         return read_label_file(path, problems)

@@ -77,8 +77,8 @@ def refuse_skipped(corpus: Corpus, split: str) -> None:
     refused = refusal_of_share(len(skipped), total, corpus.reading.max_skipped)
     if skipped and source.official is not None:
         refused = (
-            f"scores without them are not those of {source.benchmark}, so data.on_error=skip is refused here; mend the "
-            "files, or read the clips that there are as data=custom, which scores them under its own name"
+            f"scores without these clips are not those of {source.benchmark}, so data.on_error=skip is refused here; "
+            "repair the files, or read the usable clips with data=custom, which scores them under its own name"
         )
     if refused:
         problems = [f"{clip.id}: {clip.reason}" for clip in skipped]
@@ -96,8 +96,9 @@ def require_whole_split(trainer: Any) -> None:
     )  # An int counts batches.
     if not is_whole or trainer.fast_dev_run:
         raise UserError(
-            "trainer.limit_test_batches and trainer.fast_dev_run: an evaluation answers all clips of its split, and "
-            "continues when it was interrupted; leave them out, or choose other clips with split=... or data=..."
+            "trainer.limit_test_batches or trainer.fast_dev_run is set, but an evaluation answers all clips of its "
+            "split; leave both out, or choose fewer clips with split=... or data=...; an evaluation that was "
+            "interrupted goes on when it is started again"
         )
 
 

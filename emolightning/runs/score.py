@@ -13,7 +13,7 @@ from emolightning.benchmarks.differences import differences, owners
 from emolightning.benchmarks.registry import official_benchmark
 from emolightning.benchmarks.truths import official_truth
 from emolightning.config.building import build
-from emolightning.errors import UserError
+from emolightning.errors import UserError, quoted_override
 from emolightning.files.writing import require_writable, write_json, writing
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report
@@ -42,7 +42,10 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
     folder, files = Path(cfg.output_dir), [_answers_file(Path(name)) for name in cfg.answers]
     _require_free(folder, files)
     if scoring.reader is None and (len(files) > 1 or cfg.columns.valence_answer):
-        raise UserError("folds and valence are scored with scoring=classification only")
+        raise UserError(
+            "several files (folds) and columns.valence_answer are scored with scoring=classification only; say "
+            "scoring=classification, or give a single file and leave out columns.valence_answer"
+        )
     truths: list[Path | None] = [Path(name) for name in cfg.truth] or [None] * len(files)
     read = [_read(cfg, file, truth, scoring) for file, truth in zip(files, truths, strict=True)]
     scored = [[scoring.score(answer) for answer in predictions.answers] for predictions in read]
@@ -60,15 +63,16 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _answers_file(path: Path) -> Path:
-    """A run folder stands for the answers in it."""
+    """The file of answers; of a run folder the one inside it."""
     return path / ANSWERS if path.is_dir() else path
 
 
 def _require_free(folder: Path, files: Sequence[Path]) -> None:
+    other = quoted_override("output_dir", f"{folder}-scores")
     if (folder / "config.yaml").exists():
-        raise UserError(f"output_dir={folder}: is the folder of a run; choose another, its answers stay what they are")
+        raise UserError(f"output_dir={folder} is the folder of a run, whose answers must not change; say e.g. {other}")
     if any(file.resolve() == (folder / ANSWERS).resolve() for file in files):
-        raise UserError(f"output_dir={folder}: holds the answers that are read; choose another")
+        raise UserError(f"output_dir={folder} holds the answers that are read and must not change; say e.g. {other}")
     require_writable(folder, "output_dir")
 
 
@@ -160,7 +164,8 @@ def _refuse_other_clips(predictions: Predictions, benchmark: str | None) -> None
     if others and benchmark not in others:
         raise UserError(
             f"{predictions.truth_file}: these are the clips of {' or '.join(others)}, not of benchmark={benchmark}; "
-            "give the file of that benchmark, or name the one that it is of (several files are folds 1, 2, ...)"
+            f"give the file of {benchmark}, or say benchmark={others[0]} if this is the only file; several files must "
+            "be in the order of their folds"
         )
 
 
@@ -168,7 +173,7 @@ def _make_room(folder: Path, key: str) -> None:
     with writing(f"output_dir={folder}"):
         folder.mkdir(parents=True, exist_ok=True)
     for aside in set_aside_other(folder, key):
-        print(f"scores of other answers are now in {aside}")
+        print(f"scores of earlier, different answers are now in {aside}")
 
 
 def _write(folder: Path, report: Report, answers: Sequence[Answer], scores: Sequence[Score]) -> None:
@@ -207,7 +212,7 @@ def _notes(report: dict[str, Any]) -> list[str]:
 
 ABOUT = {
     "equal_repeats": "rows repeat an earlier one and count once",
-    "null_answers": "answers are null: the clip has none",
+    "null_answers": "answers are null: these clips count as clips without an answer",
     "extra": "answers are about other clips and were left out",
 }
 """Count of `Predictions.facts` -> what is said of it."""

@@ -81,12 +81,14 @@ def run_seeds(cfg: DictConfig, overrides: Sequence[str]) -> int:
     root = Path(cfg.output_dir)
     if (root / "config.yaml").exists():
         own = quoted_override("output_dir", f"{root}-seeds")
-        raise UserError(f"{root} holds a run; say {own}, for a folder with a run for each seed")
+        raise UserError(
+            f"output_dir={root} is the folder of one run; seeds=[...] needs a folder for several: say {own}"
+        )
     passed_on = [word for word in overrides if override_key(word) not in OWN]
     with alone_in(root):
         variables = {GROUP: cfg.run_name, FOLDER: str(root.resolve())}
         if stopped := stop_leftovers(FOLDER, variables[FOLDER], grace_s=GRACE_S):
-            print(f"stopped {stopped} process(es) that an earlier command had left", flush=True)
+            print(f"stopped {stopped} process(es) that an earlier command had left running", flush=True)
         with ThreadPoolExecutor(cfg.parallel) as pool, Programs(variables) as programs:
             run = partial(_run_seed, root=root, name=cfg.run_name, overrides=passed_on, programs=programs)
             outcomes = list(pool.map(run, cfg.seeds))
@@ -101,9 +103,10 @@ def _refuse_ranks() -> None:
     found = ranks_variable() or ("LOCAL_RANK" in os.environ and f"LOCAL_RANK={os.environ['LOCAL_RANK']}")
     if found:
         raise UserError(
-            f"seeds=[...] with {found}: it starts a process for each seed and must itself be one; start "
-            "`python train.py` without torchrun or srun; trainer.devices and trainer.strategy give each seed its ranks "
-            "(in a SLURM job of one task: SLURM_JOB_NAME=interactive python train.py ...)"
+            f"seeds=[...] with {found}: this is one of several processes, but seeds=[...] must be started once, and "
+            "starts the processes of each seed itself; start `python train.py` without torchrun or srun, and say with "
+            "trainer.devices and trainer.strategy how many processes train each seed (in a SLURM job of one task: "
+            "SLURM_JOB_NAME=interactive python train.py ...)"
         )
 
 
@@ -112,7 +115,8 @@ def _refuse_overrides(overrides: Sequence[str]) -> None:
     wrong = [word for word in overrides if override_key(word) in ("seed", "resume") and word != "resume=auto"]
     if wrong:
         raise UserError(
-            f"{', '.join(wrong)}: with seeds=[...] each run has its own seed and continues by itself; leave it out"
+            f"{', '.join(wrong)}: with seeds=[...] each run gets its seed from the list, and resumes by itself; leave "
+            f"out {' and '.join(wrong)}"
         )
 
 
@@ -185,5 +189,5 @@ def _print(root: Path, outcomes: Sequence[Outcome], spreads: Mapping[str, Spread
         Console().print(table)
     failed = [str(outcome.seed) for outcome in outcomes if outcome.exit_code]
     if failed:
-        print(f"{len(failed)} of {len(outcomes)} seeds failed and are in no mean: {', '.join(failed)}")
+        print(f"{len(failed)} of {len(outcomes)} seeds failed and do not count in the means: {', '.join(failed)}")
     print(f"table: {root / 'seeds.json'}, {root / 'seeds.csv'}; runs: {root}/seed-<n>")

@@ -95,8 +95,8 @@ def require_engine(
         return
     if accumulation == "sum":
         raise UserError(
-            "accumulation=sum keeps gradients over the end of an epoch, which sharding engines do not; say "
-            "accumulation=mean, or trainer=ddp"
+            f"accumulation=sum with trainer.strategy={target}: sums of gradients are carried over into the next epoch, "
+            "which this engine cannot do; say accumulation=mean, or trainer=ddp to keep accumulation=sum"
         )
     if quantization != "none" and (target == "Fsdp" or strategy["stage"] == 3):
         raise UserError(
@@ -261,7 +261,8 @@ def describe_load(load: Load, corpus: Corpus, processor: Processor, learner: Emo
 def too_little(load: Load, expected: Memory, available: int) -> str:
     """The warning before a step that will probably not fit."""
     lines = [f"  {number}. {line}" for number, line in enumerate(less_memory(load), start=1)]
-    head = f"this run needs about {expected.device_total / GB:.3g} GB of a GPU with {available / GB:.3g} GB; less need"
+    needed, there = expected.device_total / GB, available / GB
+    head = f"this run needs about {needed:.3g} GB of a GPU with {there:.3g} GB; settings that need less:"
     return "\n".join([head, *lines])
 
 

@@ -73,8 +73,9 @@ class Classification:
         """
         wrong = Counter(truth for truth in truths if truth not in self.labels)
         if wrong:
-            problems = [f"{count} clips have the label {label!r}" for label, count in wrong.items()]
-            raise InputErrors(f"scoring.labels={list(self.labels)}: lacks labels of the clips", problems)
+            problems = [f"{count} clips have the label {label!r}, which is not in it" for label, count in wrong.items()]
+            cure = "say scoring.labels=[...] with these labels in it, or choose clips whose labels are all in it"
+            raise InputErrors(f"scoring.labels={list(self.labels)}", problems, note=cure)
 
     def score(self, answer: Answer) -> Score:
         """The label that the answer names, or the reason there is none."""

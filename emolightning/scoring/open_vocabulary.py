@@ -39,7 +39,8 @@ TEXT_NOTE = (
     "evaluations let a language model read the text"
 )
 LIST_NOTE = "written lists"
-NO_TRUE_WORD = "no clip has any; write a list for each, e.g. ['happy', 'excited'], or one label"
+A_LIST = "write a list, e.g. ['happy', 'excited'], or one label without brackets"
+NO_TRUE_WORD = f"no clip has any true emotion word; for each clip {A_LIST}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class OpenVocabulary:
         """
         written = list(truths)
         broken = [text for text in written if list_fault(text) == UNBALANCED]
-        problems = [f"{text!r} opens or ends a list that it does not end or open" for text in dict.fromkeys(broken)]
+        problems = [f"{text!r} has a square bracket without a partner; {A_LIST}" for text in dict.fromkeys(broken)]
         if problems or not any(separated(text) for text in written):
             raise InputErrors("true labels", problems or [NO_TRUE_WORD])
 
@@ -223,7 +224,7 @@ def _read_truths(answers: Sequence[Answer]) -> list[_Labels]:
     """The true words of each clip; none for a clip without truth, which then counts nowhere."""
     texts = [answer.truth or "" for answer in answers]
     problems = [
-        f"clip {answer.clip_id}: {text!r} opens or ends a list that it does not end or open"
+        f"clip {answer.clip_id}: {text!r} has a square bracket without a partner; {A_LIST}"
         for answer, text in zip(answers, texts, strict=True)
         if list_fault(text) == UNBALANCED
     ]

@@ -62,8 +62,9 @@ def require_comparable(clips: Sequence[Clip], scoring: Scoring, split: str) -> N
     truths = [truth for clip in clips if (truth := scoring.truth(clip)) is not None]
     if clips and not truths:
         raise UserError(
-            f"split={split}: none of its {len(clips)} clips has what answers are compared with (a label, a list of "
-            "labels, or a description); choose another scoring=... or data=..."
+            f"split={split}: none of its {len(clips)} clips has what answers are compared with "
+            "(scoring=classification needs a label, scoring=open_vocabulary a label or a list of labels, "
+            "scoring=reasoning a description); choose the scoring=... that fits these data, or other data=..."
         )
     scoring.require_truths(truths)
 

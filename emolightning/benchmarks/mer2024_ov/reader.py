@@ -99,17 +99,17 @@ def open_labels(text: str) -> tuple[str, ...]:
         BadValue: not a list, without words, or a word twice.
     """
     if not (text.startswith("[") and text.endswith("]")):
-        raise BadValue(f"openset {text[:60]!r} is not a list in square brackets, e.g. ['happy', 'excited']")
+        raise BadValue(f"openset {text[:60]!r} must be a list in square brackets, e.g. ['happy', 'excited']")
     try:
         items = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         items = text[1:-1].split(",")  # without quotes
     words = tuple(str(item).strip() for item in items)
     if not words or not all(isinstance(item, str) and word for item, word in zip(items, words, strict=True)):
-        raise BadValue(f"openset {text[:60]!r} has no words, or items that are none")
+        raise BadValue(f"openset {text[:60]!r} must have words, and nothing but words, e.g. ['happy', 'excited']")
     repeated = sorted({word for word in words if words.count(word) > 1})
     if repeated:
-        raise BadValue(f"openset has {repeated} more than once")
+        raise BadValue(f"openset {text[:60]!r} has {', '.join(map(repr, repeated))} more than once; keep one of each")
     for word in words:
         plain_text("openset", word)
     return words

@@ -107,7 +107,8 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str) -> Any:
     try:
         return read_npy(archive.read(f"{name}.npy"))
     except PickleRefused as error:
-        raise UserError(f"{path}: array {name[:80]!r} is not read, nothing was executed: {error}") from None
+        cure = "get the file again from its official source, or give the labels as a CSV file"
+        raise UserError(f"{path}: array {name[:80]!r} is refused, and nothing was executed: {error}; {cure}") from None
     except _DAMAGED as error:
         raise UserError(f"{path}: array {name[:80]!r} is damaged ({error}); download it again") from None
 

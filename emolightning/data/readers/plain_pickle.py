@@ -17,7 +17,7 @@ import numpy as np
 
 
 class PickleRefused(ValueError):
-    """The pickle is damaged, or more than plain values; says which."""
+    """The pickle is damaged or holds more than plain values; the message says which."""
 
 
 _OPCODES = {
@@ -84,7 +84,7 @@ def read_plain_pickle(data: bytes) -> Any:
     plain = _plain(value, (), done)
     dicts = {id(found): found for found in done.values() if isinstance(found, dict)}
     if entries != sum(map(len, dicts.values())):
-        raise PickleRefused("a key of a dict is there twice")
+        raise PickleRefused("a dict has the same key twice")
     return plain
 
 
@@ -105,9 +105,11 @@ def _looked_through(data: bytes, spend: Spend) -> int:
     for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):
         spend(_FOR_AN_OPCODE)
         if opcode.name not in _OPCODES:
-            raise PickleRefused(f"opcode {opcode.name} is not needed for plain values")
+            raise PickleRefused(f"it has opcode {opcode.name}, which plain values do not need")
         if opcode.name in _PUTS and int(argument or 0) > number:  # Unpickler would make room for so many.
-            raise PickleRefused(f"damaged (value {argument} of {number})")
+            raise PickleRefused(
+                f"damaged (opcode {number} stores a value under the number {argument}, which is too high)"
+            )
         needed = len(opcode.stack_before)
         if pickletools.markobject in opcode.stack_before:
             mark = marks.pop()
@@ -159,7 +161,7 @@ class _Name(_StandIn):
         if self._kind == _ENCODE and (not values or isinstance(values[0], str)):
             self._spend(len(values[0]) if values else 0)
             return values[0].encode("latin-1") if values else b""
-        raise PickleRefused(f"{self._kind} with arguments that are not plain")
+        raise PickleRefused(f"it makes {self._kind} from arguments that are not plain values")
 
 
 class _DType(_StandIn):
@@ -180,10 +182,10 @@ class _DType(_StandIn):
         if isinstance(content, str):  # bytes of Python 2
             content = content.encode("latin-1")
         if self.kind.startswith("O"):
-            raise PickleRefused("bytes of an object")
+            raise PickleRefused("it gives bytes where an array of objects needs a list")
         values = np.dtype(self._order + self.kind)
         if len(content) != number * values.itemsize:
-            raise PickleRefused("an array whose bytes do not fit its shape")
+            raise PickleRefused("it has an array whose bytes do not fit its shape")
         return np.frombuffer(content, values)
 
 
@@ -199,13 +201,13 @@ class _Array(_StandIn):
         _, shape, dtype, is_fortran, content = _typed(state, tuple)
         # True is a whole number to Python, but not to numpy.
         if not all(type(size) is int and size >= 0 for size in _typed(shape, tuple)) or len(shape) > 8:
-            raise PickleRefused("an array of an impossible shape")
+            raise PickleRefused("it has an array of an impossible shape")
         self._spend(math.prod(max(size, 1) for size in shape) * max(len(shape), 1))
         number = math.prod(shape)
         if _typed(dtype, _DType).kind.startswith("O"):
             values = np.empty(number, dtype=object)
             if len(_typed(content, list)) != number:
-                raise PickleRefused("an array whose content does not fit its shape")
+                raise PickleRefused("it has an array whose content does not fit its shape")
             for position, item in enumerate(content):  # Assigned at once, numpy would take lists apart.
                 values[position] = item
         else:
@@ -222,13 +224,13 @@ def _typed(value: Any, kind: type | tuple[type, ...]) -> Any:
 def _plain(value: Any, outer: tuple[int, ...], done: dict[int, Any]) -> Any:
     """Arrays replaced by their content; what is shared stays shared, or a small file could grow without bounds."""
     if isinstance(value, _Name | _DType):
-        raise PickleRefused("a name where a value belongs")
+        raise PickleRefused("it has a name where a value belongs")
     if not isinstance(value, dict | list | tuple | _Array):
         return value
     if id(value) in done:
         return done[id(value)]
     if id(value) in outer or len(outer) > _DEEPEST:
-        raise PickleRefused("it is nested too deep, or within itself")
+        raise PickleRefused(f"it is nested more than {_DEEPEST} levels deep, or within itself")
     inside = (*outer, id(value))
     if isinstance(value, _Array):
         plain = _plain(value.value, inside, done)

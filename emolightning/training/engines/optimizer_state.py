@@ -47,8 +47,11 @@ def write_optimizer(optimizer: Any, model: nn.Module, saved: Mapping[str, Any]) 
     """
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     names = {name for group in saved["groups"] for name in group["names"]}
-    if names != named.keys() or len(saved["groups"]) != len(optimizer.param_groups):
-        raise ValueError("The checkpoint's optimizer steps other parameters than this run's.")
+    if other := sorted(names ^ named.keys()):
+        raise ValueError(f"{other[0]} is a parameter of the checkpoint's optimizer or of this run's, but not of both.")
+    if len(saved["groups"]) != len(optimizer.param_groups):
+        groups = f"{len(saved['groups'])} groups of parameters, and this run's has {len(optimizer.param_groups)}"
+        raise ValueError(f"The checkpoint's optimizer has {groups}.")
     inner = inner_optimizer(optimizer)
     for group, kept in zip(inner.param_groups, saved["groups"], strict=True):
         group.update({key: value for key, value in kept.items() if key != "names"})
@@ -72,22 +75,24 @@ def damage_of(saved: Any, weights: Mapping[str, Tensor]) -> str:
     """
     groups, state = (saved.get(name) if isinstance(saved, dict) else None for name in ("groups", "state"))
     if not isinstance(groups, list) or not isinstance(state, dict):
-        return "its optimizer has no groups and state"
+        return "its `optimizer` must have a list `groups` and a dict `state`"
     for group in groups:
         names = group.get("names") if isinstance(group, dict) else None
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            return "a group of its optimizer does not name its parameters"
+            return "each group of its `optimizer` must have a list `names` of its parameters"
         rates = [group.get(key) for key in ("lr", "initial_lr", "weight_decay") if key in group]
-        if not all(isinstance(rate, int | float) and math.isfinite(rate) for rate in rates):
-            return "a rate of its optimizer is no number"
+        wrong = [rate for rate in rates if not (isinstance(rate, int | float) and math.isfinite(rate))]
+        if wrong:
+            return f"lr and weight_decay of its `optimizer` must be finite numbers, not {str(wrong[0])[:40]!r}"
     for name, entry in state.items():
         if name not in weights or not isinstance(entry, dict):
-            return f"its optimizer's state has {str(name)[:80]!r}, which is no trained tensor of it"
+            return f"its `optimizer` has a state of {str(name)[:80]!r}, but the file has no such trained tensor"
         for key, value in entry.items():
             if isinstance(value, Tensor) and (value.numel() > 1 and value.shape != weights[name].shape):
-                return f"{key} of {name} has shape {tuple(value.shape)}, and the tensor {tuple(weights[name].shape)}"
+                expected = tuple(weights[name].shape)
+                return f"the optimizer's {key} of {name} has shape {tuple(value.shape)}, not the tensor's {expected}"
             if isinstance(value, Tensor) and (not value.is_floating_point() or count_not_finite(value)):
-                return f"{key} of {name} is not finite"
+                return f"the optimizer's {key} of {name} must be finite floating-point numbers"
     return ""
 
 
