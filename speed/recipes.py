@@ -64,7 +64,7 @@ class Subject:
         self.device = device
         self.make_optimizer = make_optimizer
         self.generation = FixedLength(max_new_tokens=answer_tokens)
-        # Rounds begin alike: after many steps at random data, float16 would overflow and skip what it shall do.
+        # Rounds begin alike: after many steps at random data, float16 would overflow and skip what it must do.
         self._initial = {name: tensor.cpu().clone() for name, tensor in trained_state(model).items()}
 
     def adopt(self, recipe: Recipe) -> None:

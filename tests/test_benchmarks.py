@@ -170,7 +170,9 @@ def test_emer_v2_takes_transcripts_from_mer2023(benchmarks: Path) -> None:
     clips = data.source.read_clips()
     assert [clip.reason for clip in clips] == [f"In the video, {name}, smiles." for name in NAMES[:3]]
     assert [clip.transcript for clip in clips] == [f"Well, {NAMES[0]}!", f"Well, {NAMES[1]}!", "nan"]
-    assert data.source.remarks == ["1 of 3 clips have an empty transcript: the word `nan` stands there, as in upstream"]
+    assert data.source.remarks == [
+        "1 of 3 clips have an empty transcript: the word `nan` is used instead, as in upstream"
+    ]
     chinese = read(benchmarks, "emer", "data.version=v2", "data.language=chinese", "inputs.transcript=false")
     assert [clip.reason for clip in chinese] == ["他0。", "他1。", "他2。"]
 
@@ -485,7 +487,7 @@ def test_the_official_files_of_mer2024_ov_and_emer(shared: Path) -> None:
         data, clips = real(shared, "emer", *words)
         assert data.official_differences() == []
         assert data.source.remarks == [
-            "7 of 100 clips have an empty transcript: the word `nan` stands there, as in upstream"
+            "7 of 100 clips have an empty transcript: the word `nan` is used instead, as in upstream"
         ]
     for language in ("english", "chinese"):
         second = ("data.version=v2", "data.truth=v2_final-EMER-reason.csv", f"data.language={language}")

@@ -175,7 +175,7 @@ def test_a_label_map_may_be_a_table(read: Read, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("label_map", "message"),
     [
-        ({"exc": "hapy"}, "'exc' stands for 'hapy', which is not one of"),
+        ({"exc": "hapy"}, "'exc' means 'hapy', which is not one of"),
         ({"a": "sad", "A": "happy"}, "'A' is there twice, with different labels"),
         ("nowhere.csv", "data.label_map=nowhere.csv: no such file"),
     ],
@@ -203,7 +203,7 @@ def test_equal_problems_are_one_with_all_its_lines(read: Read) -> None:
     found = problems(read, HEADER, *lines[:6], *(f"{name}2,tense,x" for name in "abc"), lost={})
     assert [problem.partition(": ")[0] for problem in found] == ["lines 2, 4, 5, 7, 8, ... (7 rows)", "lines 3, 6"]
     assert found[0].endswith(
-        f"emotion_label 'tense' is not one of {list(MER6)}; say what the 2 words stand for with "
+        f"emotion_label 'tense' is not one of {list(MER6)}; say what the 2 words mean with "
         "'data.label_map={tense: LABEL, calm: LABEL}' (null leaves rows out), or name the labels of the file with "
         "data.labels=[...], which a model that was trained on others does not know"
     )
@@ -246,7 +246,7 @@ def test_only_a_label_that_is_one_edit_away_is_proposed(word: str, words: tuple[
 def test_words_that_no_command_line_holds_are_mapped_in_a_file(read: Read) -> None:
     (problem,) = problems(read, HEADER, "a,怒,x", "b,怒,x")
     assert problem.startswith("lines 2, 3: emotion_label '怒' is not one of ")
-    assert "the word stands for with data.label_map=FILE, a table with the columns alias and label" in problem
+    assert "the word means with data.label_map=FILE, a table with the columns alias and label" in problem
 
 
 # Characters

@@ -66,7 +66,7 @@ def test_a_dataset_in_order(benchmarks: Path, tmp_path: Path, capsys: pytest.Cap
     assert found["features"] == {"face": vectors, "motion": vectors, "speech": vectors}
     assert found["storage"]["frames_bytes"] == 6 * 3 * 56 * 56
     assert "mer2023_multi, test: 6 clips, the official set has 411" in found["warnings"]
-    assert "1 of 6 clips have an empty transcript: the word `nan` stands there, as in upstream" in found["warnings"]
+    assert "1 of 6 clips have an empty transcript: the word `nan` is used instead, as in upstream" in found["warnings"]
     printed = capsys.readouterr().out
     assert "official test" in printed
     assert "official train+val" not in printed  # This run has not asked for it.
@@ -125,7 +125,7 @@ def test_clips_without_video_or_vectors_and_files_that_are_damaged(own: Path) ->
     assert [found["features"][name]["missing"] for name in ("face", "motion", "speech")] == [1, 0, 1]
     _, found = asked(own, *MER2023, f"data.root={own}", "data.missing=zero")
     assert len(found["problems"]) == 1
-    assert "zeros stand there" in "\n".join(found["warnings"])
+    assert "zeros are used instead" in "\n".join(found["warnings"])
 
 
 def test_a_probe_looks_at_some_and_says_so(own: Path) -> None:

@@ -413,7 +413,7 @@ def test_prompts_that_cannot_be_used(tmp_path: Path, content: str, message: str)
     assert str(path) in str(error.value)
     if isinstance(error.value, InputErrors):
         assert error.value.problems == [
-            "clue: {answer} is missing: the text has to stand somewhere",
+            "clue: {answer} is missing: write it where that text belongs",
             "words: must be text, not 3",
         ]
 

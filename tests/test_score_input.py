@@ -116,7 +116,7 @@ def test_a_misspelt_file_is_named(tmp_path: Path, predictions: Path, capsys: pyt
     [
         ("glad,hapy", "line 2: 'hapy' is not one of"),
         ("sad,happy", "line 2: 'sad' is a label itself"),
-        ("glad,happy\nglad,sad", "line 3: 'glad' stands for 'happy' already"),
+        ("glad,happy\nglad,sad", "line 3: 'glad' means 'happy' already"),
         (",happy", "line 2: the alias is empty"),
     ],
 )

@@ -145,7 +145,7 @@ def test_synonyms_of_other_wheels_are_refused(tmp_path):
     rows = synonym_rows()
     rows[1][4] = "Bliss"
     write_xlsx(tmp_path / "synonym.xlsx", rows)
-    with pytest.raises(InputErrors, match=r"synonym\.xlsx, row 2, word_run3: 'bliss' stands on none of the wheels"):
+    with pytest.raises(InputErrors, match=r"synonym\.xlsx, row 2, word_run3: 'bliss' is on none of the wheels"):
         read_wheels(tmp_path)
 
 

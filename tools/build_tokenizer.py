@@ -109,7 +109,7 @@ def _train(texts: list[str]) -> dict[str, Any]:
 
 
 def _with_bytes(content: dict[str, Any]) -> dict[str, Any]:
-    """Insert the 256 byte pieces behind the special ones, so that any text can be spelt."""
+    """Insert the 256 byte pieces after the special ones, so that any text can be spelt."""
     learned = sorted(content["model"]["vocab"], key=content["model"]["vocab"].get)[len(SPECIAL) :]
     pieces = [*SPECIAL, *(f"<0x{value:02X}>" for value in range(256)), *learned]
     content["model"]["vocab"] = {piece: position for position, piece in enumerate(pieces)}

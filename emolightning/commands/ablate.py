@@ -1,7 +1,7 @@
 """`python -m emolightning ablate [sets=A,V,T,AV,AT,VT,AVT] [parallel=2] [key=value ...]`: train and test modality sets.
 
 Every set is a run of its own, in processes of its own, under <output_dir>-ablation/<set>; a set that is finished with
-the same overrides is reused, an interrupted one continues. On data=synthetic each score stands beside the best
+the same overrides is reused, an interrupted one continues. On data=synthetic each score is printed beside the best
 achievable accuracy that follows from the generator. Writes ablation.json and ablation.csv and prints a table.
 
   sets       any of A, V, T, AV, AT, VT, AVT, with commas; left out, all of them

@@ -52,7 +52,7 @@ def run(
 ) -> int:
     """Compose the configuration of a command line and call `main` with it.
 
-    Where the primary config has `saved_run` in its defaults list, the configuration of `checkpoint=...` stands there.
+    Where the primary config has `saved_run` in its defaults list, the configuration of `checkpoint=...` is there.
 
     Args:
         main: the command; its module's docstring, or its own, is the head of `--help`.
@@ -270,7 +270,7 @@ def _removed(error: Exception, words: Sequence[str]) -> str | None:
 
 
 def _user_error(error: BaseException | None) -> UserError | None:
-    """The UserError behind an exception: Hydra wraps what a constructor raises."""
+    """The UserError inside of an exception: Hydra wraps what a constructor raises."""
     while error is not None and not isinstance(error, UserError):
         error = error.__cause__ if isinstance(error, InstantiationException) else None
     return error

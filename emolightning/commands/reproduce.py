@@ -6,7 +6,7 @@
   reproduce benchmark=dfew_fold1 answers=FILE truth=FILE output_dir=DIR ...
                                                  scores the file first; takes what `score` takes
 
-RUN is a folder with metrics.json, of eval.py or of score. The name of a family, as mer2023, stands for all benchmarks
+RUN is a folder with metrics.json, of eval.py or of score. The name of a family, as mer2023, means all benchmarks
 of it. The verdict is `within interval` where our interval holds the published value, give or take one unit of
 its last printed digit; `differs`; or `not comparable` and why: other clips, score, judge, wheels, inputs or protocol.
 Writes reproduce.json beside metrics.json.

@@ -102,7 +102,7 @@ def _item(node: DictConfig | ListConfig, key: Any, path: str, problems: list[Pro
     try:
         value = node[key]
         if OmegaConf.is_interpolation(node, key) and isinstance(value, DictConfig) and "_target_" in value:
-            return UNKNOWN  # an object is checked where it stands
+            return UNKNOWN  # an object is checked at its own place
         return _plain(value, f"{path}.", problems)
     except InterpolationToMissingValueError:
         return UNKNOWN  # reported where it is missing

@@ -147,7 +147,7 @@ class Recipe:
     precompute_vision: bool = False
     """The vision tower has seen each clip once before; false runs it in every step and for every answer."""
     precision: str = "16-mixed"
-    """As in `trainer.precision`: 32-true, bf16-mixed or 16-mixed. On a CPU it is 32-true whatever stands here."""
+    """As in `trainer.precision`: 32-true, bf16-mixed or 16-mixed. On a CPU it is always 32-true."""
     dtype: str = "float16"
     """Type of the frozen weights, the tower's included; on a CPU it is always float32."""
     attention: str = "eager"

@@ -31,7 +31,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Definition:
-    """A class, a function, or the value of an assignment, and where it stands."""
+    """A class, a function, or the value of an assignment, and its place."""
 
     module: Module
     node: Any

@@ -1,6 +1,6 @@
 """Which classes a configuration may have built: those that `configs/` names under the same key, and no others.
 
-Hydra calls whatever stands behind `_target_`. In a run folder, an adapter folder, or a YAML file that somebody shared
+Hydra calls whatever `_target_` names. In a run folder, an adapter folder, or a YAML file that somebody shared
 that would be their code, run here. A class of one's own is allowed by an act that nobody else can do: its file lies in
 `configs/` or in a folder of EMOLIGHTNING_CONFIGS, or `KEY._target_=CLASS` is typed on the command line.
 """
@@ -48,7 +48,7 @@ def allowed_classes(words: Iterable[str]) -> list[Classes]:
 
 
 def known_classes(folder: Path) -> Classes:
-    """What the files of a folder of configurations name behind `_target_`, by the key that it is built for."""
+    """Classes that the files of a folder of configurations name, by the key that each is built for."""
     named: dict[str, set[str]] = {}
     more: list[tuple[str, str]] = []
     for path in sorted(folder.rglob("*.yaml")):

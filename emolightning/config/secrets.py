@@ -21,7 +21,7 @@ SECRET_WORD = re.compile(rf"(?is)([+~]*[\w.@/-]*{NAMES}=).+")
 
 SECRET = re.compile(
     rf"""(?ix)
-    ({NAMES} ["']? \s* [=:] \s*) (["'])?  # what stands before the value
+    ({NAMES} ["']? \s* [=:] \s*) (["'])?  # what precedes the value
     (?(2) (?:(?!\2).)+ | (?: \[[^\]]*\] | (?:(?:bearer|basic)\s+)? [^\s"',;&)\]}}]+ ) )
     """
 )

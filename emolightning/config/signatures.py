@@ -247,7 +247,7 @@ def _accepts_subscript(value: object, kind: str, inside: ast.expr, module: Modul
 
 
 def _alias_of(annotation: ast.expr | None, module: Module) -> Definition | None:
-    """`Policy = Literal["middle", "peak"]`: what stands for `Policy`; None for classes and what is not known."""
+    """`Policy = Literal["middle", "peak"]`: what `Policy` means; None for classes and what is not known."""
     found = _found(annotation, module)
     return found if found is not None and _is_alias(found) else None
 

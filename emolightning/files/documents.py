@@ -110,7 +110,7 @@ def _bytes_of(path: Path, most: int) -> bytes:
 
 
 def _require_bounded(text: str) -> None:
-    """Walk over YAML's events, which cost no memory: what an anchor stands for counts at each of its aliases.
+    """Walk over YAML's events, which cost no memory: the values of an anchor count at each of its aliases.
 
     Raises:
         ValueError: it unfolds to too much.

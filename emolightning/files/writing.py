@@ -65,7 +65,7 @@ def written_whole(path: Path, *, durable: bool = True, is_shared: bool = False) 
 
     Args:
         path: of the file; its folder is made.
-        durable: whether the file is flushed to the disk first, and the rename behind it. What can be made again at
+        durable: whether the file is flushed to the disk first, and the rename after it. What can be made again at
             little cost, or is made by thousands, is flushed by its owner or not at all.
         is_shared: whether several processes may write the file at the same time; each then has a place of its own.
 
@@ -103,7 +103,7 @@ def flush(path: Path) -> None:
 
 
 def system_words(error: BaseException | None) -> str | None:
-    """What the operating system said behind an exception; None where it said nothing."""
+    """What the operating system said when it raised an exception; None where it said nothing."""
     while error is not None:
         if isinstance(error, OSError):  # NumPy's has no number, only how much was written.
             return str(error) if error.errno is None else os.strerror(error.errno)

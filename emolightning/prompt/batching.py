@@ -43,6 +43,6 @@ def pad(rows: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, left
 
 
 def pad_vectors(streams: Sequence[Tensor]) -> Tensor:
-    """Streams (tokens_i, width) -> (batch, most tokens, width), zeros behind; the placeholders say how many count."""
+    """Streams (tokens_i, width) -> (batch, most tokens, width), zeros after; the placeholders say how many count."""
     longest = max(stream.shape[0] for stream in streams)
     return torch.stack([functional.pad(stream, (0, 0, 0, longest - stream.shape[0])) for stream in streams])

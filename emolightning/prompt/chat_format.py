@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ChatFormat:
-    """What stands around a question, and what ends an answer. The defaults are Llama-2's, as upstream uses it."""
+    """What is around a question, and what ends an answer. The defaults are Llama-2's, as upstream uses it."""
 
     opening: str = "<s>"
     """Before the question; its special tokens count as such. Llama-2's is BOS alone."""
     closing: str = ""
-    """Behind the question, up to where the answer starts; its special tokens count as such."""
+    """What follows the question, up to where the answer starts; its special tokens count as such."""
     end: str = "</s>"
     """The special token that ends an answer."""
     in_brackets: bool = True
-    """Whether `[INST]` and `[/INST]` stand around the question, as plain text inside the first and last piece."""
+    """Whether `[INST]` and `[/INST]` are around the question, as plain text inside the first and last piece."""

@@ -29,7 +29,7 @@ class Processor(Protocol):
 
     tokenizer: Any
     streams: Sequence[str]
-    """Everything that stands in a sequence as vectors, in its order."""
+    """Everything that is in a sequence as vectors, in its order."""
 
     def example(self, clip: Clip, loaded: Loaded, question: Question, *, index: int, is_borrowed: bool) -> Example:
         """One clip as the model will see it.

@@ -79,6 +79,6 @@ class Card:
     protocols: tuple[Protocol, ...] = ()
     """How the figures of its `published.csv` were measured."""
     family: str = ""
-    """The word that stands for all its official sets; empty for the name of the folder."""
+    """The word that means all its official sets; empty for the name of the folder."""
     other_data: Mapping[str, str] = field(default_factory=dict)
     """Words of a command line -> name of the clips that they read, where these are no official set."""

@@ -35,7 +35,7 @@ class Clip:
     subject: str | None = None
     """Who is seen; clips of one subject never end up in two splits."""
     source: str = field(default="", compare=False)
-    """Where the annotation stands, e.g. `clips.csv, line 7`: for messages."""
+    """Place of the annotation, e.g. `clips.csv, line 7`: for messages."""
 
 
 @dataclass(frozen=True)

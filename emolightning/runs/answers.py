@@ -148,7 +148,7 @@ def latest_key(folder: Path) -> str:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    # What stands behind the last newline is the line that a killed process was writing.
+    # What follows the last newline is the line that a killed process was writing.
     lines = path.read_bytes().split(b"\n")[:-1]
     return [_parsed(path, number, line) for number, line in enumerate(lines, start=1)]
 
@@ -173,7 +173,7 @@ def _shown(entry: Any, name: str) -> str:
 
 
 def _drop_half_line(path: Path) -> None:
-    """Cut off what a killed process left behind the last newline, so that the next line starts on its own."""
+    """Cut off what a killed process left after the last newline, so that the next line starts on its own."""
     with path.open("rb+") as file:
         if file.seek(0, os.SEEK_END) == 0:
             return

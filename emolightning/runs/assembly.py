@@ -70,7 +70,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     _set_up_process(cfg, rank)
     _refuse_engine(cfg)
     config, output_dir = plain(cfg), Path(cfg.output_dir)
-    # Paths first: a misspelt one shall not cost the reading of the data, nor move an earlier run aside.
+    # Paths first: a misspelt one must not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(output_dir, cfg.resume)
     initial = _initial_weights(cfg)
     if resume_from and is_finished(RunFolder(output_dir), config):

@@ -76,7 +76,7 @@ def require_engine(
     """Refuse settings that an engine cannot keep, before anything is read.
 
     Args:
-        strategy: `trainer.strategy`, a name or what stands behind `_target_`.
+        strategy: `trainer.strategy`, a name or what has `_target_`.
         accumulation: `mean` or `sum`.
         quantization: of the language model.
         precision: `trainer.precision`.

@@ -1,4 +1,4 @@
-"""Words that stand for a label: the project's own table, none, or one from a file."""
+"""Words that mean a label: the project's own table, none, or one from a file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,7 +51,7 @@ def _read_file(path: Path, labels: Sequence[str]) -> dict[str, str]:
         elif alias in spellings:
             problems.append(f"line {row.line}: {alias!r} is a label itself; take the line out")
         elif table.setdefault(alias, meant) != meant:
-            problems.append(f"line {row.line}: {alias!r} stands for {table[alias]!r} already; keep one")
+            problems.append(f"line {row.line}: {alias!r} means {table[alias]!r} already; keep one")
     if problems:
         raise InputErrors(str(path), problems)
     return table

@@ -142,7 +142,7 @@ class Classification:
             f"parser=..., which is {reader.parser} (words: the one label that a text names; strict: the whole text; "
             "upstream: the last word, else neutral)",
             f"answer_list=..., which is {reader.answer_list}, for lists (first, first_valid)",
-            "aliases=FILE, for other words that stand for a label",
+            "aliases=FILE, for other words that mean a label",
         ]
 
     def _counts(self, answers: Sequence[Answer], scores: Sequence[Score]) -> np.ndarray:

@@ -60,10 +60,10 @@ class Predictions:
 
     answers: list[Answer]
     answer_lines: list[int]
-    """Where each answer stands; 0 for a clip without one."""
+    """Line of each answer; 0 for a clip without one."""
     answers_file: Path
     truth_lines: list[int]
-    """Where each truth stands."""
+    """Line of each truth."""
     truth_file: Path
     facts: dict[str, Any] = field(default_factory=dict)
     """What was read and counted, for `metrics.json`; no paths."""

@@ -21,7 +21,7 @@ def refuse_unreadable(
         predictions: answers and truths.
         scores: of the answers.
         scoring: what has read them.
-        answer_column: where the answers stand.
+        answer_column: where the answers are.
 
     Raises:
         UserError: says how the answers begin and which settings read them otherwise.

@@ -98,7 +98,7 @@ class LabelReader:
         return self._spellings.get(spelling(word))
 
     def is_alias(self, word: str) -> bool:
-        """Whether a text stands for a label without being one."""
+        """Whether a text means a label without being one."""
         return spelling(word) in self.aliases
 
     def _read_list(self, text: str) -> Reading:

@@ -120,7 +120,7 @@ def _numbers(
     Args:
         written: the values as they are written.
         answers: of the same clips, for messages.
-        lines: where they stand.
+        lines: their lines in the file.
         has_ends: values off the scale are refused; a system may well predict them.
     """
     values = np.full(len(written), np.nan)

@@ -138,7 +138,7 @@ class EmotionLearner(pl.LightningModule):
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
     ) -> None:
-        """Step; with summed batches only behind each `summed_batches`-th of an epoch.
+        """Step; with summed batches only after each `summed_batches`-th of an epoch.
 
         Upstream's rule: gradients are added, not averaged, and what is over at the end of an epoch is neither used nor
         dropped but carried into the first step of the next one.

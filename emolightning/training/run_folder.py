@@ -15,7 +15,7 @@ BEST = "best.ckpt"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of what a run leaves behind (README, "What is in the run folder")."""
+    """Paths of what a run writes (README, "What is in the run folder")."""
 
     path: Path
 

@@ -117,7 +117,7 @@ def why_not(score: PublishedScore, run: MeasuredRun, benchmark: str | None) -> s
     Args:
         score: what was published.
         run: what was measured.
-        benchmark: what the run stands for.
+        benchmark: what the run counts as.
     """
     if not score.is_verified:
         return f"unverified: {score.remark}"

@@ -11,7 +11,7 @@ from emolightning.benchmarks.published.shared_protocols import (
 from emolightning.records.benchmark import Protocol
 
 FAMILIES = {"ch_sims_v2": "ch_sims", "cmu_mosi": "cmu", "cmu_mosei": "cmu", "ovmerd_plus": "ovmerd"}
-"""Benchmark -> the word that stands for it and its siblings."""
+"""Benchmark -> the word that means it and its siblings."""
 
 _SENTIMENT = f"{UNIBENCH}; weighted F1 of the sign, zeros left out"
 

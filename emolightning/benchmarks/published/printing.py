@@ -26,7 +26,7 @@ from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.records.benchmark import Protocol
 
 SHORT_DIGITS = 4
-"""Digits behind the point that our values show, where the published one has more."""
+"""Digits after the point that our values show, where the published one has more."""
 NARROWEST = 120
 """Columns of a table that goes to a file."""
 
@@ -53,7 +53,7 @@ def print_benchmarks(scores: Sequence[PublishedScore], console: Console) -> None
         clips = official_clips(name) or max((score.protocol.num_clips or 0 for score in own), default=0)
         table.add_row(name, str(clips or "-"), headline, str(verified), str(len(own) - verified or "-"))
     console.print(table)
-    console.print("benchmark=NAME lists the scores; the name of a family, as mer2023, stands for all of it")
+    console.print("benchmark=NAME lists the scores; the name of a family, as mer2023, means all of it")
 
 
 def print_scores(scores: Sequence[PublishedScore], console: Console) -> None:

@@ -57,7 +57,7 @@ class PublishedScore:
 
     @property
     def num_decimals(self) -> int:
-        """Printed digits behind the point."""
+        """Printed digits after the point."""
         return len(self.printed.partition(".")[2])
 
     @property

@@ -55,7 +55,7 @@ class Expression:
     mouth_open: float = 0.0
     mouth_width: float = 0.34
     smile: float = 0.0
-    """How far the corners of the mouth stand above its middle."""
+    """How far the corners of the mouth are above its middle."""
     teeth: float = 0.0
     """Share of the open mouth that the upper teeth cover."""
     eyes: float = 1.0

@@ -1,6 +1,6 @@
 """The generative process: who is seen, which emotion is true, and what each modality shows of it.
 
-Every modality shows one of three classes, and a class stands for several labels. Each pair of modalities leaves
+Every modality shows one of three classes, and a class means several labels. Each pair of modalities leaves
 exactly one pair of labels apart only by the third, so no subset of modalities can solve the task:
 voice + face confuse neutral/sad, voice + words confuse angry/happy, face + words confuse worried/surprise.
 """
@@ -18,7 +18,7 @@ VOICE = {"quiet": ("neutral", "sad", "worried"), "loud": ("angry", "happy"), "ri
 FACE = {"still": ("neutral", "sad"), "agitated": ("angry", "worried", "surprise"), "smile": ("happy",)}
 WORDS = {"plain": ("neutral", "angry", "happy"), "loss": ("sad",), "unexpected": ("worried", "surprise")}
 CLASSES = {"A": VOICE, "V": FACE, "T": WORDS}
-"""Modality -> class -> the labels it stands for."""
+"""Modality -> class -> the labels it means."""
 
 NUM_ACTORS = {"train": 24, "val": 6, "test": 8}
 """Actors per split; nobody is seen in two splits."""

@@ -149,7 +149,7 @@ def _look_at_features(
             if zeros:
                 first = next(iter(zeros.values()))
                 found.warnings.append(
-                    f"{name}: {len(zeros)} of {len(clips)} clips have no vectors, e.g. {first}; zeros stand there"
+                    f"{name}: {len(zeros)} of {len(clips)} clips have no vectors, e.g. {first}; zeros are used instead"
                 )
 
 

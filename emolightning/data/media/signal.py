@@ -1,4 +1,4 @@
-"""Classical descriptors of sound and picture: what stands in for the pre-trained encoders without any weights.
+"""Classical descriptors of sound and picture: what replaces the pre-trained encoders without any weights.
 
 Pure functions of one clip. Values are brought to about unit size by fixed constants, so that a descriptor never
 depends on the data set it is computed in.

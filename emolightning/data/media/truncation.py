@@ -1,4 +1,4 @@
-"""What is missing at the end of a media file, as its own structure says: chunks that reach behind the end.
+"""What is missing at the end of a media file, as its own structure says: chunks that reach past the end.
 
 FFmpeg ends a cut file like a whole one. Counts and durations in headers do not tell either: cameras, converters and
 FFmpeg itself write estimates there, and leave them when frames were dropped.

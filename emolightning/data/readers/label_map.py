@@ -1,4 +1,4 @@
-"""What the labels of a custom file stand for: codes and other words mapped, rows left out, all of it counted."""
+"""What the labels of a custom file mean: codes and other words mapped, rows left out, all of it counted."""
 
 import re
 from collections import Counter
@@ -27,18 +27,18 @@ class UnknownLabel(BadValue):
 
 
 def what_to_do(words: Sequence[str]) -> str:
-    """How a user says what words stand for.
+    """How a user says what words mean.
 
     >>> what_to_do(["exc", "xxx"]).partition(", or ")[0]
-    "say what the 2 words stand for with 'data.label_map={exc: LABEL, xxx: LABEL}' (null leaves rows out)"
+    "say what the 2 words mean with 'data.label_map={exc: LABEL, xxx: LABEL}' (null leaves rows out)"
     """
     several = dict.fromkeys(words)
     mapping = "data.label_map=FILE, a table with the columns alias and label"
     if all(PLAIN_KEY.fullmatch(word) for word in several):
         mapping = quoted_override("data.label_map", dict.fromkeys(several, "LABEL"))
-    said = "the word stands" if len(several) == 1 else f"the {len(several)} words stand"
+    said = "the word means" if len(several) == 1 else f"the {len(several)} words mean"
     own = "name the labels of the file with data.labels=[...], which a model that was trained on others does not know"
-    return f"say what {said} for with {mapping} (null leaves rows out), or {own}"
+    return f"say what {said} with {mapping} (null leaves rows out), or {own}"
 
 
 class LabelMap:
@@ -66,7 +66,7 @@ class LabelMap:
             if target is not None and label is None:
                 near = nearest(str(target), self.labels)
                 hint = f"; did you mean {near!r}?" if near else ""
-                problems.append(f"{word!r} stands for {target!r}, which is not one of {list(self.labels)}{hint}")
+                problems.append(f"{word!r} means {target!r}, which is not one of {list(self.labels)}{hint}")
             elif self.targets.setdefault(_key(word), label) != label:
                 problems.append(f"{word!r} is there twice, with different labels")
         if problems:

@@ -127,7 +127,7 @@ def read_npy(data: bytes) -> Any:
     rest = len(data) - stream.tell()
     if dtype.hasobject:
         return read_plain_pickle(stream.read())
-    if 0 in shape or not dtype.itemsize:  # A few bytes that could stand for any number of empty rows.
+    if 0 in shape or not dtype.itemsize:  # A few bytes that could mean any number of empty rows.
         raise ValueError(f"nothing in an array of shape {shape}")
     if dtype.itemsize * int(np.prod(shape, dtype=object)) != rest:
         raise ValueError(f"{rest} bytes where shape {shape} needs others")

@@ -41,7 +41,7 @@ _NAMES = {
     "_codecs encode": _ENCODE,
     "__builtin__ bytes": _ENCODE,
 }
-"""Names that may occur -> what a call of them stands for. The last two are how old protocols write bytes."""
+"""Names that may occur -> what a call of them makes. The last two are how old protocols write bytes."""
 
 _DTYPES = re.compile(r"[iu][1248]|f[248]|b1|O8?|[US][1-9]\d{0,4}")
 """Boolean, whole and floating-point numbers, texts, and Python's objects."""
@@ -145,7 +145,7 @@ class _StandIn:
 
 
 class _Name(_StandIn):
-    """Stands for a name: a call does what numpy's constructors, and the old way to write bytes, would do."""
+    """What replaces a name: a call does what numpy's constructors, and the old way to write bytes, would do."""
 
     def __init__(self, kind: str, spend: Spend):
         self._kind = kind

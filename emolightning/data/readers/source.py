@@ -86,7 +86,9 @@ class ClipSource:
     def remark_empty(self, number: int, total: int, meaning: str) -> None:
         """Note how many transcripts are empty: they are not in the files, but part of what the model is told."""
         if number:
-            stands = "the word `nan` stands there, as in upstream" if meaning == "upstream" else "the sentence is empty"
+            stands = (
+                "the word `nan` is used instead, as in upstream" if meaning == "upstream" else "the sentence is empty"
+            )
             self.remarks.append(f"{number} of {total} clips have an empty transcript: {stands}")
 
     def find_media(self, folder: Expected) -> MediaFolder:

@@ -1,4 +1,4 @@
-"""What is said in the clips: a CSV with `name` and a column of sentences, and what stands where a cell is empty."""
+"""What is said in the clips: a CSV with `name` and a column of sentences, and what is used where a cell is empty."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ REMEDY = "write what is said, or say data.empty_transcript=empty, or =upstream f
 
 
 def spoken(sentence: str, empty: Empty, *, where: str) -> str:
-    """The sentence, or what stands for an empty one, and for what programs write in its place.
+    """The sentence, or what is used instead of an empty one and of what programs write in its place.
 
     Raises:
         BadValue: it is empty or such a word, and that is an error.
@@ -40,7 +40,7 @@ class Transcripts:
     column: str
     empty: Empty
     sentences: dict[str, tuple[str, str]]
-    """Clip id -> sentence, and the line where it stands."""
+    """Clip id -> sentence, and its line."""
 
     def of(self, identity: str) -> str:
         """What is said in a clip.

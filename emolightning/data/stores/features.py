@@ -39,7 +39,7 @@ class LoadedFeatures:
     vectors: dict[str, dict[str, np.ndarray]]
     """Feature input -> clip id -> float32 (tokens, width)."""
     zeros: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Feature input -> clip id -> why zeros stand there."""
+    """Feature input -> clip id -> why its vectors are zeros."""
     faults: Faults = field(default_factory=dict)
     """What is wrong with clips of which some vector cannot be had."""
 

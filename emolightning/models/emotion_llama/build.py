@@ -79,7 +79,7 @@ def _let_train(tower: VisionTower, how: How, lora: LoraSettings) -> None:
 def _adapted(base: Any, settings: LanguageSettings, how: How, lora: LoraSettings) -> Any:
     """The language model as it trains."""
     language = attach_lora(base, lora) if how == "lora" else base.requires_grad_(how == "full")
-    if settings.gradient_checkpointing:  # Behind PEFT, which else adds a hook that is for reentrant ones.
+    if settings.gradient_checkpointing:  # After PEFT, which else adds a hook that is for reentrant ones.
         checkpoint_gradients(language)
     return language
 

@@ -1,4 +1,4 @@
-r"""The assembled model: streams are projected into the language model's width and stand at their placeholders.
+r"""The assembled model: streams are projected into the language model's width and replace their placeholders.
 
 image ----> vision tower --> 4 patches a token --> image projection -------\
                         \-----> class token --------> class_token projection ---\
@@ -47,7 +47,7 @@ class EmotionLlama(nn.Module):
 
     @property
     def image_tokens(self) -> int:
-        """Vectors per frame behind the image projection."""
+        """Vectors per frame after the image projection."""
         return self.vision.settings.num_tokens if self.vision is not None else 0
 
     def project(self, batch: Batch) -> dict[str, Tensor]:
@@ -138,7 +138,7 @@ class EmotionLlama(nn.Module):
         if not generation.do_sample:
             return self._decode(self.generate_ids(embeddings, tokens.attention_mask, generation))
         answers = []
-        for row, clip in self._one_by_one(batch.clips):  # A draw shall not depend on who else is in the batch.
+        for row, clip in self._one_by_one(batch.clips):  # A draw must not depend on who else is in the batch.
             length = int(tokens.attention_mask[row].sum())
             with torch.random.fork_rng():
                 torch.manual_seed(_clip_seed(seed, clip.id))
@@ -155,7 +155,7 @@ class EmotionLlama(nn.Module):
             yield number % len(clips), clips[number % len(clips)]
 
     def generate_ids(self, embeddings: Tensor, attention_mask: Tensor, generation: Generation) -> Tensor:
-        """New tokens behind embedded contexts.
+        """New tokens that follow embedded contexts.
 
         Args:
             embeddings: (batch, tokens, width), padded on the left.

@@ -11,10 +11,10 @@ INPUTS: Inputs = {
 }
 
 FEATURES = tuple(named(INPUTS, "vectors"))
-"""Inputs that are vectors from an encoder, in the order in which they stand in the sequence (upstream's order)."""
+"""Inputs that are vectors from an encoder, in their order in the sequence (upstream's order)."""
 
 VISUAL = ("image", "class_token")
 """What the vision tower makes of a frame: its patches, and its class token."""
 
 STREAMS = (VISUAL[0], *FEATURES, VISUAL[1])
-"""Everything that stands in a sequence as vectors, in its order."""
+"""Everything that is in a sequence as vectors, in its order."""

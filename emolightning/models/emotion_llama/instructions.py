@@ -1,7 +1,7 @@
 """Instruction texts that published weights were trained on: protocol constants, kept word for word.
 
 Source: Emotion-LLaMA, `minigpt4/datasets/datasets/first_face.py` (pools `emotion_instruction_pool`,
-`reason_instruction_pool`; the sentences behind the first are commented out there and name six labels).
+`reason_instruction_pool`; the sentences after the first are commented out there and name six labels).
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from emolightning.errors import UserError
 
 PROMPT_ORDER = ("happy", "sad", "neutral", "angry", "worried", "surprise", "fear", "contempt", "doubt", "disgust")
 """Upstream's order of labels inside the question; it differs from the index order of the metrics.
-`disgust`, which upstream never offers, is put behind the others."""
+`disgust`, which upstream never offers, is put after the others."""
 
 EMOTION = (
     "Please determine which emotion label in the video represents: {list}.",
@@ -51,6 +51,6 @@ def instruction_pool(task: str, labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def prompt_order(labels: Sequence[str]) -> list[str]:
-    """Labels in upstream's order; words that upstream does not know keep their own order behind them."""
+    """Labels in upstream's order; words that upstream does not know keep their own order after them."""
     known = [label for label in PROMPT_ORDER if label in labels]
     return known + [label for label in labels if label not in PROMPT_ORDER]

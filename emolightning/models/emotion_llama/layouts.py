@@ -41,7 +41,7 @@ def context_pieces(
     ['[INST] <video>', Stream(name='image'), '</video> <feature>', Stream(name='speech'), \
 '</feature> The person in video says: Hi.  [emotion] Which?  [/INST]']
     """
-    # Two spaces before the tag, and a full stop behind the transcript's own: upstream's, kept.
+    # Two spaces before the tag, and a full stop after the transcript's own: upstream's, kept.
     says = f"The person in video says: {transcript}.  " if transcript is not None else ""
     question = f"{says}[{task}] {instruction}"
     visual: list[Piece] = [Stream("image")] if "image" in streams else []
@@ -51,7 +51,7 @@ def context_pieces(
         tail = f"</video> <feature><FeatureHere></feature> {question}  [/INST]"
         return joined([opening, opening, "[INST] <video>", *visual, *features, tail])
     if layout == "demo":
-        # In training two spaces stand before [/INST] as well; what is typed into the demo has one.
+        # In training two spaces are before [/INST] as well; what is typed into the demo has one.
         tail, words = "</video> <feature><FeatureHere></feature>", f"[INST] {question} [/INST]"
         return joined([opening, opening, "[INST] <video>", *visual, *features, tail, opening, words])
     pieces: list[Piece] = [" <video>", *visual, "</video>"] if visual else []

@@ -19,7 +19,7 @@ class EmotionLlamaProcessor:
 
     Args:
         tokenizer: an `emolightning.models.parts.tokenizer.Tokenizer`.
-        image_tokens: vectors per frame behind the image projection.
+        image_tokens: vectors per frame after the image projection.
         layout: one of LAYOUTS.
 
     Raises:

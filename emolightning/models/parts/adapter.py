@@ -107,7 +107,7 @@ def _save_lora(part: PeftModel, folder: Path, weights: dict[str, Tensor]) -> Non
 
 
 def _sort_sets(path: Path) -> None:
-    """PEFT writes its sets of names in an order that changes from process to process; the folder shall not."""
+    """PEFT writes its sets of names in an order that changes from process to process; the folder must not."""
     config = json.loads(path.read_text(encoding="utf-8"))
     ordered = {
         name: sorted(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value

@@ -38,7 +38,7 @@ def keep_layout(model: nn.Module) -> None:
     """Keep 4-bit weights as they were loaded.
 
     On a CPU with AVX-512 bfloat16, bitsandbytes repacks them in the first evaluation, in place, for a kernel without
-    gradients: training behind a validation would go on with no gradient through these layers, without a word.
+    gradients: training after a validation would go on with no gradient through these layers, without a word.
     """
     layers: Any = model.modules()
     for layer in layers:

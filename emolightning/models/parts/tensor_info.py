@@ -63,7 +63,7 @@ def require_file(path: Path) -> None:
 
 
 def require_trained_weights(place: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Say which tensors cannot be what a training leaves behind.
+    """Say which tensors cannot be the result of a training.
 
     Args:
         place: file or folder, for the message.

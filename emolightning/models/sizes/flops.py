@@ -123,7 +123,7 @@ def training_flops(sizes: ModelSizes, *, positions: int, answer: int, streams: M
 
 
 def answering_flops(sizes: ModelSizes, *, positions: int, answer: int, streams: Mapping[str, int], frames: int) -> int:
-    """Greedy generation behind one context with a cache of keys and values.
+    """Greedy generation after one context with a cache of keys and values.
 
     Args:
         sizes: the model's.

@@ -1,4 +1,4 @@
-"""When a result cannot be written: an end with words that say which file, why, and where the run stands."""
+"""When a result cannot be written: an end with words that say which file, why, and how far the run is."""
 
 import errno
 import os
@@ -38,7 +38,7 @@ def explained_failed_writes(folder: Path, trainer: Any, *, trains: bool = True) 
 
 
 def failed_write(error: Exception, folder: Path) -> CannotWrite | None:
-    """The refusal behind an exception; None where it is another, or concerns another folder."""
+    """The refusal that caused an exception; None where it is another, or concerns another folder."""
     if isinstance(error, CannotWrite):
         return error
     if not isinstance(error, OSError) or error.errno not in REFUSED or not isinstance(error.filename, str):

@@ -70,7 +70,7 @@ def explanation_of_loss(error: BaseException, load: Load, trainer: Any = None, *
 
 
 def explanation(error: BaseException, load: Load, trainer: Any = None, *, trains: bool = True) -> str:
-    """What was asked for, when, what to change, and where the run stands."""
+    """What was asked for, when, what to change, and how far the run is."""
     when = "while the model was loaded" if trainer is None else f"in optimizer step {trainer.global_step + 1}"
     if not trains:
         when = "in an evaluation"

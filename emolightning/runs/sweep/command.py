@@ -17,7 +17,7 @@ from emolightning.config.sources import override_key
 from emolightning.runs.sweep.grammar import pasted
 
 ARGUMENTS = {"${args_no_hyphens}": "", "${args_append_hydra}": "+", "${args_override_hydra}": "++"}
-"""Macro -> what stands before each `name=value`."""
+"""Macro -> what precedes each `name=value`."""
 
 NOT_FOR_HYDRA = (
     "${args}",
@@ -57,7 +57,7 @@ def check_command(command: Any, launcher: str = "") -> list[str]:
     if words.count("${program}") != 1:
         problems.append("must hold ${program} once")
     elif any(word.startswith("-") for word in words[words.index("${program}") + 1 :]):
-        problems.append("words behind ${program} are overrides, key=value; a trial is one run and takes no option")
+        problems.append("words after ${program} are overrides, key=value; a trial is one run and takes no option")
     if not problems and sum(word in ARGUMENTS for word in words) != 1:
         problems.append("must hold ${args_no_hyphens} once, where the parameters go")
     return problems or _acts(words, launcher) or _not_to_be_started(words)
@@ -100,7 +100,7 @@ def _not_to_be_started(words: Sequence[str]) -> list[str]:
 
 
 def overrides(command: Sequence[str], values: Mapping[str, Any], extra: Sequence[str] = ()) -> list[str]:
-    """The words behind the program.
+    """The words after the program.
 
     Args:
         command: of the file.
@@ -117,7 +117,7 @@ def overrides(command: Sequence[str], values: Mapping[str, Any], extra: Sequence
 
 
 def command_line(command: Sequence[str], values: Mapping[str, Any], extra: Sequence[str] = ()) -> list[str]:
-    """The whole command: this interpreter and this checkout's program stand for the agent's `python` and `train.py`."""
+    """The whole command: this interpreter and this checkout's program replace the agent's `python` and `train.py`."""
     start = []
     for word in command[: list(command).index("${program}")]:
         if word == "${interpreter}":

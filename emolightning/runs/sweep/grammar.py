@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 NULL = "null"
-"""The text that stands for null: `None`, which W&B pastes for null itself, is a word to Hydra."""
+"""The text that means null: `None`, which W&B pastes for null itself, is a word to Hydra."""
 
 
 def pasted(name: str, value: Any) -> str:

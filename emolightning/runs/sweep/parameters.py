@@ -23,7 +23,7 @@ class Choices:
         return list(self.values)
 
     def names(self) -> list[int | float | str]:
-        """What stands for each value where only numbers and texts can: lists, true and false by their text."""
+        """What replaces each value where only numbers and texts can be: lists, true and false by their text."""
         return [
             value if isinstance(value, int | float | str) and not isinstance(value, bool) else str(value)
             for value in self.values
@@ -91,7 +91,7 @@ def read_parameter(name: str, spec: Any) -> tuple[Parameter | None, list[str]]:
 
     Args:
         name: a setting in dotted form, e.g. `optimizer.lr`.
-        spec: what stands below it in the file.
+        spec: what is below it in the file.
     """
     if SECRET_NAME.search(name):
         return None, ["a secret would be in the record of every trial; put it into command, NAME=${envvar:VARIABLE}"]

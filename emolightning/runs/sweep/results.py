@@ -1,4 +1,4 @@
-"""What a sweep leaves behind as numbers: `sweep.csv`, `sweep.json`, and means over seeds."""
+"""The numbers that a sweep writes: `sweep.csv`, `sweep.json`, and means over seeds."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from emolightning.runs.sweep.trial import TrialRow
 SEED = "seed"
 
 FACTS = ("value", "best_step", "step", "num_validations", "seconds", "folder", "exit_code", "reason")
-"""Columns of `sweep.csv` behind the parameters; None is an empty cell."""
+"""Columns of `sweep.csv` after the parameters; None is an empty cell."""
 
 
 @dataclass(frozen=True)

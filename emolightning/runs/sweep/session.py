@@ -34,7 +34,7 @@ def run_session(file: SweepFile, folder: Path, *, extra: list[str], count: int |
         Exit code.
 
     Raises:
-        UserError: another process runs it, it is another sweep, or nobody says how many trials it shall have.
+        UserError: another process runs it, it is another sweep, or nobody says how many trials it must have.
     """
     with alone_in(folder):
         search = Search(file, folder, extra)

@@ -132,7 +132,7 @@ class TrialProcess:
         return self._told is not None
 
     def exit_code(self) -> int | None:
-        """None while it runs. What an ended process left behind in its session is killed, unless it ended well."""
+        """None while it runs. What an ended process left running in its session is killed, unless it ended well."""
         code = self._process.poll()
         if code:
             kill_session(self._process)

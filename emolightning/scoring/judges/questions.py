@@ -109,7 +109,7 @@ def _wrong_places(name: str, template: object) -> list[str]:
     if not isinstance(template, str):
         return [f"{name}: must be text, not {template!r}"]
     return [
-        f"{name}: {{{place}}} is missing: the text has to stand somewhere"
+        f"{name}: {{{place}}} is missing: write it where that text belongs"
         for place in PLACES[name]
         if f"{{{place}}}" not in template
     ]
@@ -201,7 +201,7 @@ _LEADING = re.compile(r"[\s*\"'`]*" + _NUMBER + r"[*\"'`]*(?=\s*(?:$|\n|分|[,:;
 
 
 def read_free_score(reply: str) -> Reading:
-    """A grade in free text: behind a word such as `score` or `评分`, or else at the very beginning.
+    """A grade in free text: after a word such as `score` or `评分`, or else at the very beginning.
 
     `8/10` is 8. Grades may have decimals. A range (`1-10`), a numbered list, Chinese numerals and a bare number amid
     the text are no grades.

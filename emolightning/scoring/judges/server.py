@@ -1,4 +1,4 @@
-"""The judges behind an OpenAI-compatible server, and what they share.
+"""The judges that ask an OpenAI-compatible server, and what they share.
 
 `judge=openai` asks our own questions, two calls a clip, answered in JSON. `judge=original_scheme` is the procedure that
 EMER's published scores came from, with a model and words of your own: one call grades the clues; three grade the
@@ -41,7 +41,7 @@ from emolightning.scoring.metrics.synonym_groups import Groups
 
 
 class ServerJudge:
-    """A language model behind an OpenAI-compatible server. Subclasses say what it is asked.
+    """A language model on an OpenAI-compatible server. Subclasses say what it is asked.
 
     Args:
         prompt_version: of the questions.
@@ -170,7 +170,7 @@ def _overlap(kind: str, pair: Pair) -> Question:
 
 
 class OriginalScheme(ServerJudge):
-    """Grades from 1 to 10, decimals allowed, read from free text behind a word such as `score`.
+    """Grades from 1 to 10, decimals allowed, read from free text after a word such as `score`.
 
     Args:
         prompts: YAML file with `clue`, `words` and `label`; null takes ours, in Chinese as the original's.

@@ -1,4 +1,4 @@
-"""Chinese emotion words and the English word that stands for each: a lexicon of our own, from general knowledge.
+"""Chinese emotion words and the English word that each means: a lexicon of our own, from general knowledge.
 
 Phrases with a negation in them (不满, 无奈) are entries of their own. Words for positive and negative as such are not:
 they name no emotion.

@@ -14,7 +14,7 @@ NO_BRACKETS = "no brackets"
 
 
 def quoted(text: str) -> list[str]:
-    """What stands between quotes, from the first `[` to the next `]`, in lower case; spaces inside quotes stay.
+    """What is between quotes, from the first `[` to the next `]`, in lower case; spaces inside quotes stay.
 
     The official script breaks off at a text without `[` and makes one word of a list without quotes; here both are read
     as in `separated`.
@@ -33,7 +33,7 @@ def quoted(text: str) -> list[str]:
 
 
 def separated(text: str) -> list[str]:
-    """What stands between quotes and commas, one outer bracket on either side dropped, in lower case.
+    """What is between quotes and commas, one outer bracket on either side dropped, in lower case.
 
     >>> separated("[happy, 'Sad', don't know]")
     ['happy', 'sad', 'don', 't know']

@@ -20,7 +20,7 @@ import numpy as np
 from emolightning.errors import InputErrors, UserError
 
 Groups = list[list[str]]
-"""The groups of one clip; the first word of a group stands for all of it."""
+"""The groups of one clip; the first word of a group represents all of it."""
 
 LONGEST_BYTES = 1_000_000
 """Most bytes of one clip's groups: more is no list of words."""
@@ -59,7 +59,7 @@ def merged(words: Iterable[str], groups: Groups) -> set[str]:
 
 
 def parse_groups(text: str) -> Groups:
-    """Groups as a language model wrote them: parts between brackets, in them what stands between quotes.
+    """Groups as a language model wrote them: parts between brackets, in them what is between quotes.
 
     >>> parse_groups("[['joyful', 'happy'], ['calm']]")
     [['joyful', 'happy'], ['calm']]
@@ -94,7 +94,7 @@ def read_groups(path: Path) -> tuple[dict[str, Groups], str]:
     return found, _content_hash(found)
 
 
-_Entry = tuple[str, str, Any]  # where it stands, clip id, groups: bytes of a `.npy` file, a text, lists, or a _Fault
+_Entry = tuple[str, str, Any]  # its place, clip id, groups: bytes of a `.npy` file, a text, lists, or a _Fault
 
 
 class _Fault(ValueError):

@@ -129,7 +129,7 @@ def _synonyms(path: Path, names: set[str], problems: list[str]) -> list[tuple[st
             if word in names:
                 found.append((word, separated(cells[2 * run - 1])))
             elif word or cells[2 * run - 1]:
-                problems.append(f"{path.name}, row {number}, word_run{run}: {word!r} stands on none of the wheels")
+                problems.append(f"{path.name}, row {number}, word_run{run}: {word!r} is on none of the wheels")
     return found
 
 

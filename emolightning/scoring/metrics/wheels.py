@@ -3,9 +3,9 @@
 Rules of the official evaluation (MERTools, AffectGPT, OV-MER), for a word x and one wheel:
 
     x is no known form                                            -> dropped
-    bases of x: all words in whose list of inflections x stands; a base is a form of itself
+    bases of x: all words in whose list of inflections x is; a base is a form of itself
     wheel words of x: all of which one of these bases is a synonym; a wheel word is a synonym of itself
-    the alphabetically first of them that stands on this wheel    -> its sector; none -> dropped
+    the alphabetically first of them that is on this wheel        -> its sector; none -> dropped
 
 Without wheels: M1 is the alphabetically first base; M2 the alphabetically first wheel word of that base.
 """
@@ -19,7 +19,7 @@ LEVELS = (1, 2)
 """1: the inner ring, a few sectors a wheel. 2: the ring around it."""
 
 WheelRow = tuple[str, str, str]
-"""One word of the outer ring behind its sectors: level 1, level 2, level 3."""
+"""One word of the outer ring and its sectors: level 1, level 2, level 3."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class EmotionWheels:
         return next(iter(self.bases.get(word, ())), None)
 
     def wheel_word(self, word: str) -> str | None:
-        """M2: the wheel word that stands for the base of a form."""
+        """M2: the wheel word for the base of a form."""
         base = self.base(word)
         return None if base is None else next(iter(self.wheel_words.get(base, ())), None)
 
@@ -93,7 +93,7 @@ class EmotionWheels:
 def make_wheel(rows: Iterable[WheelRow]) -> Wheel:
     """A wheel from its rows.
 
-    A word that stands in two sectors counts as the one read last, sectors in the order of their first row. At level 2 a
+    A word that is in two sectors counts as the one read last, sectors in the order of their first row. At level 2 a
     word of the inner ring counts as the alphabetically first level-2 sector of its own, unless it is one itself.
     """
     nested: dict[str, dict[str, list[str]]] = {}

@@ -26,7 +26,7 @@ class BestCheckpoint(ModelCheckpoint):
             save_top_k=1,
             auto_insert_metric_name=False,
             enable_version_counter=False,
-            # After the validation itself: a run resumed behind it has no scores left at the epoch's end.
+            # After the validation itself: a run resumed after it has no scores left at the epoch's end.
             save_on_train_epoch_end=False,
         )
 

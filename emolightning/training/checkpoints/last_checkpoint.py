@@ -14,7 +14,7 @@ from emolightning.training.loggers.csv_log import CsvLog
 class LastCheckpoint(Checkpoint):
     """Saves every `every_num_steps` optimizer steps, one step before each validation, and after it.
 
-    Never inside an accumulation window, whose gradients are in no checkpoint. And never right behind the step that a
+    Never inside an accumulation window, whose gradients are in no checkpoint. And never right after the step that a
     validation follows: Lightning would resume such a checkpoint without that validation, so the best checkpoint could
     differ. With the step before it saved, a run killed while it validates repeats one step.
 
@@ -50,7 +50,7 @@ class LastCheckpoint(Checkpoint):
         self._coming = None
 
     def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
-        """What is repeated leaves metrics.csv here: the next row may be steps away, behind some that would stay."""
+        """What is repeated leaves metrics.csv here: the next row may be steps away, after some that would stay."""
         for logger in trainer.loggers:
             if isinstance(logger, CsvLog):
                 logger.begin(logged_step(trainer))

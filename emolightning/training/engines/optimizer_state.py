@@ -202,7 +202,7 @@ def _write_zero(optimizer: Any, named: Mapping[str, nn.Parameter], saved: Mappin
 
 
 def _link_moments(optimizer: Any) -> None:
-    """Let parameters find their moments: DeepSpeed does so behind the first step of one group, for that group alone."""
+    """Let parameters find their moments: DeepSpeed does so after the first step of one group, for that group alone."""
     if hasattr(optimizer, "_lazy_init_hp_params_optimizer_state"):
         optimizer._hp_optimizer_states_linked = False
         optimizer._lazy_init_hp_params_optimizer_state()

@@ -70,7 +70,7 @@ def log_artifact(
 
 
 def use_artifact(logger: WandbLog, name: str) -> list[dict[str, Any]]:
-    """Declare that this run used an artifact. Offline W&B cannot: the link then stands in `lineage.json` alone."""
+    """Declare that this run used an artifact. Offline W&B cannot: the link is then in `lineage.json` alone."""
     if not logger.artifacts:
         return []
     is_declared = False

@@ -188,7 +188,7 @@ class WandbLog(WandbLogger):
     def log_hyperparams(self, params: Any) -> None:
         """The configuration, without secrets and, unless configured, without the home folder.
 
-        In a run of `wandb agent` its parameters stand there as well, flat (`optimizer.lr` beside `optimizer: {lr}`):
+        In a run of `wandb agent` its parameters are there as well, flat (`optimizer.lr` beside `optimizer: {lr}`):
         W&B's sweep plots need those names. The agent gave them to the command line, so both are the same.
         """
         shown = loggable(params, home_paths=self.home_paths)

@@ -46,7 +46,7 @@ def server() -> str:
 
 
 def choose_id(earlier: str | None) -> str:
-    """The id of a training run: the agent's, for which ours stands back; else that of the run that goes on; else new.
+    """The id of a training run: the agent's, which replaces ours; else that of the run that goes on; else new.
 
     Args:
         earlier: of the run that is continued.

@@ -23,7 +23,7 @@ def require_finite_loss(loss: float, trainer: pl.Trainer) -> None:
         trainer: of the run.
 
     Raises:
-        EndOfRun: names the step, where the run stands, and what helps.
+        EndOfRun: names the step, how far the run is, and what helps.
     """
     if not math.isfinite(loss):
         raise _diverged(f"the loss of optimizer step {trainer.global_step + 1} is {loss}", trainer)
@@ -44,7 +44,7 @@ def require_finite_weights(state: Mapping[str, Tensor], trainer: pl.Trainer) -> 
         wrong = trainer.strategy.reduce(wrong.to(trainer.strategy.root_device), reduce_op="max")
     if wrong:
         what = f"{int(wrong)} of {len(state)} trained tensors are not finite"
-        raise _diverged(f"behind optimizer step {trainer.global_step} {what}", trainer)
+        raise _diverged(f"after optimizer step {trainer.global_step} {what}", trainer)
 
 
 def _diverged(what: str, trainer: pl.Trainer) -> EndOfRun:

@@ -50,7 +50,7 @@ class GracefulStop(pl.Callback):
             self._stop_if_told(trainer, save=True)
 
     def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """In a validation nothing is saved, for its half-collected scores are in no checkpoint; the last one stands."""
+        """In a validation nothing is saved, for its half-collected scores are in no checkpoint; the last one stays."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._stop_if_told(trainer, save=False)
 

@@ -138,7 +138,7 @@ def _state(trained: Trained, config: Any) -> dict[str, Tensor]:
     for part, prefix in (("language", names.OWN_LANGUAGE), ("projections", names.OWN_PROJECTIONS)):
         for name, stored in trained.parts[part].items():
             (theirs,) = names.to_upstream(prefix + name)
-            state[theirs] = stored.load().clone()  # Mapped ones would be saved with the whole file behind them.
+            state[theirs] = stored.load().clone()  # Mapped ones would be saved together with the whole file.
     if config is not None:
         frequencies = LlamaRotaryEmbedding(config).inv_freq
         for layer in range(config.num_hidden_layers):

@@ -23,7 +23,7 @@ _BLOCK_PARTS = {
     "layer_norm1.weight": ("norm1.weight",),
     "layer_norm1.bias": ("norm1.bias",),
     "self_attn.qkv.weight": ("attn.qkv.weight",),
-    # Upstream has no bias for the keys: zeros stand between the other two.
+    # Upstream has no bias for the keys: zeros are between the other two.
     "self_attn.qkv.bias": ("attn.q_bias", "attn.v_bias"),
     "self_attn.projection.weight": ("attn.proj.weight",),
     "self_attn.projection.bias": ("attn.proj.bias",),
@@ -56,7 +56,7 @@ _UNUSED = {
 
 
 def tower_sources(name: str) -> tuple[str, ...]:
-    """Names in `eva_vit_g.pth` that a tensor of our tower is made of; none for the norm behind it, which is fresh.
+    """Names in `eva_vit_g.pth` that a tensor of our tower is made of; none for the norm after it, which is fresh.
 
     >>> tower_sources("encoder.layers.3.self_attn.qkv.bias")
     ('blocks.3.attn.q_bias', 'blocks.3.attn.v_bias')

@@ -19,7 +19,7 @@ GROUP_BYTES = 128 * 2**20
 """Bytes of a file that stay mapped at a time while it is streamed."""
 ZIP_START = b"PK\x03\x04"
 STATE_KEYS = ("model", "module", "state_dict")
-"""Under one of these a checkpoint has its tensors, unless they stand alone."""
+"""Keys under which a checkpoint keeps its tensors, unless it has nothing else."""
 
 
 class TorchFile:
@@ -121,7 +121,7 @@ def _first_sentence(error: Exception) -> str:
 
 
 def _state(content: Any) -> dict[str, Tensor]:
-    """The tensors by name: the file itself, or what stands under one of the usual keys."""
+    """The tensors by name: the file itself, or what is under one of the usual keys."""
     for _ in range(len(STATE_KEYS)):  # No deeper: a file can contain itself.
         inner = [content[key] for key in STATE_KEYS if isinstance(content, Mapping) and key in content]
         nested = [value for value in inner if isinstance(value, Mapping)]

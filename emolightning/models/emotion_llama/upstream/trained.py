@@ -24,7 +24,7 @@ CHECKPOINT_PREFIXES = {
     "vision": "model.vision.tower.",
     "projections": "model.projections.",
 }
-"""Part -> what stands before its names in a checkpoint file."""
+"""Part -> what precedes its names in a checkpoint file."""
 
 UNSUPPORTED = ("rank_pattern", "alpha_pattern", "modules_to_save", "lora_bias", "fan_in_fan_out")
 """Options of PEFT that this project never sets; a merge without them would be wrong."""
