@@ -55,6 +55,7 @@ def test_bad_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: st
         ("[1, 2]", "line 1: a JSON list where an object belongs"),
         ('{"id": "a", "answer": "sad"}', "line 1: no column 'truth'"),
         ('{"id": "a", "answer": {"x": 1}, "truth": "sad"}', "answer \"{'x': 1}\" is a JSON dict, not a text"),
+        ('{"id": "a", "answer": "sad \\ud83d", "truth": "sad"}', "answer holds half of a character, '\\ud83d'"),
         ('{"id": true, "answer": "sad", "truth": "sad"}', "id 'True' is a JSON bool, not a text"),
         ('{"id": "a", "ans', "line 1: not readable as JSON"),
         ("[" * 100_000, "line 1: not readable as JSON"),

@@ -1,5 +1,6 @@
 """Rows of a table from anywhere: the columns asked for as texts, each row with its line, every problem at once."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -60,6 +61,11 @@ def read_rows(
 
 def _text(column: str, value: Any, line: int, problems: list[Problem]) -> str | None:
     """The value as text, a list of texts as `[a, b]`; what is neither is a problem."""
+    if isinstance(value, str) and (halves := re.findall("[\ud800-\udfff]", value)):
+        problems.append(
+            (line, f"{column} holds half of a character, {ascii(halves[0])}: the file was cut or badly encoded")
+        )
+        return None
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
