@@ -28,11 +28,18 @@ OFFLOADED = {
     "zero2_offload": ("trainer=zero2_offload",),
     "zero3_offload": ("trainer=zero3_offload", "trainer.strategy.persistence_threshold=0"),
 }
-ELSEWHERE = {"ddp": "deepspeed_zero3", "deepspeed_zero3": "fsdp", "fsdp": "one process"}
+ALWAYS = ("deepspeed_zero2", "fsdp")
+"""One of each kind in every run of the tests; the others are slow. Two ranks of DDP train in test_runs.py."""
+
+ELSEWHERE = {"deepspeed_zero2": "fsdp", "fsdp": "one process", "ddp": "deepspeed_zero3", "deepspeed_zero3": "ddp"}
 """Saved by -> resumed by, with clips per step as before."""
 
-UNINTERRUPTED = ("ddp", "deepspeed_zero2", "deepspeed_zero3")
-"""Trained in one go as well, so that a resumed run can be compared with it bit for bit."""
+FIRST = (
+    *("one process", "deepspeed_zero2", "deepspeed_zero2 stopped", "fsdp stopped", "deepspeed_zero2 resumed"),
+    *("fsdp resumed", "deepspeed_zero2 by fsdp", "fsdp by one process", "deepspeed_zero2 evaluated", "fsdp evaluated"),
+    "under fsdp",
+)
+"""Programs of the tests that are not slow, in the order in which they need each other."""
 
 EQUAL_STEPS = ("trainer.max_epochs=2", "model.lora.dropout=0", "trainer.log_every_n_steps=1")
 """12 steps of 8 clips whichever engine; dropout is drawn anew for each rank."""
@@ -66,20 +73,45 @@ def last(run: Path) -> dict[str, Any]:
     return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
 
 
+def engines() -> list[Any]:
+    """Every engine as a parameter; those beyond ALWAYS are slow."""
+    return [pytest.param(engine, marks=() if engine in ALWAYS else pytest.mark.slow) for engine in ENGINES]
+
+
 class Runs:
-    """Trains each engine once when it is first asked for, two programs at a time."""
+    """Each program is run once, when it is first asked for; those of FIRST two at a time."""
 
     def __init__(self, workplace: Workplace, pool: ThreadPoolExecutor):
         self.workplace = workplace
         self.folder = workplace.folder / "engines"
-        self._pool = pool
-        self._started: dict[str, Future[Path]] = {}
-
-    def start(self, name: str, make: Callable[[], Path]) -> None:
-        self._started[name] = self._pool.submit(make)
+        self._made: dict[str, Path] = {}
+        self._recipes = self._all_recipes()
+        self._started: dict[str, Future[Path]] = {name: pool.submit(self._recipes[name]) for name in FIRST}
 
     def __getitem__(self, name: str) -> Path:
-        return self._started[name].result()
+        if name in self._started:
+            return self._started[name].result()
+        if name not in self._made:
+            self._made[name] = self._recipes[name]()
+        return self._made[name]
+
+    def _all_recipes(self) -> dict[str, Callable[[], Path]]:
+        """Name -> what makes it."""
+        made: dict[str, Callable[[], Path]] = {"one process": partial(self.whole, "one process")}
+        for engine in ENGINES:
+            made[engine] = partial(self.whole, engine)
+            made[f"{engine} stopped"] = partial(self.stopped, engine)
+            made[f"{engine} resumed"] = partial(self.resumed, engine, engine)
+            made[f"{engine} accumulated"] = partial(self.accumulated, engine)
+            made[f"{engine} evaluated"] = partial(self.evaluated, engine, f"{engine} resumed", "one process")
+        for engine, other in ELSEWHERE.items():
+            made[f"{engine} by {other}"] = partial(self.resumed, engine, other)
+        for engine in ("fsdp", "deepspeed_zero3"):
+            made[f"under {engine}"] = partial(self.evaluated, f"under {engine}", "fsdp resumed", engine)
+        for engine in ("one process", "deepspeed_zero3"):
+            name = f"sampled under {engine}"
+            made[name] = partial(self.evaluated, name, "fsdp resumed", engine, "evaluation.do_sample=true")
+        return made
 
     def whole(self, engine: str) -> Path:
         return self.workplace.train(self.folder / engine, *words(engine))
@@ -120,28 +152,10 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(workplace: Workplace, trained: Path, background: ThreadPoolExecutor) -> Runs:
     """All programs of this file, started in the order in which they need each other; `trained` rendered the clips."""
-    made = Runs(workplace, background)
-    for engine in ("one process", *UNINTERRUPTED):
-        made.start(engine, partial(made.whole, engine))
-    for engine in ENGINES:
-        made.start(f"{engine} stopped", partial(made.stopped, engine))
-    for engine in ENGINES:
-        made.start(f"{engine} resumed", partial(made.resumed, engine, engine))
-    for engine, other in ELSEWHERE.items():
-        made.start(f"{engine} by {other}", partial(made.resumed, engine, other))
-    for engine in ("ddp", "deepspeed_zero2"):
-        made.start(f"{engine} accumulated", partial(made.accumulated, engine))
-    for engine in ENGINES:
-        made.start(f"{engine} evaluated", partial(made.evaluated, engine, f"{engine} resumed", "one process"))
-    for engine in ("fsdp", "deepspeed_zero3"):
-        made.start(f"under {engine}", partial(made.evaluated, f"under {engine}", "ddp resumed", engine))
-    for engine in ("one process", "deepspeed_zero3"):
-        name = f"sampled under {engine}"
-        made.start(name, partial(made.evaluated, name, "ddp resumed", engine, "evaluation.do_sample=true"))
-    return made
+    return Runs(workplace, background)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", engines())
 def test_losses_and_weights_are_those_of_one_process(runs: Runs, engine: str) -> None:
     """Of a run that was stopped and resumed: its losses are those of all 12 steps."""
     one, many = runs["one process"], runs[f"{engine} resumed"]
@@ -151,12 +165,12 @@ def test_losses_and_weights_are_those_of_one_process(runs: Runs, engine: str) ->
     assert_same_state(last(many), last(one), TOLERANCE)
 
 
-@pytest.mark.parametrize("engine", UNINTERRUPTED)
+@pytest.mark.parametrize("engine", [engine for engine in engines() if engine.values != ("fsdp",)])
 def test_a_stopped_run_resumes_bit_for_bit(runs: Runs, engine: str) -> None:
     assert_same_state(last(runs[f"{engine} resumed"]), last(runs[engine]), 0)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", engines())
 def test_a_checkpoint_is_one_file_of_trained_tensors(runs: Runs, engine: str) -> None:
     checkpoint, path = last(runs[f"{engine} resumed"]), runs[f"{engine} resumed"] / "checkpoints" / "last.ckpt"
     state = checkpoint["state_dict"]
@@ -169,7 +183,10 @@ def test_a_checkpoint_is_one_file_of_trained_tensors(runs: Runs, engine: str) ->
     assert checkpoint["base_fingerprints"] == last(runs["one process"])["base_fingerprints"]
 
 
-@pytest.mark.parametrize(("engine", "other"), ELSEWHERE.items())
+@pytest.mark.parametrize(
+    ("engine", "other"),
+    [pytest.param(*pair, marks=() if pair[0] in ALWAYS else pytest.mark.slow) for pair in ELSEWHERE.items()],
+)
 def test_another_engine_takes_a_run_up(runs: Runs, engine: str, other: str) -> None:
     resumed = runs[f"{engine} by {other}"]
     assert last(resumed)["global_step"] == 12
@@ -184,9 +201,8 @@ def test_more_processes_take_a_run_up(runs: Runs) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["fsdp", "deepspeed_zero1"])
-def test_the_other_engines_resume_bit_for_bit_too(runs: Runs, engine: str) -> None:
-    assert_same_state(last(runs[f"{engine} resumed"]), last(runs.whole(engine)), 0)
+def test_fsdp_resumes_bit_for_bit_too(runs: Runs) -> None:
+    assert_same_state(last(runs["fsdp resumed"]), last(runs["fsdp"]), 0)
 
 
 @pytest.mark.slow
@@ -202,6 +218,7 @@ def test_half_precision_resumes_bit_for_bit(runs: Runs, engine: str) -> None:
     assert_same_state(last(stopped), last(whole), 0)
 
 
+@pytest.mark.slow
 def test_deepspeed_steps_where_the_others_do(runs: Runs) -> None:
     """Also behind the last batches of an epoch, which are fewer."""
     one, other = (last(runs[f"{engine} accumulated"]) for engine in ("ddp", "deepspeed_zero2"))
@@ -209,24 +226,25 @@ def test_deepspeed_steps_where_the_others_do(runs: Runs) -> None:
     assert_same_state(other, one, TOLERANCE)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", engines())
 def test_what_every_engine_trained_gives_the_same_answers(runs: Runs, engine: str) -> None:
-    texts = [[line["answer"] for line in answers(runs[f"{each} evaluated"])] for each in ("ddp", engine)]
+    texts = [[line["answer"] for line in answers(runs[f"{each} evaluated"])] for each in (ALWAYS[0], engine)]
     assert len(texts[0]) == 12
     assert texts[0] == texts[1]
 
 
-@pytest.mark.parametrize("engine", ["fsdp", "deepspeed_zero3"])
+@pytest.mark.parametrize("engine", ["fsdp", pytest.param("deepspeed_zero3", marks=pytest.mark.slow)])
 def test_answers_under_a_sharding_engine_are_those_of_one_process(runs: Runs, engine: str) -> None:
-    one, many = runs["ddp evaluated"], runs[f"under {engine}"]
+    one, many = runs["fsdp evaluated"], runs[f"under {engine}"]
     assert answers(many) == answers(one)
     assert read_json(many / "metrics.json") == read_json(one / "metrics.json")
 
 
+@pytest.mark.slow
 def test_ranks_that_wait_for_each_other_draw_the_same_samples(runs: Runs) -> None:
     one, many = (answers(runs[f"sampled under {engine}"]) for engine in ("one process", "deepspeed_zero3"))
     assert one == many
-    assert [line["answer"] for line in one] != [line["answer"] for line in answers(runs["ddp evaluated"])]
+    assert [line["answer"] for line in one] != [line["answer"] for line in answers(runs["fsdp evaluated"])]
 
 
 @pytest.mark.slow
