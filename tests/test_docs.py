@@ -30,11 +30,25 @@ from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
 from emolightning.records.score_names import DEFINITIONS
 
+OUTPUTS = outputs()
 RUN, FAIL, SHOW = commands_tagged("run"), commands_tagged("fail"), commands_tagged("show")
 PROGRAM = re.compile(r"\b(python (\S+\.py|-m emolightning)|train\.py|slurm/train\.sbatch) ?")
-COMPOSED = [command for command in commands_tagged("compose") if PROGRAM.search(command)]
+LONG = re.compile(r"python (train\.py|eval\.py|speed/\S+|-m emolightning (sweep|ablate)) (?!--)")
+"""Beginnings of commands that train or generate."""
+
+
+def is_slow(command: str) -> bool:
+    """Whether `make slow` runs it: one that trains, of a page that is not README and does not show what it prints."""
+    always = {c for block in BLOCKS if block.page == REPO / "README.md" for c in block.commands()}
+    return command not in always | {shown.command for shown in OUTPUTS} and bool(LONG.match(command))
+
+
+RUNNING = [pytest.param(c, marks=pytest.mark.slow if is_slow(c) else (), id=c) for c in [*RUN, *FAIL]]
+CHECKED = [command for command in RUN if is_slow(command) and re.match(r"python (train|eval)\.py", command)]
+"""Composed and checked in every run of the tests."""
+
+COMPOSED = [command for command in [*commands_tagged("compose"), *CHECKED] if PROGRAM.search(command)]
 AROUND = SHOW + [command for command in commands_tagged("compose") if command not in COMPOSED]
-OUTPUTS = outputs()
 
 
 def page_name(page: Path) -> str:
@@ -60,7 +74,7 @@ def test_commands_around_the_programs(command: str) -> None:
     assert problem_around(command) == "", command
 
 
-@pytest.mark.parametrize("command", [*RUN, *FAIL], ids=str)
+@pytest.mark.parametrize("command", RUNNING)
 def test_command_of_a_program(command: str, started: dict[str, "Future[str]"]) -> None:
     started[command].result()
 
