@@ -68,7 +68,10 @@ def test_a_benchmark_keeps_its_labels(tmp_path: Path) -> None:
 
 def data_of(labels: tuple[str, ...], frame: str = "middle", *, image: bool = True) -> Any:
     return SimpleNamespace(
-        labels=labels, offered=list(labels), frame=frame, inputs=("image",) if image else ("speech",)
+        source=SimpleNamespace(labels=labels),
+        questions=SimpleNamespace(offered=list(labels)),
+        reading=SimpleNamespace(frame=frame),
+        num_frames=int(image),
     )
 
 

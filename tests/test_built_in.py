@@ -14,7 +14,7 @@ from emolightning.config.check import ConfigError, check_config
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.renamed import present_words, saved_as_now
 from emolightning.config.schema import register_schemas
-from emolightning.runs import train as training_run
+from emolightning.runs.assembly import training
 from emolightning.training.checkpoints.best_checkpoint import BestCheckpoint
 from emolightning.training.checkpoints.last_checkpoint import LastCheckpoint
 from emolightning.training.stopping.early_stopping import EarlyStopping
@@ -58,7 +58,9 @@ def test_a_run_that_nobody_watches_stops_early_and_goes_on(
 
 @pytest.mark.parametrize("words", [[], ["~callbacks"], ["early_stopping.enabled=false"]], ids=str)
 def test_each_run_has_the_parts_that_keep_it(words: list[str], clips: Path, tmp_path: Path) -> None:
-    trainer, _, _ = training_run._tools(configured(clips, tmp_path, *words, "checkpoints.every_num_steps=7"))
+    run = training(configured(clips, tmp_path, *words, "checkpoints.every_num_steps=7"))
+    assert run is not None
+    trainer: Any = run.trainer
     found = [type(callback) for callback in trainer.callbacks if isinstance(callback, PARTS)]
     assert found == list(PARTS[1:] if "early_stopping.enabled=false" in words else PARTS)
     last = next(callback for callback in trainer.callbacks if isinstance(callback, LastCheckpoint))

@@ -344,5 +344,5 @@ def test_help_shows_the_keys_of_the_options_that_are_chosen() -> None:
     (columns,) = [line for line in lines if line.startswith("  data.annotations=")]
     assert all(f"`{name}`" in columns for name in ("video_name", "emotion_label", "split", "reason", "subject"))
     assert any(line.startswith("  data.label_map=null") and "null to leave its rows out" in line for line in lines)
-    assert any(line.startswith("  data.batch_size=8 ") and "clips per process" in line for line in lines)
+    assert any(line.startswith("  data.batch_size=8 ") and "Clips per process" in line for line in lines)
     assert any(line.startswith("  data.columns.video_name=null") for line in lines)

@@ -91,8 +91,8 @@ def started(
 ) -> dict[str, "Future[str]"]:
     """The selected commands, two at a time."""
     parameters = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    wanted = {each["command"] for each in parameters if "command" in each}
-    wanted |= {each["shown"].command for each in parameters if "shown" in each}
+    wanted = {each["command"] for each in parameters if each.get("command") in [*RUN, *FAIL]}
+    wanted |= {each["shown"].command for each in parameters if isinstance(each.get("shown"), Output)}
     return {
         command: background.submit(
             run_small, workplace, trained, command, workplace.folder / f"docs{number}", fails=command in FAIL

@@ -16,6 +16,7 @@ from emolightning.config.building import LIGHTNING, explained_refusals
 from emolightning.config.check import find_problems
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
+from emolightning.data.loading.settings import Loading
 from emolightning.errors import UserError
 from emolightning.runs.evaluate import require_whole_split
 from emolightning.runs.ranks import require_hardware
@@ -132,9 +133,10 @@ def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of_batches(batches: int, **trainer: Any) -> None:
-    data: Any = SimpleNamespace(batch_size=2, batches_per_epoch=None, clips_of=lambda _: ["clip"] * 2 * batches)
+    corpus: Any = SimpleNamespace(clips_of=lambda _: ["clip"] * 2 * batches)
     given = {"limit_train_batches": 1.0, "limit_val_batches": 1.0, "val_check_interval": 1.0}
-    require_batches(SimpleNamespace(world_size=1, **{"check_val_every_n_epoch": 1, **given, **trainer}), data)
+    asked = SimpleNamespace(world_size=1, **{"check_val_every_n_epoch": 1, **given, **trainer})
+    require_batches(asked, corpus, Loading(batch_size=2))
 
 
 @pytest.mark.parametrize(

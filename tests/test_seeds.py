@@ -118,7 +118,7 @@ def test_seeds_do_not_mix_with_a_run_or_with_ranks(trained: Path, workplace: Wor
 FAKE = """
 import json, os, pathlib, sys
 script, words = sys.argv[1], dict(word.split("=", 1) for word in sys.argv[2:])
-if script == "train.py":
+if script == "train":
     folder = pathlib.Path(words["output_dir"])
     folder.mkdir()
     (folder / "seen.json").write_text(json.dumps({"words": words, "environment": dict(os.environ)}))
@@ -136,7 +136,7 @@ class Fakes:
         self.root = folder / "several"
         (folder / "fake.py").write_text(FAKE)
         fake = [sys.executable, str(folder / "fake.py")]
-        monkeypatch.setattr(emolightning.runs.seeds, "program", lambda script, words: [*fake, script, *words])
+        monkeypatch.setattr(emolightning.runs.seeds, "program", lambda name: [*fake, name])
 
     def run(self, *overrides: str, seeds: Sequence[int] = (1, 3)) -> dict[str, Any]:
         """What is in seeds.json afterwards."""
