@@ -33,6 +33,7 @@ def test_a_loss_that_is_not_finite_on_one_rank_ends_all(workplace: Workplace) ->
     assert read_json(run / "lineage.json")["status"] == "interrupted"
 
 
+@pytest.mark.slow
 @pytest.mark.multi_process
 def test_a_broken_gradient_of_one_rank_is_in_no_checkpoint(workplace: Workplace) -> None:
     run = workplace.folder / "outputs" / "broken"
@@ -63,6 +64,7 @@ def test_a_full_disk_ends_all_ranks(workplace: Workplace) -> None:
     assert read_json(run / "lineage.json")["status"] == "interrupted"
 
 
+@pytest.mark.slow
 @pytest.mark.multi_process
 def test_a_signal_while_two_ranks_validate(workplace: Workplace) -> None:
     run, note = workplace.folder / "outputs" / "told_in_validation", workplace.folder / "validates"
@@ -75,8 +77,9 @@ def test_a_signal_while_two_ranks_validate(workplace: Workplace) -> None:
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 5
 
 
+@pytest.mark.slow
 @pytest.mark.multi_process
-@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+@pytest.mark.parametrize("rank", [0, 1])
 def test_an_evaluation_of_which_one_rank_is_told_to_stop(workplace: Workplace, trained: Path, rank: int) -> None:
     """Where another rank has left, the first one fails at the next exchange, or Lightning ends it 5 s later."""
     run = workplace.folder / "outputs" / f"told_in_test{rank}"

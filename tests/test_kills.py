@@ -21,6 +21,8 @@ TWO_RANKS = (
 """Six steps an epoch, with dropout, so that the random state is part of the proof."""
 
 
+@pytest.mark.slow  # One process that is killed, and two ranks that are stopped, are in test_runs.py.
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("engine", "kinds"), [("deepspeed_zero2", ["kill -9 of all", "SIGTERM to rank 1"])])
 def test_a_killed_training_ends_with_the_same_bits(workplace: Workplace, engine: str, kinds: list[str]) -> None:
     assert_same_end(workplace, f"{engine} killed", (f"trainer={engine}", *TWO_RANKS), kinds=kinds, seed=1)

@@ -174,8 +174,9 @@ def test_an_evaluation_ends_with_what_to_change(
     assert "Traceback" not in said
 
 
+@pytest.mark.slow  # That one rank ends all is in test_ends.py.
 @pytest.mark.multi_process
-@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+@pytest.mark.parametrize("rank", [0, 1])
 def test_any_rank_ends_all(rank: int, workplace: Workplace) -> None:
     output_dir = workplace.folder / "outputs" / f"out-of-memory-{rank}"
     words = (*SMALL, *workplace.clips, "logger=csv", f"output_dir={output_dir}", "checkpoints.every_num_steps=1")

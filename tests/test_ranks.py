@@ -182,38 +182,59 @@ def test_an_answer_does_not_depend_on_its_batch(answered: dict[str, str], batch_
 # Whole runs. 12 clips of the test and validation splits in batches of 5 are 5, 5, 2: no number of ranks divides them.
 
 
-@pytest.fixture(scope="module")
-def on_ranks(workplace: Workplace, trained: Path) -> list[tuple[Path, Path]]:
-    """On 1, 2 and 3 ranks: a run of one step of learning rate 0, with its validation, and the test split's answers."""
-    folders = [
-        (workplace.folder / "outputs" / f"still{number}", workplace.folder / "evaluations" / f"ranks{number}")
-        for number in (1, 2, 3)
-    ]
-    still = (f"init_from={trained}", "optimizer.lr=0", "trainer.max_epochs=1", "+trainer.limit_train_batches=1")
-    for number, (run, evaluation) in enumerate(folders, start=1):
-        ranks = ("trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={number}", "data.batch_size=5")
-        workplace.call(
-            *(REPO / "tests" / "train_then_evaluate.py", *SMALL, *workplace.clips, "logger=csv"),
-            *(*still, *ranks, f"output_dir={run}", "--"),
-            *(f"checkpoint={trained}", *ranks, f"output_dir={evaluation}"),
+class OnRanks:
+    """A run of one step of learning rate 0, with its validation, and the test split's answers, on some ranks."""
+
+    def __init__(self, workplace: Workplace, trained: Path):
+        self.workplace = workplace
+        self.trained = trained
+        self._made: dict[int, tuple[Path, Path]] = {}
+
+    def __getitem__(self, number: int) -> tuple[Path, Path]:
+        """The run's folder and the evaluation's; made when first asked for."""
+        if number not in self._made:
+            self._made[number] = self._make(number)
+        return self._made[number]
+
+    def _make(self, number: int) -> tuple[Path, Path]:
+        folder = self.workplace.folder
+        run, evaluation = folder / "outputs" / f"still{number}", folder / "evaluations" / f"ranks{number}"
+        still = (
+            f"init_from={self.trained}",
+            "optimizer.lr=0",
+            "trainer.max_epochs=1",
+            "+trainer.limit_train_batches=1",
         )
-    return folders
+        ranks = ("trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={number}", "data.batch_size=5")
+        self.workplace.call(
+            *(REPO / "tests" / "train_then_evaluate.py", *SMALL, *self.workplace.clips, "logger=csv"),
+            *(*still, *ranks, f"output_dir={run}", "--"),
+            *(f"checkpoint={self.trained}", *ranks, f"output_dir={evaluation}"),
+        )
+        return run, evaluation
+
+
+@pytest.fixture(scope="module")
+def on_ranks(workplace: Workplace, trained: Path) -> OnRanks:
+    return OnRanks(workplace, trained)
+
+
+SEVERAL = [3, pytest.param(2, marks=pytest.mark.slow)]
 
 
 @pytest.mark.multi_process
-def test_validation_is_the_same_on_any_number_of_ranks(on_ranks: list[tuple[Path, Path]]) -> None:
-    one, two, three = (validations(run) for run, _ in on_ranks)
+@pytest.mark.parametrize("number", SEVERAL)
+def test_validation_is_the_same_on_any_number_of_ranks(on_ranks: OnRanks, number: int) -> None:
+    one, several = validations(on_ranks[1][0]), validations(on_ranks[number][0])
     assert len(one) == 1
     assert {"val/loss", "val/weighted_f1"} <= set(one[0])
-    assert two == one
-    assert three == one
+    assert several == one
 
 
 @pytest.mark.multi_process
-def test_metrics_json_is_the_same_on_any_number_of_ranks(on_ranks: list[tuple[Path, Path]], trained: Path) -> None:
-    evaluated = [folder for _, folder in on_ranks]
-    one, two, three = ((folder / "metrics.json").read_bytes() for folder in evaluated)
-    assert two == one
-    assert three == one
-    assert answers(evaluated[1]) == answers(evaluated[2]) == answers(trained)
-    assert not list(evaluated[2].glob("answers.rank*"))
+@pytest.mark.parametrize("number", SEVERAL)
+def test_metrics_json_is_the_same_on_any_number_of_ranks(on_ranks: OnRanks, number: int, trained: Path) -> None:
+    one, several = on_ranks[1][1], on_ranks[number][1]
+    assert (several / "metrics.json").read_bytes() == (one / "metrics.json").read_bytes()
+    assert answers(several) == answers(one) == answers(trained)
+    assert not list(several.glob("answers.rank*"))
