@@ -49,6 +49,7 @@ def test_a_broken_gradient_of_one_rank_is_in_no_checkpoint(workplace: Workplace)
     assert all(bool(tensor.isfinite().all()) for tensor in checkpoint["state_dict"].values())
 
 
+@pytest.mark.slow
 @pytest.mark.multi_process
 def test_a_full_disk_ends_all_ranks(workplace: Workplace) -> None:
     run = workplace.folder / "outputs" / "full_disk"
@@ -117,6 +118,7 @@ def test_one_rank_is_told_to_stop_before_or_behind_the_loop(workplace: Workplace
     assert again.wait() == 0, again.description()
 
 
+@pytest.mark.slow
 def test_a_signal_while_the_data_is_prepared(workplace: Workplace, trained: Path) -> None:
     """With worker processes at work; `trained` stands for clips that are there."""
     cache = workplace.folder / "other_cache"

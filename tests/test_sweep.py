@@ -118,6 +118,7 @@ def test_a_finished_sweep_starts_nothing(killed: tuple[Path, str, str], workplac
     assert "holds another sweep" in workplace.call("-m", "emolightning", "sweep", *words, code=1)
 
 
+@pytest.mark.slow
 def test_ctrl_c_lets_trials_save(workplace: Workplace) -> None:
     words = (*SMALL, "trainer.max_epochs=40", *workplace.clips)
     path = sweep_file(workplace.folder, "interrupted", *words, parameters={"seed": {"values": [0, 1]}})

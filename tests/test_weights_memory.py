@@ -70,6 +70,7 @@ def make_large_llama(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow  # It writes and reads 1.39 GB.
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read where Linux keeps it")
 def test_a_gigabyte_passes_through_in_pieces(tmp_path):
     make_large_llama(tmp_path / "llama")
