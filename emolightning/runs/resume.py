@@ -150,7 +150,7 @@ def _other_skipped(before: Iterable[Mapping[str, Any]], now: Iterable[Mapping[st
 
 
 def require_optimizer(checkpoint: Path) -> None:
-    """A file of `consolidate` has weights only.
+    """Refuse a checkpoint that has weights only, or whose optimizer state is damaged.
 
     Raises:
         UserError: says what to do instead.

@@ -208,7 +208,7 @@ def _warn_not_compared(learner: EmotionLearner, folder: Path) -> None:
 
 
 def _warn_unknown_base(checkpoint: dict[str, Any], path: Path) -> None:
-    """Only a language model that trains in full has no base; other files without one were consolidated so."""
+    """Only a language model that trains in full has no base; another file without one does not say where it belongs."""
     names = [name for name in checkpoint["state_dict"] if name.startswith("model.language.")]
     if not checkpoint["base_fingerprints"] and how_trained(names) != "full":
         log.warning("%s: does not say which base its weights belong to, so that was not compared", path)
