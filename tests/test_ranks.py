@@ -1,10 +1,13 @@
 """Results that do not depend on the number of ranks: the loss of a step, validation, answers, resumption."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.distributed
 from model_factory import make_batch, make_examples, make_model
 from runs import REPO, SMALL, Workplace, answers, validations
 
@@ -13,8 +16,10 @@ from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.generation import Generation
 from emolightning.records.clips import IGNORED, Batch, Example
 from emolightning.records.labels import MER6
+from emolightning.runs.ranks import left_together
 from emolightning.runs.resume import StepSize
 from emolightning.training.learner import EmotionLearner
+from emolightning.training.stopping.told_to_stop import AgreedToStop
 
 # The loss of a step
 
@@ -238,3 +243,23 @@ def test_metrics_json_is_the_same_on_any_number_of_ranks(on_ranks: OnRanks, numb
     assert (several / "metrics.json").read_bytes() == (one / "metrics.json").read_bytes()
     assert answers(several) == answers(one) == answers(trained)
     assert not list(several.glob("answers.rank*"))
+
+
+@pytest.mark.parametrize(
+    ("end", "is_alive"),
+    [(None, False), (AgreedToStop("told to stop"), False), (ValueError("on this rank alone"), True)],
+)
+def test_ranks_that_end_together_leave_no_threads_that_abort_the_process(
+    end: BaseException | None, is_alive: bool
+) -> None:
+    """A live group at Python's end is `terminate called without an active exception`, exit code -6, now and then."""
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        with suppress(type(end) if end else ()), left_together(SimpleNamespace(world_size=1)):
+            if end:
+                raise end
+        assert torch.distributed.is_initialized() is is_alive
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()

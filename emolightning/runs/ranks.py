@@ -132,9 +132,11 @@ def kill_started_ranks(trainer: Any) -> None:
 
 @contextmanager
 def left_together(trainer: Any) -> Iterator[None]:
-    """When all ranks end for the same reason, the others leave when the first one has finished what it writes.
+    """Take the ranks apart when all of them end for the same reason, at the end of the work or before it.
 
-    torchrun and srun end a job's other processes as soon as one has left with an exit code.
+    When they are told to end, the others leave when the first one has finished what it writes: torchrun and srun end a
+    job's other processes as soon as one has left with an exit code. An end of another kind may have come over one rank
+    alone, and then whatever the ranks do together would wait for ever.
 
     Args:
         trainer: Lightning's.
@@ -145,7 +147,18 @@ def left_together(trainer: Any) -> Iterator[None]:
         if trainer.world_size > 1 and distributed.is_initialized():
             with suppress(RuntimeError):  # The first one is gone.
                 distributed.barrier()
+        _destroy_process_groups()
         raise
+    _destroy_process_groups()
+
+
+def _destroy_process_groups() -> None:
+    """End the threads by which torch's ranks talk: one that is alive when Python ends may abort the process (SIGABRT).
+
+    Lightning does so for NCCL alone. https://github.com/pytorch/pytorch/issues/190489
+    """
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 @contextmanager
