@@ -23,9 +23,9 @@ from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
 from emolightning.models.emotion_llama.upstream.inspecting import describe_torch_file
 from emolightning.models.emotion_llama.upstream.names import why_unused
-from emolightning.models.emotion_llama.upstream.reading import TorchFile
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.parameters import base_fingerprints
+from emolightning.models.parts.torch_files import TorchFile
 from emolightning.models.parts.vision import VisionSettings, VisionTower
 from emolightning.runs.weights import load_weights
 

@@ -4,9 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from emolightning.models.emotion_llama.upstream import reading
-from emolightning.models.emotion_llama.upstream.reading import TorchFile
 from emolightning.models.emotion_llama.upstream.writing import fresh
+from emolightning.models.parts import torch_files
 from emolightning.models.parts.safetensors_files import (
     DTYPES,
     SafetensorsFolder,
@@ -15,6 +14,7 @@ from emolightning.models.parts.safetensors_files import (
     write_safetensors,
 )
 from emolightning.models.parts.tensor_info import TensorInfo, dtype_name
+from emolightning.models.parts.torch_files import TorchFile
 
 TENSORS = {
     "bytes": torch.arange(5, dtype=torch.uint8),
@@ -73,7 +73,7 @@ def test_every_type_has_its_name():
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("group", [1, 100, 10**9])
 def test_a_torch_file_streams_all_that_is_asked_for_in_order(tmp_path, monkeypatch, legacy, group):
-    monkeypatch.setattr(reading, "GROUP_BYTES", group)
+    monkeypatch.setattr(torch_files, "GROUP_BYTES", group)
     path = tmp_path / "x.pth"
     torch.save({"model": TENSORS}, path, _use_new_zipfile_serialization=not legacy)
     file = TorchFile(path)

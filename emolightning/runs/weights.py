@@ -11,11 +11,11 @@ from emolightning.config.saved_run import saved_model
 from emolightning.errors import InputErrors, UserError, quoted_override
 from emolightning.files.documents import DamagedFile
 from emolightning.models.emotion_llama.upstream.inspecting import ARGUMENT_OF, RUN_CHECKPOINT, describe
-from emolightning.models.emotion_llama.upstream.reading import read_torch
 from emolightning.models.parts.adapter import DESCRIPTION, PROJECTIONS, load_adapter, read_fingerprints
 from emolightning.models.parts.parameters import how_trained, not_compared
 from emolightning.models.parts.safetensors_files import safetensors_infos
 from emolightning.models.parts.tensor_info import require_file, require_trained_weights
+from emolightning.models.parts.torch_files import read_torch
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, LAST, RunFolder
 

@@ -14,9 +14,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.models.emotion_llama.upstream.names import base_name, to_upstream, tower_name, why_unused
-from emolightning.models.emotion_llama.upstream.reading import TorchFile, read_torch
 from emolightning.models.parts.lora import LoraSettings, attach_lora
 from emolightning.models.parts.projection import Projections
+from emolightning.models.parts.torch_files import TorchFile, read_torch
 from emolightning.models.parts.vision import PATCHES_PER_TOKEN, VisionSettings, VisionTower
 from emolightning.training.optim.groups import decays
 

@@ -8,8 +8,8 @@ from parity.comparison import AnyOrder, Near, Unchecked
 from parity.golden import CONFIG, SAMPLES, GoldenFolder
 from parity.subject import Subject
 
-from emolightning.models.emotion_llama.upstream.reading import TorchFile, read_torch
 from emolightning.models.parts.lora import LoraSettings
+from emolightning.models.parts.torch_files import TorchFile, read_torch
 from emolightning.records.labels import MER9
 
 PLACES = ("llama_model", "ckpt")

@@ -19,8 +19,8 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader, IterableDataset
 
 from emolightning.models.emotion_llama.upstream.names import to_upstream
-from emolightning.models.emotion_llama.upstream.reading import TorchFile, read_torch
 from emolightning.models.parts.parameters import load_trained_state, trained_state
+from emolightning.models.parts.torch_files import TorchFile, read_torch
 from emolightning.records.clips import Batch
 from emolightning.records.labels import MER9
 from emolightning.training.learner import EmotionLearner

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from emolightning.models.emotion_llama.upstream.names import to_upstream, why_unused
-from emolightning.models.emotion_llama.upstream.reading import TorchFile
+from emolightning.models.parts.torch_files import TorchFile
 from emolightning.records.clips import IGNORED, Batch, TokenBatch
 
 API = "upstream's own interface"

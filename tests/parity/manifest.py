@@ -6,7 +6,7 @@ from parity.comparison import Each, Unchecked
 from parity.golden import GoldenFolder
 from parity.subject import Subject
 
-from emolightning.models.emotion_llama.upstream.reading import sha256
+from emolightning.models.parts.torch_files import sha256
 
 FILE = "MANIFEST.json"
 NOTES = ("README.md", "bench_")

@@ -9,7 +9,7 @@ from parity.subject import Subject
 from torch import Tensor
 
 from emolightning.models.emotion_llama.upstream.names import tower_sources
-from emolightning.models.emotion_llama.upstream.reading import TorchFile
+from emolightning.models.parts.torch_files import TorchFile
 
 
 @torch.no_grad()

@@ -76,8 +76,8 @@ def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
     Raises:
         UserError: there is none, it asks for code of its own, or transformers cannot build it.
     """
-    _refuse_kernels(folder)
-    _refuse_adapter(folder)
+    refuse_kernels(folder)
+    refuse_adapter(folder)
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         assert isinstance(config.hidden_size, int)
@@ -94,7 +94,7 @@ def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
     return model
 
 
-def _refuse_adapter(folder: Path) -> None:
+def refuse_adapter(folder: Path) -> None:
     """Transformers would load the model that an adapter names instead of the folder's own.
 
     Raises:
@@ -128,7 +128,7 @@ def _require_known_quantization(folder: Path, config: Any) -> None:
         )
 
 
-def _refuse_kernels(folder: Path) -> None:
+def refuse_kernels(folder: Path) -> None:
     """An attention like `owner/kernel` is code that transformers would fetch from the hub, and run.
 
     Raises:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from emolightning.models.emotion_llama.upstream import names
-from emolightning.models.emotion_llama.upstream.reading import TorchFile
 from emolightning.models.emotion_llama.upstream.report import MatchReport
 from emolightning.models.parts.safetensors_files import SafetensorsFolder
+from emolightning.models.parts.torch_files import TorchFile
 
 Load = Callable[[Iterable[str]], dict[str, Tensor]]
 

@@ -12,13 +12,13 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.files.staging import staged
 from emolightning.models.emotion_llama.upstream.base import open_base
 from emolightning.models.emotion_llama.upstream.matching import Sources, expect, match, open_sources
-from emolightning.models.emotion_llama.upstream.reading import sha256
 from emolightning.models.emotion_llama.upstream.report import MatchReport
 from emolightning.models.emotion_llama.upstream.values import not_finite, tower_fingerprints
 from emolightning.models.emotion_llama.upstream.writing import write_adapter, write_json, write_tower
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.parameters import PLAIN
+from emolightning.models.parts.torch_files import sha256
 from emolightning.models.parts.vision import VisionSettings
 
 REPORT = "import.json"

@@ -17,9 +17,9 @@ from emolightning.models.emotion_llama.upstream.names import (
     tower_name,
     why_unused,
 )
-from emolightning.models.emotion_llama.upstream.reading import TorchFile
 from emolightning.models.parts.safetensors_files import SafetensorsFolder, safetensors_infos
 from emolightning.models.parts.tensor_info import TensorInfo
+from emolightning.models.parts.torch_files import TorchFile
 
 EVA = "EVA-CLIP vision tower"
 CHECKPOINT = "Emotion-LLaMA checkpoint"

@@ -21,13 +21,13 @@ from emolightning.models.emotion_llama.upstream.inspecting import (
     open_torch,
     wrong_kind,
 )
-from emolightning.models.emotion_llama.upstream.reading import TorchFile
 from emolightning.models.emotion_llama.upstream.report import MatchReport
 from emolightning.models.emotion_llama.upstream.sizes import other_language_model, wrong_lora, wrong_tower
 from emolightning.models.parts.lora import LoraSettings, attach_lora
 from emolightning.models.parts.projection import Projections
 from emolightning.models.parts.safetensors_files import SafetensorsFolder
 from emolightning.models.parts.tensor_info import TensorInfo
+from emolightning.models.parts.torch_files import TorchFile
 from emolightning.models.parts.vision import PATCHES_PER_TOKEN, VisionSettings, VisionTower
 
 OTHER_LANGUAGE = "the checkpoint belongs to another language model than llama="

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.models.emotion_llama.upstream.inspecting import Description
-from emolightning.models.emotion_llama.upstream.reading import TorchFile
 from emolightning.models.parts.lora import LoraSettings
+from emolightning.models.parts.torch_files import TorchFile
 from emolightning.models.parts.vision import VisionSettings
 
 

@@ -14,10 +14,10 @@ from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.models.emotion_llama.upstream import names
 from emolightning.models.emotion_llama.upstream.inspecting import RUN_CHECKPOINT, describe_torch_file
-from emolightning.models.emotion_llama.upstream.reading import TorchFile, read_torch
 from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG, LORA_FOLDERS, PROJECTIONS
 from emolightning.models.parts.safetensors_files import read_safetensor, safetensors_infos
 from emolightning.models.parts.tensor_info import TensorInfo, require_trained_weights
+from emolightning.models.parts.torch_files import TorchFile, read_torch
 
 CHECKPOINT_PREFIXES = {
     "language": "model.language.",

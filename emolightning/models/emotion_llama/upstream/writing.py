@@ -12,11 +12,11 @@ from torch import Tensor
 
 from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS
 from emolightning.models.emotion_llama.upstream import names
-from emolightning.models.emotion_llama.upstream.reading import TorchFile
 from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG, PROJECTIONS
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.safetensors_files import SINGLE, write_safetensors
 from emolightning.models.parts.tensor_info import TensorInfo
+from emolightning.models.parts.torch_files import TorchFile
 from emolightning.models.parts.vision import VisionSettings, VisionTower
 from emolightning.records.labels import MER9
 
