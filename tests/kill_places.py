@@ -45,7 +45,7 @@ RUN = (
 """Two steps and a validation, twice."""
 
 TELLING = (
-    "train os.rename cache/*/signal-1-speech/.sources.json.tmp",
+    "train os.rename cache/*/signal-1-speech/.vectors.jsonl.tmp",
     "train os.rename run/.config.yaml.tmp",
     "train open run/metrics.csv",
     "train os.rename run/checkpoints/.last.ckpt.tmp",
@@ -74,6 +74,7 @@ class Place:
 def kind_of(event: str, path: str) -> str:
     """Without names of clips, of processes and of the folder of the media."""
     path = re.sub(r"[^/]+\.npy", "*.npy", re.sub(r"\.\d+\.tmp$", ".tmp", path))
+    path = re.sub(r"\.part-\d+-[0-9a-f]+", ".part-*", path)
     return f"{event} {re.sub(r'^cache/[^/]+/', 'cache/*/', path)}"
 
 

@@ -70,7 +70,7 @@ def test_memory_that_is_too_small_is_the_clips_problem(tmp_path):
 def test_damaged_notes_of_sources_cost_a_second_pass(tmp_path, content):
     clips = make_clips(tmp_path, {})
     (tmp_path / "a").mkdir()
-    (tmp_path / "a/sources.json").write_text(content, encoding="latin-1")
+    (tmp_path / "a/vectors.jsonl").write_text(content, encoding="latin-1")
     assert not compute_missing(clips, {"a": tmp_path / "a"}, count_bytes, title="t", num_workers=1).problems
     assert load_array(tmp_path / "a/clip5.npy").tolist() == [5]
 

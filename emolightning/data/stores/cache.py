@@ -1,16 +1,13 @@
 """Arrays computed once per clip and kept on disk: in parallel, with progress, resumable, renewed when a clip changes.
 
-Layout: `<folder>/<clip id>.npy`, and `<folder>/sources.json` with size and modification time of each clip's file at the
-time of computing. Imports no torch: worker processes start in a fraction of a second.
+Each kind of array has a folder (`vectors.py`), which notes size and modification time of each clip's file when it was
+computed. Imports no torch: worker processes start in a fraction of a second.
 """
 
 import faulthandler
-import json
-import logging
 import multiprocessing
 import os
 import signal
-import time
 import tokenize
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,18 +16,16 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from emolightning.data.loading.worker_process import end_with_parent
+from emolightning.data.stores.manifest import Manifest
+from emolightning.data.stores.vectors import VectorFolder
 from emolightning.errors import UserError
-from emolightning.files.writing import flush, require_writable, written_whole
+from emolightning.files.writing import require_writable
 from emolightning.records.clips import Clip
-
-log = logging.getLogger(__name__)
-
-KEPT_EVERY_S = 10.0
-"""Seconds after which `sources.json` is written again: what a killed pass loses at most."""
 
 IN_PROCESS = 4
 """Up to so many clips are computed here: a pool costs more than it saves."""
@@ -67,7 +62,13 @@ Compute = Callable[[Clip, tuple[str, ...]], Outcome]
 
 
 def compute_missing(
-    clips: Sequence[Clip], folders: Mapping[str, Path], compute: Compute, *, title: str, num_workers: int
+    clips: Sequence[Clip],
+    folders: Mapping[str, Path],
+    compute: Compute,
+    *,
+    title: str,
+    num_workers: int,
+    manifests: Mapping[str, Manifest] = MappingProxyType({}),
 ) -> Summary:
     """Compute and store what the cache does not have, or has from an older file.
 
@@ -77,37 +78,37 @@ def compute_missing(
         compute: gives the arrays of one clip.
         title: shown by the progress bar.
         num_workers: processes.
+        manifests: array name -> what makes it, where the folder's name does not say all of it.
 
     Returns:
         The problems of clips that cannot be used, and the arrays that clips do not have.
 
     Raises:
         CannotWrite: nothing can be kept in the cache; said before anything is computed.
+        UserError: a folder holds what another manifest describes.
     """
-    sources = {name: _read_sources(folder) for name, folder in folders.items()}
-    stamps = {clip.id: _stamp(clip.video) for clip in clips}
+    stores = {name: VectorFolder.open(folder, manifests.get(name)) for name, folder in folders.items()}
+    stamps = {clip.id: file_stamp(clip.video) for clip in clips}
     todo = []
     for clip in clips:
-        names = tuple(name for name in folders if not _is_fresh(folders[name], clip.id, sources[name], stamps[clip.id]))
+        names = tuple(name for name, store in stores.items() if not store.is_done(clip.id, stamps[clip.id]))
         if names:
             todo.append((clip, names))
     for folder in folders.values() if todo else ():
         require_writable(folder, "data.cache")
     problems: dict[str, str] = {}
     absent: dict[str, dict[str, str]] = {name: {} for name in folders}
-    kept = _Sources(folders, sources)
     try:
         for clip, outcome in _progress(_outcomes(todo, compute, num_workers), title, len(todo)):
             if outcome.problem:
                 problems[clip.id] = outcome.problem
             for name, array in outcome.arrays.items():
-                save_array(folders[name] / f"{clip.id}.npy", array)
-                kept.add(name, clip.id, stamps[clip.id])
+                stores[name].add(clip.id, array, stamps[clip.id])
             for name, reason in outcome.absent.items():
                 absent[name][clip.id] = reason
     finally:
-        if todo:  # Also on Ctrl-C: what is done stays done.
-            kept.write()
+        for store in stores.values():  # Also on Ctrl-C: what is done stays done.
+            store.finish()
     # Processes finish in any order; messages keep that of the file.
     return Summary({clip.id: problems[clip.id] for clip in clips if clip.id in problems}, absent)
 
@@ -231,12 +232,6 @@ def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) 
             progress.update(task, advance=1, rate=f"{speed:.0f} clips/s" if speed else "")
 
 
-def save_array(path: Path, array: np.ndarray) -> None:
-    """Write under a temporary name and rename: a killed run leaves no half file."""
-    with written_whole(path, durable=False, is_shared=True) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
 DAMAGED_ARRAY = (
     *(ValueError, TypeError, EOFError, OSError, SyntaxError, OverflowError, MemoryError, RecursionError),
     tokenize.TokenError,
@@ -257,60 +252,10 @@ def load_array(path: Path) -> np.ndarray:
         raise UserError(f"{path}: not a readable .npy array ({error}); delete it to have it made again") from error
 
 
-def _stamp(path: Path) -> list[int]:
+def file_stamp(path: Path) -> list[int]:
+    """Size and modification time of a file, in nanoseconds: another stamp means another file."""
     try:
         status = path.stat()
     except OSError:  # Whoever reads it says why it cannot be.
         return [-1, -1]
     return [status.st_size, status.st_mtime_ns]
-
-
-def _is_fresh(folder: Path, clip_id: str, sources: Mapping[str, list[int]], stamp: list[int]) -> bool:
-    return sources.get(clip_id) == stamp and (folder / f"{clip_id}.npy").exists()
-
-
-def _read_sources(folder: Path) -> dict[str, list[int]]:
-    path = folder / "sources.json"
-    if not path.exists():
-        return {}
-    try:
-        return dict(json.loads(path.read_text()))
-    except (ValueError, TypeError, OSError, RecursionError):
-        log.warning("%s is damaged; everything in this folder is computed again", path)
-        return {}
-
-
-class _Sources:
-    """What `sources.json` of each folder says, written now and then.
-
-    Args:
-        folders: array name -> cache folder.
-        known: array name -> clip id -> stamp, as read.
-    """
-
-    def __init__(self, folders: Mapping[str, Path], known: dict[str, dict[str, list[int]]]):
-        self._folders = folders
-        self._known = known
-        self._new: list[Path] = []
-        self._written = time.monotonic()
-
-    def add(self, name: str, clip_id: str, stamp: list[int]) -> None:
-        """Note an array that is in its place."""
-        self._known[name][clip_id] = stamp
-        self._new.append(self._folders[name] / f"{clip_id}.npy")
-        if time.monotonic() - self._written > KEPT_EVERY_S:
-            self.write()
-
-    def write(self) -> None:
-        """Arrays reach the disk before the file that vouches for them."""
-        for path in self._new:
-            flush(path)
-        self._new.clear()
-        for name, folder in self._folders.items():
-            _write_sources(folder, self._known[name])
-        self._written = time.monotonic()
-
-
-def _write_sources(folder: Path, sources: Mapping[str, list[int]]) -> None:
-    with written_whole(folder / "sources.json", is_shared=True) as temporary:
-        temporary.write_text(json.dumps(sources), encoding="utf-8")
