@@ -1,6 +1,7 @@
 """What an encoder is, and how its vectors become one a clip."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -60,6 +61,39 @@ class CannotEncode(UserError):
     def __init__(self, item: int, reason: str):
         super().__init__(reason)
         self.item = item
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Compute without gradients, and on a GPU without TF32, which convolutions use by default: 1e-3 instead of 1e-6."""
+    import torch
+
+    with (
+        torch.inference_mode(),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+    ):
+        yield
+
+
+def require_sound(sounds: Sequence[np.ndarray], *, fewest_samples: int) -> None:
+    """Refuse what is too short for a single vector.
+
+    Args:
+        sounds: float32 (samples,) each.
+        fewest_samples: that make one.
+
+    Raises:
+        CannotEncode: names the first such item.
+    """
+    for item, sound in enumerate(sounds):
+        if sound.ndim != 1 or sound.dtype != np.float32:
+            raise ValueError(f"Expected float32 (samples,), but got {sound.dtype} {sound.shape}.")
+        if len(sound) < fewest_samples:
+            raise CannotEncode(
+                item,
+                f"its sound has {len(sound)} samples at {SAMPLE_RATE_HZ} Hz, and this encoder needs at least "
+                f"{fewest_samples} ({1000 * fewest_samples / SAMPLE_RATE_HZ:g} ms)",
+            )
 
 
 def utterance(steps: np.ndarray) -> np.ndarray:

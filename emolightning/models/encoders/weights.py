@@ -27,6 +27,7 @@ def load_encoder(
     *,
     model_types: Collection[str] = (),
     part: str = "",
+    changes: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> PreTrainedModel:
     """The encoder of a folder, in float32 and in evaluation mode.
@@ -37,6 +38,7 @@ def load_encoder(
         kind: a class of transformers, e.g. `HubertModel`.
         folder: `config.json` and safetensors, or `pytorch_model.bin`.
         model_types: what `model_type` may be; none means that of `kind`.
+        changes: of `config.json`, where it builds what only training needs.
         part: of the saved model, e.g. `encoder`; the rest of the file is not loaded.
         **options: of the class, e.g. `add_pooling_layer`.
 
@@ -46,6 +48,7 @@ def load_encoder(
     """
     folder = Path(folder)
     config = _config(kind, folder, set(model_types) or {kind.config_class.model_type})
+    config.update(dict(changes or {}))
     tensors = read_tensors(folder)
     if part:
         tensors = {name.partition(f"{part}.")[2]: tensor for name, tensor in tensors.items() if _is_in(part, name)}
