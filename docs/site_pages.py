@@ -4,6 +4,7 @@ Pages of benchmarks and of speed lie in the folders of their code, so that a ben
 """
 
 import ast
+import importlib
 import os
 import re
 from collections.abc import Iterator
@@ -16,11 +17,31 @@ from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.commands.cli_help import about_file, default_text, schema_docs
 from emolightning.config.places import CONFIG_DIR, PACKAGE
 from emolightning.config.run_settings import EvalConfig, RunConfig
+from emolightning.models.encoders.recipes import Recipe, read_recipe, recipe_files
 from emolightning.records.score_names import DEFINITIONS
 
 REPO = PACKAGE.parent
 
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>(?!https?:|#|mailto:)[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+
+RECIPES = "recipe"
+"""A folder of `configs/` that is no group of a run."""
+
+TAKES = {"sound": "Sound", "frames": "Frames", "text": "Transcripts"}
+
+ABOUT_RECIPES = """
+The same encoder has several recipes, and each gives other values: a model must be given the vectors of the recipe that
+it was trained with. A recipe is a file of `configs/recipe/`; one of your own, for any folder of the right class, may
+lie in `recipe/` of a folder named in `EMOLIGHTNING_CONFIGS`.
+
+Vectors of an utterance are the mean of the steps, computed by numpy in float32, as in the published files. Weights are
+yours to get, from where *weights* says; nothing is downloaded. No code of a folder is run, and no pickle is read.
+
+- Sound is 16 kHz, one channel, 16 bit, as `ffmpeg -ar 16000 -ac 1` writes it. AffectGPT resamples files of another rate
+  in floating point instead: on a stereo file of 22.05 kHz its values differ from ours by 0.5 % of the largest.
+- openSMILE is the extra `opensmile`; its licence allows research only.
+- emotion2vec is not here yet.
+"""
 
 SCHEMAS = {"Training": RunConfig, "Evaluation, besides those of training": EvalConfig}
 
@@ -86,7 +107,7 @@ def settings() -> Iterator[str]:
                 yield f"| `{name}` | {f'`{value}`' if value else ''} | {cell(doc)} |"
         yield ""
     yield from ("## Groups", "", "`group=option` chooses a file of `configs/`.", "")
-    for group in sorted(path for path in CONFIG_DIR.iterdir() if path.is_dir()):
+    for group in sorted(path for path in CONFIG_DIR.iterdir() if path.is_dir() and path.name != RECIPES):
         files = sorted(path for path in group.glob("*.yaml") if not path.stem.startswith("_"))
         yield from (f"### {group.name}", "", "| option | meaning |", "|---|---|")
         yield from (f"| `{group.name}={path.stem}` | {cell(about_file(path))} |" for path in files)
@@ -127,6 +148,37 @@ def official_sets() -> Iterator[str]:
         labels = ", ".join(each.labels) or "free text"
         read_by = ", ".join(f"`{words}`" for words in each.read_by) or "its folds"
         yield f"| `{name}` | {sizes} | {labels} | `{each.headline}` | {read_by} | {cell(each.source)} |"
+
+
+def encoders() -> Iterator[str]:
+    """Each recipe of an encoder: weights, upstream's folder, width, who uses it, parameters and source."""
+    yield from ("# Encoders and recipes", "", *ABOUT_RECIPES.strip().splitlines(), "")
+    recipes = {name: read_recipe(name) for name in recipe_files()}
+    for takes, title in TAKES.items():
+        found = {name: each for name, each in recipes.items() if target_of(each).takes == takes}
+        yield from (f"## {title}", "", "| recipe | weights | folder | width | used by |", "|---|---|---|---|---|")
+        for name, each in found.items():
+            folder = f"`{each.folder}`" if each.folder else ""
+            row = (f"`{name}`", cell(each.published or "none"), folder, str(each.width), cell(each.used_by))
+            yield f"| {' | '.join(row)} |"
+        yield from ("", "| recipe | what it computes | parameters | source |", "|---|---|---|---|")
+        for name, each in found.items():
+            about = cell(about_file(CONFIG_DIR / RECIPES / f"{name}.yaml"))
+            yield f"| `{name}` | {about} | {parameters(each)} | {cell(each.source)} |"
+        yield ""
+
+
+def target_of(recipe: Recipe) -> Any:
+    """The class of a recipe; its module imports nothing heavy."""
+    module, _, name = recipe.encoder["_target_"].rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def parameters(recipe: Recipe) -> str:
+    """What the recipe says to its class."""
+    said = {key: value for key, value in recipe.encoder.items() if key not in ("_target_", "weights")}
+    name = recipe.encoder["_target_"].rpartition(".")[2]
+    return f"`{name}({', '.join(f'{key}={value}' for key, value in said.items())})`"
 
 
 def python() -> Iterator[str]:
@@ -204,6 +256,7 @@ WRITERS = {
     "commands": commands,
     "scores": scores,
     "official-sets": official_sets,
+    "encoders": encoders,
     "python": python,
 }
 """Page of `reference/` -> what writes its lines."""

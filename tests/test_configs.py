@@ -22,7 +22,8 @@ from emolightning.runs.sweep.sweep_file import read_sweep_file
 
 REPO = CONFIG_DIR.parent
 FILES = sorted(path.relative_to(CONFIG_DIR) for path in CONFIG_DIR.rglob("*.yaml"))
-OPTIONS = [path for path in FILES if len(path.parts) > 1 and not path.name.startswith("_")]
+RECIPES = [path for path in FILES if path.parts[0] == "recipe"]
+OPTIONS = [path for path in FILES if len(path.parts) > 1 and not path.name.startswith("_") and path not in RECIPES]
 SWEEPS = sorted((REPO / "sweeps").glob("*.yaml"))
 
 SERVER = ["scoring=reasoning", "judge.base_url=http://localhost:8000/v1", "judge.model=some-model"]

@@ -28,6 +28,7 @@ from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
+from emolightning.models.encoders.recipes import recipe_files
 from emolightning.records.score_names import DEFINITIONS
 
 OUTPUTS = outputs()
@@ -198,6 +199,7 @@ def test_pages_from_the_code_have_all_of_it() -> None:
         "reference/commands.md": COMMANDS,
         "reference/scores.md": DEFINITIONS,
         "reference/official-sets.md": official_benchmarks(),
+        "reference/encoders.md": [f"| `{name}` |" for name in recipe_files()],
         "reference/settings.md": ("resume", "monitor.metric", "data=custom", "trainer=ddp"),
         "reference/python.md": ("emolightning.records.clips", "class Clip", "emolightning.training.learner"),
     }.items():

@@ -6,7 +6,6 @@ four over rows of ten seconds, AffectGPT the mean of the last four over eight pi
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,12 +53,8 @@ class SpeechEncoder:
         row_samples: int | None = None,
     ):
         self._model = SpeechModel(weights, architecture, device, num_layers)
+        self.fingerprint = self._model.fingerprint
         self._row_samples = row_samples
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """As `Encoder.fingerprint`."""
-        return self._model.fingerprint
 
     def encode(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As `Encoder.encode`."""
@@ -103,12 +98,8 @@ class SpeechPiecesEncoder:
         piece_seconds: int = 2,
     ):
         self._model = SpeechModel(weights, architecture, device, num_layers)
+        self.fingerprint = self._model.fingerprint
         self._num_layers, self._num_pieces, self._seconds = num_layers, num_pieces, piece_seconds
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """As `Encoder.fingerprint`."""
-        return self._model.fingerprint
 
     def encode(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As `Encoder.encode`."""
@@ -150,27 +141,21 @@ class SpeechModel:
     def __init__(self, weights: str, architecture: Architecture, device: str, num_layers: int):
         import transformers
 
-        from emolightning.models.encoders.weights import load_encoder
+        from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
 
-        self.folder = Path(weights)
+        folder = Path(weights)
         # What is masked in training needs a tensor that not every file has.
         changes = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0}
-        self._network = load_encoder(getattr(transformers, CLASSES[architecture]), self.folder, changes=changes)
+        self._network = load_encoder(getattr(transformers, CLASSES[architecture]), folder, changes=changes)
         self._network.to(device)
         self._num_layers = num_layers
         most = self._network.config.num_hidden_layers + 1
         if not 1 <= num_layers <= most:
-            raise UserError(f"num_layers={num_layers}: {self.folder} has {most} hidden states; say 1 to {most}")
-        self._does_normalise = read_normalisation(self.folder)
+            raise UserError(f"num_layers={num_layers}: {folder} has {most} hidden states; say 1 to {most}")
+        self.fingerprint = fingerprint(weights_files(folder))
+        self._does_normalise = read_normalisation(folder)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """As `Encoder.fingerprint`."""
-        from emolightning.models.encoders.weights import fingerprint, weights_files
-
-        return fingerprint(weights_files(self.folder))
-
-    @cached_property
+    @property
     def fewest_samples(self) -> int:
         """Samples of one step."""
         config, samples = self._network.config, 1

@@ -55,7 +55,13 @@ def load_encoder(
     try:
         with _silence():
             model, found = kind.from_pretrained(
-                None, config=config, state_dict=tensors, dtype=torch.float32, output_loading_info=True, **options
+                None,
+                config=config,
+                state_dict=tensors,
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                **options,
             )
     except Exception as error:  # Whatever wrong files make of transformers' many classes.
         raise UserError(

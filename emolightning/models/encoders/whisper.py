@@ -1,7 +1,6 @@
 """Whisper: waveform, filled or cut to 30 seconds, to averaged states of its encoder or to states of its decoder."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,17 +29,13 @@ class WhisperStates:
     def __init__(self, *, weights: str, device: str = "cpu", num_steps: int = 64):
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-        from emolightning.models.encoders.weights import load_encoder
+        from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
 
-        self.folder = Path(weights)
-        self._encoder = load_encoder(WhisperEncoder, self.folder, part="encoder").to(device)
-        self._sound_to_mel = _load_sound_to_mel(self.folder)
+        folder = Path(weights)
+        self._encoder = load_encoder(WhisperEncoder, folder, part="encoder").to(device)
+        self.fingerprint = fingerprint(weights_files(folder))
+        self._sound_to_mel = _load_sound_to_mel(folder)
         self._num_steps = num_steps
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """As `Encoder.fingerprint`."""
-        return _fingerprint(self.folder)
 
     def encode(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As `Encoder.encode`."""
@@ -67,17 +62,13 @@ class WhisperDecoderStates:
     def __init__(self, *, weights: str, device: str = "cpu", num_tokens: int = 2):
         from transformers import WhisperModel
 
-        from emolightning.models.encoders.weights import load_encoder
+        from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
 
-        self.folder = Path(weights)
-        self._model = load_encoder(WhisperModel, self.folder).to(device)
-        self._sound_to_mel = _load_sound_to_mel(self.folder)
+        folder = Path(weights)
+        self._model = load_encoder(WhisperModel, folder).to(device)
+        self.fingerprint = fingerprint(weights_files(folder))
+        self._sound_to_mel = _load_sound_to_mel(folder)
         self._num_tokens = num_tokens
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """As `Encoder.fingerprint`."""
-        return _fingerprint(self.folder)
 
     def encode(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As `Encoder.encode`."""
@@ -100,7 +91,7 @@ def averaged(states: "Tensor", num_steps: int) -> "Tensor":
     """Step i is the mean of the states floor(i n / steps) to ceil((i + 1) n / steps), so neighbours may share some.
 
     Args:
-        states: (n, width); fewer than the steps get zeros at their beginning.
+        states: (n, width); fewer than the steps get zeros at their end.
         num_steps: wanted.
 
     Returns:
@@ -109,7 +100,7 @@ def averaged(states: "Tensor", num_steps: int) -> "Tensor":
     from torch.nn import functional
 
     missing = max(0, num_steps - len(states))
-    states = functional.pad(states.float(), (0, 0, missing, 0))
+    states = functional.pad(states.float(), (0, 0, 0, missing))
     return functional.adaptive_avg_pool1d(states.T[None], num_steps)[0].T.contiguous()
 
 
@@ -134,9 +125,3 @@ def _load_sound_to_mel(folder: Path) -> Any:
 def _log_mel(sound_to_mel: Any, sound: np.ndarray) -> "Tensor":
     """The spectrogram of 30 seconds, (1, mel bands, 3000)."""
     return sound_to_mel(sound, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt").input_features
-
-
-def _fingerprint(folder: Path) -> str:
-    from emolightning.models.encoders.weights import fingerprint, weights_files
-
-    return fingerprint(weights_files(folder))

@@ -1,0 +1,101 @@
+"""Folders of recorded features: their inputs, found by looking into the folder, and how far a vector is off."""
+
+import csv
+import json
+import wave
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from emolightning.data.media.audio import read_waveform
+
+STEPS = 1e-5
+"""Largest difference of a vector's values, relative to the largest value of the recorded ones."""
+LONG = 500
+LONG_MEAN = 2e-5
+"""The same for means over more than LONG steps: numpy's float32 sum of so many has an error of 1e-5 of its own."""
+
+
+def recorded(request: pytest.FixtureRequest, name: str, needed: str) -> Path:
+    """The folder of `--golden=DIR` if it is of this kind; else the recorded one beside the checkout, where it is.
+
+    Args:
+        request: of the fixture.
+        name: of the recorded folder.
+        needed: a file that only this kind of folder has.
+    """
+    given = request.config.getoption("--golden")
+    if given is None:
+        return request.getfixturevalue("shared") / name
+    if not (Path(given) / needed).exists():
+        pytest.skip(f"--golden={given} has no {needed}")
+    return Path(given).resolve()
+
+
+def tensors(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    return load_file(path)
+
+
+def off(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference, relative to the largest value; of zeros the difference itself."""
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    assert np.isfinite(found).all()
+    return float(np.abs(found - expected).max() / (np.abs(expected).max() or 1))
+
+
+def read_wav(path: Path) -> tuple[np.ndarray, int]:
+    """(channels, samples) float32, and the rate."""
+    with wave.open(str(path)) as file:
+        assert file.getsampwidth() == 2
+        values = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())
+        return values.T.astype(np.float32) / np.float32(32768), file.getframerate()
+
+
+def sounds(folder: Path, clips: Path) -> dict[str, np.ndarray]:
+    """Clip -> sound: the recorded wavs, and the clips themselves where no wav is."""
+    found = {path.stem: read_waveform(path) for path in sorted(clips.glob("*.mp4"))}
+    return found | {path.stem: read_wav(path)[0][0] for path in sorted((folder / "audio").glob("*.wav"))}
+
+
+def transcripts(folder: Path) -> Mapping[str, Mapping[str, str]]:
+    """Clip -> its columns."""
+    with (folder / "transcription.csv").open(encoding="utf-8-sig", newline="") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def architecture(folder: Path) -> str:
+    """`model_type` of a folder of weights."""
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+
+
+def models(folder: Path) -> list[str]:
+    """Folders of weights, in the order of their names; with the names that can begin others' last."""
+    return sorted((path.name for path in (folder / "models").iterdir() if (path / "config.json").is_file()), key=len)
+
+
+def model_of(name: str, known: list[str]) -> str:
+    """The folder of weights that a folder of features is named after."""
+    (*_, found) = [model for model in known if name.startswith(f"{model}-")]
+    return found
+
+
+def sinc_resampled(sound: np.ndarray, rate: int, wanted: int = 16000) -> np.ndarray:
+    """As AffectGPT's: a windowed sinc, Hann, 6 zero crossings, roll-off 0.99."""
+    if rate == wanted:
+        return sound
+    divisor = np.gcd(rate, wanted)
+    old, new = rate // divisor, wanted // divisor
+    base = min(old, new) * 0.99
+    width = int(np.ceil(6 * old / base))
+    places = (np.arange(-width, width + old)[None] / old - np.arange(new)[:, None] / new) * base
+    places = places.clip(-6, 6)
+    kernel = np.sinc(places) * np.cos(places * np.pi / 12) ** 2 * base / old
+    padded = np.pad(sound.astype(np.float64), (width, width + old))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape[1])[::old]
+    return (windows @ kernel.T).reshape(-1)[: -(-wanted * len(sound) // rate)].astype(np.float32)
