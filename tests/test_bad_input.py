@@ -171,7 +171,11 @@ def test_a_clip_that_is_damaged_later_is_found_although_the_cache_has_it(media: 
 def test_a_damaged_cache_file_is_named_with_what_to_do(media: Path) -> None:
     data_of(HEADER + ROWS, media).read()
     stored = next((media.parent / "cache").rglob("*face*/clip0.npy"))
+    before = stored.read_bytes()
     os.truncate(stored, 20)
+    data_of(HEADER + ROWS, media).read()
+    assert stored.read_bytes() == before  # What is cut short is made again.
+    stored.write_bytes(bytes(len(before)))
     with pytest.raises(UserError, match=r"clip0\.npy: not a readable \.npy array .* delete it"):
         data_of(HEADER + ROWS, media).read()
 

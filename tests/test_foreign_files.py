@@ -29,7 +29,7 @@ from emolightning.config.schema import register_schemas
 from emolightning.config.sources import SAVED_RUN
 from emolightning.data.readers.custom import CustomData
 from emolightning.data.stores.cache import load_array
-from emolightning.data.stores.features import _read_vectors
+from emolightning.data.stores.reading import read_vectors
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import read_plain_yaml
 from emolightning.models.parts.pretrained import describe_model
@@ -418,14 +418,14 @@ def test_a_header_of_an_array_does_not_fill_the_memory(tmp_path: Path, shape: st
     with pytest.raises(UserError, match="not a readable"):
         load_array(path)
     with pytest.raises(UserError, match="not an array of numbers"):
-        _read_vectors(path)
+        read_vectors(path)
 
 
 @pytest.mark.parametrize("array", [np.array([1 + 2j]), np.array(["1"]), np.array([{}], dtype=object)])
 def test_vectors_are_real_numbers(tmp_path: Path, array: np.ndarray) -> None:
     np.save(tmp_path / "a.npy", array, allow_pickle=True)
     with pytest.raises(UserError, match="not an array of numbers"):
-        _read_vectors(tmp_path / "a.npy")
+        read_vectors(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize("name", ["../../uv", "/home/x", "a/b", ""])

@@ -8,7 +8,7 @@ from typing import Any
 from emolightning.data.checkup.duplicates import duplicate_sentences, named_some
 from emolightning.data.checkup.unusable import Findings, counted, described, refusal_of_share
 from emolightning.data.loading.corpus import Corpus
-from emolightning.data.stores.features import LoadedFeatures
+from emolightning.data.stores.loaded import LoadedFeatures
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip
 

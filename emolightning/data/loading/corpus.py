@@ -26,7 +26,8 @@ from emolightning.data.media.frames import FrameStore
 from emolightning.data.readers.annotations import annotation_hash
 from emolightning.data.readers.source import SPLITS, ClipSource
 from emolightning.data.readers.splits import select
-from emolightning.data.stores.features import FeatureSource, LoadedFeatures
+from emolightning.data.stores.features import FeatureSource
+from emolightning.data.stores.loaded import LoadedFeatures
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.writing import require_writable, writing
 from emolightning.prompt.questions import Questions

@@ -78,12 +78,13 @@ def sequence_lengths(
 
 
 def _longest(dataset: ClipDataset, name: str) -> int:
-    return max((len(vectors) for vectors in dataset.features.vectors.get(name, {}).values()), default=1)
+    found = dataset.features.vectors.get(name)
+    return max(map(found.num_tokens, found), default=1) if found is not None else 1
 
 
 def _vectors(dataset: ClipDataset, name: str, index: int, otherwise: int) -> int:
-    found = dataset.features.vectors.get(name, {}).get(dataset.source(name, index).id)
-    return otherwise if found is None else len(found)
+    found, clip_id = dataset.features.vectors.get(name), dataset.source(name, index).id
+    return found.num_tokens(clip_id) if found is not None and clip_id in found else otherwise
 
 
 class _Texts:

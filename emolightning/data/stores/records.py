@@ -164,3 +164,11 @@ def remove(parts: Iterable[Path]) -> None:
     """Take away parts that are joined."""
     for part in parts:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def known_records(folder: Path) -> dict[str, Record]:
+    """Clip id -> record, from the joined file and from the parts of processes that write or were ended."""
+    known = read_records(folder / NAME)
+    for part in all_parts(folder):
+        known |= read_records(part / PART_RECORD)
+    return known

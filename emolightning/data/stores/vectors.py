@@ -26,6 +26,7 @@ from emolightning.data.stores.records import (
     all_parts,
     checksum,
     ended,
+    known_records,
     read_records,
     remove,
     write_records,
@@ -73,10 +74,7 @@ class VectorFolder:
                 manifest = _agreed(folder, manifest, there)
                 if there is None:
                     manifest.write(folder)
-        known = read_records(folder / NAME)
-        for part in all_parts(folder):
-            known |= read_records(part / PART_RECORD)
-        return cls(folder, manifest, known)
+        return cls(folder, manifest, known_records(folder))
 
     def is_done(self, clip_id: str, stamp: Stamp) -> bool:
         """Whether the vector of a clip is there, whole, and made from just this."""

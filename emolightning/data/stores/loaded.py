@@ -1,0 +1,131 @@
+"""The vectors of a run: what fits is held in memory, the rest is read when it is asked for."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from emolightning.data.checkup.unusable import Faults
+from emolightning.data.stores.manifest import Manifest
+from emolightning.data.stores.records import checksum
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """What is known of one clip's vectors."""
+
+    num_tokens: int
+    width: int
+    checksum: bytes
+    array: np.ndarray | None = None
+    """float32 (tokens, width); None leaves it where it is stored."""
+
+
+def held(array: np.ndarray) -> Vector:
+    """Vectors that are in memory, (tokens, width)."""
+    return Vector(len(array), array.shape[1], checksum(array), array)
+
+
+class Vectors(Mapping[str, np.ndarray]):
+    """Clip id -> float32 (tokens, width).
+
+    Args:
+        known: clip id -> what is known of it.
+        read: gives the array of a clip that is not in memory; it travels to worker processes.
+    """
+
+    def __init__(self, known: Mapping[str, Vector], read: Callable[[str], np.ndarray] | None = None):
+        self._known = dict(known)
+        self._read = read
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> "Vectors":
+        """Those of arrays in memory."""
+        return cls({clip_id: held(array) for clip_id, array in arrays.items()})
+
+    def __getitem__(self, clip_id: str) -> np.ndarray:
+        """The array.
+
+        Raises:
+            UserError: it was damaged or changed after the run began.
+        """
+        array = self._known[clip_id].array
+        if array is not None:
+            return array
+        assert self._read is not None
+        return self._read(clip_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, clip_id: object) -> bool:
+        return clip_id in self._known
+
+    @property
+    def width(self) -> int:
+        """Of the first clip, and of all once the others are sorted out."""
+        return next(iter(self._known.values())).width
+
+    def num_tokens(self, clip_id: str) -> int:
+        """How many vectors a clip has."""
+        return self._known[clip_id].num_tokens
+
+    def checksum(self, clip_id: str) -> bytes:
+        """sha256 of a clip's values."""
+        return self._known[clip_id].checksum
+
+    def without(self, clips: Collection[str]) -> "Vectors":
+        """The same for the other clips."""
+        return Vectors({clip_id: known for clip_id, known in self._known.items() if clip_id not in clips}, self._read)
+
+    def with_zeros(self, clips: Collection[str]) -> "Vectors":
+        """The same, and one vector of zeros for each of some clips."""
+        if not clips:
+            return self
+        return Vectors(self._known | dict.fromkeys(clips, held(np.zeros((1, self.width), np.float32))), self._read)
+
+
+@dataclass(frozen=True)
+class LoadedFeatures:
+    """All vectors of a run."""
+
+    vectors: dict[str, Vectors]
+    """Feature input -> clip id -> float32 (tokens, width)."""
+    zeros: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Feature input -> clip id -> why its vectors are zeros."""
+    faults: Faults = field(default_factory=dict)
+    """What is wrong with clips of which some vector cannot be had."""
+    made_by: dict[str, Manifest] = field(default_factory=dict)
+    """Feature input -> what made its vectors, where that is known."""
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Feature input -> width."""
+        return {name: of_input.width for name, of_input in self.vectors.items() if of_input}
+
+    def without(self, clips: Collection[str]) -> "LoadedFeatures":
+        """The same for the other clips."""
+        vectors = {name: of_input.without(clips) for name, of_input in self.vectors.items()}
+        zeros = {
+            name: {clip_id: reason for clip_id, reason in reasons.items() if clip_id not in clips}
+            for name, reasons in self.zeros.items()
+        }
+        return LoadedFeatures(
+            {name: of_input for name, of_input in vectors.items() if of_input},
+            {name: reasons for name, reasons in zeros.items() if reasons},
+            made_by=self.made_by,
+        )
+
+    def hash(self) -> str:
+        """sha256 over names, clip ids, shapes and values, wherever they are stored: what a run was trained on."""
+        digest = hashlib.sha256()
+        for name in sorted(self.vectors):
+            of_input = self.vectors[name]
+            for clip_id in sorted(of_input):
+                digest.update(f"{name} {clip_id} {of_input.num_tokens(clip_id)}x{of_input.width} ".encode())
+                digest.update(of_input.checksum(clip_id))
+        return digest.hexdigest()
