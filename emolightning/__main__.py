@@ -29,6 +29,10 @@ COMMANDS = {
         "emolightning.commands.export_weights",
         "trained weights as Emotion-LLaMA's .pth, or merged into a Hugging Face folder",
     ),
+    "convert-features": (
+        "emolightning.commands.convert_features",
+        "a folder of feature vectors into one packed file, or back",
+    ),
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
     "score": ("emolightning.commands.score", "predictions of any system from a table, without a model"),
     "reproduce": ("emolightning.commands.reproduce", "published scores, and a run's scores beside them"),

@@ -20,6 +20,7 @@ OWN = {
     "estimate": "price_per_gpu_hour=null",
     "import-weights": "llama=???",
     "export-weights": "format=???",
+    "convert-features": "source=???",
     "inspect": "file=???",
     "score": "columns.truth_id=null",
     "reproduce": "benchmark=null",

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from test_vector_folder import FRAMES, HUBERT, IDS, content, fill, stamp, vector
 
+from emolightning.__main__ import main
 from emolightning.data.stores import reading
 from emolightning.data.stores.converting import pack, unpack
 from emolightning.data.stores.features import FolderFeatures
@@ -262,3 +264,35 @@ def test_damage_of_values_is_met_when_they_are_read_and_unpacked(tmp_path):
         unpack(path, tmp_path / "back")
     assert not (tmp_path / "back").exists()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_the_command_goes_both_ways(tmp_path, capsys):
+    fill(tmp_path / "HL").finish()
+    assert main(["convert-features", f"source={tmp_path}/HL"]) == 0
+    told = capsys.readouterr().out
+    assert f"{tmp_path}/HL.safetensors: 14 clips, 6 wide" in told
+    assert "made by hubert_mer2023 (weights aaaaaaaaaaaa, utterance)" in told
+    assert main(["convert-features", f"source={tmp_path}/HL.safetensors", f"out={tmp_path}/back"]) == 0
+    assert "back: 14 clips" in capsys.readouterr().out
+    assert whole(tmp_path / "back") == whole(tmp_path / "HL")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["source={}/none"], "there is no such folder or file"),
+        (["source={}/clips.csv"], r"is neither a folder of vectors nor a packed file \(\*\.safetensors\)"),
+        (["source={}/empty"], "holds no .npy files"),
+        (["source={}/HL", "dtype=bfloat16"], "dtype=bfloat16: is not one of float32, float16; null"),
+        (["source={}/HL.safetensors", "out={}/back", "dtype=float16"], "dtype is for packing"),
+        (["source={}/HL.safetensors"], "HL is there already; name another folder with out=FOLDER"),
+    ],
+)
+def test_the_command_says_what_it_cannot_convert(tmp_path, capsys, words, told):
+    pack(upstream_folder(tmp_path / "HL", "UTT"), tmp_path / "HL.safetensors")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "clips.csv").touch()
+    with pytest.raises(SystemExit) as ended:
+        main(["convert-features", *(word.format(tmp_path) for word in words)])
+    assert ended.value.code == 1
+    assert re.search(told, capsys.readouterr().err)

@@ -57,6 +57,18 @@ class InspectConfig:
 
 
 @dataclass
+class ConvertConfig:
+    """Vectors of an encoder, and the form they get."""
+
+    source: str = MISSING
+    """A folder of vectors, which is packed into one file; or a packed file, which becomes a folder."""
+    out: str | None = None
+    """The file or folder; null puts it beside the source, under the same name."""
+    dtype: str | None = None
+    """Type of the packed values: float32 or float16; null keeps that of the folder's files."""
+
+
+@dataclass
 class ColumnNames:
     """The columns of predictions and truth, as the files spell them."""
 

@@ -3,6 +3,7 @@
 from hydra.core.config_store import ConfigStore
 
 from emolightning.config.command_settings import (
+    ConvertConfig,
     EmerBaselinesConfig,
     ExportConfig,
     ImportConfig,
@@ -23,6 +24,7 @@ SCHEMAS = {
     "import_schema": ImportConfig,
     "export_schema": ExportConfig,
     "inspect_schema": InspectConfig,
+    "convert_schema": ConvertConfig,
     "score_schema": ScoreConfig,
     "reproduce_schema": ReproduceConfig,
     "score_rows_schema": ScoreRowsConfig,

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast, get_args
@@ -21,7 +21,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.files.names import composed
 from emolightning.files.writing import flush, require_writable, writing, written_whole
 
-Progress = Callable[[Sequence[str]], Iterator[str]]
+Progress = Callable[[Sequence[str]], Iterable[str]]
 """Passes ids on, and shows how many are done."""
 
 

@@ -67,7 +67,7 @@ class Vectors(Mapping[str, np.ndarray]):
 
     @property
     def width(self) -> int:
-        """Of the first clip, and of all once the others are sorted out."""
+        """The width of the first clip, which is that of all once the others are sorted out."""
         return next(iter(self._known.values())).width
 
     def num_tokens(self, clip_id: str) -> int:

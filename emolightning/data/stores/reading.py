@@ -22,7 +22,7 @@ from emolightning.files.names import NamesOnDisk
 from emolightning.records.clips import Clip
 
 HELD_BYTES = 2**28
-"""Of the vectors of one input in memory: utterances of most datasets fit, long sequences are read when asked for."""
+"""Most that vectors of one input take in memory: utterances fit, long sequences are read when asked for."""
 
 
 @dataclass(frozen=True)

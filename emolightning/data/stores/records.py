@@ -39,7 +39,7 @@ class Record:
     clip_id: str
     stamp: list[int | float | str | None]
     sha256: str
-    """Of the values, see `checksum`."""
+    """Checksum of the values, see `checksum`."""
     shape: list[int]
     size: int
     """Bytes of the file."""
