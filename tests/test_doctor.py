@@ -62,7 +62,7 @@ def test_a_dataset_in_order(benchmarks: Path, tmp_path: Path, capsys: pytest.Cap
     ]
     assert found["classes"]["test"] == dict.fromkeys(LABELS[:6], 1)
     assert found["media"] == {"clips": 6, "found": 6, "missing": 0, "probed": 6, "unreadable": 0}
-    vectors = {"clips": 6, "found": 6, "missing": 0, "width": WIDTH}
+    vectors = {"clips": 6, "found": 6, "missing": 0, "width": WIDTH, "recipe": "unknown"}
     assert found["features"] == {"face": vectors, "motion": vectors, "speech": vectors}
     assert found["storage"]["frames_bytes"] == 6 * 3 * 56 * 56
     assert "mer2023_multi, test: 6 clips, the official set has 411" in found["warnings"]

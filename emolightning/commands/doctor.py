@@ -129,7 +129,8 @@ def show(found: "Checkup", *, official: Mapping[str, Mapping[str, int]]) -> None
             "media: " + ", ".join(f"{number} {what}" for what, number in found.media.items()), highlight=False
         )
     for name, numbers in found.features.items():
-        text = ", ".join(f"{number} {what}" for what, number in numbers.items())
+        text = ", ".join(f"{number} {what}" for what, number in numbers.items() if what != "recipe")
+        text += f", recipe {numbers['recipe']}"
         console.print(f"features.{name}: {text}", highlight=False)
     free, frames = (found.storage[key] / 1e9 for key in ("free_bytes", "frames_bytes"))
     print(f"cache: {found.storage['cache']}, {free:.1f} GB free, frames need {frames:.2f} GB")

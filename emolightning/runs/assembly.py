@@ -27,6 +27,7 @@ from emolightning.records.inputs import Inputs, active_inputs
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.estimate.load import Load
 from emolightning.runs.evaluate import refuse_skipped, require_whole_split
+from emolightning.runs.feature_recipes import require_same_recipes
 from emolightning.runs.positions import require_room
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.runs.ranks import own_rank, require_hardware, require_srun, set_num_threads
@@ -93,6 +94,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
         refuse_changes(resume_from, config, corpus.summary())
     if initial:
         require_same_inputs(initial, tuple(corpus.inputs))
+        require_same_recipes("init_from", Path(cfg.init_from), corpus.features.made_by)
     processor = _processor_with_room(cfg, corpus, ("train", "val"))
     require_batches(trainer, corpus, loading)
     accumulates, processes = cfg.accumulation == "mean", step_size(config).processes
@@ -121,6 +123,7 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     require_comparable(corpus.clips_of(cfg.split), scoring, cfg.split)
     widths = trained_widths(weights)
     check_inputs(widths, tuple(corpus.inputs), corpus.features.widths, weights)
+    require_same_recipes("checkpoint", Path(cfg.checkpoint), corpus.features.made_by)
     processor = _processor_with_room(cfg, corpus, (cfg.split,))
     trained = plain(cfg.trained) if cfg.trained else {}
     drawn = cfg.seed if cfg.evaluation.do_sample else None

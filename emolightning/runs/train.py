@@ -180,6 +180,7 @@ def adapter_description(config: Mapping[str, Any], corpus: Corpus) -> dict[str, 
     return {
         **{name: config[name] for name in ("model", "features", "prompt")},
         "feature_widths": corpus.features.widths,
+        "feature_recipes": {name: made_by.content() for name, made_by in corpus.features.made_by.items()},
         "inputs": list(corpus.inputs),
         "labels": list(corpus.source.labels),
         "offered": list(corpus.questions.offered),

@@ -25,7 +25,7 @@ class Checkup:
     """Split -> label -> clips."""
     media: dict[str, int] = field(default_factory=dict)
     """Clips, found, missing, probed, unreadable."""
-    features: dict[str, dict[str, int]] = field(default_factory=dict)
+    features: dict[str, dict[str, int | str]] = field(default_factory=dict)
     """Feature input -> clips looked at, found, missing, width."""
     storage: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -145,6 +145,7 @@ def _look_at_features(
                 "found": number,
                 "missing": len(clips) - number,
                 "width": width,
+                "recipe": str(features.made_by.get(name, "unknown")),
             }
             if zeros:
                 first = next(iter(zeros.values()))

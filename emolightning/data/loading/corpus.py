@@ -254,6 +254,7 @@ class Corpus:
             "official_differences": self.official_differences(),
             "remarks": list(self.source.remarks),
             "features_sha256": self.features.hash(),
+            "feature_recipes": {name: made_by.content() for name, made_by in self.features.made_by.items()},
             "zero_features": {name: len(reasons) for name, reasons in self.features.zeros.items()},
             **record(self.skipped),
         }

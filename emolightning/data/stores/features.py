@@ -16,6 +16,7 @@ from emolightning.data.media.signal import describe_face, describe_motion, descr
 from emolightning.data.media.video import read_thumbnails
 from emolightning.data.stores.cache import Outcome, compute_missing, load_array
 from emolightning.data.stores.loaded import LoadedFeatures, Vectors
+from emolightning.data.stores.manifest import Manifest
 from emolightning.data.stores.packed import SUFFIX
 from emolightning.data.stores.reading import read_store
 from emolightning.errors import InputErrors, UserError
@@ -79,7 +80,8 @@ class SignalFeatures:
             name: {clip_id: Fault(NO_SOUND, reason, SPEECH_REMEDY) for clip_id, reason in reasons.items()}
             for name, reasons in summary.absent.items()
         }
-        return _filled(vectors, absent, faults, clips, missing)
+        made_by = {name: Manifest(self.VERSION, type(self).__name__, weights="", level="utterance") for name in names}
+        return replace(_filled(vectors, absent, faults, clips, missing), made_by=made_by)
 
 
 def describe_clip(clip: Clip, names: tuple[str, ...]) -> Outcome:

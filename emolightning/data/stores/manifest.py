@@ -5,7 +5,7 @@ A folder without one, as upstream's, holds vectors of unknown recipe.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -38,7 +38,7 @@ class Manifest:
     encoder: str
     """The encoder's class."""
     weights: str
-    """Fingerprint of the weights: sha256 of the files' content."""
+    """Fingerprint of the weights: sha256 of the files' content; empty where there are none."""
     level: Level
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """The recipe's parameters: plain values."""
@@ -53,15 +53,21 @@ class Manifest:
     """Package -> version, or versions where parts were made by several."""
 
     def __str__(self) -> str:
-        return f"{self.recipe} (weights {self.weights[:12] or 'unknown'}, {self.level})"
+        weights = f"weights {self.weights[:12]}, " if self.weights else ""
+        return f"{self.recipe} ({weights}{self.level})"
 
-    def differences(self, other: "Manifest") -> list[str]:
-        """What differs from another store, one sentence a key: `KEY: OTHER'S VALUE there, OWN VALUE here`."""
-        return list(self._differences(other))
+    def differences(self, other: "Manifest", *, free: Collection[str] = ()) -> list[str]:
+        """What differs from another store, one sentence a key: `KEY: OTHER'S VALUE there, OWN VALUE here`.
 
-    def _differences(self, other: "Manifest") -> Iterator[str]:
+        Args:
+            other: of the other store.
+            free: keys that may differ, besides versions and count.
+        """
+        return list(self._differences(other, {*_FREE, *free}))
+
+    def _differences(self, other: "Manifest", free: Collection[str]) -> Iterator[str]:
         own, theirs = _plain(self), _plain(other)
-        for name in (item.name for item in fields(self) if item.name not in _FREE):
+        for name in (item.name for item in fields(self) if item.name not in free):
             if name == "width" and None in (own[name], theirs[name]):
                 continue
             if own[name] == theirs[name]:
