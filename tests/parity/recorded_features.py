@@ -3,7 +3,7 @@
 import csv
 import json
 import wave
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +57,11 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
         return values.T.astype(np.float32) / np.float32(32768), file.getframerate()
 
 
-def sounds(folder: Path, clips: Path) -> dict[str, np.ndarray]:
-    """Clip -> sound: the recorded wavs, and the clips themselves where no wav is."""
-    found = {path.stem: read_waveform(path) for path in sorted(clips.glob("*.mp4"))}
-    return found | {path.stem: read_wav(path)[0][0] for path in sorted((folder / "audio").glob("*.wav"))}
+def sounds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Clip -> sound: the recorded wav, and the clip itself, in `clips` beside the folder, where no wav is."""
+    wavs = {name: folder / "audio" / f"{name}.wav" for name in names}
+    clips = {name: folder.parent / "clips" / f"{name}.mp4" for name in names}
+    return {name: read_wav(wav)[0][0] if wav.is_file() else read_waveform(clips[name]) for name, wav in wavs.items()}
 
 
 def transcripts(folder: Path) -> Mapping[str, Mapping[str, str]]:

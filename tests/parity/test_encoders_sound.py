@@ -34,6 +34,7 @@ RECIPES = {
     ("merbench", "hubert"): "hubert_merbench",
     ("merbench", "wav2vec2"): "wav2vec2_merbench",
     ("merbench", "wavlm"): "wavlm_merbench",
+    ("merbench", "data2vec-audio"): "data2vec_audio_merbench",
     ("merbench", "whisper"): "whisper_merbench",
 }
 """Script and kind of model -> recipe."""
@@ -61,8 +62,7 @@ def v2(request):
     return recorded(request, "golden_v2", "features.safetensors")
 
 
-def test_every_recorded_vector_of_sound(golden, shared):
-    found = sounds(golden, shared / "clips")
+def test_every_recorded_vector_of_sound(golden):
     known, by_recipe = models(golden), defaultdict(dict)
     for key, vectors in tensors(golden / "features_audio.safetensors").items():
         script, _, rest = key.partition("/")
@@ -73,7 +73,7 @@ def test_every_recorded_vector_of_sound(golden, shared):
     for (recipe, weights), expected in by_recipe.items():
         encoder = built(recipe, weights)
         clips = sorted({key.rpartition("/")[2] for key in expected})
-        steps = dict(zip(clips, encoder.encode([found[clip] for clip in clips]), strict=True))
+        steps = dict(zip(clips, encoder.encode([*sounds(golden, clips).values()]), strict=True))
         for key, vectors in expected.items():
             folder, _, clip = key.rpartition("/")
             is_mean = folder.endswith("-UTT")
@@ -81,8 +81,7 @@ def test_every_recorded_vector_of_sound(golden, shared):
             assert off(utterance(steps[clip]) if is_mean else steps[clip], vectors) <= most, (recipe, key)
 
 
-def test_hidden_states_are_those_of_transformers_4(golden, shared):
-    found = sounds(golden, shared / "clips")
+def test_hidden_states_are_those_of_transformers_4(golden):
     known = models(golden)
     recorded_means = tensors(golden / "features_audio.safetensors")
     keys = [key for key in recorded_means if key.startswith("hidden_mean/")]
@@ -92,10 +91,10 @@ def test_hidden_states_are_those_of_transformers_4(golden, shared):
         weights = golden / "models" / name
         assert name in known
         encoder = SpeechEncoder(weights=str(weights), architecture=architecture(weights))
-        means = recorded_means[key]
-        assert off(utterance(encoder.encode([found[clip]])[0]), means[-1]) <= STEPS
+        means, sound = recorded_means[key], sounds(golden, [clip])[clip]
+        assert off(utterance(encoder.encode([sound])[0]), means[-1]) <= STEPS
         encoder = SpeechEncoder(weights=str(weights), architecture=architecture(weights), num_layers=len(means))
-        assert off(utterance(encoder.encode([found[clip]])[0]), means.sum(0)) <= STEPS
+        assert off(utterance(encoder.encode([sound])[0]), means.sum(0)) <= STEPS
 
 
 def test_vggish_patches_are_equal(golden):
