@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import hydra
+from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import configure_log
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import ConfigAttributeError
 
 from emolightning.commands.closed_pipes import outlive_readers
@@ -201,12 +203,38 @@ def _run_hydra(
     task.__module__ = main.__module__
     with _argv([real_argv[0], *words]), _full_errors():
         try:
-            hydra.main(version_base="1.3", config_path=str(config_dir), config_name=config_name)(task)()
+            if _is_plain(words):
+                _run_composed(task, config_name, words, config_dir)
+            else:
+                hydra.main(version_base="1.3", config_path=str(config_dir), config_name=config_name)(task)()
         except _Failed as failed:
             failure = failed.error
     if failure is not None:
         raise failure  # here, outside of `except`, with its own cause and nothing of Hydra's
     return max(codes, default=0)
+
+
+def _is_plain(words: Sequence[str]) -> bool:
+    """Whether a command line asks nothing of Hydra but a configuration: no option of its own, no setting of it."""
+    return not any(word.startswith("-") or re.match(r"[+~]*hydra\b", word) for word in words)
+
+
+def _run_composed(task: Callable[[DictConfig], None], config_name: str, words: Sequence[str], config_dir: Path) -> None:
+    """Do what `hydra.main` does for one job, which composes the configuration twice: first to learn that it is one."""
+    before = HydraConfig.instance().cfg
+    with initialize_config_dir(str(config_dir.resolve()), job_name=config_name, version_base="1.3"):
+        cfg = compose(config_name, overrides=list(words), return_hydra_config=True)
+        with read_write(cfg.hydra), open_dict(cfg.hydra):
+            cfg.hydra.mode = RunMode.RUN
+            cfg.hydra.runtime.output_dir = os.getcwd()
+        HydraConfig.instance().set_config(cfg)
+        try:
+            configure_log(cfg.hydra.job_logging, cfg.hydra.verbose)
+            with read_write(cfg), open_dict(cfg):
+                del cfg["hydra"]
+            task(cfg)
+        finally:
+            HydraConfig.instance().cfg = before
 
 
 def _refuse_multirun_on_ranks(cfg: DictConfig) -> None:
