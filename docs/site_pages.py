@@ -40,7 +40,8 @@ yours to get, from where *weights* says; nothing is downloaded. No code of a fol
 - Sound is 16 kHz, one channel, 16 bit, as `ffmpeg -ar 16000 -ac 1` writes it. AffectGPT resamples files of another rate
   in floating point instead: on a stereo file of 22.05 kHz its values differ from ours by 0.5 % of the largest.
 - openSMILE is the extra `opensmile`; its licence allows research only.
-- emotion2vec is not here yet.
+- Not here: emotion2vec, because the maintained package that carries it, `funasr`, evaluates a text of the weights'
+  folder as Python code; wav2vec of 2019 (fairseq); language models as encoders of text; older sets of openSMILE.
 """
 
 SCHEMAS = {"Training": RunConfig, "Evaluation, besides those of training": EvalConfig}

@@ -231,6 +231,31 @@ def test_a_bin_file_gives_the_same_values_and_its_own_fingerprint(folders, folde
     assert after.fingerprint == sha256(folder / "pytorch_model.bin") != before.fingerprint
 
 
+@pytest.mark.parametrize("kind", TEXT)
+def test_names_of_older_files_and_heads_are_known(folders, tmp_path, kind):
+    folder = Path(shutil.copytree(folders / kind, tmp_path / kind))
+    tensors = load_file(folder / "model.safetensors")
+    inner = kind.removeprefix("xlm-")
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    for name in [name for name in tensors if name.partition("LayerNorm")[1]]:
+        *_, end = name.rpartition("LayerNorm")
+        tensors[name.replace(f"LayerNorm{end}", old[f"LayerNorm{end}"])] = tensors.pop(name)
+    tensors[f"{inner}.embeddings.position_ids"] = torch.arange(24)[None]
+    tensors[f"{inner}.pooler.dense.weight"] = torch.ones(16, 16)
+    save_file(tensors, folder / "model.safetensors")
+    found = TextEncoder(weights=str(folder), architecture=kind).encode(TEXTS[:1])[0]
+    assert np.array_equal(found, CASES[kind].build(folders).encode(TEXTS[:1])[0])
+
+
+def test_a_speech_model_with_a_head_and_names_of_older_torch(folders, folder):
+    tensors = {f"hubert.{name}": tensor for name, tensor in load_file(folder / "model.safetensors").items()}
+    place = "hubert.encoder.pos_conv_embed.conv"
+    for new, old in {"original0": "g", "original1": "v"}.items():
+        tensors[f"{place}.weight_{old}"] = tensors.pop(f"{place}.parametrizations.weight.{new}")
+    save_file(tensors | {"lm_head.weight": torch.ones(32, 16)}, folder / "model.safetensors")
+    assert np.array_equal(hubert(folder).encode(SOUNDS[:1])[0], hubert(folders / "hubert").encode(SOUNDS[:1])[0])
+
+
 def test_shards_have_one_fingerprint_that_any_of_them_changes(folders, folder):
     tensors = sorted(load_file(folder / "model.safetensors").items())
     (folder / "model.safetensors").unlink()
