@@ -15,8 +15,8 @@ import av
 import numpy as np
 from media_factory import CODECS, container_format
 
+from emolightning.data.media.choice import parse_frame_choice
 from emolightning.data.media.frames import read_clip_frames
-from emolightning.data.media.video import parse_frame_choice
 from emolightning.data.stores.features import describe_clip
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip

@@ -144,7 +144,7 @@ def test_all_problems_are_listed_at_once_with_their_lines(problems):
     assert found[5] == "line 8: split 'exam' is not one of ['train', 'val', 'validation', 'valid', 'dev', 'test']"
     assert found[6] == (
         "line 9: video_name 'a.mp4' is the same clip as 'a' in line 2, with another transcription: if these are "
-        "pieces of one video, cut it first, else take one of the two rows out"
+        "pieces of one video, say which in columns start and end, in seconds, else take one of the two rows out"
     )
 
 

@@ -81,9 +81,9 @@ def test_a_missing_column_is_told_with_the_setting(
     ("column", "message"),
     [
         ("StartTime", "column 'starttime' says that a row is about a piece of a video"),
-        ("offset_ms", "cut the clips first"),
-        ("end_frame", "cut the clips first"),
-        ("video_start", "cut the clips first"),
+        ("offset_ms", "say data.columns.start=NAME data.columns.end=NAME where these hold seconds"),
+        ("end_frame", "say data.columns.start=NAME data.columns.end=NAME where these hold seconds"),
+        ("video_start", "say data.columns.start=NAME data.columns.end=NAME where these hold seconds"),
         ("annotator_2", "vote first"),
         ("rater_b_label", "vote first"),
         ("emotion_label_2", "vote first"),
@@ -108,7 +108,7 @@ def test_two_rows_for_a_clip_are_told_apart_by_what_they_say(read: Read) -> None
     found = problems(read, HEADER, "a,sad,Hi.", "a.mp4,happy,Hi.", "b,sad,x", "b,sad,x", "c,sad,x", "c,sad,y")
     assert "with another label, 'happy' and 'sad': a clip has one row; if several people judged it, vote" in found[0]
     assert found[1].endswith("is the same clip as 'b' in line 4: take one of the two rows out")
-    assert "with another transcription: if these are pieces of one video, cut it first" in found[2]
+    assert "with another transcription: if these are pieces of one video, say which in columns" in found[2]
     assert not any("keep one" in problem for problem in found)
 
 

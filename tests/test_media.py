@@ -16,8 +16,9 @@ from media_factory import (
 )
 
 from emolightning.data.media.audio import NoAudioTrack, has_audio, read_waveform
+from emolightning.data.media.choice import FrameChoice, parse_frame_choice
 from emolightning.data.media.opening import MediaError
-from emolightning.data.media.video import FrameChoice, parse_frame_choice, read_frames, read_thumbnails
+from emolightning.data.media.video import read_frames, read_thumbnails
 from emolightning.errors import UserError
 
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clips"
@@ -96,7 +97,7 @@ def test_index_beyond_the_end_says_how_many_there_are(clip, index):
 
 
 def test_packets_that_give_no_picture_do_not_count(clip, monkeypatch):
-    monkeypatch.setattr("emolightning.data.media.video._count_frames", lambda path: 40)
+    monkeypatch.setattr("emolightning.data.media.video._count_frames", lambda path, span: 40)
     assert [shown(frame) for frame in read_frames(clip, FrameChoice("index", -1))] == [24]
     assert [shown(frame) for frame in read_frames(clip, FrameChoice("even", 4))] == [3, 9, 15, 21]
     with pytest.raises(MediaError, match="there are 25 frames, 0 to 24"):

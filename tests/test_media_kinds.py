@@ -13,9 +13,10 @@ from media_factory import CODECS, add_cover, cut, make_empty_video_track, make_m
 from emolightning.data.media import audio, video
 from emolightning.data.media import opening as media
 from emolightning.data.media.audio import NoAudioTrack, has_audio, read_waveform
+from emolightning.data.media.choice import FrameChoice, parse_frame_choice
 from emolightning.data.media.frames import read_clip_frames
 from emolightning.data.media.opening import MediaError
-from emolightning.data.media.video import FrameChoice, parse_frame_choice, read_frames, read_thumbnails
+from emolightning.data.media.video import read_frames, read_thumbnails
 from emolightning.files.media_suffixes import MEDIA_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 from emolightning.records.clips import Clip
 

@@ -115,7 +115,7 @@ def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
 
 def _frames(cfg: DictConfig) -> int:
     """Frames of a clip."""
-    from emolightning.data.media.video import parse_frame_choice
+    from emolightning.data.media.choice import parse_frame_choice
 
     if cfg.frames is not None:
         return cfg.frames

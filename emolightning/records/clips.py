@@ -13,11 +13,23 @@ IGNORED = -100
 
 
 @dataclass(frozen=True)
+class Span:
+    """A piece of a file: the frames and samples from `start` on and before `end`, in seconds from its beginning."""
+
+    start: float
+    end: float
+
+    def __str__(self) -> str:
+        """What messages call it."""
+        return f"the piece from {self.start:g} to {self.end:g} s"
+
+
+@dataclass(frozen=True)
 class Clip:
-    """One annotated video."""
+    """One annotated video, or a piece of one."""
 
     id: str
-    """The name of the media file without its suffix; unique within a dataset."""
+    """The name of the media file without its suffix, of a piece with its times; unique within a dataset."""
     video: Path
     transcript: str | None = None
     label: str | None = None
@@ -36,6 +48,8 @@ class Clip:
     """Who is seen; clips of one subject never end up in two splits."""
     source: str = field(default="", compare=False)
     """Place of the annotation, e.g. `clips.csv, line 7`: for messages."""
+    span: Span | None = None
+    """The piece of the video that this is about; None for all of it."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from emolightning.records.clips import Clip
+from emolightning.records.clips import Clip, Span
 
 _MOST_NAMES = 5
 """Names shown in a sentence; the rest are counted."""
@@ -18,26 +18,51 @@ def named_some(names: Sequence[str]) -> str:
 
 
 def same_files(clips: Sequence[Clip]) -> list[list[Clip]]:
-    """Groups of clips whose media have equal bytes. Only files of equal size are read."""
-    by_size: dict[int, list[Clip]] = defaultdict(list)
+    """Groups of clips that show the same: files of equal bytes, or the same piece of such files.
+
+    Only files of equal size are read, each once.
+    """
+    by_size: dict[int, dict[Path, list[Clip]]] = defaultdict(lambda: defaultdict(list))
     for clip in clips:
         if clip.video.is_file():
-            by_size[clip.video.stat().st_size].append(clip)
-    groups: dict[str, list[Clip]] = defaultdict(list)
-    for members in by_size.values():
-        for clip in members if len(members) > 1 else ():
-            groups[_digest(clip.video)].append(clip)
+            by_size[clip.video.stat().st_size][clip.video].append(clip)
+    groups: dict[tuple[str, Span | None], list[Clip]] = defaultdict(list)
+    for of_files in by_size.values():
+        for path, members in of_files.items() if len(of_files) > 1 else ():
+            digest = _digest(path)
+            for clip in members:
+                groups[digest, clip.span].append(clip)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def duplicate_sentences(clips: Sequence[Clip]) -> list[str]:
-    """One sentence for each group of equal files; across train or val and test it is a leak."""
+    """One sentence for each group of equal files, and for a video with pieces in several splits.
+
+    Across train or val and test it is a leak.
+    """
     sentences = []
     for group in same_files(clips):
-        splits = {str(clip.split) for clip in group}
-        kind = "leak: the same file" if "test" in splits and len(splits) > 1 else "the same file"
-        sentences.append(f"{kind} under {len(group)} names: {named_some([f'{c.id} ({c.split})' for c in group])}")
+        what = "the same file" if group[0].span is None else f"{group[0].span} of the same file"
+        sentences.append(f"{_leak(group)}{what} under {len(group)} names: {_named_with_split(group)}")
+    pieces: dict[Path, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        if clip.span is not None:
+            pieces[clip.video].append(clip)
+    for path, group in pieces.items():
+        if leak := _leak(group):
+            sentences.append(
+                f"{leak}{len(group)} pieces of {path.name} are in several splits: {_named_with_split(group)}"
+            )
     return sentences
+
+
+def _leak(group: Sequence[Clip]) -> str:
+    splits = {str(clip.split) for clip in group}
+    return "leak: " if "test" in splits and len(splits) > 1 else ""
+
+
+def _named_with_split(group: Sequence[Clip]) -> str:
+    return named_some([f"{clip.id} ({clip.split})" for clip in group])
 
 
 def shared_clips(clips: Sequence[Clip], others: Sequence[Clip], *, name: str, other_name: str) -> list[str]:

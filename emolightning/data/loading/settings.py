@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from emolightning.data.checkup.unusable import OnError
-from emolightning.data.media.video import FrameChoice, parse_frame_choice
+from emolightning.data.media.choice import FrameChoice, parse_frame_choice
 from emolightning.data.stores.features import Missing
 from emolightning.errors import UserError
 

@@ -1,11 +1,15 @@
 """Media file -> waveform for the speech encoder."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 
 from emolightning.data.media.opening import MAX_SECONDS, MediaError, complete_packets, open_stream, packets_of
+from emolightning.data.media.pieces import sound_of_piece
+from emolightning.records.clips import Span
 
 
 class NoAudioTrack(MediaError):
@@ -22,15 +26,20 @@ def has_audio(path: Path) -> bool:
         return stream is not None and any(packet.size for packet in packets_of(container, stream))
 
 
-def read_waveform(path: Path, *, sample_rate: int = 16000) -> np.ndarray:
-    """The whole audio track as one channel.
+def read_waveform(path: Path, *, sample_rate: int = 16000, span: Span | None = None) -> np.ndarray:
+    """The audio track as one channel.
+
+    Args:
+        path: the file.
+        sample_rate: Hz of what is returned.
+        span: the piece that is read; None for all.
 
     Returns:
-        (samples,) float32 in [-1, 1] at `sample_rate` Hz.
+        (samples,) float32 in [-1, 1].
 
     Raises:
         NoAudioTrack: there is no audio track, or it is empty.
-        MediaError: not a media file, cut short or damaged.
+        MediaError: not a media file, cut short or damaged, or the piece reaches beyond its end.
     """
     path = Path(path)
     # 16-bit on purpose: FFmpeg then averages the channels, as in the wav files that upstream's features come from.
@@ -41,19 +50,26 @@ def read_waveform(path: Path, *, sample_rate: int = 16000) -> np.ndarray:
     with open_stream(path, "audio") as (container, stream):
         if stream is None:
             raise NoAudioTrack(path, "has no audio track")
-        for packet in complete_packets(container, stream):
-            for frame in stream.decode(packet):
-                chunks += (pieces := _resampled(resampler, frame, path))
-                num_samples += sum(piece.size for piece in pieces)
-                if num_samples > MAX_SECONDS * sample_rate:
-                    reason = f"its sound lasts longer than {MAX_SECONDS} s, which is the most for a clip; cut it"
-                    raise MediaError(path, reason)
-        chunks += _resampled(resampler, None, path)
+        for frame in _frames(container, stream, span):
+            chunks += (resampled := _resampled(resampler, frame, path))
+            num_samples += sum(chunk.size for chunk in resampled)
+            if num_samples > MAX_SECONDS * sample_rate:
+                reason = f"its sound lasts longer than {MAX_SECONDS} s, which is the most for a clip; cut it"
+                raise MediaError(path, reason)
+        chunks += _resampled(resampler, None, path) if num_samples or chunks else []
     if not any(chunk.size for chunk in chunks):
-        raise NoAudioTrack(path, "its audio track is empty (0 samples)")
+        raise NoAudioTrack(path, f"its audio track is empty (0 samples){f' in {span}' if span else ''}")
     waveform = np.concatenate(chunks).astype(np.float32)
     waveform /= np.float32(32768)
     return waveform
+
+
+def _frames(container: InputContainer, stream: av.AudioStream, span: Span | None) -> Iterator[av.AudioFrame]:
+    if span is not None:
+        yield from sound_of_piece(container, stream, span)
+        return
+    for packet in complete_packets(container, stream):
+        yield from stream.decode(packet)
 
 
 def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None, path: Path) -> list[np.ndarray]:

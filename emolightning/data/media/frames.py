@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from emolightning.data.checkup.unusable import UNDECODABLE, Fault, Faults
+from emolightning.data.media.choice import FrameChoice
 from emolightning.data.media.images import normalise, resize
-from emolightning.data.media.video import FrameChoice, read_frames
+from emolightning.data.media.video import read_frames
 from emolightning.data.stores.cache import Outcome, compute_missing, load_array
 from emolightning.records.clips import Clip
 
@@ -43,5 +44,5 @@ class FrameStore:
 def read_clip_frames(clip: Clip, names: tuple[str, ...], *, choice: FrameChoice, image_size: int) -> Outcome:
     """The chosen frames of one clip: uint8 (frames, size, size, 3)."""
     # Resized one by one: four frames of 8K at full size are 400 MB.
-    frames = read_frames(clip.video, choice, keep=partial(resize, size=image_size))
+    frames = read_frames(clip.video, choice, span=clip.span, keep=partial(resize, size=image_size))
     return Outcome({name: np.stack(frames) for name in names})

@@ -169,24 +169,43 @@ def complete_packets(container: InputContainer, stream: Any) -> Iterator[av.Pack
     Raises:
         MediaError: cut short.
     """
+    check_structure(container, stream)
+    for packet in packets_of(container):
+        if is_sound(packet, container) and packet.stream.index == stream.index:
+            yield packet
+    _check_index(container, container.streams)
+
+
+def check_structure(container: InputContainer, stream: Any) -> None:
+    """Refuse a file that is cut short as far as its structure tells before it is read.
+
+    Raises:
+        MediaError: cut short.
+    """
     path = Path(container.name)
     size, promised = path.stat().st_size, promised_bytes(path)
     if promised > size:
         reason = f"the file is cut short or damaged, {size} of {promised} bytes are there; {COPY_AGAIN}"
         raise MediaError(path, reason)
     # In an mp4 the index is complete before anything is read. Others fill it while they are.
-    _check_index(path, size, [stream])
-    for packet in packets_of(container):
-        if packet.is_corrupt and container.format.name not in _END_ANYWHERE:
-            reason = f"the {packet.stream.type} stream is cut short, the file ends inside a packet; {COPY_AGAIN}"
-            raise MediaError(path, reason)
-        is_noise = packet.is_corrupt and container.format.name == "mpegts"  # What the tuner has marked as such.
-        if packet.stream.index == stream.index and not is_noise:
-            yield packet
-    _check_index(path, size, container.streams)
+    _check_index(container, [stream])
 
 
-def _check_index(path: Path, size: int, streams: Any) -> None:
+def is_sound(packet: av.Packet, container: InputContainer) -> bool:
+    """Whether a packet is whole; a tuner marks some of its own as damaged.
+
+    Raises:
+        MediaError: only the first half of it is there.
+    """
+    if packet.is_corrupt and container.format.name not in _END_ANYWHERE:
+        reason = f"the {packet.stream.type} stream is cut short, the file ends inside a packet; {COPY_AGAIN}"
+        raise MediaError(Path(container.name), reason)
+    return not (packet.is_corrupt and container.format.name == "mpegts")
+
+
+def _check_index(container: InputContainer, streams: Any) -> None:
+    path = Path(container.name)
+    size = path.stat().st_size
     for stream in streams:
         entries = [entry.pos + entry.size for entry in stream.index_entries if entry.size > 0]
         there = sum(end <= size for end in entries)

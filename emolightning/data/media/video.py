@@ -3,19 +3,18 @@
 Nothing here keeps more than the chosen frames in memory. Pixels are taken as square, as upstream does.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import av
 import numpy as np
 from av.container import InputContainer
 
+from emolightning.data.media.choice import FrameChoice, even_positions
 from emolightning.data.media.opening import MediaError, check_size, complete_packets, open_stream, packets_of
-from emolightning.errors import UserError
+from emolightning.data.media.pieces import frames_of_piece, num_frames_of_piece
+from emolightning.records.clips import Span
 
 _NOTHING_DECODED = "no frame of its video stream can be decoded"
 
@@ -23,52 +22,14 @@ Keep = Callable[[np.ndarray], np.ndarray]
 """What is kept of a frame: (height, width, 3) -> an array."""
 
 
-@dataclass(frozen=True)
-class FrameChoice:
-    """Which frames of a clip are looked at."""
-
-    kind: Literal["index", "middle", "even"]
-    value: int = 0
-    """The index (negative counts from the end), or how many frames for `even`."""
-
-    @property
-    def num_frames(self) -> int:
-        """How many are chosen of every clip."""
-        return self.value if self.kind == "even" else 1
-
-    def __str__(self) -> str:
-        """One of the texts that `parse_frame_choice` reads as this."""
-        if self.kind == "index":
-            return str(self.value) if self.value else "first"
-        return "middle" if self.kind == "middle" else f"even:{self.value}"
-
-    def positions(self, num_frames: int) -> list[int]:
-        """The chosen frames of a clip with `num_frames`; `even` repeats frames of a clip that has too few.
-
-        Raises:
-            IndexError: the index is beyond the end.
-        """
-        if self.kind == "index":
-            return [range(num_frames)[self.value]]
-        return _even_positions(num_frames, self.num_frames)
-
-
-def parse_frame_choice(text: str) -> FrameChoice:
-    """`first`, `middle`, an index (`12`, `-1` is the last), or `even:4`: the centres of four equal parts.
-
-    Raises:
-        UserError: anything else.
-    """
-    if text in ("first", "middle"):
-        return FrameChoice("index" if text == "first" else "middle")
-    if re.fullmatch(r"-?\d{1,9}", str(text)):
-        return FrameChoice("index", int(text))
-    if re.fullmatch(r"even:0*[1-9]\d{0,3}", str(text)):
-        return FrameChoice("even", int(text.removeprefix("even:")))
-    raise UserError(f"data.frame={text!r} is not first, middle, an index such as 12 or -1, or even:N such as even:4")
-
-
-def read_frames(path: Path, choice: FrameChoice, *, num_threads: int = 1, keep: Keep | None = None) -> list[np.ndarray]:
+def read_frames(
+    path: Path,
+    choice: FrameChoice,
+    *,
+    span: Span | None = None,
+    num_threads: int = 1,
+    keep: Keep | None = None,
+) -> list[np.ndarray]:
     """The chosen frames, each (height, width, 3) uint8 RGB, turned upright if the file says how.
 
     The first frame alone is read without looking at the rest of the file; every other choice finds out first whether
@@ -77,6 +38,7 @@ def read_frames(path: Path, choice: FrameChoice, *, num_threads: int = 1, keep: 
     Args:
         path: the video.
         choice: of the frames.
+        span: the piece of the video whose frames are meant; None for all of it.
         num_threads: that decode.
         keep: makes something smaller of each frame as it comes; None keeps frames as they are.
 
@@ -84,18 +46,18 @@ def read_frames(path: Path, choice: FrameChoice, *, num_threads: int = 1, keep: 
         MediaError: not a usable video, cut short, or an index beyond its end.
     """
     path, keep = Path(path), keep or np.asarray
-    if choice == FrameChoice("index", 0):
-        return _decode(path, [0], num_threads, keep)[0]
-    positions = _positions(path, choice, _count_frames(path))
-    frames, num_decoded = _decode(path, positions, num_threads, keep)
+    if choice == FrameChoice("index", 0) and span is None:
+        return _decode(path, span, [0], num_threads, keep)[0]
+    positions = _positions(path, choice, _count_frames(path, span))
+    frames, num_decoded = _decode(path, span, positions, num_threads, keep)
     if len(frames) < len(positions):
         # Some packets gave no picture (damaged ones, or never meant to be shown): now the number of pictures is known.
-        frames, _ = _decode(path, _positions(path, choice, num_decoded), num_threads, keep)
+        frames, _ = _decode(path, span, _positions(path, choice, num_decoded), num_threads, keep)
     return frames
 
 
 def read_thumbnails(
-    path: Path, *, size: int = 112, max_frames: int = 64, num_threads: int = 1
+    path: Path, *, span: Span | None = None, size: int = 112, max_frames: int = 64, num_threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Small square pictures evenly spaced over the clip: the centre, shrunk with its aspect ratio kept.
 
@@ -107,13 +69,13 @@ def read_thumbnails(
         MediaError: not a usable video, or cut short.
     """
     path = Path(path)
-    num_frames = _count_frames(path)
-    wanted = _even_positions(num_frames, min(num_frames, max_frames))
+    num_frames = _count_frames(path, span)
+    wanted = even_positions(num_frames, min(num_frames, max_frames))
     pictures: list[np.ndarray] = []
     seconds: list[float] = []
     start = 0.0
     with _open_video(path, num_threads) as (container, stream):
-        for position, frame in enumerate(_frames(path, container, stream)):
+        for position, frame in enumerate(_frames(path, container, stream, span)):
             time = frame.time if frame.time is not None else position / float(stream.average_rate or 25)
             start = time if position == 0 else start
             if len(pictures) < len(wanted) and position == wanted[len(pictures)]:
@@ -137,21 +99,30 @@ def _open_video(path: Path, num_threads: int = 1) -> Iterator[tuple[InputContain
         yield container, stream
 
 
-def _frames(path: Path, container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+def _frames(
+    path: Path, container: InputContainer, stream: av.VideoStream, span: Span | None
+) -> Iterator[av.VideoFrame]:
     """The decoded frames of a stream, whose size may change."""
-    for packet in packets_of(container, stream):
-        for frame in packet.decode():
-            check_size(path, frame.width, frame.height)
-            yield frame
+    frames: Iterator[av.VideoFrame]
+    if span is None:
+        frames = (frame for packet in packets_of(container, stream) for frame in packet.decode())
+    else:
+        frames = frames_of_piece(container, stream, span)
+    for frame in frames:
+        check_size(path, frame.width, frame.height)
+        yield frame
 
 
-def _count_frames(path: Path) -> int:
+def _count_frames(path: Path, span: Span | None = None) -> int:
     """Look at every packet without decoding it: milliseconds for a clip. What an edit list drops does not count."""
     with _open_video(path) as (container, stream):
-        packets = complete_packets(container, stream)
-        num_frames = sum(packet.size > 0 and not packet.is_discard for packet in packets)
+        if span is None:
+            packets = complete_packets(container, stream)
+            num_frames = sum(packet.size > 0 and not packet.is_discard for packet in packets)
+        else:
+            num_frames = num_frames_of_piece(container, stream, span)
     if not num_frames:
-        raise MediaError(path, "its video stream has no frames")
+        raise MediaError(path, f"its video stream has no frames{f' in {span}' if span else ''}")
     return num_frames
 
 
@@ -163,17 +134,14 @@ def _positions(path: Path, choice: FrameChoice, num_frames: int) -> list[int]:
         raise MediaError(path, reason) from None
 
 
-def _even_positions(num_frames: int, count: int) -> list[int]:
-    """The centres of `count` equal parts, in whole numbers so that no rounding differs anywhere."""
-    return [(2 * part + 1) * num_frames // (2 * count) for part in range(count)]
-
-
-def _decode(path: Path, positions: list[int], num_threads: int, keep: Keep) -> tuple[list[np.ndarray], int]:
+def _decode(
+    path: Path, span: Span | None, positions: list[int], num_threads: int, keep: Keep
+) -> tuple[list[np.ndarray], int]:
     """The frames at these positions as far as they exist, and how many were decoded, none beyond the last position."""
     found: dict[int, np.ndarray] = {}
     num_decoded = 0
     with _open_video(path, num_threads) as (container, stream):
-        for position, frame in enumerate(_frames(path, container, stream)):
+        for position, frame in enumerate(_frames(path, container, stream, span)):
             num_decoded += 1
             if position in positions:
                 found[position] = keep(_upright(_rgb(frame, frame.width, frame.height), frame.rotation))

@@ -1,7 +1,7 @@
 """The custom annotation file -> clips: a table of any kind, every problem of the file reported at once.
 
 The format is the one of Emotion-LLaMA's evaluation guide: a header `video_name, emotion_label, transcription`, a space
-after each comma, quoted texts; optional columns `split`, `reason`, `subject`.
+after each comma, quoted texts; optional columns `split`, `reason`, `subject`; `start` and `end` of pieces of videos.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from emolightning.data.readers.custom_columns import (
     CustomColumns,
 )
 from emolightning.data.readers.label_map import LabelMap, UnknownLabel, what_to_do
+from emolightning.data.readers.pieces import END, START, overlaps, piece_id, read_span
 from emolightning.data.readers.values import (
     LABEL,
     NAME,
@@ -40,6 +41,8 @@ from emolightning.errors import UserError, quoted_override
 from emolightning.records.clips import Clip
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
+
+PIECES = "if these are pieces of one video, say which in columns start and end, in seconds"
 
 _log = logging.getLogger(__name__)
 
@@ -151,6 +154,7 @@ def annotation_hash(clips: Iterable[Clip]) -> str:
         + ([clip.detailed_reason] if clip.detailed_reason else [])
         + ([list(clip.open_labels)] if clip.open_labels else [])
         + ([clip.valence] if clip.valence is not None else [])
+        + ([clip.span.start, clip.span.end] if clip.span is not None else [])
         for clip in clips
     )
     return hashlib.sha256("\n".join(sorted(map(json.dumps, said))).encode()).hexdigest()
@@ -163,7 +167,8 @@ def _texts(row: Row, columns: CustomColumns, problems: _Problems) -> _Row | None
     faults = [
         f"{name} {value!r} is not a text"
         for name, value in values.items()
-        if name in (*COLUMNS, *OPTIONAL_COLUMNS) and not isinstance(value, str | int | None)
+        if name in (*COLUMNS, *OPTIONAL_COLUMNS)
+        and not isinstance(value, str | int | float | None if name in (START, END) else str | int | None)
     ]
     problems.found += [(row.line, fault) for fault in faults]
     texts = {name: "" if value is None else str(value).strip() for name, value in values.items()}
@@ -179,29 +184,33 @@ def _clips(
     problems: _Problems,
 ) -> list[Clip]:
     """The clips of all rows that name one; what is wrong with rows is added to `problems`."""
-    clips = []
+    clips: dict[int, Clip] = {}
     first_use: dict[str, _Row] = {}
     for row in rows:
         if labels.leaves_out(row.values[LABEL]):
             continue
         before, check = len(problems), partial(problems.check, row.line)
-        identity = check(clip_id, row.values[NAME])
+        file, span = check(clip_id, row.values[NAME]), check(read_span, row.values)
+        identity = piece_id(file, span) if file and len(problems) == before else None
         if identity in first_use:
             problems.found.append((row.line, _twice(row, first_use[identity])))
             identity = None
         elif identity:
             first_use[identity] = row
-        video = check(media.find, row.values[NAME], identity) if identity else None
+        video = check(partial(media.find, clip=identity), row.values[NAME], file) if identity else None
         label = check(labels.read, row.values[LABEL])
         transcript = check(spoken, row.values.get(TRANSCRIPT, ""))
         split = check(_split, row.values.get("split", ""))
         reason, subject = (check(_text, key, row.values.get(key, "")) for key in ("reason", "subject"))
         if len(problems) > before:  # Of a row that is wrong no answer is asked for: it would be told twice.
             split = None
-        if video:
+        if identity and video:
             source = f"{path}, line {row.line}"
-            clips.append(Clip(identity, video, transcript, label, reason, split=split, subject=subject, source=source))
-    return clips
+            clips[row.line] = Clip(
+                identity, video, transcript, label, reason, split=split, subject=subject, source=source, span=span
+            )
+    problems.found += overlaps(clips)
+    return list(clips.values())
 
 
 def _twice(row: _Row, first: _Row) -> str:
@@ -211,12 +220,12 @@ def _twice(row: _Row, first: _Row) -> str:
     if here != there:
         return (
             f"{said}, with another label, {here!r} and {there!r}: a clip has one row; if several people judged it, "
-            "vote first; if these are pieces of one video, cut it first"
+            f"vote first; {PIECES}"
         )
     others = [
         name for name, value in row.values.items() if name not in (NAME, LABEL) and value != first.values.get(name)
     ]
-    differ = f", with another {others[0]}: if these are pieces of one video, cut it first, else" if others else ":"
+    differ = f", with another {others[0]}: {PIECES}, else" if others else ":"
     return f"{said}{differ} take one of the two rows out"
 
 

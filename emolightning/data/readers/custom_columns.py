@@ -4,13 +4,14 @@ import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from emolightning.data.readers.pieces import END, START
 from emolightning.data.readers.values import LABEL, NAME
 from emolightning.errors import quoted_override
 from emolightning.files.names import composed
 
 TRANSCRIPT = "transcription"
 COLUMNS = (NAME, LABEL, TRANSCRIPT)
-OPTIONAL_COLUMNS = ("split", "reason", "subject")
+OPTIONAL_COLUMNS = ("split", "reason", "subject", START, END)
 TRANSCRIPT_OFF = "switch the transcript off with inputs.transcript=false"
 
 OTHER_NAMES = {
@@ -48,6 +49,7 @@ class CustomColumns:
         names = [_plain(name) for name in found]
         wanted = dict.fromkeys([*required, *self.given])
         faults = [self._missing(column, names) for column in wanted if self.names[column] not in names]
+        faults += _one_of_two([name for name in (START, END) if self.names[name] in names])
         faults += [f"column {column!r} is there twice" for column in sorted({c for c in names if names.count(c) > 1})]
         others = [name for name in names if name not in self.names.values()]
         return faults + _other_meanings(others)
@@ -70,6 +72,13 @@ class CustomColumns:
         return f"no column {name!r}{named}; columns found: {found}{hint}{off}{rest}"
 
 
+def _one_of_two(found: Sequence[str]) -> list[str]:
+    if len(found) != 1:
+        return []
+    other = END if found == [START] else START
+    return [f"there is a column {found[0]} and no column {other}: a piece of a video needs both, in seconds"]
+
+
 def _plain(name: str) -> str:
     return composed(name.strip().lower())
 
@@ -81,9 +90,9 @@ def _other_meanings(names: Sequence[str]) -> list[str]:
     faults = []
     if pieces:
         faults.append(
-            f"{_listed(pieces)} that a row is about a piece of a video, and only whole videos are read: cut the clips "
-            "first, e.g. with ffmpeg -ss START -to END -i talk.mp4 piece.mp4, one row for each; where the videos are "
-            "cut already, take such columns out"
+            f"{_listed(pieces)} that a row is about a piece of a video: the columns start and end do, in seconds; say "
+            "data.columns.start=NAME data.columns.end=NAME where these hold seconds, else convert them; where the "
+            "videos are cut already, take such columns out"
         )
     if people:
         faults.append(

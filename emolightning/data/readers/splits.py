@@ -15,7 +15,7 @@ _MOST_NAMES = 10
 """Names shown in a message; the rest are counted."""
 
 Group = list[Clip]
-"""Clips that stay together: those of one subject, or one clip alone."""
+"""Clips that stay together: those of one subject, the pieces of one video, or one clip alone."""
 
 
 def assign_splits(
@@ -50,6 +50,7 @@ def assign_splits(
     groups = _groups(clips, seed)
     if len(groups) < len(shares):
         kind = "clips" if all(clip.subject is None for clip in clips) else "subjects"
+        kind = "videos" if kind == "clips" and any(clip.span for clip in clips) else kind
         raise UserError(
             f"{len(groups)} {kind} cannot fill {len(shares)} splits {list(shares)}; add {kind}, "
             "give a ratio of 0 to a split that is not needed, or write a split column"
@@ -83,7 +84,8 @@ def _groups(clips: Sequence[Clip], seed: int) -> list[Group]:
     """Largest group first, since a large one fits badly at the end; groups of one size in the order of their hashes."""
     members: dict[str, Group] = defaultdict(list)
     for clip in clips:
-        members[f"clip\0{clip.id}" if clip.subject is None else f"subject\0{clip.subject}"].append(clip)
+        alone = f"clip\0{clip.id}" if clip.span is None else f"video\0{clip.id.rpartition('_')[0]}"
+        members[alone if clip.subject is None else f"subject\0{clip.subject}"].append(clip)
 
     def place(name: str) -> tuple[int, str]:
         return -len(members[name]), hashlib.sha256(f"{seed}\0{name}".encode()).hexdigest()

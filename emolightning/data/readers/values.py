@@ -161,8 +161,8 @@ class MediaFolder:
         self._others: dict[Path, dict[str, list[str]]] = {}
         self._names = NamesOnDisk()
 
-    def find(self, name: str, identity: str) -> Path:
-        """The file for a name as written in the row and the id made from it."""
+    def find(self, name: str, identity: str, *, clip: str | None = None) -> Path:
+        """The file for a name as written in the row and the id made from it; `clip` is that of a piece of it."""
         folder = self.root
         stem, written = PurePosixPath(identity).name, composed(PurePosixPath(name).name)
         try:
@@ -171,12 +171,12 @@ class MediaFolder:
             for file in there:
                 require_one(folder, [other for other in there if composed(other) == composed(file)])
         except OSError as error:
-            return self._lose(identity, f"{NAME} {name!r}: {folder} cannot be listed: {error.strerror}")
+            return self._lose(identity, clip, f"{NAME} {name!r}: {folder} cannot be listed: {error.strerror}")
         except UserError as error:
             raise BadValue(f"{NAME} {name!r}: {error}") from None
         fits = [file for file in there if composed(file) == written] if written != stem else _pictures_first(there)
         if not fits:
-            return self._lose(identity, f"no file {name!r} in {self.root}{self._instead(folder, written, there)}")
+            return self._lose(identity, clip, f"no file {name!r} in {self.root}{self._instead(folder, written, there)}")
         fits = next(([file] for suffix in self.preferred for file in fits if file.endswith(suffix)), fits)
         if len(fits) > 1:
             raise BadValue(f"{NAME} {name!r} may be any of {sorted(fits)}; write it with its suffix")
@@ -185,14 +185,14 @@ class MediaFolder:
         if not target.is_relative_to(self._real):
             raise BadValue(f"{NAME} {name!r} leaves the media folder through a link to {target}; copy the file in")
         if not target.is_file():
-            return self._lose(identity, f"{NAME} {name!r}: {target} is not a file")
+            return self._lose(identity, clip, f"{NAME} {name!r}: {target} is not a file")
         return video
 
-    def _lose(self, identity: str, reason: str) -> Path:
+    def _lose(self, identity: str, clip: str | None, reason: str) -> Path:
         """Where the file would be."""
         if self.lost is None:
             raise BadValue(reason)
-        self.lost[identity] = reason
+        self.lost[clip or identity] = reason
         return self.root / f"{identity}{MEDIA_SUFFIXES[0]}"
 
     def _listing(self, folder: Path) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """Arrays computed once per clip and kept on disk: in parallel, with progress, resumable, renewed when a clip changes.
 
 Each kind of array has a folder (`vectors.py`), which notes size and modification time of each clip's file when it was
-computed. Imports no torch: worker processes start in a fraction of a second.
+computed, and which piece of it the clip is. Imports no torch: worker processes start in a fraction of a second.
 """
 
 import faulthandler
@@ -88,7 +88,7 @@ def compute_missing(
         UserError: a folder holds what another manifest describes.
     """
     stores = {name: VectorFolder.open(folder, manifests.get(name)) for name, folder in folders.items()}
-    stamps = {clip.id: file_stamp(clip.video) for clip in clips}
+    stamps = {clip.id: clip_stamp(clip) for clip in clips}
     todo = []
     for clip in clips:
         names = tuple(name for name, store in stores.items() if not store.is_done(clip.id, stamps[clip.id]))
@@ -250,6 +250,11 @@ def load_array(path: Path) -> np.ndarray:
         return np.array(np.lib.format.open_memmap(path, mode="r"))
     except DAMAGED_ARRAY as error:
         raise UserError(f"{path}: not a readable .npy array ({error}); delete it to have it made again") from error
+
+
+def clip_stamp(clip: Clip) -> list[int | float]:
+    """That of a clip's file, and of a piece where it begins and ends."""
+    return [*file_stamp(clip.video), *([] if clip.span is None else [clip.span.start, clip.span.end])]
 
 
 def file_stamp(path: Path) -> list[int]:

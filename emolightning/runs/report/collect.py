@@ -9,8 +9,9 @@ import numpy as np
 
 from emolightning.benchmarks.published.measured import read_report
 from emolightning.config.places import spoken
+from emolightning.data.media.choice import parse_frame_choice
 from emolightning.data.media.opening import MediaError
-from emolightning.data.media.video import parse_frame_choice, read_frames
+from emolightning.data.media.video import read_frames
 from emolightning.errors import InputErrors, UserError, quoted_override
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.runs.answers import latest_key, read_scored
@@ -83,7 +84,7 @@ def _pictures(clips: Sequence[Clip], frame: str) -> dict[str, list[np.ndarray]]:
     pictures, unreadable = {}, []
     for clip in clips:
         try:
-            pictures[clip.id] = read_frames(clip.video, choice, keep=thumbnail)
+            pictures[clip.id] = read_frames(clip.video, choice, span=clip.span, keep=thumbnail)
         except MediaError as error:
             unreadable.append(str(error))
     if unreadable:
