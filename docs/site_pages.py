@@ -35,7 +35,7 @@ it was trained with. A recipe is a file of `configs/recipe/`; one of your own, f
 lie in `recipe/` of a folder named in `EMOLIGHTNING_CONFIGS`.
 
 Vectors of an utterance are the mean of the steps, computed by numpy in float32, as in the published files. Weights are
-yours to get, from where *weights* says; nothing is downloaded. No code of a folder is run, and no pickle is read.
+yours to get, from where *weights* says; nothing is downloaded. No code of a folder is run.
 
 - Sound is 16 kHz, one channel, 16 bit, as `ffmpeg -ar 16000 -ac 1` writes it. AffectGPT resamples files of another rate
   in floating point instead: on a stereo file of 22.05 kHz its values differ from ours by 0.5 % of the largest.
@@ -45,6 +45,7 @@ yours to get, from where *weights* says; nothing is downloaded. No code of a fol
   the first and the last N of every fourth frame; `window:N:SEED`, N consecutive ones at a random place.
 - Emotion-LLaMA-v2 draws all windows from one stream of random numbers, so its frames depend on the order of the clips;
   `eva_v2` draws for each clip alone, as v2 does for the first.
+- Emotion-LLaMA's `HL-UTT` is `hubert_mer2023`, whose weights are public. `hubert_merbench` gives other values.
 - `mae_340_UTT` and `maeV_399_UTT` are of two encoders that Emotion-LLaMA's authors trained on unlabelled clips of
   MER2023. Their script reads faces in the order in which a folder lists them, which differs from disk to disk; here
   names are sorted. It loads `maeVideo_ckp199.pth` unless changed, which gives other values than `maeVideo_ckp399.pth`.
