@@ -16,8 +16,8 @@ from model_factory import make_model
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.media.choice import parse_frame_choice
 from emolightning.data.media.frames import FrameStore
-from emolightning.data.media.video import parse_frame_choice
 from emolightning.data.stores import visual
 from emolightning.data.stores.manifest import read_manifest
 from emolightning.data.stores.visual import VisualStore
