@@ -18,7 +18,7 @@ MERBENCH = {"clip": "clip_merbench", "dinov2": "dinov2_merbench", "videomae": "v
             "data2vec-vision": "data2vec_vision_merbench"}  # fmt: skip
 """`model_type` of a folder -> the recipe that MERBench's script has for it."""
 
-HEADS = (4, 16, 12, 8, 6, 3, 2, 1)
+HEADS = (4, 16, 12, 8, 2, *range(1, 33))
 """Tiny towers have any of these; no tensor says how many."""
 
 

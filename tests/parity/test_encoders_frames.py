@@ -22,6 +22,7 @@ from PIL import Image
 
 from emolightning.data.media.images import to_model_input
 from emolightning.data.media.openface import find_faces
+from emolightning.models.encoders.pixels import opencv_resized
 from emolightning.models.encoders.positions import parse_positions, window
 from emolightning.models.encoders.vit_files import regions
 
@@ -156,10 +157,12 @@ def test_frames_and_faces_of_affectgpt(affect):
         chosen = frames[of_frames.positions(len(frames))]
         assert np.array_equal(chosen[:, ::16, ::16].transpose(3, 0, 1, 2), whole[f"{clip}.raw_frame_sub"])
         assert off(of_frames.encode([chosen])[0], expected[f"{clip}.frame_clip"][0]) < STEPS
-        found = of_faces.encode([faces.read(of_faces.positions(faces.num_frames))])[0]
-        assert off(found, expected[f"{clip}.face_clip"][0]) < STEPS
+        chosen = faces.read(of_faces.positions(faces.num_frames))
+        resized = np.stack([opencv_resized(face[..., ::-1], 224) for face in chosen])
+        assert np.array_equal(resized[:, ::16, ::16].transpose(3, 0, 1, 2), whole[f"{clip}.raw_face_sub"])
+        assert off(of_faces.encode([chosen])[0], expected[f"{clip}.face_clip"][0]) < STEPS
         if f"{clip}.clip_pixel_values" in expected:
-            pixels = np.stack([of_faces.pixels(face[..., ::-1]) for face in faces.read(about[clip]["face_indices"])])
+            pixels = np.stack([of_faces.pixels(face[..., ::-1]) for face in chosen])
             assert np.array_equal(pixels, expected[f"{clip}.clip_pixel_values"])
 
 
