@@ -272,6 +272,14 @@ def test_preprocessing_that_does_not_fit_is_refused(tmp_path, values, words):
         ImageEncoder(weights=folder, output="projected")
 
 
+@pytest.mark.parametrize("share", [1e-6, 0, 2, "half"])
+def test_a_crop_that_makes_frames_huge_is_refused(tmp_path, share):
+    folder = make_image_folder(tmp_path / "resnet", "resnet")
+    with_values(folder / "preprocessor_config.json", crop_pct=share)
+    with pytest.raises(UserError, match=r"crop_pct=.*; it must be 0.2 to 1"):
+        ImageEncoder(weights=folder, output="pooled")
+
+
 def test_a_folder_without_preprocessing_or_with_a_changed_tensor_is_refused(tmp_path):
     folder = make_image_folder(tmp_path / "dinov2", "dinov2")
     (folder / "preprocessor_config.json").write_text("{")

@@ -15,6 +15,8 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PROCESSOR = "preprocessor_config.json"
 LARGEST_SIDE = 2048
 """Pixels of a side that a folder may ask for."""
+SMALLEST_SHARE = 0.2
+"""Share of a resized frame that a folder may cut out: the frame is made so much larger before."""
 
 Pixels = Callable[[np.ndarray], np.ndarray]
 """uint8 (height, width, 3) -> float32 (3, height, width)."""
@@ -86,6 +88,10 @@ def _require_sensible(folder: Path, processor: Any) -> None:
             if value is not None and not (isinstance(value, int) and 1 <= value <= LARGEST_SIDE):
                 said = ascii(value)[:40]
                 raise UserError(f"{folder}: {PROCESSOR} says {name}.{key}={said}; it must be 1 to {LARGEST_SIDE}")
+    share = getattr(processor, "crop_pct", None)
+    if share is not None and not (isinstance(share, int | float) and SMALLEST_SHARE <= share <= 1):
+        said = ascii(share)[:40]
+        raise UserError(f"{folder}: {PROCESSOR} says crop_pct={said}; it must be {SMALLEST_SHARE} to 1")
 
 
 def pil_bicubic(frame: np.ndarray, size: int) -> np.ndarray:
