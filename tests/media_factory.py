@@ -176,10 +176,12 @@ def cut(source: Path, target: Path, share: float = 0.5) -> Path:
     return target
 
 
-def rotate_by_metadata(path: Path) -> Path:
-    """Ask players to turn the first track of an mp4 by 90 degrees clockwise, as phones do."""
+def rotate_by_metadata(path: Path, degrees: int = 90) -> Path:
+    """Ask players to turn the first track of an mp4 of 96 x 64 pixels clockwise, as phones do."""
     one = FULL_TURN_FIXED_POINT
-    matrix = struct.pack(">9i", 0, one, 0, -one, 0, 0, 64 * one, 0, 1 << 30)
+    turned = {90: (0, one, -one, 0, 64, 0), 180: (-one, 0, 0, -one, 96, 64), 270: (0, -one, one, 0, 0, 96)}
+    a, b, c, d, right, down = turned[degrees]
+    matrix = struct.pack(">9i", a, b, 0, c, d, 0, right * one, down * one, 1 << 30)
     return _patch(path, b"tkhd", 4 + 36, matrix)  # 40 bytes of version, times, ids and layers stand before the matrix
 
 
