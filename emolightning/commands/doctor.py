@@ -5,6 +5,8 @@ numbers, labels that are trained, offered or evaluated but not all three, vector
 are longer than the language model's positions. Media are decoded as a run would, `probe=N` of them. `against=NAME`
 names the clips that two datasets share:
   python -m emolightning doctor data=merr_fine data.root=MER2023 against=mer2023 against.root=MER2023 against.track=semi
+`page=FILE.html` shows clips, with `faces=detector` also whose face an encoder would see:
+  python -m emolightning doctor data=custom data.annotations=clips.csv data.media=clips page=clips.html faces=detector
 Takes all settings of train.py; with data.on_error=skip clips that cannot be used are warnings, up to data.max_skipped.
 Exit code 1 when a run would fail; differences and leaks are warnings.
 """
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from emolightning.data.checkup.checkup import Checkup
     from emolightning.data.loading.corpus import Corpus
+    from emolightning.data.media.faces import FacePolicy
     from emolightning.records.clips import Clip
 
 
@@ -48,6 +51,7 @@ def doctor(cfg: DictConfig) -> int:
     from emolightning.files.writing import write_json
     from emolightning.runs.assembly import make_corpus
 
+    policy = page_policy(cfg)
     corpus = make_corpus(cfg, takes_stock=True)
     found, clips = look_at(corpus, probe=cfg.probe)
     missing = missing_weights(cfg)
@@ -59,7 +63,47 @@ def doctor(cfg: DictConfig) -> int:
     if cfg.output:
         write_json(Path(cfg.output), asdict(found))
     show(found, official=corpus.source.official.supports if corpus.source.official else {})
+    if policy is not None:
+        write_clips(cfg, corpus, clips, policy)
     return int(bool(found.problems))
+
+
+def page_policy(cfg: DictConfig) -> "FacePolicy | None":
+    """Who is seen on the page; None where no page is asked for.
+
+    Raises:
+        UserError: the settings of the page are wrong, or no file can be written there.
+    """
+    from pathlib import Path
+
+    from emolightning.data.media.faces import FacePolicy
+    from emolightning.errors import UserError
+    from emolightning.files.writing import require_writable
+
+    policy = FacePolicy.parse(cfg.faces)
+    policy.require()
+    if not cfg.page:
+        return None
+    if cfg.shown < 1:
+        raise UserError(f"shown={cfg.shown}: must be at least 1")
+    require_writable(Path(cfg.page).absolute().parent, "page")
+    return policy
+
+
+def write_clips(cfg: DictConfig, corpus: "Corpus", clips: "list[Clip]", policy: "FacePolicy") -> None:
+    """The page of the clips, of those with media that were probed."""
+    from pathlib import Path
+
+    from emolightning.data.checkup.checkup import sample
+    from emolightning.runs.report.clip_cards import counted_remarks, make_cards
+    from emolightning.runs.report.clips_page import write_clips_page
+
+    there = sample([clip for clip in clips if clip.id not in corpus.source.lost], cfg.probe)
+    cards = make_cards(corpus, there, policy, number=cfg.shown)
+    settings = f"Frames: data.frame={corpus.reading.choice}. Faces: {policy}."
+    write_clips_page(Path(cfg.page), cards, title=f"data={corpus.source.name}", total=len(clips), settings=settings)
+    remarks = counted_remarks(cards)
+    print(f"page: {cfg.page} shows {len(cards)} of {len(clips)} clips{f'; {remarks}' if remarks else ''}")
 
 
 def missing_weights(cfg: DictConfig) -> list[str]:

@@ -33,7 +33,6 @@ FIXED = (
     "data",
     "prompt",
     "precompute_vision",
-    "precompute_dtype",
     "seed",
     "optimizer",
     "schedule",

@@ -17,7 +17,7 @@ MAX_FACES = 200_000
 
 
 class NoFace(MediaError):
-    """OpenFace saw no face in a clip: an outcome to be counted, and no damage."""
+    """A clip in which OpenFace, or the detector, finds no face: an outcome to be counted, and no damage."""
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,7 @@ from av.container import InputContainer
 from emolightning.data.media.choice import FrameChoice, even_positions
 from emolightning.data.media.opening import MediaError, check_size, complete_packets, open_stream, packets_of
 from emolightning.data.media.pieces import frames_of_piece, num_frames_of_piece
-from emolightning.data.media.signal import peak_of
 from emolightning.records.clips import Span
-
-THUMBNAIL = 112
-"""Pixels of a side of the small pictures."""
-MOST_THUMBNAILS = 64
-"""How many there are of a clip at most."""
 
 _NOTHING_DECODED = "no frame of its video stream can be decoded"
 
@@ -52,12 +46,9 @@ def read_frames(
         MediaError: not a usable video, cut short, or an index beyond its end.
     """
     path, keep = Path(path), keep or np.asarray
-    if choice.is_unknown:
-        pictures, _, positions = _read_small(path, span, THUMBNAIL, MOST_THUMBNAILS, num_threads)
-        choice = FrameChoice("peak", positions[peak_of(pictures)])
     if choice == FrameChoice("index", 0) and span is None:
         return _decode(path, span, [0], num_threads, keep)[0]
-    positions = _positions(path, choice, _count_frames(path, span))
+    positions = _positions(path, choice, count_frames(path, span))
     frames, num_decoded = _decode(path, span, positions, num_threads, keep)
     if len(frames) < len(positions):
         # Some packets gave no picture (damaged ones, or never meant to be shown): now the number of pictures is known.
@@ -66,12 +57,7 @@ def read_frames(
 
 
 def read_thumbnails(
-    path: Path,
-    *,
-    span: Span | None = None,
-    size: int = THUMBNAIL,
-    max_frames: int = MOST_THUMBNAILS,
-    num_threads: int = 1,
+    path: Path, *, span: Span | None = None, size: int = 112, max_frames: int = 64, num_threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Small square pictures evenly spaced over the clip: the centre, shrunk with its aspect ratio kept.
 
@@ -82,31 +68,47 @@ def read_thumbnails(
     Raises:
         MediaError: not a usable video, or cut short.
     """
-    pictures, seconds, _ = _read_small(Path(path), span, size, max_frames, num_threads)
-    return pictures, np.array(seconds, dtype=np.float64)
-
-
-def _read_small(
-    path: Path, span: Span | None, size: int, max_frames: int, num_threads: int
-) -> tuple[np.ndarray, list[float], list[int]]:
-    """The pictures of `read_thumbnails`, their times, and which frames they are."""
-    num_frames = _count_frames(path, span)
+    path = Path(path)
+    num_frames = count_frames(path, span)
     wanted = even_positions(num_frames, min(num_frames, max_frames))
     pictures: list[np.ndarray] = []
     seconds: list[float] = []
+    for position, (time, frame) in enumerate(each_frame(path, span, num_threads=num_threads)):
+        if len(pictures) < len(wanted) and position == wanted[len(pictures)]:
+            pictures.append(_thumbnail(frame, size))
+            seconds.append(time)
+        if position == wanted[-1]:
+            break
+    if not pictures:
+        raise MediaError(path, _NOTHING_DECODED)
+    return np.stack(pictures), np.array(seconds, dtype=np.float64)
+
+
+def each_frame(path: Path, span: Span | None = None, *, num_threads: int = 1) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Every frame as it is decoded, with its seconds since the first; see `upright_pixels` and `upright_grey`.
+
+    Raises:
+        MediaError: not a usable video.
+    """
     start = 0.0
     with _open_video(path, num_threads) as (container, stream):
         for position, frame in enumerate(_frames(path, container, stream, span)):
             time = frame.time if frame.time is not None else position / float(stream.average_rate or 25)
             start = time if position == 0 else start
-            if len(pictures) < len(wanted) and position == wanted[len(pictures)]:
-                pictures.append(_thumbnail(frame, size))
-                seconds.append(time - start)
-            if position == wanted[-1]:
-                break
-    if not pictures:
-        raise MediaError(path, _NOTHING_DECODED)
-    return np.stack(pictures), seconds, wanted[: len(pictures)]
+            yield time - start, frame
+
+
+def upright_pixels(frame: av.VideoFrame) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, turned upright if the file says how."""
+    return _upright(_rgb(frame, frame.width, frame.height), frame.rotation)
+
+
+def upright_grey(frame: av.VideoFrame, longer_side: int) -> np.ndarray:
+    """(height, width) uint8, shrunk by FFmpeg if its longer side is longer, turned upright."""
+    scale = min(1.0, longer_side / max(frame.width, frame.height))
+    width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
+    small = frame.reformat(width, height, "gray", src_color_range=frame.color_range, interpolation="AREA", threads=1)
+    return _upright(small.to_ndarray(), frame.rotation)
 
 
 @contextmanager
@@ -134,7 +136,7 @@ def _frames(
         yield frame
 
 
-def _count_frames(path: Path, span: Span | None = None) -> int:
+def count_frames(path: Path, span: Span | None = None) -> int:
     """Look at every packet without decoding it: milliseconds for a clip. What an edit list drops does not count."""
     with _open_video(path) as (container, stream):
         if span is None:
@@ -165,7 +167,7 @@ def _decode(
         for position, frame in enumerate(_frames(path, container, stream, span)):
             num_decoded += 1
             if position in positions:
-                found[position] = keep(_upright(_rgb(frame, frame.width, frame.height), frame.rotation))
+                found[position] = keep(upright_pixels(frame))
             if position == max(positions):
                 break
     if not num_decoded:

@@ -1,7 +1,5 @@
 """`report.html`: one self-contained page about one evaluation, to open, to keep and to send."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from PIL import Image
 from emolightning.files.writing import write_whole
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.score_names import EXACT
+from emolightning.runs.report.pictures import jpeg_uri
 
 MAX_SHOWN = 60
 """Clips shown of each kind; the page says how many there are in all."""
@@ -94,7 +93,7 @@ def write_page(
         has_labels=has_labels,
         exact=EXACT,
         max_shown=MAX_SHOWN,
-        pictures={clip_id: [_data_uri(frame) for frame in shown] for clip_id, shown in frames.items()},
+        pictures={clip_id: [jpeg_uri(thumbnail(frame)) for frame in shown] for clip_id, shown in frames.items()},
         curves=[_curve(name, history) for name in ("val/weighted_f1", "val/war", "val/loss") if len(history) > 1],
         shade=_shade(report["confusion_matrix"]["counts"]) if has_labels else [],
     )
@@ -131,12 +130,6 @@ def thumbnail(frame: np.ndarray) -> np.ndarray:
     image = Image.fromarray(frame)
     image.thumbnail((THUMBNAIL_PX * 2, THUMBNAIL_PX))
     return np.asarray(image)
-
-
-def _data_uri(frame: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(thumbnail(frame)).save(buffer, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _curve(name: str, history: Sequence[Mapping[str, float]]) -> dict[str, Any]:

@@ -1,0 +1,176 @@
+"""What a page shows of single clips: the chosen frames, the face, the sound, the words, the vectors, what is wrong."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from emolightning.data.checkup.checkup import sample
+from emolightning.data.checkup.unusable import NO_FACE, NO_SOUND, UNDECODABLE
+from emolightning.data.loading.corpus import Corpus
+from emolightning.data.media.audio import NoAudioTrack, read_waveform
+from emolightning.data.media.choice import even_positions
+from emolightning.data.media.faces import FacePolicy
+from emolightning.data.media.openface import NoFace
+from emolightning.data.media.opening import MediaError
+from emolightning.data.media.video import count_frames, read_frames
+from emolightning.records.clips import Clip
+
+MOST_FRAMES = 4
+"""Chosen frames that are shown of one clip."""
+MOST_CROPS = 8
+FRAME_PX = (560, 320)
+"""Most width and height of a frame on the page."""
+COLUMNS = 300
+"""Parts of a waveform."""
+DARK = 12.0
+"""Mean grey level of the brightest chosen frame, below which a clip is called black."""
+SILENT_DB = -60.0
+"""Loudest sample, in decibels of full scale, below which a clip is called silent."""
+
+BLACK, SILENT = "black", "silent"
+_RATE_HZ = 16_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One chosen frame."""
+
+    pixels: np.ndarray
+    """uint8 (height, width, 3), shrunk."""
+    position: int
+    size: tuple[int, int]
+    """Width and height of the video."""
+    box: tuple[int, int, int] | None = None
+    """Left, top and side of the face that is cut out, in pixels of the video."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What one feature input has of a clip."""
+
+    name: str
+    shape: str
+    """`1 x 1024`, or why there is none."""
+    is_there: bool
+
+
+@dataclass
+class ClipCard:
+    """One clip on the page."""
+
+    clip: Clip
+    num_frames: int | None = None
+    pictures: list[Picture] = field(default_factory=list)
+    crops: list[np.ndarray] = field(default_factory=list)
+    face: dict[str, Any] = field(default_factory=dict)
+    """What the policy says of its choice; empty where it makes none."""
+    sound: np.ndarray | None = None
+    """(columns,) float64: the loudest sample of each part of the clip."""
+    seconds: float | None = None
+    """Length of the sound."""
+    vectors: list[Vectors] = field(default_factory=list)
+    remarks: list[tuple[str, str]] = field(default_factory=list)
+    """A kind that is counted, and a sentence or nothing."""
+
+    @property
+    def seen(self) -> list[tuple[float, float]]:
+        """Begin and length of each stretch in which the face is seen, as shares of the clip."""
+        flags = [box is not None for box in self.face.get("boxes", [])]
+        edges = np.flatnonzero(np.diff([0, *flags, 0]))
+        return [(start / len(flags), (end - start) / len(flags)) for start, end in edges.reshape(-1, 2)]
+
+
+def make_cards(corpus: Corpus, clips: Sequence[Clip], policy: FacePolicy, *, number: int) -> list[ClipCard]:
+    """Cards of at most so many clips, evenly spread.
+
+    Args:
+        corpus: whose frames, features and inputs are shown; its features are loaded as far as they are to be shown.
+        clips: that have media.
+        policy: who is seen.
+        number: of cards.
+    """
+    return [make_card(corpus, clip, policy) for clip in sample(clips, number)]
+
+
+def make_card(corpus: Corpus, clip: Clip, policy: FacePolicy) -> ClipCard:
+    """Everything about one clip; what cannot be had is a remark."""
+    card = ClipCard(clip, vectors=_vectors(corpus, clip))
+    try:
+        _add_face(card, policy)
+    except NoFace as error:
+        card.remarks.append((NO_FACE, error.reason))
+    except NoAudioTrack as error:
+        card.remarks.append((NO_FACE, f"not chosen: {error.reason}"))
+    except MediaError as error:
+        card.remarks.append((UNDECODABLE, error.reason))
+    try:
+        _add_pictures(card, corpus)
+    except MediaError as error:
+        card.remarks.append((UNDECODABLE, error.reason))
+    try:
+        _add_sound(card)
+    except NoAudioTrack as error:
+        card.remarks.append((NO_SOUND, error.reason))
+    except MediaError as error:
+        card.remarks.append((UNDECODABLE, error.reason))
+    card.remarks = list(dict.fromkeys(card.remarks))
+    return card
+
+
+def counted_remarks(cards: Sequence[ClipCard]) -> str:
+    """`2 no face, 1 silent`; nothing where there is nothing to say."""
+    kinds = Counter(kind for card in cards for kind in dict.fromkeys(kind for kind, _ in card.remarks))
+    return ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+
+
+def _vectors(corpus: Corpus, clip: Clip) -> list[Vectors]:
+    shown = []
+    for name, of_input in corpus.features.vectors.items():
+        zeros = corpus.features.zeros.get(name, {})
+        if clip.id in zeros:
+            shown.append(Vectors(name, f"zeros: {zeros[clip.id]}", False))
+        elif clip.id in of_input:
+            shown.append(Vectors(name, f"{of_input.num_tokens(clip.id)} x {of_input.width}", True))
+        else:
+            shown.append(Vectors(name, "none", False))
+    return shown
+
+
+def _add_face(card: ClipCard, policy: FacePolicy) -> None:
+    if policy.kind == "none":
+        return
+    faces = policy.crops(card.clip, lambda number: even_positions(number, min(number, MOST_CROPS)))
+    card.crops, card.face = list(faces.frames), faces.record
+
+
+def _add_pictures(card: ClipCard, corpus: Corpus) -> None:
+    clip, choice, sizes = card.clip, corpus.reading.choice, []
+
+    def keep(pixels: np.ndarray) -> np.ndarray:
+        sizes.append((pixels.shape[1], pixels.shape[0]))
+        image = Image.fromarray(pixels)
+        image.thumbnail(FRAME_PX)
+        return np.asarray(image)
+
+    frames = read_frames(clip.video, choice, span=clip.span, keep=keep)
+    card.num_frames = card.face.get("num_frames") or count_frames(clip.video, clip.span)
+    boxes = card.face.get("boxes") or [None] * card.num_frames
+    for pixels, position in list(zip(frames, choice.positions(card.num_frames), strict=False))[:MOST_FRAMES]:
+        card.pictures.append(Picture(pixels, position, sizes[0], boxes[position]))
+    brightest = max(float(frame.mean()) for frame in frames)
+    if brightest < DARK:
+        card.remarks.append((BLACK, f"its brightest chosen frame has a mean of {brightest:.0f} of 255"))
+
+
+def _add_sound(card: ClipCard) -> None:
+    waveform = read_waveform(card.clip.video, sample_rate=_RATE_HZ, span=card.clip.span)
+    card.seconds = len(waveform) / _RATE_HZ
+    edges = np.linspace(0, len(waveform), min(COLUMNS, len(waveform)) + 1).astype(int)[:-1]
+    card.sound = np.maximum.reduceat(np.abs(waveform), edges).astype(np.float64)
+    loudest = 20 * np.log10(max(float(card.sound.max()), 1e-6))
+    if loudest < SILENT_DB:
+        card.remarks.append((SILENT, f"its loudest sample is at {loudest:.0f} dB of full scale"))
