@@ -35,13 +35,23 @@ it was trained with. A recipe is a file of `configs/recipe/`; one of your own, f
 lie in `recipe/` of a folder named in `EMOLIGHTNING_CONFIGS`.
 
 Vectors of an utterance are the mean of the steps, computed by numpy in float32, as in the published files. Weights are
-yours to get, from where *weights* says; nothing is downloaded. No code of a folder is run, and no pickle is read.
+yours to get, from where *weights* says; nothing is downloaded. No code of a folder is run.
 
 - Sound is 16 kHz, one channel, 16 bit, as `ffmpeg -ar 16000 -ac 1` writes it. AffectGPT resamples files of another rate
   in floating point instead: on a stereo file of 22.05 kHz its values differ from ours by 0.5 % of the largest.
 - openSMILE is the extra `opensmile`; its licence allows research only.
+- `sees=faces`: published vectors are those of OpenFace's aligned faces, 112 x 112 pixels; other crops give others.
+- `frames=`: `every`; `first`; `uniform:N`, evenly spaced; `pairs:N`, a frame and the next in each of N parts; `ends:N`,
+  the first and the last N of every fourth frame; `window:N:SEED`, N consecutive ones at a random place.
+- Emotion-LLaMA-v2 draws all windows from one stream of random numbers, so its frames depend on the order of the clips;
+  `eva_v2` draws for each clip alone, as v2 does for the first.
+- Emotion-LLaMA's `HL-UTT` is `hubert_mer2023`, whose weights are public. `hubert_merbench` gives other values.
+- `mae_340_UTT` and `maeV_399_UTT` are of two encoders that Emotion-LLaMA's authors trained on unlabelled clips of
+  MER2023. Their script reads faces in the order in which a folder lists them, which differs from disk to disk; here
+  names are sorted. It loads `maeVideo_ckp199.pth` unless changed, which gives other values than `maeVideo_ckp399.pth`.
 - Not here: emotion2vec, because the maintained package that carries it, `funasr`, evaluates a text of the weights'
-  folder as Python code; wav2vec of 2019 (fairseq); language models as encoders of text; older sets of openSMILE.
+  folder as Python code; wav2vec of 2019 (fairseq); language models as encoders of text; older sets of openSMILE;
+  EVA-02 of timm; MANet, EmoNet and the ResNets of MERBench for faces, whose weights need code of their own.
 """
 
 SCHEMAS = {"Training": RunConfig, "Evaluation, besides those of training": EvalConfig}

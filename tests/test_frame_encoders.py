@@ -94,6 +94,31 @@ def test_a_clip_is_the_same_to_the_bit_in_any_company(kind, folders):
     assert encoder.encode([]) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("clip", "vision_model.embeddings.position_ids"),
+        ("siglip", "vision_model.embeddings.position_ids"),
+        (
+            "data2vec-vision",
+            "data2vec_vision.encoder.layer.0.attention.attention.relative_position_bias.relative_position_index",
+        ),
+        ("dinov2", "classifier.weight"),
+    ],
+)
+def test_files_of_older_versions_in_either_format(kind, name, folders, tmp_path):
+    """Buffers that transformers once saved, and `pytorch_model.bin`."""
+    for path in folders[kind].glob("*.json"):
+        (tmp_path / path.name).write_text(path.read_text())
+    tensors = load_file(folders[kind] / "model.safetensors")
+    torch.save({**tensors, name: torch.arange(17)[None]}, tmp_path / "pytorch_model.bin")
+    expected, found = (encoder_of(RECIPES[kind], folder) for folder in (folders[kind], tmp_path))
+    frames = film(2, *([expected.decoded_at] * 2 if expected.decoded_at else []))
+    chosen = frames[expected.positions(2)]
+    assert np.array_equal(found.encode([chosen])[0], expected.encode([chosen])[0])
+    assert found.fingerprint != expected.fingerprint
+
+
 def test_all_tokens_their_mean_and_both_orders_of_colours(folders):
     frames = film(3)
     say = {"weights": folders["dinov2"], "output": "last"}

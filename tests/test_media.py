@@ -55,9 +55,27 @@ def test_even_repeats_frames_of_a_clip_with_too_few():
     assert FrameChoice("even", 4).positions(2) == [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("text", ["", "last", "even", "even:0", "even:-2", "1.5", "--1", "even:4 ", "first\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "last",
+        "even",
+        "even:0",
+        "even:-2",
+        "1.5",
+        "--1",
+        "even:4 ",
+        "first\n",
+        "peak:",
+        "peaks",
+        "window",
+        "window:0",
+        "window:4:-1",
+    ],
+)
 def test_frame_choice_refuses_other_words(text):
-    with pytest.raises(UserError, match="is not first, middle, an index such as 12 or -1, or even:N"):
+    with pytest.raises(UserError, match="is not first, middle, peak, peak:FILE, an index such as 12 or -1, even:N"):
         parse_frame_choice(text)
 
 

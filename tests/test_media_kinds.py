@@ -244,10 +244,10 @@ def test_a_decoder_meets_the_limit_where_the_header_hides_it(tmp_path, codec):
 def test_a_video_of_8k_is_read_in_little_memory(tmp_path):
     path = make_media(tmp_path / "a.mp4", size=(7680, 4320), seconds=0.4, audio=False)
     code = (
-        "import sys; from pathlib import Path; from emolightning.data import frames, video;"
+        "import sys; from pathlib import Path; from emolightning.data.media import choice, frames, video;"
         "from emolightning.records.clips import Clip; clip = Clip('a', Path(sys.argv[1]));"
         "video.read_thumbnails(clip.video);"
-        "frames.read_clip_frames(clip, ('image',), choice=video.parse_frame_choice('even:4'), image_size=448);"
+        "frames.read_clip_frames(clip, ('image',), choice=choice.parse_frame_choice('even:4'), image_size=448);"
         "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"
     )
     found = subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True)
@@ -296,7 +296,9 @@ def test_hours_of_sound_are_no_clip(tmp_path, monkeypatch):
         read_waveform(make_media(tmp_path / "a.mp4"))
 
 
-@pytest.mark.parametrize("text", ["first", "middle", "7", "-1", "even:4"])
+@pytest.mark.parametrize(
+    "text", ["first", "middle", "7", "-1", "even:4", "window:16", "window:4:7", "peak", "peak:a b/p.json"]
+)
 def test_a_frame_choice_is_written_as_it_is_read(text):
     assert str(parse_frame_choice(text)) == text
     assert parse_frame_choice(str(parse_frame_choice(text))) == parse_frame_choice(text)

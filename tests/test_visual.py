@@ -1,5 +1,6 @@
 """The vision tower's one pass: the same vectors as in every step, from whichever clip they are asked for."""
 
+import os
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +16,10 @@ from model_factory import make_model
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.media.choice import parse_frame_choice
 from emolightning.data.media.frames import FrameStore
-from emolightning.data.media.video import parse_frame_choice
+from emolightning.data.stores import visual
+from emolightning.data.stores.manifest import read_manifest
 from emolightning.data.stores.visual import VisualStore
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.inputs import VISUAL
@@ -101,7 +104,8 @@ def test_the_tower_runs_in_every_step_where_it_must(run, why):
 
 
 def make_store(folder: Path, *, tower: str = "a" * 64) -> tuple[VisualStore, Clip]:
-    clip = Clip(id="one", video=make_media(folder / "one.mp4"))
+    path = folder / "one.mp4"
+    clip = Clip(id="one", video=path if path.exists() else make_media(path))
     frames = FrameStore(folder / "cache", choice=parse_frame_choice("middle"), image_size=56, num_workers=1)
     frames.prepare([clip])
     return VisualStore(folder / "cache", frames=frames, tower=tower, streams=VISUAL), clip
@@ -127,6 +131,47 @@ def test_a_full_disk_is_said_before_the_first_clip(tmp_path, monkeypatch):
     )
     with pytest.raises(UserError, match=r"need 3.0 GB and 1.5 GB are free.*precompute_vision=false"):
         store.prepare([clip], tower_on(make_model(), torch.device("cpu")), bytes_per_clip=3 * 10**9)
+
+
+def test_half_precision_is_a_store_of_its_own(tmp_path):
+    store, clip = make_store(tmp_path)
+    half = VisualStore(tmp_path / "cache", frames=store.frames, tower="a" * 64, streams=VISUAL, dtype="float16")
+    for of_type in (store, half):
+        of_type.prepare([clip], tower_on(make_model(), torch.device("cpu")), bytes_per_clip=1)
+    assert half.load(clip, "image").dtype == np.float16
+    assert np.array_equal(half.load(clip, "image"), store.load(clip, "image").astype(np.float16))
+    manifest = read_manifest(half.folders["image"])
+    assert manifest is not None
+    assert (manifest.weights, manifest.dtype, manifest.count) == ("a" * 64, "float16", 1)
+    assert manifest.parameters == {"frames": "middle-56"}
+
+
+def test_vectors_of_an_older_file_are_refused(tmp_path):
+    store, clip = make_store(tmp_path)
+    with pytest.raises(UserError, match="the vision tower has not seen it"):
+        store.load(clip, "image")
+    store.prepare([clip], tower_on(make_model(), torch.device("cpu")), bytes_per_clip=1)
+    os.utime(clip.video, ns=(1, 1))
+    with pytest.raises(UserError, match=r"one.mp4: was changed after the vision tower saw it"):
+        store.load(clip, "image")
+    clip.video.unlink()
+    assert store.load(clip, "image").shape == (4, 4 * 16)
+
+
+def test_another_tower_with_the_same_beginning_is_refused(tmp_path):
+    store, clip = make_store(tmp_path)
+    store.prepare([clip], tower_on(make_model(), torch.device("cpu")), bytes_per_clip=1)
+    other, _ = make_store(tmp_path, tower="a" * 63 + "b")
+    with pytest.raises(UserError, match=r"(?s)holds vectors of vision tower.*weights: a{64} there, a{63}b here"):
+        other.prepare([clip], tower_on(make_model(), torch.device("cpu")), bytes_per_clip=1)
+
+
+def test_time_and_size_are_estimated_before_many_clips(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(visual, "MANY", 1)
+    store, clip = make_store(tmp_path)
+    with caplog.at_level("INFO"):
+        store.prepare([clip], tower_on(make_model(), torch.device("cpu")), bytes_per_clip=30_000_000)
+    assert "vision tower: 1 clips, about 0 minutes, 0.03 GB in data.cache" in caplog.text
 
 
 def test_another_exchange_is_another_evaluation(run, tmp_path):

@@ -130,6 +130,9 @@ class RunConfig:
     precompute_vision: bool = True
     """A frozen vision tower sees each clip once, before the first step, and its vectors are kept in the cache (2.9 MB a
     clip at 448 pixels); false runs it in every step."""
+    precompute_dtype: str | None = None
+    """Type of these vectors on disk, float32 or float16; null keeps what the tower computes. float16 rounds a float32
+    tower's values and halves their size."""
     accumulation: str = "mean"
     """Gradients of `trainer.accumulate_grad_batches` batches: `mean`, or `sum` as upstream, remainder carried over."""
     monitor: Monitor = field(default_factory=Monitor)

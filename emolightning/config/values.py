@@ -26,6 +26,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 TRAINER_PRECISIONS = (*PRECISIONS, "bf16-true", "16-true")
 ATTENTIONS = ("sdpa", "eager")
 DTYPES = ("float32", "bfloat16", "float16")
+KEPT_DTYPES = ("float32", "float16")
 DEVICES = ("auto", "cpu", "cuda", "meta")
 WEIGHTS = ("folders", "random")
 FORMATS = ("upstream", "merged")
@@ -45,6 +46,7 @@ CHOICES = {
     "trainer.precision": TRAINER_PRECISIONS,
     "format": FORMATS,
     "dtype": DTYPES,
+    "precompute_dtype": KEPT_DTYPES,
     "device": DEVICES,
     "weights": WEIGHTS,
     "ids": IDS,

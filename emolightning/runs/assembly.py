@@ -199,6 +199,7 @@ def load_of(cfg: DictConfig) -> Load:
         image_size=family_of(cfg.model).image_size(plain(cfg.model)),
         trained=trained_parts(cfg),
         precomputes_vision=cfg.precompute_vision,
+        precompute_dtype=cfg.precompute_dtype,
     )
 
 

@@ -33,6 +33,7 @@ FIXED = (
     "data",
     "prompt",
     "precompute_vision",
+    "precompute_dtype",
     "seed",
     "optimizer",
     "schedule",

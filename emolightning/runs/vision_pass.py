@@ -1,6 +1,5 @@
 """The frozen vision tower's one pass over the clips of a run, before its first step."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.stores.manifest import Kept
 from emolightning.data.stores.visual import See, VisualStore
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.parameters import base_fingerprint
@@ -20,8 +20,9 @@ from emolightning.training.learner import EmotionLearner
 
 def with_vision(run: Run[Any], learner: EmotionLearner, clips: Sequence[Clip]) -> ClipDataModule:
     """The data of a run with the tower's vectors of some clips in place of frames, where the run wants that."""
-    data, device, wanted = run.data, run.trainer.strategy.root_device, run.facts.load.precomputes_vision
-    visual = precompute_vision(data.corpus, data.processor, learner.model, clips, device, is_wanted=wanted)
+    data, device, load = run.data, run.trainer.strategy.root_device, run.facts.load
+    wanted, dtype = load.precomputes_vision, load.precompute_dtype
+    visual = precompute_vision(data.corpus, data.processor, learner.model, clips, device, is_wanted=wanted, dtype=dtype)
     return ClipDataModule(data.corpus, data.processor, data.loading, visual=visual, shuffle=data.shuffle)
 
 
@@ -33,6 +34,7 @@ def precompute_vision(
     device: torch.device,
     *,
     is_wanted: bool = True,
+    dtype: Kept | None = None,
 ) -> VisualStore | None:
     """The tower's vectors of some clips, to be handed out instead of frames; None where the tower runs in every step.
 
@@ -43,6 +45,7 @@ def precompute_vision(
         clips: those that will be asked for.
         device: where the tower runs.
         is_wanted: False leaves it to the steps, as a tower that learns always is.
+        dtype: type of the vectors on disk; None keeps what the tower computes.
 
     Raises:
         UserError: the disk is too small.
@@ -50,9 +53,11 @@ def precompute_vision(
     if not is_wanted or model.vision is None or model.vision.is_trained or corpus.frames is None:
         return None
     fingerprint, streams = base_fingerprint(model, "vision"), tuple(processor.frame_streams(1))
-    visual = VisualStore(corpus.folder, frames=corpus.frames, tower=fingerprint, streams=streams)
+    dtype = dtype or ("float16" if model.vision.settings.dtype == "float16" else "float32")
+    visual = VisualStore(corpus.folder, frames=corpus.frames, tower=fingerprint, streams=streams, dtype=dtype)
     with corpus.lock():
-        visual.prepare(clips, tower_on(model, device), bytes_per_clip=_bytes_per_frame(model) * corpus.num_frames)
+        size = _bytes_per_frame(model, dtype) * corpus.num_frames
+        visual.prepare(clips, tower_on(model, device), bytes_per_clip=size)
     return visual
 
 
@@ -75,10 +80,9 @@ def _storable(vectors: torch.Tensor) -> np.ndarray:
     return (vectors.float() if vectors.dtype == torch.bfloat16 else vectors).cpu().numpy()
 
 
-def _bytes_per_frame(model: EmotionLlama) -> int:
+def _bytes_per_frame(model: EmotionLlama, dtype: Kept) -> int:
     """Bytes of the patches' and the class token's vectors together, 2.9 MB at 448 pixels in float16."""
     assert model.vision is not None
     settings = model.vision.settings
     patches = (settings.image_size // settings.patch_size) ** 2
-    itemsize = 2 if settings.dtype == "float16" else 4
-    return math.ceil((patches + 1) * settings.width * itemsize)
+    return (patches + 1) * settings.width * np.dtype(dtype).itemsize

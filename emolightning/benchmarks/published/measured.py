@@ -128,6 +128,13 @@ def _num_compared(report: Mapping[str, Any]) -> int:
     return sum(_supports(report).values()) or report["num_clips"]
 
 
+def _frame(choice: object) -> object:
+    """Published peak frames are those of upstream's files, not the ones that are found in the pictures here."""
+    if choice == "peak":
+        return "peak (found in the pictures)"
+    return "peak" if str(choice).startswith("peak:") else choice
+
+
 def _facts(report: Mapping[str, Any]) -> dict[str, object]:
     """What is recorded; `eval.py` records what the model saw, `score` cannot know it."""
     how = _section(report, "evaluation")
@@ -136,7 +143,7 @@ def _facts(report: Mapping[str, Any]) -> dict[str, object]:
     inputs, prompt = how.get("inputs"), _section(how, "prompt")
     official = official_benchmarks().get(report["benchmark"])
     facts = {
-        "frame": how.get("frame"),
+        "frame": _frame(how.get("frame")),
         "offered": _offered(prompt, official.prompt_order if official else ()),
         "layout": prompt.get("layout"),
         "aliases": reading.get("aliases"),

@@ -19,6 +19,7 @@ OnError = Literal["stop", "skip"]
 
 NO_MEDIA = "no media file"
 UNDECODABLE = "media that cannot be decoded"
+NO_PEAK = "no peak frame"
 NO_SOUND = "no sound"
 NO_FACE = "no face"
 NO_VECTORS = "no feature vectors"

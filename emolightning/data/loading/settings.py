@@ -15,7 +15,7 @@ class Reading:
     """How clips are read: which frames, and what is done where something is missing."""
 
     frame: str | int = "middle"
-    """Which frame(s) the vision tower sees: `first`, `middle`, an index, `even:4`."""
+    """Which frame(s) the vision tower sees: `first`, `middle`, an index, `even:4`, `window:16`, `peak`, `peak:FILE`."""
     missing: Missing = "error"
     """What to do with a clip that lacks a feature: `error`, or `zero` (counted and shown)."""
     on_error: OnError = "stop"

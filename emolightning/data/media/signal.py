@@ -82,14 +82,39 @@ def describe_face(frames: np.ndarray) -> np.ndarray:
     """
     _check_frames(frames)
     chosen = np.unique(np.linspace((len(frames) - 1) / 2, len(frames) - 1, NUM_FACE_FRAMES).round().astype(int))
-    grey = _centre(_grey(frames[chosen]))
+    return _orientations(frames[chosen]).mean(axis=0).transpose(1, 2, 0).ravel().astype(np.float32)
+
+
+def peak_of(frames: np.ndarray) -> int:
+    """Find the frame whose face differs most from that at the beginning of the clip.
+
+    Apex against onset, as in work on micro-expressions (Yan et al., 2014), with the oriented gradients of
+    `describe_face` in place of landmarks: the largest Euclidean distance from the mean of the first eighth of the
+    frames, each averaged with its two neighbours so that a blink or a damaged frame does not win; the first of equals.
+
+    Args:
+        frames: (num_frames, height, width, 3) uint8, RGB.
+
+    Raises:
+        ValueError: no frame, or not of this shape.
+    """
+    _check_frames(frames)
+    shapes = _orientations(frames).reshape(len(frames), -1)
+    distances = np.linalg.norm(shapes - shapes[: max(1, len(shapes) // 8)].mean(axis=0), axis=1)
+    padded = np.pad(distances, 1, mode="edge")
+    return int(np.argmax(padded[:-2] + padded[1:-1] + padded[2:]))
+
+
+def _orientations(frames: np.ndarray) -> np.ndarray:
+    """(n, height, width, 3) -> (n, NUM_ORIENTATIONS, CELLS, CELLS) of the middle of each picture."""
+    grey = _centre(_grey(frames))
     down, across = np.gradient(grey, axis=(1, 2))
     size = np.hypot(across, down)
     orientation = np.floor(np.arctan2(down, across) % np.pi / np.pi * NUM_ORIENTATIONS).astype(int) % NUM_ORIENTATIONS
     layers = np.where(orientation[..., None] == np.arange(NUM_ORIENTATIONS), size[..., None], 0.0)
     cells = _cell_means(layers.transpose(0, 3, 1, 2))
     contrast = size.mean(axis=(1, 2))[:, None, None, None] + CONTRAST_FLOOR
-    return np.sqrt(cells / contrast).mean(axis=0).transpose(1, 2, 0).ravel().astype(np.float32)
+    return np.sqrt(cells / contrast)
 
 
 def describe_motion(frames: np.ndarray, times_s: np.ndarray) -> np.ndarray:

@@ -14,7 +14,13 @@ from av.container import InputContainer
 from emolightning.data.media.choice import FrameChoice, even_positions
 from emolightning.data.media.opening import MediaError, check_size, complete_packets, open_stream, packets_of
 from emolightning.data.media.pieces import frames_of_piece, num_frames_of_piece
+from emolightning.data.media.signal import peak_of
 from emolightning.records.clips import Span
+
+THUMBNAIL = 112
+"""Pixels of a side of the small pictures."""
+MOST_THUMBNAILS = 64
+"""How many there are of a clip at most."""
 
 _NOTHING_DECODED = "no frame of its video stream can be decoded"
 
@@ -46,6 +52,9 @@ def read_frames(
         MediaError: not a usable video, cut short, or an index beyond its end.
     """
     path, keep = Path(path), keep or np.asarray
+    if choice.is_unknown:
+        pictures, _, positions = _read_small(path, span, THUMBNAIL, MOST_THUMBNAILS, num_threads)
+        choice = FrameChoice("peak", positions[peak_of(pictures)])
     if choice == FrameChoice("index", 0) and span is None:
         return _decode(path, span, [0], num_threads, keep)[0]
     positions = _positions(path, choice, count_frames(path, span))
@@ -57,7 +66,12 @@ def read_frames(
 
 
 def read_thumbnails(
-    path: Path, *, span: Span | None = None, size: int = 112, max_frames: int = 64, num_threads: int = 1
+    path: Path,
+    *,
+    span: Span | None = None,
+    size: int = THUMBNAIL,
+    max_frames: int = MOST_THUMBNAILS,
+    num_threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Small square pictures evenly spaced over the clip: the centre, shrunk with its aspect ratio kept.
 
@@ -68,7 +82,14 @@ def read_thumbnails(
     Raises:
         MediaError: not a usable video, or cut short.
     """
-    path = Path(path)
+    pictures, seconds, _ = _read_small(Path(path), span, size, max_frames, num_threads)
+    return pictures, np.array(seconds, dtype=np.float64)
+
+
+def _read_small(
+    path: Path, span: Span | None, size: int, max_frames: int, num_threads: int
+) -> tuple[np.ndarray, list[float], list[int]]:
+    """The pictures of `read_thumbnails`, their times, and which frames they are."""
     num_frames = count_frames(path, span)
     wanted = even_positions(num_frames, min(num_frames, max_frames))
     pictures: list[np.ndarray] = []
@@ -81,7 +102,7 @@ def read_thumbnails(
             break
     if not pictures:
         raise MediaError(path, _NOTHING_DECODED)
-    return np.stack(pictures), np.array(seconds, dtype=np.float64)
+    return np.stack(pictures), seconds, wanted[: len(pictures)]
 
 
 def each_frame(path: Path, span: Span | None = None, *, num_threads: int = 1) -> Iterator[tuple[float, av.VideoFrame]]:

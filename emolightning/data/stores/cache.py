@@ -33,6 +33,9 @@ IN_PROCESS = 4
 CLIP_SECONDS = 1800
 """A worker that is at one clip for longer hangs, and is ended. Readers of media have a tighter limit of their own."""
 
+ABSENT = [-1, -1]
+"""The stamp of a file that is not there."""
+
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -262,5 +265,5 @@ def file_stamp(path: Path) -> list[int]:
     try:
         status = path.stat()
     except OSError:  # Whoever reads it says why it cannot be.
-        return [-1, -1]
+        return ABSENT
     return [status.st_size, status.st_mtime_ns]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emolightning.data.stores.manifest import Kept
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.runs.estimate.estimating import engine_of, num_ranks
@@ -29,6 +30,8 @@ class Load:
     trained: TrainedParts
     precomputes_vision: bool
     """Whether a frozen vision tower sees each clip once, before the first step."""
+    precompute_dtype: Kept | None = None
+    """Type of what it sees on disk; None keeps the tower's."""
 
     @property
     def accumulated(self) -> int:

@@ -10,7 +10,6 @@ import numpy as np
 from emolightning.benchmarks.published.measured import read_report
 from emolightning.config.places import spoken
 from emolightning.data.media.choice import parse_frame_choice
-from emolightning.data.media.opening import MediaError
 from emolightning.data.media.video import read_frames
 from emolightning.errors import InputErrors, UserError, quoted_override
 from emolightning.records.clips import Answer, Clip, Score
@@ -84,8 +83,8 @@ def _pictures(clips: Sequence[Clip], frame: str) -> dict[str, list[np.ndarray]]:
     pictures, unreadable = {}, []
     for clip in clips:
         try:
-            pictures[clip.id] = read_frames(clip.video, choice, span=clip.span, keep=thumbnail)
-        except MediaError as error:
+            pictures[clip.id] = read_frames(clip.video, choice.of_clip(clip.id), span=clip.span, keep=thumbnail)
+        except UserError as error:
             unreadable.append(str(error))
     if unreadable:
         log.warning("report.html: no picture for %d clips, e.g. %s", len(unreadable), unreadable[0])
