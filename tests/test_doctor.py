@@ -1,10 +1,12 @@
 """Command doctor: what a dataset needs and has, what differs, and what a run would fail with."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from benchmark_factory import LABELS, NAMES, make_benchmarks, write_table
@@ -248,3 +250,43 @@ def test_the_command_line(benchmarks: Path, tmp_path: Path, capsys: pytest.Captu
         main(["doctor", *MER2023, f"data.root={tmp_path}"])
     assert ended.value.code == 1
     assert "a run would fail" in capsys.readouterr().out
+
+
+def test_black_silent_and_far_longer_clips_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "abcde":
+        make_media(tmp_path / f"{name}.mp4", seconds=1)
+    make_media(tmp_path / "silent.mp4", loudness=(0.0, 0.001))
+    make_media(tmp_path / "mute.mp4", audio=False)
+    make_media(tmp_path / "long.mp4", seconds=1, sound_seconds=14)
+    make_film(tmp_path / "black.mkv", level=5)
+    make_film(tmp_path / "dark.mkv", level=40)
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    names = ("a", "b", "c", "d", "e", "silent", "mute", "long", "black", "dark", "bad")
+    rows = [(name, "sad", "Well.", "train" if name != "a" else "val") for name in names]
+    write_table(tmp_path / "mine.csv", ["video_name", "emotion_label", "transcription", "split"], rows)
+    words = ("data=custom", f"data.annotations={tmp_path / 'mine.csv'}", "data.labels=mer6", "data.missing=zero")
+    code, found = asked(tmp_path, *words, "features.num_workers=1")
+    assert code == 1  # For the one that cannot be read.
+    assert found["unusual"] == {"black": ["black"], "silent": ["silent"], "long": ["long"]}
+    text = "\n".join(found["warnings"])
+    assert (
+        "silent: 1 of 10 clips that were decoded have sound that is never louder than -50 dB of full scale: silent"
+        in text
+    )
+    assert re.search(
+        r"long: 1 of 10 clips that were decoded are more than 5 times .* median, 1\.0 s: long \(14 s\)", text
+    )
+    assert "warning: black: 1 of 10 clips" in capsys.readouterr().out
+    code, found = asked(tmp_path, *words, "modalities=[text]")
+    assert found["unusual"] == {}
+
+
+def make_film(path: Path, *, level: int) -> None:
+    """Grey pictures and no sound."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(10):
+            pixels = np.full((48, 64, 3), level, dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))

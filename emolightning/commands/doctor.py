@@ -2,8 +2,8 @@
 
 Files that are expected and found, clips without video, unreadable and duplicated ones, classes beside the official
 numbers, labels that are trained, offered or evaluated but not all three, vectors for each clip, disk, sequences that
-are longer than the language model's positions. Media are decoded as a run would, `probe=N` of them. `against=NAME`
-names the clips that two datasets share:
+are longer than the language model's positions, clips that are black, silent or far longer than the rest. Media are
+decoded as a run would, `probe=N` of them. `against=NAME` names the clips that two datasets share:
   python -m emolightning doctor data=merr_fine data.root=MER2023 against=mer2023 against.root=MER2023 against.track=semi
 `page=FILE.html` shows clips, with `faces=detector` also whose face an encoder would see:
   python -m emolightning doctor data=custom data.annotations=clips.csv data.media=clips page=clips.html faces=detector

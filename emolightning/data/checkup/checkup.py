@@ -7,10 +7,12 @@ from typing import Any
 
 from emolightning.data.checkup.duplicates import duplicate_sentences, named_some
 from emolightning.data.checkup.unusable import Findings, counted, described, refusal_of_share
+from emolightning.data.checkup.unusual import unusual_clips
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.stores.loaded import LoadedFeatures
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip
+from emolightning.records.inputs import named
 
 
 @dataclass
@@ -25,6 +27,8 @@ class Checkup:
     """Split -> label -> clips."""
     media: dict[str, int] = field(default_factory=dict)
     """Clips, found, missing, probed, unreadable."""
+    unusual: dict[str, list[str]] = field(default_factory=dict)
+    """Black, silent, long -> clip ids, of those that were decoded."""
     features: dict[str, dict[str, int | str]] = field(default_factory=dict)
     """Feature input -> clips looked at, found, missing, width."""
     storage: dict[str, Any] = field(default_factory=dict)
@@ -124,6 +128,10 @@ def _look_at_media(
         "probed": len(probed),
         "unreadable": len(unreadable),
     }
+    if corpus.num_frames or (corpus.feature_source.reads_media and named(corpus.inputs, "vectors")):
+        looked_at = sample(there, probe)
+        found.unusual, sentences = unusual_clips(looked_at, cache=corpus.folder, num_workers=corpus.num_workers)
+        found.warnings += sentences
 
 
 def _look_at_features(
