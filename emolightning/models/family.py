@@ -103,6 +103,12 @@ class EmotionModel(Protocol):
         """One answer a clip."""
         ...
 
+    def label_logprobs(
+        self, batch: "Batch", labels: Sequence[str], *, projected: "Mapping[str, Tensor] | None" = None
+    ) -> "Tensor":
+        """Log-probability in nats of each label as the whole answer, (batch, labels)."""
+        ...
+
     def parts(self) -> "Mapping[str, nn.Module]":
         """Its parts by name, each frozen, adapted by LoRA or trained in full."""
         ...

@@ -7,7 +7,7 @@ BOS, prompt, transcript, answer -----------------> token embeddings ---------/
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from emolightning.models.emotion_llama.layouts import PLACEHOLDERS
+from emolightning.models.parts.continuations import continuation_logprobs
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.projection import Projections
 from emolightning.models.parts.vision import VisionTower
@@ -145,6 +146,30 @@ class EmotionLlama(nn.Module):
                 context, mask = embeddings[row : row + 1, -length:], tokens.attention_mask[row : row + 1, -length:]
                 answers += self._decode(self.generate_ids(context, mask, generation))
         return answers[: len(batch.clips)]
+
+    @torch.no_grad()
+    def label_logprobs(
+        self, batch: Batch, labels: Sequence[str], *, projected: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """How likely each label is as the whole answer; the same alone and in any batch.
+
+        The token that ends an answer counts, as in training: without it `happy` would be given what belongs to
+        `happy and sad`, and a label that another one begins with would always win.
+
+        Args:
+            batch: clips; their answers are not looked at.
+            labels: texts of one or several tokens.
+            projected: result of `project`, when it is at hand.
+
+        Returns:
+            Sums of log-probabilities in nats, (batch, labels), float32.
+        """
+        tokens = batch.context
+        embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
+        answers = [[*self.tokenizer.text_ids(label), self.tokenizer.end_id] for label in labels]
+        return continuation_logprobs(
+            self.language, embeddings, tokens.attention_mask, answers, is_one_by_one=self.is_synced
+        )
 
     def _one_by_one(self, clips: Clips) -> Iterator[tuple[int, Clip]]:
         """Each clip and its row; where ranks wait for each other, again from the start until all ranks are done."""

@@ -1,0 +1,93 @@
+"""How likely a language model finds given texts after a context that it reads once."""
+
+import copy
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+ROWS = 32
+"""Texts that are read at the same time: each holds the keys and values of its context."""
+
+
+def continuation_logprobs(
+    language: Any,
+    embeddings: Tensor,
+    attention_mask: Tensor,
+    texts: Sequence[Sequence[int]],
+    *,
+    is_one_by_one: bool = False,
+) -> Tensor:
+    """The sum of the log-probabilities of each text's tokens after each context.
+
+    Args:
+        language: a causal model of transformers, which may be wrapped by PEFT.
+        embeddings: contexts, (batch, tokens, width), padded on the left.
+        attention_mask: (batch, tokens).
+        texts: ids, at least one each.
+        is_one_by_one: the number of passes must not depend on the size of the batch, which differs between ranks.
+
+    Returns:
+        (batch, texts), float32, in nats.
+    """
+    positions = (attention_mask.cumsum(dim=1) - 1).clamp(min=0)
+    read = language(
+        inputs_embeds=embeddings,
+        attention_mask=attention_mask,
+        use_cache=True,
+        logits_to_keep=1,
+        **_positions(language, positions),
+    )
+    first = functional.log_softmax(read.logits[:, -1].float(), dim=-1)
+    together = 1 if is_one_by_one else max(1, ROWS // len(embeddings))
+    sums = [
+        _after(language, copy.deepcopy(read.past_key_values), attention_mask, first, texts[start : start + together])
+        for start in range(0, len(texts), together)
+    ]
+    return torch.cat(sums, dim=1)
+
+
+def _after(language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
+    """The same for some texts, each in a row with the context's keys and values; these are used up.
+
+    Args:
+        language: the model.
+        cache: of the contexts.
+        context_mask: (batch, context)
+        first: log-probabilities of the token after each context, (batch, vocabulary).
+        texts: ids.
+
+    Returns:
+        (batch, texts)
+    """
+    device, batch = first.device, len(first)
+    longest = max(map(len, texts))
+    ids = torch.tensor([[*text, *[0] * (longest - len(text))] for text in texts], device=device)  # (texts, longest)
+    counts = torch.tensor([[k < len(text) for k in range(longest)] for text in texts], device=device)
+    found = first[:, ids[:, 0]]
+    if longest > 1:
+        cache.batch_repeat_interleave(len(texts))
+        rows = ids[:, :-1].repeat(batch, 1)  # What is padded comes last, where nothing that counts looks at it.
+        mask = context_mask.repeat_interleave(len(texts), dim=0)
+        read = torch.arange(longest - 1, device=device) + mask.sum(dim=1, keepdim=True)
+        logits = language(
+            input_ids=rows,
+            attention_mask=torch.cat([mask, torch.ones_like(rows)], dim=1),
+            past_key_values=cache,
+            use_cache=True,
+            **_positions(language, read),
+        ).logits
+        logprobs = functional.log_softmax(logits.float(), dim=-1).view(batch, len(texts), longest - 1, -1)
+        wanted = ids[None, :, 1:, None].expand(batch, -1, -1, -1)
+        following = logprobs.gather(3, wanted)[..., 0]
+        found = found + (following * counts[None, :, 1:]).sum(dim=2)
+    return found
+
+
+def _positions(language: Any, positions: Tensor) -> dict[str, Tensor]:
+    """Where tokens are in their own row, for models that are told; others count by the mask, as with ALiBi."""
+    whole = language.get_base_model() if hasattr(language, "get_base_model") else language
+    return {"position_ids": positions} if "position_ids" in inspect.signature(whole.forward).parameters else {}

@@ -1,0 +1,96 @@
+"""How likely each label is: the plain sum of one full forward per label, whatever the model and the batch."""
+
+import pytest
+import torch
+from language_factory import make_llama3, make_other, make_qwen2
+from model_factory import make_batch, make_examples, make_model
+
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
+from emolightning.models.parts import continuations
+from emolightning.models.parts.language import LanguageSettings
+from emolightning.records.clips import Example
+
+LABELS = ("sad", "happy", "happy and sad", "happy as never before in all her life", "doubt", "s")
+"""One begins with another, several share their first tokens, and they have different lengths."""
+
+CLOSE = {"rtol": 3e-7, "atol": 1e-5}
+"""Sums reach 200 nats here, where neighbouring float32 numbers are 1.5e-5 apart."""
+
+KINDS = ("tiny", "llama3", "qwen2", "gpt2", "bloom", "opt", "mistral")
+"""Positions by rotation, learned ones with and without an offset, ALiBi, and a window shorter than the context."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> EmotionLlama:
+    if request.param == "tiny":
+        return make_model()
+    folder = tmp_path_factory.mktemp("models") / request.param
+    makers = {"llama3": make_llama3, "qwen2": make_qwen2}
+    make = makers.get(request.param)
+    place = make(folder) if make else make_other(folder, request.param)
+    attention = "eager" if request.param == "bloom" else "sdpa"
+    return make_model(language=LanguageSettings(path=str(place), attention=attention))
+
+
+def one_by_one(model: EmotionLlama, examples: list[Example]) -> torch.Tensor:
+    """A forward over context and answer for each clip and label: what training calls the loss, with another sign."""
+    processor = EmotionLlamaProcessor(model.tokenizer, image_tokens=model.image_tokens)
+    with torch.no_grad():
+        losses = [
+            [model.answer_losses(processor.batch([example], [label]))[0] for label in LABELS] for example in examples
+        ]
+    return -torch.tensor(losses)
+
+
+def test_they_are_the_sums_of_full_forwards(model: EmotionLlama) -> None:
+    examples = make_examples(3)
+    expected = one_by_one(model, examples)
+    found = model.label_logprobs(make_batch(model, examples), LABELS)
+    torch.testing.assert_close(found, expected, **CLOSE)
+    probabilities = found.softmax(dim=1)
+    torch.testing.assert_close(probabilities, expected.softmax(dim=1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(3))
+
+
+def test_they_are_the_same_alone_and_in_any_order(model: EmotionLlama) -> None:
+    examples = make_examples(4, seed=1)
+    together = model.label_logprobs(make_batch(model, examples), LABELS)
+    alone = torch.cat([model.label_logprobs(make_batch(model, [example]), LABELS) for example in examples])
+    torch.testing.assert_close(alone, together, **CLOSE)
+    turned = model.label_logprobs(make_batch(model, examples[::-1]), LABELS[::-1])
+    torch.testing.assert_close(turned.flip((0, 1)), together, **CLOSE)
+
+
+@pytest.mark.parametrize("is_synced", [True, False])
+def test_few_texts_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch, is_synced: bool) -> None:
+    model, examples = make_model(), make_examples(3)
+    expected = one_by_one(model, examples)
+    model.is_synced = is_synced
+    monkeypatch.setattr(continuations, "ROWS", 1 if is_synced else 7)
+    found = model.label_logprobs(make_batch(model, examples), LABELS)
+    torch.testing.assert_close(found, expected, **CLOSE)
+
+
+def test_the_context_is_read_once() -> None:
+    model = make_model()
+    batch = make_batch(model, make_examples(3))
+    longest = batch.context.input_ids.shape[1]
+    lengths = []
+    layer = model.language.get_base_model().model.layers[0]
+    layer.register_forward_hook(lambda module, args, output: lengths.append(args[0].shape[1]))
+    model.label_logprobs(batch, LABELS)
+    assert lengths.count(longest) == 1
+    assert sum(lengths) < longest + 2 * max(len(label) for label in LABELS)
+
+
+@pytest.mark.parametrize("layout", ["upstream_eval", "demo"])
+def test_layouts_and_frames(layout: str) -> None:
+    model, examples = make_model(), make_examples(2, frames=2)
+    processor = EmotionLlamaProcessor(model.tokenizer, image_tokens=model.image_tokens, layout=layout)
+    with torch.no_grad():
+        expected = -torch.cat(
+            [model.answer_losses(processor.batch(examples, [label] * 2))[0][:, None] for label in LABELS], 1
+        )
+    found = model.label_logprobs(processor.batch(examples, [None, None]), LABELS)
+    torch.testing.assert_close(found, expected, **CLOSE)
