@@ -88,7 +88,8 @@ def test_each_clip_says_what_is_wrong_with_it(
 
 
 def test_nothing_from_outside_runs_and_nothing_is_loaded(odd: Path, tmp_path: Path) -> None:
-    page = shown(odd, tmp_path, "shown=2")
+    page = shown(odd, tmp_path, "shown=2", "data.frame=peak")
+    assert re.search(r"<span>frame \d+</span>", page)
     assert "2 of 5 clips" in page
     assert "<script" not in page
     assert "&lt;script&gt;" in page

@@ -115,7 +115,7 @@ def test_index_beyond_the_end_says_how_many_there_are(clip, index):
 
 
 def test_packets_that_give_no_picture_do_not_count(clip, monkeypatch):
-    monkeypatch.setattr("emolightning.data.media.video._count_frames", lambda path, span: 40)
+    monkeypatch.setattr("emolightning.data.media.video.count_frames", lambda path, span: 40)
     assert [shown(frame) for frame in read_frames(clip, FrameChoice("index", -1))] == [24]
     assert [shown(frame) for frame in read_frames(clip, FrameChoice("even", 4))] == [3, 9, 15, 21]
     with pytest.raises(MediaError, match="there are 25 frames, 0 to 24"):

@@ -64,7 +64,7 @@ def doctor(cfg: DictConfig) -> int:
         write_json(Path(cfg.output), asdict(found))
     show(found, official=corpus.source.official.supports if corpus.source.official else {})
     if policy is not None:
-        write_clips(cfg, corpus, clips, policy)
+        write_clips(cfg, corpus, clips, policy, found)
     return int(bool(found.problems))
 
 
@@ -90,7 +90,7 @@ def page_policy(cfg: DictConfig) -> "FacePolicy | None":
     return policy
 
 
-def write_clips(cfg: DictConfig, corpus: "Corpus", clips: "list[Clip]", policy: "FacePolicy") -> None:
+def write_clips(cfg: DictConfig, corpus: "Corpus", clips: "list[Clip]", policy: "FacePolicy", found: "Checkup") -> None:
     """The page of the clips, of those with media that were probed."""
     from pathlib import Path
 
@@ -99,7 +99,7 @@ def write_clips(cfg: DictConfig, corpus: "Corpus", clips: "list[Clip]", policy: 
     from emolightning.runs.report.clips_page import write_clips_page
 
     there = sample([clip for clip in clips if clip.id not in corpus.source.lost], cfg.probe)
-    cards = make_cards(corpus, there, policy, number=cfg.shown)
+    cards = make_cards(corpus, there, policy, number=cfg.shown, unusual=found.unusual)
     settings = f"Frames: data.frame={corpus.reading.choice}. Faces: {policy}."
     write_clips_page(Path(cfg.page), cards, title=f"data={corpus.source.name}", total=len(clips), settings=settings)
     remarks = counted_remarks(cards)

@@ -52,9 +52,7 @@ def read_frames(
         MediaError: not a usable video, cut short, or an index beyond its end.
     """
     path, keep = Path(path), keep or np.asarray
-    if choice.is_unknown:
-        pictures, _, positions = _read_small(path, span, THUMBNAIL, MOST_THUMBNAILS, num_threads)
-        choice = FrameChoice("peak", positions[peak_of(pictures)])
+    choice = known_choice(path, choice, span=span, num_threads=num_threads)
     if choice == FrameChoice("index", 0) and span is None:
         return _decode(path, span, [0], num_threads, keep)[0]
     positions = _positions(path, choice, count_frames(path, span))
@@ -63,6 +61,18 @@ def read_frames(
         # Some packets gave no picture (damaged ones, or never meant to be shown): now the number of pictures is known.
         frames, _ = _decode(path, span, _positions(path, choice, num_decoded), num_threads, keep)
     return frames
+
+
+def known_choice(path: Path, choice: FrameChoice, *, span: Span | None = None, num_threads: int = 1) -> FrameChoice:
+    """The same choice, with the place of a peak that the pictures have to say.
+
+    Raises:
+        MediaError: not a usable video.
+    """
+    if not choice.is_unknown:
+        return choice
+    pictures, _, positions = _read_small(path, span, THUMBNAIL, MOST_THUMBNAILS, num_threads)
+    return FrameChoice("peak", positions[peak_of(pictures)])
 
 
 def read_thumbnails(

@@ -1,8 +1,9 @@
 """What a page shows of single clips: the chosen frames, the face, the sound, the words, the vectors, what is wrong."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from emolightning.data.checkup.checkup import sample
 from emolightning.data.checkup.unusable import NO_FACE, NO_SOUND, UNDECODABLE
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.media.audio import NoAudioTrack, read_waveform
-from emolightning.data.media.choice import even_positions
+from emolightning.data.media.choice import FrameChoice, even_positions
 from emolightning.data.media.faces import FacePolicy
 from emolightning.data.media.openface import NoFace
 from emolightning.data.media.opening import MediaError
-from emolightning.data.media.video import count_frames, read_frames
+from emolightning.data.media.video import count_frames, known_choice, read_frames
+from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 
 MOST_FRAMES = 4
@@ -26,12 +28,6 @@ FRAME_PX = (560, 320)
 """Most width and height of a frame on the page."""
 COLUMNS = 300
 """Parts of a waveform."""
-DARK = 12.0
-"""Mean grey level of the brightest chosen frame, below which a clip is called black."""
-SILENT_DB = -60.0
-"""Loudest sample, in decibels of full scale, below which a clip is called silent."""
-
-BLACK, SILENT = "black", "silent"
 _RATE_HZ = 16_000
 
 
@@ -84,7 +80,14 @@ class ClipCard:
         return [(start / len(flags), (end - start) / len(flags)) for start, end in edges.reshape(-1, 2)]
 
 
-def make_cards(corpus: Corpus, clips: Sequence[Clip], policy: FacePolicy, *, number: int) -> list[ClipCard]:
+def make_cards(
+    corpus: Corpus,
+    clips: Sequence[Clip],
+    policy: FacePolicy,
+    *,
+    number: int,
+    unusual: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> list[ClipCard]:
     """Cards of at most so many clips, evenly spread.
 
     Args:
@@ -92,31 +95,29 @@ def make_cards(corpus: Corpus, clips: Sequence[Clip], policy: FacePolicy, *, num
         clips: that have media.
         policy: who is seen.
         number: of cards.
+        unusual: kind -> ids of such clips, see `Checkup`.
     """
-    return [make_card(corpus, clip, policy) for clip in sample(clips, number)]
+    cards = [make_card(corpus, clip, policy) for clip in sample(clips, number)]
+    for card in cards:
+        card.remarks += [(kind, "") for kind, ids in unusual.items() if card.clip.id in ids]
+    return cards
 
 
 def make_card(corpus: Corpus, clip: Clip, policy: FacePolicy) -> ClipCard:
     """Everything about one clip; what cannot be had is a remark."""
     card = ClipCard(clip, vectors=_vectors(corpus, clip))
-    try:
-        _add_face(card, policy)
-    except NoFace as error:
-        card.remarks.append((NO_FACE, error.reason))
-    except NoAudioTrack as error:
-        card.remarks.append((NO_FACE, f"not chosen: {error.reason}"))
-    except MediaError as error:
-        card.remarks.append((UNDECODABLE, error.reason))
-    try:
-        _add_pictures(card, corpus)
-    except MediaError as error:
-        card.remarks.append((UNDECODABLE, error.reason))
-    try:
-        _add_sound(card)
-    except NoAudioTrack as error:
-        card.remarks.append((NO_SOUND, error.reason))
-    except MediaError as error:
-        card.remarks.append((UNDECODABLE, error.reason))
+    steps = {
+        NO_FACE: lambda: _add_face(card, policy),
+        UNDECODABLE: lambda: _add_pictures(card, corpus.reading.choice),
+        NO_SOUND: lambda: _add_sound(card),
+    }
+    for absent, step in steps.items():
+        try:
+            step()
+        except (NoFace, NoAudioTrack) as error:
+            card.remarks.append((absent, error.reason))
+        except UserError as error:
+            card.remarks.append((UNDECODABLE, error.reason if isinstance(error, MediaError) else str(error)))
     card.remarks = list(dict.fromkeys(card.remarks))
     return card
 
@@ -147,8 +148,9 @@ def _add_face(card: ClipCard, policy: FacePolicy) -> None:
     card.crops, card.face = list(faces.frames), faces.record
 
 
-def _add_pictures(card: ClipCard, corpus: Corpus) -> None:
-    clip, choice, sizes = card.clip, corpus.reading.choice, []
+def _add_pictures(card: ClipCard, chosen: FrameChoice) -> None:
+    clip, sizes = card.clip, []
+    choice = known_choice(clip.video, chosen.of_clip(clip.id), span=clip.span)
 
     def keep(pixels: np.ndarray) -> np.ndarray:
         sizes.append((pixels.shape[1], pixels.shape[0]))
@@ -161,9 +163,6 @@ def _add_pictures(card: ClipCard, corpus: Corpus) -> None:
     boxes = card.face.get("boxes") or [None] * card.num_frames
     for pixels, position in list(zip(frames, choice.positions(card.num_frames), strict=False))[:MOST_FRAMES]:
         card.pictures.append(Picture(pixels, position, sizes[0], boxes[position]))
-    brightest = max(float(frame.mean()) for frame in frames)
-    if brightest < DARK:
-        card.remarks.append((BLACK, f"its brightest chosen frame has a mean of {brightest:.0f} of 255"))
 
 
 def _add_sound(card: ClipCard) -> None:
@@ -171,6 +170,3 @@ def _add_sound(card: ClipCard) -> None:
     card.seconds = len(waveform) / _RATE_HZ
     edges = np.linspace(0, len(waveform), min(COLUMNS, len(waveform)) + 1).astype(int)[:-1]
     card.sound = np.maximum.reduceat(np.abs(waveform), edges).astype(np.float64)
-    loudest = 20 * np.log10(max(float(card.sound.max()), 1e-6))
-    if loudest < SILENT_DB:
-        card.remarks.append((SILENT, f"its loudest sample is at {loudest:.0f} dB of full scale"))
