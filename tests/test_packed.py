@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from test_vector_folder import FRAMES, HUBERT, IDS, content, fill, stamp, vector
 
 from emolightning.__main__ import main
+from emolightning.commands.cli import run
 from emolightning.data.stores import reading
 from emolightning.data.stores.converting import pack, unpack
 from emolightning.data.stores.features import FolderFeatures
@@ -22,6 +23,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import DamagedFile
 from emolightning.files.writing import CannotWrite
 from emolightning.records.clips import Clip
+from speed import stores
 
 CLIPS = [Clip(clip_id, Path(f"{clip_id}.mp4")) for clip_id in IDS]
 
@@ -296,3 +298,14 @@ def test_the_command_says_what_it_cannot_convert(tmp_path, capsys, words, told):
         main(["convert-features", *(word.format(tmp_path) for word in words)])
     assert ended.value.code == 1
     assert re.search(told, capsys.readouterr().err)
+
+
+def test_the_measurement_compares_values_and_counts_files(tmp_path, monkeypatch):
+    words = [f"output={tmp_path}/r.json", f"folder={tmp_path}", "clips=20", "encoders=2", "width=8", "rounds=2"]
+    monkeypatch.setattr("sys.argv", ["speed/stores.py", *words])
+    assert run(stores.main, "stores") == 0
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert result["values_are_equal"]
+    assert (result["vectors"], len(result["ratios"])) == (40, 2)
+    assert result["mapped_files"] == {"folders": 0, "packed": 2}
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]

@@ -135,6 +135,28 @@ class ScoreRowsConfig:
 
 
 @dataclass
+class StoresConfig:
+    """Made-up vectors, and how often to read them."""
+
+    clips: int = 20_000
+    """Clips of each encoder."""
+    encoders: int = 3
+    """Folders, each of which is packed into one file."""
+    tokens: int = 1
+    """Vectors of a clip."""
+    width: int = 1024
+    """Values of a vector."""
+    rounds: int = 3
+    """Epochs of each way."""
+    folder: str | None = None
+    """Where the vectors are written and removed again; null is the system's folder for temporary files."""
+    seed: int = 0
+    """Seed of values and order."""
+    output: str | None = None
+    """JSON file for the result."""
+
+
+@dataclass
 class ReproduceConfig:
     """Published scores, and a run to set beside them."""
 

@@ -11,6 +11,7 @@ from emolightning.config.command_settings import (
     ReproduceConfig,
     ScoreConfig,
     ScoreRowsConfig,
+    StoresConfig,
     ThroughputConfig,
 )
 from emolightning.config.foreign_files import watch_files
@@ -28,6 +29,7 @@ SCHEMAS = {
     "score_schema": ScoreConfig,
     "reproduce_schema": ReproduceConfig,
     "score_rows_schema": ScoreRowsConfig,
+    "stores_schema": StoresConfig,
     "throughput_schema": ThroughputConfig,
     "loading_schema": LoadingConfig,
     "emer_baselines_schema": EmerBaselinesConfig,
