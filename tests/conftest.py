@@ -15,7 +15,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory, runs
 
+from config_cache import parse_once  # noqa: E402
 from runs import Workplace  # noqa: E402
+
+parse_once()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,6 +46,13 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     place = Workplace(tmp_path_factory.mktemp("workplace"))
     yield place
     place.close()
+
+
+@pytest.fixture(scope="session")
+def smoke_clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Words that choose the clips of `experiment=smoke`, rendered and described by the first run that needs them."""
+    folder = tmp_path_factory.mktemp("smoke")
+    return (f"data.folder={folder}/clips", f"data.cache={folder}/cache")
 
 
 @pytest.fixture(scope="session")

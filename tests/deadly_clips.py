@@ -1,4 +1,4 @@
-"""A descriptor for tests whose clips kill their process; apart from tests, since every worker imports it."""
+"""Descriptors for tests, one of clips that kill their process; apart from tests, since every worker imports them."""
 
 import os
 import signal
@@ -7,7 +7,17 @@ import time
 import numpy as np
 
 from emolightning.data.stores.cache import Outcome
+from emolightning.errors import UserError
 from emolightning.records.clips import Clip
+
+
+def describe_size(clip: Clip, names: tuple[str, ...]) -> Outcome:
+    """Stands for a descriptor: fails on empty files, has no `second` for a file of one byte."""
+    size = clip.video.stat().st_size
+    if size == 0:
+        raise UserError(f"{clip.video}: empty")
+    arrays = {name: np.array([size]) for name in names if not (name == "second" and size == 1)}
+    return Outcome(arrays, absent={} if size > 1 or "second" not in names else {"second": "too short"})
 
 
 def count_bytes(clip: Clip, names: tuple[str, ...]) -> Outcome:

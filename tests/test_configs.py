@@ -90,8 +90,20 @@ def test_every_option_makes_an_evaluation(path: Path, saved_run: str) -> None:
     check_config(composed("eval", *words))
 
 
-@pytest.mark.parametrize("data", [path for path in OPTIONS if path.parts[0] == "data"], ids=str)
-@pytest.mark.parametrize("trainer", [path for path in OPTIONS if path.parts[0] == "trainer"], ids=str)
+DATA, TRAINERS = ([path for path in OPTIONS if path.parts[0] == group] for group in ("data", "trainer"))
+SOME_PAIRS = {
+    (DATA[number % len(DATA)], TRAINERS[number % len(TRAINERS)]) for number in range(max(len(DATA), len(TRAINERS)))
+}
+"""Each benchmark and each trainer once; all their pairs are for the slow tests."""
+
+
+@pytest.mark.parametrize(
+    ("data", "trainer"),
+    [
+        pytest.param(*pair, id="-".join(map(str, pair)), marks=[] if pair in SOME_PAIRS else pytest.mark.slow)
+        for pair in itertools.product(DATA, TRAINERS)
+    ],
+)
 def test_data_and_trainers_go_together_with_the_full_size_model(data: Path, trainer: Path) -> None:
     check_config(composed("train", "model=emotion_llama_7b", *option(data), *option(trainer)))
 
@@ -123,7 +135,14 @@ def test_the_sweep_command_accepts_every_sweep(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
-def test_every_trial_of_every_sweep_is_a_valid_run(path: Path) -> None:
+def test_trials_of_every_sweep_are_valid_runs_of_the_agent(path: Path) -> None:
+    """The first and the last: the command checks all of them above, of the same words."""
+    check_sweep(yaml.safe_load(path.read_text()), ends_only=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_every_trial_of_every_sweep_is_a_valid_run_of_the_agent(path: Path) -> None:
     check_sweep(yaml.safe_load(path.read_text()))
 
 
@@ -152,13 +171,13 @@ def test_a_wrong_metric_in_a_sweep_is_found() -> None:
         check_sweep(sweep)
 
 
-def check_sweep(sweep: dict[str, Any]) -> None:
-    """Compose what the agent would start: a grid whole, of a search each value of each parameter."""
+def check_sweep(sweep: dict[str, Any], *, ends_only: bool = False) -> None:
+    """Compose what the agent would start: a grid whole, of a search each value of each parameter; or first and last."""
     assert (REPO / sweep["program"]).is_file()
     assert sweep["method"] in ("grid", "random", "bayes")
     trials = list(sweep_trials(sweep))
     assert trials
-    for values in trials:
+    for values in [trials[0], trials[-1]] if ends_only else trials:
         cfg = composed("train", *command_overrides(sweep, values))
         check_config(cfg)
         assert sweep["metric"]["name"] == cfg.monitor.metric

@@ -7,10 +7,11 @@ import os
 import numpy as np
 import pytest
 import torch
+from deadly_clips import describe_size
 
 from emolightning.config.secrets import redact
 from emolightning.data.stores import cache
-from emolightning.data.stores.cache import Outcome, compute_missing, load_array
+from emolightning.data.stores.cache import compute_missing, load_array
 from emolightning.errors import UserError
 from emolightning.files.writing import CannotWrite, update_json, write_json
 from emolightning.records.clips import Clip
@@ -87,15 +88,6 @@ def test_json_updates_keep_the_rest(tmp_path):
     assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1, "b": 3}
 
 
-def count_bytes(clip, names):
-    """Stands for a descriptor: fails on empty files, has no `second` for a file of one byte."""
-    size = clip.video.stat().st_size
-    if size == 0:
-        raise UserError(f"{clip.video}: empty")
-    arrays = {name: np.array([size]) for name in names if not (name == "second" and size == 1)}
-    return Outcome(arrays, absent={} if size > 1 or "second" not in names else {"second": "too short"})
-
-
 def make_clips(folder, sizes):
     clips = []
     for number, size in enumerate(sizes):
@@ -111,14 +103,14 @@ def test_cache_computes_once_and_again_when_a_file_changes(tmp_path, monkeypatch
     clips = make_clips(tmp_path, [3, 0, 1, 5])
     folders = {"first": tmp_path / "a", "second": tmp_path / "b"}
     options = {"title": "t", "num_workers": num_workers}
-    summary = compute_missing(clips, folders, count_bytes, **options)
+    summary = compute_missing(clips, folders, describe_size, **options)
     assert [problem.split(":")[0] for problem in summary.problems] == ["sub/1"]
     assert summary.absent == {"first": {}, "second": {"sub/2": "too short"}}
     assert load_array(tmp_path / "b/sub/3.npy").tolist() == [5]
     before = (tmp_path / "a/sub/0.npy").stat().st_mtime_ns
     clips[3].video.write_bytes(b"x" * 7)
     os.utime(clips[3].video, ns=(1, 1))
-    compute_missing(clips, folders, count_bytes, **options)
+    compute_missing(clips, folders, describe_size, **options)
     assert load_array(tmp_path / "a/sub/3.npy").tolist() == [7]
     assert (tmp_path / "a/sub/0.npy").stat().st_mtime_ns == before
 

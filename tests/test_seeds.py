@@ -80,6 +80,7 @@ def test_each_seed_is_a_run_of_its_own(several: tuple[Path, str]) -> None:
     assert {"adapter", "metrics.json", "answers.jsonl"} <= {path.name for path in (root / "seed-0").iterdir()}
 
 
+@pytest.mark.slow
 def test_the_same_command_does_what_is_missing_and_gives_the_means(
     several: tuple[Path, str], workplace: Workplace
 ) -> None:
@@ -138,10 +139,10 @@ class Fakes:
         fake = [sys.executable, str(folder / "fake.py")]
         monkeypatch.setattr(emolightning.runs.seeds, "program", lambda name: [*fake, name])
 
-    def run(self, *overrides: str, seeds: Sequence[int] = (1, 3)) -> dict[str, Any]:
+    def run(self, *overrides: str, seeds: Sequence[int] = (1, 3), code: int = 0) -> dict[str, Any]:
         """What is in seeds.json afterwards."""
         cfg = {"output_dir": str(self.root), "run_name": "several", "parallel": 2, "seeds": list(seeds)}
-        assert run_seeds(OmegaConf.create(cfg), overrides) == 0
+        assert run_seeds(OmegaConf.create(cfg), overrides) == code
         return read_json(self.root / "seeds.json")
 
     def seen(self, seed: int) -> dict[str, Any]:
@@ -152,6 +153,27 @@ class Fakes:
 @pytest.fixture
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
     return Fakes(tmp_path, monkeypatch)
+
+
+def test_the_same_command_runs_the_seed_that_failed_and_no_other(
+    fakes: Fakes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fakes.root.mkdir()
+    (fakes.root / "seed-3").write_text("in the way")
+    failed = fakes.run(code=1)
+    assert failed["num_failed"] == 1
+    assert failed["scores"]["war"] == {"mean": pytest.approx(0.1), "sd": None, "ci95": None, "n": 1}
+    (fakes.root / "seed-3").unlink()
+    before = (fakes.root / "seed-1.log").read_bytes()
+    capsys.readouterr()
+    war = fakes.run()["scores"]["war"]
+    said = capsys.readouterr().out
+    assert "seed 1: done before" in said
+    assert "95 % interval of the mean" in said
+    assert (fakes.root / "seed-1.log").read_bytes() == before
+    assert (war["mean"], war["sd"], war["n"]) == (pytest.approx(0.2), pytest.approx(np.std([0.1, 0.3], ddof=1)), 2)
+    with (fakes.root / "seeds.csv").open(newline="") as file:
+        assert [(row["seed"], float(row["war"])) for row in csv.DictReader(file)] == [("1", 0.1), ("3", 0.3)]
 
 
 def test_another_evaluation_of_a_run_does_not_change_the_mean(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:

@@ -242,7 +242,8 @@ def _method(found: Definition, name: str, depth: int) -> Definition | None:
 
 def without_first_argument(function: ast.FunctionDef) -> ast.FunctionDef:
     """The function as its caller sees it, once `self` or `cls` is bound."""
-    copied = copy.deepcopy(function)
-    given = copied.args.posonlyargs or copied.args.args
-    del given[:1]
-    return copied
+    bound = copy.copy(function)
+    bound.args = copy.copy(function.args)
+    kind = "posonlyargs" if function.args.posonlyargs else "args"
+    setattr(bound.args, kind, getattr(function.args, kind)[1:])
+    return bound

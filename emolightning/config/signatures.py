@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from emolightning.config.definitions import (
@@ -82,6 +83,7 @@ class Signature:
     """It has `**kwargs` that lead nowhere known, so any name is accepted."""
 
 
+@cache
 def read_signature(target: str) -> Signature | None:
     """The signature of a dotted path, without importing anything.
 
