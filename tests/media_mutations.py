@@ -15,11 +15,13 @@ import av
 import numpy as np
 from media_factory import CODECS, container_format
 
+from emolightning.data.media import pieces
 from emolightning.data.media.choice import parse_frame_choice
 from emolightning.data.media.frames import read_clip_frames
+from emolightning.data.stores.cache import Outcome
 from emolightning.data.stores.features import describe_clip
 from emolightning.errors import UserError
-from emolightning.records.clips import Clip
+from emolightning.records.clips import Clip, Span
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".flv", ".ts", ".mpg", ".3gp", ".wmv", ".wav", ".mp3", ".ogg")
 
@@ -126,15 +128,27 @@ def mutate(data: bytes, seed: int) -> tuple[str, bytes]:
     return change.__name__, bytes(changed)
 
 
+def jumped_to(piece: Clip) -> Outcome:
+    """The sound of a piece, which is sought although it is near the beginning."""
+    before, pieces.FROM_START_S = pieces.FROM_START_S, 0.0
+    try:
+        return describe_clip(piece, ("speech",))
+    finally:
+        pieces.FROM_START_S = before
+
+
 def look(path: Path) -> list[str]:
     """What came of all that a run reads of a clip; other exceptions than a user's are left for the test."""
-    clip = Clip("clip", path)
+    clip, piece = Clip("clip", path), Clip("piece", path, span=Span(0.2, 0.5))
     found = []
     for read in (
         lambda: describe_clip(clip, ("face", "motion")),
         lambda: describe_clip(clip, ("speech",)),
         lambda: read_clip_frames(clip, ("image",), choice=parse_frame_choice("first"), image_size=56),
         lambda: read_clip_frames(clip, ("image",), choice=parse_frame_choice("even:4"), image_size=56),
+        lambda: read_clip_frames(piece, ("image",), choice=parse_frame_choice("peak"), image_size=56),
+        lambda: describe_clip(piece, ("speech",)),
+        lambda: jumped_to(piece),
     ):
         try:
             outcome = read()

@@ -16,6 +16,7 @@ from emolightning.data.stores.features import SignalFeatures
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip, Span
 from emolightning.records.labels import MER6
+from emolightning.runs.report.collect import _pictures
 
 HEADER = "video_name,emotion_label,transcription,start,end"
 
@@ -169,6 +170,13 @@ def test_a_run_sees_the_pieces_and_a_changed_table_is_noticed(tmp_path):
     np.testing.assert_array_equal(
         corpus.features.vectors["motion"][ids[0]], other.features.vectors["motion"][other.clips[0].id]
     )
+
+
+def test_the_page_shows_the_frame_of_the_piece(tmp_path):
+    video = make_media(tmp_path / "a.mp4", seconds=2)
+    clips = [Clip("one", video, span=Span(0, 0.6)), Clip("two", video, span=Span(1.2, 2)), Clip("all", video)]
+    found = {name: round(float(frame[24, 32].mean()) / 5) for name, (frame,) in _pictures(clips, "middle").items()}
+    assert found == {"one": 7, "two": 40, "all": 25}
 
 
 def test_a_piece_beyond_the_end_is_named_with_its_row(tmp_path):
