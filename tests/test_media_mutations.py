@@ -81,7 +81,7 @@ def test_what_is_measured_of_720_files_would_be_noticed(tmp_path, monkeypatch, l
 def test_720_damaged_files_of_real_clips(tmp_path, shared):
     """Each in a process of its own: no traceback, no signal, under 5 s of CPU and 500 MB.
 
-    Measured: 0.22 s and 27 MiB at most, five minutes in all on two busy cores. Before streams that appear late were
+    Measured: 0.37 s and 28 MiB at most, four minutes in all on two busy cores. Before streams that appear late were
     read, four of these files (three .flv, one .ts) ended in an IndexError.
     """
     readings = []
