@@ -177,7 +177,10 @@ def test_the_mouth_that_moves_with_the_sound() -> None:
     assert chosen.speaking[1] < 0
     silent = choose_speaking(films, [still, other, with_it], np.zeros(60))
     assert (silent.index, silent.speaking) == (2, (None, None, None))
-    assert "no mouth could be compared" in silent.because
+    against = choose_speaking(films, [1 - loudness[10:50], other, still], loudness)
+    assert against.index == 2
+    assert max(value for value in against.speaking if value is not None) < 0.1
+    assert "the largest, for no mouth moves with the sound" == silent.because == against.because
 
 
 def test_mouth_motion_and_loudness_of_frames() -> None:

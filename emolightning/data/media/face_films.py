@@ -67,11 +67,10 @@ def find_films(clip: Clip) -> Search:
     every = max(LOOK_EVERY, -(-count_frames(clip.video, clip.span) // MOST_LOOKS))
     upright, bowed = (every, boxes_of_faces, FEWEST), (2 * every, boxes_of_bowed_faces, FEWEST_BOWED)
     for step, find, fewest in (upright, bowed):
-        looks, seconds, scale = _look(clip, step, find)
+        looks, seconds = _look(clip, step, find)
         frames = [frame for frame, _ in looks]
         if tracks := lasting(link(looks), frames, fewest=fewest):
             films = [fill(track, frames, len(seconds)) for track in tracks]
-            films = [Film(film.first, film.boxes / scale, film.num_found) for film in films]
             return Search(films, np.array(seconds), len(looks), find is boxes_of_bowed_faces)
     reason = f"no face is found in its {len(seconds)} frames"
     raise NoFace(clip.video, f"{reason}; leave the clip out, or say faces=center for the middle of all pictures")
@@ -139,18 +138,17 @@ def _kept(clip: Clip, wanted: set[int], keep: Keep) -> Iterator[tuple[int, np.nd
 
 def _look(
     clip: Clip, every: int, find: Callable[[np.ndarray], np.ndarray]
-) -> tuple[list[tuple[int, np.ndarray]], list[float], float]:
-    """Frame and boxes of each look, the time of every frame, and the size of what was looked at beside the frame's."""
-    looks, seconds, scale = [], [], 1.0
+) -> tuple[list[tuple[int, np.ndarray]], list[float]]:
+    """Frame and boxes of each look, in pixels of the frame, and the time of every frame."""
+    looks, seconds = [], []
     for position, (second, frame) in enumerate(each_frame(clip.video, clip.span)):
         seconds.append(second)
         if position % every == 0:
             grey = upright_grey(frame, LOOKED_AT_PX)
-            scale = max(grey.shape) / max(frame.width, frame.height)
-            looks.append((position, find(grey)))
+            looks.append((position, find(grey) * max(frame.width, frame.height) / max(grey.shape)))
     if not looks:
         raise MediaError(clip.video, "no frame of its video stream can be decoded; make a sound copy of the file")
-    return looks, seconds, scale
+    return looks, seconds
 
 
 def _mouths(clip: Clip, films: Sequence[Film]) -> list[np.ndarray]:

@@ -25,6 +25,8 @@ SHARE = 0.25
 """Looks that must find a face, as a share of those of the face that is found most: what flickers is none."""
 FEWEST_SPEAKING = 8
 """Frames of a face that can be compared with the sound."""
+CORRELATED = 0.1
+"""Least correlation of a mouth with the sound: below it is chance, and the speaker may not be seen."""
 SPEECH_SMOOTHED = 2.0
 """Standard deviation, in frames, of the Gaussian that smooths mouth and loudness: syllables are what counts."""
 
@@ -151,7 +153,7 @@ def choose(films: Sequence[Film], choice: Choice) -> Chosen:
 
 
 def choose_speaking(films: Sequence[Film], motions: Sequence[np.ndarray], loudness: np.ndarray) -> Chosen:
-    """The film whose mouth moves with the sound; the largest where nothing can be said.
+    """The film whose mouth moves with the sound; the largest where none does.
 
     Args:
         films: at least one.
@@ -162,11 +164,10 @@ def choose_speaking(films: Sequence[Film], motions: Sequence[np.ndarray], loudne
         _correlation(motion, loudness[film.first : film.first + len(motion)])
         for film, motion in zip(films, motions, strict=True)
     ]
-    known = [value for value in found if value is not None]
-    if not known:
+    best = max(range(len(found)), key=lambda index: found[index] or -1.0)
+    if (found[best] or -1.0) < CORRELATED:
         largest = choose(films, "largest")
-        return Chosen(largest.index, f"{largest.because}: no mouth could be compared with the sound", tuple(found))
-    best = found.index(max(known))
+        return Chosen(largest.index, f"{largest.because}, for no mouth moves with the sound", tuple(found))
     return Chosen(best, "the one whose mouth moves with the sound", tuple(found))
 
 

@@ -28,6 +28,8 @@ FRAME_PX = (560, 320)
 """Most width and height of a frame on the page."""
 COLUMNS = 300
 """Parts of a waveform."""
+MEANT = {"long": "it is far longer than the rest"}
+"""What a kind of unusual clips means, where its name does not say it."""
 _RATE_HZ = 16_000
 
 
@@ -99,7 +101,7 @@ def make_cards(
     """
     cards = [make_card(corpus, clip, policy) for clip in sample(clips, number)]
     for card in cards:
-        card.remarks += [(kind, "") for kind, ids in unusual.items() if card.clip.id in ids]
+        card.remarks += [(kind, MEANT.get(kind, "")) for kind, ids in unusual.items() if card.clip.id in ids]
     return cards
 
 
