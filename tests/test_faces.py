@@ -5,14 +5,15 @@ import json
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from face_factory import FPS, RATE_HZ, face_of, film
-from media_factory import make_media
+from media_factory import make_media, rotate_by_metadata
 from PIL import Image
 
 import emolightning.data.media as media_room
-from emolightning.data.media import face_boxes
+from emolightning.data.media import face_boxes, face_films
 from emolightning.data.media.audio import NoAudioTrack
 from emolightning.data.media.face_films import crop
 from emolightning.data.media.face_tracks import (
@@ -237,6 +238,44 @@ def test_a_clip_without_a_face_is_said_to_have_none(tmp_path: Path) -> None:
     clip = Clip("a", make_media(tmp_path / "a.mp4", audio=False))
     with pytest.raises(NoFace, match=r"a\.mp4: no face is found in its 25 frames; .* faces=center"):
         FacePolicy.parse("detector").crops(clip, even(4))
+
+
+@pytest.mark.parametrize(("most", "expected"), [(120, [0, 5, 10, 15, 20]), (4, [0, 7, 14, 21]), (1, [0])])
+def test_a_long_clip_is_looked_at_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, expected: list[int]
+) -> None:
+    levels: dict[str, list[int]] = {"upright": [], "bowed": []}
+
+    def noting(kind: str):
+        def find(grey: np.ndarray) -> np.ndarray:
+            levels[kind].append(round(float(grey[32, 48]) / 5))
+            return boxes()
+
+        return find
+
+    monkeypatch.setattr(face_films, "MOST_LOOKS", most)
+    monkeypatch.setattr(face_films, "boxes_of_faces", noting("upright"))
+    monkeypatch.setattr(face_films, "boxes_of_bowed_faces", noting("bowed"))
+    with pytest.raises(NoFace):
+        FacePolicy.parse("detector").crops(Clip("a", make_media(tmp_path / "a.mp4", audio=False)), even(1))
+    assert levels == {"upright": expected, "bowed": expected[::2]}
+
+
+def test_a_turned_film_of_a_phone_shows_the_same_face(shared: Path, tmp_path: Path) -> None:
+    upright = film(tmp_path / "a.mp4", face_of(shared / "clips"), lambda _: [(60.0, 30.0, 190.0)], num_frames=11)
+    whole = FacePolicy.parse("none").crops(Clip("a", upright), even(1)).frames[0]
+    turned = tmp_path / "b.mp4"
+    with av.open(str(turned), "w") as container:
+        video = container.add_stream("libx264", rate=FPS, options={"crf": "10", "preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = whole.shape[0], whole.shape[1], "yuv420p"
+        for _ in range(11):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(whole)), "rgb24")))
+        container.mux(video.encode(None))
+    with pytest.raises(NoFace):
+        FacePolicy.parse("detector").crops(Clip("b", turned), even(1))
+    seen = FacePolicy.parse("detector").crops(Clip("b", rotate_by_metadata(turned)), even(1))
+    first = FacePolicy.parse("detector").crops(Clip("a", upright), even(1))
+    assert np.abs(np.subtract(seen.record["boxes"][5], first.record["boxes"][5])).max() <= 4
 
 
 @pytest.mark.parametrize("name", FACES)
