@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 import eval as eval_program
 import train as train_program
 from emolightning.commands import score
-from emolightning.data.stores import cache
+from emolightning.data.stores.vectors import VectorFolder
 from emolightning.files.writing import CannotWrite, writing
 from emolightning.models.parts import adapter
 from emolightning.runs import assembly, vision_pass
@@ -263,7 +263,7 @@ def test_a_signal_in_validation(
 def test_a_signal_while_worker_processes_compute(
     number: signal.Signals, code: int, weights: Path, clips: tuple[str, ...], tmp_path: Path, monkeypatch: Any
 ) -> None:
-    save, told = cache.save_array, []
+    save, told = VectorFolder.add, []
 
     def tell(*args: Any) -> None:
         save(*args)
@@ -271,7 +271,7 @@ def test_a_signal_while_worker_processes_compute(
             told.append(multiprocessing.active_children())
             os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(cache, "save_array", tell)
+    monkeypatch.setattr(VectorFolder, "add", tell)
     words = (*clips, *QUIET, f"data.cache={tmp_path / 'cache'}", f"output_dir={tmp_path / 'run'}")
     assert ended(monkeypatch, train_program, *words) == code
     assert told[0], "no worker was there"
