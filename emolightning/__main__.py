@@ -20,6 +20,10 @@ COMMANDS = {
         "emolightning.commands.doctor",
         "what a dataset needs and has: files, clips, labels, features, media; what would fail",
     ),
+    "extract": (
+        "emolightning.commands.extract",
+        "clips to feature vectors, by the recipes of published features; resumable, in parts",
+    ),
     "estimate": ("emolightning.commands.estimate", "memory, time and cost of a training run, before it is one"),
     "import-weights": (
         "emolightning.commands.import_weights",

@@ -50,6 +50,23 @@ def make_whisper(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
+def make_ctc(folder: Path, *, seed: int = 0) -> Path:
+    """A speech recogniser that writes letters, as wav2vec 2.0 with a CTC head is published."""
+    names = ["<pad>", "<unk>", "|", *LETTERS[:26]]
+    folder.mkdir(parents=True)
+    (folder / "vocab.json").write_text(json.dumps({name: number for number, name in enumerate(names)}))
+    tokenizer = transformers.Wav2Vec2CTCTokenizer(str(folder / "vocab.json"))
+    tokenizer.save_pretrained(folder)
+    settings = transformers.Wav2Vec2Config(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, conv_dim=[8] * 7,
+        num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2, vocab_size=len(names), pad_token_id=0,
+    )  # fmt: skip
+    _save(transformers.Wav2Vec2ForCTC, settings, folder, seed)
+    described = {"do_normalize": True, "sampling_rate": 16000, "feature_extractor_type": "Wav2Vec2FeatureExtractor"}
+    (folder / "preprocessor_config.json").write_text(json.dumps(described))
+    return folder
+
+
 def make_text(folder: Path, kind: str, *, seed: int = 0, most_tokens: int = 24) -> Path:
     """A model with a head that is not used, and a tokenizer of letters."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors

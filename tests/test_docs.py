@@ -22,8 +22,8 @@ from site_pages import LINK, pages
 
 from emolightning.__main__ import COMMANDS
 from emolightning.benchmarks.registry import official_benchmarks
+from emolightning.commands import extract, score
 from emolightning.commands.doctor import main as doctor
-from emolightning.commands.score import full_words, own_problems
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
@@ -48,6 +48,8 @@ RUNNING = [pytest.param(c, marks=pytest.mark.slow if is_slow(c) else (), id=c) f
 CHECKED = [command for command in RUN if is_slow(command) and re.match(r"python (train|eval)\.py", command)]
 """Composed and checked in every run of the tests."""
 
+FULL_WORDS = {"score": score.full_words, "extract": extract.full_words}
+"""Commands that have shorter words for some settings."""
 COMPOSED = [command for command in [*commands_tagged("compose"), *CHECKED] if PROGRAM.search(command)]
 AROUND = SHOW + [command for command in commands_tagged("compose") if command not in COMPOSED]
 
@@ -139,11 +141,11 @@ def test_command_is_accepted(
         return
     if name == "eval":
         load_saved_run(words)
-    if name == "score":
-        words = full_words(words)
+    if name in FULL_WORDS:
+        words = FULL_WORDS[name](words)
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         cfg = compose(name.replace("-", "_"), overrides=words)
-    check_config(cfg, own_problems(cfg) if name == "score" else ())
+    check_config(cfg, score.own_problems(cfg) if name == "score" else ())
 
 
 def test_readme_is_one_page() -> None:

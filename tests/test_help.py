@@ -21,6 +21,7 @@ OWN = {
     "import-weights": "llama=???",
     "export-weights": "format=???",
     "convert-features": "source=???",
+    "extract": "shard=null",
     "inspect": "file=???",
     "score": "columns.truth_id=null",
     "reproduce": "benchmark=null",

@@ -7,6 +7,8 @@ decoded as a run would, `probe=N` of them. `against=NAME` names the clips that t
   python -m emolightning doctor data=merr_fine data.root=MER2023 against=mer2023 against.root=MER2023 against.track=semi
 `page=FILE.html` shows clips, with `faces=detector` also whose face an encoder would see:
   python -m emolightning doctor data=custom data.annotations=clips.csv data.media=clips page=clips.html faces=detector
+`fresh={INPUT: WEIGHTS}` computes some stored vectors again, by the recipe in their manifest, and compares:
+  python -m emolightning doctor data=custom data.annotations=clips.csv features=folders 'fresh={speech: weights/hubert}'
 Takes all settings of train.py; with data.on_error=skip clips that cannot be used are warnings, up to data.max_skipped.
 Exit code 1 when a run would fail; differences and leaks are warnings.
 """
@@ -19,6 +21,9 @@ from omegaconf import DictConfig, open_dict
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.errors import shortened, without_middle
+
+SAMPLE = 8
+"""Stored vectors of an input that are computed again."""
 
 SHOWN = 5
 """Sentences of one kind that are printed; output=FILE gets all."""
@@ -58,6 +63,8 @@ def doctor(cfg: DictConfig) -> int:
     found.problems += missing
     if clips and not missing:
         look_at_positions(cfg, corpus, found)
+    for name, weights in cfg.fresh.items():
+        compare_with_fresh(name, weights, corpus, clips, found)
     if cfg.against is not None:
         found.warnings += leaks(cfg, clips, found)
     if cfg.output:
@@ -136,6 +143,37 @@ def look_at_positions(cfg: DictConfig, corpus: "Corpus", found: "Checkup") -> No
         return
     found.problems += room.problems()
     found.warnings += [f"model: {warning}" for warning in [room.window_warning()] if warning]
+
+
+def compare_with_fresh(name: str, weights: str, corpus: "Corpus", clips: "list[Clip]", found: "Checkup") -> None:
+    """Whether the stored vectors of an input are what their encoder gives of these clips."""
+    from pathlib import Path
+
+    from emolightning.data.stores.comparing import compare
+    from emolightning.errors import UserError
+    from emolightning.models.encoders.recipes import read_recipe
+    from emolightning.runs.extract import Extraction
+
+    stored, made_by = corpus.features.vectors.get(name), corpus.features.made_by.get(name)
+    if stored is None or made_by is None:
+        known = "no vectors of this input are read" if stored is None else "its folder has no manifest"
+        found.problems.append(f"fresh.{name}: nothing to compare with: {known}")
+        return
+    try:
+        recipe = read_recipe(made_by.recipe).at(weights, f"fresh.{name}")
+        faces = made_by.faces if recipe.takes == "frames" else None
+        made = Extraction(recipe, root=Path(), level=made_by.level, dtype=made_by.dtype, faces=faces)
+        vector = made.fresh(made_by)
+    except UserError as error:
+        found.problems.append(f"fresh.{name}: {error}")
+        return
+    there = {
+        clip.id: clip for clip in clips if clip.id in stored and clip.id not in corpus.features.zeros.get(name, {})
+    }
+    sample = list(there)[:: max(1, len(there) // SAMPLE)][:SAMPLE]
+    compared = compare(stored, lambda clip_id: vector(there[clip_id]), sample)
+    found.problems += compared.problems(name)
+    print(compared.described(name))
 
 
 def leaks(cfg: DictConfig, clips: "list[Clip]", found: "Checkup") -> list[str]:

@@ -262,3 +262,46 @@ class EmerBaselinesConfig:
     """What turns answers into scores."""
     judge: Any = None
     """What grades a description."""
+
+
+@dataclass
+class ExtractConfig:
+    """Clips, and the vectors that are made of them."""
+
+    data: Any = None
+    """A dataset; its annotations are read, and its media."""
+    media: str | None = None
+    """Instead, a folder of media without annotations; a clip's id is its path without the suffix."""
+    recipe: Any = None
+    """How the vectors are made: `features=NAME` chooses one, `weights=PATH` says where its weights lie."""
+    out: str = "${paths.data}/features"
+    """Gets a folder of vectors."""
+    folder: str | None = None
+    """Its name; null is upstream's for these features, else the recipe's with -UTT or -FRA."""
+    level: str = "utterance"
+    """`utterance`: one vector a clip; `frame`: a sequence."""
+    dtype: str = "float32"
+    """Type of the stored values: float32, or float16 for half the disk."""
+    faces: str | None = None
+    """Who is seen, by encoders of frames: `none`, the whole picture; `center`; `detector`; or `folder:PATH`, what
+    OpenFace has cut out. Null is the detector for recipes of faces, else none."""
+    device: str = "auto"
+    """Of the encoder: `cuda`, `cpu`, or `auto`."""
+    batch_size: int = 8
+    """Clips that are encoded together; no value depends on it."""
+    num_workers: int = 2
+    """Processes that decode."""
+    num_threads: int = 1
+    """CPU threads of the encoder."""
+    shard: str | None = None
+    """`1/4` makes the first of four parts; null makes all, or the part of this process under torchrun."""
+    on_error: str = "stop"
+    """Clips without a vector: `stop` ends with exit code 1 when all others are done, `skip` with 0."""
+    max_skipped: float = 0.05
+    """The largest share of clips that `skip` accepts."""
+    output: str | None = None
+    """JSON file that gets all clips without a vector, with reasons."""
+    seed: int = 42
+    """Of splits; vectors do not depend on it."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""

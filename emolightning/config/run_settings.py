@@ -197,6 +197,8 @@ class DoctorConfig(RunConfig):
     """Another dataset, whose clips should not be among those of this one."""
     probe: int | None = 32
     """Clips whose media are decoded, spread evenly over the dataset; null decodes all."""
+    fresh: dict[str, str] = field(default_factory=dict)
+    """Feature input: weights of its encoder. A sample of the stored vectors is computed again and compared."""
     output: str | None = None
     """JSON file for the findings."""
     page: str | None = None

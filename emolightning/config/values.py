@@ -30,6 +30,8 @@ KEPT_DTYPES = ("float32", "float16")
 DEVICES = ("auto", "cpu", "cuda", "meta")
 WEIGHTS = ("folders", "random")
 FORMATS = ("upstream", "merged")
+LEVELS = ("utterance", "frame")
+ON_ERROR = ("stop", "skip")
 IDS = ("exact", "stem")
 PAIRINGS = ("id", "row")
 MISSING_ANSWERS = ("error", "count")
@@ -49,6 +51,8 @@ CHOICES = {
     "precompute_dtype": KEPT_DTYPES,
     "device": DEVICES,
     "weights": WEIGHTS,
+    "level": LEVELS,
+    "on_error": ON_ERROR,
     "ids": IDS,
     "pair_by": PAIRINGS,
     "missing": MISSING_ANSWERS,
@@ -82,6 +86,9 @@ RANGES = {
     "evaluation.temperature": (1e-6, None),
     "evaluation.top_p": (1e-6, 1),
     "evaluation.repetition_penalty": (1e-6, None),
+    "batch_size": (1, None),
+    "num_workers": (0, None),
+    "max_skipped": (0, 1),
     "data.batch_size": (1, None),
     "data.batches_per_epoch": (1, None),
     "data.num_workers": (0, None),
@@ -111,7 +118,6 @@ RANGES = {
     "rounds": (1, None),
     "rows": (1, None),
     "samples": (1, None),
-    "batch_size": (1, None),
     "transcript_tokens": (1, None),
     "answer_tokens": (2, None),
     "feature_width": (1, None),

@@ -15,18 +15,24 @@ from emolightning.config.building import build, explained_refusals
 from emolightning.config.families import family_of
 from emolightning.config.sources import chosen
 from emolightning.config.values import MONITORS
+from emolightning.data.checkup.unusable import NO_MEDIA, Fault, Faults
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.loading.settings import Loading, split_settings
+from emolightning.data.readers.media_folder import clips_of_folder
 from emolightning.data.readers.source import ClipSource
+from emolightning.errors import UserError
 from emolightning.files.writing import require_writable
+from emolightning.models.encoders.recipes import recipe_of
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.prompt.processor import Processor
+from emolightning.records.clips import Clip
 from emolightning.records.inputs import Inputs, active_inputs
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.estimate.load import Load
 from emolightning.runs.evaluate import refuse_skipped, require_whole_split
+from emolightning.runs.extract import Extraction
 from emolightning.runs.feature_recipes import require_same_recipes
 from emolightning.runs.positions import require_room
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
@@ -323,3 +329,32 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
     )
     leave_signals_alone(trainer)
     return trainer
+
+
+def extraction(cfg: DictConfig) -> tuple[Extraction, list[Clip], Faults]:
+    """What makes vectors, the clips of which it makes them, and those of the clips that have no media.
+
+    Args:
+        cfg: of the command `extract`.
+    """
+    set_num_threads(cfg.num_threads)
+    made = Extraction(
+        recipe_of(chosen("recipe"), plain(cfg.recipe), "recipe"),
+        root=Path(cfg.out),
+        folder=cfg.folder,
+        level=cfg.level,
+        dtype=cfg.dtype,
+        faces=cfg.faces,
+        device=cfg.device,
+        batch_size=cfg.batch_size,
+        num_workers=cfg.num_workers,
+    )
+    require_writable(Path(cfg.out), "out")
+    if cfg.media is not None:
+        if made.recipe.takes == "text":
+            name = made.recipe.name
+            raise UserError(f"features={name} takes what is said; say data=NAME, whose annotations have it, not media")
+        return made, clips_of_folder(Path(cfg.media)), {}
+    own, _, _ = split_settings(plain(cfg.data))
+    source: ClipSource = build(own, "data", inputs=("transcript",) if made.recipe.takes == "text" else ())
+    return made, source.read_clips(), {name: [Fault(NO_MEDIA, reason)] for name, reason in source.lost.items()}

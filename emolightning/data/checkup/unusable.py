@@ -22,6 +22,7 @@ UNDECODABLE = "media that cannot be decoded"
 NO_PEAK = "no peak frame"
 NO_SOUND = "no sound"
 NO_FACE = "no face"
+NO_TRANSCRIPT = "no transcript"
 NO_VECTORS = "no feature vectors"
 BROKEN_VECTORS = "feature vectors that cannot be used"
 
@@ -73,9 +74,14 @@ class RowErrors(InputErrors):
 
 
 class Findings:
-    """Everything that is wrong with a dataset, each row and clip once."""
+    """Everything that is wrong with a dataset, each row and clip once.
 
-    def __init__(self) -> None:
+    Args:
+        group: of the settings `on_error` and `max_skipped`, as messages name them; empty if they are in none.
+    """
+
+    def __init__(self, group: str = "data.") -> None:
+        self.group = group
         self.errors: list[InputErrors] = []
         """What no clip can be blamed for, and wrong rows: these are never skipped."""
         self.faults: dict[str, list[Fault]] = {}
@@ -142,16 +148,16 @@ class Findings:
             InputErrors: rows are wrong; or files are, and are not to be skipped, or too many of them are.
         """
         skips = on_error == "skip"
-        too_many = self.faults and skips and refusal_of_share(len(self.faults), len(clips), max_skipped)
+        too_many = self.faults and skips and self._too_many(clips, max_skipped)
         nothing_left = self.faults and skips and len(self.faults) == len(clips)
         reasons = {fault.kind for faults in self.faults.values() for fault in faults}
         if self.faults and len(self.faults) == len(clips) and reasons == {NO_MEDIA}:
             why = "no video was found at all: say where they are with data.media=FOLDER (a benchmark's with data.root)"
         elif self.faults and not skips:
-            why = "data.on_error=skip goes on without such clips, and counts and lists them"
-            if refusal_of_share(len(self.faults), len(clips), max_skipped):
+            why = f"{self.group}on_error=skip goes on without such clips, and counts and lists them"
+            if self._too_many(clips, max_skipped):
                 needed = math.ceil(100 * len(self.faults) / len(clips)) / 100
-                why += f"; so many need data.max_skipped={needed:g} as well"
+                why += f"; so many need {self.group}max_skipped={needed:g} as well"
             why += "; wrong rows have to be mended" if self.errors else ""
         elif too_many or nothing_left:
             why = too_many or "no clip is left"
@@ -160,6 +166,9 @@ class Findings:
         else:
             return
         raise self.refusal(name, clips, why=why)
+
+    def _too_many(self, clips: Sequence[Clip], max_skipped: float) -> str | None:
+        return refusal_of_share(len(self.faults), len(clips), max_skipped, setting=f"{self.group}max_skipped")
 
     def refusal(self, name: str, clips: Sequence[Clip], *, why: str, with_faults: bool = True) -> InputErrors:
         """One error that names everything.
@@ -215,8 +224,8 @@ def record(skipped: Sequence[Skipped]) -> dict[str, Any]:
     return {"num_skipped": len(skipped), "skipped": dict(kinds), "skipped_clips": [asdict(clip) for clip in skipped]}
 
 
-def refusal_of_share(number: int, total: int, max_skipped: float) -> str | None:
+def refusal_of_share(number: int, total: int, max_skipped: float, *, setting: str = "data.max_skipped") -> str | None:
     """Why so many clips may not be skipped; None where they may."""
     if number <= max_skipped * total + 1e-9:
         return None
-    return f"data.max_skipped={max_skipped:g} allows {int(max_skipped * total + 1e-9)} of {total} to be skipped"
+    return f"{setting}={max_skipped:g} allows {int(max_skipped * total + 1e-9)} of {total} to be skipped"

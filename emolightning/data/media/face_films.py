@@ -6,6 +6,7 @@ Frames are read one by one; only the chosen crops are kept.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import av
 import numpy as np
 from PIL import Image
 
@@ -114,13 +115,21 @@ def centre(pixels: np.ndarray, size: int) -> np.ndarray:
     return crop(pixels, ((width - side) // 2, (height - side) // 2, side), size)
 
 
-def read_pictures(clip: Clip, positions: Sequence[int], keep: Keep) -> np.ndarray:
+def read_pictures(
+    clip: Clip, positions: Sequence[int], keep: Keep, *, read: Callable[[av.VideoFrame], np.ndarray] = upright_pixels
+) -> np.ndarray:
     """What is kept of frames, uint8 (positions, height, width, 3), in the order in which they are asked for.
+
+    Args:
+        clip: the video, or a piece of it.
+        positions: of the frames.
+        keep: makes of a position and its picture what is kept.
+        read: makes the picture of a decoded frame.
 
     Raises:
         MediaError: not a usable video, a frame that is not there, or what is kept has several sizes.
     """
-    found = dict(_kept(clip, set(positions), keep))
+    found = dict(_kept(clip, set(positions), keep, read))
     if missing := [position for position in positions if position not in found]:
         raise MediaError(clip.video, f"frame {missing[0]} cannot be decoded; make a sound copy, e.g. with ffmpeg")
     if len({picture.shape for picture in found.values()}) > 1:
@@ -128,10 +137,12 @@ def read_pictures(clip: Clip, positions: Sequence[int], keep: Keep) -> np.ndarra
     return np.stack([found[position] for position in positions])
 
 
-def _kept(clip: Clip, wanted: set[int], keep: Keep) -> Iterator[tuple[int, np.ndarray]]:
+def _kept(
+    clip: Clip, wanted: set[int], keep: Keep, read: Callable[[av.VideoFrame], np.ndarray]
+) -> Iterator[tuple[int, np.ndarray]]:
     for position, (_, frame) in enumerate(each_frame(clip.video, clip.span)):
         if position in wanted:
-            yield position, keep(position, upright_pixels(frame))
+            yield position, keep(position, read(frame))
         if position >= max(wanted):
             return
 

@@ -6,6 +6,7 @@ That is part of a recipe: the policy is written down beside the vectors, and so 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,7 +16,8 @@ from emolightning.data.media.face_boxes import require_detector
 from emolightning.data.media.face_films import centre, choose_film, crop, find_films, read_pictures, squares_of
 from emolightning.data.media.face_tracks import Choice
 from emolightning.data.media.openface import find_faces
-from emolightning.data.media.video import count_frames
+from emolightning.data.media.squeezing import squeezed_by_decoder
+from emolightning.data.media.video import count_frames, upright_pixels
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 
@@ -99,11 +101,16 @@ class FacePolicy:
         if self.kind == "folder" and not (self.folder and self.folder.is_dir()):
             raise UserError(f"faces=folder:{self.folder}: there is no such folder")
 
-    def crops(self, clip: Clip, positions: Positions) -> Faces:
+    def crops(self, clip: Clip, positions: Positions, *, decoded_at: int | None = None) -> Faces:
         """The chosen pictures of a clip.
 
         With `detector`, `positions` counts the frames that show the face, as in a folder of OpenFace, where the others
         are missing. What OpenFace has cut out is found by the clip's id.
+
+        Args:
+            clip: the video, or a piece of it.
+            positions: which frames are chosen.
+            decoded_at: pixels, both ways, at which whole frames have to come out of the decoder; None for their own.
 
         Returns:
             The pictures, and a record: `faces` (the policy), `num_frames` (of the clip, or in its folder), `positions`
@@ -125,7 +132,8 @@ class FacePolicy:
             return Faces(cut_out.read(chosen), record)
         number = count_frames(clip.video, clip.span)
         chosen = positions(number)
-        frames = read_pictures(clip, chosen, self._kept)
+        squeezed = partial(squeezed_by_decoder, size=decoded_at) if decoded_at and self.kind == "none" else None
+        frames = read_pictures(clip, chosen, self._kept, read=squeezed or upright_pixels)
         return Faces(frames, {"faces": str(self), "num_frames": number, "positions": chosen})
 
     def _kept(self, _: int, pixels: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ computed, and which piece of it the clip is. Imports no torch: worker processes 
 """
 
 import faulthandler
+import json
 import multiprocessing
 import os
 import signal
@@ -17,15 +18,20 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from emolightning.data.loading.worker_process import end_with_parent
 from emolightning.data.stores.manifest import Manifest
-from emolightning.data.stores.vectors import VectorFolder
+from emolightning.data.stores.records import Stamp
+from emolightning.data.stores.vectors import VectorFolder, vector_path
 from emolightning.errors import UserError
-from emolightning.files.writing import require_writable
+from emolightning.files.writing import require_writable, written_whole
 from emolightning.records.clips import Clip
+
+CHOSEN = ".chosen"
+"""Folder of the records beside the arrays."""
 
 IN_PROCESS = 4
 """Up to so many clips are computed here: a pool costs more than it saves."""
@@ -48,6 +54,8 @@ class Outcome:
     """Why the clip cannot be used at all."""
     absent: dict[str, str] = field(default_factory=dict)
     """Array name -> why this clip has none (no sound track); the caller decides whether that is an error."""
+    record: dict[str, Any] | None = None
+    """What was chosen to get there, as plain values; written beside the arrays, `.chosen/<clip id>.json`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,9 @@ class Summary:
 Compute = Callable[[Clip, tuple[str, ...]], Outcome]
 """A module-level function: (clip, names of the arrays wanted) -> outcome."""
 
+Encode = Callable[[Sequence[Outcome]], Sequence[Outcome]]
+"""What is made in this process of the outcomes of a few clips, e.g. by a model: an outcome for each."""
+
 
 def compute_missing(
     clips: Sequence[Clip],
@@ -72,6 +83,9 @@ def compute_missing(
     title: str,
     num_workers: int,
     manifests: Mapping[str, Manifest] = MappingProxyType({}),
+    encode: Encode | None = None,
+    batch_size: int = 1,
+    stamp: Callable[[Clip], Stamp] | None = None,
 ) -> Summary:
     """Compute and store what the cache does not have, or has from an older file.
 
@@ -82,6 +96,9 @@ def compute_missing(
         title: shown by the progress bar.
         num_workers: processes.
         manifests: array name -> what makes it, where the folder's name does not say all of it.
+        encode: makes the arrays that are kept of those that `compute` gave; None keeps these.
+        batch_size: clips that are given to `encode` together, in the order in which they come.
+        stamp: what the arrays of a clip are made from; None for its file, or its piece of one.
 
     Returns:
         The problems of clips that cannot be used, and the arrays that clips do not have.
@@ -91,7 +108,7 @@ def compute_missing(
         UserError: a folder holds what another manifest describes.
     """
     stores = {name: VectorFolder.open(folder, manifests.get(name)) for name, folder in folders.items()}
-    stamps = {clip.id: clip_stamp(clip) for clip in clips}
+    stamps = {clip.id: (stamp or clip_stamp)(clip) for clip in clips}
     todo = []
     for clip in clips:
         names = tuple(name for name, store in stores.items() if not store.is_done(clip.id, stamps[clip.id]))
@@ -102,10 +119,15 @@ def compute_missing(
     problems: dict[str, str] = {}
     absent: dict[str, dict[str, str]] = {name: {} for name in folders}
     try:
-        for clip, outcome in _progress(_outcomes(todo, compute, num_workers), title, len(todo)):
+        outcomes = _outcomes(todo, compute, num_workers)
+        if encode is not None:
+            outcomes = _encoded(outcomes, encode, batch_size)
+        for clip, outcome in _progress(outcomes, title, len(todo)):
             if outcome.problem:
                 problems[clip.id] = outcome.problem
             for name, array in outcome.arrays.items():
+                if outcome.record is not None:
+                    _write_record(folders[name], clip.id, outcome.record)
                 stores[name].add(clip.id, array, stamps[clip.id])
             for name, reason in outcome.absent.items():
                 absent[name][clip.id] = reason
@@ -130,6 +152,32 @@ def _outcomes(todo: Sequence["_Job"], compute: Compute, num_workers: int) -> Ite
             # A pool does not say whose worker was killed: it is one of these, which happens again, or bad luck.
             for clip, names in in_flight.values():
                 yield clip, _alone(compute, clip, names)
+
+
+def _write_record(folder: Path, clip_id: str, record: dict[str, Any]) -> None:
+    path = vector_path(folder / CHOSEN, clip_id).with_suffix(".json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path, durable=False) as temporary:
+        temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+
+def _encoded(
+    outcomes: Iterable[tuple[Clip, Outcome]], encode: Encode, batch_size: int
+) -> Iterator[tuple[Clip, Outcome]]:
+    """Pass clips on in small groups; those that could not be read go through as they are."""
+    clips: list[Clip] = []
+    read: list[Outcome] = []
+    for clip, outcome in outcomes:
+        if not outcome.arrays:
+            yield clip, outcome
+            continue
+        clips.append(clip)
+        read.append(outcome)
+        if len(clips) == batch_size:
+            yield from zip(clips, encode(read), strict=True)
+            clips, read = [], []
+    if clips:
+        yield from zip(clips, encode(read), strict=True)
 
 
 _Job = tuple[Clip, tuple[str, ...]]

@@ -81,7 +81,7 @@ class SignalFeatures:
             for name, reasons in summary.absent.items()
         }
         made_by = {name: Manifest(self.VERSION, type(self).__name__, weights="", level="utterance") for name in names}
-        return replace(_filled(vectors, absent, faults, clips, missing), made_by=made_by)
+        return replace(filled(vectors, absent, faults, clips, missing), made_by=made_by)
 
 
 def describe_clip(clip: Clip, names: tuple[str, ...]) -> Outcome:
@@ -145,7 +145,7 @@ class FolderFeatures:
                 faults.setdefault(clip_id, []).append(Fault(BROKEN_VECTORS, reason, "extract it again"))
         vectors = {name: store.vectors for name, store in found.items()}
         manifests = {name: store.manifest for name, store in found.items() if store.manifest is not None}
-        return replace(_filled(vectors, absent, faults, clips, missing), made_by=manifests)
+        return replace(filled(vectors, absent, faults, clips, missing), made_by=manifests)
 
     def _place(self, name: str) -> Path:
         """The folder or packed file of an input.
@@ -172,7 +172,7 @@ class FolderFeatures:
         return place
 
 
-def _filled(
+def filled(
     vectors: Mapping[str, Vectors],
     absent: Mapping[str, Mapping[str, Fault]],
     faults: Mapping[str, list[Fault]],

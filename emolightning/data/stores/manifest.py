@@ -4,6 +4,7 @@
 A folder without one, as upstream's, holds vectors of unknown recipe.
 """
 
+import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -87,6 +88,11 @@ class Manifest:
             for name in sorted(self.versions.keys() | other.versions.keys())
         }
         return replace(self, versions={name: text.removeprefix(", ") for name, text in versions.items()})
+
+    def key(self) -> str:
+        """A short name of all that the values depend on."""
+        content = {name: value for name, value in _plain(self).items() if name not in (*_FREE, "width")}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def content(self) -> dict[str, Any]:
         """The content of `manifest.json`: the same bytes for the same store."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -32,10 +33,9 @@ def parse_positions(text: str) -> Positions:
     count = int(found[2])
     if found[1] == "window":
         seed = int(found[3])
-        # A stream of its own for each clip: upstream has one for all, so its windows depend on the order of files.
-        return lambda num_frames: window(num_frames, count, np.random.RandomState(seed))
+        return partial(_seeded_window, count=count, seed=seed)
     rule = {"uniform": uniform, "ends": both_ends, "pairs": pairs}[found[1]]
-    return lambda num_frames: rule(num_frames, count)
+    return partial(rule, count=count)  # It travels to worker processes.
 
 
 def _every(num_frames: int) -> list[int]:
@@ -44,6 +44,11 @@ def _every(num_frames: int) -> list[int]:
 
 def _first(num_frames: int) -> list[int]:
     return [0]
+
+
+def _seeded_window(num_frames: int, count: int, seed: int) -> list[int]:
+    # A stream of its own for each clip: upstream has one for all, so its windows depend on the order of files.
+    return window(num_frames, count, np.random.RandomState(seed))
 
 
 def uniform(num_frames: int, count: int) -> list[int]:

@@ -1,7 +1,8 @@
 """Recipes: which encoder, with which parameters, makes which published features."""
 
+import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from emolightning.config.problems import suggestion
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import read_plain_yaml
 
-WORDS = {str: "a text", int: "a whole number", str | None: "a text or null"}
+WORDS = {str: "a text", int | None: "a whole number or null", str | None: "a text or null"}
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,44 @@ class Recipe:
     """`_target_`, `weights` (`???` where there are some) and the parameters that the values depend on."""
     published: str | None
     """Name of the published weights; None for an encoder without any."""
-    width: int
-    """Values of a vector, with those weights."""
+    width: int | None
+    """Values of a vector, with those weights; None for what gives no vectors."""
     folder: str | None
     """What upstream calls the folder of the vectors, one a clip where nothing else is said; None if it has none."""
     source: str
     """Script, commit or paper that it is taken from."""
     used_by: str
     """Models and rows of tables."""
+
+    def at(self, weights: str | None, setting: str) -> "Recipe":
+        """The recipe with its weights.
+
+        Args:
+            weights: where they lie; an encoder without any needs none.
+            setting: that says so, for the message.
+
+        Raises:
+            UserError: nobody says it.
+        """
+        if self.encoder["weights"] is None:
+            return self
+        if weights is None:
+            raise UserError(f"say where the weights of {self.published} lie: {setting}=PATH")
+        return replace(self, encoder={**self.encoder, "weights": weights})
+
+    @property
+    def takes(self) -> str:
+        """What the encoder takes of a clip: sound, frames or text."""
+        return str(self._class().takes)
+
+    @property
+    def gives_text(self) -> bool:
+        """Whether it writes what is said, instead of vectors."""
+        return getattr(self._class(), "gives", "vectors") == "text"
+
+    def _class(self) -> Any:
+        module, _, name = str(self.encoder["_target_"]).rpartition(".")
+        return getattr(importlib.import_module(module), name)
 
 
 def recipe_files() -> dict[str, Path]:
@@ -50,11 +81,22 @@ def read_recipe(name: str) -> Recipe:
     files = recipe_files()
     if name not in files:
         raise UserError(f"recipe {ascii(name)[:80]}: {suggestion(name, files, limit=60)}")
-    path = files[name]
-    content = read_plain_yaml(path)
-    problems = list(_problems(content))
-    if problems:
-        raise InputErrors(str(path), problems)
+    return recipe_of(name, read_plain_yaml(files[name]), str(files[name]))
+
+
+def recipe_of(name: str, content: Any, place: str) -> Recipe:
+    """A recipe of plain values.
+
+    Args:
+        name: of the recipe.
+        content: what its file holds.
+        place: where that comes from, for messages.
+
+    Raises:
+        InputErrors: keys are missing, unknown or of another type.
+    """
+    if problems := _problems(content):
+        raise InputErrors(place, problems)
     return Recipe(name=name, **content)
 
 

@@ -1,0 +1,278 @@
+"""Clips to vectors by one recipe: decoded in worker processes, encoded together in this one, kept as they come."""
+
+import csv
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emolightning.config.building import build
+from emolightning.data.checkup.unusable import NO_FACE, NO_SOUND, NO_TRANSCRIPT, UNDECODABLE, Fault, Faults
+from emolightning.data.media.audio import NoAudioTrack, read_waveform
+from emolightning.data.media.face_films import NoFace
+from emolightning.data.media.faces import FacePolicy
+from emolightning.data.stores.cache import Outcome, clip_stamp, compute_missing, load_array
+from emolightning.data.stores.manifest import Kept, Level, Manifest
+from emolightning.data.stores.records import Stamp
+from emolightning.errors import UserError
+from emolightning.files.writing import written_whole
+from emolightning.models.encoders.encoder import CannotEncode, Encoder, FrameEncoder, utterance
+from emolightning.models.encoders.recipes import Recipe
+from emolightning.records.clips import Clip
+
+ITEM = "item"
+"""What a worker process hands over of a clip."""
+
+OF_THE_MACHINE = ("_target_", "weights", "device")
+"""Parameters of an encoder that say where it runs: values do not depend on them."""
+
+NOTED = ("emolightning", "numpy", "torch", "transformers")
+"""Packages whose versions are noted in a manifest."""
+
+ABSENT = {"sound": NO_SOUND, "frames": NO_FACE, "text": NO_TRANSCRIPT}
+"""What an encoder takes -> what is said of a clip that has none, though its file is in order."""
+
+
+@dataclass(frozen=True)
+class ItemReader:
+    """What an encoder takes of a clip, read in a worker process.
+
+    Args:
+        takes: sound, frames or text.
+        positions: of the frames.
+        faces: who is seen.
+        decoded_at: pixels, both ways, at which whole frames have to come out of the decoder.
+    """
+
+    takes: str
+    positions: Callable[[int], list[int]] | None
+    faces: FacePolicy
+    decoded_at: int | None = None
+
+    def __call__(self, clip: Clip, names: tuple[str, ...]) -> Outcome:
+        """The item of one clip, or why it has none."""
+        if self.takes == "text":
+            return (
+                Outcome({ITEM: np.array(clip.transcript)}) if clip.transcript else Outcome(absent={ITEM: NO_TRANSCRIPT})
+            )
+        try:
+            if self.takes == "sound":
+                return Outcome({ITEM: read_waveform(clip.video, span=clip.span)})
+            assert self.positions is not None
+            faces = self.faces.crops(clip, self.positions, decoded_at=self.decoded_at)
+            return Outcome({ITEM: faces.frames}, record=faces.record if self.faces.kind == "detector" else None)
+        except (NoAudioTrack, NoFace) as error:
+            return Outcome(absent={ITEM: str(error)})
+
+
+class Extraction:
+    """Vectors to be made of clips by one recipe.
+
+    Args:
+        recipe: which encoder with which parameters, weights included.
+        root: gets the folder of vectors.
+        folder: its name; None for that of the published vectors, else the recipe's.
+        is_cache: each recipe, with its weights and settings, has a folder of its own.
+        level: one vector a clip, or a sequence.
+        dtype: type of the stored values.
+        faces: who is seen, see `FacePolicy.parse`; None lets the detector look for them, where the recipe is one for
+            faces.
+        device: of the encoder: `cuda`, `cpu` or `auto`.
+        batch_size: clips that are encoded together; no value depends on it.
+        num_workers: processes that decode.
+
+    Raises:
+        UserError: `faces` is no policy, or what it needs is not there.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        root: Path,
+        folder: str | None = None,
+        is_cache: bool = False,
+        level: Level = "utterance",
+        dtype: Kept = "float32",
+        faces: str | None = None,
+        device: str = "auto",
+        batch_size: int = 8,
+        num_workers: int = 2,
+    ):
+        self.recipe = recipe
+        self.level, self.dtype = level, dtype
+        self.faces = FacePolicy.parse(faces or ("detector" if recipe.encoder.get("sees") == "faces" else "none"))
+        if recipe.takes == "frames":
+            self.faces.require()
+        self.folder = root / (folder or _folder_name(recipe, level))
+        """Of the vectors; complete when `run` has begun."""
+        self.is_cache = is_cache
+        self.device = device
+        self.batch_size, self.num_workers = batch_size, num_workers
+
+    def run(self, clips: Sequence[Clip]) -> Faults:
+        """Make the vectors that are not there yet.
+
+        Returns:
+            Clip id -> why it has no vector, in the order of the clips.
+
+        Raises:
+            UserError: weights are not there, or another recipe has made the folder.
+            CannotWrite: the disk is full; what is done is kept.
+        """
+        encoder = self._build()
+        manifest = self.manifest(encoder)
+        if self.is_cache or self.recipe.gives_text:
+            self.folder = self.folder.with_name(f"{self.recipe.name}-{manifest.key()}")
+        summary = compute_missing(
+            clips,
+            {ITEM: self.folder},
+            self._reader(encoder),
+            title=self.recipe.name,
+            num_workers=self.num_workers,
+            manifests={} if self.recipe.gives_text else {ITEM: manifest},
+            encode=partial(_encode, encoder, "frame" if self.recipe.gives_text else self.level),
+            batch_size=self.batch_size,
+            stamp=_stamp_of_text if encoder.takes == "text" else clip_stamp,
+        )
+        faults = {clip_id: Fault(UNDECODABLE, reason) for clip_id, reason in summary.problems.items()}
+        kind = ABSENT[encoder.takes]
+        faults |= {clip_id: Fault(kind, reason) for clip_id, reason in summary.absent[ITEM].items()}
+        return {clip.id: [faults[clip.id]] for clip in clips if clip.id in faults}
+
+    def fresh(self, stored: Manifest) -> Callable[[Clip], np.ndarray]:
+        """What computes the vector of one clip, to be compared with a stored one.
+
+        Args:
+            stored: the manifest of the store.
+
+        Raises:
+            UserError: the store was made by another recipe, or from other weights.
+        """
+        encoder = self._build()
+        if different := self.manifest(encoder).differences(stored):
+            raise UserError(f"the stored vectors are of {stored}: {'; '.join(different)}")
+        read = self._reader(encoder)
+
+        def vector(clip: Clip) -> np.ndarray:
+            outcome = read(clip, (ITEM,))
+            if outcome.arrays:
+                (outcome,) = _encode(encoder, self.level, [outcome])
+            if not outcome.arrays:
+                raise UserError(outcome.problem or outcome.absent[ITEM])
+            return outcome.arrays[ITEM].astype(self.dtype)
+
+        return vector
+
+    def _build(self) -> Encoder:
+        encoder: Encoder = build({**self.recipe.encoder, "device": device_of(self.device)}, "recipe.encoder")
+        return encoder
+
+    def _reader(self, encoder: Encoder) -> ItemReader:
+        positions = encoder.positions if isinstance(encoder, FrameEncoder) else None
+        return ItemReader(encoder.takes, positions, self.faces, getattr(encoder, "decoded_at", None))
+
+    def write_transcripts(self, clips: Sequence[Clip], path: Path) -> dict[str, Fault]:
+        """Write what is said in the clips as a table with `video_name` and `transcription`.
+
+        Args:
+            clips: those of which `run` has been called, by whichever process.
+            path: the CSV file, written whole.
+
+        Returns:
+            Clip id -> that nothing was recognised in it; such clips are not in the table.
+        """
+        silent: dict[str, Fault] = {}
+        with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(("video_name", "transcription"))
+            for clip in clips:
+                place = self.folder / f"{clip.id}.npy"
+                text = load_array(place).tobytes().decode() if place.exists() else None
+                if text:
+                    table.writerow((clip.id, text))
+                elif text is not None:
+                    silent[clip.id] = Fault(NO_TRANSCRIPT, "no speech was recognised in it")
+        return silent
+
+    def manifest(self, encoder: Encoder) -> Manifest:
+        """What the folder of vectors says of itself."""
+        return Manifest(
+            recipe=self.recipe.name,
+            encoder=str(self.recipe.encoder["_target_"]).rpartition(".")[2],
+            weights=encoder.fingerprint,
+            level=self.level,
+            parameters={name: value for name, value in self.recipe.encoder.items() if name not in OF_THE_MACHINE},
+            faces=str(self.faces) if encoder.takes == "frames" else "none",
+            dtype=self.dtype,
+            versions={name: version(name) for name in NOTED},
+        )
+
+
+def _folder_name(recipe: Recipe, level: Level) -> str:
+    """That of the published vectors, where these have one."""
+    if level == "frame":
+        return f"{recipe.name}-FRA"
+    return recipe.folder or f"{recipe.name}-UTT"
+
+
+def _stamp_of_text(clip: Clip) -> Stamp:
+    return [hashlib.sha256((clip.transcript or "").encode()).hexdigest()]
+
+
+def _encode(encoder: Encoder, level: Level, read: Sequence[Outcome]) -> list[Outcome]:
+    """The vectors of some clips; one that the encoder refuses does not spoil the others."""
+    items = [_item(outcome.arrays[ITEM]) for outcome in read]
+    made: dict[int, Outcome] = {}
+    while places := [place for place in range(len(items)) if place not in made]:
+        try:
+            vectors = encoder.encode([items[place] for place in places])
+        except CannotEncode as error:
+            made[places[error.item]] = Outcome(problem=str(error))
+            continue
+        for place, steps in zip(places, vectors, strict=True):
+            made[place] = Outcome({ITEM: utterance(steps) if level == "utterance" else steps})
+    return [made[place] for place in range(len(items))]
+
+
+def _item(array: np.ndarray) -> Any:
+    return str(array) if array.dtype.kind == "U" else array
+
+
+def own_part(clips: Sequence[Clip], shard: str | None) -> tuple[list[Clip], str]:
+    """The clips of this process, and which part that is: `2/4` has every fourth clip, from the second on.
+
+    Args:
+        clips: all of them.
+        shard: `i/n`; None is all, or the part of this rank where torchrun has started several.
+
+    Raises:
+        UserError: it is not `i/n` with i from 1 to n.
+    """
+    if shard is None:
+        shard = f"{int(os.environ.get('RANK', '0')) + 1}/{os.environ.get('WORLD_SIZE', '1')}"
+    number, slash, total = str(shard).partition("/")
+    if not (slash and number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
+        raise UserError(f"shard={shard} is not one of n parts; the first of four is shard=1/4")
+    return list(clips[int(number) - 1 :: int(total)]), shard
+
+
+def device_of(name: str) -> str:
+    """`cuda`, on a rank's own GPU, or `cpu`; `auto` is the first that is there.
+
+    Raises:
+        UserError: no GPU is visible here.
+    """
+    import torch
+
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise UserError(f"device={name}: no GPU is visible here; say device=cpu")
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
