@@ -19,9 +19,11 @@ from runs import Workplace
 
 from emolightning.__main__ import main
 from emolightning.data.media.audio import read_waveform
+from emolightning.data.media.faces import FacePolicy, Faces
 from emolightning.data.stores.manifest import read_manifest
 from emolightning.models.encoders.encoder import utterance
 from emolightning.models.encoders.speech import SpeechEncoder
+from emolightning.records.clips import Clip
 
 CLIPS = 6
 
@@ -239,6 +241,26 @@ def test_frames_come_out_of_the_decoder_at_the_size_of_the_recipe(media: Path, t
     assert manifest is not None
     assert manifest.parameters["decoded_at"] == 40
     assert np.load(tmp_path / "clip_affectgpt-FRA" / "0.npy").shape[0] == 8
+
+
+def test_whose_face_was_chosen_is_kept_beside_the_vectors(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crops(self: FacePolicy, clip: Clip, positions: Any, **_: Any) -> Faces:
+        return Faces(np.zeros((len(positions(3)), 32, 32, 3), np.uint8), {"boxes": [[1, 2, 3]], "num_tracks": 1})
+
+    monkeypatch.setattr(FacePolicy, "crops", crops)
+    monkeypatch.setattr(FacePolicy, "require", lambda self: None)
+    weights = make_image_folder(tmp_path / "clip", "clip")
+    given = words(tmp_path, media, weights, "num_workers=0", features="clip_merbench")
+    assert run(*given) == 0
+    folder = tmp_path / "clip-vit-large-patch14-UTT"
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    assert manifest.faces == "detector:largest:112:0.15", "a recipe of faces looks for them where nothing else is said"
+    chosen = json.loads((folder / ".chosen" / "talks" / "1.json").read_text())
+    assert chosen == {"boxes": [[1, 2, 3]], "num_tracks": 1}
+    assert len(list((folder / ".chosen").rglob("*.json"))) == CLIPS
 
 
 @pytest.mark.parametrize("is_whole", [True, False])

@@ -237,7 +237,8 @@ def _encode(encoder: Encoder, level: Level, read: Sequence[Outcome]) -> list[Out
             made[places[error.item]] = Outcome(problem=str(error))
             continue
         for place, steps in zip(places, vectors, strict=True):
-            made[place] = Outcome({ITEM: utterance(steps) if level == "utterance" else steps})
+            vector = utterance(steps) if level == "utterance" else steps
+            made[place] = Outcome({ITEM: vector}, record=read[place].record)
     return [made[place] for place in range(len(items))]
 
 

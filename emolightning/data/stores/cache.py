@@ -279,8 +279,10 @@ def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) 
         task = progress.add_task(title, total=total, rate="")
         for outcome in outcomes:
             yield outcome
-            speed = progress.tasks[task].speed
-            progress.update(task, advance=1, rate=f"{speed:.0f} clips/s" if speed else "")
+            progress.update(task, advance=1)
+            done, seconds = progress.tasks[task].completed, progress.tasks[task].elapsed
+            # Over the whole pass: clips that are encoded together are done at the same moment.
+            progress.update(task, rate=f"{done / seconds:.3g} clips/s" if seconds else "")
 
 
 DAMAGED_ARRAY = (
