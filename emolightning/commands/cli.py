@@ -6,28 +6,25 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
-from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError
 
 from emolightning.commands.closed_pipes import outlive_readers
 from emolightning.commands.multirun import JobFolders
 from emolightning.config.check import ConfigError
-from emolightning.config.foreign_files import trust
+from emolightning.config.composing import in_hydra, prepare
 from emolightning.config.hydra_internals import argument_parser, dashed_options
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import suggestion
 from emolightning.config.renamed import present_words
-from emolightning.config.saved_run import load_saved_run
-from emolightning.config.schema import register_schemas
-from emolightning.config.sources import SAVED_RUN, option_files, override_key, read_yaml
+from emolightning.config.sources import option_files, override_key
 from emolightning.errors import EndOfRun, UserError, printable
 from emolightning.runs.processes import ranks_variable
 from emolightning.training.stopping.told_to_stop import ending_when_told
@@ -101,10 +98,7 @@ def _prepare(words: Sequence[str], config_name: str, config_dir: Path) -> None:
     """What must be known before Hydra composes: our settings, and the run that an evaluation starts from."""
     _refuse_dashes(words)
     _refuse_no_option(words, config_dir)
-    register_schemas()
-    trust(config_dir)
-    if SAVED_RUN in (read_yaml(config_dir / f"{config_name}.yaml").get("defaults") or ()):
-        load_saved_run(words, config_dir, config_name)
+    prepare(config_name, words, config_dir)
 
 
 def _exit_code(main: Callable[[DictConfig], int | None], config_name: str, words: list[str], config_dir: Path) -> int:
@@ -220,21 +214,10 @@ def _is_plain(words: Sequence[str]) -> bool:
 
 
 def _run_composed(task: Callable[[DictConfig], None], config_name: str, words: Sequence[str], config_dir: Path) -> None:
-    """Do what `hydra.main` does for one job, which composes the configuration twice: first to learn that it is one."""
-    before = HydraConfig.instance().cfg
-    with initialize_config_dir(str(config_dir.resolve()), job_name=config_name, version_base="1.3"):
-        cfg = compose(config_name, overrides=list(words), return_hydra_config=True)
-        with read_write(cfg.hydra), open_dict(cfg.hydra):
-            cfg.hydra.mode = RunMode.RUN
-            cfg.hydra.runtime.output_dir = os.getcwd()
-        HydraConfig.instance().set_config(cfg)
-        try:
-            configure_log(cfg.hydra.job_logging, cfg.hydra.verbose)
-            with read_write(cfg), open_dict(cfg):
-                del cfg["hydra"]
-            task(cfg)
-        finally:
-            HydraConfig.instance().cfg = before
+    with in_hydra(config_name, words, config_dir) as cfg:
+        settings: Any = HydraConfig.get()
+        configure_log(settings.job_logging, settings.verbose)
+        task(cfg)
 
 
 def _refuse_multirun_on_ranks(cfg: DictConfig) -> None:

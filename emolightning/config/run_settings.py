@@ -190,6 +190,57 @@ class EvalConfig(RunConfig):
 
 
 @dataclass
+class PredictConfig:
+    """A trained run, and clips to ask it about."""
+
+    checkpoint: str = MISSING
+    """A run folder, a checkpoint file inside one, or an adapter folder."""
+    media: str = MISSING
+    """A media file, a folder, a pattern such as `clips/*.mp4`, or a table (CSV, JSONL) with a column video and, where
+    there are any, id, question, transcript, start and end."""
+    out: str = MISSING
+    """The file of answers; each is written as soon as it is there. Started again, it makes what is missing."""
+    format: str | None = None
+    """`jsonl`, `csv`, or `upstream`: the lines that the released code's batch_infer.py writes. Null follows the name of
+    `out`."""
+    question: str | None = None
+    """What is asked where the table asks nothing else; null asks as in training."""
+    window: str | None = None
+    """`5s` asks about each piece of so many seconds, which gives a timeline; null asks about the whole clip."""
+    step: str | None = None
+    """Seconds from one piece to the next, e.g. `1s`; null is `window`."""
+    overwrite: bool = False
+    """Answer everything anew; the old file is replaced when the model is loaded."""
+    device: str = "auto"
+    """`cuda`, `cpu`, or `auto`."""
+    batch_size: int = 8
+    """Clips that are answered together; no answer depends on it."""
+    num_workers: int = 2
+    """Processes that decode and describe clips."""
+    seed: int = 42
+    """Seed of sampling, with the clip's id."""
+    num_threads: int = 1
+    """CPU threads of each process."""
+    modalities: list[str] = field(default_factory=lambda: list(MODALITIES))
+    """Any of audio, video, text; what is left out is removed from the sequence."""
+    inputs: InputSwitches = field(default_factory=InputSwitches)  # type: ignore[valid-type]  # Its fields are data.
+    """Single inputs off: image, face, motion, speech, transcript."""
+    prompt: PromptSettings = field(default_factory=PromptSettings)
+    """How the question is put."""
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    """How answers are generated."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    data: Any = None
+    """How clips are seen, from the run: labels, frame, missing (`zero` puts zeros in the place of an input that a clip
+    does not have; else it is left out of the sequence)."""
+    features: Any = None
+    """Where the face, motion and speech vectors come from."""
+    model: Any = MISSING
+    """The model: vision tower, projections, language model, adapters."""
+
+
+@dataclass
 class DoctorConfig(RunConfig):
     """A run whose data are looked at instead."""
 

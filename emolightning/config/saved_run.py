@@ -1,7 +1,7 @@
 """The configuration of a trained run as the starting point of its evaluation: data, for it may come from elsewhere."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ NOT_INHERITED = (
 """Keys of a saved run that are not the evaluation's: folders belong to the machine, the rest to that one call."""
 
 
+OF_NEW_CLIPS = ("seed", "num_threads", "modalities", "inputs", "prompt", "evaluation", "features", "model")
+"""Keys of a saved run that say how a clip is seen and asked about."""
+
 UNUSED = {"optimizer": None, "schedule": None}
 """Parts of training that an evaluation does not build."""
 
@@ -62,10 +65,30 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
     problems = foreign_objects(kept, "", [known_classes(folder), *allowed_classes(argv)])
     if problems:
         raise InputErrors(f"{source}: nothing of it was run", [str(problem) for problem in problems])
-    kept["trained"] = _trained_with(saved, source)
+    trained = _trained_with(saved, source)
+    if not _takes_datasets(folder / f"{config_name}.yaml"):
+        kept = _of_new_clips(kept, trained)
+    else:
+        kept["trained"] = trained
     # Only now, for interpolations: those in the node are ours.
-    node = _with_language_model(kept) | {"output_dir": saved_output}
+    node = _with_language_model(kept)
+    if "trained" in node:
+        node["output_dir"] = saved_output
     ConfigStore.instance().store(name=SAVED_RUN, node=node, provider=str(source))
+
+
+def _takes_datasets(primary: Path) -> bool:
+    """Whether a command is about a dataset, so that its configuration has the group."""
+    entries = read_yaml(primary).get("defaults") or ()
+    return any(isinstance(entry, dict) and "data" in entry for entry in entries)
+
+
+def _of_new_clips(saved: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
+    """What asking the model about new clips takes of a run; of its dataset only how its clips were seen."""
+    data = saved.get("data")
+    missing = data.get("missing") if isinstance(data, dict) else None
+    seen = {"labels": "mer6", "frame": "middle", "missing": missing or "error", **trained}
+    return {name: saved[name] for name in OF_NEW_CLIPS if name in saved} | {"data": seen}
 
 
 def _with_language_model(saved: dict[str, Any]) -> dict[str, Any]:

@@ -16,11 +16,19 @@ from emolightning.config.command_settings import (
     ThroughputConfig,
 )
 from emolightning.config.foreign_files import watch_files
-from emolightning.config.run_settings import DoctorConfig, EstimateConfig, EvalConfig, LoadingConfig, RunConfig
+from emolightning.config.run_settings import (
+    DoctorConfig,
+    EstimateConfig,
+    EvalConfig,
+    LoadingConfig,
+    PredictConfig,
+    RunConfig,
+)
 
 SCHEMAS = {
     "run_schema": RunConfig,
     "eval_schema": EvalConfig,
+    "predict_schema": PredictConfig,
     "doctor_schema": DoctorConfig,
     "estimate_schema": EstimateConfig,
     "import_schema": ImportConfig,

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.renamed import BUILT_IN
-from emolightning.config.run_settings import EvalConfig, RunConfig
+from emolightning.config.run_settings import EvalConfig, PredictConfig, RunConfig
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
 from emolightning.records.inputs import MODALITIES, active_inputs
@@ -66,6 +66,11 @@ CHOICES = {
     "upstream.attention": ATTENTIONS,
 }
 """Setting -> the words it may hold."""
+
+OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
+    PredictConfig: {"format": ("jsonl", "csv", "upstream"), "device": ("auto", "cpu", "cuda")}
+}
+"""The same where a command means something else by a name."""
 
 NOT_EMPTY = ("run_name", "output_dir", "paths.outputs", "paths.data", "paths.weights", "checkpoint")
 """Names of files and folders: an empty one would mean the current folder."""
@@ -140,7 +145,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
     """Values of our own settings that no run can mean, and keys that are none of ours; absent keys are skipped."""
     schema = OmegaConf.get_type(cfg)
     problems = unknown_settings(cfg, schema) if is_dataclass(schema) else []
-    for key, options in CHOICES.items():
+    for key, options in {**CHOICES, **OWN_CHOICES.get(schema, {})}.items():
         value = _value(cfg, key)
         if value is not None and value not in options:
             problems.append(Problem(key, not_one_of(value, options)))

@@ -88,6 +88,10 @@ class EmotionModel(Protocol):
 
     tokenizer: Any
 
+    def project(self, batch: "Batch") -> "dict[str, Tensor]":
+        """Every stream of a batch in the width of the sequence; what the other methods take as `projected`."""
+        ...
+
     def answer_losses(self, batch: "Batch", projected: "Mapping[str, Tensor] | None" = None) -> "tuple[Tensor, Tensor]":
         """Cross-entropy of the answers in nats, (batch,), and the number of their tokens, (batch,)."""
         ...

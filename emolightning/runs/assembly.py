@@ -13,28 +13,36 @@ from torch import nn
 
 from emolightning.config.building import build, explained_refusals
 from emolightning.config.families import family_of
+from emolightning.config.problems import not_one_of
 from emolightning.config.sources import chosen
 from emolightning.config.values import MONITORS
 from emolightning.data.checkup.unusable import NO_MEDIA, Fault, Faults
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import ClipDataModule
-from emolightning.data.loading.settings import Loading, split_settings
+from emolightning.data.loading.new_clips import ClipReader
+from emolightning.data.loading.settings import Loading, Reading, split_settings
 from emolightning.data.readers.media_folder import clips_of_folder
 from emolightning.data.readers.source import ClipSource
+from emolightning.data.stores.features import FeatureSource
 from emolightning.errors import UserError
 from emolightning.files.writing import require_writable
 from emolightning.models.encoders.recipes import recipe_of
+from emolightning.models.family import Family
+from emolightning.models.parts.context import positions_of
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.prompt.processor import Processor
 from emolightning.records.clips import Clip
-from emolightning.records.inputs import Inputs, active_inputs
+from emolightning.records.inputs import Inputs, active_inputs, named
+from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.estimate.load import Load
 from emolightning.runs.evaluate import refuse_skipped, require_whole_split
-from emolightning.runs.extract import Extraction
+from emolightning.runs.extract import Extraction, device_of
 from emolightning.runs.feature_recipes import require_same_recipes
+from emolightning.runs.live_features import LiveFeatures
 from emolightning.runs.positions import require_room
+from emolightning.runs.predicting import Asking, Predictor
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.runs.ranks import own_rank, require_hardware, require_srun, set_num_threads
 from emolightning.runs.resume import is_finished, refuse_changes, step_size
@@ -50,6 +58,7 @@ from emolightning.runs.summary import plan_of
 from emolightning.runs.weights import (
     check_inputs,
     find_weights,
+    load_weights,
     require_same_inputs,
     require_same_model,
     trained_widths,
@@ -64,6 +73,9 @@ from emolightning.training.run_folder import RunFolder, checkpoint_to_resume
 from emolightning.training.stopping.early_stopping import EarlyStopping
 
 log = logging.getLogger(__name__)
+
+ABOUT = ("model", "features", "inputs", "modalities", "prompt", "evaluation", "data", "seed")
+"""Settings that the answers of a predictor depend on."""
 
 
 def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
@@ -137,6 +149,77 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     learner = partial(build_learner, cfg, corpus, sees=family_of(cfg.model).sees_of(widths), is_empty=rank > 0)
     data = ClipDataModule(corpus, processor, loading_of(cfg), shuffle=tuple(cfg.shuffle))
     return Run(data, learner, trainer, scoring, facts)
+
+
+def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Predictor:
+    """A trained model that is asked about new clips, loaded.
+
+    Args:
+        cfg: of the command `predict`.
+        features: where vectors come from; None for what the configuration says.
+
+    Raises:
+        UserError: one sentence says what is wrong.
+    """
+    quiet_libraries()
+    checkpoint, settings, family = Path(cfg.checkpoint), plain(cfg.model), family_of(cfg.model)
+    weights = find_weights("checkpoint", checkpoint)
+    require_same_model("checkpoint", checkpoint, settings, is_evaluated=True)
+    family.require(settings)
+    widths, inputs, device = trained_widths(weights), inputs_of(cfg), device_of(cfg.device)
+    check_inputs(widths, tuple(inputs), {}, weights)
+    if features is None and named(inputs, "vectors"):
+        node = plain(cfg.features) if cfg.features is not None else {}
+        workers = {"num_workers": cfg.num_workers} if "num_workers" in node else {}
+        features = build({**node, **workers}, "features")
+        if isinstance(features, LiveFeatures):
+            features.keeps_encoders = True
+    seen, generation = plain(cfg.data), Generation(**plain(cfg.evaluation))
+    labels, reading = vocabulary(seen["labels"]), Reading(frame=seen["frame"], missing=seen["missing"])
+    reader = ClipReader(
+        family.inputs,
+        inputs,
+        features,
+        widths=widths,
+        choice=reading.choice,
+        image_size=family.image_size(settings),
+        missing=reading.missing,
+        num_workers=cfg.num_workers,
+        require_recipes=partial(require_same_recipes, "checkpoint", checkpoint),
+    )
+    processor = build_processor(cfg)
+    learner = EmotionLearner(
+        family.build(settings, sees=family.sees_of(widths)), labels=labels, seed=cfg.seed, generation=generation
+    )
+    load_weights(learner, weights)
+    model = learner.model.to(device).eval()
+    asking = Asking(
+        ask=partial(_first_question, family, plain(cfg.prompt), labels, tuple(seen.get("offered") or ())),
+        generation=generation,
+        labels=labels,
+        seed=cfg.seed,
+        batch_size=cfg.batch_size,
+        positions=positions_of(model.language.config),
+    )
+    return Predictor(model, processor, reader, asking, device=device, about=_about(cfg, weights))
+
+
+def _first_question(
+    family: Family, prompt: dict[str, Any], labels: Sequence[str], offered: Sequence[str], task: str
+) -> str:
+    """What a task asks where nobody asks something else.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    if task not in family.tasks:
+        raise UserError(f"prompt.task: {not_one_of(task, family.tasks)}")
+    own = {**prompt, "task": task, "tasks": {}}
+    return family.questions(own, labels=labels, protocol=offered, seed=0).pools[task][0]
+
+
+def _about(cfg: DictConfig, weights: Path) -> dict[str, Any]:
+    return {"checkpoint": cfg.checkpoint, "weights": str(weights), **{k: plain(cfg)[k] for k in ABOUT}}
 
 
 def _set_up_process(cfg: DictConfig, rank: int) -> None:

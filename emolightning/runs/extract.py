@@ -113,6 +113,8 @@ class Extraction:
         self.folder = root / (folder or _folder_name(recipe, level))
         """Of the vectors; complete when `run` has begun."""
         self.is_cache = is_cache
+        self.encoder: Any = None
+        """Built when it is needed first."""
         self.device = device
         self.batch_size, self.num_workers = batch_size, num_workers
 
@@ -171,7 +173,9 @@ class Extraction:
         return vector
 
     def _build(self) -> Encoder:
-        encoder: Encoder = build({**self.recipe.encoder, "device": device_of(self.device)}, "recipe.encoder")
+        if self.encoder is None:
+            self.encoder = build({**self.recipe.encoder, "device": device_of(self.device)}, "recipe.encoder")
+        encoder: Encoder = self.encoder
         return encoder
 
     def _reader(self, encoder: Encoder) -> ItemReader:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from emolightning.data.checkup.unusable import BROKEN_VECTORS, Fault, Faults
-from emolightning.data.stores.features import Missing, filled
+from emolightning.data.stores.features import Absent, filled
 from emolightning.data.stores.loaded import LoadedFeatures
 from emolightning.data.stores.manifest import Level
 from emolightning.data.stores.reading import Found, read_store
@@ -29,6 +30,8 @@ class LiveFeatures:
     """
 
     reads_media = True
+    keeps_encoders = False
+    """Whether the encoders stay in memory, for whoever asks for a few clips at a time."""
 
     def __init__(
         self,
@@ -42,10 +45,11 @@ class LiveFeatures:
         **recipes: str | None,
     ):
         self.weights, self.recipes = dict(weights), recipes
+        self._encoders: dict[str, Any] = {}
         self._how = {"level": level, "faces": faces, "device": device, "batch_size": batch_size}
         self._num_workers = num_workers
 
-    def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Missing) -> LoadedFeatures:
+    def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Absent) -> LoadedFeatures:
         """Compute the vectors that the cache does not have.
 
         Raises:
@@ -65,6 +69,8 @@ class LiveFeatures:
         stores: dict[str, Found] = {}
         for name, extraction in ready.items():
             found = extraction.run(clips)
+            if self.keeps_encoders:
+                self._encoders[name] = extraction.encoder
             absent[name] = _of_kind(found, name)
             stores[name] = read_store(extraction.folder, [clip for clip in clips if clip.id not in found])
             broken = {**stores[name].absent, **stores[name].broken}
@@ -85,7 +91,9 @@ class LiveFeatures:
         if not self.recipes.get(name):
             raise UserError(f"no recipe is named for it; say features.{name}=RECIPE, or inputs.{name}=false")
         recipe = read_recipe(str(self.recipes[name])).at(self.weights.get(name), f"features.weights.{name}")
-        return Extraction(recipe, root=cache, is_cache=True, num_workers=self._num_workers, **self._how)  # type: ignore[arg-type]
+        extraction = Extraction(recipe, root=cache, is_cache=True, num_workers=self._num_workers, **self._how)  # type: ignore[arg-type]
+        extraction.encoder = self._encoders.get(name)
+        return extraction
 
 
 def _of_kind(faults: Faults, name: str) -> dict[str, Fault]:

@@ -28,6 +28,16 @@ Keep = Callable[[np.ndarray], np.ndarray]
 """What is kept of a frame: (height, width, 3) -> an array."""
 
 
+def has_picture(path: Path) -> bool:
+    """Whether there is a video stream; nothing is decoded.
+
+    Raises:
+        MediaError: not a media file.
+    """
+    with open_stream(Path(path), "video") as (_, stream):
+        return isinstance(stream, av.VideoStream)
+
+
 def read_frames(
     path: Path,
     choice: FrameChoice,

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -262,6 +263,10 @@ def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
         return Outcome(problem=f"{clip.video}: memory is too small to read it; cut it, or make its picture smaller")
 
 
+WITH_BARS: ContextVar[bool] = ContextVar("WITH_BARS", default=True)
+"""Whether a pass shows how far it is; one over a few clips of many does not."""
+
+
 def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) -> Iterator[tuple[Clip, Outcome]]:
     """Pass outcomes on under a bar with rate and ETA; no bar where there is nothing to do."""
     if total == 0:
@@ -275,7 +280,7 @@ def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) 
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as progress:
+    with Progress(*columns, disable=not WITH_BARS.get()) as progress:
         task = progress.add_task(title, total=total, rate="")
         for outcome in outcomes:
             yield outcome

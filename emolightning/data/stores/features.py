@@ -24,6 +24,9 @@ from emolightning.records.clips import Clip
 
 Missing = Literal["error", "zero"]
 
+Absent = Literal["error", "zero", "leave"]
+"""What becomes of a clip without a vector: a fault, zeros, or nothing: it is among `absent`, and the caller decides."""
+
 SAMPLE_RATE_HZ = 16_000
 
 SPEECH_REMEDY = (
@@ -38,7 +41,7 @@ class FeatureSource(Protocol):
     reads_media: bool
     """Whether vectors are computed from the media, which clips without a file then do not have."""
 
-    def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Missing) -> LoadedFeatures:
+    def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Absent) -> LoadedFeatures:
         """The vectors of `names` for all clips; what is wrong with a clip is among its `faults`, not raised."""
         ...
 
@@ -57,7 +60,7 @@ class SignalFeatures:
     def __init__(self, *, num_workers: int = 2):
         self.num_workers = num_workers
 
-    def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Missing) -> LoadedFeatures:
+    def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Absent) -> LoadedFeatures:
         """Describe the clips, or take the descriptions from `cache`.
 
         Raises:
@@ -119,7 +122,7 @@ class FolderFeatures:
         self.root = Path(root)
         self.folders = folders
 
-    def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Missing) -> LoadedFeatures:
+    def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Absent) -> LoadedFeatures:
         """Look at all vectors; `cache` is not used.
 
         Raises:
@@ -177,7 +180,7 @@ def filled(
     absent: Mapping[str, Mapping[str, Fault]],
     faults: Mapping[str, list[Fault]],
     clips: Sequence[Clip],
-    missing: Missing,
+    missing: Absent,
 ) -> LoadedFeatures:
     """Clips without a vector get zeros, counted and shown, or one more fault.
 
@@ -186,11 +189,14 @@ def filled(
         absent: feature input -> clip id -> why there is nothing.
         faults: of clips that cannot be used anyway.
         clips: all of them.
-        missing: see ClipDataModule.
+        missing: see Absent.
 
     Raises:
         InputErrors: an input that no clip has.
     """
+    reasons = {name: {clip_id: fault.reason for clip_id, fault in found.items()} for name, found in absent.items()}
+    if missing == "leave":
+        return LoadedFeatures(dict(vectors), faults=faults, absent=reasons)
     empty = [
         f"{name}: none of the {len(clips)} clips has it; say inputs.{name}=false"
         for name in vectors
@@ -205,5 +211,4 @@ def filled(
                 together.setdefault(clip_id, []).append(fault)
         return LoadedFeatures(dict(vectors), faults=together)
     filled = {name: of_input.with_zeros(absent[name]) for name, of_input in vectors.items()}
-    reasons = {name: {clip_id: fault.reason for clip_id, fault in found.items()} for name, found in absent.items()}
     return LoadedFeatures(filled, {name: found for name, found in reasons.items() if found}, faults)

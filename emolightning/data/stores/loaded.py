@@ -101,6 +101,8 @@ class LoadedFeatures:
     """What is wrong with clips of which some vector cannot be had."""
     made_by: dict[str, Manifest] = field(default_factory=dict)
     """Feature input -> what made its vectors, where that is known."""
+    absent: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Feature input -> clip id -> why it has no vectors, where nothing was put in their place."""
 
     @property
     def widths(self) -> dict[str, int]:

@@ -1,0 +1,178 @@
+"""Clips that belong to no dataset: their inputs, read at once, and what became of each input."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from emolightning.data.checkup.unusable import NO_MEDIA, NO_PEAK, NO_VECTORS, UNDECODABLE, Fault
+from emolightning.data.media.choice import FrameChoice
+from emolightning.data.media.frames import read_clip_frames
+from emolightning.data.media.images import normalise
+from emolightning.data.media.opening import MediaError
+from emolightning.data.media.video import has_picture
+from emolightning.data.stores.cache import WITH_BARS
+from emolightning.data.stores.features import FeatureSource, Missing
+from emolightning.data.stores.manifest import Manifest
+from emolightning.errors import UserError
+from emolightning.prompt.processor import Loaded
+from emolightning.records.clips import Clip
+from emolightning.records.inputs import Inputs, named
+from emolightning.records.predictions import MISSING, OFF, USED, ZERO
+
+NOTHING_LEFT = "nothing to look at"
+NO_PICTURE = "there is no picture in the file"
+NO_TRANSCRIPT = "no transcript was given"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model gets of one clip."""
+
+    loaded: Loaded
+    inputs: dict[str, str]
+    """Input -> what became of it, see `Prediction.inputs`."""
+
+
+@dataclass
+class _Clip:
+    """One clip while it is read."""
+
+    clip: Clip
+    has_picture: bool = True
+    image: "Tensor | None" = None
+    vectors: dict[str, np.ndarray] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    """Feature input -> why there are no vectors."""
+    fault: Fault | None = None
+
+
+class ClipReader:
+    """Reads the inputs of clips, a few at a time. Nothing is kept.
+
+    Args:
+        known: all inputs of the model's family.
+        active: those that the model looks at.
+        features: where vectors come from; None where the model looks at none.
+        widths: feature input -> width of its vectors.
+        choice: of frames.
+        image_size: pixels of a frame.
+        missing: `zero` puts zeros in the place of what a clip does not have; else it is left out of the sequence.
+        num_workers: threads that decode frames.
+        require_recipes: refuses vectors of another recipe than the model's.
+    """
+
+    def __init__(
+        self,
+        known: Inputs,
+        active: Inputs,
+        features: FeatureSource | None,
+        *,
+        widths: Mapping[str, int],
+        choice: FrameChoice,
+        image_size: int,
+        missing: Missing,
+        num_workers: int = 2,
+        require_recipes: Callable[[Mapping[str, Manifest]], None] | None = None,
+    ):
+        self.known, self.active = known, active
+        self.features, self.widths = features, dict(widths)
+        self.choice, self.image_size = choice, image_size
+        self.fills = missing == "zero"
+        self.num_workers = num_workers
+        self.require_recipes = require_recipes
+        self._describes_media = features is not None and features.reads_media and bool(named(active, "vectors"))
+
+    def read(self, clips: Sequence[Clip]) -> list[Seen | Fault]:
+        """What the model gets of each clip, or why the clip cannot be used.
+
+        Raises:
+            UserError: vectors cannot be had of any clip: no store, no weights of an encoder.
+        """
+        read = [_Clip(clip) for clip in clips]
+        if self._describes_media or named(self.active, "frames"):
+            with ThreadPoolExecutor(max(1, self.num_workers)) as threads:
+                list(threads.map(self._look, read))
+        for shows in (True, False):
+            self._add_vectors([each for each in read if each.has_picture is shows and each.fault is None])
+        return [each.fault or self._seen(each) for each in read]
+
+    def _look(self, each: _Clip) -> None:
+        """Decode what the vision tower will see."""
+        clip = each.clip
+        if not clip.video.is_file():
+            each.fault = Fault(NO_MEDIA, f"{clip.video}: no such file")
+            return
+        try:
+            each.has_picture = has_picture(clip.video)
+            if not each.has_picture or not named(self.active, "frames"):
+                return
+            choice = self.choice.of_clip(clip.id)
+            outcome = read_clip_frames(clip, ("image",), choice=choice, image_size=self.image_size)
+            each.image = torch.from_numpy(np.stack([normalise(frame) for frame in outcome.arrays["image"]]))
+        except UserError as error:
+            each.fault = Fault(UNDECODABLE if isinstance(error, MediaError) else NO_PEAK, str(error))
+        except MemoryError:
+            each.fault = Fault(UNDECODABLE, f"{clip.video}: memory is too small to read it; cut it, or make it smaller")
+
+    def _add_vectors(self, group: Sequence[_Clip]) -> None:
+        """Note the vectors of clips that all have a picture, or all have none."""
+        names = named(self.active, "vectors")
+        if group and self._describes_media and not group[0].has_picture:
+            blind = [name for name in names if self.active[name].modality == "video"]
+            names = [name for name in names if name not in blind]
+            for each in group:
+                each.absent |= dict.fromkeys(blind, NO_PICTURE)
+        if not group or not names or self.features is None:
+            return
+        # An id may be anything: it must not name a file in a cache. In a store of vectors it is the vector's name.
+        numbered = [replace(each.clip, id=f"{number:06}") for number, each in enumerate(group)]
+        clips = numbered if self._describes_media else [each.clip for each in group]
+        with tempfile.TemporaryDirectory(prefix="emolightning-") as folder:
+            token = WITH_BARS.set(False)
+            try:
+                found = self.features.load(clips, names, cache=Path(folder), missing="leave")
+            finally:
+                WITH_BARS.reset(token)
+            if self.require_recipes is not None:
+                self.require_recipes(found.made_by)
+            for clip, each in zip(clips, group, strict=True):
+                each.fault = next(iter(found.faults.get(clip.id, ())), None)
+                each.vectors = {name: vectors[clip.id] for name, vectors in found.vectors.items() if clip.id in vectors}
+                each.absent |= {name: said[clip.id] for name, said in found.absent.items() if clip.id in said}
+
+    def _seen(self, each: _Clip) -> Seen | Fault:
+        """The clip with what became of each input."""
+        inputs: dict[str, str] = {}
+        streams: dict[str, Tensor] = {}
+        transcript = None
+        for name, about in self.known.items():
+            if name not in self.active:
+                inputs[name] = OFF
+            elif about.kind == "text":
+                inputs[name], transcript = self._said(each.clip)
+            elif about.kind == "frames":
+                inputs[name] = USED if each.image is not None else MISSING + NO_PICTURE
+            elif name in each.vectors:
+                inputs[name], streams[name] = USED, torch.from_numpy(each.vectors[name])
+            else:
+                inputs[name] = (ZERO if self.fills else MISSING) + each.absent.get(name, NO_VECTORS)
+                streams |= {name: torch.zeros(1, self.widths[name])} if self.fills else {}
+        for name, vectors in streams.items():
+            if vectors.shape[1] != self.widths[name]:
+                there = f"{name} vectors are {vectors.shape[1]} wide here and were {self.widths[name]} in training"
+                raise UserError(f"{there}; use the same features=...")
+        if USED not in inputs.values():
+            said = "; ".join(f"{name} is {said}" for name, said in inputs.items() if said != OFF)
+            return Fault(NOTHING_LEFT, f"{each.clip.video}: {said}")
+        return Seen(Loaded(transcript, each.image, streams), inputs)
+
+    def _said(self, clip: Clip) -> tuple[str, str | None]:
+        if clip.transcript is not None:
+            return USED, clip.transcript
+        return (ZERO + NO_TRANSCRIPT, "") if self.fills else (MISSING + NO_TRANSCRIPT, None)
