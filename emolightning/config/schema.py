@@ -1,5 +1,7 @@
 """The settings of each program by the name in its defaults list."""
 
+from functools import cache
+
 from hydra.core.config_store import ConfigStore
 
 from emolightning.config.command_settings import (
@@ -50,5 +52,10 @@ SCHEMAS = {
 def register_schemas() -> None:
     """Make the schemas available to defaults lists by their names, and have Hydra read files as it should."""
     watch_files()
+    _store()
+
+
+@cache
+def _store() -> None:
     for name, schema in SCHEMAS.items():
         ConfigStore.instance().store(name=name, node=schema, provider="emolightning")

@@ -1,11 +1,12 @@
 """`report.html`: one self-contained page about one evaluation, to open, to keep and to send."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, Template
 from PIL import Image
 
 from emolightning.files.writing import write_whole
@@ -84,10 +85,8 @@ def write_page(
         frames: clip id -> the frames that the model saw, each uint8 (height, width, 3), for the clips that have any.
         history: validations of the training run in order, names as in `metrics.csv`; empty when there are none.
     """
-    # Transcripts, answers and labels come from outside: everything is escaped.
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
     has_labels = "confusion_matrix" in report
-    page = environment.get_template("page.html.jinja").render(
+    page = _template().render(
         report=report,
         groups=_groups(rows, has_labels),
         has_labels=has_labels,
@@ -98,6 +97,13 @@ def write_page(
         shade=_shade(report["confusion_matrix"]["counts"]) if has_labels else [],
     )
     write_whole(path, page)
+
+
+@cache
+def _template() -> Template:
+    """The compiled page; transcripts, answers and labels come from outside: everything is escaped."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
+    return environment.get_template("page.html.jinja")
 
 
 def _groups(
