@@ -27,9 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that start several processes come first: two workers that end with them would end minutes apart."""
-    heavy = {item.path for item in items if item.get_closest_marker("multi_process")}
-    items.sort(key=lambda item: item.path not in heavy)
+    """Files that start several processes come first, then those that start one: workers must end side by side."""
+    several = {item.path for item in items if item.get_closest_marker("multi_process")}
+    one = {item.path for item in items if "workplace" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path not in several, item.path not in one))
 
 
 @pytest.fixture(scope="session")

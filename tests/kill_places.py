@@ -52,7 +52,10 @@ TELLING = (
     "train os.rename run/adapter/.unfinished/emolightning.json",
     "eval os.rename run/.metrics.json.tmp",
 )
-"""Places for the default tests: the second time that each happens, where there is one."""
+"""One of each kind of file: the second time that each happens, where there is one."""
+
+FEW = (TELLING[0], TELLING[3], TELLING[5])
+"""Places for the default tests: the cache, a checkpoint, the scores."""
 
 
 @dataclass(frozen=True)
@@ -231,12 +234,13 @@ def differences(whole: Path, run: Path) -> list[str]:
 
 
 def selected(places: Sequence[Place], selection: str) -> list[Place]:
-    """`all`: every write below run/, of the caches the first and last of a kind; `telling`: see TELLING."""
+    """`all`: every write below run/, of the caches the first and last of a kind; or TELLING, or FEW."""
     kinds: dict[str, list[Place]] = {}
     for place in places:
         kinds.setdefault(f"{place.program} {place.kind}", []).append(place)
-    if selection == "telling":
-        return [kinds[kind][min(1, len(kinds[kind]) - 1)] for kind in TELLING]
+    if selection != "all":
+        chosen = {"telling": TELLING, "few": FEW}[selection]
+        return [kinds[kind][min(1, len(kinds[kind]) - 1)] for kind in chosen]
     ends = {place for members in kinds.values() for place in (members[0], members[-1])}
     return [place for place in places if place.is_of_run or place in ends]
 

@@ -34,9 +34,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    folder = tmp_path_factory.mktemp("clips")
-    return ("experiment=smoke", f"data.folder={folder}/synthetic", f"data.cache={folder}/cache")
+def clips(smoke_clips: tuple[str, ...]) -> tuple[str, ...]:
+    return ("experiment=smoke", *smoke_clips)
 
 
 @pytest.mark.parametrize("train", ["lora", "full"])

@@ -21,23 +21,28 @@ from emolightning.training.stopping.early_stopping import EarlyStopping
 from emolightning.training.stopping.graceful_stop import GracefulStop
 
 WATCHERS = list(yaml.safe_load((CONFIG_DIR / "callbacks" / "train.yaml").read_text()))
+ALWAYS = ("progress", "confusion_matrix")
+"""Left out one by one in every run of the tests; the others too in the slow ones."""
+
 PARTS = (EarlyStopping, GracefulStop, BestCheckpoint, LastCheckpoint)
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clips")
+def clips(smoke_clips: tuple[str, ...]) -> tuple[str, ...]:
+    return smoke_clips
 
 
-def configured(clips: Path, run: Path, *words: str) -> DictConfig:
+def configured(clips: tuple[str, ...], run: Path, *words: str) -> DictConfig:
     register_schemas()
-    common = ["experiment=smoke", "logger=csv", f"data.folder={clips}/clips", f"data.cache={clips}/cache"]
+    common = ["experiment=smoke", "logger=csv", *clips]
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         return compose("train", overrides=[*common, f"output_dir={run}", *words])
 
 
-@pytest.mark.parametrize("name", WATCHERS)
-def test_a_run_without_one_of_its_watchers_is_saved(name: str, clips: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow) for name in WATCHERS]
+)
+def test_a_run_without_one_of_its_watchers_is_saved(name: str, clips: tuple[str, ...], tmp_path: Path) -> None:
     cfg = configured(clips, tmp_path / "run", f"~callbacks.{name}", "early_stopping.patience=1")
     check_config(cfg)
     in_process.fit(cfg)
@@ -46,7 +51,7 @@ def test_a_run_without_one_of_its_watchers_is_saved(name: str, clips: Path, tmp_
 
 
 def test_a_run_that_nobody_watches_stops_early_and_goes_on(
-    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    clips: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["~callbacks", "trainer.enable_progress_bar=false", "optimizer.lr=0", "early_stopping.patience=1"]
     run = tmp_path / "run"
@@ -57,7 +62,7 @@ def test_a_run_that_nobody_watches_stops_early_and_goes_on(
 
 
 @pytest.mark.parametrize("words", [[], ["~callbacks"], ["early_stopping.enabled=false"]], ids=str)
-def test_each_run_has_the_parts_that_keep_it(words: list[str], clips: Path, tmp_path: Path) -> None:
+def test_each_run_has_the_parts_that_keep_it(words: list[str], clips: tuple[str, ...], tmp_path: Path) -> None:
     run = training(configured(clips, tmp_path, *words, "checkpoints.every_num_steps=7"))
     assert run is not None
     trainer: Any = run.trainer
@@ -94,7 +99,7 @@ def test_a_setting_of_before_is_read_and_its_present_name_is_said(word: str, now
     [("early_stopping", "say early_stopping.patience=N"), ("last", "say checkpoints.every_num_steps=N")],
 )
 def test_an_entry_in_a_file_of_the_users_is_told_its_present_place(
-    name: str, said: str, clips: Path, tmp_path: Path
+    name: str, said: str, clips: tuple[str, ...], tmp_path: Path
 ) -> None:
     cfg = configured(clips, tmp_path, f"++callbacks.{name}.patience=3")
     with pytest.raises(ConfigError, match=f"callbacks.{name} is no callback any more.*{said}"):

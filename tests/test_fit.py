@@ -26,22 +26,16 @@ from emolightning.training.checkpoints.last_checkpoint import LastCheckpoint
 from emolightning.training.learner import EmotionLearner
 
 
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clips")
-
-
 @pytest.fixture
-def configured(clips: Path, tmp_path: Path) -> Any:
-    """`experiment=smoke` with 3 batches an epoch, its clips shared by the tests of this file."""
+def configured(smoke_clips: tuple[str, ...], tmp_path: Path) -> Any:
+    """`experiment=smoke` with 3 batches an epoch, its clips shared by tests."""
 
     def configure(*overrides: str) -> DictConfig:
         register_schemas()
         common = [
             "experiment=smoke",
             "logger=csv",
-            f"data.folder={clips}/synthetic",
-            f"data.cache={clips}/cache",
+            *smoke_clips,
             f"output_dir={tmp_path}/run",
             "trainer.enable_progress_bar=false",
             "~callbacks.progress",

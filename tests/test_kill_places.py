@@ -16,7 +16,8 @@ SLOW = [pytest.mark.slow, pytest.mark.timeout(7200)]
 @pytest.mark.parametrize(
     ("selection", "end", "at_least"),
     [
-        ("telling", "kill", 6),
+        ("few", "kill", 3),
+        pytest.param("telling", "kill", 6, marks=SLOW),
         pytest.param("telling", "ENOSPC", 6, marks=SLOW),
         pytest.param("all", "kill", 80, marks=SLOW),
         pytest.param("all", "ENOSPC", 60, marks=SLOW),

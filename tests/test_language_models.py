@@ -30,6 +30,9 @@ from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.records.clips import IGNORED, Batch
 
+ONE_RUN = ["llama3", pytest.param("qwen2", marks=pytest.mark.slow)]
+"""Whole runs take seconds each; all else is asked of both kinds."""
+
 KINDS = {"llama3": (make_llama3, LLAMA3_SPECIAL), "qwen2": (make_qwen2, QWEN2_SPECIAL)}
 
 
@@ -332,12 +335,13 @@ def test_a_missing_shard_is_named(copied: Path) -> None:
         load(copied)
 
 
+@pytest.mark.parametrize("kind", ONE_RUN, indirect=True)
 def test_a_run_with_a_damaged_folder_ends_with_a_message(
-    copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    copied: Path, smoke_clips: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Through Hydra, which wraps what a constructor raises."""
     truncate(copied / "model.safetensors")
-    words = ["experiment=smoke", "logger=csv", f"data.folder={tmp_path}/clips", f"data.cache={tmp_path}/cache",
+    words = ["experiment=smoke", "logger=csv", *smoke_clips,
              "~callbacks.progress", f"output_dir={tmp_path}/run", f"model.llm={copied}"]  # fmt: skip
     with pytest.raises(SystemExit) as ended:
         run(lambda cfg: fit(cfg), "train", words)
@@ -353,11 +357,12 @@ def configured(name: str, *overrides: str) -> Any:
         return compose(name, overrides=list(overrides))
 
 
+@pytest.mark.parametrize("kind", ONE_RUN, indirect=True)
 def test_a_run_trains_and_is_evaluated_on_it(
-    kind: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, folder: Path, smoke_clips: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    common = ["experiment=smoke", "logger=csv", f"data.folder={tmp_path}/clips", f"data.cache={tmp_path}/cache",
+    common = ["experiment=smoke", "logger=csv", *smoke_clips,
               "~callbacks.progress", f"output_dir={run}", f"model.llm={folder}"]  # fmt: skip
     fit(configured("train", *common))
     said = capsys.readouterr().out

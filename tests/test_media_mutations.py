@@ -74,7 +74,8 @@ def test_what_is_measured_of_720_files_would_be_noticed(tmp_path, monkeypatch, l
     assert end in reading.end
     assert bool(end) == bool(reading.end)
     assert (reading.mib > 500) == (look is fill), reading
-    assert look is not spin or reading.seconds > 0.8
+    # A limit is counted in ticks; on a busy machine they are not the seconds that the system tells afterwards.
+    assert look is not spin or reading.seconds > 0.5
 
 
 @pytest.mark.slow

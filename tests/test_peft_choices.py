@@ -160,13 +160,14 @@ def test_gradient_checkpointing_computes_again_and_the_same(train: TrainedParts)
     assert not any(calls)
 
 
-def test_a_run_with_gradient_checkpointing_validates_and_ends_with_the_same_weights(tmp_path: Path) -> None:
+def test_a_run_with_gradient_checkpointing_validates_and_ends_with_the_same_weights(
+    smoke_clips: tuple[str, ...], tmp_path: Path
+) -> None:
     register_schemas()
     found = []
     for setting in ("false", "true"):
         run = tmp_path / setting
-        words = ["experiment=smoke", "logger=csv", "~callbacks.progress", f"data.folder={tmp_path}/clips",
-                 f"data.cache={tmp_path}/cache", f"output_dir={run}",
+        words = ["experiment=smoke", "logger=csv", "~callbacks.progress", *smoke_clips, f"output_dir={run}",
                  f"model.language.gradient_checkpointing={setting}"]  # fmt: skip
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             fit(compose("train", overrides=words))

@@ -19,6 +19,7 @@ from emolightning.data.media.signal import (
 )
 
 RATE = 16000
+NUM_TRAIN = 120
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +31,8 @@ def _no_warnings():
 
 @pytest.fixture(scope="module")
 def clips() -> tuple[list[ClipPlan], dict[str, np.ndarray]]:
-    """240 clips of 24 actors to learn from and 60 of 14 others, described without the detour over files."""
-    plans = draw_plan(num_train=240, num_val=30, num_test=30)
+    """120 clips of 24 actors to learn from and 60 of 14 others, described without the detour over files."""
+    plans = draw_plan(num_train=NUM_TRAIN, num_val=30, num_test=30)
     described: dict[str, list[np.ndarray]] = {"speech": [], "face": [], "motion": [], "picture": []}
     for plan in plans:
         frames, sound = make_clip(plan, 112)
@@ -59,10 +60,10 @@ def ridge_accuracy(rows: np.ndarray, classes: list[str], num_train: int) -> floa
 def test_classes_are_told_apart_on_unseen_actors(clips: tuple[list[ClipPlan], dict[str, np.ndarray]]):
     plans, rows = clips
     voices, faces = [plan.voice for plan in plans], [plan.face for plan in plans]
-    assert ridge_accuracy(rows["speech"], voices, 240) >= 0.98
-    assert ridge_accuracy(np.hstack([rows["face"], rows["motion"]]), faces, 240) >= 0.97
+    assert ridge_accuracy(rows["speech"], voices, NUM_TRAIN) >= 0.98
+    assert ridge_accuracy(np.hstack([rows["face"], rows["motion"]]), faces, NUM_TRAIN) >= 0.97
     # One picture alone: what a run without face and motion sees.
-    assert ridge_accuracy(rows["picture"], faces, 240) >= 0.85
+    assert ridge_accuracy(rows["picture"], faces, NUM_TRAIN) >= 0.85
 
 
 def test_sound_and_picture_tell_nothing_beyond_their_classes(clips: tuple[list[ClipPlan], dict[str, np.ndarray]]):
@@ -73,7 +74,7 @@ def test_sound_and_picture_tell_nothing_beyond_their_classes(clips: tuple[list[C
         for i, plan in enumerate(plans)
         if plan.face == "still" and plan.voice == "quiet" and plan.label in ("neutral", "sad")
     ]
-    train = sum(i < 240 for i in alike)
+    train = sum(i < NUM_TRAIN for i in alike)
     every = np.hstack([rows["face"], rows["motion"], rows["speech"]])[alike]
     accuracy = ridge_accuracy(every, [plans[i].label for i in alike], train)
     assert abs(accuracy - 0.5) < 4 * 0.5 / np.sqrt(len(alike) - train)
@@ -82,7 +83,7 @@ def test_sound_and_picture_tell_nothing_beyond_their_classes(clips: tuple[list[C
 def test_descriptors_have_about_unit_size(clips: tuple[list[ClipPlan], dict[str, np.ndarray]]):
     _, rows = clips
     for name, width in {"speech": SPEECH_WIDTH, "face": FACE_WIDTH, "motion": MOTION_WIDTH}.items():
-        assert rows[name].shape == (300, width)
+        assert rows[name].shape == (NUM_TRAIN + 60, width)
         assert rows[name].dtype == np.float32
         assert np.abs(rows[name]).max() < 6
         assert 0.1 < rows[name].std() < 1.5

@@ -184,19 +184,14 @@ def test_adapters_beside_half_precision_are_float32(dtype: str, dora: bool) -> N
     assert model(make_batch(model, make_examples(2))).isfinite()
 
 
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clips")
-
-
 @pytest.fixture
-def configured(clips: Path, tmp_path: Path) -> Any:
+def configured(smoke_clips: tuple[str, ...], tmp_path: Path) -> Any:
     """A smoke run, or its evaluation, in this process."""
 
     def configure(run: str, *overrides: str) -> DictConfig:
         register_schemas()
-        words = ["experiment=smoke", "logger=csv", "~callbacks.progress", f"data.folder={clips}/synthetic",
-                 f"data.cache={clips}/cache", f"output_dir={tmp_path / run}", *overrides]  # fmt: skip
+        words = ["experiment=smoke", "logger=csv", "~callbacks.progress", *smoke_clips,
+                 f"output_dir={tmp_path / run}", *overrides]  # fmt: skip
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             return compose("train", overrides=words)
 

@@ -33,11 +33,11 @@ STEPS = 6
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clips")
+def clips(smoke_clips: tuple[str, ...]) -> tuple[str, ...]:
+    return smoke_clips
 
 
-def configured(clips: Path, *overrides: str) -> DictConfig:
+def configured(clips: tuple[str, ...], *overrides: str) -> DictConfig:
     """`experiment=smoke` in batches of 5, with questions that are drawn."""
     register_schemas()
     common = [
@@ -45,8 +45,7 @@ def configured(clips: Path, *overrides: str) -> DictConfig:
         "logger=csv",
         "data.batch_size=5",
         "prompt.pool=all",
-        f"data.folder={clips}/synthetic",
-        f"data.cache={clips}/cache",
+        *clips,
         "trainer.enable_progress_bar=false",
         "~callbacks.progress",
     ]
@@ -55,7 +54,7 @@ def configured(clips: Path, *overrides: str) -> DictConfig:
 
 
 @pytest.fixture(scope="module")
-def data(clips: Path) -> ClipDataModule:
+def data(clips: tuple[str, ...]) -> ClipDataModule:
     """Frames are read from files, for no tower has seen them."""
     cfg = configured(clips)
     return ClipDataModule(read_corpus(cfg), build_processor(cfg), loading_of(cfg))
@@ -164,7 +163,9 @@ def wait_for_threads(pid: int | None) -> None:
 
 
 @pytest.mark.parametrize("trains", [True, False])
-def test_the_loss_of_a_worker_is_told_with_a_remedy(loaded: Any, clips: Path, tmp_path: Path, trains: bool) -> None:
+def test_the_loss_of_a_worker_is_told_with_a_remedy(
+    loaded: Any, clips: tuple[str, ...], tmp_path: Path, trains: bool
+) -> None:
     cfg = configured(clips, f"output_dir={tmp_path}/run", "data.num_workers=1")
     batches = iter(loaded("train", 1))
     next(batches)
@@ -188,9 +189,9 @@ class Killed(Exception):
     """What ends a run below."""
 
 
-@pytest.mark.parametrize(("num_workers", "step"), [(1, 1), (2, 7)])
+@pytest.mark.parametrize(("num_workers", "step"), [pytest.param(1, 1, marks=pytest.mark.slow), (2, 7)])
 def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_weights(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int, step: int
+    clips: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int, step: int
 ) -> None:
     """With the workers that it had, from a place that is not the start of an epoch."""
     common = ("trainer.max_epochs=2", "checkpoints.every_num_steps=1", "data.batch_size=4")
