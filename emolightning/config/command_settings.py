@@ -157,6 +157,25 @@ class StoresConfig:
 
 
 @dataclass
+class ExtractingConfig:
+    """Clips that are read and encoded, to measure it."""
+
+    media: str = MISSING
+    """A folder of clips."""
+    frames: list[str] = field(default_factory=lambda: ["first", "middle", "even:8"])
+    """Choices of frames, as `data.frame`."""
+    rounds: int = 5
+    """Rounds; in each of them both ways read all clips."""
+    words: list[str] = field(default_factory=list)
+    """Words of the command `extract`, e.g. `["features=hubert_mer2023","weights=FOLDER"]`; without them nothing is
+    extracted."""
+    copies: int = 10
+    """How often each clip is extracted in the shorter extraction; the longer one has four times as many."""
+    output: str | None = None
+    """JSON file for the result."""
+
+
+@dataclass
 class ReproduceConfig:
     """Published scores, and a run to set beside them."""
 
@@ -291,8 +310,8 @@ class ExtractConfig:
     """Clips that are encoded together; no value depends on it."""
     num_workers: int = 2
     """Processes that decode."""
-    num_threads: int = 1
-    """CPU threads of the encoder."""
+    num_threads: int | None = None
+    """CPU threads of the encoder; null takes all cores. Another number gives other roundings, of about 1e-6."""
     shard: str | None = None
     """`1/4` makes the first of four parts; null makes all, or the part of this process under torchrun."""
     on_error: str = "stop"

@@ -420,7 +420,8 @@ def extraction(cfg: DictConfig) -> tuple[Extraction, list[Clip], Faults]:
     Args:
         cfg: of the command `extract`.
     """
-    set_num_threads(cfg.num_threads)
+    if cfg.num_threads is not None:
+        set_num_threads(cfg.num_threads)
     made = Extraction(
         recipe_of(chosen("recipe"), plain(cfg.recipe), "recipe"),
         root=Path(cfg.out),
