@@ -11,6 +11,7 @@ from emolightning.errors import UserError, printable
 COMMANDS = {
     "train": ("emolightning.commands.train", "fine-tune Emotion-LLaMA: data, model, fit, run folder"),
     "eval": ("emolightning.commands.evaluate", "answers and scores of a trained run, of a checkpoint or an adapter"),
+    "predict": ("emolightning.commands.predict", "answers of a trained run about new clips, without labels"),
     "ablate": (
         "emolightning.commands.ablate",
         "train and test each set of modalities, against the best achievable accuracy",

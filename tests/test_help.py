@@ -14,6 +14,7 @@ from emolightning.config.signatures import read_signature
 OWN = {
     "train": "resume=null",
     "eval": "checkpoint=???",
+    "predict": "overwrite=false",
     "ablate": "parallel   runs",
     "sweep": "count       trials",
     "doctor": "probe=32",

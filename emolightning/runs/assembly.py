@@ -30,6 +30,7 @@ from emolightning.models.encoders.recipes import recipe_of
 from emolightning.models.family import Family
 from emolightning.models.parts.context import positions_of
 from emolightning.models.parts.generation import Generation
+from emolightning.models.parts.parameters import trained_state
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.prompt.processor import Processor
 from emolightning.records.clips import Clip
@@ -37,7 +38,7 @@ from emolightning.records.inputs import Inputs, active_inputs, named
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.estimate.load import Load
-from emolightning.runs.evaluate import refuse_skipped, require_whole_split
+from emolightning.runs.evaluate import refuse_skipped, require_whole_split, state_hash
 from emolightning.runs.extract import Extraction, device_of
 from emolightning.runs.feature_recipes import require_same_recipes
 from emolightning.runs.live_features import LiveFeatures
@@ -74,8 +75,8 @@ from emolightning.training.stopping.early_stopping import EarlyStopping
 
 log = logging.getLogger(__name__)
 
-ABOUT = ("model", "features", "inputs", "modalities", "prompt", "evaluation", "data", "seed")
-"""Settings that the answers of a predictor depend on."""
+ABOUT = ("features", "inputs", "modalities", "prompt", "evaluation", "data", "seed")
+"""Settings that the answers of a predictor depend on, beside its weights."""
 
 
 def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Pred
         batch_size=cfg.batch_size,
         positions=positions_of(model.language.config),
     )
-    return Predictor(model, processor, reader, asking, device=device, about=_about(cfg, weights))
+    return Predictor(model, processor, reader, asking, device=device, about=_about(cfg, learner))
 
 
 def _first_question(
@@ -218,8 +219,11 @@ def _first_question(
     return family.questions(own, labels=labels, protocol=offered, seed=0).pools[task][0]
 
 
-def _about(cfg: DictConfig, weights: Path) -> dict[str, Any]:
-    return {"checkpoint": cfg.checkpoint, "weights": str(weights), **{k: plain(cfg)[k] for k in ABOUT}}
+def _about(cfg: DictConfig, learner: EmotionLearner) -> dict[str, Any]:
+    """Everything that answers depend on, and where the weights lie."""
+    settings = {name: plain(cfg)[name] for name in ABOUT}
+    weights = {"weights_sha256": state_hash(trained_state(learner.model)), "base": learner.base_fingerprints}
+    return {"checkpoint": cfg.checkpoint, **weights, **settings}
 
 
 def _set_up_process(cfg: DictConfig, rank: int) -> None:

@@ -156,6 +156,16 @@ class Predictor:
         Raises:
             UserError: there is no such task; an empty question; or vectors cannot be had of any clip.
         """
+        return list(self.stream(clips, question=question, task=task))
+
+    def stream(
+        self,
+        clips: Sequence[Clip],
+        *,
+        question: str | Sequence[str | None] | None = None,
+        task: str = EMOTION,
+    ) -> Iterator[Prediction | Failure]:
+        """The same one after the other, as soon as a few are there."""
         usual = self.question(task)
         each = [question] * len(clips) if question is None or isinstance(question, str) else list(question)
         if len(each) != len(clips):
@@ -163,11 +173,9 @@ class Predictor:
         if any(text is not None and not text.strip() for text in each):
             raise UserError("question: is empty; leave it out to ask as in training")
         asked = [Question(task, usual if text is None else text) for text in each]
-        answers: list[Prediction | Failure] = []
         size = READ_BATCHES * self.asking.batch_size
         for start in range(0, len(clips), size):
-            answers += self._read_and_answer(clips[start : start + size], asked[start : start + size])
-        return answers
+            yield from self._read_and_answer(clips[start : start + size], asked[start : start + size])
 
     def _read_and_answer(self, clips: Sequence[Clip], asked: Sequence[Question]) -> list[Prediction | Failure]:
         begun = time.perf_counter()

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
@@ -130,6 +130,11 @@ class ClipReader:
                 each.absent |= dict.fromkeys(blind, NO_PICTURE)
         if not group or not names or self.features is None:
             return
+        if not self._describes_media:
+            for each in group:
+                if PurePosixPath(each.clip.id).is_absolute() or ".." in PurePosixPath(each.clip.id).parts:
+                    each.fault = Fault(NO_VECTORS, f"{each.clip.id}: is a path out of the folder of vectors, and no id")
+            group = [each for each in group if each.fault is None]
         # An id may be anything: it must not name a file in a cache. In a store of vectors it is the vector's name.
         numbered = [replace(each.clip, id=f"{number:06}") for number, each in enumerate(group)]
         clips = numbered if self._describes_media else [each.clip for each in group]

@@ -1,0 +1,169 @@
+"""Answers about many new clips into one file: each is written at once, and a call that ended is gone on from."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from emolightning.data.media.opening import MediaError
+from emolightning.data.media.windows import seconds_of, windows
+from emolightning.data.readers.asked_media import Item, items_of, pieces_of
+from emolightning.errors import UserError
+from emolightning.records.predictions import Failure, Prediction
+from emolightning.runs.predicting import Predictor
+from emolightning.runs.prediction_file import (
+    Conflict,
+    Format,
+    PredictionFile,
+    digest,
+    file_hash,
+    record_of,
+    request_hash,
+)
+
+OUT_OF_MEMORY = "out of memory"
+
+
+class NoModel(UserError):
+    """The model cannot be loaded, or its memory is too small."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a call asks for, as far as it is known before the model is loaded."""
+
+    items: list[Item]
+    question: str | None
+    task: str
+    out: Path
+    form: Format
+    rank: int = 0
+    world_size: int = 1
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a call did."""
+
+    answered: int
+    skipped: int
+    """They had an answer before."""
+    failed: dict[str, int]
+    """Kind of failure -> items."""
+
+
+def asked_items(media: str, *, window: str | None, step: str | None) -> list[Item]:
+    """The items that `media` names, or with `window` pieces of them.
+
+    Raises:
+        UserError: there are none; or window and step are no seconds.
+    """
+    items = items_of(media)
+    if window is None:
+        if step is not None:
+            raise UserError(f"step={step}: is for pieces of clips; say window=5s as well")
+        return items
+    length = _seconds("window", window)
+    every = length if step is None else _seconds("step", step)
+    found: list[Item] = []
+    for item in items:
+        if item.clip.span is not None:
+            raise UserError(f"window={window}: {item.clip.id} is a piece of a clip already, with start and end")
+        try:
+            found += pieces_of(item, windows(seconds_of(item.clip.video), window=length, step=every))
+        except MediaError:  # Whoever reads it says why.
+            found.append(item)
+    return found
+
+
+def _seconds(setting: str, text: str) -> float:
+    try:
+        seconds = float(str(text).strip().removesuffix("s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds < 1e6:
+        raise UserError(f"{setting}={text}: must be a number of seconds from 0.1 on, e.g. {setting}=5s")
+    return seconds
+
+
+def predict(request: Request, load: Callable[[], Predictor]) -> Done:
+    """Answer the items that this process has to, and write each answer at once.
+
+    Args:
+        request: what is asked.
+        load: gives the model; called when all that can be wrong with the request is known.
+
+    Raises:
+        Conflict: answers are there of other questions, files or settings.
+        BrokenOutput: the file is another process's, or damaged.
+        NoModel: the model cannot be loaded, or its memory is too small.
+    """
+    form, items = request.form, request.items
+    file = PredictionFile(request.out, form, rank=request.rank, world_size=request.world_size)
+    try:
+        own = items[request.rank :: request.world_size]
+        hashes = {path: file_hash(path) for path in dict.fromkeys(item.clip.video for item in items)}
+        file_of = {item.clip.id: hashes[item.clip.video] for item in items}
+        if not request.overwrite:
+            file.require_same(items, file_of)
+        predictor = _loaded(load)
+        file.labels = predictor.labels
+        usual = request.question or predictor.question(request.task)
+        settings = digest({**predictor.about, "checkpoint": None, "task": request.task})
+        if request.overwrite:
+            file.forget()
+        else:
+            file.require_same(
+                items, file_of, {item.clip.id: request_hash(item, item.question or usual) for item in items}
+            )
+            file.require_settings(settings)
+        todo = [item for item in own if not file.is_answered(item)]
+        failed = _answer(predictor, file, todo, usual, file_of, settings, request)
+        file.finish(items)
+    finally:
+        file.close()
+    return Done(len(todo) - sum(failed.values()), len(own) - len(todo), dict(failed))
+
+
+def _loaded(load: Callable[[], Predictor]) -> Predictor:
+    try:
+        return load()
+    except (UserError, torch.OutOfMemoryError) as error:
+        raise NoModel(str(error)) from error
+
+
+def _answer(
+    predictor: Predictor,
+    file: PredictionFile,
+    todo: Sequence[Item],
+    usual: str,
+    media: dict[str, str | None],
+    settings: str,
+    request: Request,
+) -> Counter[str]:
+    """Kind of failure -> items."""
+    failed: Counter[str] = Counter()
+    questions = [item.question or usual for item in todo]
+    answers = predictor.stream([item.clip for item in todo], question=questions, task=request.task)
+    for item, question in zip(todo, questions, strict=True):
+        is_full = False
+        try:
+            answer: Prediction | Failure = next(answers)
+        except torch.OutOfMemoryError as error:
+            is_full, answer = True, Failure(item.clip.id, OUT_OF_MEMORY, str(error).splitlines()[0])
+        if file_hash(item.clip.video) != media[item.clip.id]:
+            reason = f"{item.clip.video}: has changed while it was read"
+            answer = Failure(item.clip.id, "file that changes", reason)
+        if isinstance(answer, Failure):
+            failed[answer.kind] += 1
+        form, fingerprint = request.form, media[item.clip.id]
+        file.append([record_of(form, item, answer, question=question, media=fingerprint, settings=settings)])
+        if is_full:
+            raise NoModel(f"{item.clip.id}: {OUT_OF_MEMORY}; say a smaller batch_size, or device=cpu")
+    return failed
+
+
+__all__ = ["Conflict", "Done", "NoModel", "Request", "asked_items", "predict"]

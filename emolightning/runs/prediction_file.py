@@ -1,0 +1,366 @@
+"""The file of a model's answers about new clips: a line each, written at once; what a second call goes on from.
+
+Rules of upstream's batch inference: an item that is answered is skipped, one that failed is tried again, and what has
+changed since (question, file, settings) is refused by name. Under torchrun each process writes a file of its own, and
+the last one to end joins them.
+"""
+
+import csv
+import fcntl
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from emolightning.data.readers.asked_media import Item
+from emolightning.errors import InputErrors, UserError
+from emolightning.files.documents import DamagedFile
+from emolightning.files.writing import writing, written_whole
+from emolightning.records.predictions import Failure, Prediction
+
+Format = Literal["jsonl", "csv", "upstream"]
+
+FACTS = {
+    "upstream": ("id", "status", "request_hash", "video_fingerprint", "run_fingerprint"),
+    "jsonl": ("id", "status", "request", "media", "settings"),
+    "csv": ("id", "status", "request", "media", "settings"),
+}
+"""Format -> names of what a line is compared by: id, success or error, hashes of question, file and settings."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of cells that a spreadsheet would compute."""
+
+
+class BrokenOutput(UserError):
+    """The file of answers cannot be gone on from: damaged, locked, or not writable."""
+
+
+class Conflict(InputErrors):
+    """Items that were answered before have changed since."""
+
+
+def digest(content: Any) -> str:
+    """sha256 of plain values, as upstream writes it.
+
+    >>> digest({"b": 1, "a": "x"})[:14]
+    'sha256:6264f2a'
+    """
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def request_hash(item: Item, question: str) -> str:
+    """What is asked about which file: upstream's hash, where neither transcript nor piece is given."""
+    content: dict[str, Any] = {"id": item.clip.id, "prompt": question, "resolved_video": str(item.clip.video.resolve())}
+    if item.clip.transcript is not None:
+        content["transcript"] = item.clip.transcript
+    if item.clip.span is not None:
+        content |= {"start": item.clip.span.start, "end": item.clip.span.end}
+    return digest(content)
+
+
+def file_hash(path: Path) -> str | None:
+    """sha256 of a file's content; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+class PredictionFile:
+    """One file of answers, open for appending.
+
+    Args:
+        path: of the file.
+        form: of its lines.
+        labels: the columns of probabilities in a table; known when the model is.
+        rank: of this process.
+        world_size: number of processes that share the work.
+
+    Raises:
+        BrokenOutput: another process writes it, or it is damaged, or cannot be written.
+    """
+
+    def __init__(self, path: Path, form: Format, *, rank: int = 0, world_size: int = 1):
+        self.path, self.form = path, form
+        self.own = path if world_size == 1 else path.with_name(f".{path.name}.rank{rank}")
+        self.labels: tuple[str, ...] = ()
+        self._locks: list[IO[bytes]] = []
+        try:
+            with writing(f"out={path}"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._lock(f".{path.name}.lock", fcntl.LOCK_EX if world_size == 1 else fcntl.LOCK_SH)
+                if world_size > 1:  # Another group of processes has a process of the same rank.
+                    self._lock(f".{path.name}.rank{rank}.lock", fcntl.LOCK_EX)
+                for place in [self.own] if world_size > 1 else [path]:
+                    _drop_half_line(place)
+        except BrokenOutput:
+            raise
+        except UserError as error:
+            raise BrokenOutput(str(error)) from error
+        self.known = self._read()
+
+    def _lock(self, name: str, kind: int) -> None:
+        file = (self.path.parent / name).open("ab")
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise BrokenOutput(f"out={self.path}: another process is writing it; wait for its end") from None
+        self._locks.append(file)
+
+    def _places(self) -> list[Path]:
+        return [self.path, *sorted(self.path.parent.glob(f".{self.path.name}.rank*[0-9]"))]
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        """Id -> its line; of several an answer counts before an error."""
+        found: dict[str, dict[str, Any]] = {}
+        for place in self._places():
+            for line in _lines(place):
+                record = self._decoded(line, place)
+                if record is not None and found.get(record["id"], {}).get("status") != "success":
+                    found[record["id"]] = record
+        return found
+
+    def _decoded(self, line: tuple[int, str], place: Path) -> dict[str, Any] | None:
+        """What a line says; None for the header of a table."""
+        number, text = line
+        names = FACTS[self.form]
+        try:
+            if self.form == "csv":
+                (cells,) = csv.reader([text])
+                if number == 1 and tuple(cells[: len(names)]) == names:
+                    return None
+                record: Any = dict(zip(names, cells, strict=False))
+            else:
+                record = json.loads(text)
+            if not all(isinstance(record[name], str) for name in names[:3]):
+                raise ValueError("it is no answer of this format")
+        except (ValueError, KeyError, TypeError, csv.Error, RecursionError) as error:
+            raise BrokenOutput(str(DamagedFile(f"{place}, line {number}", error))) from None
+        return {**record, "line": text, **dict(zip(FACTS["jsonl"], (record.get(n) for n in names), strict=True))}
+
+    def require_same(
+        self,
+        items: Sequence[Item],
+        media: Mapping[str, str | None],
+        requests: Mapping[str, str] | None = None,
+    ) -> None:
+        """Refuse answers to other questions about other files.
+
+        Args:
+            items: all of them.
+            media: id -> hash of its file.
+            requests: id -> hash of what is asked; None while that is not known.
+
+        Raises:
+            Conflict: names each item and what has changed.
+        """
+        ids = {_safe(item.clip.id) if self.form == "csv" else item.clip.id: item.clip.id for item in items}
+        problems = [
+            f"{name}: was answered before and is not among the items now" for name in self.known if name not in ids
+        ]
+        for name, record in self.known.items():
+            if name in ids and record["status"] == "success":
+                if requests is not None and record["request"] != requests[ids[name]]:
+                    problems.append(f"{name}: question, transcript or file name has changed since it was answered")
+                elif record["media"] != media[ids[name]]:
+                    problems.append(f"{name}: the content of its file has changed since it was answered")
+        self._refuse(problems)
+
+    def require_settings(self, settings: str) -> None:
+        """Refuse answers of another model or other settings.
+
+        Raises:
+            Conflict: names each item.
+        """
+        known = [name for name, record in self.known.items() if record["status"] == "success"]
+        changed = [name for name in known if self.known[name]["settings"] != settings]
+        self._refuse([f"{name}: the model or its settings have changed since it was answered" for name in changed])
+
+    def _refuse(self, problems: Sequence[str]) -> None:
+        if problems:
+            note = "say overwrite=true to answer all anew, or another out=FILE"
+            raise Conflict(f"out={self.path}", problems, note=note)
+
+    def is_answered(self, item: Item) -> bool:
+        """Whether there is an answer."""
+        name = _safe(item.clip.id) if self.form == "csv" else item.clip.id
+        return self.known.get(name, {}).get("status") == "success"
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.known = {}
+        with writing(f"out={self.path}"):
+            for place in [self.own] if self.own != self.path else self._places():
+                place.unlink(missing_ok=True)
+
+    def append(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write lines at once, down to the disk.
+
+        Raises:
+            CannotWrite: half a line may be left, which the next call cuts off.
+        """
+        lines = [self.encoded(record) for record in records]
+        with writing(f"out={self.path}"):
+            is_new = not self.own.exists() or self.own.stat().st_size == 0
+            with self.own.open("a", encoding="utf-8", newline="") as file:
+                file.write("".join([self.header() if is_new else "", *lines]))
+                file.flush()
+                os.fsync(file.fileno())
+
+    def header(self) -> str:
+        """The first line of a table."""
+        if self.form != "csv":
+            return ""
+        chances = [f"p_{label}" for label in self.labels]
+        return _row([*FACTS["csv"], "label", *chances, "text", "question", "inputs", "seconds", "error", "video"])
+
+    def encoded(self, record: Mapping[str, Any]) -> str:
+        """One line."""
+        if self.form != "csv":
+            return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+        chances = record.get("probabilities") or {}
+        error = record.get("error") or {}
+        cells = [
+            *(record[name] for name in FACTS["csv"]),
+            record["label"],
+            *(chances.get(label) for label in self.labels),
+            *(record["text"], record["question"], json.dumps(record["inputs"], ensure_ascii=False), record["seconds"]),
+            *(": ".join(error.values()), record["video"]),
+        ]
+        return _row(["" if cell is None else cell for cell in cells])
+
+    def finish(self, items: Sequence[Item]) -> None:
+        """Put the lines in the order of the items, one each; of several processes the last one does it.
+
+        Raises:
+            CannotWrite: all lines are still there.
+        """
+        if self.own != self.path:
+            fcntl.flock(self._locks[0], fcntl.LOCK_UN)
+            try:
+                fcntl.flock(self._locks[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+        found = self._read()
+        names = [_safe(item.clip.id) if self.form == "csv" else item.clip.id for item in items]
+        others = [place for place in self._places() if place != self.path]
+        lines = [found[name]["line"] + "\n" for name in names if name in found]
+        text = self.header() + "".join(lines)
+        if others or text != (self.path.read_text(encoding="utf-8") if self.path.exists() else ""):
+            with written_whole(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        for place in others:
+            place.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Give the file free."""
+        for lock in self._locks:
+            with suppress(OSError):
+                lock.close()
+
+
+def record_of(
+    form: Format,
+    item: Item,
+    answer: Prediction | Failure,
+    *,
+    question: str,
+    media: str | None,
+    settings: str,
+) -> dict[str, Any]:
+    """What a line says of an item.
+
+    Args:
+        form: of the file.
+        item: what was asked about.
+        answer: of the model.
+        question: that was asked.
+        media: hash of the file.
+        settings: hash of the model and its settings.
+    """
+    content: dict[str, Any] = answer.content()
+    is_good, request = isinstance(answer, Prediction), request_hash(item, question)
+    error = None if is_good else {"kind": content["kind"], "reason": content["reason"]}
+    if form == "upstream":
+        return {
+            "schema_version": 1,
+            "run_fingerprint": settings,
+            "request_hash": request,
+            "video_fingerprint": media,
+            "id": item.clip.id,
+            "video": item.video,
+            "resolved_video": str(item.clip.video.resolve()),
+            "prompt": question,
+            "source": {"mode": item.mode, "input": item.place, "record": item.record},
+            "status": "success" if is_good else "error",
+            "answer": content.get("text"),
+            "error": error and {"stage": "inference", "type": error["kind"], "message": error["reason"]},
+            "duration_ms": round(1000 * content.get("seconds", 0.0), 3),
+        }
+    span = item.clip.span
+    return {
+        "id": item.clip.id,
+        "status": "success" if is_good else "error",
+        **({"start": span.start, "end": span.end} if span is not None else {}),
+        **{name: content.get(name) for name in ("label", "probabilities", "text")},
+        "question": question,
+        **{name: content.get(name) for name in ("inputs", "seconds")},
+        "error": error,
+        "video": item.video,
+        "request": request,
+        "media": media,
+        "settings": settings,
+    }
+
+
+def _safe(text: Any) -> Any:
+    """A cell on one line that no spreadsheet computes."""
+    if not isinstance(text, str):
+        return text
+    line = " ".join(text.splitlines())
+    return f"'{line}" if line.startswith(FORMULA) else line
+
+
+def _row(cells: Sequence[Any]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow([_safe(cell) for cell in cells])
+    return out.getvalue()
+
+
+def _lines(place: Path) -> list[tuple[int, str]]:
+    if not place.exists():
+        return []
+    try:
+        text = place.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BrokenOutput(str(DamagedFile(place, error))) from None
+    whole = text.split("\n")[:-1]
+    return [(number, line) for number, line in enumerate(whole, start=1)]
+
+
+def _drop_half_line(path: Path) -> None:
+    """Cut off what a killed process left after the last newline; a whole line that lacks only that gets it."""
+    if path.is_symlink():
+        raise BrokenOutput(f"{path}: is a link; nothing is written there: put a copy in its place")
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        content = file.read()
+        last = content[content.rfind(b"\n") + 1 :]
+        if not last:
+            return
+        try:
+            is_whole = isinstance(json.loads(last), dict)
+        except (ValueError, RecursionError):
+            is_whole = False
+        if is_whole:
+            file.write(b"\n")
+        else:
+            file.truncate(len(content) - len(last))
