@@ -347,6 +347,16 @@ def test_other_refusals_name_what_is_allowed(folders, tmp_path):
         TextEncoder(weights=str(folders_copy.parent), architecture="bert")
 
 
+@pytest.mark.parametrize(("kind", "missing"), [("bert", "tokenizer.json or vocab.txt"), ("roberta", "tokenizer")])
+def test_a_tokenizer_without_its_tokens_is_refused(folders, tmp_path, kind, missing):
+    """Every word would be the unknown one, and vectors would mean nothing."""
+    text = shutil.copytree(folders / kind, tmp_path / kind)
+    for path in text.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(UserError, match=missing):
+        TextEncoder(weights=str(text), architecture=kind)
+
+
 def test_opensmile_that_is_not_installed_is_one_sentence(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "opensmile", None)
     with pytest.raises(UserError, match="opensmile is not installed.*pip install 'emolightning.opensmile.'"):

@@ -87,7 +87,7 @@ class TextEncoder:
 def _load_tokenizer(folder: Path, num_embeddings: int) -> Any:
     from transformers import AutoTokenizer
 
-    from emolightning.models.parts.pretrained import broken_json, first_line, refuse_own_code
+    from emolightning.models.parts.pretrained import broken_json, first_line, refuse_own_code, require_vocabulary
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
@@ -98,6 +98,7 @@ def _load_tokenizer(folder: Path, num_embeddings: int) -> Any:
             f"{folder}: {broken_json(folder)}no tokenizer that transformers can read ({first_line(error)}); get a "
             "whole copy of the encoder, with its tokenizer"
         ) from error
+    require_vocabulary(folder, tokenizer)
     if len(around) != 2:
         raise UserError(
             f"{folder}: its tokenizer puts {len(around)} token(s) around a text, and this recipe takes one off either "

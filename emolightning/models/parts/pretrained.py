@@ -162,6 +162,20 @@ def refuse_own_code(folder: Path, error: Exception) -> None:
         raise UserError(f"{folder} {OWN_CODE}") from error
 
 
+def require_vocabulary(folder: Path, tokenizer: Any) -> None:
+    """Without a file of tokens transformers makes a tokenizer that knows no word, and says nothing.
+
+    Raises:
+        UserError: the folder holds none.
+    """
+    names = sorted({"tokenizer.json", *tokenizer.vocab_files_names.values()})
+    if not any((folder / name).is_file() for name in names):
+        raise UserError(
+            f"{folder}: holds no file of tokens, so every text would be unknown to its tokenizer; copy the model's own "
+            f"there: {' or '.join(names)}"
+        )
+
+
 def refuse_fused_attention(folder: Path, error: Exception) -> None:
     """Some architectures of transformers write attention out and have nothing else; nothing for other errors.
 

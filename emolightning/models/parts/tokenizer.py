@@ -14,7 +14,14 @@ from transformers import AutoTokenizer
 
 from emolightning.errors import UserError
 from emolightning.models.parts.language import LanguageSettings
-from emolightning.models.parts.pretrained import CONFIG, broken_json, describe_model, first_line, refuse_own_code
+from emolightning.models.parts.pretrained import (
+    CONFIG,
+    broken_json,
+    describe_model,
+    first_line,
+    refuse_own_code,
+    require_vocabulary,
+)
 from emolightning.prompt.chat_format import ChatFormat
 
 TINY_TOKENIZER = Path(__file__).parent / "tiny_tokenizer"
@@ -116,6 +123,7 @@ def load_tokenizer(settings: LanguageSettings) -> Tokenizer:
             f"tokenizer.json or {SENTENCEPIECE_FILE} with tokenizer_config.json there, or "
             "say model.language.tokenizer=FOLDER"
         ) from error
+    require_vocabulary(place, tokenizer)
     if not isinstance(tokenizer.model_max_length, int | float):
         raise UserError(
             f"{place}/tokenizer_config.json: model_max_length is {ascii(tokenizer.model_max_length)}, not a number of "
