@@ -305,7 +305,7 @@ class ExtractConfig:
     """Who is seen, by encoders of frames: `none`, the whole picture; `center`; `detector`; or `folder:PATH`, what
     OpenFace has cut out. Null is the detector for recipes of faces, else none."""
     device: str = "auto"
-    """Of the encoder: `cuda`, `cpu`, or `auto`."""
+    """Where the encoder computes: `cuda`, `cpu`, or `auto`."""
     batch_size: int = 8
     """Clips that are encoded together; no value depends on it."""
     num_workers: int = 2
@@ -321,6 +321,6 @@ class ExtractConfig:
     output: str | None = None
     """JSON file that gets all clips without a vector, with reasons."""
     seed: int = 42
-    """Of splits; vectors do not depend on it."""
+    """Seed of splits; vectors do not depend on it."""
     paths: PathSettings = field(default_factory=PathSettings)
     """The folders of this machine."""

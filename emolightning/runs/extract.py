@@ -111,7 +111,7 @@ class Extraction:
         if recipe.takes == "frames":
             self.faces.require()
         self.folder = root / (folder or _folder_name(recipe, level))
-        """Of the vectors; complete when `run` has begun."""
+        """The folder of the vectors; complete when `run` has begun."""
         self.is_cache = is_cache
         self.encoder: Any = None
         """Built when it is needed first."""
