@@ -43,7 +43,7 @@ class EmotionLearner(pl.LightningModule):
         scoring: what a validation scores answers with; None where nothing is validated.
         optimizer: makes an optimizer from parameter groups; None for evaluation only.
         schedule: of the learning rate; None keeps it constant.
-        generation: how answers are generated.
+        generation: how answers are generated; None is greedily.
         seed: with the number of batches done it fixes dropout, so that a resumed run repeats an uninterrupted one.
         summed_batches: 1, or the number of batches whose gradients are summed for a step, as upstream accumulates.
         num_val_clips: size of the validation split; scores of any other set of clips are refused.
@@ -57,7 +57,7 @@ class EmotionLearner(pl.LightningModule):
         scoring: Scoring | None = None,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         schedule: Schedule | None = None,
-        generation: Generation = Generation(),  # noqa: B008  # frozen
+        generation: Generation | None = None,
         seed: int = 0,
         summed_batches: int = 1,
         num_val_clips: int | None = None,
@@ -69,7 +69,7 @@ class EmotionLearner(pl.LightningModule):
         self.labels = tuple(labels)
         self.make_optimizer = optimizer
         self.schedule = schedule
-        self.generation = generation
+        self.generation = generation or Generation()
         self.seed = seed
         self.summed_batches = summed_batches
         self.num_val_clips = num_val_clips

@@ -1,25 +1,12 @@
 """How an answer is generated: greedy, by beams or by sampling."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from emolightning.config.generation import EvaluationSettings
 
-@dataclass(frozen=True)
-class Generation:
+
+class Generation(EvaluationSettings):
     """Settings of one generated answer; `configs/generation/` has upstream's by name."""
-
-    max_new_tokens: int = 16
-    num_beams: int = 1
-    """1 is greedy."""
-    do_sample: bool = False
-    temperature: float = 1.0
-    """Temperature of sampling."""
-    top_p: float = 1.0
-    """Sampling draws from the smallest set of tokens with this probability."""
-    repetition_penalty: float = 1.0
-    """Above 1 lowers tokens that the answer has already."""
-    length_penalty: float = 1.0
-    """Beam search prefers longer answers where this is above 0."""
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of transformers' `generate`.
