@@ -10,7 +10,7 @@ from data_factory import corpus_of
 from deadly_clips import count_bytes
 
 from emolightning.data.readers.custom import CustomData
-from emolightning.data.stores import cache
+from emolightning.data.stores import apart, cache
 from emolightning.data.stores.cache import compute_missing, load_array
 from emolightning.data.stores.features import SignalFeatures
 from emolightning.files.writing import CannotWrite
@@ -49,7 +49,7 @@ def test_a_clip_whose_worker_is_killed_once_is_tried_again(tmp_path):
 
 @pytest.mark.multi_process
 def test_a_clip_that_hangs_ends_in_its_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "CLIP_SECONDS", 0.5)
+    monkeypatch.setattr(apart, "CLIP_SECONDS", 0.5)
     (clip, *_) = make_clips(tmp_path, {0: "hang"})
     started = time.monotonic()
     outcome = cache._alone(count_bytes, clip, ("a",))

@@ -24,6 +24,7 @@ from emolightning.data.stores.manifest import read_manifest
 from emolightning.models.encoders.encoder import utterance
 from emolightning.models.encoders.speech import SpeechEncoder
 from emolightning.records.clips import Clip
+from emolightning.runs import encoding
 
 CLIPS = 6
 
@@ -262,6 +263,81 @@ def test_whose_face_was_chosen_is_kept_beside_the_vectors(
     chosen = json.loads((folder / ".chosen" / "talks" / "1.json").read_text())
     assert chosen == {"boxes": [[1, 2, 3]], "num_tracks": 1}
     assert len(list((folder / ".chosen").rglob("*.json"))) == CLIPS
+
+
+@pytest.mark.parametrize(
+    ("features", "kind", "faces"), [("clip_merbench", "clip", "none"), ("videomae_merbench", "videomae", "center:32")]
+)
+def test_frames_that_fill_the_memory_are_taken_one_by_one(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: str, kind: str, faces: str
+) -> None:
+    """The same vectors, repeated frames included; memory does not hold a long clip."""
+    weights = make_image_folder(tmp_path / kind, kind)
+    given = [f"faces={faces}", "num_workers=0", "on_error=skip", "max_skipped=0.5"]
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    shutil.copy(media / "0.mkv", torn / "a.mkv")
+    (torn / "b.mkv").write_bytes((media / "2.mkv").read_bytes()[:3000])
+    stores = []
+    for most in (2**28, 1000):
+        monkeypatch.setattr(encoding, "MOST_HANDED_OVER_BYTES", most)
+        assert run(*words(tmp_path / str(most), torn, weights, *given, features=features)) == 0
+        stores.append(digests(tmp_path / str(most)))
+    assert stores[0] == stores[1]
+    assert sum(name.endswith(".npy") for name in stores[0]) == 1
+
+
+def test_what_the_detector_chose_is_written_down(shared: Path, tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    table.write_text(
+        "video_name,emotion_label,transcription,split,start,end\nsample_00000167.mp4,sad,oh no,train,0.4,1.0\n"
+    )
+    weights = make_image_folder(tmp_path / "clip", "clip")
+    given = [f"data.annotations={table}", f"data.media={shared / 'clips'}", "features=clip_merbench"]
+    assert run("extract", "data=custom", *given, f"weights={weights}", f"out={tmp_path}") == 0
+    (record,) = (json.loads(path.read_text()) for path in tmp_path.rglob(".chosen/*.json"))
+    assert record["num_tracks"] == 1
+    assert len(record["boxes"]) == record["num_frames"]
+
+
+def test_a_vector_that_is_no_number_is_the_clips_problem(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hubert: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = SpeechEncoder.encode
+
+    def huge(self: SpeechEncoder, items: Any) -> list[np.ndarray]:
+        return [
+            steps * np.float32(1e9 if len(item) < 6000 else 1)
+            for item, steps in zip(items, real(self, items), strict=True)
+        ]
+
+    monkeypatch.setattr(SpeechEncoder, "encode", huge)
+    given = ["dtype=float16", "num_workers=0", "on_error=skip", "max_skipped=0.5"]
+    assert run(*words(tmp_path, media, hubert, *given)) == 0
+    assert len(list((tmp_path / "HL-UTT").rglob("*.npy"))) == CLIPS - 1
+    assert "1 of 6 clips cannot be used" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 12 TB")])
+def test_a_clip_that_is_too_long_for_the_memory_does_not_spoil_the_others(
+    media: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hubert: Path,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    real = SpeechEncoder.encode
+
+    def encode(self: SpeechEncoder, items: Any) -> list[np.ndarray]:
+        if any(len(item) > 12000 for item in items):
+            raise error
+        return real(self, items)
+
+    monkeypatch.setattr(SpeechEncoder, "encode", encode)
+    assert run(*words(tmp_path, media, hubert, "num_workers=0")) == 1
+    assert "memory is too small to encode it; cut it into pieces" in capsys.readouterr().err
+    assert len(list((tmp_path / "HL-UTT").rglob("*.npy"))) == CLIPS - 1
 
 
 @pytest.mark.parametrize("is_whole", [True, False])

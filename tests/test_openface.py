@@ -3,19 +3,24 @@
 import os
 import pickle
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from emolightning.data.media.openface import NoFace, find_faces
+from emolightning.data.media.openface import Faces, NoFace, find_faces
 from emolightning.data.media.opening import MediaError
 
 
 def stack(num_frames: int = 5, size: int = 12) -> np.ndarray:
     """Faces in RGB."""
     return np.random.default_rng(num_frames).integers(0, 256, (num_frames, size, size, 3), dtype=np.uint8)
+
+
+def read(faces: Faces, positions: Sequence[int]) -> np.ndarray:
+    return np.stack(list(faces.each(positions)))
 
 
 def save_stack(path: Path, faces: np.ndarray) -> None:
@@ -35,8 +40,8 @@ def test_a_stack_of_faces(tmp_path, relative, clip):
     save_stack(tmp_path / relative.format(clip, clip), stack())
     faces = find_faces(tmp_path, clip)
     assert faces.num_frames == 5
-    assert np.array_equal(faces.read([4, 0, 0]), stack()[[4, 0, 0]])
-    assert faces.read(range(5)).flags["C_CONTIGUOUS"]
+    assert np.array_equal(read(faces, [4, 0, 0]), stack()[[4, 0, 0]])
+    assert read(faces, range(5)).flags["C_CONTIGUOUS"]
 
 
 @pytest.mark.parametrize("relative", ["{}/{}_aligned", "{}"])
@@ -45,7 +50,7 @@ def test_a_folder_of_pictures(tmp_path, relative):
     (tmp_path / "a" / "a.csv").write_text("frame, success\n")
     faces = find_faces(tmp_path, "a")
     assert faces.num_frames == 12
-    assert np.array_equal(faces.read([11, 2, 2]), stack(12)[[11, 2, 2]])
+    assert np.array_equal(read(faces, [11, 2, 2]), stack(12)[[11, 2, 2]])
 
 
 def test_a_name_composed_in_another_way_is_the_same(tmp_path):
@@ -134,9 +139,9 @@ def test_damaged_pictures_are_refused(tmp_path, content, words):
     save_pictures(tmp_path / "a", stack(2))
     (tmp_path / "a" / "frame_det_00_000002.bmp").write_bytes(content)
     faces = find_faces(tmp_path, "a")
-    assert faces.read([0]).shape == (1, 12, 12, 3)
+    assert read(faces, [0]).shape == (1, 12, 12, 3)
     with pytest.raises(MediaError, match=words) as error:
-        faces.read([0, 1])
+        read(faces, [0, 1])
     assert "000002.bmp" in str(error.value)
 
 
@@ -144,4 +149,4 @@ def test_faces_of_different_sizes_are_refused(tmp_path):
     save_pictures(tmp_path / "a", stack(2))
     Image.fromarray(stack(1, 20)[0]).save(tmp_path / "a" / "frame_det_00_000003.bmp")
     with pytest.raises(MediaError, match="different sizes .12 x 12, 20 x 20"):
-        find_faces(tmp_path, "a").read([0, 2])
+        read(find_faces(tmp_path, "a"), [0, 2])

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,62 +12,23 @@ from typing import Any
 import numpy as np
 
 from emolightning.config.building import build
-from emolightning.data.checkup.unusable import NO_FACE, NO_SOUND, NO_TRANSCRIPT, UNDECODABLE, Fault, Faults
-from emolightning.data.media.audio import NoAudioTrack, read_waveform
-from emolightning.data.media.face_films import NoFace
+from emolightning.data.checkup.unusable import NO_TRANSCRIPT, UNDECODABLE, Fault, Faults
 from emolightning.data.media.faces import FacePolicy
 from emolightning.data.stores.cache import Outcome, clip_stamp, compute_missing, load_array
 from emolightning.data.stores.manifest import Kept, Level, Manifest
 from emolightning.data.stores.records import Stamp
 from emolightning.errors import UserError
 from emolightning.files.writing import written_whole
-from emolightning.models.encoders.encoder import CannotEncode, Encoder, FrameEncoder, utterance
+from emolightning.models.encoders.encoder import Encoder, FrameEncoder
 from emolightning.models.encoders.recipes import Recipe
 from emolightning.records.clips import Clip
-
-ITEM = "item"
-"""What a worker process hands over of a clip."""
+from emolightning.runs.encoding import ABSENT, ITEM, ItemReader, encoded, kept
 
 OF_THE_MACHINE = ("_target_", "weights", "device")
 """Parameters of an encoder that say where it runs: values do not depend on them."""
 
 NOTED = ("emolightning", "numpy", "torch", "transformers")
 """Packages whose versions are noted in a manifest."""
-
-ABSENT = {"sound": NO_SOUND, "frames": NO_FACE, "text": NO_TRANSCRIPT}
-"""What an encoder takes -> what is said of a clip that has none, though its file is in order."""
-
-
-@dataclass(frozen=True)
-class ItemReader:
-    """What an encoder takes of a clip, read in a worker process.
-
-    Args:
-        takes: sound, frames or text.
-        positions: of the frames.
-        faces: who is seen.
-        decoded_at: pixels, both ways, at which whole frames have to come out of the decoder.
-    """
-
-    takes: str
-    positions: Callable[[int], list[int]] | None
-    faces: FacePolicy
-    decoded_at: int | None = None
-
-    def __call__(self, clip: Clip, names: tuple[str, ...]) -> Outcome:
-        """The item of one clip, or why it has none."""
-        if self.takes == "text":
-            return (
-                Outcome({ITEM: np.array(clip.transcript)}) if clip.transcript else Outcome(absent={ITEM: NO_TRANSCRIPT})
-            )
-        try:
-            if self.takes == "sound":
-                return Outcome({ITEM: read_waveform(clip.video, span=clip.span)})
-            assert self.positions is not None
-            faces = self.faces.crops(clip, self.positions, decoded_at=self.decoded_at)
-            return Outcome({ITEM: faces.frames}, record=faces.record if self.faces.kind == "detector" else None)
-        except (NoAudioTrack, NoFace) as error:
-            return Outcome(absent={ITEM: str(error)})
 
 
 class Extraction:
@@ -139,7 +99,7 @@ class Extraction:
             title=self.recipe.name,
             num_workers=self.num_workers,
             manifests={} if self.recipe.gives_text else {ITEM: manifest},
-            encode=partial(_encode, encoder, "frame" if self.recipe.gives_text else self.level),
+            encode=self._encode(encoder),
             batch_size=self.batch_size,
             stamp=_stamp_of_text if encoder.takes == "text" else clip_stamp,
         )
@@ -164,13 +124,18 @@ class Extraction:
 
         def vector(clip: Clip) -> np.ndarray:
             outcome = read(clip, (ITEM,))
-            if outcome.arrays:
-                (outcome,) = _encode(encoder, self.level, [outcome])
+            if outcome.arrays or outcome.in_parts:
+                (outcome,) = self._encode(encoder)([outcome])
             if not outcome.arrays:
                 raise UserError(outcome.problem or outcome.absent[ITEM])
-            return outcome.arrays[ITEM].astype(self.dtype)
+            return outcome.arrays[ITEM]
 
         return vector
+
+    def _encode(self, encoder: Encoder) -> Callable[[Sequence[Outcome]], list[Outcome]]:
+        if self.recipe.gives_text:
+            return partial(encoded, encoder, np.asarray)
+        return partial(encoded, encoder, partial(kept, level=self.level, dtype=self.dtype))
 
     def _build(self) -> Encoder:
         if self.encoder is None:
@@ -228,26 +193,6 @@ def _folder_name(recipe: Recipe, level: Level) -> str:
 
 def _stamp_of_text(clip: Clip) -> Stamp:
     return [hashlib.sha256((clip.transcript or "").encode()).hexdigest()]
-
-
-def _encode(encoder: Encoder, level: Level, read: Sequence[Outcome]) -> list[Outcome]:
-    """The vectors of some clips; one that the encoder refuses does not spoil the others."""
-    items = [_item(outcome.arrays[ITEM]) for outcome in read]
-    made: dict[int, Outcome] = {}
-    while places := [place for place in range(len(items)) if place not in made]:
-        try:
-            vectors = encoder.encode([items[place] for place in places])
-        except CannotEncode as error:
-            made[places[error.item]] = Outcome(problem=str(error))
-            continue
-        for place, steps in zip(places, vectors, strict=True):
-            vector = utterance(steps) if level == "utterance" else steps
-            made[place] = Outcome({ITEM: vector}, record=read[place].record)
-    return [made[place] for place in range(len(items))]
-
-
-def _item(array: np.ndarray) -> Any:
-    return str(array) if array.dtype.kind == "U" else array
 
 
 def own_part(clips: Sequence[Clip], shard: str | None) -> tuple[list[Clip], str]:

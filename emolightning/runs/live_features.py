@@ -13,7 +13,8 @@ from emolightning.data.stores.reading import Found, read_store
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.encoders.recipes import read_recipe
 from emolightning.records.clips import Clip
-from emolightning.runs.extract import ABSENT, Extraction
+from emolightning.runs.encoding import ABSENT
+from emolightning.runs.extract import Extraction
 
 
 class LiveFeatures:

@@ -115,36 +115,29 @@ def centre(pixels: np.ndarray, size: int) -> np.ndarray:
     return crop(pixels, ((width - side) // 2, (height - side) // 2, side), size)
 
 
-def read_pictures(
+def each_picture(
     clip: Clip, positions: Sequence[int], keep: Keep, *, read: Callable[[av.VideoFrame], np.ndarray] = upright_pixels
-) -> np.ndarray:
-    """What is kept of frames, uint8 (positions, height, width, 3), in the order in which they are asked for.
+) -> Iterator[np.ndarray]:
+    """What is kept of frames, one after the other as they are decoded: memory holds one.
 
     Args:
         clip: the video, or a piece of it.
-        positions: of the frames.
-        keep: makes of a position and its picture what is kept.
+        positions: of the frames, each after the one before.
+        keep: makes of a position and its picture what is kept, uint8 (height, width, 3).
         read: makes the picture of a decoded frame.
 
     Raises:
-        MediaError: not a usable video, a frame that is not there, or what is kept has several sizes.
+        MediaError: not a usable video, or a frame that is not there.
     """
-    found = dict(_kept(clip, set(positions), keep, read))
-    if missing := [position for position in positions if position not in found]:
-        raise MediaError(clip.video, f"frame {missing[0]} cannot be decoded; make a sound copy, e.g. with ffmpeg")
-    if len({picture.shape for picture in found.values()}) > 1:
-        raise MediaError(clip.video, "the size of its picture changes; make a copy of one size, or say faces=center")
-    return np.stack([found[position] for position in positions])
-
-
-def _kept(
-    clip: Clip, wanted: set[int], keep: Keep, read: Callable[[av.VideoFrame], np.ndarray]
-) -> Iterator[tuple[int, np.ndarray]]:
+    wanted = iter(positions)
+    next_one = next(wanted, None)
     for position, (_, frame) in enumerate(each_frame(clip.video, clip.span)):
-        if position in wanted:
-            yield position, keep(position, read(frame))
-        if position >= max(wanted):
+        if position == next_one:
+            yield keep(position, read(frame))
+            next_one = next(wanted, None)
+        if next_one is None:
             return
+    raise MediaError(clip.video, f"frame {next_one} cannot be decoded; make a sound copy, e.g. with ffmpeg")
 
 
 def _look(

@@ -1,7 +1,7 @@
 """Faces that OpenFace has cut out, as its users keep them: a stack a clip in an npy file, or a bmp file a frame."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,15 +27,23 @@ class Faces:
     path: Path
     """The npy file, or the folder of bmp files."""
     num_frames: int
-    _read: Callable[[Sequence[int]], np.ndarray]
+    _picture: Callable[[int], np.ndarray]
 
-    def read(self, positions: Sequence[int]) -> np.ndarray:
-        """uint8 (positions, height, width, 3), RGB.
+    def each(self, positions: Sequence[int]) -> Iterator[np.ndarray]:
+        """The faces one by one, each uint8 (height, width, 3), RGB.
 
         Raises:
             MediaError: a file cannot be read, or faces have different sizes.
         """
-        return self._read(positions)
+        first: tuple[int, ...] | None = None
+        for position in positions:
+            picture = self._picture(position)
+            first = first or picture.shape
+            if picture.shape != first:
+                shown = ", ".join(f"{width} x {height}" for height, width, _ in sorted({first, picture.shape}))
+                reason = f"its faces have different sizes ({shown}); run OpenFace with -simalign again"
+                raise MediaError(self.path, reason)
+            yield picture
 
 
 def find_faces(root: Path, clip_id: str) -> Faces:
@@ -84,22 +92,14 @@ def _of_stack(path: Path) -> Faces:
         found = f"{stack.dtype} {stack.shape}"
         raise MediaError(path, f"holds {found}; faces are uint8 (frames, height, width, 3), {MAX_FACES} at most")
     check_size(path, stack.shape[2], stack.shape[1])
-    return Faces(path, len(stack), lambda positions: np.ascontiguousarray(stack[list(positions)][..., ::-1]))
+    return Faces(path, len(stack), lambda position: np.ascontiguousarray(stack[position][..., ::-1]))
 
 
 def _of_pictures(folder: Path, files: list[Path]) -> Faces:
     if len(files) > MAX_FACES:
         raise MediaError(folder, f"holds {len(files)} bmp files; {MAX_FACES} at most are read")
 
-    def read(positions: Sequence[int]) -> np.ndarray:
-        found = {position: _picture(files[position]) for position in sorted(set(positions))}
-        sizes = {picture.shape for picture in found.values()}
-        if len(sizes) > 1:
-            shown = ", ".join(f"{width} x {height}" for height, width, _ in sorted(sizes)[:5])
-            raise MediaError(folder, f"its faces have different sizes ({shown}); run OpenFace with -simalign again")
-        return np.stack([found[position] for position in positions])
-
-    return Faces(folder, len(files), read)
+    return Faces(folder, len(files), lambda position: _picture(files[position]))
 
 
 def _picture(path: Path) -> np.ndarray:

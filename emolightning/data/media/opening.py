@@ -143,7 +143,7 @@ def packets_of(container: InputContainer, stream: Any = None) -> Iterator[av.Pac
     Raises:
         MediaError: reading takes too long.
     """
-    end = time.monotonic() + READ_SECONDS
+    end = time.thread_time() + READ_SECONDS  # Waiting for whoever takes the pictures does not count.
     packets = container.demux(*([stream] if stream is not None else []))
     while True:
         try:
@@ -154,7 +154,7 @@ def packets_of(container: InputContainer, stream: Any = None) -> Iterator[av.Pac
             # A stream that nobody knew of has appeared, and PyAV cannot close it. Its packets did not come either, and
             # those that were known are closed before.
             return
-        if time.monotonic() > end:
+        if time.thread_time() > end:
             remedy = "cut it into shorter clips, or make its picture smaller"
             raise MediaError(Path(container.name), f"reading it takes longer than {READ_SECONDS} s; {remedy}")
         yield packet

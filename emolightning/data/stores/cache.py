@@ -6,17 +6,15 @@ computed, and which piece of it the clip is. Imports no torch: worker processes 
 
 import faulthandler
 import json
-import multiprocessing
 import os
-import signal
 import tokenize
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from emolightning.data.loading.worker_process import end_with_parent
+from emolightning.data.stores.apart import CLIP_SECONDS, SPAWN, EndedEarly, parts_of
 from emolightning.data.stores.manifest import Manifest
 from emolightning.data.stores.records import Stamp
 from emolightning.data.stores.vectors import VectorFolder, vector_path
@@ -37,13 +36,8 @@ CHOSEN = ".chosen"
 IN_PROCESS = 4
 """Up to so many clips are computed here: a pool costs more than it saves."""
 
-CLIP_SECONDS = 1800
-"""A worker that is at one clip for longer hangs, and is ended. Readers of media have a tighter limit of their own."""
-
 ABSENT = [-1, -1]
 """The stamp of a file that is not there."""
-
-_SPAWN = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
@@ -57,6 +51,13 @@ class Outcome:
     """Array name -> why this clip has none (no sound track); the caller decides whether that is an error."""
     record: dict[str, Any] | None = None
     """What was chosen to get there, as plain values; written beside the arrays, `.chosen/<clip id>.json`."""
+    in_parts: Callable[[], Generator[Any, None, None]] | None = None
+    """Gives what is too large to be handed over whole, where it is used: the record, then piece by piece."""
+
+    @property
+    def num_bytes(self) -> int:
+        """What it takes in memory."""
+        return sum(array.nbytes for array in self.arrays.values())
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ class Summary:
 
 Compute = Callable[[Clip, tuple[str, ...]], Outcome]
 """A module-level function: (clip, names of the arrays wanted) -> outcome."""
+
+BATCH_BYTES = 2**28
+"""What waits to be encoded together takes no more memory than this and one clip."""
 
 Encode = Callable[[Sequence[Outcome]], Sequence[Outcome]]
 """What is made in this process of the outcomes of a few clips, e.g. by a model: an outcome for each."""
@@ -169,12 +173,12 @@ def _encoded(
     clips: list[Clip] = []
     read: list[Outcome] = []
     for clip, outcome in outcomes:
-        if not outcome.arrays:
+        if not outcome.arrays and outcome.in_parts is None:
             yield clip, outcome
             continue
         clips.append(clip)
         read.append(outcome)
-        if len(clips) == batch_size:
+        if len(clips) == batch_size or sum(one.num_bytes for one in read) >= BATCH_BYTES:
             yield from zip(clips, encode(read), strict=True)
             clips, read = [], []
     if clips:
@@ -188,7 +192,7 @@ def _in_pool(
     waiting: deque[_Job], in_flight: dict[Future[Outcome], _Job], compute: Compute, num_workers: int
 ) -> Iterator[tuple[Clip, Outcome]]:
     """Take jobs from `waiting`, a few at a time, so that `in_flight` says which ones a killed worker may have had."""
-    with ProcessPoolExecutor(num_workers, mp_context=_SPAWN, initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(num_workers, mp_context=SPAWN, initializer=end_with_parent) as pool:
         try:
             while waiting or in_flight:
                 while waiting and len(in_flight) < 2 * num_workers:
@@ -214,43 +218,15 @@ def _watched(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
 
 def _alone(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
     """The outcome of one clip in a process of its own, whose end, if it has none, is the clip's problem."""
-    ours, theirs = _SPAWN.Pipe(duplex=False)
-    process = _SPAWN.Process(target=_send_outcome, args=(theirs, compute, clip, names), daemon=True)
-    process.start()
-    theirs.close()
-    outcome: Outcome | Exception | None = None
     try:
-        ours.recv()
-        outcome = Outcome(problem=f"{clip.video}: reading it takes longer than {CLIP_SECONDS} s")
-        if ours.poll(CLIP_SECONDS):
-            outcome = ours.recv()
-    except EOFError:
-        process.join()
-        if outcome is None:
-            raise UserError("processes that read clips cannot be started; their own messages are above") from None
-        outcome = Outcome(problem=f"{clip.video}: {_how_it_ended(process.exitcode)}")
-    finally:
-        process.kill()
-        process.join()
-    if isinstance(outcome, Exception):
-        raise outcome
+        (outcome,) = parts_of(partial(_only, compute, clip, names), clip.video)
+    except EndedEarly as error:
+        return Outcome(problem=str(error))
     return outcome
 
 
-def _send_outcome(connection: Connection, compute: Compute, clip: Clip, names: tuple[str, ...]) -> None:
-    end_with_parent()
-    connection.send("started")
-    try:
-        connection.send(_guarded(compute, clip, names))
-    except Exception as error:
-        connection.send(error)
-
-
-def _how_it_ended(exit_code: int | None) -> str:
-    by = signal.Signals(-exit_code).name if exit_code is not None and exit_code < 0 else f"exit code {exit_code}"
-    memory = ", as where memory is too small" if by == "SIGKILL" else ""
-    remedy = "make a new copy of the file, e.g. with ffmpeg -i OLD NEW"
-    return f"the process that reads it ends before it is done, even alone ({by}{memory}); {remedy}"
+def _only(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Iterator[Outcome]:
+    yield _guarded(compute, clip, names)
 
 
 def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
