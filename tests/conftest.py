@@ -28,6 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that start several processes come first, then those that start one: workers must end side by side."""
+    if changing := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"two workers name these tests differently, say ids=: {', '.join(changing[:3])}")
     several = {item.path for item in items if item.get_closest_marker("multi_process")}
     one = {item.path for item in items if "workplace" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: (item.path not in several, item.path not in one))

@@ -198,7 +198,9 @@ def assert_is_upright(frame: np.ndarray, odd: Odd) -> None:
     np.testing.assert_allclose(frame[blue], (0, 0, 255), atol=40)
 
 
-@pytest.mark.parametrize("odd", [odd for odd in TABLE if "name" in odd.name or "quotes" in odd.name], ids=str)
+@pytest.mark.parametrize(
+    "odd", [odd for odd in TABLE if "name" in odd.name or "quotes" in odd.name], ids=lambda odd: odd.name
+)
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_a_row_finds_its_file_in_either_form_of_its_name(tmp_path, odd, form):
     path = odd.make(tmp_path)
