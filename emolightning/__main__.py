@@ -12,6 +12,7 @@ COMMANDS = {
     "train": ("emolightning.commands.train", "fine-tune Emotion-LLaMA: data, model, fit, run folder"),
     "eval": ("emolightning.commands.evaluate", "answers and scores of a trained run, of a checkpoint or an adapter"),
     "predict": ("emolightning.commands.predict", "answers of a trained run about new clips, without labels"),
+    "chat": ("emolightning.commands.chat", "questions about one clip, typed in the terminal"),
     "ablate": (
         "emolightning.commands.ablate",
         "train and test each set of modalities, against the best achievable accuracy",

@@ -118,12 +118,22 @@ def copy_sweep(trained: Path, path: Path) -> None:
     shutil.copy(REPO / "sweeps" / path.name, path)
 
 
+def make_asked(trained: Path, path: Path) -> None:
+    """What `predict` is asked about: a folder, one clip of it, or a table that names it."""
+    folder = path if not path.suffix else path.parent if path.suffix == ".mp4" else path.parent / "my_clips"
+    if not folder.is_dir() or not any(folder.glob("*.mp4")):
+        make_dataset(path.parent / "unused.csv", folder)
+    if path.suffix == ".csv":
+        path.write_text("video,question,transcript\nmy_clips/clip0.mp4,,What a day.\nmy_clips/clip1.mp4,Glad?,\n")
+
+
 FILES: dict[str, Callable[[Path, Path], object]] = {
     "checkpoint": copy_run,
     "run": copy_run,
     "init_from": copy_run,
     "data.annotations": make_annotations,
     "data.media": make_media,
+    "media": make_asked,
     "answers": make_predictions,
     "truth": make_truth,
     "file": copy_sweep,
@@ -151,6 +161,6 @@ def problem_around(command: str) -> str:
 
 SET_UP = (
     "cd ", "git clone", "python3 -m venv", "source ", "mkdir ", "pre-commit install", "wandb agent", "wandb sync",
-    "wandb login", "emolightning --help",
+    "wandb login", "emolightning --help", "emolightning chat",
 )  # fmt: skip
 """Beginnings of commands that set up a machine, or need a server."""

@@ -43,7 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(place: Path) -> api.Model:
-    return el.load(place / "outputs" / "demo", "evaluation.max_new_tokens=3", device="cpu")
+    return el.load(place / "outputs" / "demo", "evaluation.max_new_tokens=3", "explanation_tokens=5", device="cpu")
 
 
 def quietly(*words: str, **settings: Any) -> Path:
@@ -57,7 +57,6 @@ def test_examples(
     name: str, place: Path, model: api.Model, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.chdir(place)
-    monkeypatch.setattr("emolightning.runs.predicting.EXPLANATION_TOKENS", 5)
     if name == "evaluate":  # It needs data as well.
         trained = request.getfixturevalue("trained")
         shutil.copytree(trained, place / "trained")

@@ -139,8 +139,8 @@ def test_command_is_accepted(
         assert error.value.code == 1
         assert "missing" in capsys.readouterr().out
         return
-    if name == "eval":
-        load_saved_run(words)
+    if name in ("eval", "predict"):
+        load_saved_run(words, CONFIG_DIR, name)
     if name in FULL_WORDS:
         words = FULL_WORDS[name](words)
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):

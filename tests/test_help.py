@@ -15,6 +15,7 @@ OWN = {
     "train": "resume=null",
     "eval": "checkpoint=???",
     "predict": "overwrite=false",
+    "chat": "question=null",
     "ablate": "parallel   runs",
     "sweep": "count       trials",
     "doctor": "probe=32",

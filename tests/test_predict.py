@@ -1,6 +1,7 @@
 """`emolightning predict`: what is asked about, what is written, what a second call skips, tries again and refuses."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -402,3 +403,17 @@ def test_a_killed_call_goes_on(run: Path, clips: Path, tmp_path: Path, workplace
     for line in lines:
         expected = by_file.setdefault(line["media"], list(line["probabilities"].values()))
         assert list(line["probabilities"].values()) == pytest.approx(expected, abs=1e-5)
+
+
+def test_talk_about_a_clip(
+    run: Path, clips: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\nGlad?\n/why\n/quit\nnever\n"))
+    words = [f"checkpoint={run}", "evaluation.max_new_tokens=2", "explanation_tokens=3", "device=cpu", "num_workers=0"]
+    assert main(["chat", f"media={clips}/clip0.mp4", *words]) == 0
+    output = capsys.readouterr().out
+    assert output.count("transcript missing: no transcript was given") == 3
+    assert len([line for line in output.splitlines() if "happy 0." in line]) == 1
+    with pytest.raises(SystemExit):
+        main(["chat", f"media={clips}", *words])
+    assert "chat is about one" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, clips: list[Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def predictor(run: Path) -> Predictor:
-    return Predictor.open(run, "evaluation.max_new_tokens=3", device="cpu", batch_size=2)
+    return Predictor.open(run, "evaluation.max_new_tokens=3", "explanation_tokens=5", device="cpu", batch_size=2)
 
 
 def said(predictor: Predictor, *clips: Clip, **how: object) -> list[Prediction]:
@@ -103,8 +103,7 @@ def test_a_question_of_ones_own(predictor: Predictor, clips: list[Path]) -> None
         predictor.predict([first], task="raeson")
 
 
-def test_an_explanation_has_no_label(predictor: Predictor, clips: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emolightning.runs.predicting.EXPLANATION_TOKENS", 5)
+def test_an_explanation_has_no_label(predictor: Predictor, clips: list[Path]) -> None:
     (each,) = said(predictor, Clip("a", clips[0]), task="reason")
     assert (each.label, each.probabilities) == (None, {})
     assert each.question.startswith("Please analyze all the clues")

@@ -186,6 +186,8 @@ class PredictConfig:
     `out`."""
     question: str | None = None
     """What is asked where the table asks nothing else; null asks as in training."""
+    explanation_tokens: int = 500
+    """Longest answer to prompt.task=reason; evaluation.max_new_tokens is for labels."""
     window: str | None = None
     """`5s` asks about each piece of so many seconds, which gives a timeline; null asks about the whole clip."""
     step: str | None = None

@@ -86,6 +86,7 @@ RANGES = {
     "seed": (0, 2**32 - 1),
     "num_threads": (1, None),
     "parallel": (1, None),
+    "explanation_tokens": (1, None),
     "evaluation.max_new_tokens": (1, None),
     "evaluation.num_beams": (1, None),
     "evaluation.temperature": (1e-6, None),

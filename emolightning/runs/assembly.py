@@ -200,6 +200,7 @@ def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Pred
         labels=labels,
         seed=cfg.seed,
         batch_size=cfg.batch_size,
+        explanation_tokens=cfg.explanation_tokens,
         positions=positions_of(model.language.config),
     )
     return Predictor(model, processor, reader, asking, device=device, about=_about(cfg, learner))

@@ -13,6 +13,7 @@ from emolightning.data.checkup.unusable import Skipped, counted, record, refusal
 from emolightning.data.loading.corpus import Corpus
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.writing import write_json, writing
+from emolightning.models.parts.adapter import DESCRIPTION, write_scores
 from emolightning.models.parts.card import has_random_base
 from emolightning.models.parts.parameters import trained_state
 from emolightning.records.clips import Answer, Score
@@ -30,6 +31,7 @@ from emolightning.runs.wandb_record import EvaluationRecord, wandb_of
 from emolightning.runs.weights import load_weights
 from emolightning.scoring.warnings import FEW_CLIPS, warnings_of
 from emolightning.training.learner import EmotionLearner
+from emolightning.training.run_folder import BEST, RunFolder
 
 
 def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
@@ -151,6 +153,15 @@ def _prepare_folder(facts: EvaluationFacts, key: str, skipped: Sequence[Skipped]
         write_json(folder / "lineage.json", lineage)
 
 
+def _tell_card(facts: EvaluationFacts, report: dict[str, Any]) -> None:
+    """The card of the adapter that was evaluated says its scores on the test split."""
+    run = RunFolder(facts.output_dir)
+    # In a run folder from elsewhere a link could lead to any folder.
+    is_its_own = facts.weights in (run.adapter, run.checkpoints / BEST) and not run.adapter.is_symlink()
+    if is_its_own and facts.split == "test" and not facts.config["shuffle"] and (run.adapter / DESCRIPTION).is_file():
+        write_scores(run.adapter, report)
+
+
 def _finish(
     run: Run[EvaluationFacts], key: str, description: dict[str, Any]
 ) -> tuple[dict[str, Any], list[tuple[Answer, Score]]]:
@@ -176,6 +187,7 @@ def _finish(
     content = replace(report, warnings=warnings_of(report.content())).content()
     scored = list(zip(answers, scores, strict=True))
     write_json(folder / "metrics.json", content)
+    _tell_card(facts, content)
     print_metrics(content)
     page = write_evaluated(folder, content, corpus.clips, scored)
     print(f"answers: {folder / 'answers.jsonl'}\nscores:  {folder / 'metrics.json'}\nreport:  {page}")

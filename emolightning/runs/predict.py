@@ -112,7 +112,9 @@ def predict(request: Request, load: Callable[[], Predictor]) -> Done:
         predictor = _loaded(load)
         file.labels = predictor.labels
         usual = request.question or predictor.question(request.task)
-        settings = digest({**predictor.about, "checkpoint": None, "task": request.task})
+        settings = digest(
+            {**predictor.about, "checkpoint": None, "task": request.task, "tokens": predictor.room(request.task)}
+        )
         if request.overwrite:
             file.forget()
         else:

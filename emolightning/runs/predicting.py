@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 EMOTION = "emotion"
 """The task whose answers are labels."""
 
-EXPLANATION_TOKENS = 500
-"""Room for an explanation, as upstream's evaluations have; a label needs less, which a run's settings say."""
-
 READ_BATCHES = 4
 """Batches whose clips are read at the same time."""
 
@@ -48,6 +45,8 @@ class Asking:
     """Seed of sampling, with the clip's id."""
     batch_size: int = 8
     """Clips that are answered together; no answer depends on it."""
+    explanation_tokens: int = 500
+    """Longest explanation, as in upstream's evaluations; a label needs less, which `generation` says."""
     positions: int | None = None
     """The longest sequence of the language model."""
 
@@ -205,9 +204,13 @@ class Predictor:
             return None
         return f"{needed} positions with an answer of {new} tokens, and the language model has {positions}"
 
+    def room(self, task: str) -> int:
+        """Tokens of the longest answer."""
+        return self._generation(task).max_new_tokens
+
     def _generation(self, task: str) -> Generation:
         own = self.asking.generation
-        return own if task == EMOTION else replace(own, max_new_tokens=max(own.max_new_tokens, EXPLANATION_TOKENS))
+        return own if task == EMOTION else replace(own, max_new_tokens=self.asking.explanation_tokens)
 
     def _answer(self, batch: Sequence[_Asked], reading: float) -> dict[int, Prediction | Failure]:
         """Position -> answer, of clips with the same inputs and task."""

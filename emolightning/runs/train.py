@@ -168,11 +168,15 @@ def _export(run: Run[TrainingFacts], learner: EmotionLearner) -> dict[str, Any]:
     save_adapter(
         learner.model,
         RunFolder(run.facts.output_dir).adapter,
-        adapter_description(run.facts.config, run.data.corpus),
+        {**adapter_description(run.facts.config, run.data.corpus), "val_scores": best.get("val_scores") or {}},
         state={name.removeprefix("model."): tensor for name, tensor in best["state_dict"].items()},
         fingerprints=best["base_fingerprints"],
     )
     return best
+
+
+OF_DATA = ("name", "clips", "classes", "annotations_sha256", "features_sha256")
+"""What an adapter folder says of the data that it was trained on."""
 
 
 def adapter_description(config: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
@@ -185,4 +189,5 @@ def adapter_description(config: Mapping[str, Any], corpus: Corpus) -> dict[str, 
         "labels": list(corpus.source.labels),
         "offered": list(corpus.questions.offered),
         "frame": str(corpus.reading.frame),
+        "data": {name: value for name, value in corpus.summary().items() if name in OF_DATA},
     }

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from emolightning.errors import UserError
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.files.staging import staged
-from emolightning.files.writing import writing
+from emolightning.files.writing import write_whole, writing
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.card import model_card
 from emolightning.models.parts.parameters import (
@@ -74,6 +74,19 @@ def save_adapter(
         text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
         (stage / CARD).write_text(model_card(content), encoding="utf-8")
         (stage / DESCRIPTION).write_text(text, encoding="utf-8")
+
+
+def write_scores(folder: Path, report: Mapping[str, Any]) -> None:
+    """Put the scores of an evaluation into the model card of an adapter folder.
+
+    Args:
+        folder: of the weights that were evaluated.
+        report: the content of `metrics.json`.
+
+    Raises:
+        CannotWrite: the previous card is still there.
+    """
+    write_whole(folder / CARD, model_card(read_json_object(folder / DESCRIPTION), report))
 
 
 def _save_weights(model: EmotionLlama, folder: Path, state: Mapping[str, Tensor]) -> None:
