@@ -15,7 +15,9 @@ transcripts instead, with any speech recogniser of transformers:
   extract media=clips features=asr weights=weights/whisper-large-v3
 """
 
-from omegaconf import DictConfig
+import re
+
+from omegaconf import DictConfig, OmegaConf
 
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
@@ -48,7 +50,7 @@ def full_words(argv: list[str]) -> list[str]:
 
 def _quoted(value: str) -> str:
     """A path as Hydra takes it whatever letters it has."""
-    if value.startswith(("'", '"')):
+    if value == "null" or value.startswith(("'", '"')):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -61,7 +63,7 @@ def extract(cfg: DictConfig) -> None:
     from emolightning.data.checkup.unusable import Findings, described, record
     from emolightning.files.writing import write_json
     from emolightning.runs.assembly import extraction
-    from emolightning.runs.extract import own_part
+    from emolightning.runs.extract import own_part, rank_and_ranks
     from emolightning.runs.quiet import quiet_libraries
 
     quiet_libraries()
@@ -79,7 +81,10 @@ def extract(cfg: DictConfig) -> None:
     said = f", part {part}" if part != "1/1" else ""
     print(f"{place}: {len(own) - len(skipped)} of {len(own)} clips{said}")
     if cfg.output:
-        write_json(Path(cfg.output), {"folder": str(place), "num_clips": len(own), **record(skipped)})
+        output, (rank, num_ranks) = Path(cfg.output), rank_and_ranks()
+        if num_ranks > 1:  # They write at the same time, each of its own clips.
+            output = output.with_stem(f"{output.stem}.{rank + 1}-of-{num_ranks}")
+        write_json(output, {"folder": str(place), "num_clips": len(own), **record(skipped)})
     findings.decide("extract", own, on_error=cfg.on_error, max_skipped=cfg.max_skipped)
     if skipped:
         print(f"warning: {described(skipped, len(own))}")
@@ -91,6 +96,13 @@ def _problems(cfg: DictConfig) -> list[Problem]:
     if cfg.recipe is None:
         recipes = [path.stem for path in option_files(CONFIG_DIR, "recipe")]
         problems.append(Problem("features", f"says which recipe: {', '.join(recipes)}"))
-    if (cfg.data is None) == (cfg.media is None):
+    elif OmegaConf.select(cfg.recipe, "encoder.weights", throw_on_missing=False) == "":
+        problems.append(Problem("recipe.encoder.weights", "must not be empty: weights=PATH says where they lie"))
+    if cfg.data is None and cfg.media is None:
         problems.append(Problem("data", "say which clips: data=NAME, or media=FOLDER for media without annotations"))
+    if cfg.data is not None and cfg.media is not None:
+        problems.append(Problem("media", "leave it out, or data=NAME: the clips are those of one of them"))
+    if cfg.folder is not None and not re.fullmatch(r"(?!\.)[^/\\\0]+", cfg.folder):
+        said = f"{cfg.folder!r} is no name of a folder; out=PATH says where it is"
+        problems.append(Problem("folder", said))
     return problems

@@ -313,13 +313,13 @@ class ExtractConfig:
     num_threads: int | None = None
     """CPU threads of the encoder; null takes all cores. Another number gives other roundings, of about 1e-6."""
     shard: str | None = None
-    """`1/4` makes the first of four parts; null makes all, or the part of this process under torchrun."""
+    """`1/4` makes the first of four parts; null makes all; processes of torchrun share it."""
     on_error: str = "stop"
     """Clips without a vector: `stop` ends with exit code 1 when all others are done, `skip` with 0."""
     max_skipped: float = 0.05
     """The largest share of clips that `skip` accepts."""
     output: str | None = None
-    """JSON file that gets all clips without a vector, with reasons."""
+    """JSON file that gets all clips without a vector, with reasons; under torchrun one a process, `x.1-of-2.json`."""
     seed: int = 42
     """Seed of splits; vectors do not depend on it."""
     paths: PathSettings = field(default_factory=PathSettings)

@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from emolightning.config.command_settings import ExtractConfig
 from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.renamed import BUILT_IN
@@ -27,7 +28,8 @@ TRAINER_PRECISIONS = (*PRECISIONS, "bf16-true", "16-true")
 ATTENTIONS = ("sdpa", "eager")
 DTYPES = ("float32", "bfloat16", "float16")
 KEPT_DTYPES = ("float32", "float16")
-DEVICES = ("auto", "cpu", "cuda", "meta")
+REAL_DEVICES = ("auto", "cpu", "cuda")
+DEVICES = (*REAL_DEVICES, "meta")
 WEIGHTS = ("folders", "random")
 FORMATS = ("upstream", "merged")
 LEVELS = ("utterance", "frame")
@@ -68,11 +70,12 @@ CHOICES = {
 """Setting -> the words it may hold."""
 
 OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
-    PredictConfig: {"format": ("jsonl", "csv", "upstream"), "device": ("auto", "cpu", "cuda")}
+    PredictConfig: {"format": ("jsonl", "csv", "upstream"), "device": REAL_DEVICES},
+    ExtractConfig: {"dtype": KEPT_DTYPES, "device": REAL_DEVICES},
 }
 """The same where a command means something else by a name."""
 
-NOT_EMPTY = ("run_name", "output_dir", "paths.outputs", "paths.data", "paths.weights", "checkpoint")
+NOT_EMPTY = ("run_name", "output_dir", "paths.outputs", "paths.data", "paths.weights", "checkpoint", "out")
 """Names of files and folders: an empty one would mean the current folder."""
 
 MONITORS = ("monitor.metric", "early_stopping.monitor")

@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import LearningRateMonitor, ProgressBar
 from torch import nn
 
 from emolightning.config.building import build, explained_refusals
+from emolightning.config.command_settings import ExtractConfig
 from emolightning.config.families import family_of
 from emolightning.config.problems import not_one_of
 from emolightning.config.sources import chosen
@@ -26,7 +27,7 @@ from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
 from emolightning.errors import UserError
 from emolightning.files.writing import require_writable
-from emolightning.models.encoders.recipes import recipe_of
+from emolightning.models.encoders.recipes import Recipe, recipe_of
 from emolightning.models.family import Family
 from emolightning.models.parts.context import positions_of
 from emolightning.models.parts.generation import Generation
@@ -438,6 +439,7 @@ def extraction(cfg: DictConfig) -> tuple[Extraction, list[Clip], Faults]:
         batch_size=cfg.batch_size,
         num_workers=cfg.num_workers,
     )
+    _refuse_unused(cfg, made.recipe)
     require_writable(Path(cfg.out), "out")
     if cfg.media is not None:
         if made.recipe.takes == "text":
@@ -445,5 +447,24 @@ def extraction(cfg: DictConfig) -> tuple[Extraction, list[Clip], Faults]:
             raise UserError(f"features={name} takes what is said; say data=NAME, whose annotations have it, not media")
         return made, clips_of_folder(Path(cfg.media)), {}
     own, _, _ = split_settings(plain(cfg.data))
+    if "ratios" in own:
+        own["ratios"] = [1.0, 0.0, 0.0]  # Vectors are made of all clips, also of one alone, which cannot be split.
     source: ClipSource = build(own, "data", inputs=("transcript",) if made.recipe.takes == "text" else ())
     return made, source.read_clips(), {name: [Fault(NO_MEDIA, reason)] for name, reason in source.lost.items()}
+
+
+def _refuse_unused(cfg: DictConfig, recipe: Recipe) -> None:
+    """Settings of an extraction that this recipe would leave aside.
+
+    Raises:
+        UserError: names them.
+    """
+    unused = {"faces": cfg.faces} if recipe.takes != "frames" else {}
+    if recipe.gives_text:
+        unused |= {
+            name: cfg[name] for name in ("folder", "level", "dtype") if cfg[name] != getattr(ExtractConfig, name)
+        }
+    given = " and ".join(f"{name}={value}" for name, value in unused.items() if value is not None)
+    if given:
+        makes = "writes what is said" if recipe.gives_text else f"takes {recipe.takes}"
+        raise UserError(f"features={recipe.name} {makes}, so it has no use for {given}; leave it out")

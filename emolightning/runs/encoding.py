@@ -16,7 +16,7 @@ from emolightning.data.stores.apart import parts_of
 from emolightning.data.stores.cache import Outcome
 from emolightning.data.stores.manifest import Kept, Level
 from emolightning.errors import UserError
-from emolightning.models.encoders.encoder import CannotEncode, Encoder, utterance
+from emolightning.models.encoders.encoder import SAMPLE_RATE_HZ, CannotEncode, Encoder, utterance
 from emolightning.records.clips import Clip
 
 ITEM = "item"
@@ -154,3 +154,27 @@ def _is_memory(error: Exception) -> bool:
 
 def _item(array: np.ndarray) -> Any:
     return str(array) if array.dtype.kind == "U" else array
+
+
+def try_out(encoder: Encoder, weights: str) -> None:
+    """Encode a sound or a text, so that files that do not fit together are noticed before a clip is read.
+
+    Encoders of pictures do so themselves.
+
+    Raises:
+        UserError: the model fails on it.
+    """
+    samples = {"sound": np.zeros(SAMPLE_RATE_HZ, np.float32), "text": "yes"}
+    if encoder.takes not in samples:
+        return
+    from emolightning.models.parts.pretrained import first_line
+
+    try:
+        encoder.encode([samples[encoder.takes]])
+    except UserError:
+        return  # Silence and a word may have no vector; clips are told of.
+    except Exception as error:  # Whatever a model makes of settings that do not fit it.
+        raise UserError(
+            f"{weights}: the model fails on a second of silence, or a word ({first_line(error)}); its files do not fit "
+            "together: get a whole copy of it"
+        ) from error

@@ -17,12 +17,13 @@ from emolightning.data.media.faces import FacePolicy
 from emolightning.data.stores.cache import Outcome, clip_stamp, compute_missing, load_array
 from emolightning.data.stores.manifest import Kept, Level, Manifest
 from emolightning.data.stores.records import Stamp
+from emolightning.data.stores.vectors import VectorFolder, vector_path
 from emolightning.errors import UserError
 from emolightning.files.writing import written_whole
 from emolightning.models.encoders.encoder import Encoder, FrameEncoder
 from emolightning.models.encoders.recipes import Recipe
 from emolightning.records.clips import Clip
-from emolightning.runs.encoding import ABSENT, ITEM, ItemReader, encoded, kept
+from emolightning.runs.encoding import ABSENT, ITEM, ItemReader, encoded, kept, try_out
 
 OF_THE_MACHINE = ("_target_", "weights", "device")
 """Parameters of an encoder that say where it runs: values do not depend on them."""
@@ -139,7 +140,9 @@ class Extraction:
 
     def _build(self) -> Encoder:
         if self.encoder is None:
-            self.encoder = build({**self.recipe.encoder, "device": device_of(self.device)}, "recipe.encoder")
+            built = build({**self.recipe.encoder, "device": device_of(self.device)}, "recipe.encoder")
+            try_out(built, str(self.recipe.encoder["weights"]))
+            self.encoder = built
         encoder: Encoder = self.encoder
         return encoder
 
@@ -158,15 +161,16 @@ class Extraction:
             Clip id -> that nothing was recognised in it; such clips are not in the table.
         """
         silent: dict[str, Fault] = {}
+        texts = VectorFolder.open(self.folder, None)
         with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(("video_name", "transcription"))
             for clip in clips:
-                place = self.folder / f"{clip.id}.npy"
-                text = load_array(place).tobytes().decode() if place.exists() else None
-                if text:
+                if not texts.is_done(clip.id, clip_stamp(clip)):
+                    continue  # Another part, or without text now, whatever its file was before.
+                if text := load_array(vector_path(self.folder, clip.id)).tobytes().decode():
                     table.writerow((clip.id, text))
-                elif text is not None:
+                else:
                     silent[clip.id] = Fault(NO_TRANSCRIPT, "no speech was recognised in it")
         return silent
 
@@ -195,22 +199,27 @@ def _stamp_of_text(clip: Clip) -> Stamp:
     return [hashlib.sha256((clip.transcript or "").encode()).hexdigest()]
 
 
+def rank_and_ranks() -> tuple[int, int]:
+    """The number of this process and how many torchrun has started; (0, 1) without it."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def own_part(clips: Sequence[Clip], shard: str | None) -> tuple[list[Clip], str]:
     """The clips of this process, and which part that is: `2/4` has every fourth clip, from the second on.
 
     Args:
         clips: all of them.
-        shard: `i/n`; None is all, or the part of this rank where torchrun has started several.
+        shard: `i/n`; None is all. Where torchrun has started several processes, they share it.
 
     Raises:
         UserError: it is not `i/n` with i from 1 to n.
     """
-    if shard is None:
-        shard = f"{int(os.environ.get('RANK', '0')) + 1}/{os.environ.get('WORLD_SIZE', '1')}"
-    number, slash, total = str(shard).partition("/")
+    number, slash, total = str("1/1" if shard is None else shard).partition("/")
     if not (slash and number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
         raise UserError(f"shard={shard} is not one of n parts; the first of four is shard=1/4")
-    return list(clips[int(number) - 1 :: int(total)]), shard
+    rank, num_ranks = rank_and_ranks()
+    first, step = int(number) - 1 + rank * int(total), int(total) * num_ranks
+    return list(clips[first::step]), f"{first + 1}/{step}"
 
 
 def device_of(name: str) -> str:

@@ -7,8 +7,10 @@ from typing import Any, Literal
 import numpy as np
 
 from emolightning.errors import UserError
+from emolightning.files.documents import read_json_object
 from emolightning.models.encoders.encoder import SAMPLE_RATE_HZ, require_sound
 
+CONFIG, GENERATION = "config.json", "generation_config.json"
 CHUNK_SECONDS = 30
 """Longer sound is recognised in overlapping parts of this length, whose words are joined."""
 
@@ -26,28 +28,37 @@ class SpeechRecognizer:
     gives: Literal["text"] = "text"
 
     def __init__(self, *, weights: str, device: str = "cpu", language: str | None = None):
-        from transformers import pipeline
+        import transformers
 
-        from emolightning.models.encoders.weights import fingerprint, weights_files
-        from emolightning.models.parts.pretrained import first_line, refuse_adapter, refuse_kernels
+        from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
+        from emolightning.models.parts.pretrained import first_line, refuse_own_code
 
         folder = Path(weights)
-        if not (folder / "config.json").is_file():
-            raise UserError(f"{folder}: no config.json in it; give the Hugging Face folder of a speech recogniser")
-        refuse_adapter(folder)
-        refuse_kernels(folder)
+        if not (folder / CONFIG).is_file():
+            raise UserError(f"{folder}: no {CONFIG} in it; give the Hugging Face folder of a speech recogniser")
+        model_type = str(read_json_object(folder / CONFIG).get("model_type"))
+        kind = _kind(folder, model_type)
+        # Read here, so that a head that the files do not have is missed, and not made up of random numbers.
+        model = load_encoder(kind, folder, model_types={model_type})
         self.fingerprint = fingerprint(weights_files(folder))
         try:
-            self._pipeline: Any = pipeline(
+            if (folder / GENERATION).is_file():
+                model.generation_config = transformers.GenerationConfig.from_pretrained(
+                    str(folder), local_files_only=True
+                )
+            local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+            self._pipeline: Any = transformers.pipeline(
                 "automatic-speech-recognition",
-                model=str(folder),
+                model=model,
+                tokenizer=transformers.AutoTokenizer.from_pretrained(str(folder), **local),
+                feature_extractor=transformers.AutoFeatureExtractor.from_pretrained(str(folder), **local),
                 device=device,
-                dtype="float32",
-                trust_remote_code=False,
             )
         except Exception as error:  # Whatever wrong files make of transformers' many classes.
+            refuse_own_code(folder, error)
             raise UserError(
-                f"{folder}: not a speech recogniser ({first_line(error)}); get a whole copy of one"
+                f"{folder}: not a whole speech recogniser ({first_line(error)}); its tokenizer, "
+                "preprocessor_config.json and generation_config.json belong to it"
             ) from error
         self._options = {"language": language} if language else {}
 
@@ -68,3 +79,21 @@ class SpeechRecognizer:
             **({"generate_kwargs": self._options} if self._options else {}),
         )
         return " ".join(str(said["text"]).split())
+
+
+def _kind(folder: Path, model_type: str) -> Any:
+    """The class of a recogniser.
+
+    Raises:
+        UserError: transformers has none of this type.
+    """
+    import transformers
+    from transformers.models.auto import modeling_auto
+
+    types = {**modeling_auto.MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES, **modeling_auto.MODEL_FOR_CTC_MAPPING_NAMES}
+    if model_type not in types:
+        raise UserError(
+            f"{folder}: {CONFIG} says model_type {ascii(model_type)[:80]}, which recognises no speech; give the folder "
+            "of Whisper, or of HuBERT, wav2vec 2.0 or WavLM with a CTC head"
+        )
+    return getattr(transformers, types[model_type])

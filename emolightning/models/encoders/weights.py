@@ -50,6 +50,7 @@ def load_encoder(
     config = _config(kind, folder, set(model_types) or {kind.config_class.model_type})
     config.update(dict(changes or {}))
     tensors = read_tensors(folder)
+    _require_layers(folder, config.to_dict(), len(tensors))
     if part:
         tensors = {name.partition(f"{part}.")[2]: tensor for name, tensor in tensors.items() if _is_in(part, name)}
     try:
@@ -137,6 +138,20 @@ def fingerprint(files: Collection[Path]) -> str:
     """The SHA-256 of a file, as model hubs show it; of several files that over theirs, in the order of their names."""
     digests = [sha256(path) for path in sorted(files, key=lambda path: path.name)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _require_layers(folder: Path, config: Mapping[str, Any], num_tensors: int) -> None:
+    """Refuse to build for hours what no file can fill.
+
+    Raises:
+        UserError: `config.json` wants more layers than there are tensors.
+    """
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            _require_layers(folder, value, num_tensors)
+        elif "layers" in str(key) and isinstance(value, int) and value > num_tensors:
+            said = f"{CONFIG} says {key} {value}, and there are only {num_tensors} tensors"
+            raise UserError(f"{folder}: {said}; get the model's own {CONFIG}")
 
 
 def _require_whole(folder: Path, model: PreTrainedModel, found: Mapping[str, Any]) -> None:
