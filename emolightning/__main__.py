@@ -26,6 +26,7 @@ COMMANDS = {
         "emolightning.commands.extract",
         "clips to feature vectors, by the recipes of published features; resumable, in parts",
     ),
+    "serve": ("emolightning.commands.serve", "a page and an HTTP API for trained runs"),
     "estimate": ("emolightning.commands.estimate", "memory, time and cost of a training run, before it is one"),
     "import-weights": (
         "emolightning.commands.import_weights",

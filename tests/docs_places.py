@@ -5,10 +5,14 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from media_factory import make_media as make_clip
 from runs import REPO, Workplace, make_dataset
+from serving_factory import fake
 from weights_factory import Sizes, make_checkpoint, make_eva, make_llama
+
+from emolightning.serving.app import create_app
 
 SIZES = ("data.num_train=48", "data.num_val=12", "data.num_test=12", "data.batch_size=8")
 """The sizes of rendered benchmarks."""
@@ -154,9 +158,24 @@ def problem_around(command: str) -> str:
         extras = set(re.findall(r"\[(\w+)\]", command))
         known = set(re.findall(r"^(\w+) = \[", (REPO / "pyproject.toml").read_text(), flags=re.MULTILINE))
         return "" if extras <= known else f"pyproject.toml has no extra {extras - known}"
+    if words[:1] == ["curl"]:
+        return _problem_of_request(words[1], re.findall(r"(?<=-F )\w+", command))
     if not words or command.startswith(SET_UP):
         return ""
     return "tests/docs_places.py does not know how to check it; teach it, or change the page"
+
+
+def _problem_of_request(address: str, fields: list[str]) -> str:
+    """What is wrong with a request to `emolightning serve`: its address, or a field of its form."""
+    schema = create_app([fake()]).app.openapi()
+    asked = schema["paths"].get(urlsplit(address).path, {}).get("post" if fields else "get")
+    if asked is None:
+        return f"{address}: serve has {sorted(schema['paths'])}"
+    if not fields:
+        return ""
+    (form,) = asked["requestBody"]["content"].values()
+    known = schema["components"]["schemas"][form["schema"]["$ref"].rpartition("/")[2]]["properties"]
+    return "" if set(fields) <= set(known) else f"{address} has the fields {sorted(known)}"
 
 
 SET_UP = (

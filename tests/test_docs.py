@@ -22,7 +22,7 @@ from site_pages import LINK, pages
 
 from emolightning.__main__ import COMMANDS
 from emolightning.benchmarks.registry import official_benchmarks
-from emolightning.commands import extract, score
+from emolightning.commands import extract, score, serve
 from emolightning.commands.doctor import main as doctor
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
@@ -48,7 +48,7 @@ RUNNING = [pytest.param(c, marks=pytest.mark.slow if is_slow(c) else (), id=c) f
 CHECKED = [command for command in RUN if is_slow(command) and re.match(r"python (train|eval)\.py", command)]
 """Composed and checked in every run of the tests."""
 
-FULL_WORDS = {"score": score.full_words, "extract": extract.full_words}
+FULL_WORDS = {"score": score.full_words, "extract": extract.full_words, "serve": serve.full_words}
 """Commands that have shorter words for some settings."""
 COMPOSED = [command for command in [*commands_tagged("compose"), *CHECKED] if PROGRAM.search(command)]
 AROUND = SHOW + [command for command in commands_tagged("compose") if command not in COMPOSED]
@@ -126,7 +126,7 @@ def test_command_is_accepted(
 ) -> None:
     register_schemas()
     monkeypatch.chdir(tmp_path)
-    command = re.sub(r"(?<=checkpoint=)\S+", str(full_size_run), command)
+    command = re.sub(r"(?<=checkpoint=)[^\s']+", str(full_size_run), command)
     program = PROGRAM.search(command)
     assert program
     words = shlex.split(command[program.end() :])

@@ -24,6 +24,7 @@ OWN = {
     "export-weights": "format=???",
     "convert-features": "source=???",
     "extract": "shard=null",
+    "serve": "max_clip_seconds=60",
     "inspect": "file=???",
     "score": "columns.truth_id=null",
     "reproduce": "benchmark=null",

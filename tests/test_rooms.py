@@ -21,6 +21,7 @@ ROOMS = (
     "records",
     "runs",
     "scoring",
+    "serving",
     "training",
 )
 MODULES = ("__init__.py", "__main__.py", "errors.py", "py.typed")
@@ -36,6 +37,7 @@ UPWARD = {
     "benchmarks/planted": "emolightning.training.learner",
     "training/planted": "emolightning.runs.lineage",
     "runs/planted": "emolightning.commands.cli",
+    "serving/planted": "emolightning.commands.cli_help",
     "commands/planted": "emolightning.__main__",
 }
 """A module of each room, and what it must not import."""

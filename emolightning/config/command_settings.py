@@ -324,3 +324,35 @@ class ExtractConfig:
     """Seed of splits; vectors do not depend on it."""
     paths: PathSettings = field(default_factory=PathSettings)
     """The folders of this machine."""
+
+
+@dataclass
+class ServeConfig:
+    """Trained runs, and who may ask them what."""
+
+    checkpoint: Any = MISSING
+    """A run folder, a checkpoint file inside one, or an adapter folder; a list `[A,B]` serves several side by side."""
+    host: str = "127.0.0.1"
+    """The address to listen at; 127.0.0.1 is reached from this machine alone, 0.0.0.0 from all others too."""
+    port: int = 7860
+    """0 takes any that is free."""
+    examples: str | None = None
+    """Clips that the page offers to try: what `media` of `predict` takes, a folder or a table with transcripts."""
+    faces: str | None = None
+    """Whose face the page shows, as in `extract`; null is the detector where OpenCV is installed. No answer depends on
+    it."""
+    max_mib: float = 64
+    """Largest request."""
+    max_clip_seconds: float = 60
+    """Longest clip."""
+    timeout_seconds: float = 120
+    """Longest time to send a request, and again to answer it."""
+    max_waiting: int = 16
+    """Requests that wait while one is answered; more are refused until there is room."""
+    max_clips: int = 16
+    """Most clips of one request."""
+    device: str = "auto"
+    """`cuda`, `cpu`, or `auto`."""
+    settings: list[str] = field(default_factory=list)
+    """What each run is opened with: settings of `predict`, which may also be written without this, e.g.
+    `features=live`."""

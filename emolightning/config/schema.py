@@ -15,6 +15,7 @@ from emolightning.config.command_settings import (
     ReproduceConfig,
     ScoreConfig,
     ScoreRowsConfig,
+    ServeConfig,
     StoresConfig,
     ThroughputConfig,
 )
@@ -39,6 +40,7 @@ SCHEMAS = {
     "inspect_schema": InspectConfig,
     "convert_schema": ConvertConfig,
     "extract_schema": ExtractConfig,
+    "serve_schema": ServeConfig,
     "score_schema": ScoreConfig,
     "reproduce_schema": ReproduceConfig,
     "score_rows_schema": ScoreRowsConfig,

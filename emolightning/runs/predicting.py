@@ -4,6 +4,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,6 +137,16 @@ class Predictor:
             UserError: there is no such task.
         """
         return self.asking.ask(task)
+
+    def seeing(self, modalities: Sequence[str]) -> "Predictor":
+        """The same model of fewer modalities: the other inputs are off, as in `predict modalities=...`.
+
+        Raises:
+            UserError: nothing is left to look at.
+        """
+        fewer = copy(self)
+        fewer.reader = self.reader.seeing(modalities)
+        return fewer
 
     def predict(
         self,

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -22,7 +23,7 @@ from emolightning.data.stores.manifest import Manifest
 from emolightning.errors import UserError
 from emolightning.prompt.processor import Loaded
 from emolightning.records.clips import Clip
-from emolightning.records.inputs import Inputs, named
+from emolightning.records.inputs import Inputs, active_inputs, named
 from emolightning.records.predictions import MISSING, OFF, USED, ZERO
 
 NOTHING_LEFT = "nothing to look at"
@@ -87,6 +88,17 @@ class ClipReader:
         self.num_workers = num_workers
         self.require_recipes = require_recipes
         self._describes_media = features is not None and features.reads_media and bool(named(active, "vectors"))
+
+    def seeing(self, modalities: Sequence[str]) -> "ClipReader":
+        """The same reader of fewer inputs; what is left out is off.
+
+        Raises:
+            UserError: nothing is left to look at.
+        """
+        fewer = copy(self)
+        fewer.active = active_inputs(self.active, modalities, {})
+        fewer._describes_media = self._describes_media and bool(named(fewer.active, "vectors"))
+        return fewer
 
     def read(self, clips: Sequence[Clip]) -> list[Seen | Fault]:
         """What the model gets of each clip, or why the clip cannot be used.

@@ -106,11 +106,18 @@ def make_cards(
 
 
 def make_card(corpus: Corpus, clip: Clip, policy: FacePolicy) -> ClipCard:
-    """Everything about one clip; what cannot be had is a remark."""
-    card = ClipCard(clip, vectors=_vectors(corpus, clip))
+    """Everything about one clip of a dataset; what cannot be had is a remark."""
+    card = look(clip, corpus.reading.choice, policy)
+    card.vectors = _vectors(corpus, clip)
+    return card
+
+
+def look(clip: Clip, choice: FrameChoice, policy: FacePolicy) -> ClipCard:
+    """What there is to see and hear of one clip; what cannot be had is a remark."""
+    card = ClipCard(clip)
     steps = {
         NO_FACE: lambda: _add_face(card, policy),
-        UNDECODABLE: lambda: _add_pictures(card, corpus.reading.choice),
+        UNDECODABLE: lambda: _add_pictures(card, choice),
         NO_SOUND: lambda: _add_sound(card),
     }
     for absent, step in steps.items():

@@ -46,7 +46,7 @@ def _shown(card: ClipCard) -> dict[str, Any]:
         "facts": _facts(card),
         "pictures": [(jpeg_uri(picture.pixels), picture) for picture in card.pictures],
         "crops": [jpeg_uri(crop) for crop in card.crops],
-        "face": _face_sentence(card),
+        "face": face_sentence(card),
         "seen": [(f"{100 * start:.2f}%", f"{100 * length:.2f}%") for start, length in card.seen],
         "wave": None if card.sound is None else _wave(card.sound),
         "vectors": card.vectors,
@@ -68,7 +68,7 @@ def _facts(card: ClipCard) -> str:
     return ", ".join([*parts, *([card.clip.split] if card.clip.split else [])])
 
 
-def _face_sentence(card: ClipCard) -> str:
+def face_sentence(card: ClipCard) -> str:
     """What was chosen and why."""
     face = card.face
     if "boxes" not in face:
