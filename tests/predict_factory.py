@@ -27,20 +27,21 @@ def make_clips(folder: Path, number: int = 3) -> list[Path]:
     ]
 
 
-def make_run(folder: Path, clip: Path, *, frame: str = "middle") -> Path:
-    """The adapter folder of a tiny model for features=signal."""
-    widths = {name: array.shape[1] for name, array in describe_clip(Clip("clip", clip), NAMES).arrays.items()}
+def make_run(folder: Path, clip: Path, *, widths: dict[str, int] | None = None) -> Path:
+    """The adapter folder of a tiny model for features=signal, or for vectors of other widths."""
+    if widths is None:
+        widths = {name: array.shape[1] for name, array in describe_clip(Clip("clip", clip), NAMES).arrays.items()}
     register_schemas()
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         cfg = compose("train")
     config = OmegaConf.to_container(cfg, resolve=True)
-    inputs = ["image", *NAMES, "transcript"]
+    inputs = ["image", *widths, "transcript"]
     torch.manual_seed(0)
     model = family_of(cfg.model).build(config["model"], sees={"inputs": inputs, "feature_widths": widths})
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.02)
     description = {name: config[name] for name in ("model", "features", "prompt")}
-    about = {"inputs": inputs, "labels": list(MER6), "offered": list(MER6), "frame": frame, "feature_widths": widths}
+    about = {"inputs": inputs, "labels": list(MER6), "offered": list(MER6), "frame": "middle", "feature_widths": widths}
     save_adapter(model, folder, {**description, **about})
     return folder

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from encoder_factory import make_speech
 from media_factory import make_empty_audio_track, make_media
 from predict_factory import make_clips, make_run
 from runs import Workplace, answers
 
+from emolightning.__main__ import main
 from emolightning.config.building import build
 from emolightning.config.saved_run import read_configuration
 from emolightning.data.loading.settings import split_settings
@@ -17,6 +19,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.prompt.questions import Question
 from emolightning.records.clips import Clip, Span
 from emolightning.records.predictions import Failure, Prediction
+from emolightning.runs import extract
 from emolightning.runs.predicting import Predictor
 
 
@@ -153,6 +156,34 @@ def test_a_clip_s_fault_is_a_failure(predictor: Predictor, clips: list[Path], tm
     assert [each.id for each in found] == ["../gone", "../broken", "../text", "../clip0", "long"]
     json.dumps([each.content() for each in found])
     assert predictor.predict([]) == []
+
+
+def test_vectors_of_encoders_and_of_stores(clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same answers from vectors that are computed now and from those that `extract` has written."""
+    hubert = make_speech(tmp_path / "hubert", "hubert")
+    run = make_run(tmp_path / "run", clips[0], widths={"speech": 16})
+    words = ("features=hubert_mer2023", f"weights={hubert}", f"out={tmp_path}/features", f"media={clips[0].parent}")
+    assert main(["extract", *words, "num_workers=0"]) == 0
+    built: list[str] = []
+    real = extract.build
+    monkeypatch.setattr(extract, "build", lambda node, key: built.append(key) or real(node, key))
+    live = Predictor.open(run, "features=live", f"features.weights.speech={hubert}", "evaluation.max_new_tokens=2")
+    where = f"features.root={tmp_path}/features"
+    stored = Predictor.open(run, "features=folders", where, "features.speech=HL-UTT", "evaluation.max_new_tokens=2")
+    some = [Clip(path.stem, path) for path in clips]
+    for one, other in zip(said(live, *some), said(stored, *some), strict=True):
+        assert one.inputs["speech"] == other.inputs["speech"] == "used"
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    said(live, some[0])
+    assert built == ["recipe.encoder"]  # It stays in memory.
+    mute = make_media(tmp_path / "mute.mp4", seconds=0.4, audio=False)
+    silent, unknown, outside = (
+        said(live, Clip("mute", mute))[0],
+        *stored.predict([Clip("mute", mute), Clip("../x", mute)]),
+    )
+    assert "no audio track" in silent.inputs["speech"]
+    assert unknown.inputs["speech"] == f"missing: no {tmp_path}/features/HL-UTT/mute.npy"
+    assert isinstance(outside, Failure)
 
 
 def test_a_piece_of_a_clip(predictor: Predictor, tmp_path: Path) -> None:

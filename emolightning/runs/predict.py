@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from rich.progress import track
 
 from emolightning.data.media.opening import MediaError
 from emolightning.data.media.windows import seconds_of, windows
@@ -22,6 +23,9 @@ from emolightning.runs.prediction_file import (
     record_of,
     request_hash,
 )
+
+WITH_BAR = 20
+"""From so many items on a bar shows how far it is."""
 
 OUT_OF_MEMORY = "out of memory"
 
@@ -150,7 +154,8 @@ def _answer(
     failed: Counter[str] = Counter()
     questions = [item.question or usual for item in todo]
     answers = predictor.stream([item.clip for item in todo], question=questions, task=request.task)
-    for item, question in zip(todo, questions, strict=True):
+    each = zip(todo, questions, strict=True)
+    for item, question in track(each, "Answers", total=len(todo), disable=len(todo) < WITH_BAR):
         is_full = False
         try:
             answer: Prediction | Failure = next(answers)
