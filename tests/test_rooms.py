@@ -24,7 +24,7 @@ ROOMS = (
     "serving",
     "training",
 )
-MODULES = ("__init__.py", "__main__.py", "errors.py", "py.typed")
+MODULES = ("__init__.py", "__main__.py", "api.py", "errors.py", "py.typed")
 UPWARD = {
     "errors": "emolightning.files.names",
     "files/planted": "emolightning.records.labels",
@@ -38,7 +38,8 @@ UPWARD = {
     "training/planted": "emolightning.runs.lineage",
     "runs/planted": "emolightning.commands.cli",
     "serving/planted": "emolightning.commands.cli_help",
-    "commands/planted": "emolightning.__main__",
+    "commands/planted": "emolightning.api",
+    "api": "emolightning.__main__",
 }
 """A module of each room, and what it must not import."""
 
