@@ -10,7 +10,7 @@ from media_factory import make_media
 from runs import REPO, Workplace, answers, read_json
 
 from emolightning.__main__ import main
-from emolightning.errors import InputErrors
+from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip
 from emolightning.runs.live_features import LiveFeatures
 
@@ -113,3 +113,18 @@ def test_what_an_input_lacks_is_said_before_weights_are_read(
 ) -> None:
     with pytest.raises(InputErrors, match=message):
         LiveFeatures(weights={}, **settings).load([], ["speech"], cache=tmp_path, missing="error")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"speech": "asr"}, "features.speech: recipe asr writes what is said, and no vectors"),
+        ({"batch_size": 0}, "batch_size=0, num_workers=2: at least 1 and 0 are needed"),
+        ({"num_workers": -1}, "batch_size=8, num_workers=-1: at least 1 and 0 are needed"),
+        ({"device": "tpu"}, "device=tpu is not one of auto, cpu, cuda"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(tmp_path: Path, settings: dict[str, object], message: str) -> None:
+    given = {"speech": "hubert_mer2023", "weights": {"speech": str(tmp_path)}, **settings}
+    with pytest.raises(UserError, match=message):
+        LiveFeatures(**given).load([], ["speech"], cache=tmp_path, missing="error")

@@ -49,7 +49,7 @@ class Extraction:
         num_workers: processes that decode.
 
     Raises:
-        UserError: `faces` is no policy, or what it needs is not there.
+        UserError: `faces` is no policy, or what it needs is not there; or no batch, or fewer than no processes.
     """
 
     def __init__(
@@ -66,6 +66,8 @@ class Extraction:
         batch_size: int = 8,
         num_workers: int = 2,
     ):
+        if batch_size < 1 or num_workers < 0:
+            raise UserError(f"batch_size={batch_size}, num_workers={num_workers}: at least 1 and 0 are needed")
         self.recipe = recipe
         self.level, self.dtype = level, dtype
         self.faces = FacePolicy.parse(faces or ("detector" if recipe.encoder.get("sees") == "faces" else "none"))
@@ -226,10 +228,12 @@ def device_of(name: str) -> str:
     """`cuda`, on a rank's own GPU, or `cpu`; `auto` is the first that is there.
 
     Raises:
-        UserError: no GPU is visible here.
+        UserError: no GPU is visible here, or another word.
     """
     import torch
 
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"device={name} is not one of auto, cpu, cuda")
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
         return "cpu"
     if not torch.cuda.is_available():
