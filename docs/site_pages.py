@@ -200,6 +200,9 @@ def python() -> Iterator[str]:
         "The rooms of the package, in the order of the alphabet. Names that begin with `_` are left out.",
         "",
     )
+    offered = PACKAGE / "api.py"
+    yield from ("## import emolightning as el", "", first_line(parsed(offered)), "")
+    yield from module_lines(dotted(offered), parsed(offered))
     for room in sorted(path for path in PACKAGE.iterdir() if (path / "README.md").is_file()):
         title, *about = (room / "README.md").read_text(encoding="utf-8").splitlines()
         yield from (f"## {title.lstrip('# ')}", "", *about, "", "| module | what it is |", "|---|---|")
