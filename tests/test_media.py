@@ -220,7 +220,7 @@ def bad_files(tmp_path_factory) -> dict[str, Path]:
     ("name", "reason"),
     [
         ("empty", r"the file is empty \(0 bytes\); copy or download the file again"),
-        ("text", "not a media file, or none of mov,mp4"),
+        ("text", "not a media file, or none of mov, mp4"),
         ("playlist", "not a media file"),
         ("absent", "no such file"),
         ("folder", "no such file"),

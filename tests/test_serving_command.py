@@ -5,6 +5,8 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
@@ -12,8 +14,12 @@ from predict_factory import make_clips, make_run
 from runs import Workplace
 
 from emolightning.commands.serve import full_words, main
+from emolightning.data.media.choice import FrameChoice
+from emolightning.errors import UserError
+from emolightning.records.inputs import InputKind
+from emolightning.runs.predicting import Predictor
 from emolightning.serving.running import token
-from emolightning.serving.served import card_of, names_of
+from emolightning.serving.served import card_of, names_of, served
 from emolightning.serving.uploads import shown_name
 
 
@@ -78,6 +84,18 @@ def test_the_card_of_a_run_is_in_its_adapter_folder(tmp_path: Path) -> None:
 )
 def test_names_are_for_reading_only(name: str | None, expected: str) -> None:
     assert shown_name(name) == expected
+
+
+@pytest.mark.parametrize("features", ["face", "speech"])
+def test_stored_vectors_are_refused_before_anyone_asks(features: str) -> None:
+    inputs = {features: InputKind("vectors", "video", ""), "transcript": InputKind("text", "text", "")}
+    source = SimpleNamespace(reads_media=False)
+    reader = SimpleNamespace(active=inputs, features=source, choice=FrameChoice("middle"))
+    predictor = cast(Predictor, SimpleNamespace(reader=reader))
+    with pytest.raises(UserError, match=f"checkpoint=run: its {features} vectors are read from folders"):
+        served("run", predictor, Path("run"))
+    source.reads_media = True
+    assert served("run", predictor, Path("run")).inputs == {features: "video", "transcript": "text"}
 
 
 def test_an_empty_token_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:

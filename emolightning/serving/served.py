@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from emolightning.data.media.choice import FrameChoice
+from emolightning.errors import UserError
 from emolightning.records.clips import Clip
+from emolightning.records.inputs import named
 from emolightning.records.predictions import Failure, Prediction
 
 if TYPE_CHECKING:
@@ -65,8 +67,18 @@ def names_of(checkpoints: Sequence[Path]) -> list[str]:
 
 
 def served(name: str, predictor: "Predictor", checkpoint: Path) -> Served:
-    """A trained run, opened."""
+    """A trained run, opened.
+
+    Raises:
+        UserError: its vectors are stored ones, which clips of clients do not have.
+    """
     reader = predictor.reader
+    if reader.features is not None and not reader.features.reads_media and named(reader.active, "vectors"):
+        names = ", ".join(named(reader.active, "vectors"))
+        raise UserError(
+            f"checkpoint={checkpoint}: its {names} vectors are read from folders, and new clips have none there; say "
+            "features=live and where the encoders lie, or leave these inputs out, e.g. inputs.face=false"
+        )
     inputs = {input_name: about.modality for input_name, about in reader.active.items()}
     return Served(name, predictor, inputs, reader.choice, card_of(checkpoint))
 

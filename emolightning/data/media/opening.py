@@ -224,4 +224,4 @@ def _why_not_opened(path: Path, error: Exception) -> str:
         return f"an mp4 without its index (moov box): cut short, or never finished; {COPY_AGAIN}"
     if isinstance(error, EOFError):
         return f"cut short, it ends before its first packet; {COPY_AGAIN}"
-    return f"not a media file, or none of {_FORMATS}"
+    return f"not a media file, or none of {_FORMATS.replace(',', ', ')}"

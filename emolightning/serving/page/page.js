@@ -49,7 +49,7 @@ function showProblem(text) {
 
 function choose(blob, name, transcript) {
   clip = { blob, name };
-  $("chosen").textContent = `${name} (${(blob.size / 2 ** 20).toFixed(1)} MiB)`;
+  $("chosen").textContent = `${name} (${blob.size < 2 ** 20 ? `${Math.ceil(blob.size / 1024)} KiB` : `${(blob.size / 2 ** 20).toFixed(1)} MiB`})`;
   if (transcript !== undefined) $("transcript").value = transcript || "";
   const player = $("player");
   if (player.src) URL.revokeObjectURL(player.src);
