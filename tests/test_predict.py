@@ -21,7 +21,8 @@ from emolightning.data.readers.asked_media import items_of
 from emolightning.errors import InputErrors, UserError
 from emolightning.runs import prediction_file
 from emolightning.runs.predicting import Predictor
-from emolightning.runs.prediction_file import PredictionFile, request_hash
+from emolightning.runs.prediction_file import PredictionFile
+from emolightning.runs.prediction_lines import request_hash, table_row
 
 Lines = list[dict[str, Any]]
 
@@ -264,7 +265,7 @@ def test_a_table_of_answers(answered: dict[str, Path]) -> None:
 
 
 def test_cells_that_a_spreadsheet_would_compute_are_defused(tmp_path: Path) -> None:
-    row = prediction_file._row(["=1+1", "a\nb\r\nc", "-x", None, 3.5])
+    row = table_row(["=1+1", "a\nb\r\nc", "-x", None, 3.5])
     assert row == "'=1+1,a b c,'-x,,3.5\n"
     assert list(csv.reader([row])) == [["'=1+1", "a b c", "'-x", "", "3.5"]]
 

@@ -24,6 +24,7 @@ IN_PLACE = {
     "emolightning/data/stores/records.py": "into the place that written_whole gives",
     "emolightning/data/stores/converting.py": "into the place that written_whole gives; folders inside of a stage",
     "emolightning/runs/answers.py": "appended line by line, a half line is cut off; whole files by written_whole",
+    "emolightning/runs/prediction_file.py": "appended line by line, a half line is cut off; whole by written_whole",
     "emolightning/scoring/judges/cache.py": "appended line by line, a half line is passed over",
     "emolightning/models/parts/adapter.py": "inside of a stage",
     "emolightning/models/parts/safetensors_files.py": "inside of a stage",

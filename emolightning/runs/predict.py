@@ -14,15 +14,8 @@ from emolightning.data.readers.asked_media import Item, items_of, pieces_of
 from emolightning.errors import UserError
 from emolightning.records.predictions import Failure, Prediction
 from emolightning.runs.predicting import Predictor
-from emolightning.runs.prediction_file import (
-    Conflict,
-    Format,
-    PredictionFile,
-    digest,
-    file_hash,
-    record_of,
-    request_hash,
-)
+from emolightning.runs.prediction_file import PredictionFile
+from emolightning.runs.prediction_lines import Format, digest, file_hash, record_of, request_hash
 
 WITH_BAR = 20
 """From so many items on a bar shows how far it is."""
@@ -171,6 +164,3 @@ def _answer(
         if is_full:
             raise NoModel(f"{item.clip.id}: {OUT_OF_MEMORY}; say a smaller batch_size, or device=cpu")
     return failed
-
-
-__all__ = ["Conflict", "Done", "NoModel", "Request", "asked_items", "predict"]

@@ -7,32 +7,18 @@ the last one to end joins them.
 
 import csv
 import fcntl
-import hashlib
-import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from emolightning.data.readers.asked_media import Item
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import DamagedFile
 from emolightning.files.writing import writing, written_whole
-from emolightning.records.predictions import Failure, Prediction
-
-Format = Literal["jsonl", "csv", "upstream"]
-
-FACTS = {
-    "upstream": ("id", "status", "request_hash", "video_fingerprint", "run_fingerprint"),
-    "jsonl": ("id", "status", "request", "media", "settings"),
-    "csv": ("id", "status", "request", "media", "settings"),
-}
-"""Format -> names of what a line is compared by: id, success or error, hashes of question, file and settings."""
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Beginnings of cells that a spreadsheet would compute."""
+from emolightning.runs.prediction_lines import FACTS, Format, one_cell, table_row
 
 
 class BrokenOutput(UserError):
@@ -41,35 +27,6 @@ class BrokenOutput(UserError):
 
 class Conflict(InputErrors):
     """Items that were answered before have changed since."""
-
-
-def digest(content: Any) -> str:
-    """sha256 of plain values, as upstream writes it.
-
-    >>> digest({"b": 1, "a": "x"})[:14]
-    'sha256:6264f2a'
-    """
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def request_hash(item: Item, question: str) -> str:
-    """What is asked about which file: upstream's hash, where neither transcript nor piece is given."""
-    content: dict[str, Any] = {"id": item.clip.id, "prompt": question, "resolved_video": str(item.clip.video.resolve())}
-    if item.clip.transcript is not None:
-        content["transcript"] = item.clip.transcript
-    if item.clip.span is not None:
-        content |= {"start": item.clip.span.start, "end": item.clip.span.end}
-    return digest(content)
-
-
-def file_hash(path: Path) -> str | None:
-    """sha256 of a file's content; None where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 class PredictionFile:
@@ -161,7 +118,7 @@ class PredictionFile:
         Raises:
             Conflict: names each item and what has changed.
         """
-        ids = {_safe(item.clip.id) if self.form == "csv" else item.clip.id: item.clip.id for item in items}
+        ids = {one_cell(item.clip.id) if self.form == "csv" else item.clip.id: item.clip.id for item in items}
         problems = [
             f"{name}: was answered before and is not among the items now" for name in self.known if name not in ids
         ]
@@ -190,7 +147,7 @@ class PredictionFile:
 
     def is_answered(self, item: Item) -> bool:
         """Whether there is an answer."""
-        name = _safe(item.clip.id) if self.form == "csv" else item.clip.id
+        name = one_cell(item.clip.id) if self.form == "csv" else item.clip.id
         return self.known.get(name, {}).get("status") == "success"
 
     def forget(self) -> None:
@@ -219,7 +176,7 @@ class PredictionFile:
         if self.form != "csv":
             return ""
         chances = [f"p_{label}" for label in self.labels]
-        return _row([*FACTS["csv"], "label", *chances, "text", "question", "inputs", "seconds", "error", "video"])
+        return table_row([*FACTS["csv"], "label", *chances, "text", "question", "inputs", "seconds", "error", "video"])
 
     def encoded(self, record: Mapping[str, Any]) -> str:
         """One line."""
@@ -234,7 +191,7 @@ class PredictionFile:
             *(record["text"], record["question"], json.dumps(record["inputs"], ensure_ascii=False), record["seconds"]),
             *(": ".join(error.values()), record["video"]),
         ]
-        return _row(["" if cell is None else cell for cell in cells])
+        return table_row(["" if cell is None else cell for cell in cells])
 
     def finish(self, items: Sequence[Item]) -> None:
         """Put the lines in the order of the items, one each; of several processes the last one does it.
@@ -249,7 +206,7 @@ class PredictionFile:
             except BlockingIOError:
                 return
         found = self._read()
-        names = [_safe(item.clip.id) if self.form == "csv" else item.clip.id for item in items]
+        names = [one_cell(item.clip.id) if self.form == "csv" else item.clip.id for item in items]
         others = [place for place in self._places() if place != self.path]
         lines = [found[name]["line"] + "\n" for name in names if name in found]
         text = self.header() + "".join(lines)
@@ -264,74 +221,6 @@ class PredictionFile:
         for lock in self._locks:
             with suppress(OSError):
                 lock.close()
-
-
-def record_of(
-    form: Format,
-    item: Item,
-    answer: Prediction | Failure,
-    *,
-    question: str,
-    media: str | None,
-    settings: str,
-) -> dict[str, Any]:
-    """What a line says of an item.
-
-    Args:
-        form: of the file.
-        item: what was asked about.
-        answer: of the model.
-        question: that was asked.
-        media: hash of the file.
-        settings: hash of the model and its settings.
-    """
-    content: dict[str, Any] = answer.content()
-    is_good, request = isinstance(answer, Prediction), request_hash(item, question)
-    error = None if is_good else {"kind": content["kind"], "reason": content["reason"]}
-    if form == "upstream":
-        return {
-            "schema_version": 1,
-            "run_fingerprint": settings,
-            "request_hash": request,
-            "video_fingerprint": media,
-            "id": item.clip.id,
-            "video": item.video,
-            "resolved_video": str(item.clip.video.resolve()),
-            "prompt": question,
-            "source": {"mode": item.mode, "input": item.place, "record": item.record},
-            "status": "success" if is_good else "error",
-            "answer": content.get("text"),
-            "error": error and {"stage": "inference", "type": error["kind"], "message": error["reason"]},
-            "duration_ms": round(1000 * content.get("seconds", 0.0), 3),
-        }
-    span = item.clip.span
-    return {
-        "id": item.clip.id,
-        "status": "success" if is_good else "error",
-        **({"start": span.start, "end": span.end} if span is not None else {}),
-        **{name: content.get(name) for name in ("label", "probabilities", "text")},
-        "question": question,
-        **{name: content.get(name) for name in ("inputs", "seconds")},
-        "error": error,
-        "video": item.video,
-        "request": request,
-        "media": media,
-        "settings": settings,
-    }
-
-
-def _safe(text: Any) -> Any:
-    """A cell on one line that no spreadsheet computes."""
-    if not isinstance(text, str):
-        return text
-    line = " ".join(text.splitlines())
-    return f"'{line}" if line.startswith(FORMULA) else line
-
-
-def _row(cells: Sequence[Any]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow([_safe(cell) for cell in cells])
-    return out.getvalue()
 
 
 def _lines(place: Path) -> list[tuple[int, str]]:
