@@ -67,6 +67,25 @@ def clips_of(trained: Path) -> list[Clip]:
     return build(own, "data", inputs=("transcript",)).read_clips()
 
 
+@pytest.mark.parametrize("modalities", [["video", "text"], ["audio"]])
+def test_fewer_modalities_are_those_of_a_setting(
+    predictor: Predictor, run: Path, clips: list[Path], modalities: list[str]
+) -> None:
+    """A call may leave modalities out, as opening may; the model of the others stays as it was."""
+    clip = Clip("clip", clips[0], transcript="hello")
+    (before,) = said(predictor, clip)
+    (fewer,) = said(predictor.seeing(modalities), clip)
+    words = (f"modalities=[{','.join(modalities)}]", "evaluation.max_new_tokens=3")
+    (opened,) = said(Predictor.open(run, *words, device="cpu"), clip)
+    assert (fewer.text, fewer.inputs) == (opened.text, opened.inputs)
+    assert fewer.probabilities == pytest.approx(opened.probabilities, abs=1e-5)
+    assert fewer.probabilities != pytest.approx(before.probabilities, abs=1e-5)
+    (after,) = said(predictor, clip)
+    assert after.inputs == before.inputs
+    with pytest.raises(UserError, match="no input is left"):
+        predictor.seeing([])
+
+
 def test_probabilities(predictor: Predictor, clips: list[Path]) -> None:
     some = [Clip(path.stem, path, transcript="word " * n) for n, path in enumerate(clips)]
     found = said(predictor, *some)
