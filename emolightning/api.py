@@ -244,10 +244,10 @@ def load(
     >>> el.load("outputs/demo", device="cpu").labels
     ('neutral', 'angry', 'happy', 'sad', 'worried', 'surprise')
     """
-    from emolightning.runs.predicting import Predictor
+    from emolightning.runs.assembly_of_clips import open_predictor
 
     how: dict[str, Any] = {"device": device, "batch_size": batch_size, "num_workers": num_workers}
-    return Model(Predictor.open(checkpoint, *overrides, **how))
+    return Model(open_predictor(checkpoint, *overrides, **how))
 
 
 def predict(checkpoint: AnyPath, media: AnyPath | Sequence[AnyPath], *overrides: str, **how: Any) -> Any:

@@ -226,7 +226,7 @@ def answered(run: Path, clips: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that was built is built again in no time."""
-    from emolightning.runs import assembly
+    from emolightning.runs import assembly_of_clips as assembly
 
     known: dict[str, Any] = {}
     build = assembly.EmotionLearner

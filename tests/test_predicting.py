@@ -20,6 +20,7 @@ from emolightning.prompt.questions import Question
 from emolightning.records.clips import Clip, Span
 from emolightning.records.predictions import Failure, Prediction
 from emolightning.runs import extract
+from emolightning.runs.assembly_of_clips import open_predictor
 from emolightning.runs.predicting import Predictor
 
 
@@ -35,7 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, clips: list[Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def predictor(run: Path) -> Predictor:
-    return Predictor.open(run, "evaluation.max_new_tokens=3", "explanation_tokens=5", device="cpu", batch_size=2)
+    return open_predictor(run, "evaluation.max_new_tokens=3", "explanation_tokens=5", device="cpu", batch_size=2)
 
 
 def said(predictor: Predictor, *clips: Clip, **how: object) -> list[Prediction]:
@@ -50,7 +51,7 @@ def test_answers_are_those_of_an_evaluation(trained: Path, workplace: Workplace)
     (media,) = {path.parent for path in workplace.folder.rglob("clips/**/*.mp4")}
     rows = {clip.id: clip for clip in clips_of(trained)}
     some = [Clip(name, media / f"{name}.mp4", transcript=rows[name].transcript) for name in list(written)[:5]]
-    predictor = Predictor.open(trained)
+    predictor = open_predictor(trained)
     found = said(predictor, *some)
     assert [each.text for each in found] == [written[clip.id]["answer"] for clip in some]
     assert [each.label for each in found] == [written[clip.id]["prediction"] for clip in some]
@@ -76,7 +77,7 @@ def test_fewer_modalities_are_those_of_a_setting(
     (before,) = said(predictor, clip)
     (fewer,) = said(predictor.seeing(modalities), clip)
     words = (f"modalities=[{','.join(modalities)}]", "evaluation.max_new_tokens=3")
-    (opened,) = said(Predictor.open(run, *words, device="cpu"), clip)
+    (opened,) = said(open_predictor(run, *words, device="cpu"), clip)
     assert (fewer.text, fewer.inputs) == (opened.text, opened.inputs)
     assert fewer.probabilities == pytest.approx(opened.probabilities, abs=1e-5)
     assert fewer.probabilities != pytest.approx(before.probabilities, abs=1e-5)
@@ -153,7 +154,7 @@ def test_what_is_missing_is_named_and_left_out(predictor: Predictor, clips: list
 
 def test_zeros_where_the_run_says_so(run: Path, clips: list[Path], tmp_path: Path) -> None:
     mute = make_media(tmp_path / "mute.mp4", seconds=0.4, audio=False)
-    predictor = Predictor.open(run, "data.missing=zero", "inputs.motion=false", "evaluation.max_new_tokens=2")
+    predictor = open_predictor(run, "data.missing=zero", "inputs.motion=false", "evaluation.max_new_tokens=2")
     (each,) = said(predictor, Clip("mute", mute))
     assert each.inputs["speech"].startswith("zero: ")
     assert each.inputs["transcript"] == "zero: no transcript was given"
@@ -186,9 +187,9 @@ def test_vectors_of_encoders_and_of_stores(clips: list[Path], tmp_path: Path, mo
     built: list[str] = []
     real = extract.build
     monkeypatch.setattr(extract, "build", lambda node, key: built.append(key) or real(node, key))
-    live = Predictor.open(run, "features=live", f"features.weights.speech={hubert}", "evaluation.max_new_tokens=2")
+    live = open_predictor(run, "features=live", f"features.weights.speech={hubert}", "evaluation.max_new_tokens=2")
     where = f"features.root={tmp_path}/features"
-    stored = Predictor.open(run, "features=folders", where, "features.speech=HL-UTT", "evaluation.max_new_tokens=2")
+    stored = open_predictor(run, "features=folders", where, "features.speech=HL-UTT", "evaluation.max_new_tokens=2")
     some = [Clip(path.stem, path) for path in clips]
     for one, other in zip(said(live, *some), said(stored, *some), strict=True):
         assert one.inputs["speech"] == other.inputs["speech"] == "used"
@@ -250,9 +251,9 @@ def test_mistakes_are_one_sentence(run: Path, clips: list[Path], tmp_path: Path)
         (run, ("prompt.task=x",), "reason"),
     ):
         if text is None:
-            predictor = Predictor.open(place, *words)
+            predictor = open_predictor(place, *words)
             with pytest.raises(InputErrors, match="features.face"):
                 predictor.predict([Clip("a", clips[0])])
             continue
         with pytest.raises(UserError, match=text):
-            Predictor.open(place, *words)
+            open_predictor(place, *words)

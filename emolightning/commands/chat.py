@@ -30,7 +30,7 @@ def chat(cfg: DictConfig) -> None:
     check_config(cfg)
     from emolightning.data.readers.asked_media import items_of
     from emolightning.records.predictions import MISSING, ZERO, Failure
-    from emolightning.runs.assembly import predictor
+    from emolightning.runs.assembly_of_clips import predictor
     from emolightning.runs.predicting import EMOTION
 
     items = items_of(str(cfg.media))

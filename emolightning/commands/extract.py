@@ -62,7 +62,7 @@ def extract(cfg: DictConfig) -> None:
 
     from emolightning.data.checkup.unusable import Findings, described, record
     from emolightning.files.writing import write_json
-    from emolightning.runs.assembly import extraction
+    from emolightning.runs.assembly_of_clips import extraction
     from emolightning.runs.extract import own_part, rank_and_ranks
     from emolightning.runs.quiet import quiet_libraries
 

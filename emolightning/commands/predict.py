@@ -69,7 +69,7 @@ def predict(cfg: DictConfig) -> int:
 
 
 def _predict(cfg: DictConfig) -> int:
-    from emolightning.runs.assembly import predictor
+    from emolightning.runs.assembly_of_clips import predictor
     from emolightning.runs.predict import Request, asked_items
     from emolightning.runs.predict import predict as answer
     from emolightning.runs.ranks import set_num_threads

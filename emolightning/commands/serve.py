@@ -87,12 +87,12 @@ def serve(cfg: DictConfig) -> None:
 
 def _served(cfg: DictConfig) -> "list[Served]":
     """Each checkpoint, loaded."""
-    from emolightning.runs.predicting import Predictor
+    from emolightning.runs.assembly_of_clips import open_predictor
     from emolightning.serving.served import names_of, served
 
     checkpoints = [Path(word) for word in _checkpoints(cfg.checkpoint)]
     return [
-        served(name, Predictor.open(path, *cfg.settings, device=cfg.device), path)
+        served(name, open_predictor(path, *cfg.settings, device=cfg.device), path)
         for name, path in zip(names_of(checkpoints), checkpoints, strict=True)
     ]
 

@@ -12,39 +12,23 @@ from pytorch_lightning.callbacks import LearningRateMonitor, ProgressBar
 from torch import nn
 
 from emolightning.config.building import build, explained_refusals
-from emolightning.config.command_settings import ExtractConfig
 from emolightning.config.families import family_of
-from emolightning.config.problems import not_one_of
 from emolightning.config.sources import chosen
 from emolightning.config.values import MONITORS
-from emolightning.data.checkup.unusable import NO_MEDIA, Fault, Faults
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import ClipDataModule
-from emolightning.data.loading.new_clips import ClipReader
-from emolightning.data.loading.settings import Loading, Reading, split_settings
-from emolightning.data.readers.media_folder import clips_of_folder
+from emolightning.data.loading.settings import Loading, split_settings
 from emolightning.data.readers.source import ClipSource
-from emolightning.data.stores.features import FeatureSource
-from emolightning.errors import UserError
 from emolightning.files.writing import require_writable
-from emolightning.models.encoders.recipes import Recipe, recipe_of
-from emolightning.models.family import Family
-from emolightning.models.parts.context import positions_of
 from emolightning.models.parts.generation import Generation
-from emolightning.models.parts.parameters import trained_state
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.prompt.processor import Processor
-from emolightning.records.clips import Clip
-from emolightning.records.inputs import Inputs, active_inputs, named
-from emolightning.records.labels import vocabulary
+from emolightning.records.inputs import Inputs, active_inputs
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.estimate.load import Load
-from emolightning.runs.evaluate import refuse_skipped, require_whole_split, state_hash
-from emolightning.runs.extract import Extraction, device_of
+from emolightning.runs.evaluate import refuse_skipped, require_whole_split
 from emolightning.runs.feature_recipes import require_same_recipes
-from emolightning.runs.live_features import LiveFeatures
 from emolightning.runs.positions import require_room
-from emolightning.runs.predicting import Asking, Predictor
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.runs.ranks import own_rank, require_hardware, require_srun, set_num_threads
 from emolightning.runs.resume import is_finished, refuse_changes, step_size
@@ -60,7 +44,6 @@ from emolightning.runs.summary import plan_of
 from emolightning.runs.weights import (
     check_inputs,
     find_weights,
-    load_weights,
     require_same_inputs,
     require_same_model,
     trained_widths,
@@ -75,9 +58,6 @@ from emolightning.training.run_folder import RunFolder, checkpoint_to_resume
 from emolightning.training.stopping.early_stopping import EarlyStopping
 
 log = logging.getLogger(__name__)
-
-ABOUT = ("features", "inputs", "modalities", "prompt", "evaluation", "data", "seed")
-"""Settings that the answers of a predictor depend on, beside its weights."""
 
 
 def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
@@ -151,81 +131,6 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     learner = partial(build_learner, cfg, corpus, sees=family_of(cfg.model).sees_of(widths), is_empty=rank > 0)
     data = ClipDataModule(corpus, processor, loading_of(cfg), shuffle=tuple(cfg.shuffle))
     return Run(data, learner, trainer, scoring, facts)
-
-
-def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Predictor:
-    """A trained model that is asked about new clips, loaded.
-
-    Args:
-        cfg: of the command `predict`.
-        features: where vectors come from; None for what the configuration says.
-
-    Raises:
-        UserError: one sentence says what is wrong.
-    """
-    quiet_libraries()
-    checkpoint, settings, family = Path(cfg.checkpoint), plain(cfg.model), family_of(cfg.model)
-    weights = find_weights("checkpoint", checkpoint)
-    require_same_model("checkpoint", checkpoint, settings, is_evaluated=True)
-    family.require(settings)
-    widths, inputs, device = trained_widths(weights), inputs_of(cfg), device_of(cfg.device)
-    check_inputs(widths, tuple(inputs), {}, weights)
-    if features is None and named(inputs, "vectors"):
-        node = plain(cfg.features) if cfg.features is not None else {}
-        workers = {"num_workers": cfg.num_workers} if "num_workers" in node else {}
-        features = build({**node, **workers}, "features")
-        if isinstance(features, LiveFeatures):
-            features.keeps_encoders = True
-    seen, generation = plain(cfg.data), Generation(**plain(cfg.evaluation))
-    labels, reading = vocabulary(seen["labels"]), Reading(frame=seen["frame"], missing=seen["missing"])
-    reader = ClipReader(
-        family.inputs,
-        inputs,
-        features,
-        widths=widths,
-        choice=reading.choice,
-        image_size=family.image_size(settings),
-        missing=reading.missing,
-        num_workers=cfg.num_workers,
-        require_recipes=partial(require_same_recipes, "checkpoint", checkpoint),
-    )
-    processor = build_processor(cfg)
-    learner = EmotionLearner(
-        family.build(settings, sees=family.sees_of(widths)), labels=labels, seed=cfg.seed, generation=generation
-    )
-    load_weights(learner, weights)
-    model = learner.model.to(device).eval()
-    asking = Asking(
-        ask=partial(_first_question, family, plain(cfg.prompt), labels, tuple(seen.get("offered") or ())),
-        generation=generation,
-        labels=labels,
-        seed=cfg.seed,
-        batch_size=cfg.batch_size,
-        explanation_tokens=cfg.explanation_tokens,
-        positions=positions_of(model.language.config),
-    )
-    return Predictor(model, processor, reader, asking, device=device, about=_about(cfg, learner))
-
-
-def _first_question(
-    family: Family, prompt: dict[str, Any], labels: Sequence[str], offered: Sequence[str], task: str
-) -> str:
-    """What a task asks where nobody asks something else.
-
-    Raises:
-        UserError: there is no such task.
-    """
-    if task not in family.tasks:
-        raise UserError(f"prompt.task: {not_one_of(task, family.tasks)}")
-    own = {**prompt, "task": task, "tasks": {}}
-    return family.questions(own, labels=labels, protocol=offered, seed=0).pools[task][0]
-
-
-def _about(cfg: DictConfig, learner: EmotionLearner) -> dict[str, Any]:
-    """Everything that answers depend on, and where the weights lie."""
-    settings = {name: plain(cfg)[name] for name in ABOUT}
-    weights = {"weights_sha256": state_hash(trained_state(learner.model)), "base": learner.base_fingerprints}
-    return {"checkpoint": cfg.checkpoint, **weights, **settings}
 
 
 def _set_up_process(cfg: DictConfig, rank: int) -> None:
@@ -418,53 +323,3 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
     )
     leave_signals_alone(trainer)
     return trainer
-
-
-def extraction(cfg: DictConfig) -> tuple[Extraction, list[Clip], Faults]:
-    """What makes vectors, the clips of which it makes them, and those of the clips that have no media.
-
-    Args:
-        cfg: of the command `extract`.
-    """
-    if cfg.num_threads is not None:
-        set_num_threads(cfg.num_threads)
-    made = Extraction(
-        recipe_of(chosen("recipe"), plain(cfg.recipe), "recipe"),
-        root=Path(cfg.out),
-        folder=cfg.folder,
-        level=cfg.level,
-        dtype=cfg.dtype,
-        faces=cfg.faces,
-        device=cfg.device,
-        batch_size=cfg.batch_size,
-        num_workers=cfg.num_workers,
-    )
-    _refuse_unused(cfg, made.recipe)
-    require_writable(Path(cfg.out), "out")
-    if cfg.media is not None:
-        if made.recipe.takes == "text":
-            name = made.recipe.name
-            raise UserError(f"features={name} takes what is said; say data=NAME, whose annotations have it, not media")
-        return made, clips_of_folder(Path(cfg.media)), {}
-    own, _, _ = split_settings(plain(cfg.data))
-    if "ratios" in own:
-        own["ratios"] = [1.0, 0.0, 0.0]  # Vectors are made of all clips, also of one alone, which cannot be split.
-    source: ClipSource = build(own, "data", inputs=("transcript",) if made.recipe.takes == "text" else ())
-    return made, source.read_clips(), {name: [Fault(NO_MEDIA, reason)] for name, reason in source.lost.items()}
-
-
-def _refuse_unused(cfg: DictConfig, recipe: Recipe) -> None:
-    """Settings of an extraction that this recipe would leave aside.
-
-    Raises:
-        UserError: names them.
-    """
-    unused = {"faces": cfg.faces} if recipe.takes != "frames" else {}
-    if recipe.gives_text:
-        unused |= {
-            name: cfg[name] for name in ("folder", "level", "dtype") if cfg[name] != getattr(ExtractConfig, name)
-        }
-    given = " and ".join(f"{name}={value}" for name, value in unused.items() if value is not None)
-    if given:
-        makes = "writes what is said" if recipe.gives_text else f"takes {recipe.takes}"
-        raise UserError(f"features={recipe.name} {makes}, so it has no use for {given}; leave it out")

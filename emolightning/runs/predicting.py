@@ -6,14 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from emolightning.config.composing import composed
 from emolightning.data.loading.new_clips import ClipReader, Seen
-from emolightning.errors import UserError, override
+from emolightning.errors import UserError
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor
 from emolightning.prompt.questions import Question
@@ -22,7 +20,6 @@ from emolightning.records.predictions import Failure, Prediction
 from emolightning.scoring.reading import LabelReader
 
 if TYPE_CHECKING:
-    from emolightning.data.stores.features import FeatureSource
     from emolightning.models.family import EmotionModel
 
 EMOTION = "emotion"
@@ -92,38 +89,6 @@ class Predictor:
         self.about = dict(about or {})
         self._labels = LabelReader(asking.labels)
         self._alone = threading.Lock()
-
-    @classmethod
-    def open(
-        cls,
-        checkpoint: Path | str,
-        *overrides: str,
-        device: str = "auto",
-        features: "FeatureSource | None" = None,
-        batch_size: int = 8,
-        num_workers: int = 0,
-    ) -> "Predictor":
-        """The model of a run folder, a checkpoint file or an adapter folder.
-
-        Args:
-            checkpoint: the folder or file.
-            *overrides: settings as on the command line, e.g. `data.missing=zero`, `model.llm=FOLDER`.
-            device: `cuda`, `cpu`, or `auto`.
-            features: where vectors come from; None for what the run's configuration says.
-            batch_size: clips that are answered together.
-            num_workers: processes that decode and describe clips; 0 starts none.
-
-        Raises:
-            UserError: one sentence says what is wrong.
-        """
-        from emolightning.config.check import check_config
-        from emolightning.runs.assembly import predictor
-
-        own = {"checkpoint": checkpoint, "device": device, "batch_size": batch_size, "num_workers": num_workers}
-        words = [*(override(name, value) for name, value in own.items()), *overrides]
-        with composed("predict", [*words, "media=none", "out=none"]) as cfg:
-            check_config(cfg)
-            return predictor(cfg, features=features)
 
     @property
     def labels(self) -> tuple[str, ...]:
