@@ -247,6 +247,7 @@ def fitting_report(score: PublishedScore) -> dict[str, Any]:
     wanted = score.protocol.conditions
     letters = {"A": ["speech"], "V": ["face"], "T": ["transcript"]}
     value = float(score.printed) / score.factor
+    frame = wanted.get("frame", "first")
     return report_of(
         score.benchmark,
         num_clips=expected_clips(score.protocol) or 1,
@@ -255,7 +256,7 @@ def fitting_report(score: PublishedScore) -> dict[str, Any]:
         metrics={score.metric: metric(value, value, value)},
         evaluation={
             "inputs": [name for letter in score.modality or "AV" for name in letters[letter]],
-            "frame": wanted.get("frame", "first"),
+            "frame": "peak:peaks.json" if frame == "peak" else frame,
             "prompt": {"labels": None, "layout": "upstream_eval"},
         },
         reading={"parser": "upstream", "aliases": "none", "answer_list": "first"},

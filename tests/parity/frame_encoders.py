@@ -39,7 +39,7 @@ def faces_of(golden: Path) -> dict[str, np.ndarray]:
     found = {}
     for path in sorted((golden / "face").glob("*.npy")):
         faces = find_faces(golden / "face", path.stem)
-        found[path.stem] = faces.read(range(faces.num_frames))
+        found[path.stem] = np.stack(list(faces.each(range(faces.num_frames))))
     if "face_long" in found:
         found["face_33"] = np.concatenate([found["face_long"], found["face_long"][::-1][:13]])
     if "face_short" in found:

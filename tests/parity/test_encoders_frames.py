@@ -157,7 +157,7 @@ def test_frames_and_faces_of_affectgpt(affect):
         chosen = frames[of_frames.positions(len(frames))]
         assert np.array_equal(chosen[:, ::16, ::16].transpose(3, 0, 1, 2), whole[f"{clip}.raw_frame_sub"])
         assert off(of_frames.encode([chosen])[0], expected[f"{clip}.frame_clip"][0]) < STEPS
-        chosen = faces.read(of_faces.positions(faces.num_frames))
+        chosen = np.stack(list(faces.each(of_faces.positions(faces.num_frames))))
         resized = np.stack([opencv_resized(face[..., ::-1], 224) for face in chosen])
         assert np.array_equal(resized[:, ::16, ::16].transpose(3, 0, 1, 2), whole[f"{clip}.raw_face_sub"])
         assert off(of_faces.encode([chosen])[0], expected[f"{clip}.face_clip"][0]) < STEPS
