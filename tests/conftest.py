@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared"
@@ -33,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     several = {item.path for item in items if item.get_closest_marker("multi_process")}
     one = {item.path for item in items if "workplace" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: (item.path not in several, item.path not in one))
+
+
+@pytest.fixture(autouse=True)
+def no_hydra_application() -> Iterator[None]:
+    """A command that ends with an error leaves what it was composed of behind: in a process of its own that ends then."""
+    yield
+    HydraConfig.instance().cfg = None
 
 
 @pytest.fixture(scope="session")

@@ -153,7 +153,7 @@ PROGRAM = """
 """
 
 
-@pytest.mark.parametrize("how", ["stdin", "script"])
+@pytest.mark.parametrize("how", ["stdin", pytest.param("script", marks=pytest.mark.slow)])
 def test_five_lines(how: str, place: Path, tmp_path: Path, workplace: Workplace) -> None:
     """From stdin, and from a script elsewhere that guards nothing."""
     script = tmp_path / "ask.py"

@@ -224,7 +224,7 @@ def on_ranks(workplace: Workplace, trained: Path) -> OnRanks:
     return OnRanks(workplace, trained)
 
 
-SEVERAL = [3, pytest.param(2, marks=pytest.mark.slow)]
+SEVERAL = [2, pytest.param(3, marks=pytest.mark.slow)]
 
 
 @pytest.mark.multi_process

@@ -66,6 +66,7 @@ def test_the_layers_of_the_language_model_are_found() -> None:
     assert [type(layer).__name__ for layer in decoder_layers(model)] == ["LlamaDecoderLayer"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.multi_process
 def test_an_evaluation_reads_the_weights_in_one_process(workplace: Workplace, trained: Path, tmp_path: Path) -> None:
     noting = f"+callbacks.noting={{_target_: noting.NotesPlaces, folder: {tmp_path}}}"
