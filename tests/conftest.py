@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_hydra_application() -> Iterator[None]:
-    """A command that ends with an error leaves what it was composed of behind: in a process of its own that ends then."""
+    """A command that ends with an error leaves behind what it was composed of, since its process ends then."""
     yield
     HydraConfig.instance().cfg = None
 
