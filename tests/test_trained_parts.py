@@ -19,9 +19,9 @@ from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
 from emolightning.errors import InputErrors, UserError
-from emolightning.models.emotion_llama.build import require_settings
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.adapter import load_adapter, save_adapter
+from emolightning.models.parts.assembling import require_settings
 from emolightning.models.parts.parameters import base_fingerprints, load_trained_state, parts, trained_state
 from emolightning.models.parts.trained_parts import TrainedParts
 

@@ -30,7 +30,7 @@ class EmotionLlamaFamily:
         Raises:
             UserError: all of them.
         """
-        from emolightning.models.emotion_llama.build import require_settings
+        from emolightning.models.parts.assembling import require_settings
 
         require_settings(*(self._part(settings, name) for name in ("vision", "language", "train")))
         self.require_weights(settings)
@@ -41,7 +41,7 @@ class EmotionLlamaFamily:
         Raises:
             UserError: in one sentence, all of them.
         """
-        from emolightning.models.emotion_llama.build import require_weights
+        from emolightning.models.parts.assembling import require_weights
 
         require_weights(self._part(settings, "vision"), self._part(settings, "language"))
 
