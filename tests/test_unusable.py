@@ -1,5 +1,6 @@
 """Clips whose files are missing or cannot be used: all named at once, or skipped, counted and listed everywhere."""
 
+import contextlib
 import json
 import logging
 import shutil
@@ -30,7 +31,7 @@ from emolightning.data.loading.same_clips import require_same_clips
 from emolightning.data.readers.custom import CustomData
 from emolightning.data.stores.features import FolderFeatures, SignalFeatures
 from emolightning.errors import EndOfRun, InputErrors, UserError
-from emolightning.runs.assembly import make_corpus
+from emolightning.runs.assembly import make_corpus, training
 from emolightning.runs.evaluate import refuse_skipped
 from emolightning.runs.wandb_record import summary_of
 from emolightning.scoring.warnings import warnings_of
@@ -83,6 +84,43 @@ def refusal(data: Corpus, *, trains: bool = False) -> InputErrors:
     with pytest.raises(InputErrors) as caught:
         data.read(trains=trains)
     return caught.value
+
+
+# Rows first
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trainer.val_check_interval=1000"], "trainer.val_check_interval=1000: an epoch has"),
+        (["+trainer.limit_train_batches=0.1"], "trainer.limit_train_batches=0.1: of"),
+        (["data.ratios=[1.0,0.0,0.0]"], "no clips in split 'val'"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_rows_show_is_refused_before_a_file_is_opened(
+    place: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+) -> None:
+    monkeypatch.setattr(Corpus, "load_features", lambda *_: pytest.fail("it opens files"))
+    (place / "clips.csv").write_text(HEADER + rows(*EIGHT))
+    register_schemas()
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        cfg = compose("train", overrides=[*words_of(place, *words), f"output_dir={place / 'run'}", "logger=csv"])
+    with pytest.raises(UserError) as caught:
+        training(cfg)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_rows_are_looked_at_alone_only_where_they_can_be_used(place: Path, on_error: str) -> None:
+    seen: list[int] = []
+    (place / "media" / "clip2.mp4").unlink()
+    for label, expected in (("hapy", []), ("happy", [] if on_error == "stop" else [7])):
+        seen.clear()
+        data = data_of(place, rows(*EIGHT[:7]) + rows("clip7", label=label), on_error=on_error, max_skipped=0.5)
+        with contextlib.suppress(InputErrors):
+            data.read(check=lambda corpus: seen.append(len(corpus.clips)))
+        assert seen == expected
 
 
 # All problems at once

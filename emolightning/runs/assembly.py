@@ -1,7 +1,7 @@
 """Configuration -> objects: the last place that sees a config. Everything below takes plain keyword arguments."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ from emolightning.training.keeping import keeping
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.lightning_internals import leave_signals_alone
 from emolightning.training.optim.groups import parameter_groups
+from emolightning.training.plan import Plan
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume
 from emolightning.training.stopping.early_stopping import EarlyStopping
 
@@ -87,7 +88,16 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     tools = {"optimizer": build_optimizer(cfg), "schedule": build(cfg.schedule, "schedule")}
     monitors = {key: OmegaConf.select(cfg, key) for key in MONITORS}
     require_logged(monitors, scoring)
-    corpus, loading = read_corpus(cfg, trains=True), loading_of(cfg)
+    loading, accumulates, processes = loading_of(cfg), cfg.accumulation == "mean", step_size(config).processes
+
+    def plan_for(corpus: Corpus) -> Plan:
+        require_batches(trainer, corpus, loading)
+        plan = plan_of(config["trainer"], corpus, loading, processes=processes, accumulates=accumulates)
+        if plan.validations != 0:
+            require_scores(monitors, scoring, corpus.clips_of("val"))
+        return plan
+
+    corpus = read_corpus(cfg, trains=True, check=plan_for)
     for warning in corpus.coverage():
         log.warning("labels: %s", warning)
     if resume_from:
@@ -96,11 +106,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
         require_same_inputs(initial, tuple(corpus.inputs))
         require_same_recipes("init_from", Path(cfg.init_from), corpus.features.made_by)
     processor = _processor_with_room(cfg, corpus, ("train", "val"))
-    require_batches(trainer, corpus, loading)
-    accumulates, processes = cfg.accumulation == "mean", step_size(config).processes
-    plan = plan_of(config["trainer"], corpus, loading, processes=processes, accumulates=accumulates)
-    if plan.validations != 0:
-        require_scores(monitors, scoring, corpus.clips_of("val"))
+    plan = plan_for(corpus)  # Again: clips may have been skipped.
     facts = TrainingFacts(rank, load_of(cfg), config, plan, parts, cfg.monitor.metric, resume_from, initial)
     number = len(corpus.clips_of("val"))
     learner = partial(_seeded_learner, cfg, corpus, scoring=scoring, num_val_clips=number, is_empty=rank > 0, **tools)
@@ -118,7 +124,7 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     scoring, writer = build_scoring(cfg), AnswerWriter(Path(cfg.output_dir), split=cfg.split)
     trainer = build_trainer(cfg, callbacks=[writer])
     require_whole_split(trainer)
-    corpus = read_corpus(cfg)
+    corpus = read_corpus(cfg, check=lambda rows: require_comparable(rows.clips_of(cfg.split), scoring, cfg.split))
     refuse_skipped(corpus, cfg.split)
     require_comparable(corpus.clips_of(cfg.split), scoring, cfg.split)
     widths = trained_widths(weights)
@@ -213,16 +219,17 @@ def trained_parts(cfg: DictConfig) -> TrainedParts:
     return build(cfg.model.train, "model.train") if "train" in cfg.model else TrainedParts()
 
 
-def read_corpus(cfg: DictConfig, *, trains: bool = False) -> Corpus:
+def read_corpus(cfg: DictConfig, *, trains: bool = False, check: Callable[[Corpus], object] | None = None) -> Corpus:
     """The data of a run, read and checked: everything wrong with it is raised here, before any weights are touched.
 
     Args:
         cfg: the run.
         trains: needs answers to learn.
+        check: refuses what the rows alone show, before media are opened.
     """
     family_of(cfg.model).require(plain(cfg.model))
     corpus = make_corpus(cfg)
-    corpus.read(trains=trains)
+    corpus.read(trains=trains, check=check)
     return corpus
 
 

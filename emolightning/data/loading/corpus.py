@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,24 +79,29 @@ class Corpus:
         self.skipped: list[Skipped] = []
         self.features = LoadedFeatures({})
         self.frames: FrameStore | None = None
+        self._is_read = False
 
-    def read(self, *, trains: bool = False) -> None:
+    def read(self, *, trains: bool = False, check: Callable[["Corpus"], object] | None = None) -> None:
         """Read annotations, features and frames once; before any model is built, so that bad input is met first.
 
         Args:
             trains: clips of train and val need an answer to each question as well.
+            check: refuses what the rows alone show, before their files are opened, which may take hours.
 
         Raises:
             InputErrors: all rows that are wrong, and all clips whose files cannot be used unless they are skipped.
             UserError: a run that trains has no clips to train on, or to validate on.
         """
-        if self.clips:
+        if self._is_read:
             return
         require_writable(self.folder, "data.cache")
         findings = Findings()
         # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
         with self.lock():
             clips = self.read_rows(findings)
+            if check and not findings.errors and (self.reading.on_error == "skip" or not findings.faults):
+                self.clips = [clip for clip in clips if clip.id not in findings.faults]
+                check(self)
             with findings.noting():
                 self.features = self.load_features(clips)
             findings.add(self.features.faults)
@@ -109,6 +114,7 @@ class Corpus:
         self.skipped = findings.skipped(clips)
         self.features = self.features.without(findings.faults)
         self.clips = [clip for clip in clips if clip.id not in findings.faults]
+        self._is_read = True
         self._tell(len(clips))
         if trains:
             self.require_answers()
