@@ -6,7 +6,6 @@ faces (or frames) and sound --> one fused vector -------------> multi_llama_proj
 prompt, subtitle, answer ---------------------------> token embeddings ----------------/
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -48,7 +47,7 @@ class AffectGPT(AnsweringModel):
         """The tokens of a whole answer: the sentence that answers the prompt, `###`, and the token that ends it."""
         return [*self.tokenizer.text_ids(f"{answer_to(prompt, text)}{END}"), self.tokenizer.end_id]
 
-    def generation_options(self) -> dict[str, Any]:
+    def ending(self) -> dict[str, Any]:
         """An answer ends where its text ends with `###`, in whatever tokens: the released code misses ` ###`."""
         return {"stopping_criteria": StoppingCriteriaList([EndOfText(self.tokenizer)])}
 
@@ -64,6 +63,6 @@ class EndOfText(StoppingCriteria):
         self.tokenizer = tokenizer
 
     def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:
-        """(rows,)"""
+        """Look at the last tokens, (rows,)."""
         rows = [self.tokenizer.decode(row[-TAIL:]).endswith(END) for row in input_ids.tolist()]
         return torch.tensor(rows, device=input_ids.device)

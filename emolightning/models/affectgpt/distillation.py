@@ -28,24 +28,24 @@ class DistillationSettings:
     hidden: Literal["swd", "sinkhorn"] = "swd"
     """Sliced Wasserstein distance of hidden states, or their Sinkhorn divergence."""
     hidden_weight: float = 1.0
-    """Of that loss, once it has warmed up."""
+    """Weight of that loss, once it has warmed up."""
     warmup_steps: int = 5000
     """Steps over which the weight rises from 0."""
     num_directions: int = 100
     """Random directions of a sliced distance, drawn anew in each step."""
     power: Literal[1, 2] = 2
-    """Of the differences of a sliced distance."""
+    """Power of the differences of a sliced distance."""
     width: int = 256
-    """That both sides are brought to for Sinkhorn."""
+    """Width that both sides are brought to for Sinkhorn."""
     kl_weight: float = 0.0
-    """Of the difference between both sides' words."""
+    """Weight of the difference between both sides' words."""
     temperature: float = 2.0
-    """Of the words, in that difference."""
+    """Temperature of the words in that difference."""
     seed: int = 0
-    """Of the fixed projection of the teacher, and of the directions."""
+    """Seed of the fixed projection of the teacher."""
 
     def weight(self, step: int) -> float:
-        """Of the loss of hidden states, at a step.
+        """Weight of the loss of hidden states, at a step.
 
         >>> DistillationSettings(warmup_steps=10).weight(4), DistillationSettings(warmup_steps=10).weight(25)
         (0.4, 1.0)

@@ -27,9 +27,7 @@ class Fusion(nn.Module):
         settings: how.
     """
 
-    def __init__(
-        self, streams: Collection[str], *, video: int, audio: int, width: int, settings: FusionSettings
-    ):
+    def __init__(self, streams: Collection[str], *, video: int, audio: int, width: int, settings: FusionSettings):
         super().__init__()
         self.streams = tuple(streams)
         self.settings = settings

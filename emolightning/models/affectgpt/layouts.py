@@ -8,7 +8,7 @@ Source: MERTools@89120b7 `MER2026_Track2/my_affectgpt/datasets/datasets/base_dat
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from emolightning.models.affectgpt.inputs import STREAMS
 from emolightning.prompt.chat_format import ChatFormat
@@ -43,8 +43,7 @@ CLOSINGS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """The pieces of a prompt."""
 
     pieces: tuple[str, ...]

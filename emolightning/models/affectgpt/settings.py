@@ -12,11 +12,11 @@ class FusionSettings:
     """How the vectors of a clip become tokens. The defaults are those of the released weights."""
 
     video: Pooling = "attention"
-    """Of faces and frames, which share all layers."""
+    """What becomes of faces and frames, which share all layers."""
     audio: Pooling = "attention"
-    """Of the voice."""
+    """What becomes of the voice."""
     multi: Literal["attention", "qformer"] = "attention"
-    """Of faces (or frames) and the voice together."""
+    """What becomes of faces (or frames) and the voice together."""
     video_tokens: int = 1
     """Tokens of a stream: a pooled vector is repeated, a Q-Former has as many queries."""
     audio_tokens: int = 1
@@ -25,7 +25,7 @@ class FusionSettings:
     steps: int = 8
     """Vectors of a clip that each encoder has to give: `attention` adds them up, so weights are good for one number."""
     qformer_width: int = 768
-    """Of the Q-Formers."""
+    """Width of the Q-Formers."""
     qformer_heads: int = 12
     qformer_mlp_width: int = 3072
     qformer_layers: int = 2

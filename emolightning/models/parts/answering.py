@@ -135,7 +135,7 @@ class AnsweringModel(nn.Module):
         """
         tokens = batch.context
         embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
-        answers = [[*self.tokenizer.text_ids(label), self.tokenizer.end_id] for label in labels]
+        answers = [self.answer_ids(label, batch.prompts[0]) for label in labels]
         return continuation_logprobs(
             self.language, embeddings, tokens.attention_mask, answers, is_one_by_one=self.is_synced
         )
@@ -168,10 +168,23 @@ class AnsweringModel(nn.Module):
             eos_token_id=self.tokenizer.stop_ids,
             pad_token_id=self.tokenizer.pad_token_id,
             **generation.arguments(),
+            **self.ending(),
         )
 
+    def answer_ids(self, text: str, prompt: str) -> list[int]:
+        """The tokens of a whole answer to a prompt, as they are learned."""
+        return [*self.tokenizer.text_ids(text), self.tokenizer.end_id]
+
+    def ending(self) -> dict[str, Any]:
+        """What ends an answer beside the tokens that do: arguments of transformers' `generate`."""
+        return {}
+
+    def spoken(self, text: str) -> str:
+        """The answer in what was generated."""
+        return text
+
     def _decode(self, ids: Tensor) -> list[str]:
-        return [self.tokenizer.decode(row) for row in ids.tolist()]
+        return [self.spoken(self.tokenizer.decode(row)) for row in ids.tolist()]
 
 
 def _clip_seed(seed: int, clip_id: str) -> int:

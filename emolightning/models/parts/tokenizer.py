@@ -5,7 +5,7 @@ tokenizer and honour its `legacy` switch, which changes ids around special token
 SentencePiece `tokenizer.model`, text is encoded by that file itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +41,17 @@ class Tokenizer:
         tokenizer: with a fast or slow implementation.
         pieces: the folder's SentencePiece model, where it has one.
         name: the folder, for messages.
+        chat: what is around a question, where a family has that of its own; None takes the language model's.
 
     Raises:
         UserError: there is no token that ends an answer, or no BOS where the chat format needs one.
     """
 
-    def __init__(self, tokenizer: Any, *, pieces: Any = None, name: str = "tokenizer"):
+    def __init__(self, tokenizer: Any, *, pieces: Any = None, name: str = "tokenizer", chat: ChatFormat | None = None):
         self.hugging_face = tokenizer
         self.pieces = pieces
         self.name = name
-        self.chat = chat_format(tokenizer, name)
+        self.chat = chat or chat_format(tokenizer, name)
         self.bos_token_id: int | None = tokenizer.bos_token_id
         self.end_id: int = self.special_ids(self.chat.end)[0]
         """Ends every answer that is learned."""
@@ -104,8 +105,12 @@ class Tokenizer:
         self.hugging_face.save_pretrained(folder)
 
 
-def load_tokenizer(settings: LanguageSettings) -> Tokenizer:
+def load_tokenizer(settings: LanguageSettings, chat: Callable[[Any], ChatFormat | None] | None = None) -> Tokenizer:
     """The tokenizer of a language model; without a folder the small one that comes with the project.
+
+    Args:
+        settings: where it is.
+        chat: gives a family's own chat format for a Hugging Face tokenizer, or None for the language model's.
 
     Raises:
         UserError: the folder holds none, one that asks for code of its own, or one without the tokens that a sequence
@@ -129,7 +134,8 @@ def load_tokenizer(settings: LanguageSettings) -> Tokenizer:
             f"{place}/tokenizer_config.json: model_max_length is {ascii(tokenizer.model_max_length)}, not a number of "
             "tokens; write the number, or take the line out"
         )
-    return Tokenizer(tokenizer, pieces=_load_pieces(place / SENTENCEPIECE_FILE, tokenizer), name=str(place))
+    pieces = _load_pieces(place / SENTENCEPIECE_FILE, tokenizer)
+    return Tokenizer(tokenizer, pieces=pieces, name=str(place), chat=chat(tokenizer) if chat else None)
 
 
 def _load_pieces(path: Path, tokenizer: Any) -> Any:
