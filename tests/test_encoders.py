@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from safetensors.torch import load_file, save_file
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.encoders import acoustic
 from emolightning.models.encoders.acoustic import AcousticFunctionals
+from emolightning.models.encoders.attention import LONGEST, queries_first
 from emolightning.models.encoders.encoder import CannotEncode, Encoder, utterance
-from emolightning.models.encoders.speech import SpeechEncoder, SpeechPiecesEncoder, piece_starts
+from emolightning.models.encoders.speech import CLASSES, SpeechEncoder, SpeechPiecesEncoder, piece_starts
 from emolightning.models.encoders.text import TextEncoder
 from emolightning.models.encoders.vggish import VggishEncoder, build, patches
 from emolightning.models.encoders.whisper import WhisperDecoderStates, WhisperStates
@@ -177,6 +179,43 @@ def test_rows_are_the_model_s_answers_to_each_row_by_itself(folders, kind):
     expected = torch.cat([output.hidden_states[-2][0] + output.last_hidden_state[0] for output in outputs])
     np.testing.assert_allclose(encoder.encode([sound])[0], expected.numpy(), rtol=1e-4, atol=1e-5)
     assert len(expected) == 120
+
+
+def attention_of_transformers_4(layer: torch.nn.Module, states: torch.Tensor, **_: object) -> tuple[torch.Tensor, None]:
+    """The lines of its Wav2Vec2Attention, without masks and training."""
+    size, length, width = states.shape
+
+    def shaped(tensor: torch.Tensor) -> torch.Tensor:
+        heads = tensor.view(size, length, layer.num_heads, layer.head_dim).transpose(1, 2)
+        return heads.contiguous().view(size * layer.num_heads, length, layer.head_dim)
+
+    queries = shaped(layer.q_proj(states) * layer.scaling)
+    scores = torch.bmm(queries, shaped(layer.k_proj(states)).transpose(1, 2)).softmax(-1)
+    found = torch.bmm(scores, shaped(layer.v_proj(states)))
+    found = found.view(size, layer.num_heads, length, layer.head_dim).transpose(1, 2)
+    return layer.out_proj(found.reshape(size, length, width)), None
+
+
+@pytest.mark.parametrize("kind", ["hubert", "wav2vec2", "data2vec-audio"])
+def test_values_are_those_of_transformers_4_to_the_bit(folders, kind):
+    encoder = SpeechEncoder(weights=str(folders / kind), architecture=kind, num_layers=2)
+    network = getattr(transformers, CLASSES[kind]).from_pretrained(folders / kind).eval()
+    for layer in network.encoder.layers:
+        layer.attention.forward = partial(attention_of_transformers_4, layer.attention)
+    for sound in (noise(1.7, 1), noise(2.9, 3)):
+        normalised = (sound - sound.mean()) / np.sqrt(sound.var() + np.float32(1e-7))
+        with torch.inference_mode():
+            output = network(torch.from_numpy(normalised[None]), output_hidden_states=True)
+        expected = torch.stack([output.hidden_states[-2], output.last_hidden_state]).sum(0)[0]
+        assert np.array_equal(encoder.encode([sound])[0], expected.numpy())
+
+
+@pytest.mark.parametrize("steps", [7, LONGEST, LONGEST + 1])
+def test_attention_over_many_steps_is_the_same_but_for_rounding(steps):
+    query, key, value = torch.randn(3, 1, 2, steps, 4, generator=torch.Generator().manual_seed(steps)).unbind()
+    found, _ = queries_first(None, query, key, value, None, scaling=0.7)
+    expected = (query.double() @ key.double().transpose(2, 3) * 0.7).softmax(-1) @ value.double()
+    torch.testing.assert_close(found.double(), expected.transpose(1, 2), rtol=1e-4, atol=1e-6)
 
 
 def test_pieces_are_evenly_spread():

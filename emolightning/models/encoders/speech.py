@@ -141,12 +141,15 @@ class SpeechModel:
     def __init__(self, weights: str, architecture: Architecture, device: str, num_layers: int):
         import transformers
 
+        from emolightning.models.encoders import attention
         from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
 
         folder = Path(weights)
         # What is masked in training needs a tensor that not every file has.
         changes = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0}
-        self._network = load_encoder(getattr(transformers, CLASSES[architecture]), folder, changes=changes)
+        self._network = load_encoder(
+            getattr(transformers, CLASSES[architecture]), folder, changes=changes, attn_implementation=attention.NAME
+        )
         self._network.to(device)
         self._num_layers = num_layers
         most = self._network.config.num_hidden_layers + 1
