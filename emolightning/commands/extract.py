@@ -74,8 +74,8 @@ def extract(cfg: DictConfig) -> None:
     findings.add(made.run([clip for clip in own if clip.id not in lost]))
     place = made.folder
     if made.recipe.gives_text:
-        place = Path(cfg.out) / "transcripts.csv"
-        silent = made.write_transcripts(clips, place)
+        place = made.transcripts
+        silent = made.write_transcripts(clips)
         findings.add({clip.id: [silent[clip.id]] for clip in own if clip.id in silent})
     skipped = findings.skipped(own)
     said = f", part {part}" if part != "1/1" else ""

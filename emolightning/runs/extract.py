@@ -1,6 +1,5 @@
 """Clips to vectors by one recipe: decoded in worker processes, encoded together in this one, kept as they come."""
 
-import csv
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -19,11 +18,11 @@ from emolightning.data.stores.manifest import Kept, Level, Manifest
 from emolightning.data.stores.records import Stamp
 from emolightning.data.stores.vectors import VectorFolder, vector_path
 from emolightning.errors import UserError
-from emolightning.files.writing import written_whole
 from emolightning.models.encoders.encoder import Encoder, FrameEncoder
 from emolightning.models.encoders.recipes import Recipe
 from emolightning.records.clips import Clip
 from emolightning.runs.encoding import ABSENT, ITEM, ItemReader, encoded, kept, try_out
+from emolightning.runs.transcripts import require_own_table, write_table
 
 OF_THE_MACHINE = ("_target_", "weights", "device")
 """Parameters of an encoder that say where it runs: values do not depend on them."""
@@ -75,6 +74,8 @@ class Extraction:
             self.faces.require()
         self.folder = root / (folder or _folder_name(recipe, level))
         """The folder of the vectors; complete when `run` has begun."""
+        self.transcripts = root / "transcripts.csv"
+        """The table, where the recipe writes what is said."""
         self.is_cache = is_cache
         self.encoder: Any = None
         """Built when it is needed first."""
@@ -88,9 +89,11 @@ class Extraction:
             Clip id -> why it has no vector, in the order of the clips.
 
         Raises:
-            UserError: weights are not there, or another recipe has made the folder.
+            UserError: weights are not there, another recipe has made the folder, or the table was corrected by hand.
             CannotWrite: the disk is full; what is done is kept.
         """
+        if self.recipe.gives_text:
+            require_own_table(self.transcripts)  # Before hours of work.
         encoder = self._build()
         manifest = self.manifest(encoder)
         if self.is_cache or self.recipe.gives_text:
@@ -118,8 +121,9 @@ class Extraction:
             stored: the manifest of the store.
 
         Raises:
-            UserError: the store was made by another recipe, or from other weights.
+            UserError: the recipe gives no vectors, or the store was made by another one, or from other weights.
         """
+        self.recipe.require_vectors()
         encoder = self._build()
         if different := self.manifest(encoder).differences(stored):
             raise UserError(f"the stored vectors are of {stored}: {'; '.join(different)}")
@@ -152,29 +156,24 @@ class Extraction:
         positions = encoder.positions if isinstance(encoder, FrameEncoder) else None
         return ItemReader(encoder.takes, positions, self.faces, getattr(encoder, "decoded_at", None))
 
-    def write_transcripts(self, clips: Sequence[Clip], path: Path) -> dict[str, Fault]:
+    def write_transcripts(self, clips: Sequence[Clip]) -> dict[str, Fault]:
         """Write what is said in the clips as a table with `video_name` and `transcription`.
 
         Args:
             clips: those of which `run` has been called, by whichever process.
-            path: the CSV file, written whole.
 
         Returns:
             Clip id -> that nothing was recognised in it; such clips are not in the table.
+
+        Raises:
+            UserError: the table was corrected by hand.
         """
-        silent: dict[str, Fault] = {}
         texts = VectorFolder.open(self.folder, None)
-        with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(("video_name", "transcription"))
-            for clip in clips:
-                if not texts.is_done(clip.id, clip_stamp(clip)):
-                    continue  # Another part, or without text now, whatever its file was before.
-                if text := load_array(vector_path(self.folder, clip.id)).tobytes().decode():
-                    table.writerow((clip.id, text))
-                else:
-                    silent[clip.id] = Fault(NO_TRANSCRIPT, "no speech was recognised in it")
-        return silent
+        # Not those of another part, or without text now, whatever the file of the clip was before.
+        done = [clip.id for clip in clips if texts.is_done(clip.id, clip_stamp(clip))]
+        said = {clip_id: load_array(vector_path(self.folder, clip_id)).tobytes().decode() for clip_id in done}
+        write_table(self.transcripts, [(clip_id, text) for clip_id, text in said.items() if text])
+        return {i: Fault(NO_TRANSCRIPT, "no speech was recognised in it") for i, text in said.items() if not text}
 
     def manifest(self, encoder: Encoder) -> Manifest:
         """What the folder of vectors says of itself."""

@@ -92,8 +92,7 @@ class LiveFeatures:
         if not self.recipes.get(name):
             raise UserError(f"no recipe is named for it; say features.{name}=RECIPE, or inputs.{name}=false")
         recipe = read_recipe(str(self.recipes[name])).at(self.weights.get(name), f"features.weights.{name}")
-        if recipe.gives_text:
-            raise UserError(f"recipe {recipe.name} writes what is said, and no vectors; emolightning extract runs it")
+        recipe.require_vectors()
         extraction = Extraction(recipe, root=cache, is_cache=True, num_workers=self._num_workers, **self._how)  # type: ignore[arg-type]
         extraction.encoder = self._encoders.get(name)
         return extraction

@@ -58,6 +58,15 @@ class Recipe:
         """Whether it writes what is said, instead of vectors."""
         return getattr(self._class(), "gives", "vectors") == "text"
 
+    def require_vectors(self) -> None:
+        """Refuse a recipe that writes what is said.
+
+        Raises:
+            UserError: this one does.
+        """
+        if self.gives_text:
+            raise UserError(f"recipe {self.name} writes what is said, and no vectors; emolightning extract runs it")
+
     def _class(self) -> Any:
         module, _, name = str(self.encoder["_target_"]).rpartition(".")
         return getattr(importlib.import_module(module), name)
