@@ -73,7 +73,7 @@ def evaluate(run: Path, base: SimpleNamespace) -> None:
     """What eval.py and init_from do with checkpoint files and adapter folders."""
     weights = find_weights("checkpoint", run)
     trained_widths(weights)
-    load_weights(base.learner, weights)
+    load_weights(base.learner.model, weights)
 
 
 def evaluate_adapter(run: Path, base: SimpleNamespace) -> None:

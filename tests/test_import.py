@@ -4,7 +4,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -189,7 +188,7 @@ def test_a_quantised_base_is_not_compared_and_that_is_said(files, tmp_path, capl
     model = build(files, tmp_path / "out")
     layer = model.language.base_model.model.model.layers[0].mlp.up_proj
     layer.weight = torch.nn.Parameter(layer.weight.to(torch.int8), requires_grad=False)
-    load_weights(SimpleNamespace(model=model), tmp_path / "out" / "adapter")
+    load_weights(model, tmp_path / "out" / "adapter")
     (record,) = caplog.records
     assert "this language model was not compared: its weights are quantised" in record.getMessage()
 

@@ -229,12 +229,12 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     from emolightning.runs import assembly_of_clips as assembly
 
     known: dict[str, Any] = {}
-    build = assembly.EmotionLearner
+    filled = assembly._filled
 
-    def remembered(model: Any, **settings: Any) -> Any:
-        return known.setdefault("learner", build(model, **settings))
+    def remembered(*given: Any) -> Any:
+        return known.get("model") or known.setdefault("model", filled(*given))
 
-    monkeypatch.setattr(assembly, "EmotionLearner", remembered)
+    monkeypatch.setattr(assembly, "_filled", remembered)
 
 
 def test_upstream_s_hash() -> None:

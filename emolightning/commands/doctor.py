@@ -117,7 +117,7 @@ def missing_weights(cfg: DictConfig) -> list[str]:
     """What the model needs and does not find."""
     from emolightning.config.families import family_of
     from emolightning.errors import UserError
-    from emolightning.runs.assembly import plain
+    from emolightning.runs.assembly_of_models import plain
 
     try:
         family_of(cfg.model).require_weights(plain(cfg.model))
@@ -130,7 +130,7 @@ def look_at_positions(cfg: DictConfig, corpus: "Corpus", found: "Checkup") -> No
     """Whether the sequences of all clips, also of those that were not probed, fit into the language model."""
     from emolightning.config.building import build
     from emolightning.errors import UserError
-    from emolightning.runs.assembly import build_processor
+    from emolightning.runs.assembly_of_models import build_processor
     from emolightning.runs.positions import room_of
 
     splits = [split for split in ("train", "val", "test") if any(clip.split == split for clip in corpus.clips)]

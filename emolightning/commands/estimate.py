@@ -63,7 +63,7 @@ def estimate(cfg: DictConfig) -> None:
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:
-    from emolightning.runs.assembly import plain
+    from emolightning.runs.assembly_of_models import plain
 
     return plain(node)
 
@@ -90,7 +90,7 @@ def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
     from emolightning.models.sizes.activations import Lengths
     from emolightning.models.sizes.on_meta import build_on_meta, has_folder
     from emolightning.records.inputs import named
-    from emolightning.runs.assembly import inputs_of
+    from emolightning.runs.assembly_of_models import inputs_of
     from emolightning.runs.estimate.estimating import Estimator
 
     settings, inputs = _plain(cfg.model), inputs_of(cfg)

@@ -72,7 +72,7 @@ def _predict(cfg: DictConfig) -> int:
     from emolightning.runs.assembly_of_clips import predictor
     from emolightning.runs.predict import Request, asked_items
     from emolightning.runs.predict import predict as answer
-    from emolightning.runs.ranks import set_num_threads
+    from emolightning.runs.threads import set_num_threads
 
     set_num_threads(cfg.num_threads)
     out = Path(cfg.out)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor, ProgressBar
 from torch import nn
 
@@ -23,14 +23,14 @@ from emolightning.files.writing import require_writable
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.prompt.processor import Processor
-from emolightning.records.inputs import Inputs, active_inputs
 from emolightning.runs.answer_writer import AnswerWriter
+from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain
 from emolightning.runs.estimate.load import Load
 from emolightning.runs.evaluate import refuse_skipped, require_whole_split
 from emolightning.runs.feature_recipes import require_same_recipes
 from emolightning.runs.positions import require_room
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
-from emolightning.runs.ranks import own_rank, require_hardware, require_srun, set_num_threads
+from emolightning.runs.ranks import own_rank, require_hardware, require_srun
 from emolightning.runs.resume import is_finished, refuse_changes, step_size
 from emolightning.runs.run import EvaluationFacts, Run, TrainingFacts
 from emolightning.runs.starting import (
@@ -41,6 +41,7 @@ from emolightning.runs.starting import (
     require_something_to_train,
 )
 from emolightning.runs.summary import plan_of
+from emolightning.runs.threads import set_num_threads
 from emolightning.runs.weights import (
     check_inputs,
     find_weights,
@@ -59,11 +60,6 @@ from emolightning.training.run_folder import RunFolder, checkpoint_to_resume
 from emolightning.training.stopping.early_stopping import EarlyStopping
 
 log = logging.getLogger(__name__)
-
-
-def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
-    """The resolved configuration as plain Python values."""
-    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
 
 
 def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
@@ -209,11 +205,6 @@ def load_of(cfg: DictConfig) -> Load:
     )
 
 
-def inputs_of(cfg: DictConfig) -> Inputs:
-    """The active inputs."""
-    return active_inputs(family_of(cfg.model).inputs, list(cfg.modalities), plain(cfg.inputs))
-
-
 def trained_parts(cfg: DictConfig) -> TrainedParts:
     """How each part trains; runs from before that was a setting trained as its defaults."""
     return build(cfg.model.train, "model.train") if "train" in cfg.model else TrainedParts()
@@ -253,11 +244,6 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
         reading=reading,
         num_workers=loading.num_workers,
     )
-
-
-def build_processor(cfg: DictConfig) -> Processor:
-    """What turns clips into sequences, with the tokenizer of the run's language model."""
-    return family_of(cfg.model).processor(plain(cfg.model), layout=cfg.prompt.layout)
 
 
 def loading_of(cfg: DictConfig) -> Loading:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from torch import nn
 
 from emolightning.config.building import build
 from emolightning.config.check import check_config
@@ -26,20 +27,18 @@ from emolightning.models.encoders.recipes import Recipe, recipe_of
 from emolightning.models.family import Family
 from emolightning.models.parts.context import positions_of
 from emolightning.models.parts.generation import Generation
-from emolightning.models.parts.parameters import trained_state
+from emolightning.models.parts.parameters import base_fingerprints, state_hash, trained_state
 from emolightning.records.clips import Clip
 from emolightning.records.inputs import named
 from emolightning.records.labels import vocabulary
-from emolightning.runs.assembly import build_processor, inputs_of, plain
-from emolightning.runs.evaluate import state_hash
+from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain
 from emolightning.runs.extract import Extraction, device_of
 from emolightning.runs.feature_recipes import require_same_recipes
 from emolightning.runs.live_features import LiveFeatures
 from emolightning.runs.predicting import Asking, Predictor
 from emolightning.runs.quiet import quiet_libraries
-from emolightning.runs.ranks import set_num_threads
+from emolightning.runs.threads import set_num_threads
 from emolightning.runs.weights import check_inputs, find_weights, load_weights, require_same_model, trained_widths
-from emolightning.training.learner import EmotionLearner
 
 ABOUT = ("features", "inputs", "modalities", "prompt", "evaluation", "data", "seed")
 """Settings that the answers of a predictor depend on, beside its weights."""
@@ -160,11 +159,8 @@ def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Pred
         require_recipes=partial(require_same_recipes, "checkpoint", checkpoint),
     )
     processor = build_processor(cfg)
-    learner = EmotionLearner(
-        family.build(settings, sees=family.sees_of(widths)), labels=labels, seed=cfg.seed, generation=generation
-    )
-    load_weights(learner, weights)
-    model = learner.model.to(device).eval()
+    model, base = _filled(family, settings, weights)
+    model.to(device).eval()
     asking = Asking(
         ask=partial(_first_question, family, plain(cfg.prompt), labels, tuple(seen.get("offered") or ())),
         generation=generation,
@@ -174,7 +170,15 @@ def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Pred
         explanation_tokens=cfg.explanation_tokens,
         positions=positions_of(model.language.config),
     )
-    return Predictor(model, processor, reader, asking, device=device, about=_about(cfg, learner))
+    return Predictor(model, processor, reader, asking, device=device, about=_about(cfg, model, base))
+
+
+def _filled(family: Family, settings: dict[str, Any], weights: Path) -> tuple[Any, dict[str, str]]:
+    """The model with its weights, and the fingerprints of its bases."""
+    model: Any = family.build(settings, sees=family.sees_of(trained_widths(weights)))
+    base = base_fingerprints(model)
+    load_weights(model, weights, own=base)
+    return model, base
 
 
 def _first_question(
@@ -191,8 +195,8 @@ def _first_question(
     return family.questions(own, labels=labels, protocol=offered, seed=0).pools[task][0]
 
 
-def _about(cfg: DictConfig, learner: EmotionLearner) -> dict[str, Any]:
+def _about(cfg: DictConfig, model: nn.Module, base: dict[str, str]) -> dict[str, Any]:
     """Everything that answers depend on, and where the weights lie."""
     settings = {name: plain(cfg)[name] for name in ABOUT}
-    weights = {"weights_sha256": state_hash(trained_state(learner.model)), "base": learner.base_fingerprints}
+    weights = {"weights_sha256": state_hash(trained_state(model)), "base": base}
     return {"checkpoint": cfg.checkpoint, **weights, **settings}

@@ -1,13 +1,9 @@
 """What `eval.py` does with a checked configuration, in order."""
 
-import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from emolightning.data.checkup.unusable import Skipped, counted, record, refusal_of_share
 from emolightning.data.loading.corpus import Corpus
@@ -15,7 +11,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.files.writing import write_json, writing
 from emolightning.models.parts.adapter import DESCRIPTION, write_scores
 from emolightning.models.parts.card import has_random_base
-from emolightning.models.parts.parameters import trained_state
+from emolightning.models.parts.parameters import state_hash, trained_state
 from emolightning.records.clips import Answer, Score
 from emolightning.runs.answers import evaluation_key, join, known_answers, set_aside_other, take_back
 from emolightning.runs.as_trained import training_differences
@@ -46,7 +42,7 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
         learner = run.make_learner()
     description: dict[str, Any] = {}
     if facts.rank == 0:  # Its weights go to the others when the loop starts.
-        load_weights(learner, facts.weights)
+        load_weights(learner.model, facts.weights, own=learner.base_fingerprints)
         description = describe_evaluation(run, learner)
         for difference in training_differences(facts.trained, corpus):
             print(f"note: {difference}")
@@ -128,15 +124,6 @@ def describe_evaluation(run: Run[EvaluationFacts], learner: EmotionLearner) -> d
         **{name: facts.config[name] for name in ("precompute_dtype",) if facts.config[name]},
         "generation": facts.config["evaluation"],
     }
-
-
-def state_hash(state: dict[str, Tensor]) -> str:
-    """sha256 over names and values of trained tensors."""
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        digest.update(name.encode())
-        digest.update(state[name].contiguous().cpu().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _prepare_folder(facts: EvaluationFacts, key: str, skipped: Sequence[Skipped]) -> None:

@@ -107,19 +107,6 @@ def are_others_started(trainer: Any) -> bool:
     return trainer.world_size > 1 and environment is not None and environment.creates_processes_externally
 
 
-def set_num_threads(number: int) -> None:
-    """Let each process compute with so many threads.
-
-    Another number gives other roundings, and Lightning's launcher of ranks divides the cores among them instead, unless
-    the environment says that somebody has decided.
-
-    Args:
-        number: `num_threads`.
-    """
-    torch.set_num_threads(number)
-    os.environ.setdefault("OMP_NUM_THREADS", str(number))
-
-
 def kill_started_ranks(trainer: Any) -> None:
     """End the processes that this one started at once: they wait for it in a collective operation, over NCCL for long.
 

@@ -197,7 +197,7 @@ def take_start(
     if resume_from:
         loaded = [name for name, how in parts.items() if how != "frozen" or name == WITHOUT_BASE]
     else:
-        loaded = load_weights(learner, initial, may_start_fresh=True) if initial else []
+        loaded = load_weights(learner.model, initial, may_start_fresh=True) if initial else []
     return describe_start(learner.model, parts, base=base, loaded=loaded, source=resume_from or initial)
 
 

@@ -1,4 +1,4 @@
-"""Trained weights of a run: where they are, what they can see, and into a learner with them."""
+"""Trained weights of a run: where they are, what they can see, and into a model with them."""
 
 import logging
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ import torch
 from emolightning.config.saved_run import saved_model
 from emolightning.errors import InputErrors, UserError, quoted_override
 from emolightning.files.documents import DamagedFile
+from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.emotion_llama.upstream.inspecting import ARGUMENT_OF, RUN_CHECKPOINT, describe
 from emolightning.models.parts.adapter import DESCRIPTION, PROJECTIONS, load_adapter, read_fingerprints
-from emolightning.models.parts.parameters import how_trained, not_compared
+from emolightning.models.parts.parameters import how_trained, load_checkpoint, not_compared
 from emolightning.models.parts.safetensors_files import safetensors_infos
 from emolightning.models.parts.tensor_info import require_file, require_trained_weights
 from emolightning.models.parts.torch_files import read_torch
-from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, LAST, RunFolder
 
 log = logging.getLogger(__name__)
@@ -201,9 +201,9 @@ def require_same_inputs(path: Path, inputs: tuple[str, ...]) -> None:
         )
 
 
-def _warn_not_compared(learner: EmotionLearner, folder: Path) -> None:
+def _warn_not_compared(model: EmotionLlama, folder: Path) -> None:
     """Imported weights are known to belong to plain ones."""
-    for part in not_compared(learner.model, read_fingerprints(folder)):
+    for part in not_compared(model, read_fingerprints(folder)):
         log.warning("%s: whether it belongs to this %s model was not compared: its weights are quantised", folder, part)
 
 
@@ -214,12 +214,15 @@ def _warn_unknown_base(checkpoint: dict[str, Any], path: Path) -> None:
         log.warning("%s: does not say which base its weights belong to, so that was not compared", path)
 
 
-def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool = False) -> list[str]:
-    """Put trained weights into the learner's model.
+def load_weights(
+    model: EmotionLlama, path: Path, *, own: Mapping[str, str] | None = None, may_start_fresh: bool = False
+) -> list[str]:
+    """Put trained weights into a model.
 
     Args:
-        learner: to be filled.
+        model: to be filled.
         path: result of `find_weights`.
+        own: the fingerprints of the model, where they are known.
         may_start_fresh: a part that was frozen when the weights were trained stays as it is.
 
     Returns:
@@ -229,13 +232,13 @@ def load_weights(learner: EmotionLearner, path: Path, *, may_start_fresh: bool =
         UserError: they are unreadable, belong to another base, or do not fit.
     """
     if path.is_dir():
-        _warn_not_compared(learner, path)
-        return load_adapter(learner.model, path, may_start_fresh=may_start_fresh)
+        _warn_not_compared(model, path)
+        return load_adapter(model, path, may_start_fresh=may_start_fresh)
     try:
         checkpoint = read_checkpoint(path)
         require_trained_weights(path, checkpoint["state_dict"])
         _warn_unknown_base(checkpoint, path)
-        return learner.load_trained(checkpoint, may_start_fresh=may_start_fresh)
+        return load_checkpoint(model, checkpoint, own, may_start_fresh=may_start_fresh)
     except UserError:
         raise  # It names the file.
     except UNREADABLE as error:

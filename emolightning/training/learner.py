@@ -15,12 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.generation import Generation
-from emolightning.models.parts.parameters import (
-    base_fingerprints,
-    load_trained_state,
-    require_same_base,
-    trained_state,
-)
+from emolightning.models.parts.parameters import base_fingerprints, load_checkpoint, trained_state
 from emolightning.records.clips import Answer, Batch
 from emolightning.scoring.scoring import Scoring
 from emolightning.training.engines.optimizer_state import read_optimizer, write_optimizer
@@ -220,21 +215,10 @@ class EmotionLearner(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
-        self.load_trained(checkpoint)
+        load_checkpoint(self.model, checkpoint, self.base_fingerprints)
         self._optimizer_to_restore = checkpoint["optimizer"]
         self._resumed_batches = checkpoint["batches_per_epoch"]
         self._gradients_to_restore = checkpoint.get("pending_gradients", {})
-
-    def load_trained(self, checkpoint: dict[str, Any], *, may_start_fresh: bool = False) -> list[str]:
-        """Take a checkpoint's weights and nothing else of it; the parts that it had.
-
-        Raises:
-            ValueError: it is of another base or another shape.
-        """
-        own = base_fingerprints(self.model, before_training=True) if may_start_fresh else self.base_fingerprints
-        require_same_base(self.model, own, checkpoint["base_fingerprints"])
-        state = {name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()}
-        return load_trained_state(self.model, state, may_start_fresh=may_start_fresh)
 
     def _restore_gradients(self) -> None:
         """Right before the first batch: Lightning drops gradients between loading a checkpoint and training."""

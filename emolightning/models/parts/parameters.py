@@ -82,6 +82,40 @@ def trained_state(model: nn.Module) -> dict[str, Tensor]:
     return {name: read_whole(p) for name, p in trained_parameters(model).items()}
 
 
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """sha256 over names and values of trained tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].contiguous().cpu().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load_checkpoint(
+    model: nn.Module,
+    checkpoint: Mapping[str, Any],
+    own: Mapping[str, str] | None = None,
+    *,
+    may_start_fresh: bool = False,
+) -> list[str]:
+    """Take a checkpoint's weights and nothing else of it; the parts that it had.
+
+    Args:
+        model: an EmotionLlama.
+        checkpoint: the content of a checkpoint of a run.
+        own: the fingerprints of the model, where they are known.
+        may_start_fresh: a part that was frozen when the weights were trained stays as it is.
+
+    Raises:
+        ValueError: it is of another base or another shape.
+    """
+    if own is None or may_start_fresh:
+        own = base_fingerprints(model, before_training=may_start_fresh)
+    require_same_base(model, own, checkpoint["base_fingerprints"])
+    state = {name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()}
+    return load_trained_state(model, state, may_start_fresh=may_start_fresh)
+
+
 def load_trained_state(model: nn.Module, state: Mapping[str, Tensor], *, may_start_fresh: bool = False) -> list[str]:
     """Put trained tensors back; names and shapes must be exactly those of the model.
 
