@@ -26,7 +26,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from runs import REPO, answers, file_hashes, history, read_json
-from warm import IMPORTED, exit_code
+from warm_server import IMPORTED, exit_code
 
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas

@@ -29,7 +29,7 @@ class Attempt:
 
 
 def kill_rank_1(program: Program) -> None:
-    os.kill(pid_of_rank_1(program), signal.SIGKILL)
+    os.kill(program.rank(1), signal.SIGKILL)
 
 
 def kill_all(program: Program) -> None:
@@ -41,7 +41,7 @@ def terminate_rank_0(program: Program) -> None:
 
 
 def terminate_rank_1(program: Program) -> None:
-    os.kill(pid_of_rank_1(program), signal.SIGTERM)
+    os.kill(program.rank(1), signal.SIGTERM)
 
 
 KILLS: dict[str, tuple[Callable[[Program], None], set[int]]] = {
@@ -119,14 +119,6 @@ def wait_for_step(program: Program, run: Path, step: int) -> None:
             if saved_step(run) >= step:
                 return
         time.sleep(0.005)
-
-
-def pid_of_rank_1(program: Program) -> int:
-    """The process that the first rank started as the other one."""
-    pid = program.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    (rank,) = [int(child) for child in children if b"LOCAL_RANK=1" in Path(f"/proc/{child}/environ").read_bytes()]
-    return rank
 
 
 def half_written(run: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ TIMEOUT_S = 200
 
 SMALL = ("experiment=smoke", "data.num_train=48", "trainer.max_epochs=4")
 """24 steps of 8 clips: enough for answers that are words of the vocabulary."""
+
+
+OF_PROGRAM = "LOG_OF_PROGRAM"
+"""A variable that tells a program, and what it starts, from others."""
 
 
 class Workplace:
@@ -51,11 +56,12 @@ class Workplace:
         log = self.folder / "logs" / f"{next(self._numbers):03}.log"
         log.parent.mkdir(exist_ok=True)
         words = list(map(str, command))
+        variables = {**self._environment(), OF_PROGRAM: str(log), **environment}
         process: AnyProcess
         if can_start_warm(words, environment):
-            process = self._warm().start(
-                words, cwd=cwd or self.folder, environment=self._environment() | environment, log=log
-            )
+            with log.open("wb") as output, open(os.devnull, "rb") as nothing:
+                files = (nothing.fileno(), output.fileno(), output.fileno())
+                process = self._warm().start(words, cwd=cwd or self.folder, environment=variables, files=files)
             self._started.append(process)
             return Program(words, process, log)
         words = [sys.executable, *words]
@@ -63,7 +69,7 @@ class Workplace:
             process = subprocess.Popen(
                 words,
                 cwd=cwd or self.folder,
-                env=self._environment() | environment,
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -104,7 +110,7 @@ class Workplace:
     def _warm(self) -> WarmStarts:
         with self._lock:  # The fixture `background` starts programs from two threads.
             if self._starts is None:
-                self._starts = WarmStarts(self._environment(), self.folder / "logs" / "warm.log")
+                self._starts = WarmStarts.begin(self._environment(), self.folder / "logs" / "warm.log")
             return self._starts
 
     def _environment(self) -> dict[str, str]:
@@ -150,6 +156,16 @@ class Program:
                 return True
             time.sleep(0.1)
         return False
+
+    def rank(self, number: int) -> int:
+        """The process of a rank that it has started; Linux alone."""
+        wanted = {f"LOCAL_RANK={number}".encode(), f"{OF_PROGRAM}={self.log}".encode()}
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):  # Another user's, or gone.
+                found += [int(path.parent.name)] if wanted <= {*path.read_bytes().split(b"\0")} else []
+        (pid,) = found
+        return pid
 
     def output(self) -> str:
         """What it printed."""

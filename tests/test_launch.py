@@ -125,20 +125,11 @@ def test_a_process_of_torchrun_that_is_told_to_stop_waits_for_the_first(workplac
     while saved_step(run) < 2:
         assert time.monotonic() < due, program.description()
         time.sleep(0.01)
-    os.kill(rank_of_torchrun(program, 1), signal.SIGTERM)
+    os.kill(program.rank(1), signal.SIGTERM)
     assert program.wait(60) == 1, "torchrun's own code for a process that left with another than 0"
     assert program.output().count("stopped; continue with the same command") == 1, program.description()
     assert "RuntimeError" not in program.output(), program.description()
     assert read_json(run / "lineage.json")["status"] == "interrupted"
-
-
-def rank_of_torchrun(program: Program, rank: int) -> int:
-    """Process id of a rank that torchrun has started."""
-    pid = program.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    wanted = f"RANK={rank}".encode()
-    (found,) = [int(each) for each in children if wanted in Path(f"/proc/{each}/environ").read_bytes().split(b"\0")]
-    return found
 
 
 @pytest.mark.multi_process

@@ -1,97 +1,121 @@
-"""Programs from a process that has imported torch and the rest already: a start costs 0.1 s instead of 5 to 7.
+"""Programs from a process that has imported torch and the rest already: a start costs 0.1 s instead of 5 to 10.
 
-`WarmStarts` is the tests' side; `python tests/warm.py` is the process that forks a child for each program. The child is
-the program: its own session, folder, environment, arguments and output, and the exit code that Python would give.
+`WarmStarts` is the side of who asks: the tests, and a program that starts ranks, trials or runs of its own.
+`warm_server.py` is the process that forks a child for each program. The child is the program: its own session, folder,
+environment, arguments and output, and the exit code that Python would give.
 """
 
-import atexit
 import json
 import os
-import runpy
-import selectors
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-IMPORTED = (
-    "emolightning.commands.cli",
-    "emolightning.runs.train",
-    "emolightning.runs.evaluate",
-    "peft.tuners.lora",
-    "transformers.models.llama.modeling_llama",
-    "transformers.models.blip_2.modeling_blip_2",
-    "torch._dynamo",
-    "torchmetrics.classification",
-    "av",
-    "wandb",
-    "rich.progress",
-    "rich.traceback",
-    "jinja2",
-)
-"""What most programs import. None of it starts a thread or reads what tests set in the environment."""
-
-READ_AT_IMPORT = ("PYTHON", "OMP_", "HF_", "TORCH", "TRANSFORMERS", "CUDA", "SLURM", "DS_", "RANK", "MASTER", "LD_")
+READ_AT_IMPORT = ("PYTHON", "HF_", "TORCH_", "TRANSFORMERS", "CUDA", "DS_", "LD_")
 """Beginnings of variables that libraries read when they are imported: such a program starts cold."""
 
-POLL_S = 0.01
+KNOWN = ("PYTHONPATH", "TORCH_NCCL_ASYNC_ERROR_HANDLING")
+"""Variables of such names that the forked program heeds: `warm_server.become`, and torch when NCCL starts."""
+
+MODULES = ("emolightning", "emolightning.__main__", "torch.distributed.run")
+
+SCRIPTS = ("train.py", "eval.py", "train_then_evaluate.py", "kill_places.py")
 
 NUMBER = "{:8}"
 """A pid or an exit code, of one length, so that two in a row are told apart."""
 
+ROOM = {"ROOM_FOR_VARIABLES": " " * (1 << 16)}
+"""The forked program's variables are written over this one, where /proc shows them to others."""
+
 
 def can_start_warm(words: Sequence[str], variables: Mapping[str, str]) -> bool:
-    """Whether a program is one of this checkout's, a script or `-m emolightning`, in an ordinary environment."""
-    is_ours = words[:2] == ["-m", "emolightning"] or words[0].endswith(("/train.py", "/eval.py"))
-    return is_ours and hasattr(os, "fork") and not any(name.startswith(READ_AT_IMPORT) for name in variables)
+    """Whether a program is one of this checkout's, or torchrun, in an ordinary environment.
+
+    Args:
+        words: behind `python`.
+        variables: those that differ from what the forking process was started with.
+    """
+    is_ours = words[1] in MODULES if words[0] == "-m" else Path(words[0]).name in SCRIPTS
+    cold = [name for name in variables if name.startswith(READ_AT_IMPORT) and name not in KNOWN]
+    return is_ours and hasattr(os, "fork") and not cold
 
 
 class WarmStarts:
-    """The process that forks, started with the first program and ended with the tests.
+    """Asks the process that forks.
 
     Args:
-        environment: its variables.
-        log: file for what it prints itself.
+        connection: to it.
+        close: ends it.
     """
 
-    def __init__(self, environment: Mapping[str, str], log: Path):
-        ours, theirs = socket.socketpair()
-        self._socket = ours
+    def __init__(self, connection: socket.socket, close: Callable[[], object]):
+        self._connection = connection
         self._lock = threading.Lock()
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
-                env=dict(environment),
+        self.close = close
+
+    @classmethod
+    def begin(cls, environment: Mapping[str, str], log: Path) -> "WarmStarts":
+        """Start the process that forks.
+
+        Args:
+            environment: its variables.
+            log: file for what it prints itself.
+        """
+        ours, theirs = socket.socketpair()
+        with log.open("wb") as output, theirs:
+            process = subprocess.Popen(
+                [sys.executable, Path(__file__).with_name("warm_server.py"), str(theirs.fileno())],
+                env={**environment, **ROOM},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        theirs.close()
 
-    def start(self, words: Sequence[str], *, cwd: Path, environment: Mapping[str, str], log: Path) -> "WarmProcess":
-        """Fork a program; its output goes to a file."""
+        def close() -> None:
+            ours.close()
+            process.wait(30)
+
+        return cls(ours, close)
+
+    def start(
+        self,
+        words: Sequence[str],
+        *,
+        cwd: Path,
+        environment: Mapping[str, str],
+        files: Sequence[int],
+        own_session: bool = True,
+        first: str = "",
+    ) -> "WarmProcess":
+        """Fork a program.
+
+        Args:
+            words: behind `python`.
+            cwd: its folder.
+            environment: all its variables.
+            files: its input, output and errors.
+            own_session: else it is in that of the process that forks.
+            first: module and name of a function that is called at once.
+        """
         ours, theirs = socket.socketpair()
-        request = {"words": list(words), "cwd": str(cwd), "environment": dict(environment), "log": str(log)}
+        request = {"words": list(words), "cwd": str(cwd), "environment": dict(environment)}
+        request |= {"own_session": own_session, "first": first}
         with self._lock, theirs:
-            socket.send_fds(self._socket, [json.dumps(request).encode()], [theirs.fileno()])
+            socket.send_fds(self._connection, [json.dumps(request).encode()], [theirs.fileno(), *files])
         return WarmProcess(words, ours)
-
-    def close(self) -> None:
-        """End it; programs that still run have been killed by whoever started them."""
-        self._socket.close()
-        self._process.wait(30)
 
 
 class WarmProcess:
-    """A forked program, with the part of `subprocess.Popen` that tests use."""
+    """A forked program, with the part of `subprocess.Popen` that is used of it."""
+
+    stdin = stdout = stderr = None
 
     def __init__(self, args: Sequence[str], connection: socket.socket):
         self.args = list(args)
@@ -125,6 +149,14 @@ class WarmProcess:
         if self.poll() is None:
             os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
     def _line(self, *, timeout_s: float | None) -> str:
         self._connection.settimeout(timeout_s)
         try:
@@ -134,88 +166,62 @@ class WarmProcess:
         return found or "-9"  # The forking process is gone, and its children with it.
 
 
-def serve(connection: socket.socket) -> None:
-    """Fork a program for each request, and tell its exit code, until the tests are over."""
-    for name in IMPORTED:
-        __import__(name)
-    running: dict[int, socket.socket] = {}
-    selector = selectors.DefaultSelector()
-    selector.register(connection, selectors.EVENT_READ)
-    while True:
-        if selector.select(POLL_S if running else None):
-            data, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 1)
-            if not data:
-                break
-            answer = socket.socket(fileno=descriptors[0])
-            pid = os.fork()
-            if pid == 0:
-                connection.close()
-                for other in (answer, *running.values()):
-                    other.close()
-                become(json.loads(data))
-            running[pid] = answer
-            answer.sendall(NUMBER.format(pid).encode())
-        for pid in list(running):
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
-                tell(running.pop(pid), os.waitstatus_to_exitcode(status))
-    for pid in running:
-        os.killpg(pid, signal.SIGKILL)
+def start_own_programs_warm(starts: WarmStarts, inherited: Mapping[str, str]) -> None:
+    """Let `subprocess.Popen` in this process fork what could start warm: ranks, trials, a run for each seed.
+
+    Args:
+        starts: a process that forks.
+        inherited: the variables with which it has imported.
+    """
+
+    def new(kind: type, args: Any = (), *more: Any, **options: Any) -> Any:
+        words = args if isinstance(args, str | bytes | os.PathLike) else list(map(os.fspath, args))
+        given = {**DEFAULTS, **options}
+        first, files = given["preexec_fn"], _files(given)
+        is_simple = not more and set(options) <= {*DEFAULTS} and (first is None or hasattr(first, "__qualname__"))
+        if not is_simple or not isinstance(words, list) or words[:1] != [sys.executable] or files is None:
+            return object.__new__(kind)
+        environment = dict(os.environ if given["env"] is None else given["env"])
+        differing = {name: value for name, value in environment.items() if inherited.get(name) != value}
+        if not can_start_warm(words[1:], differing):
+            return object.__new__(kind)
+        return starts.start(
+            words[1:],
+            cwd=Path(given["cwd"] or os.getcwd()),
+            environment=environment,
+            files=files,
+            own_session=given["start_new_session"],
+            first=f"{first.__module__} {first.__qualname__}" if first else "",
+        )
+
+    subprocess.Popen.__new__ = staticmethod(new)  # type: ignore[assignment]
 
 
-def tell(answer: socket.socket, code: int) -> None:
-    """Nobody may be listening any more."""
-    try:
-        answer.sendall(NUMBER.format(code).encode())
-    except OSError:
-        return
-    finally:
-        answer.close()
+DEFAULTS: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr", "env", "cwd", "preexec_fn"))
+DEFAULTS["start_new_session"] = False
+"""What may be said to `subprocess.Popen` of a program that starts warm."""
 
 
-def become(request: Mapping[str, Any]) -> None:
-    """Turn this child into the program; does not return."""
-    os.setsid()
-    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
-        finalizer.detach()  # Temporary folders that an import made are the parent's, and shared with other programs.
-    sys.modules["wandb.sdk.data_types._private"].MEDIA_TMP.name = tempfile.mkdtemp("wandb-media")
-    output = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.environ.clear()
-    os.environ.update(request["environment"])
-    os.chdir(request["cwd"])
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os._exit(exit_code(request["words"]))
-
-
-def exit_code(words: list[str]) -> int:
-    """Run a program to its end as Python would, exit handlers and output included."""
-    code: Any = 0
-    try:
-        if words[0] == "-m":
-            sys.argv[:] = words[1:]
-            sys.path[0] = os.getcwd()
-            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+def _files(options: Mapping[str, Any]) -> list[int] | None:
+    """Descriptors of input, output and errors; None where there is a pipe."""
+    found: list[int] = []
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        file = options[name]
+        if file == subprocess.PIPE:
+            return None
+        if file == subprocess.DEVNULL:
+            found.append(_nowhere())
+        elif file == subprocess.STDOUT:
+            found.append(found[1])
         else:
-            sys.argv[:] = words
-            sys.path[0] = str(Path(words[0]).parent)
-            runpy.run_path(words[0], run_name="__main__")
-    except SystemExit as error:
-        code = error.code
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        code = 1
-    if not isinstance(code, int):
-        if code is not None:
-            print(code, file=sys.stderr)
-        code = 0 if code is None else 1
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return code & 0xFF
+            found.append(number if file is None else file if isinstance(file, int) else file.fileno())
+    return found
 
 
-if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+def _nowhere() -> int:
+    if not _NOWHERE:
+        _NOWHERE.append(os.open(os.devnull, os.O_RDWR))
+    return _NOWHERE[0]
+
+
+_NOWHERE: list[int] = []
