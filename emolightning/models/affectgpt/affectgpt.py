@@ -34,6 +34,8 @@ class AffectGPT(AnsweringModel):
     def __init__(self, *, language: Any, tokenizer: Any, projections: Fusion):
         super().__init__(language=language, tokenizer=tokenizer, placeholders=PLACEHOLDERS)
         self.projections = projections
+        self.step = 0
+        """Batches that it has learned from, in all; kept by the learner."""
 
     def parts(self) -> dict[str, nn.Module]:
         """Its parts by name; each is frozen, adapted by LoRA, or trains in full."""
@@ -42,6 +44,16 @@ class AffectGPT(AnsweringModel):
     def project(self, batch: Batch) -> dict[str, Tensor]:
         """All streams of a batch, stream name -> (batch, tokens, width)."""
         return self.projections(batch.features) if batch.features else {}
+
+    def learning_losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Loss of each clip, what it sums over, and what is added to the mean; nothing is."""
+        return *self.answer_losses(batch), None
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The loss of a batch. A scalar."""
+        losses, tokens, more = self.learning_losses(batch)
+        mean = losses.sum() / tokens.sum()
+        return mean if more is None else mean + more
 
     def answer_ids(self, text: str, prompt: str) -> list[int]:
         """The tokens of a whole answer: the sentence that answers the prompt, `###`, and the token that ends it."""

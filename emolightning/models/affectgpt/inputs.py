@@ -8,7 +8,13 @@ INPUTS: Inputs = {
     "speech": InputKind("vectors", "audio", "Feature vectors of the voice."),
     "picture": InputKind("vectors", "video", "The vector of a still picture."),
     "transcript": InputKind("text", "text", "What is said, as text in the prompt."),
+    "teacher_face": InputKind("vectors", "video", "Vectors of faces by the encoder of a teacher."),
+    "teacher_frame": InputKind("vectors", "video", "Vectors of whole frames by the encoder of a teacher."),
+    "teacher_speech": InputKind("vectors", "audio", "Vectors of the voice by the encoder of a teacher."),
 }
+
+OF_TEACHER = "teacher_"
+"""What the inputs of a teacher begin with; without them it sees what the student does."""
 
 VIDEO = ("face", "frame")
 """Inputs that share all layers: their encoder is the same."""

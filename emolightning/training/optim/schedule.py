@@ -71,10 +71,12 @@ class UpstreamWarmupCosine:
     warmup_lr: float | None = None
     """Absolute, at the first step of a warm-up; None starts at the base rate."""
     warmup_steps: int = 0
+    first_epoch: int = 0
+    """The number of the first epoch: AffectGPT counts from 1, so that its clock is an epoch ahead."""
 
     def factor(self, step: int, run: Length) -> float:
         """The factor at a step."""
-        epoch, iteration = divmod(step, run.steps_per_epoch)
+        epoch, iteration = divmod(step + self.first_epoch * run.steps_per_epoch, run.steps_per_epoch)
         rate = self.learning_rate(
             epoch,
             iteration,

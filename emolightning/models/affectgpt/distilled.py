@@ -1,0 +1,105 @@
+"""A student that learns from a teacher beside the answers: Light-MER's training."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emolightning.models.affectgpt.affectgpt import AffectGPT
+from emolightning.models.affectgpt.distillation import (
+    DistillationSettings,
+    HiddenProjection,
+    rows_of,
+    sinkhorn_divergence,
+    sliced_wasserstein,
+    unit_directions,
+    words_difference,
+)
+from emolightning.models.affectgpt.fusion import Fusion
+from emolightning.models.affectgpt.inputs import OF_TEACHER
+from emolightning.records.clips import IGNORED, Batch
+
+
+class DistilledAffectGPT(AffectGPT):
+    """AffectGPT with a frozen teacher, which is no part of it: nothing of the teacher is trained or saved.
+
+    Args:
+        language: the student's.
+        tokenizer: of both.
+        projections: the student's.
+        teacher: with its weights.
+        settings: how much of the loss is the teacher's.
+    """
+
+    def __init__(
+        self, *, language: Any, tokenizer: Any, projections: Fusion, teacher: AffectGPT, settings: DistillationSettings
+    ):
+        super().__init__(language=language, tokenizer=tokenizer, projections=projections)
+        self._teacher = [teacher.requires_grad_(False).eval()]
+        self.settings = settings
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            widths = [model.language.get_input_embeddings().embedding_dim for model in (self, teacher)]
+            self.distillation = HiddenProjection(*widths, settings)
+        self.losses: dict[str, Tensor] = {}
+        """The parts of the last loss by name, for logs."""
+
+    @property
+    def teacher(self) -> AffectGPT:
+        """The frozen model that it learns from."""
+        return self._teacher[0]
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Its parts by name."""
+        return {**super().parts(), "distillation": self.distillation}
+
+    def learning_losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Cross-entropy of the answers and their tokens, clip by clip, and what the teacher adds to the mean."""
+        targets = batch.sequence.targets[:, 1:]
+        mask = targets != IGNORED
+        hidden = self._hidden(self, batch, self.project(batch))
+        answers = hidden[:, :-1][mask]
+        words = self.language.get_output_embeddings()(answers)
+        losses = functional.cross_entropy(words.float(), targets[mask], reduction="none")
+        sums = torch.zeros(len(targets), dtype=losses.dtype, device=losses.device)
+        sums = sums.index_add(0, mask.nonzero()[:, 0], losses)
+        with torch.no_grad():
+            teacher = self.teacher.to(hidden.device)
+            wanted = self._hidden(teacher, batch, teacher.projections(self._teachers(batch.features)))
+        of_hidden = self._of_hidden(hidden[:, :-1], wanted[:, :-1], mask)
+        of_words = torch.zeros_like(of_hidden)
+        if self.settings.kl_weight:
+            with torch.no_grad():
+                other = teacher.language.get_output_embeddings()(wanted[:, :-1][mask])
+            of_words = words_difference(words, other, temperature=self.settings.temperature)
+        self.losses = {"hidden": of_hidden.detach(), "words": of_words.detach()}
+        more = self.settings.weight(self.step) * of_hidden + self.settings.kl_weight * of_words
+        return sums, mask.sum(dim=1), more
+
+    def _hidden(self, model: AffectGPT, batch: Batch, projected: Mapping[str, Tensor]) -> Tensor:
+        """What the last layer gives, normalised, (batch, tokens, width)."""
+        whole = model.language.get_base_model() if hasattr(model.language, "get_base_model") else model.language
+        embeddings = model.embed(batch.sequence, projected)
+        mask = batch.sequence.attention_mask
+        return whole.base_model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).last_hidden_state
+
+    def _teachers(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The teacher's own vectors, and the student's where it has the same encoder."""
+        own = {name.removeprefix(OF_TEACHER): stream for name, stream in features.items() if is_teachers(name)}
+        return {name: stream for name, stream in features.items() if not is_teachers(name)} | own
+
+    def _of_hidden(self, student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
+        """How far the hidden states of the answers are from the teacher's. A scalar, in float32."""
+        with torch.autocast(student.device.type, enabled=False):
+            if self.settings.hidden == "sinkhorn":
+                return sinkhorn_divergence(*self.distillation(student, teacher), mask)
+            own, other = self.distillation(student[mask], teacher[mask])
+            directions = unit_directions(self.settings.num_directions, own.shape[1]).to(own.device)
+            return sliced_wasserstein(rows_of(own, mask), rows_of(other, mask), directions, power=self.settings.power)
+
+
+def is_teachers(name: str) -> bool:
+    """Whether an input is the teacher's alone."""
+    return name.startswith(OF_TEACHER)

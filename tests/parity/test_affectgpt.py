@@ -1,0 +1,78 @@
+"""AffectGPT and Light-MER against values that the released code computed, for whatever folder of this form is given.
+
+What their encoders make of clips is in `test_encoders_frames.py` and `test_encoders_sound.py`.
+"""
+
+from functools import cache, partial
+
+import pytest
+import torch
+from parity import affectgpt_records as records
+from parity.affectgpt_subject import Recorded
+from parity.comparison import Comparison, without_numbers
+from parity.recorded_features import recorded
+from parity.report import lines
+
+ALONE = {
+    "fusion_attention.safetensors": records.fusion_file,
+    "variant_mean.safetensors": partial(records.variant_file, kind="mean"),
+    "variant_qformer.safetensors": partial(records.variant_file, kind="qformer"),
+    "variants.json": records.variants_json,
+    "grads_attention.safetensors": records.gradients_file,
+    "eval.json": records.eval_json,
+    "eval.safetensors": records.eval_file,
+    "real_token_ids.json": records.texts_in_the_real_vocabulary,
+}
+TOGETHER = {
+    ("train.json", "train.safetensors"): records.train_files,
+    ("train_loop.json", "weights_after_loop.safetensors"): records.train_loop,
+    ("lightmer.json", "lightmer.safetensors"): records.light_mer,
+}
+"""Files whose content comes of one computation."""
+FILES = [*ALONE, *(name for names in TOGETHER for name in names)]
+
+
+@cache
+def computed_of(golden: Recorded, name: str):
+    if name in ALONE:
+        return ALONE[name](golden)
+    names = next(names for names in TOGETHER if name in names)
+    return together(golden, names)[names.index(name)]
+
+
+@cache
+def together(golden: Recorded, names: tuple[str, str]):
+    return TOGETHER[names](golden)
+
+
+@pytest.fixture(scope="module")
+def golden(request) -> Recorded:
+    return Recorded(recorded(request, "golden_affectgpt", "lightmer.json"))
+
+
+def compared(name: str, content, computed) -> Comparison:
+    found = Comparison()
+    found.compare(name, content, computed, label=without_numbers if name.endswith(".safetensors") else None)
+    return found
+
+
+def content_of(golden: Recorded, name: str):
+    return golden.tensors(name) if name.endswith(".safetensors") else golden.json(name)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_recorded_value(golden, name):
+    found = compared(name, content_of(golden, name), computed_of(golden, name))
+    assert found.is_ok, "\n".join(lines(found))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".safetensors")])
+def test_a_changed_value_is_noticed(golden, name):
+    content, computed = content_of(golden, name), computed_of(golden, name)
+    key = next(
+        key for key in reversed(content) if key in computed and content[key].is_floating_point() and content[key].any()
+    )
+    changed = content[key].clone()
+    changed.view(-1)[changed.abs().argmax()] += 1e-3 * max(1.0, float(changed.abs().max()))
+    assert not compared(name, {**content, key: changed}, computed).is_ok
+    assert not compared(name, {**content, "unknown.tensor": torch.zeros(2)}, computed).is_ok
