@@ -307,6 +307,32 @@ def test_shards_have_one_fingerprint_that_any_of_them_changes(folders, folder):
     assert hubert(folder).fingerprint != found.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("hubert", {"preprocessor_config.json"}),
+        ("pieces", {"preprocessor_config.json"}),
+        ("whisper", {"preprocessor_config.json"}),
+        ("whisper-decoder", {"preprocessor_config.json"}),
+        ("bert", {"tokenizer_config.json"}),
+        ("xlm-roberta", {"tokenizer.json"}),
+    ],
+)
+def test_files_beside_the_weights_are_known_by_their_content(folders, tmp_path, name, read):
+    case = CASES[name]
+    folder = Path(shutil.copytree(folders / case.folder, tmp_path / case.folder))
+    (folder / "README.md").write_text("read by nobody")
+    before = case.build(tmp_path).side_files
+    assert before == {name: sha256(folder / name) for name in before}
+    assert {"config.json", *read} <= before.keys()
+    assert not {"README.md", "model.safetensors"} & before.keys()
+    for file in read:
+        (folder / file).write_text((folder / file).read_text() + " ")
+        after = case.build(tmp_path).side_files
+        assert {name for name in before if after[name] != before[name]} == {file}
+        before = after
+
+
 def test_half_precision_weights_compute_in_float32(folders, folder):
     tensors = {name: tensor.half() for name, tensor in load_file(folder / "model.safetensors").items()}
     save_file(tensors, folder / "model.safetensors")

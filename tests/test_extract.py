@@ -443,6 +443,26 @@ def test_a_clip_that_is_too_long_for_the_memory_does_not_spoil_the_others(
     assert len(list((tmp_path / "HL-UTT").rglob("*.npy"))) == CLIPS - 1
 
 
+@pytest.mark.parametrize("is_old", [False, True])
+def test_files_beside_the_weights_belong_to_the_recipe(
+    whole: Path, media: Path, hubert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], is_old: bool
+) -> None:
+    """A folder of before they were noted goes on, whatever they are now."""
+    weights, folder = Path(shutil.copytree(hubert, tmp_path / "weights")), tmp_path / "HL-UTT"
+    shutil.copytree(whole, folder)
+    said = json.loads((weights / "preprocessor_config.json").read_text())
+    (weights / "preprocessor_config.json").write_text(json.dumps({**said, "do_normalize": False}))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["side_files"].keys() == {"config.json", "preprocessor_config.json"}
+    if is_old:
+        del manifest["side_files"]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "0.npy").unlink()
+    assert run(*words(tmp_path, media, weights, "num_workers=0")) == (0 if is_old else 1)
+    assert ("side_files.preprocessor_config.json: " in capsys.readouterr().err) is not is_old
+    assert (folder / "0.npy").exists() is is_old
+
+
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_doctor_computes_some_vectors_again(
     whole: Path, media: Path, hubert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], is_whole: bool

@@ -117,6 +117,8 @@ def test_files_of_older_versions_in_either_format(kind, name, folders, tmp_path)
     chosen = frames[expected.positions(2)]
     assert np.array_equal(found.encode([chosen])[0], expected.encode([chosen])[0])
     assert found.fingerprint != expected.fingerprint
+    assert found.side_files == expected.side_files
+    assert found.side_files.keys() == {"config.json", "preprocessor_config.json"}
 
 
 def test_all_tokens_their_mean_and_both_orders_of_colours(folders):

@@ -59,8 +59,8 @@ def test_a_folder_is_upstreams_with_a_manifest_and_a_line_for_each_vector(whole,
     assert sorted(whole) == sorted([*(f"{clip_id}.npy" for clip_id in IDS), ".lock", "manifest.json", "vectors.jsonl"])
     assert json.loads(whole["manifest.json"]) == {
         "format": "emolightning vectors 1", "recipe": "hubert_mer2023", "encoder": "x.Hubert", "weights": "a" * 64,
-        "level": "utterance", "parameters": {"layers": [4, 5]}, "faces": "none", "dtype": "float32", "width": 6,
-        "count": 14, "versions": {"transformers": "5.1.0"},
+        "level": "utterance", "side_files": {}, "parameters": {"layers": [4, 5]}, "faces": "none",
+        "dtype": "float32", "width": 6, "count": 14, "versions": {"transformers": "5.1.0"},
     }  # fmt: skip
     first = json.loads(whole["vectors.jsonl"].splitlines()[1])
     assert {key: first[key] for key in ("id", "stamp", "shape", "size")} == {

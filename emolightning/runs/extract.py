@@ -181,6 +181,7 @@ class Extraction:
             recipe=self.recipe.name,
             encoder=str(self.recipe.encoder["_target_"]).rpartition(".")[2],
             weights=encoder.fingerprint,
+            side_files=encoder.side_files,
             level=self.level,
             parameters={name: value for name, value in self.recipe.encoder.items() if name not in OF_THE_MACHINE},
             faces=str(self.faces) if encoder.takes == "frames" else "none",

@@ -26,6 +26,7 @@ WIDEST = 2**20
 LONGEST_TEXT = 1000
 _ALLOWED = {"level": get_args(Level), "dtype": get_args(Kept)}
 _COUNTED = ("width", "count")
+_MAPPINGS = ("parameters", "versions", "side_files")
 _FREE = ("versions", "count")
 """What may differ between two parts of one store: versions are noted, not compared."""
 
@@ -41,6 +42,8 @@ class Manifest:
     weights: str
     """Fingerprint of the weights: sha256 of the files' content; empty where there are none."""
     level: Level
+    side_files: Mapping[str, str] = field(default_factory=dict)
+    """File beside the weights that the encoder reads -> sha256; empty where there are none, or nobody noted them."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """The recipe's parameters: plain values."""
     faces: str = "none"
@@ -71,9 +74,11 @@ class Manifest:
         for name in (item.name for item in fields(self) if item.name not in free):
             if name == "width" and None in (own[name], theirs[name]):
                 continue
+            if name == "side_files" and not (own[name] and theirs[name]):
+                continue  # Stores of before they were noted.
             if own[name] == theirs[name]:
                 continue
-            if name != "parameters":
+            if name not in _MAPPINGS:
                 yield f"{name}: {theirs[name]} there, {own[name]} here"
                 continue
             for key in sorted(own[name].keys() | theirs[name].keys()):
@@ -92,6 +97,8 @@ class Manifest:
     def key(self) -> str:
         """A short name of all that the values depend on."""
         content = {name: value for name, value in _plain(self).items() if name not in (*_FREE, "width")}
+        if not content["side_files"]:
+            del content["side_files"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def content(self) -> dict[str, Any]:
@@ -155,7 +162,7 @@ def _is_possible(name: str, value: Any) -> bool:
     """Whether a key of a manifest may have this value."""
     if name in _COUNTED:
         return value is None or (type(value) is int and value >= 0 and (name == "count" or value <= WIDEST))
-    if name in ("parameters", "versions"):
+    if name in _MAPPINGS:
         return isinstance(value, dict) and (name == "parameters" or all(map(_is_text, value.values())))
     return _is_text(value) and value in _ALLOWED.get(name, (value,))
 

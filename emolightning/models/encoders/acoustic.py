@@ -45,6 +45,7 @@ class AcousticFunctionals:
         self._smile: Any = opensmile.Smile(feature_set=sets[feature_set], feature_level=level)
         # There are no files of weights: the version of the package and the name of the set say what computes.
         self.fingerprint = hashlib.sha256(f"opensmile {opensmile.__version__} {feature_set}".encode()).hexdigest()
+        self.side_files: dict[str, str] = {}
 
     def encode(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
         """As `Encoder.encode`."""

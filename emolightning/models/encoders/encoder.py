@@ -1,6 +1,6 @@
 """What an encoder is, and how its vectors become one a clip."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -29,6 +29,8 @@ class Encoder(Protocol):
     """
     fingerprint: str
     """SHA-256 of the content of the files of weights, see `weights.fingerprint`."""
+    side_files: Mapping[str, str]
+    """File beside the weights that is read -> its SHA-256: what sound, frames or text become for the network."""
 
     def encode(self, items: Sequence[Any]) -> list[np.ndarray]:
         """The vectors at FRAME level, one float32 array (steps, width) for each item.

@@ -36,6 +36,7 @@ class ChunkedFrames:
 
     Args:
         files: of the weights.
+        folder: that has descriptions of the model and of its pixels beside them; None for a file of weights alone.
         frames: the rule for positions, see `parse_positions`.
         pixels: frame -> what the model takes.
         device: where the model is.
@@ -55,6 +56,7 @@ class ChunkedFrames:
         self,
         *,
         files: Sequence[Path],
+        folder: Path | None = None,
         frames: str,
         pixels: Pixels,
         device: str,
@@ -67,7 +69,7 @@ class ChunkedFrames:
         for name, value, allowed in (("sees", sees, get_args(Sees)), ("channels", channels, get_args(Channels))):
             if value not in allowed:
                 raise UserError(f"{name}={value!r} is neither {' nor '.join(allowed)}")
-        self._files = files
+        self._files, self._folder = files, folder
         self.positions = parse_positions(frames)
         self.chunk = chunk
         self.sees = sees
@@ -85,6 +87,13 @@ class ChunkedFrames:
         from emolightning.models.encoders.weights import fingerprint
 
         return fingerprint(self._files)
+
+    @cached_property
+    def side_files(self) -> dict[str, str]:
+        """As `Encoder.side_files`."""
+        from emolightning.models.encoders.weights import PROCESSING, side_files
+
+        return {} if self._folder is None else side_files(self._folder, PROCESSING)
 
     def see(self, pixels: "Tensor") -> "Tensor":
         """(frames, 3, height, width) of a chunk -> (steps, width)."""

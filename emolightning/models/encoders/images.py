@@ -65,6 +65,7 @@ class ImageEncoder(ChunkedFrames):
         first, pixels = FIRST[squeeze_with], of_folder(folder)
         super().__init__(
             files=weights_files(folder),
+            folder=folder,
             frames=frames,
             pixels=pixels if squeeze_to is None else lambda frame: pixels(first(frame, squeeze_to)),
             device=device,

@@ -30,7 +30,14 @@ class SpeechRecognizer:
     def __init__(self, *, weights: str, device: str = "cpu", language: str | None = None):
         import transformers
 
-        from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
+        from emolightning.models.encoders.weights import (
+            PROCESSING,
+            TOKENIZING,
+            fingerprint,
+            load_encoder,
+            side_files,
+            weights_files,
+        )
         from emolightning.models.parts.pretrained import first_line, refuse_own_code
 
         folder = Path(weights)
@@ -41,6 +48,7 @@ class SpeechRecognizer:
         # Read here, so that a head that the files do not have is missed, and not made up of random numbers.
         model = load_encoder(kind, folder, model_types={model_type})
         self.fingerprint = fingerprint(weights_files(folder))
+        self.side_files = side_files(folder, (GENERATION, *PROCESSING, *TOKENIZING))
         try:
             if (folder / GENERATION).is_file():
                 model.generation_config = transformers.GenerationConfig.from_pretrained(

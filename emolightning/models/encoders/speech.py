@@ -53,7 +53,7 @@ class SpeechEncoder:
         row_samples: int | None = None,
     ):
         self._model = SpeechModel(weights, architecture, device, num_layers)
-        self.fingerprint = self._model.fingerprint
+        self.fingerprint, self.side_files = self._model.fingerprint, self._model.side_files
         self._row_samples = row_samples
 
     def encode(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -98,7 +98,7 @@ class SpeechPiecesEncoder:
         piece_seconds: int = 2,
     ):
         self._model = SpeechModel(weights, architecture, device, num_layers)
-        self.fingerprint = self._model.fingerprint
+        self.fingerprint, self.side_files = self._model.fingerprint, self._model.side_files
         self._num_layers, self._num_pieces, self._seconds = num_layers, num_pieces, piece_seconds
 
     def encode(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -142,7 +142,7 @@ class SpeechModel:
         import transformers
 
         from emolightning.models.encoders import attention
-        from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
+        from emolightning.models.encoders.weights import fingerprint, load_encoder, side_files, weights_files
 
         folder = Path(weights)
         # What is masked in training needs a tensor that not every file has.
@@ -156,6 +156,7 @@ class SpeechModel:
         if not 1 <= num_layers <= most:
             raise UserError(f"num_layers={num_layers}: {folder} has {most} hidden states; say 1 to {most}")
         self.fingerprint = fingerprint(weights_files(folder))
+        self.side_files = side_files(folder, (PREPROCESSING,))
         self._does_normalise = read_normalisation(folder)
 
     @property

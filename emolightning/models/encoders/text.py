@@ -44,13 +44,20 @@ class TextEncoder:
     ):
         import transformers
 
-        from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
+        from emolightning.models.encoders.weights import (
+            TOKENIZING,
+            fingerprint,
+            load_encoder,
+            side_files,
+            weights_files,
+        )
 
         folder = Path(weights)
         kind = getattr(transformers, CLASSES[architecture])
         self._model = load_encoder(kind, folder, add_pooling_layer=False).to(device)
         self._tokenizer = _load_tokenizer(folder, self._model.config.vocab_size)
         self.fingerprint = fingerprint(weights_files(folder))
+        self.side_files = side_files(folder, TOKENIZING)
         self._num_layers, self._missing = num_layers, missing
         # The positions of RoBERTa begin behind that of the padding token.
         offset = 0 if architecture == "bert" else self._model.config.pad_token_id + 1

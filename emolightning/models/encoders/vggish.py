@@ -42,6 +42,7 @@ class VggishEncoder:
 
         self._network = _load(Path(weights)).to(device)
         self.fingerprint = sha256(Path(weights))
+        self.side_files: dict[str, str] = {}
         self._device = device
         self._hop_frames = round(hop_seconds * SAMPLE_RATE_HZ / HOP)
         if self._hop_frames < 1:

@@ -33,6 +33,7 @@ class VideoMaeEncoder(ChunkedFrames):
         self._model = load_encoder(VideoMAEModel, folder).to(device)
         super().__init__(
             files=weights_files(folder),
+            folder=folder,
             frames=frames,
             pixels=of_folder(folder),
             device=device,

@@ -140,6 +140,26 @@ def fingerprint(files: Collection[Path]) -> str:
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
+PROCESSING = ("preprocessor_config.json", "processor_config.json")
+TOKENIZING = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "tokenizer.model",
+)
+
+
+def side_files(folder: Path, names: Collection[str]) -> dict[str, str]:
+    """File beside the weights -> its SHA-256: `config.json`, and those of `names` that are there."""
+    return {name: sha256(folder / name) for name in sorted({CONFIG, *names}) if (folder / name).is_file()}
+
+
 def _require_layers(folder: Path, config: Mapping[str, Any], num_tensors: int) -> None:
     """Refuse to build for hours what no file can fill.
 

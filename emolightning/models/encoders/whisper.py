@@ -29,11 +29,18 @@ class WhisperStates:
     def __init__(self, *, weights: str, device: str = "cpu", num_steps: int = 64):
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-        from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
+        from emolightning.models.encoders.weights import (
+            PROCESSING,
+            fingerprint,
+            load_encoder,
+            side_files,
+            weights_files,
+        )
 
         folder = Path(weights)
         self._encoder = load_encoder(WhisperEncoder, folder, part="encoder").to(device)
         self.fingerprint = fingerprint(weights_files(folder))
+        self.side_files = side_files(folder, PROCESSING)
         self._sound_to_mel = _load_sound_to_mel(folder)
         self._num_steps = num_steps
 
@@ -62,11 +69,18 @@ class WhisperDecoderStates:
     def __init__(self, *, weights: str, device: str = "cpu", num_tokens: int = 2):
         from transformers import WhisperModel
 
-        from emolightning.models.encoders.weights import fingerprint, load_encoder, weights_files
+        from emolightning.models.encoders.weights import (
+            PROCESSING,
+            fingerprint,
+            load_encoder,
+            side_files,
+            weights_files,
+        )
 
         folder = Path(weights)
         self._model = load_encoder(WhisperModel, folder).to(device)
         self.fingerprint = fingerprint(weights_files(folder))
+        self.side_files = side_files(folder, PROCESSING)
         self._sound_to_mel = _load_sound_to_mel(folder)
         self._num_tokens = num_tokens
 
