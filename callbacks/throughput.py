@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from emolightning.records.clips import IGNORED
+from emolightning.records.clips import SequenceBatch
 from emolightning.training.lightning_internals import logged_step
 
 
@@ -36,9 +36,9 @@ class Throughput(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count, and log when the window is full or the epoch ends."""
-        is_own = (batch.sequence.targets != IGNORED).any(dim=1)  # Not another rank's, which only fills a batch.
-        self._clips += int(is_own.sum())
-        self._tokens += int(batch.sequence.attention_mask[is_own].sum())
+        self._clips += int(batch.is_own.sum())  # Not another rank's, which only fills a batch.
+        if isinstance(batch, SequenceBatch):
+            self._tokens += int(batch.sequence.attention_mask[batch.is_own].sum())
         self._batches += 1
         if self._batches < self.every_num_batches and not trainer.is_last_batch:
             return
@@ -48,7 +48,7 @@ class Throughput(pl.Callback):
         memory = trainer.strategy.reduce(torch.tensor(peak_memory_gb(), device=pl_module.device), reduce_op="max")
         values = {
             "train/clips_per_s": clips / seconds,
-            "train/tokens_per_s": tokens / seconds,
+            **({"train/tokens_per_s": tokens / seconds} if tokens else {}),
             "train/peak_memory_gb": float(memory),
         }
         # Not by `log`, which keeps a value only if its step is one of `log_every_n_steps`: short epochs had none.

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from emolightning.config.building import build
 from emolightning.config.command_settings import Recipe
 from emolightning.errors import UserError
 from emolightning.files.writing import write_json
-from emolightning.models.emotion_llama.build import require_weights
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_llama.family import EmotionLlamaFamily
 from emolightning.models.parts.parameters import parts
 from emolightning.models.sizes.on_meta import build_on_meta
 from emolightning.runs.assembly import plain
@@ -81,7 +80,7 @@ def show_shapes(cfg: DictConfig) -> None:
     """Sizes of the model and of its steps, without a value of it."""
     head = _start(cfg)
     model = build_on_meta(
-        partial(build, key="model"), plain(cfg.model), vocabulary_size=cfg.vocabulary_size, **seen(cfg.feature_width)
+        EmotionLlamaFamily().build, plain(cfg.model), vocabulary_size=cfg.vocabulary_size, sees=seen(cfg.feature_width)
     )
     clips = _clips(cfg, model)
     result = {**head, "clips": clips.description(), **shapes.describe(model, clips)}
@@ -115,12 +114,12 @@ def _fit(cfg: DictConfig, device: torch.device) -> EmotionLlama:
 def _build(cfg: DictConfig, device: torch.device) -> EmotionLlama:
     settings = plain(cfg.model)
     if cfg.weights == "random":
-        return build_random(partial(build, key="model"), settings, device, seed=cfg.seed, **_widths(cfg))
+        return build_random(EmotionLlamaFamily().build, settings, device, seed=cfg.seed, **_widths(cfg))
     try:
-        require_weights(build(cfg.model.vision, "model.vision"), build(cfg.model.language, "model.language"))
+        EmotionLlamaFamily().require_weights(settings)
     except UserError as error:
         raise UserError(f"{error}; weights=random measures without them") from None
-    return build_model(partial(build, key="model"), settings, device, feature_width=cfg.feature_width, seed=cfg.seed)
+    return build_model(EmotionLlamaFamily().build, settings, device, feature_width=cfg.feature_width, seed=cfg.seed)
 
 
 def _widths(cfg: DictConfig) -> dict[str, int]:

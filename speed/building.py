@@ -1,6 +1,6 @@
 """The model under measurement: with its own weights, or with random ones made on the device."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -8,19 +8,25 @@ from torch import nn
 
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS
-from emolightning.models.sizes.on_meta import Build, build_on_meta
+from emolightning.models.family import Sees
+from emolightning.models.sizes.on_meta import build_on_meta
 
 
 def build_model(
-    build: Build, settings: Mapping[str, Any], device: torch.device, *, feature_width: int, seed: int
+    build: Callable[..., EmotionLlama],
+    settings: Mapping[str, Any],
+    device: torch.device,
+    *,
+    feature_width: int,
+    seed: int,
 ) -> EmotionLlama:
     """Build the model with the weights that its settings name."""
     torch.manual_seed(seed)
-    return build(settings, **seen(feature_width)).to(device)
+    return build(settings, sees=seen(feature_width)).to(device)
 
 
 def build_random(
-    build: Build,
+    build: Callable[..., EmotionLlama],
     settings: Mapping[str, Any],
     device: torch.device,
     *,
@@ -29,7 +35,7 @@ def build_random(
     seed: int,
 ) -> EmotionLlama:
     """Random weights, each made on the device in its own dtype: a 7B model never is in float32 or in main memory."""
-    model = build_on_meta(build, settings, vocabulary_size=vocabulary_size, **seen(feature_width))
+    model = build_on_meta(build, settings, vocabulary_size=vocabulary_size, sees=seen(feature_width))
     model.to_empty(device=device)
     torch.manual_seed(seed)
     for name, parameter in model.named_parameters():
@@ -38,9 +44,9 @@ def build_random(
     return model
 
 
-def seen(feature_width: int) -> dict[str, Any]:
+def seen(feature_width: int) -> Sees:
     """What a model of the benchmark sees."""
-    return {"inputs": INPUTS, "feature_widths": dict.fromkeys(FEATURES, feature_width)}
+    return Sees(tuple(INPUTS), dict.fromkeys(FEATURES, feature_width))
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
 from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
 from emolightning.models.parts.tokenizer import Tokenizer
-from emolightning.records.clips import IGNORED, Batch, Clip, Example
+from emolightning.records.clips import IGNORED, Clip, Example, SequenceBatch
 from emolightning.records.labels import MER9
 
 WORD = "sad"
@@ -59,7 +59,7 @@ class ClipSet:
         self.lengths = list(zip(contexts, learned, strict=True))
         """Positions of each clip's context, and of its answer."""
 
-    def batches(self, examples: Sequence[Example], size: int) -> list[Batch]:
+    def batches(self, examples: Sequence[Example], size: int) -> list[SequenceBatch]:
         """These clips, or what was made of them, in order, `size` at a time."""
         parts = [examples[start : start + size] for start in range(0, len(examples), size)]
         return [self._processor.batch(part, [self._answer] * len(part)) for part in parts]
@@ -84,7 +84,7 @@ def _make_examples(model: EmotionLlama, texts: Texts, num_clips: int, feature_wi
             clip=Clip(id=f"clip{index}", video=Path(f"clip{index}.mp4"), transcript=words(model.tokenizer, length)),
             index=index,
             instruction=instruction,
-            image=torch.randn(1, 3, size, size, generator=generator),
+            images={"image": torch.randn(1, 3, size, size, generator=generator)},
             features={name: torch.randn(1, feature_width, generator=generator) for name in FEATURES},
         )
         for index, length in enumerate(lengths)
@@ -103,9 +103,8 @@ def seen(examples: Sequence[Example], see: See) -> list[Example]:
     """The same with the vision tower's vectors in place of the image, as a run has them from its cache."""
     found = []
     for example in examples:
-        assert example.image is not None
-        vectors = see(example.image.numpy())
-        found.append(replace(example, image=None, features={**example.features, **_tensors(vectors)}))
+        vectors = see(example.images["image"].numpy())
+        found.append(replace(example, images={}, features={**example.features, **_tensors(vectors)}))
     return found
 
 

@@ -26,7 +26,7 @@ from emolightning.config.problems import Problem  # noqa: E402
 
 if TYPE_CHECKING:
     from emolightning.data.loading.datamodule import ClipDataModule
-    from emolightning.records.clips import Batch
+    from emolightning.records.clips import SequenceBatch
     from speed.recipes import Measurement
     from speed.rounds import Column
 
@@ -106,7 +106,7 @@ def _columns(cfg: DictConfig, data: "ClipDataModule", model: Any, device: Any) -
     return columns
 
 
-class Epochs(Sequence["Batch"]):
+class Epochs(Sequence["SequenceBatch"]):
     """The batches of a split, read anew in each pass.
 
     Args:
@@ -134,7 +134,7 @@ class Epochs(Sequence["Batch"]):
         """Read here: the step that is not timed needs no workers."""
         return list(self._loader(0))[number] if number else next(iter(self._loader(0)))
 
-    def __iter__(self) -> "Iterator[Batch]":
+    def __iter__(self) -> "Iterator[SequenceBatch]":
         return iter(self._loader(self.num_workers))
 
     def num_clips(self) -> int:

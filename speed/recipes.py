@@ -16,7 +16,7 @@ from emolightning.config.command_settings import Recipe
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.parameters import load_trained_state, trained_state
-from emolightning.records.clips import Batch, Example
+from emolightning.records.clips import Example, SequenceBatch
 from emolightning.runs.vision_pass import tower_on
 from emolightning.training.optim.groups import parameter_groups
 from speed.machine import peak_memory_gb, reset_peak_memory, wait_for
@@ -74,7 +74,7 @@ class Subject:
                 part.set_attn_implementation(recipe.attention)
         hold_frozen(self.model, getattr(torch, recipe.dtype))
 
-    def train(self, recipe: Recipe, batches: Sequence[Batch], scaler: torch.amp.GradScaler) -> Measurement:
+    def train(self, recipe: Recipe, batches: Sequence[SequenceBatch], scaler: torch.amp.GradScaler) -> Measurement:
         """One step for each batch: forward, backward, optimizer."""
         self.adopt(recipe)
         load_trained_state(self.model, self._initial)
@@ -90,7 +90,7 @@ class Subject:
         found.skipped_steps = round(math.log2(scale / scaler.get_scale()))
         return found
 
-    def _step(self, recipe: Recipe, batch: Batch, optimizer: Optimizer, scaler: torch.amp.GradScaler) -> None:
+    def _step(self, recipe: Recipe, batch: SequenceBatch, optimizer: Optimizer, scaler: torch.amp.GradScaler) -> None:
         with self._autocast(recipe):
             loss = self.model(batch.to(self.device))
         scaler.scale(loss).backward()
@@ -102,7 +102,7 @@ class Subject:
         scaler.update()
         optimizer.zero_grad()
 
-    def answer(self, recipe: Recipe, batches: Sequence[Batch]) -> Measurement:
+    def answer(self, recipe: Recipe, batches: Sequence[SequenceBatch]) -> Measurement:
         """Generated answers to all batches."""
         self.adopt(recipe)
         self.model.eval()
@@ -113,7 +113,7 @@ class Subject:
         return found
 
     @torch.inference_mode()
-    def _answer(self, recipe: Recipe, batch: Batch) -> None:
+    def _answer(self, recipe: Recipe, batch: SequenceBatch) -> None:
         batch = batch.to(self.device)
         with self._autocast(recipe):
             self.model.generate(batch, self.generation, projected=self.model.project(batch))
@@ -121,8 +121,8 @@ class Subject:
     def see(self, recipe: Recipe, examples: Sequence[Example]) -> Measurement:
         """The tower's one pass over the clips, as a run makes it before its first step."""
         self.adopt(recipe)
-        see, images = tower_on(self.model, self.device), [example.image for example in examples]
-        pictures = [image.numpy() for image in images if image is not None]
+        see = tower_on(self.model, self.device)
+        pictures = [example.images["image"].numpy() for example in examples]
         see(pictures[0])
         with self._measured() as found:
             for picture in pictures:

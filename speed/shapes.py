@@ -39,10 +39,9 @@ def describe(model: EmotionLlama, clips: ClipSet) -> dict[str, Any]:
 def _walk(model: EmotionLlama, clips: ClipSet) -> tuple[dict[str, list[int]], dict[str, int]]:
     """Shapes, and operations as torch counts them."""
     (context, answer), example = clips.lengths[0], clips.examples[0]
-    assert example.image is not None
     with torch.device("meta"):
         with FlopCounterMode(display=False) as of_tower:
-            streams = model.see(torch.empty(1, *example.image.shape))
+            streams = model.see({"image": torch.empty(1, *example.images["image"].shape)})
         streams |= {name: torch.empty(1, *vectors.shape) for name, vectors in example.features.items()}
         with FlopCounterMode(display=False) as of_step:
             embeddings, logits = _forward(model, streams, context + answer, scored=answer)

@@ -42,7 +42,7 @@ def corpus_of(
         inputs={name: about for name, about in INPUTS.items() if name in inputs},
         features=features,
         questions=FAMILY.questions(asked, labels=source.labels, protocol=protocol, seed=source.seed),
-        image_size=image_size,
+        frame_sizes={"image": image_size},
         reading=reading,
         num_workers=loading.num_workers,
     )

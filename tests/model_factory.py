@@ -15,7 +15,7 @@ from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.models.parts.vision import VisionSettings
-from emolightning.records.clips import Batch, Clip, Example
+from emolightning.records.clips import Clip, Example, SequenceBatch
 from emolightning.records.labels import MER6
 
 torch.set_num_threads(1)
@@ -62,7 +62,7 @@ def make_examples(
             ),
             index=index,
             instruction=instruction,
-            image=torch.randn(frames, 3, 56, 56, generator=generator) if "image" in inputs else None,
+            images={"image": torch.randn(frames, 3, 56, 56, generator=generator)} if "image" in inputs else {},
             features={
                 name: torch.randn(1, width, generator=generator) for name, width in WIDTHS.items() if name in inputs
             },
@@ -71,7 +71,7 @@ def make_examples(
     ]
 
 
-def make_batch(model: EmotionLlama, examples: list[Example], *, layout: str = "train") -> Batch:
+def make_batch(model: EmotionLlama, examples: list[Example], *, layout: str = "train") -> SequenceBatch:
     """The examples as the model's batch."""
     processor = EmotionLlamaProcessor(model.tokenizer, image_tokens=model.image_tokens, layout=layout)
     return processor.batch(examples, [example.clip.label for example in examples])

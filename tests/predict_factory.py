@@ -11,6 +11,7 @@ from emolightning.config.families import family_of
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.data.stores.features import describe_clip
+from emolightning.models.family import Sees
 from emolightning.models.parts.adapter import save_adapter
 from emolightning.records.clips import Clip
 from emolightning.records.labels import MER6
@@ -37,7 +38,7 @@ def make_run(folder: Path, clip: Path, *, widths: dict[str, int] | None = None) 
     config = OmegaConf.to_container(cfg, resolve=True)
     inputs = ["image", *widths, "transcript"]
     torch.manual_seed(0)
-    model = family_of(cfg.model).build(config["model"], sees={"inputs": inputs, "feature_widths": widths})
+    model = family_of(cfg.model).build(config["model"], sees=Sees(inputs, widths, MER6))
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.02)

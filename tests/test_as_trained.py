@@ -71,7 +71,7 @@ def data_of(labels: tuple[str, ...], frame: str = "middle", *, image: bool = Tru
         source=SimpleNamespace(labels=labels),
         questions=SimpleNamespace(offered=list(labels)),
         reading=SimpleNamespace(frame=frame),
-        num_frames=int(image),
+        num_frames={"image": 1} if image else {},
     )
 
 

@@ -35,7 +35,7 @@ from emolightning.runs.assembly import build_learner, plain, read_corpus
 from emolightning.runs.report.collect import write_report
 from emolightning.runs.resume import is_finished, refuse_changes
 from emolightning.runs.wandb_record import read_lineage
-from emolightning.runs.weights import find_weights, load_weights, trained_widths
+from emolightning.runs.weights import find_weights, load_weights, trained_sees
 from emolightning.training.run_folder import RunFolder
 
 SECONDS = 10
@@ -61,8 +61,8 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     evaluated = composed("eval", f"checkpoint={place}/run")
     in_process.evaluate(evaluated)
     corpus = read_corpus(evaluated)
-    widths = trained_widths(find_weights("checkpoint", place / "run"))
-    learner = build_learner(evaluated, corpus, sees=FAMILY.sees_of(widths))
+    sees = trained_sees(find_weights("checkpoint", place / "run"), FAMILY, corpus.source.labels)
+    learner = build_learner(evaluated, corpus, sees=sees)
     return SimpleNamespace(run=place / "run", cfg=cfg, corpus=corpus, learner=learner)
 
 
@@ -72,7 +72,7 @@ Door = Callable[[Path, SimpleNamespace], Any]
 def evaluate(run: Path, base: SimpleNamespace) -> None:
     """What eval.py and init_from do with checkpoint files and adapter folders."""
     weights = find_weights("checkpoint", run)
-    trained_widths(weights)
+    trained_sees(weights, FAMILY, ())
     load_weights(base.learner.model, weights)
 
 

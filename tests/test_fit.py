@@ -215,7 +215,7 @@ def test_batches_pass_through_every_precision_plugin() -> None:
     model = make_model()
     batch = make_batch(model, make_examples(2))
     converted = apply_to_collection(batch, function=_convert_fp_tensor, dtype=torch.Tensor, dst_type=torch.bfloat16)
-    assert converted.images.dtype == torch.bfloat16
+    assert converted.images["image"].dtype == torch.bfloat16
     assert [clip.id for clip in converted.clips] == ["clip0", "clip1"]
     assert model(converted).isfinite()
 

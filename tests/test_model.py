@@ -37,7 +37,7 @@ def read_vision(model, images):
 
 def test_image_and_class_token_projections_follow_upstream(model):
     batch = make_batch(model, make_examples(3))
-    hidden = read_vision(model, batch.images[:, 0])
+    hidden = read_vision(model, batch.images["image"][:, 0])
     rows = []
     for clip in hidden[:, 1:]:  # 16 patches -> 4 rows of 4 consecutive patches, concatenated
         rows.append(torch.stack([torch.cat([clip[4 * t + k] for k in range(4)]) for t in range(4)]))

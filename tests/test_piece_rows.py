@@ -150,7 +150,7 @@ def corpus_in(folder: Path, table: Path, **more):
 
 
 def grey(corpus, clip) -> int:
-    (path,) = corpus.frames.folder.glob(f"{clip.id}.npy")
+    (path,) = corpus.frames["image"].folder.glob(f"{clip.id}.npy")
     return round(float(np.load(path)[0, 28, 28].mean()) / 5)
 
 

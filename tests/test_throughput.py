@@ -82,7 +82,7 @@ def test_operations_of_a_training_step(model: EmotionLlama, trained: str | None,
 def test_a_step_on_precomputed_vectors_has_no_tower(model: EmotionLlama) -> None:
     given = {"positions": 60, "answer": 2, "streams": STREAMS}
     with FlopCounterMode(display=False) as counter:
-        model.see(torch.randn(1, 1, 3, 56, 56))
+        model.see({"image": torch.randn(1, 1, 3, 56, 56)})
     sizes = sizes_of(model)
     saved = training_flops(sizes, frames=1, **given) - training_flops(sizes, frames=0, **given)
     assert saved == counter.get_total_flops()

@@ -201,7 +201,7 @@ def test_recorded_records_are_equal(shared, tmp_path):
         assert f"says: {example.clip.transcript}.  [" in record["instruction_input"]
         assert target_text(example.clip, record["task"]) == record["answer"]
         assert data.source.labels.index(example.clip.label) == record["emotion"]
-        assert torch.equal(example.image[0], tensors[f"{index}.image"])
+        assert torch.equal(example.images["image"][0], tensors[f"{index}.image"])
         vectors = torch.cat([example.features[name] for name in ("face", "motion", "speech")])
         assert torch.equal(vectors, tensors[f"{index}.video_features"])
 

@@ -75,13 +75,12 @@ def loaded(data: ClipDataModule, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def content(batch: Batch) -> list[Any]:
     """Everything in a batch that can differ, comparable."""
-    assert batch.images is not None
     tensors = [
         batch.sequence.input_ids,
         batch.sequence.targets,
         batch.context.input_ids,
         batch.context.attention_mask,
-        batch.images,
+        batch.images["image"],
         batch.indices,
         *batch.features.values(),
     ]
@@ -118,8 +117,7 @@ def test_what_a_worker_needs_can_be_sent_to_it(loaded: Any) -> None:
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_a_mistake_in_a_worker_is_one_sentence(loaded: Any, data: ClipDataModule, num_workers: int) -> None:
     loader = loaded("val", num_workers)
-    assert data.corpus.frames is not None
-    path = data.corpus.frames.folder / f"{data.corpus.clips_of('val')[7].id}.npy"
+    path = data.corpus.frames["image"].folder / f"{data.corpus.clips_of('val')[7].id}.npy"
     whole = path.read_bytes()
     path.write_bytes(whole[:40])
     try:

@@ -128,14 +128,17 @@ def missing_weights(cfg: DictConfig) -> list[str]:
 
 def look_at_positions(cfg: DictConfig, corpus: "Corpus", found: "Checkup") -> None:
     """Whether the sequences of all clips, also of those that were not probed, fit into the language model."""
-    from emolightning.config.building import build
+    from emolightning.config.families import family_of
     from emolightning.errors import UserError
-    from emolightning.runs.assembly_of_models import build_processor
+    from emolightning.runs.assembly_of_models import build_processor, plain
     from emolightning.runs.positions import room_of
 
     splits = [split for split in ("train", "val", "test") if any(clip.split == split for clip in corpus.clips)]
     try:
-        processor, language = build_processor(cfg), build(cfg.model.language, "model.language")
+        language = family_of(cfg.model).language(plain(cfg.model))
+        if language is None:
+            return
+        processor = build_processor(cfg)
         number = cfg.evaluation.max_new_tokens
         room = room_of(corpus, processor, splits, language=language, max_new_tokens=number)
     except UserError as error:

@@ -7,7 +7,6 @@ and marked so. Where the language model's folder is absent its sizes are those o
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,13 @@ from emolightning.config.problems import not_one_of
 from emolightning.errors import UserError
 
 if TYPE_CHECKING:
+    from emolightning.records.inputs import Inputs
     from emolightning.runs.estimate.estimating import Estimator
 
 GB = 1e9
+
+LABELS = tuple(f"label{number}" for number in range(6))
+"""Stand-ins for the vocabulary; a model that classifies has a number for each."""
 
 
 def main(argv: list[str]) -> int:
@@ -47,7 +50,7 @@ def estimate(cfg: DictConfig) -> None:
         )
     estimator, is_from_folder = _estimator(cfg)
     result = {
-        "model": {"sizes from": str(cfg.model.language.path) if is_from_folder else "settings of model.language"},
+        "model": {"sizes from": str(cfg.model.language.path) if is_from_folder else _settings(cfg)},
         **_memory(cfg, cfg.trainer, estimator),
         "time": _time(cfg, estimator, peak),
         "unknown": estimator.unknown,
@@ -60,6 +63,10 @@ def estimate(cfg: DictConfig) -> None:
     if cfg.output:
         write_json(Path(cfg.output), result)
         print(f"written: {cfg.output}")
+
+
+def _settings(cfg: DictConfig) -> str:
+    return "settings of model.language" if "language" in cfg.model else "settings of model"
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:
@@ -86,41 +93,45 @@ def _peak(cfg: DictConfig) -> float | None:
 
 def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
     """Return the estimator of a model on meta, and whether the sizes are those of the model's folder."""
-    from emolightning.config.building import build
+    from emolightning.config.families import family_of
+    from emolightning.models.family import Sees
     from emolightning.models.sizes.activations import Lengths
-    from emolightning.models.sizes.on_meta import build_on_meta, has_folder
+    from emolightning.models.sizes.on_meta import build_on_meta, has_folder, without_weights
     from emolightning.records.inputs import named
     from emolightning.runs.assembly_of_models import inputs_of
     from emolightning.runs.estimate.estimating import Estimator
 
-    settings, inputs = _plain(cfg.model), inputs_of(cfg)
-    features = named(inputs, "vectors")
-    is_from_folder = has_folder(settings)
+    settings, inputs, family = _plain(cfg.model), inputs_of(cfg), family_of(cfg.model)
+    features, is_from_folder = named(inputs, "vectors"), has_folder(settings)
     model = build_on_meta(
-        partial(build, key="model"),
+        family.build,
         settings,
-        inputs=tuple(inputs),
-        feature_widths=dict.fromkeys(features, cfg.feature_width),
+        sees=Sees(tuple(inputs), dict.fromkeys(features, cfg.feature_width), LABELS),
         vocabulary_size=cfg.vocabulary_size,
         with_folder=is_from_folder,
     )
-    streams, frames = dict.fromkeys(features, 1), _frames(cfg)
-    if model.vision is not None:
-        streams |= {"image": frames * model.image_tokens, "class_token": frames}
-    lengths = Lengths(sum(streams.values()) + cfg.text_tokens, cfg.answer_tokens, streams, frames)
-    sees = model.vision is not None and (model.vision.is_trained or not cfg.precompute_vision)
+    frames = _frames(cfg, inputs)
+    processor = family.processor(without_weights(settings), layout=family.layouts[0])
+    streams = {**dict.fromkeys(features, 1), **processor.frame_streams(frames)}
+    seen = sum(frames.values())
+    lengths = Lengths(sum(streams.values()) + cfg.text_tokens, cfg.answer_tokens, streams, seen)
+    sees = any(tower.is_trained or not cfg.precompute_vision for tower in model.towers().values())
     estimator = Estimator(model, settings, lengths=lengths, batch_size=cfg.data.batch_size, sees_images=sees)
     return estimator, is_from_folder
 
 
-def _frames(cfg: DictConfig) -> int:
-    """Frames of a clip."""
+def _frames(cfg: DictConfig, inputs: "Inputs") -> dict[str, int]:
+    """Frame input -> frames of a clip."""
     from emolightning.data.media.choice import parse_frame_choice
+    from emolightning.records.inputs import named
 
-    if cfg.frames is not None:
-        return cfg.frames
     # A key of data modules; not of one that somebody else wrote.
-    return parse_frame_choice(str(cfg.data.get("frame", "middle"))).num_frames
+    chosen = str(cfg.data.get("frame", "middle"))
+    found = {name: inputs[name].frame for name in named(inputs, "frames")}
+    return {
+        name: cfg.frames if fixed is None and cfg.frames is not None else parse_frame_choice(fixed or chosen).num_frames
+        for name, fixed in found.items()
+    }
 
 
 def _memory(cfg: DictConfig, trainer: DictConfig, estimator: "Estimator") -> dict[str, Any]:
@@ -202,10 +213,13 @@ def _context(cfg: DictConfig, estimator: "Estimator", *, is_from_folder: bool) -
     """The assumed sequence beside the positions of the language model."""
     from emolightning.models.parts.context import context_of
 
-    language, lengths = estimator.model.language, estimator.lengths
+    model: Any = estimator.model
+    if "language" not in model.parts():
+        return {}
+    language, lengths = model.language, estimator.lengths
     path = cfg.model.language.path if is_from_folder else None
     source = f"{path}/config.json, max_position_embeddings" if path else "model.language.max_positions"
-    context = context_of(language.config, estimator.model.tokenizer.hugging_face, source=source)
+    context = context_of(language.config, model.tokenizer.hugging_face, source=source)
     streams = dict(lengths.streams)
     # A text ends with the answer that is learned; a validation may generate more.
     generated = max(0, cfg.evaluation.max_new_tokens - lengths.answer)
@@ -221,6 +235,8 @@ def _context(cfg: DictConfig, estimator: "Estimator", *, is_from_folder: bool) -
 
 def _context_lines(found: Mapping[str, Any]) -> list[str]:
     """What is assumed of a sequence; a problem where it does not fit."""
+    if not found:
+        return []
     parts = [f"{name} {number}" for name, number in found["streams"].items()] + [f"text and answer {found['text']}"]
     said = f"{found['positions']} positions a sequence: {', '.join(parts)}"
     if found["of_model"] is None:

@@ -1,6 +1,10 @@
-"""The seam: what the rest of the package knows of a model family. A family is a folder that has one, `family.py`."""
+"""The seam: what the rest of the package knows of a model family. A family is a folder that has one, `family.py`.
+
+The model itself is an `EmotionModel` (`emotion_model.py`).
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emolightning.prompt.processor import Processor
@@ -8,18 +12,29 @@ from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import InputKind, Inputs
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from emolightning.models.emotion_model import EmotionModel
+    from emolightning.models.parts.language import LanguageSettings
 
-    from emolightning.models.parts.generation import Generation
-    from emolightning.records.clips import Batch
+__all__ = ["Family", "InputKind", "Inputs", "Processor", "Questions", "Sees"]
 
-__all__ = ["EmotionModel", "Family", "InputKind", "Inputs", "Processor", "Questions"]
+
+@dataclass(frozen=True)
+class Sees:
+    """What a model is built around: the data, or what its weights were trained on."""
+
+    inputs: Sequence[str]
+    """Active inputs, in the family's order."""
+    feature_widths: Mapping[str, int]
+    """Width of each of them that is vectors."""
+    labels: Sequence[str] = ()
+    """The vocabulary: what a model that classifies answers with."""
 
 
 class Family(Protocol):
-    """How a family's settings become a model, its questions, and its sequences.
+    """How a family's settings become a model, its questions, and its batches.
 
     The module that holds one is imported by the check of a configuration, so it imports nothing heavy by itself.
+    `settings` is the group `model` of the configuration, resolved.
     """
 
     name: str
@@ -29,6 +44,8 @@ class Family(Protocol):
     """Its prompts by name."""
     tasks: Sequence[str]
     """What it can be asked."""
+    fresh_parts: Sequence[str]
+    """Parts of its models that have no base, see `EmotionModel`."""
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that exclude each other, and weights that are not there; nothing is loaded."""
@@ -36,6 +53,18 @@ class Family(Protocol):
 
     def require_weights(self, settings: Mapping[str, Any]) -> None:
         """Say which weights are not there; nothing is loaded."""
+        ...
+
+    def language(self, settings: Mapping[str, Any]) -> "LanguageSettings | None":
+        """Its language model; None for a family without one."""
+        ...
+
+    def frame_sizes(self, settings: Mapping[str, Any]) -> Mapping[str, int]:
+        """Frame input -> pixels of a frame, both ways."""
+        ...
+
+    def trained(self, settings: Mapping[str, Any], inputs: Sequence[str]) -> dict[str, str]:
+        """Part -> how it trains (`frozen`, `lora`, `full`), for the parts that a model with these inputs has."""
         ...
 
     def questions(
@@ -52,67 +81,32 @@ class Family(Protocol):
         ...
 
     def processor(self, settings: Mapping[str, Any], *, layout: str) -> Processor:
-        """Turns clips into what the model reads; loads the tokenizer.
+        """Turns clips into what the model reads; a `SequenceProcessor` where there is a language model.
 
         Args:
-            settings: the group `model` of the configuration, resolved.
+            settings: of the model.
             layout: one of `layouts`.
         """
         ...
 
-    def build(self, settings: Mapping[str, Any], *, sees: Mapping[str, Any], is_empty: bool = False) -> "EmotionModel":
+    def build(self, settings: Mapping[str, Any], *, sees: Sees, is_empty: bool = False) -> "EmotionModel":
         """The model.
 
         Args:
-            settings: the group `model` of the configuration, resolved.
-            sees: `inputs`, and `feature_widths` of those that are vectors.
-            is_empty: it gets its weights later, from the first rank.
+            settings: of the model.
+            sees: what it is built around.
+            is_empty: its language model gets its weights later, from the first rank.
         """
         ...
 
-    def sees_of(self, widths: Mapping[str, int]) -> dict[str, Any]:
-        """The argument `sees` of a model that has the projections of some weights.
+    def sees_of(self, shapes: Mapping[str, tuple[int, ...]], told: Sees) -> Sees:
+        """What a model with some trained weights is built around.
 
         Args:
-            widths: stream name -> width, as trained.
+            shapes: name of a trained tensor, as in the model -> its shape.
+            told: what the file of the weights says; of one that says nothing the vocabulary alone.
+
+        Raises:
+            ValueError: they cannot be weights of this family.
         """
-        ...
-
-    def image_size(self, settings: Mapping[str, Any]) -> int:
-        """Pixels of a frame, both ways."""
-        ...
-
-
-class EmotionModel(Protocol):
-    """A model that answers questions about clips."""
-
-    tokenizer: Any
-
-    def project(self, batch: "Batch") -> "dict[str, Tensor]":
-        """Every stream of a batch in the width of the sequence; what the other methods take as `projected`."""
-        ...
-
-    def answer_losses(self, batch: "Batch", projected: "Mapping[str, Tensor] | None" = None) -> "tuple[Tensor, Tensor]":
-        """Cross-entropy of the answers in nats, (batch,), and the number of their tokens, (batch,)."""
-        ...
-
-    def generate(
-        self,
-        batch: "Batch",
-        generation: "Generation",
-        *,
-        projected: "Mapping[str, Tensor] | None" = None,
-        seed: int = 0,
-    ) -> list[str]:
-        """One answer a clip."""
-        ...
-
-    def label_logprobs(
-        self, batch: "Batch", labels: Sequence[str], *, projected: "Mapping[str, Tensor] | None" = None
-    ) -> "Tensor":
-        """Log-probability in nats of each label as the whole answer, (batch, labels)."""
-        ...
-
-    def parts(self) -> "Mapping[str, nn.Module]":
-        """Its parts by name, each frozen, adapted by LoRA or trained in full."""
         ...

@@ -1,30 +1,37 @@
 """Examples and their sequences -> Batch: pad, mask the context out of the loss."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from emolightning.prompt.sequence import Encoded
-from emolightning.records.clips import IGNORED, Batch, Clips, Example, TokenBatch
+from emolightning.records.clips import IGNORED, Clips, Example, SequenceBatch, TokenBatch
 
 
-def batch_of(examples: Sequence[Example], encoded: Sequence[Encoded]) -> Batch:
+def batch_of(examples: Sequence[Example], encoded: Sequence[Encoded]) -> SequenceBatch:
     """Sequences are padded on the right, contexts on the left; clips that are borrowed have no targets."""
     pairs = zip(encoded, examples, strict=True)
     targets = [[IGNORED] * len(e.targets) if example.is_borrowed else e.targets for e, example in pairs]
-    names = examples[0].features
-    images = [example.image for example in examples if example.image is not None]
-    return Batch(
+    return SequenceBatch(
+        **shared_parts(examples, prompts=[e.text for e in encoded]),
         sequence=pad([e.context + e.answer for e in encoded], targets, left=False),
         context=pad([e.context for e in encoded], [[IGNORED] * len(e.context) for e in encoded], left=True),
-        images=torch.stack(images) if images else None,
-        features={name: pad_vectors([e.features[name] for e in examples]) for name in names},
-        indices=torch.tensor([example.index for example in examples]),
-        clips=Clips(example.clip for example in examples),
-        prompts=[e.text for e in encoded],
     )
+
+
+def shared_parts(examples: Sequence[Example], *, prompts: list[str]) -> dict[str, Any]:
+    """The fields that the batch of any family has."""
+    return {
+        "images": {name: torch.stack([e.images[name] for e in examples]) for name in examples[0].images},
+        "features": {name: pad_vectors([e.features[name] for e in examples]) for name in examples[0].features},
+        "indices": torch.tensor([example.index for example in examples]),
+        "clips": Clips(example.clip for example in examples),
+        "prompts": prompts,
+        "is_own": torch.tensor([not example.is_borrowed for example in examples]),
+    }
 
 
 def pad(rows: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, left: bool) -> TokenBatch:

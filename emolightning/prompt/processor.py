@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from emolightning.prompt.questions import Question
 from emolightning.prompt.sequence import Encoded, Piece
@@ -18,18 +18,14 @@ class Loaded:
 
     transcript: str | None = None
     """None when that input is off."""
-    image: "Tensor | None" = None
-    """(frames, 3, height, width), normalised; None when it is off, or when `streams` has what the tower makes of it."""
+    images: "Mapping[str, Tensor]" = field(default_factory=dict)
+    """Frame input -> (frames, 3, height, width), normalised; not those of which `streams` has what a tower makes."""
     streams: "Mapping[str, Tensor]" = field(default_factory=dict)
     """Stream name -> (tokens, width)."""
 
 
 class Processor(Protocol):
     """Clip, loaded inputs and question -> Example; examples -> Batch."""
-
-    tokenizer: Any
-    streams: Sequence[str]
-    """Everything that is in a sequence as vectors, in its order."""
 
     def example(self, clip: Clip, loaded: Loaded, question: Question, *, index: int, is_borrowed: bool) -> Example:
         """One clip as the model will see it.
@@ -43,20 +39,29 @@ class Processor(Protocol):
         """
         ...
 
-    def encode(self, example: Example, answer: str | None) -> Encoded:
-        """The sequence of one example; with an answer also its ids and the token that ends it."""
-        ...
-
     def collate(self, examples: Sequence[Example]) -> Batch:
         """A batch; the answers are those of the clips."""
         ...
 
-    def stream_lengths(self, example: Example) -> dict[str, int]:
-        """Stream name -> number of vectors, for the streams that the example has."""
+    def frame_streams(self, frames: Mapping[str, int]) -> dict[str, int]:
+        """Stream name -> number of vectors that the towers make of so many frames of each frame input."""
         ...
 
-    def frame_streams(self, num_frames: int) -> dict[str, int]:
-        """Stream name -> number of vectors that the vision tower makes of so many frames."""
+
+@runtime_checkable
+class SequenceProcessor(Processor, Protocol):
+    """The same of a family that puts everything into the sequence of a language model."""
+
+    tokenizer: Any
+    streams: Sequence[str]
+    """Everything that is in a sequence as vectors, in its order."""
+
+    def encode(self, example: Example, answer: str | None) -> Encoded:
+        """The sequence of one example; with an answer also its ids and the token that ends it."""
+        ...
+
+    def stream_lengths(self, example: Example) -> dict[str, int]:
+        """Stream name -> number of vectors, for the streams that the example has."""
         ...
 
     def pieces(self, instruction: str, transcript: str | None, streams: Sequence[str], *, task: str) -> list[Piece]:

@@ -1,9 +1,9 @@
 """What the parts hand each other: Clip -> Example -> Batch -> Answer -> Score; `report.py` has what comes of them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,8 +63,8 @@ class Example:
     """The question put to the model, e.g. `Please determine which emotion label ...`."""
     task: str = "emotion"
     """Upstream's tag of the question: `emotion`, `reason` or `reason_v2`."""
-    image: "Tensor | None" = None
-    """(frames, 3, height, width), normalised; None when the image is switched off."""
+    images: "dict[str, Tensor]" = field(default_factory=dict)
+    """Frame input name -> (frames, 3, height, width), normalised."""
     features: "dict[str, Tensor]" = field(default_factory=dict)
     """Feature input name -> (tokens, width)."""
     is_borrowed: bool = False
@@ -108,32 +108,37 @@ class Clips:
 
 @dataclass
 class Batch:
-    """Everything the model sees of some clips."""
+    """Everything the model sees of some clips; a family may have a batch with more."""
 
-    sequence: TokenBatch
-    """Context and answer, padded on the right: for the loss."""
-    context: TokenBatch
-    """Context alone, padded on the left: for generation."""
-    images: "Tensor | None"
-    """(batch, frames, 3, height, width)"""
+    images: "dict[str, Tensor]"
+    """Frame input name -> (batch, frames, 3, height, width)."""
     features: "dict[str, Tensor]"
     """Feature input name -> (batch, tokens, width), zero-padded along tokens."""
     indices: "Tensor"
     """(batch,), int64: position of each clip in its split."""
     clips: Clips
     prompts: list[str]
-    """The context as text, for logs and answers."""
+    """What is asked as text, for logs and answers."""
+    is_own: "Tensor"
+    """(batch,), bool: False for another rank's clip, which only fills the batch and carries no loss."""
 
-    def to(self, device: Any) -> "Batch":
+    def to(self, device: Any) -> Self:
         """The same on a device. Lightning calls this; left to itself it would refuse the frozen clips inside."""
-        return replace(
-            self,
-            sequence=self.sequence.to(device),
-            context=self.context.to(device),
-            images=None if self.images is None else self.images.to(device),
-            features={name: vectors.to(device) for name, vectors in self.features.items()},
-            indices=self.indices.to(device),
-        )
+        moved = {item.name: getattr(self, item.name) for item in fields(self)}
+        moved = {name: value.to(device) for name, value in moved.items() if hasattr(value, "to")}
+        images = {name: frames.to(device) for name, frames in self.images.items()}
+        features = {name: vectors.to(device) for name, vectors in self.features.items()}
+        return replace(self, **moved, images=images, features=features)
+
+
+@dataclass
+class SequenceBatch(Batch):
+    """The batch of a language model."""
+
+    sequence: TokenBatch
+    """Context and answer, padded on the right: for the loss."""
+    context: TokenBatch
+    """Context alone, padded on the left: for generation."""
 
 
 @dataclass(frozen=True, slots=True)

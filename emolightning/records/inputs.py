@@ -20,6 +20,8 @@ class InputKind:
     """The one of MODALITIES that it belongs to."""
     meaning: str
     """What it is, for `--help`."""
+    frame: str | None = None
+    """Of `frames`: the choice that the family fixes, e.g. `window:16`; None follows `data.frame`."""
 
 
 Inputs = Mapping[str, InputKind]

@@ -20,9 +20,10 @@ from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.loading.settings import Loading, split_settings
 from emolightning.data.readers.source import ClipSource
 from emolightning.files.writing import require_writable
+from emolightning.models.family import Sees
 from emolightning.models.parts.generation import Generation
-from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.prompt.processor import Processor
+from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain
 from emolightning.runs.estimate.load import Load
@@ -47,7 +48,7 @@ from emolightning.runs.weights import (
     find_weights,
     require_same_inputs,
     require_same_model,
-    trained_widths,
+    trained_sees,
 )
 from emolightning.scoring.scoring import Scoring, require_comparable
 from emolightning.training.checkpoints.checkpoint_io import AtomicCheckpointIO
@@ -77,8 +78,8 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
         return None
     if rank == 0:
         require_writable(output_dir, "output_dir")
-    parts = trained_parts(cfg).of(inputs_of(cfg))
-    require_something_to_train(parts, has_weights=bool(resume_from or initial))
+    family, parts = family_of(cfg.model), trained_parts(cfg)
+    require_something_to_train(parts, fresh_parts=family.fresh_parts, has_weights=bool(resume_from or initial))
     # What libraries refuse of these is said before data are read.
     trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
     tools = {"optimizer": build_optimizer(cfg), "schedule": build(cfg.schedule, "schedule")}
@@ -99,7 +100,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     if resume_from:
         refuse_changes(resume_from, config, corpus.summary())
     if initial:
-        require_same_inputs(initial, tuple(corpus.inputs))
+        require_same_inputs(initial, trained_sees(initial, family, corpus.source.labels), corpus.inputs)
         require_same_recipes("init_from", Path(cfg.init_from), corpus.features.made_by)
     processor = _processor_with_room(cfg, corpus, ("train", "val"))
     plan = plan_for(corpus)  # Again: clips may have been skipped.
@@ -123,14 +124,15 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     corpus = read_corpus(cfg, check=lambda rows: require_comparable(rows.clips_of(cfg.split), scoring, cfg.split))
     refuse_skipped(corpus, cfg.split)
     require_comparable(corpus.clips_of(cfg.split), scoring, cfg.split)
-    widths = trained_widths(weights)
-    check_inputs(widths, tuple(corpus.inputs), corpus.features.widths, weights)
+    family, trained = family_of(cfg.model), plain(cfg.trained) if cfg.trained else {}
+    labels = vocabulary(trained["labels"]) if trained.get("labels") else corpus.source.labels
+    sees = trained_sees(weights, family, labels)
+    check_inputs(sees, corpus.inputs, corpus.features.widths, weights)
     require_same_recipes("checkpoint", Path(cfg.checkpoint), corpus.features.made_by)
     processor = _processor_with_room(cfg, corpus, (cfg.split,))
-    trained = plain(cfg.trained) if cfg.trained else {}
     drawn = cfg.seed if cfg.evaluation.do_sample else None
     facts = EvaluationFacts(rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn)
-    learner = partial(build_learner, cfg, corpus, sees=family_of(cfg.model).sees_of(widths), is_empty=rank > 0)
+    learner = partial(build_learner, cfg, corpus, sees=sees, is_empty=rank > 0)
     data = ClipDataModule(corpus, processor, loading_of(cfg), shuffle=tuple(cfg.shuffle))
     return Run(data, learner, trainer, scoring, facts)
 
@@ -179,9 +181,10 @@ def _keeping(cfg: DictConfig) -> list[pl.Callback]:
 
 
 def _processor_with_room(cfg: DictConfig, corpus: Corpus, splits: Sequence[str]) -> Processor:
-    """What makes sequences of the clips, if all of them fit into the language model."""
-    processor, language = build_processor(cfg), build(cfg.model.language, "model.language")
-    require_room(corpus, processor, splits, language=language, max_new_tokens=cfg.evaluation.max_new_tokens)
+    """What makes batches of the clips, if all of them fit into the language model."""
+    processor = build_processor(cfg)
+    if (language := family_of(cfg.model).language(plain(cfg.model))) is not None:
+        require_room(corpus, processor, splits, language=language, max_new_tokens=cfg.evaluation.max_new_tokens)
     return processor
 
 
@@ -197,17 +200,17 @@ def load_of(cfg: DictConfig) -> Load:
         batch_size=cfg.data.batch_size,
         num_workers=cfg.data.num_workers,
         trainer=plain(cfg.trainer),
-        language=build(cfg.model.language, "model.language"),
-        image_size=family_of(cfg.model).image_size(plain(cfg.model)),
+        language=family_of(cfg.model).language(plain(cfg.model)),
+        image_size=OmegaConf.select(cfg, "model.vision.image_size", default=0),
         trained=trained_parts(cfg),
         precomputes_vision=cfg.precompute_vision,
         precompute_dtype=cfg.precompute_dtype,
     )
 
 
-def trained_parts(cfg: DictConfig) -> TrainedParts:
-    """How each part trains; runs from before that was a setting trained as its defaults."""
-    return build(cfg.model.train, "model.train") if "train" in cfg.model else TrainedParts()
+def trained_parts(cfg: DictConfig) -> dict[str, str]:
+    """Part of the model -> how it trains."""
+    return family_of(cfg.model).trained(plain(cfg.model), tuple(inputs_of(cfg)))
 
 
 def read_corpus(cfg: DictConfig, *, trains: bool = False, check: Callable[[Corpus], object] | None = None) -> Corpus:
@@ -240,7 +243,7 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
         inputs=inputs,
         features=build(cfg.features, "features"),
         questions=family.questions(plain(cfg.prompt), labels=source.labels, protocol=protocol, seed=source.seed),
-        image_size=family.image_size(plain(cfg.model)),
+        frame_sizes=family.frame_sizes(plain(cfg.model)),
         reading=reading,
         num_workers=loading.num_workers,
     )
@@ -260,7 +263,7 @@ def build_learner(
     cfg: DictConfig,
     corpus: Corpus,
     *,
-    sees: dict[str, Any] | None = None,
+    sees: Sees | None = None,
     is_empty: bool = False,
     **training: Any,
 ) -> EmotionLearner:
@@ -269,16 +272,21 @@ def build_learner(
     Args:
         cfg: the run.
         corpus: already read.
-        sees: `inputs` and `feature_widths` of the model, where they are not those of the data.
+        sees: what the model is built around, where that is not the data.
         is_empty: the language model gets its weights from the first rank, when training starts.
         **training: arguments of EmotionLearner.
     """
-    sees = sees or {"inputs": tuple(corpus.inputs), "feature_widths": corpus.features.widths}
+    sees = sees or Sees(tuple(corpus.inputs), corpus.features.widths, corpus.source.labels)
     model = family_of(cfg.model).build(plain(cfg.model), sees=sees, is_empty=is_empty)
     if cfg.accumulation == "sum":
         training["summed_batches"] = cfg.trainer.accumulate_grad_batches
     return EmotionLearner(
-        model, labels=corpus.source.labels, seed=cfg.seed, generation=Generation(**plain(cfg.evaluation)), **training
+        model,
+        labels=corpus.source.labels,
+        sees=sees,
+        seed=cfg.seed,
+        generation=Generation(**plain(cfg.evaluation)),
+        **training,
     )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from torch import nn
 
 from emolightning.config.building import build
 from emolightning.config.check import check_config
@@ -23,9 +22,9 @@ from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
 from emolightning.errors import UserError, override
 from emolightning.files.writing import require_writable
+from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.encoders.recipes import Recipe, recipe_of
-from emolightning.models.family import Family
-from emolightning.models.parts.context import positions_of
+from emolightning.models.family import Family, Sees
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.parameters import base_fingerprints, state_hash, trained_state
 from emolightning.records.clips import Clip
@@ -35,10 +34,11 @@ from emolightning.runs.assembly_of_models import build_processor, inputs_of, pla
 from emolightning.runs.extract import Extraction, device_of
 from emolightning.runs.feature_recipes import require_same_recipes
 from emolightning.runs.live_features import LiveFeatures
+from emolightning.runs.positions import context_of_language
 from emolightning.runs.predicting import Asking, Predictor
 from emolightning.runs.quiet import quiet_libraries
 from emolightning.runs.threads import set_num_threads
-from emolightning.runs.weights import check_inputs, find_weights, load_weights, require_same_model, trained_widths
+from emolightning.runs.weights import check_inputs, find_weights, load_weights, require_same_model, trained_sees
 
 ABOUT = ("features", "inputs", "modalities", "prompt", "evaluation", "data", "seed")
 """Settings that the answers of a predictor depend on, beside its weights."""
@@ -137,29 +137,31 @@ def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Pred
     weights = find_weights("checkpoint", checkpoint)
     require_same_model("checkpoint", checkpoint, settings, is_evaluated=True)
     family.require(settings)
-    widths, inputs, device = trained_widths(weights), inputs_of(cfg), device_of(cfg.device)
-    check_inputs(widths, tuple(inputs), {}, weights)
+    seen, inputs, device = plain(cfg.data), inputs_of(cfg), device_of(cfg.device)
+    labels = vocabulary(seen["labels"])
+    sees = trained_sees(weights, family, labels)
+    check_inputs(sees, inputs, {}, weights)
     if features is None and named(inputs, "vectors"):
         node = plain(cfg.features) if cfg.features is not None else {}
         workers = {"num_workers": cfg.num_workers} if "num_workers" in node else {}
         features = build({**node, **workers}, "features")
         if isinstance(features, LiveFeatures):
             features.keeps_encoders = True
-    seen, generation = plain(cfg.data), Generation(**plain(cfg.evaluation))
-    labels, reading = vocabulary(seen["labels"]), Reading(frame=seen["frame"], missing=seen["missing"])
+    generation = Generation(**plain(cfg.evaluation))
+    reading = Reading(frame=seen["frame"], missing=seen["missing"])
     reader = ClipReader(
         family.inputs,
         inputs,
         features,
-        widths=widths,
+        widths=sees.feature_widths,
         choice=reading.choice,
-        image_size=family.image_size(settings),
+        frame_sizes=family.frame_sizes(settings),
         missing=reading.missing,
         num_workers=cfg.num_workers,
         require_recipes=partial(require_same_recipes, "checkpoint", checkpoint),
     )
     processor = build_processor(cfg)
-    model, base = _filled(family, settings, weights)
+    model, base = _filled(family, settings, sees, weights)
     model.to(device).eval()
     asking = Asking(
         ask=partial(_first_question, family, plain(cfg.prompt), labels, tuple(seen.get("offered") or ())),
@@ -168,17 +170,23 @@ def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Pred
         seed=cfg.seed,
         batch_size=cfg.batch_size,
         explanation_tokens=cfg.explanation_tokens,
-        positions=positions_of(model.language.config),
+        positions=_positions(family, settings, processor),
     )
     return Predictor(model, processor, reader, asking, device=device, about=_about(cfg, model, base))
 
 
-def _filled(family: Family, settings: dict[str, Any], weights: Path) -> tuple[Any, dict[str, str]]:
+def _filled(family: Family, settings: dict[str, Any], sees: Sees, weights: Path) -> tuple[Any, dict[str, str]]:
     """The model with its weights, and the fingerprints of its bases."""
-    model: Any = family.build(settings, sees=family.sees_of(trained_widths(weights)))
+    model = family.build(settings, sees=sees)
     base = base_fingerprints(model)
     load_weights(model, weights, own=base)
     return model, base
+
+
+def _positions(family: Family, settings: dict[str, Any], processor: Any) -> int | None:
+    """The longest sequence of the language model, if there is one with a limit."""
+    language = family.language(settings)
+    return None if language is None else context_of_language(language, processor.tokenizer).positions
 
 
 def _first_question(
@@ -195,7 +203,7 @@ def _first_question(
     return family.questions(own, labels=labels, protocol=offered, seed=0).pools[task][0]
 
 
-def _about(cfg: DictConfig, model: nn.Module, base: dict[str, str]) -> dict[str, Any]:
+def _about(cfg: DictConfig, model: EmotionModel, base: dict[str, str]) -> dict[str, Any]:
     """Everything that answers depend on, and where the weights lie."""
     settings = {name: plain(cfg)[name] for name in ABOUT}
     weights = {"weights_sha256": state_hash(trained_state(model)), "base": base}

@@ -20,5 +20,5 @@ def inputs_of(cfg: DictConfig) -> Inputs:
 
 
 def build_processor(cfg: DictConfig) -> Processor:
-    """What turns clips into sequences, with the tokenizer of the run's language model."""
+    """What turns clips into batches."""
     return family_of(cfg.model).processor(plain(cfg.model), layout=cfg.prompt.layout)

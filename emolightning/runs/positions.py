@@ -16,7 +16,7 @@ from emolightning.data.loading.lengths import SequenceLength, sequence_lengths
 from emolightning.errors import UserError
 from emolightning.models.parts.context import Context, context_of
 from emolightning.models.parts.language import LanguageSettings, load_language_model
-from emolightning.prompt.processor import Processor
+from emolightning.prompt.processor import Processor, SequenceProcessor
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,12 @@ class Room:
 
 
 def require_room(
-    corpus: Corpus, processor: Processor, splits: Collection[str], *, language: LanguageSettings, max_new_tokens: int
+    corpus: Corpus,
+    processor: Processor,
+    splits: Collection[str],
+    *,
+    language: LanguageSettings,
+    max_new_tokens: int,
 ) -> None:
     """Refuse a run whose sequences the language model has too few positions for. All clips are looked at.
 
@@ -88,11 +93,17 @@ def require_room(
 
 
 def room_of(
-    corpus: Corpus, processor: Processor, splits: Iterable[str], *, language: LanguageSettings, max_new_tokens: int
+    corpus: Corpus,
+    processor: Processor,
+    splits: Iterable[str],
+    *,
+    language: LanguageSettings,
+    max_new_tokens: int,
 ) -> Room:
     """Measure the sequences of some splits; none where the language model has no limit."""
-    tokenizer = processor.tokenizer
-    context = context_of(_config(language, len(tokenizer)), tokenizer.hugging_face, source=_source(language))
+    if not isinstance(processor, SequenceProcessor):
+        raise TypeError(f"Expected the processor of a language model, but got {type(processor).__name__}.")
+    context = context_of_language(language, processor.tokenizer)
     frame, is_random = str(corpus.reading.frame), language.path is None
     if context.positions is None and context.window is None:
         return Room(context, 0, [], 0, frame, is_random)
@@ -102,6 +113,16 @@ def room_of(
         if context.positions is not None and length.total > context.positions:
             too_long.append(length)
     return Room(context, num_clips, sorted(too_long, key=lambda length: -length.total), longest, frame, is_random)
+
+
+def context_of_language(language: LanguageSettings, tokenizer: Any) -> Context:
+    """How many positions a language model has that is not loaded.
+
+    Args:
+        language: its settings.
+        tokenizer: of the project.
+    """
+    return context_of(_config(language, len(tokenizer)), tokenizer.hugging_face, source=_source(language))
 
 
 def _config(language: LanguageSettings, vocabulary_size: int) -> Any:
@@ -118,7 +139,9 @@ def _source(language: LanguageSettings) -> str:
     return f"{Path(language.path) / 'config.json'}, max_position_embeddings"
 
 
-def _progress(corpus: Corpus, processor: Processor, splits: list[str], new_tokens: int) -> Iterator[SequenceLength]:
+def _progress(
+    corpus: Corpus, processor: SequenceProcessor, splits: list[str], new_tokens: int
+) -> Iterator[SequenceLength]:
     total = sum(len(corpus.clips_of(split)) for split in splits)
     lengths = (
         length for split in splits for length in sequence_lengths(corpus, processor, split, max_new_tokens=new_tokens)

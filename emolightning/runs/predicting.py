@@ -13,14 +13,14 @@ import torch
 from emolightning.data.loading.new_clips import ClipReader, Seen
 from emolightning.errors import UserError
 from emolightning.models.parts.generation import Generation
-from emolightning.prompt.processor import Processor
+from emolightning.prompt.processor import Processor, SequenceProcessor
 from emolightning.prompt.questions import Question
 from emolightning.records.clips import Clip, Example
 from emolightning.records.predictions import Failure, Prediction
 from emolightning.scoring.reading import LabelReader
 
 if TYPE_CHECKING:
-    from emolightning.models.family import EmotionModel
+    from emolightning.models.emotion_model import EmotionModel
 
 EMOTION = "emotion"
 """The task whose answers are labels."""
@@ -175,8 +175,10 @@ class Predictor:
     def _too_long(self, example: Example, task: str) -> str | None:
         """Why a sequence has no room in the language model."""
         positions, new = self.asking.positions, self._generation(task).max_new_tokens
+        if positions is None or not isinstance(self.processor, SequenceProcessor):
+            return None
         needed = len(self.processor.encode(example, None).context) + new
-        if positions is None or needed <= positions:
+        if needed <= positions:
             return None
         return f"{needed} positions with an answer of {new} tokens, and the language model has {positions}"
 
@@ -220,8 +222,8 @@ def _batches(ready: Sequence[_Asked], size: int) -> Iterator[list[_Asked]]:
     alike: dict[Any, list[_Asked]] = defaultdict(list)
     for asked in ready:
         example = asked.example
-        shape = None if example.image is None else tuple(example.image.shape)
-        alike[asked.question.task, tuple(example.features), shape].append(asked)
+        shapes = tuple((name, frames.shape) for name, frames in example.images.items())
+        alike[asked.question.task, tuple(example.features), shapes].append(asked)
     for same in alike.values():
         for start in range(0, len(same), size):
             yield same[start : start + size]

@@ -16,10 +16,9 @@ from emolightning.data.loading.datamodule import num_batches
 from emolightning.data.loading.examples import ClipDataset
 from emolightning.data.loading.settings import Loading
 from emolightning.errors import UserError
-from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
-from emolightning.models.parts.parameters import WITHOUT_BASE
+from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.sizes.activations import Lengths
-from emolightning.prompt.processor import Processor
+from emolightning.prompt.processor import Processor, SequenceProcessor
 from emolightning.prompt.questions import target_text
 from emolightning.records.clips import Clip
 from emolightning.runs.endings.out_of_memory import copies_weights, less_memory
@@ -50,11 +49,14 @@ LIGHTNINGS_OWN = ("deepspeed", "fsdp", "model_parallel")
 """Beginnings of the names of Lightning's sharding strategies."""
 
 
-def require_something_to_train(parts: Mapping[str, str], *, has_weights: bool) -> None:
-    """Refuse a run that would learn nothing, or that would keep random projections.
+def require_something_to_train(
+    parts: Mapping[str, str], *, fresh_parts: Collection[str] = ("projections",), has_weights: bool
+) -> None:
+    """Refuse a run that would learn nothing, or that would keep random parts.
 
     Args:
         parts: part -> how it trains.
+        fresh_parts: those that have no base.
         has_weights: whether the run starts from trained weights.
 
     Raises:
@@ -63,11 +65,12 @@ def require_something_to_train(parts: Mapping[str, str], *, has_weights: bool) -
     if set(parts.values()) == {"frozen"}:
         given = " ".join(f"model.train.{name}=frozen" for name in parts)
         raise UserError(f"nothing would train: {given}; set one to full, or vision or language to lora")
-    if parts.get(WITHOUT_BASE) == "frozen" and not has_weights:
-        raise UserError(
-            "model.train.projections=frozen would keep random projections; start from trained ones with init_from=..., "
-            "or say model.train.projections=full"
-        )
+    for part in fresh_parts:
+        if parts.get(part) == "frozen" and not has_weights:
+            raise UserError(
+                f"model.train.{part}=frozen would keep random {part}; start from trained ones with init_from=..., "
+                f"or say model.train.{part}=full"
+            )
 
 
 def require_engine(
@@ -195,31 +198,29 @@ def take_start(
         One line that says of each part what it starts from.
     """
     if resume_from:
-        loaded = [name for name, how in parts.items() if how != "frozen" or name == WITHOUT_BASE]
+        loaded = [name for name, how in parts.items() if how != "frozen" or name in learner.model.fresh_parts]
     else:
         loaded = load_weights(learner.model, initial, may_start_fresh=True) if initial else []
     return describe_start(learner.model, parts, base=base, loaded=loaded, source=resume_from or initial)
 
 
 def describe_start(
-    model: EmotionLlama, parts: Mapping[str, str], *, base: str | None, loaded: Collection[str], source: Path | None
+    model: EmotionModel, parts: Mapping[str, str], *, base: str | None, loaded: Collection[str], source: Path | None
 ) -> str:
-    """The language model, and which parts start fresh, from trained weights, or stay as they are."""
+    """What the model is, and which parts start fresh, from trained weights, or stay as they are."""
     groups: dict[str, list[str]] = {}
     for part, how in parts.items():
-        origin = f"from {source}" if part in loaded else _origin(part, how)
+        origin = f"from {source}" if part in loaded else _origin(part in model.fresh_parts, how)
         groups.setdefault(origin, []).append(f"LoRA of {part}" if how == "lora" else part)
-    kind = model.language.config.model_type
-    chat = "Llama-2's chat format" if model.tokenizer.chat.in_brackets else "its own chat template"
     said = "; ".join(f"{origin}: {', '.join(names)}" for origin, names in groups.items())
-    return f"start: {kind}{f' of {base}' if base else ', random weights'}, {chat}; {said}"
+    return f"start: {model.describe(base)}; {said}"
 
 
-def _origin(part: str, how: str) -> str:
+def _origin(is_fresh: bool, how: str) -> str:
     """Where a part without trained weights begins."""
     if how == "frozen":
         return "frozen"
-    return "fresh" if how == "lora" or part == WITHOUT_BASE else "from its base, all weights"
+    return "fresh" if how == "lora" or is_fresh else "from its base, all weights"
 
 
 def describe_load(load: Load, corpus: Corpus, processor: Processor, learner: EmotionLearner, trainer: Any) -> str:
@@ -234,13 +235,13 @@ def describe_load(load: Load, corpus: Corpus, processor: Processor, learner: Emo
     """
     effective = Effective(load.batch_size, trainer.world_size, load.accumulated)
     engine = load.engine(trainer.world_size)
-    tower = learner.model.vision
+    towers = learner.model.towers().values()
     estimator = Estimator(
         learner.model,
-        {"language": asdict(load.language)},
+        {"language": asdict(load.language)} if load.language is not None else {},
         lengths=_longest(corpus, processor),
         batch_size=load.batch_size,
-        sees_images=tower is not None and (tower.is_trained or not load.precomputes_vision),
+        sees_images=any(tower.is_trained or not load.precomputes_vision for tower in towers),
     )
     device = trainer.strategy.root_device
     is_gpu = device.type == "cuda"
@@ -273,6 +274,8 @@ def _largest(expected: Memory) -> str:
 
 def _longest(corpus: Corpus, processor: Processor) -> Lengths:
     """The largest lengths among a few training clips, which are spread over the split."""
+    if not isinstance(processor, SequenceProcessor):
+        return Lengths(0, 0, {}, 0)
     dataset = ClipDataset(corpus, "train", processor=processor, training=True)
     step = max(1, len(dataset) // MEASURED)
     positions, answer, frames, streams = 0, 0, 1, Counter[str]()
@@ -282,5 +285,5 @@ def _longest(corpus: Corpus, processor: Processor) -> Lengths:
         streams |= Counter(processor.stream_lengths(example))  # Of two Counters, the larger of each count.
         positions = max(positions, len(encoded.context) + len(encoded.answer))
         answer = max(answer, len(encoded.answer))
-        frames = max(frames, example.image.shape[0] if example.image is not None else 1)
+        frames = max(frames, sum(pictures.shape[0] for pictures in example.images.values()))
     return Lengths(positions, answer, streams, frames)

@@ -71,7 +71,7 @@ def fit(run: Run[TrainingFacts]) -> None:
 def _start(run: Run[TrainingFacts], learner: EmotionLearner) -> str:
     """Load the weights that training starts from, and say which part has which."""
     facts = run.facts
-    base = facts.load.language.path
+    base = facts.load.language.path if facts.load.language is not None else None
     return take_start(learner, facts.parts, base=base, resume_from=facts.resume_from, initial=facts.initial)
 
 

@@ -1,7 +1,8 @@
 """Trained weights of a run: where they are, what they can see, and into a model with them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,15 @@ import torch
 
 from emolightning.config.saved_run import saved_model
 from emolightning.errors import InputErrors, UserError, quoted_override
-from emolightning.files.documents import DamagedFile
-from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.models.emotion_llama.upstream.inspecting import ARGUMENT_OF, RUN_CHECKPOINT, describe
-from emolightning.models.parts.adapter import DESCRIPTION, PROJECTIONS, load_adapter, read_fingerprints
+from emolightning.models.emotion_model import EmotionModel
+from emolightning.models.family import Family, Sees
+from emolightning.models.parts.adapter import DESCRIPTION, load_adapter, read_fingerprints, trained_shapes
 from emolightning.models.parts.parameters import how_trained, load_checkpoint, not_compared
-from emolightning.models.parts.safetensors_files import safetensors_infos
 from emolightning.models.parts.tensor_info import require_file, require_trained_weights
 from emolightning.models.parts.torch_files import read_torch
+from emolightning.records.inputs import Inputs
 from emolightning.training.run_folder import BEST, LAST, RunFolder
 
 log = logging.getLogger(__name__)
@@ -121,27 +123,42 @@ def _trains_alike(key: str, before: Mapping[str, Any], here: Mapping[str, Any]) 
     return not key.startswith("lora.") or before.get(name, "lora") == here.get(name, "lora") == "lora"
 
 
-def trained_widths(path: Path) -> dict[str, int]:
-    """Stream name -> width that the weights' projections take: what the model was trained to see.
+def trained_sees(path: Path, family: Family, labels: Sequence[str]) -> Sees:
+    """What the weights were trained to see.
 
     Args:
         path: result of `find_weights`.
+        family: of the model.
+        labels: the vocabulary, where the file does not say it.
 
     Raises:
         UserError: unreadable.
     """
-    shapes = _projection_shapes(path)
-    flat = [name for name, shape in shapes.items() if name.endswith(".weight") and (len(shape) != 2 or "." not in name)]
-    if flat:
-        raise DamagedFile(path, f"{flat[0]} is no projection")
-    return {name.split(".")[-2]: shape[1] for name, shape in shapes.items() if name.endswith(".weight")}
-
-
-def _projection_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     if path.is_dir():
-        return {name: info.shape for name, info in safetensors_infos(path / PROJECTIONS).items()}
-    state = read_checkpoint(path)["state_dict"]
-    return {name: tuple(tensor.shape) for name, tensor in state.items() if name.startswith("model.projections.")}
+        said = read_json_object(path / DESCRIPTION)
+        shapes = trained_shapes(path, family.fresh_parts)
+    else:
+        checkpoint = read_checkpoint(path)
+        said = checkpoint.get("sees", {})
+        shapes = {name.removeprefix("model."): tuple(each.shape) for name, each in checkpoint["state_dict"].items()}
+    try:
+        return family.sees_of(shapes, _told(said, labels))
+    except ValueError as error:
+        raise DamagedFile(path, str(error)) from error
+
+
+def _told(said: Any, labels: Sequence[str]) -> Sees:
+    """What a file says about itself, and nothing where it does not.
+
+    Raises:
+        ValueError: it says something else.
+    """
+    found = {item.name: said.get(item.name) for item in fields(Sees)} if isinstance(said, Mapping) else {}
+    inputs, widths, own = found.get("inputs") or (), found.get("feature_widths") or {}, found.get("labels") or labels
+    words, numbers = [*inputs, *own, *widths], [*widths.values()] if isinstance(widths, Mapping) else [None]
+    if not all(isinstance(word, str) for word in words) or not all(type(number) is int for number in numbers):
+        raise ValueError("its inputs, feature_widths and labels must be names and numbers")
+    return Sees(tuple(inputs), dict(widths), tuple(own))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -164,19 +181,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_inputs(trained: dict[str, int], inputs: tuple[str, ...], feature_widths: dict[str, int], path: Path) -> None:
-    """Refuse inputs that the weights have no projection for, or feature vectors of another width.
+def check_inputs(sees: Sees, inputs: Inputs, feature_widths: Mapping[str, int], path: Path) -> None:
+    """Refuse inputs that the weights were not trained with, or feature vectors of another width.
 
     Fewer inputs than in training are fine: that is what switching one off in an evaluation means.
+
+    Args:
+        sees: what the weights were trained with.
+        inputs: active ones.
+        feature_widths: of those that are vectors, here.
+        path: of the weights.
 
     Raises:
         UserError: names the input and both widths.
     """
     problems = [
         f"{name} was not an input in training; say inputs.{name}=false"
-        for name in inputs
-        if name != "transcript" and name not in trained
+        for name, about in inputs.items()
+        if about.kind != "text" and name not in sees.inputs
     ]
+    trained = sees.feature_widths
     problems += [
         f"{name} vectors are {width} wide here and were {trained[name]} in training; use the same features=..."
         for name, width in feature_widths.items()
@@ -186,14 +210,14 @@ def check_inputs(trained: dict[str, int], inputs: tuple[str, ...], feature_width
         raise UserError(f"{path}: " + "; ".join(problems))
 
 
-def require_same_inputs(path: Path, inputs: tuple[str, ...]) -> None:
-    """Refuse to start from weights whose projections this run does not train.
+def require_same_inputs(path: Path, sees: Sees, inputs: Inputs) -> None:
+    """Refuse to start from weights that were trained with other inputs.
 
     Raises:
         UserError: names the inputs of both.
     """
-    trained = {*trained_widths(path)} - {"class_token"}
-    wanted = {*inputs} - {"transcript"}
+    trained = {*sees.inputs}
+    wanted = {name for name, about in inputs.items() if about.kind != "text"}
     if trained != wanted:
         raise UserError(
             f"init_from={path}: trained with {sorted(trained)}, this run has {sorted(wanted)}; "
@@ -201,7 +225,7 @@ def require_same_inputs(path: Path, inputs: tuple[str, ...]) -> None:
         )
 
 
-def _warn_not_compared(model: EmotionLlama, folder: Path) -> None:
+def _warn_not_compared(model: EmotionModel, folder: Path) -> None:
     """Imported weights are known to belong to plain ones."""
     for part in not_compared(model, read_fingerprints(folder)):
         log.warning("%s: whether it belongs to this %s model was not compared: its weights are quantised", folder, part)
@@ -215,7 +239,7 @@ def _warn_unknown_base(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 def load_weights(
-    model: EmotionLlama, path: Path, *, own: Mapping[str, str] | None = None, may_start_fresh: bool = False
+    model: EmotionModel, path: Path, *, own: Mapping[str, str] | None = None, may_start_fresh: bool = False
 ) -> list[str]:
     """Put trained weights into a model.
 
@@ -226,7 +250,7 @@ def load_weights(
         may_start_fresh: a part that was frozen when the weights were trained stays as it is.
 
     Returns:
-        The parts that were loaded: `language`, `projections`, `vision`.
+        The parts that were loaded, e.g. `language`, `projections`, `vision`.
 
     Raises:
         UserError: they are unreadable, belong to another base, or do not fit.

@@ -13,7 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from emolightning.errors import UserError
-from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_model import EmotionModel
+from emolightning.models.family import Sees
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.parameters import base_fingerprints, load_checkpoint, trained_state
 from emolightning.records.clips import Answer, Batch
@@ -30,11 +31,12 @@ SHOWN = ("weighted_f1", "uar", "war")
 
 
 class EmotionLearner(pl.LightningModule):
-    """Trains what is not frozen of an EmotionLlama.
+    """Trains what is not frozen of a model.
 
     Args:
         model: the assembled model.
         labels: the vocabulary of the data.
+        sees: what the model was built around, for its checkpoints.
         scoring: what a validation scores answers with; None where nothing is validated.
         optimizer: makes an optimizer from parameter groups; None for evaluation only.
         schedule: of the learning rate; None keeps it constant.
@@ -46,9 +48,10 @@ class EmotionLearner(pl.LightningModule):
 
     def __init__(
         self,
-        model: EmotionLlama,
+        model: EmotionModel,
         *,
         labels: Sequence[str],
+        sees: Sees | None = None,
         scoring: Scoring | None = None,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         schedule: Schedule | None = None,
@@ -62,6 +65,7 @@ class EmotionLearner(pl.LightningModule):
         self.strict_loading = False
         self.model = model
         self.labels = tuple(labels)
+        self.sees = sees
         self.make_optimizer = optimizer
         self.schedule = schedule
         self.generation = generation or Generation()
@@ -91,7 +95,7 @@ class EmotionLearner(pl.LightningModule):
         """The configured optimizer on upstream's two groups; the schedule advances per optimizer step."""
         if self.make_optimizer is None:
             raise ValueError("Expected an `optimizer` for training, but got None.")
-        optimizer = self.make_optimizer(parameter_groups(self.model))
+        optimizer = self.make_optimizer(parameter_groups(self.model, decays_all=self.model.decays_all))
         if self.schedule is None:
             return optimizer
         schedule, run = self.schedule, self._length(optimizer.param_groups[0]["lr"])
@@ -193,6 +197,10 @@ class EmotionLearner(pl.LightningModule):
         checkpoint["optimizer_states"] = []  # Lightning's are of one engine and one number of ranks.
         checkpoint["optimizer"] = read_optimizer(self._engine_optimizer(), self.model)
         checkpoint["base_fingerprints"] = self.base_fingerprints
+        if (sees := self.sees) is not None:
+            widths = {name: int(width) for name, width in sees.feature_widths.items()}
+            said = {"inputs": list(sees.inputs), "feature_widths": widths, "labels": list(sees.labels)}
+            checkpoint["sees"] = said
         checkpoint["batches_per_epoch"] = int(self.trainer.num_training_batches)
         checkpoint["step_size"] = self._step_size()
         checkpoint["val_scores"] = self._val_scores()

@@ -55,7 +55,7 @@ def _eva(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
     width, _, _, patch = tensors["patch_embed.proj.weight"].shape
     hidden = tensors["blocks.0.mlp.fc1.weight"].shape[0]
     side = math.isqrt(tensors["pos_embed"].shape[1] - 1)
-    image, tower = subject.samples[0].example.image, subject.model.vision
+    image, tower = subject.samples[0].example.images["image"], subject.model.vision
     assert image is not None
     assert tower is not None
     about = {

@@ -41,8 +41,7 @@ def recompute(golden: GoldenFolder, subject: Subject) -> dict[str, Any]:
         items = [_item(examples, row, question) for row, question in _asked(recorded)]
     tensors: dict[str, Any] = {}
     for index, example in enumerate(examples):
-        assert example.image is not None
-        tensors |= {f"{index}.image": example.image[0], f"{index}.video_features": _vectors(example)}
+        tensors |= {f"{index}.image": example.images["image"][0], f"{index}.video_features": _vectors(example)}
     about = {
         "items": items,
         "collated_types": _types(examples),
@@ -99,7 +98,7 @@ def _vectors(example: Example) -> Tensor:
 def _types(examples: list[Example]) -> dict[str, Any]:
     """Tensors of upstream's batch of two; what is text there is text here."""
     first = examples[:2]
-    images = torch.stack([example.image[0] for example in first if example.image is not None])
+    images = torch.stack([example.images["image"][0] for example in first])
     vectors = torch.stack([_vectors(example) for example in first])
     emotions = torch.tensor([MER9.index(str(example.clip.label)) for example in first])
     text = Unchecked("upstream's container of texts")

@@ -95,7 +95,7 @@ def _sample(row: Mapping[str, Any], index: int, image: Tensor, features: Tensor)
         index=index,
         instruction=question,
         task=task,
-        image=image[None],
+        images={"image": image[None]},
         features={name: features[number : number + 1] for number, name in enumerate(FEATURES)},
     )
     return Sample(example, row["instruction_input"], row["answer"])

@@ -57,8 +57,7 @@ def _states(subject: Subject) -> dict[str, Tensor]:
     handle = tower.post_layernorm.register_forward_hook(keep)
     encoded = subject.encode_images(batch)
     handle.remove()
-    assert batch.images is not None
-    patches = tower.embeddings.patch_embedding(batch.images.flatten(0, 1)).flatten(2).transpose(1, 2)
+    patches = tower.embeddings.patch_embedding(batch.images["image"].flatten(0, 1)).flatten(2).transpose(1, 2)
     return {
         **found,
         "patch_embed": patches,

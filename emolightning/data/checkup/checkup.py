@@ -182,7 +182,8 @@ def _tell(corpus: Corpus, clips: Sequence[Clip], found: Checkup, findings: Findi
 def _look_at_storage(corpus: Corpus, num_clips: int, found: Checkup) -> None:
     """Frames are kept as bytes at the size that the vision tower takes."""
     place = next(folder for folder in (corpus.cache.absolute(), *corpus.cache.absolute().parents) if folder.is_dir())
-    needed, free = num_clips * corpus.num_frames * 3 * corpus.image_size**2, shutil.disk_usage(place).free
+    numbers = (frames * 3 * corpus.frame_sizes[name] ** 2 for name, frames in corpus.num_frames.items())
+    needed, free = num_clips * sum(numbers), shutil.disk_usage(place).free
     found.storage = {"cache": str(corpus.cache), "free_bytes": free, "frames_bytes": needed}
     if needed > free:
         found.problems.append(

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from emolightning.data.checkup.unusable import (
     record,
 )
 from emolightning.data.loading.settings import Reading
+from emolightning.data.media.choice import FrameChoice, parse_frame_choice
 from emolightning.data.media.frames import FrameStore
 from emolightning.data.readers.annotations import annotation_hash
 from emolightning.data.readers.source import SPLITS, ClipSource
@@ -52,7 +53,7 @@ class Corpus:
         features: where the vectors come from.
         questions: what is asked about the clips.
         reading: which frames, and what is done where something is missing.
-        image_size: pixels that the vision tower takes.
+        frame_sizes: frame input -> pixels of a frame.
         num_workers: processes that decode.
     """
 
@@ -63,7 +64,7 @@ class Corpus:
         inputs: Inputs,
         features: FeatureSource,
         questions: Questions,
-        image_size: int,
+        frame_sizes: Mapping[str, int],
         reading: Reading = Reading(),  # noqa: B008  # frozen
         num_workers: int = 0,
     ):
@@ -72,13 +73,13 @@ class Corpus:
         self.feature_source = features
         self.questions = questions
         self.reading = reading
-        self.image_size = image_size
+        self.frame_sizes = dict(frame_sizes)
         self.num_workers = max(LEAST_WORKERS, num_workers)
         self.cache = Path(reading.cache)
         self.clips: list[Clip] = []
         self.skipped: list[Skipped] = []
         self.features = LoadedFeatures({})
-        self.frames: FrameStore | None = None
+        self.frames: dict[str, FrameStore] = {}
         self._is_read = False
 
     def read(self, *, trains: bool = False, check: Callable[["Corpus"], object] | None = None) -> None:
@@ -152,12 +153,23 @@ class Corpus:
         return self.feature_source.load(clips, names, cache=self.folder, missing=self.reading.missing)
 
     def prepare_frames(self, clips: Sequence[Clip]) -> Faults:
-        """Decode what the vision tower will see, if it sees anything; what cannot be decoded is returned."""
-        if not named(self.inputs, "frames"):
-            return {}
-        choice, workers = self.reading.choice, self.num_workers
-        self.frames = FrameStore(self.folder, choice=choice, image_size=self.image_size, num_workers=workers)
-        return self.frames.prepare(self._found(clips))
+        """Decode what vision towers will see, if there are any; what cannot be decoded is returned."""
+        faults: dict[str, list[Fault]] = {}
+        for name in named(self.inputs, "frames"):
+            self.frames[name] = FrameStore(
+                self.folder,
+                choice=self.choice_of(name),
+                image_size=self.frame_sizes[name],
+                num_workers=self.num_workers,
+            )
+            found = self.frames[name].prepare([clip for clip in self._found(clips) if clip.id not in faults])
+            faults |= {clip_id: list(of_clip) for clip_id, of_clip in found.items()}
+        return faults
+
+    def choice_of(self, name: str) -> FrameChoice:
+        """Which frames an input takes: those that its family fixes, or those of `data.frame`."""
+        fixed = self.inputs[name].frame
+        return self.reading.choice if fixed is None else parse_frame_choice(fixed)
 
     def _found(self, clips: Sequence[Clip]) -> list[Clip]:
         return [clip for clip in clips if clip.id not in self.source.lost]
@@ -181,9 +193,9 @@ class Corpus:
         return self.cache / f"{self.source.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
     @property
-    def num_frames(self) -> int:
-        """Frames of each clip that the vision tower sees."""
-        return self.reading.choice.num_frames if named(self.inputs, "frames") else 0
+    def num_frames(self) -> dict[str, int]:
+        """Frame input -> frames of each clip that a vision tower sees."""
+        return {name: self.choice_of(name).num_frames for name in named(self.inputs, "frames")}
 
     def require_answers(self) -> None:
         """There are clips to train on and to validate on, each with an answer to what is asked.

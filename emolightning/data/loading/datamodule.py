@@ -1,6 +1,7 @@
 """Batches of what was read, for Lightning: the samplers and loaders of each split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -23,8 +24,7 @@ class ClipDataModule(pl.LightningDataModule):
         corpus: the clips, already read.
         processor: of the model family.
         loading: sizes of batches, and the processes that make them.
-        visual: the vision tower's vectors, which examples then carry instead of frames; None leaves frames to the
-            model.
+        visual: frame input -> the vision tower's vectors, which examples then carry instead of frames.
         shuffle: inputs to exchange among the clips of an evaluated split.
     """
 
@@ -34,14 +34,14 @@ class ClipDataModule(pl.LightningDataModule):
         processor: Processor,
         loading: Loading = Loading(),  # noqa: B008  # frozen
         *,
-        visual: VisualStore | None = None,
+        visual: Mapping[str, VisualStore] = MappingProxyType({}),
         shuffle: Sequence[str] = (),
     ):
         super().__init__()
         self.corpus = corpus
         self.processor = processor
         self.loading = loading
-        self.visual = visual
+        self.visual = dict(visual)
         self.shuffle = tuple(shuffle)
         self._evaluated: tuple[str, frozenset[str]] = ("test", frozenset())
 

@@ -1,6 +1,7 @@
 """Clip -> Example: the inputs of one clip, loaded and handed to the model family's processor."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ class ClipDataset(Dataset[Example]):
         split: `train`, `val`, `test` or `all`.
         processor: makes an example of what is loaded.
         training: asks as training does.
-        visual: source of what the vision tower makes of frames; None leaves that to the model.
+        visual: frame input -> what the vision tower makes of its frames; the others are left to the model.
         shuffle: inputs to exchange among the clips (see `shuffled`).
 
     Raises:
@@ -38,7 +39,7 @@ class ClipDataset(Dataset[Example]):
         *,
         processor: Processor,
         training: bool = False,
-        visual: VisualStore | None = None,
+        visual: Mapping[str, VisualStore] = MappingProxyType({}),
         shuffle: Sequence[str] = (),
     ):
         self.clips = corpus.clips_of(split)
@@ -51,7 +52,7 @@ class ClipDataset(Dataset[Example]):
         self.questions = corpus.questions
         self.processor = processor
         self.training = training
-        self.visual = visual
+        self.visual = dict(visual)
         self.donors: Mapping[str, Sequence[int]] = {
             name: shuffled(len(self.clips), corpus.source.seed) for name in shuffle
         }
@@ -63,7 +64,7 @@ class ClipDataset(Dataset[Example]):
         """The key has the epoch, so that nothing random depends on when or where the example is made."""
         epoch, index, is_borrowed = ClipKey(*key)
         clip = self.clips[index]
-        loaded = Loaded(self.transcript(index), self._image(index), self._streams(index))
+        loaded = Loaded(self.transcript(index), self._images(index), self._streams(index))
         question = self.questions.ask(clip, epoch=epoch, training=self.training)
         return self.processor.example(clip, loaded, question, index=index, is_borrowed=is_borrowed)
 
@@ -77,18 +78,15 @@ class ClipDataset(Dataset[Example]):
         """The clip that gives an input to another one, or to itself."""
         return self.clips[self.donors[name][index]] if name in self.donors else self.clips[index]
 
-    def _image(self, index: int) -> Tensor | None:
-        if self.frames is None or self.visual is not None:
-            return None
-        (name,) = named(self.inputs, "frames")
-        return torch.from_numpy(self.frames.load(self.source(name, index)))
+    def _images(self, index: int) -> dict[str, Tensor]:
+        seen = {name: store for name, store in self.frames.items() if name not in self.visual}
+        return {name: torch.from_numpy(store.load(self.source(name, index))) for name, store in seen.items()}
 
     def _streams(self, index: int) -> dict[str, Tensor]:
         found = {name: self._vectors(name, index) for name in self.features.vectors if name in self.inputs}
-        if (visual := self.visual) is not None:
-            for name in named(self.inputs, "frames"):
-                clip = self.source(name, index)
-                found |= {stream: torch.from_numpy(visual.load(clip, stream)) for stream in visual.folders}
+        for name, visual in self.visual.items():
+            clip = self.source(name, index)
+            found |= {stream: torch.from_numpy(visual.load(clip, stream)) for stream in visual.folders}
         return found
 
     def _vectors(self, name: str, index: int) -> Tensor:

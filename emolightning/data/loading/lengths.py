@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.examples import ClipDataset
-from emolightning.prompt.processor import Processor
+from emolightning.prompt.processor import SequenceProcessor
 from emolightning.prompt.questions import target_text
 from emolightning.prompt.sequence import Control, Piece, Stream
 from emolightning.records.clips import Clip
@@ -29,7 +29,7 @@ class SequenceLength:
     is_generated: bool
     """Whether `answer` is `max_new_tokens`."""
     frames: int = 0
-    """Frames that the vision tower sees."""
+    """Frames by `data.frame` that a vision tower sees."""
     visual: tuple[str, ...] = ()
     """The streams that it makes of them, the frames' own first."""
 
@@ -40,7 +40,7 @@ class SequenceLength:
 
 
 def sequence_lengths(
-    corpus: Corpus, processor: Processor, split: str, *, max_new_tokens: int
+    corpus: Corpus, processor: SequenceProcessor, split: str, *, max_new_tokens: int
 ) -> Iterator[SequenceLength]:
     """Every clip of a split, in its order.
 
@@ -54,7 +54,10 @@ def sequence_lengths(
     dataset = ClipDataset(corpus, split, processor=processor, training=training)
     questions, counted = corpus.questions, _Texts(processor)
     # The same for every clip: a clip with too few frames repeats some.
-    visual = processor.frame_streams(corpus.num_frames) if corpus.num_frames else {}
+    frames = corpus.num_frames
+    visual = processor.frame_streams(frames)
+    chosen = {name: number for name, number in frames.items() if corpus.inputs[name].frame is None}
+    of_chosen = (max(chosen.values(), default=0), tuple(processor.frame_streams(chosen)))
     longest = {name: _longest(dataset, name) for name in named(corpus.inputs, "vectors")}
     for index, clip in enumerate(dataset.clips):
         found = {name: _vectors(dataset, name, index, longest[name]) for name in longest} | visual
@@ -71,9 +74,7 @@ def sequence_lengths(
             generated = 0 if training else max_new_tokens
             answer, is_generated = max(learned, generated), generated > learned
             texts = (whole - without, without, answer)
-            candidates.append(
-                SequenceLength(clip, split, streams, *texts, is_generated, corpus.num_frames, tuple(visual))
-            )
+            candidates.append(SequenceLength(clip, split, streams, *texts, is_generated, *of_chosen))
         yield max(candidates, key=lambda candidate: candidate.total)
 
 
@@ -90,7 +91,7 @@ def _vectors(dataset: ClipDataset, name: str, index: int, otherwise: int) -> int
 class _Texts:
     """Numbers of tokens; texts that come again, as labels and questions do, are counted once."""
 
-    def __init__(self, processor: Processor):
+    def __init__(self, processor: SequenceProcessor):
         self._processor = processor
         self.text = lru_cache(maxsize=4096)(lambda text: len(processor.tokenizer.text_ids(text)))
         self.special = lru_cache(maxsize=64)(lambda text: len(processor.tokenizer.special_ids(text)))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from emolightning.data.checkup.unusable import NO_MEDIA, NO_PEAK, NO_VECTORS, UNDECODABLE, Fault
-from emolightning.data.media.choice import FrameChoice
+from emolightning.data.media.choice import FrameChoice, parse_frame_choice
 from emolightning.data.media.frames import read_clip_frames
 from emolightning.data.media.images import normalise
 from emolightning.data.media.opening import MediaError
@@ -46,7 +46,7 @@ class _Clip:
 
     clip: Clip
     has_picture: bool = True
-    image: "Tensor | None" = None
+    images: dict[str, Tensor] = field(default_factory=dict)
     vectors: dict[str, np.ndarray] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     """Feature input -> why there are no vectors."""
@@ -61,8 +61,8 @@ class ClipReader:
         active: those that the model looks at.
         features: where vectors come from; None where the model looks at none.
         widths: feature input -> width of its vectors.
-        choice: of frames.
-        image_size: pixels of a frame.
+        choice: of frames, of inputs whose family fixes none.
+        frame_sizes: frame input -> pixels of a frame.
         missing: `zero` puts zeros in the place of what a clip does not have; else it is left out of the sequence.
         num_workers: threads that decode frames.
         require_recipes: refuses vectors of another recipe than the model's.
@@ -76,14 +76,14 @@ class ClipReader:
         *,
         widths: Mapping[str, int],
         choice: FrameChoice,
-        image_size: int,
+        frame_sizes: Mapping[str, int],
         missing: Missing,
         num_workers: int = 2,
         require_recipes: Callable[[Mapping[str, Manifest]], None] | None = None,
     ):
         self.known, self.active = known, active
         self.features, self.widths = features, dict(widths)
-        self.choice, self.image_size = choice, image_size
+        self.choice, self.frame_sizes = choice, dict(frame_sizes)
         self.fills = missing == "zero"
         self.num_workers = num_workers
         self.require_recipes = require_recipes
@@ -115,18 +115,20 @@ class ClipReader:
         return [each.fault or self._seen(each) for each in read]
 
     def _look(self, each: _Clip) -> None:
-        """Decode what the vision tower will see."""
+        """Decode what vision towers will see."""
         clip = each.clip
         if not clip.video.is_file():
             each.fault = Fault(NO_MEDIA, f"{clip.video}: no such file")
             return
         try:
             each.has_picture = has_picture(clip.video)
-            if not each.has_picture or not named(self.active, "frames"):
+            if not each.has_picture:
                 return
-            choice = self.choice.of_clip(clip.id)
-            outcome = read_clip_frames(clip, ("image",), choice=choice, image_size=self.image_size)
-            each.image = torch.from_numpy(np.stack([normalise(frame) for frame in outcome.arrays["image"]]))
+            for name in named(self.active, "frames"):
+                fixed = self.active[name].frame
+                choice = (self.choice if fixed is None else parse_frame_choice(fixed)).of_clip(clip.id)
+                found = read_clip_frames(clip, (name,), choice=choice, image_size=self.frame_sizes[name])
+                each.images[name] = torch.from_numpy(np.stack([normalise(frame) for frame in found.arrays[name]]))
         except UserError as error:
             each.fault = Fault(UNDECODABLE if isinstance(error, MediaError) else NO_PEAK, str(error))
         except MemoryError:
@@ -174,7 +176,7 @@ class ClipReader:
             elif about.kind == "text":
                 inputs[name], transcript = self._said(each.clip)
             elif about.kind == "frames":
-                inputs[name] = USED if each.image is not None else MISSING + NO_PICTURE
+                inputs[name] = USED if name in each.images else MISSING + NO_PICTURE
             elif name in each.vectors:
                 inputs[name], streams[name] = USED, torch.from_numpy(each.vectors[name])
             else:
@@ -187,7 +189,7 @@ class ClipReader:
         if USED not in inputs.values():
             said = "; ".join(f"{name} is {said}" for name, said in inputs.items() if said != OFF)
             return Fault(NOTHING_LEFT, f"{each.clip.video}: {said}")
-        return Seen(Loaded(transcript, each.image, streams), inputs)
+        return Seen(Loaded(transcript, each.images, streams), inputs)
 
     def _said(self, clip: Clip) -> tuple[str, str | None]:
         if clip.transcript is not None:

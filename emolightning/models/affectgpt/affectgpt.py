@@ -16,7 +16,7 @@ from emolightning.models.affectgpt.fusion import Fusion
 from emolightning.models.affectgpt.instructions import answer_to
 from emolightning.models.affectgpt.layouts import END, PLACEHOLDERS
 from emolightning.models.parts.answering import AnsweringModel
-from emolightning.records.clips import Batch
+from emolightning.records.clips import SequenceBatch
 
 TAIL = 4
 """Tokens at the end of an answer that `###` can be spread over."""
@@ -41,15 +41,15 @@ class AffectGPT(AnsweringModel):
         """Its parts by name; each is frozen, adapted by LoRA, or trains in full."""
         return {"projections": self.projections, "language": self.language}
 
-    def project(self, batch: Batch) -> dict[str, Tensor]:
+    def project(self, batch: SequenceBatch) -> dict[str, Tensor]:
         """All streams of a batch, stream name -> (batch, tokens, width)."""
         return self.projections(batch.features) if batch.features else {}
 
-    def learning_losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+    def learning_losses(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Loss of each clip, what it sums over, and what is added to the mean; nothing is."""
         return *self.answer_losses(batch), None
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: SequenceBatch) -> Tensor:
         """The loss of a batch. A scalar."""
         losses, tokens, more = self.learning_losses(batch)
         mean = losses.sum() / tokens.sum()

@@ -19,7 +19,7 @@ from emolightning.models.affectgpt.distillation import (
 )
 from emolightning.models.affectgpt.fusion import Fusion
 from emolightning.models.affectgpt.inputs import OF_TEACHER
-from emolightning.records.clips import IGNORED, Batch
+from emolightning.records.clips import IGNORED, SequenceBatch
 
 
 class DistilledAffectGPT(AffectGPT):
@@ -55,7 +55,7 @@ class DistilledAffectGPT(AffectGPT):
         """Its parts by name."""
         return {**super().parts(), "distillation": self.distillation}
 
-    def learning_losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+    def learning_losses(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Cross-entropy of the answers and their tokens, clip by clip, and what the teacher adds to the mean."""
         targets = batch.sequence.targets[:, 1:]
         mask = targets != IGNORED
@@ -78,7 +78,7 @@ class DistilledAffectGPT(AffectGPT):
         more = self.settings.weight(self.step) * of_hidden + self.settings.kl_weight * of_words
         return sums, mask.sum(dim=1), more
 
-    def _hidden(self, model: AffectGPT, batch: Batch, projected: Mapping[str, Tensor]) -> Tensor:
+    def _hidden(self, model: AffectGPT, batch: SequenceBatch, projected: Mapping[str, Tensor]) -> Tensor:
         """What the last layer gives, normalised, (batch, tokens, width)."""
         whole = model.language.get_base_model() if hasattr(model.language, "get_base_model") else model.language
         embeddings = model.embed(batch.sequence, projected)

@@ -6,10 +6,12 @@ image ----> vision tower --> 4 patches a token --> image projection -------\
 BOS, prompt, transcript, answer -----------------> token embeddings ---------/
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
+from emolightning.models.emotion_llama.inputs import VISUAL
 from emolightning.models.emotion_llama.layouts import PLACEHOLDERS
 from emolightning.models.parts.answering import AnsweringModel
 from emolightning.models.parts.projection import Projections
@@ -42,19 +44,21 @@ class EmotionLlama(AnsweringModel):
         """Vectors per frame after the image projection."""
         return self.vision.settings.num_tokens if self.vision is not None else 0
 
+    def towers(self) -> dict[str, VisionTower]:
+        """The tower, of the input `image`."""
+        return {} if self.vision is None else {VISUAL[0]: self.vision}
+
     def project(self, batch: Batch) -> dict[str, Tensor]:
         """All streams of a batch, stream name -> (batch, tokens, width); visual ones may be there already."""
-        streams = dict(batch.features)
-        if batch.images is not None:
-            streams |= self.see(batch.images)
-        return self.projections(streams)
+        return self.projections(super().project(batch))
 
-    def see(self, images: Tensor) -> dict[str, Tensor]:
+    def see(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """(batch, frames, 3, size, size) -> image (batch, frames * tokens, 4 * w), class_token (batch, frames, w)."""
         if self.vision is None:
-            raise ValueError("This model was built without a vision tower, but the batch has images.")
-        batch, frames = images.shape[:2]
-        tokens, class_token = self.vision(images.flatten(0, 1))
+            return super().see(images)
+        pictures = images[VISUAL[0]]
+        batch, frames = pictures.shape[:2]
+        tokens, class_token = self.vision(pictures.flatten(0, 1))
         return {
             "image": tokens.reshape(batch, frames * tokens.shape[1], -1),
             "class_token": class_token.reshape(batch, frames, -1),

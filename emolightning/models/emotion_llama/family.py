@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS, VISUAL
 from emolightning.models.emotion_llama.instructions import POOLS, instruction_pool, prompt_order
 from emolightning.models.emotion_llama.layouts import LAYOUTS
+from emolightning.models.family import Family, Sees
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -13,7 +14,11 @@ from emolightning.records.labels import vocabulary
 if TYPE_CHECKING:
     from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
     from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
-    from emolightning.models.family import Family
+    from emolightning.models.parts.language import LanguageSettings
+
+
+PROJECTIONS = "projections"
+"""Attribute of the model that holds them."""
 
 
 class EmotionLlamaFamily:
@@ -23,6 +28,7 @@ class EmotionLlamaFamily:
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = LAYOUTS
     tasks: Sequence[str] = tuple(POOLS)
+    fresh_parts: Sequence[str] = (PROJECTIONS,)
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that exclude each other, and weights that are not there; nothing is loaded.
@@ -44,6 +50,18 @@ class EmotionLlamaFamily:
         from emolightning.models.parts.assembling import require_weights
 
         require_weights(self._part(settings, "vision"), self._part(settings, "language"))
+
+    def language(self, settings: Mapping[str, Any]) -> "LanguageSettings":
+        """Its language model."""
+        return self._part(settings, "language")
+
+    def frame_sizes(self, settings: Mapping[str, Any]) -> dict[str, int]:
+        """Pixels of a frame, both ways."""
+        return {VISUAL[0]: settings["vision"]["image_size"]}
+
+    def trained(self, settings: Mapping[str, Any], inputs: Sequence[str]) -> dict[str, str]:
+        """Part -> how it trains."""
+        return self._part(settings, "train").of(inputs)
 
     def questions(
         self, prompt: Mapping[str, Any], *, labels: Sequence[str], protocol: Sequence[str], seed: int
@@ -73,26 +91,28 @@ class EmotionLlamaFamily:
             load_tokenizer(self._part(settings, "language")), image_tokens=image_tokens, layout=layout
         )
 
-    def build(self, settings: Mapping[str, Any], *, sees: Mapping[str, Any], is_empty: bool = False) -> "EmotionLlama":
-        """The model.
-
-        Args:
-            settings: the group `model` of the configuration, resolved.
-            sees: `inputs`, and `feature_widths` of those that are vectors.
-            is_empty: the language model gets its weights later, from the first rank.
-        """
+    def build(self, settings: Mapping[str, Any], *, sees: Sees, is_empty: bool = False) -> "EmotionLlama":
+        """The model; its labels are words that any language model knows."""
         from emolightning.config.building import build
 
-        return build(settings, "model", is_empty=is_empty, **sees)
+        about = {"inputs": list(sees.inputs), "feature_widths": dict(sees.feature_widths)}
+        return build(settings, "model", is_empty=is_empty, **about)
 
-    def sees_of(self, widths: Mapping[str, int]) -> dict[str, Any]:
-        """The argument `sees` of the model that has exactly these projections."""
-        names = [name for name in (*FEATURES, VISUAL[0]) if name in widths]
-        return {"inputs": names, "feature_widths": {name: widths[name] for name in FEATURES if name in widths}}
+    def sees_of(self, shapes: Mapping[str, tuple[int, ...]], told: Sees) -> Sees:
+        """What the model that has exactly these projections is built around.
 
-    def image_size(self, settings: Mapping[str, Any]) -> int:
-        """Pixels of a frame, both ways."""
-        return settings["vision"]["image_size"]
+        Raises:
+            ValueError: one of them is no projection.
+        """
+        found = {}
+        for name, shape in shapes.items():
+            part, _, rest = name.partition(".")
+            if part == PROJECTIONS and name.endswith(".weight"):
+                if len(shape) != 2 or rest.count(".") != 1:
+                    raise ValueError(f"{rest} is no projection")
+                found[rest.removesuffix(".weight")] = shape[1]
+        names = [name for name in (*FEATURES, VISUAL[0]) if name in found]
+        return Sees(names, {name: found[name] for name in FEATURES if name in found}, told.labels)
 
     def _part(self, settings: Mapping[str, Any], name: str) -> Any:
         from emolightning.config.building import build
@@ -103,4 +123,4 @@ class EmotionLlamaFamily:
         return build(settings[name], f"model.{name}")
 
 
-FAMILY: "Family" = EmotionLlamaFamily()
+FAMILY: Family = EmotionLlamaFamily()

@@ -1,6 +1,6 @@
 """Clips, their inputs and a question -> what Emotion-LLaMA reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from emolightning.prompt.batching import batch_of
 from emolightning.prompt.processor import Loaded
 from emolightning.prompt.questions import Question, target_text
 from emolightning.prompt.sequence import Encoded, Piece, encode
-from emolightning.records.clips import Batch, Clip, Example
+from emolightning.records.clips import Clip, Example, SequenceBatch
 
 
 class EmotionLlamaProcessor:
@@ -49,7 +49,7 @@ class EmotionLlamaProcessor:
             index=index,
             instruction=question.instruction,
             task=question.task,
-            image=loaded.image,
+            images=dict(loaded.images),
             features=dict(loaded.streams),
             is_borrowed=is_borrowed,
         )
@@ -60,11 +60,11 @@ class EmotionLlamaProcessor:
         pieces = self.pieces(example.instruction, example.clip.transcript, list(lengths), task=example.task)
         return encode(pieces, answer, tokenizer=self.tokenizer, lengths=lengths, placeholders=PLACEHOLDERS)
 
-    def collate(self, examples: Sequence[Example]) -> Batch:
+    def collate(self, examples: Sequence[Example]) -> SequenceBatch:
         """A batch of examples; the answers are those of the clips."""
         return self.batch(examples, [target_text(example.clip, example.task) for example in examples])
 
-    def batch(self, examples: Sequence[Example], answers: Sequence[str | None]) -> Batch:
+    def batch(self, examples: Sequence[Example], answers: Sequence[str | None]) -> SequenceBatch:
         """A batch of examples with any answers; None for none."""
         pairs = zip(examples, answers, strict=True)
         return batch_of(examples, [self.encode(example, answer) for example, answer in pairs])
@@ -72,12 +72,12 @@ class EmotionLlamaProcessor:
     def stream_lengths(self, example: Example) -> dict[str, int]:
         """Stream name -> number of vectors, for the streams that the example has."""
         lengths = {name: vectors.shape[0] for name, vectors in example.features.items()}
-        return lengths if example.image is None else lengths | self.frame_streams(example.image.shape[0])
+        return lengths | self.frame_streams({name: frames.shape[0] for name, frames in example.images.items()})
 
-    def frame_streams(self, num_frames: int) -> dict[str, int]:
+    def frame_streams(self, frames: Mapping[str, int]) -> dict[str, int]:
         """Stream name -> number of vectors that the vision tower makes of so many frames."""
         image, class_token = VISUAL
-        return {image: num_frames * self.image_tokens, class_token: num_frames}
+        return {image: number * self.image_tokens, class_token: number} if (number := frames.get(image)) else {}
 
     def pieces(self, instruction: str, transcript: str | None, streams: Sequence[str], *, task: str) -> list[Piece]:
         """The context of a sequence in this layout."""

@@ -1,11 +1,12 @@
 """The adapter folder: what one shares. PEFT's LoRA files, the projections, and how to rebuild the model around them.
 
-A part that trained in full has its weights in `language.safetensors` or `vision.safetensors` instead. LoRA of the
-vision tower is in a folder of its own, `vision/`, since PEFT's file names are fixed.
+A part that has no base, or that trained in full, has its weights in a file of its own, `projections.safetensors` or
+`vision.safetensors`. LoRA of any other part than the language model is in a folder of its own, `vision/`, since PEFT's
+file names are fixed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,19 @@ from emolightning.errors import UserError
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.files.staging import staged
 from emolightning.files.writing import write_whole, writing
-from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.card import model_card
 from emolightning.models.parts.parameters import (
     Known,
     base_fingerprints,
+    fill,
     how_trained,
-    load_trained_state,
     require_same_base,
     require_same_training,
     trained_state,
 )
-from emolightning.models.parts.safetensors_files import load_trained
+from emolightning.models.parts.safetensors_files import load_trained, safetensors_infos
 
-PROJECTIONS = "projections.safetensors"
 DESCRIPTION = "emolightning.json"
 CARD = "README.md"
 LORA, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -39,22 +39,22 @@ LORA, LORA_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 SCALE = {"r": None, "lora_alpha": None, "use_dora": False, "use_rslora": False}
 """PEFT's names of what gives LoRA's matrices their meaning, and what an absent one means."""
 
-LORA_FOLDERS = {"language": ".", "vision": "vision"}
-"""Part -> where PEFT's files of it are."""
+WITHOUT_FOLDER = "language"
+"""The part whose LoRA is in the adapter folder itself, where PEFT looks for it."""
 
-PREFIXES = {"language": "language.", "vision": "vision.tower."}
-"""Part -> how the model's names of its parameters begin."""
+TOWER = "tower"
+"""Attribute of a part that has more around what PEFT may wrap."""
 
 
 def save_adapter(
-    model: EmotionLlama,
+    model: EmotionModel,
     folder: Path,
     description: dict[str, Any],
     *,
     state: Mapping[str, Tensor] | None = None,
     fingerprints: Mapping[str, str] | None = None,
 ) -> None:
-    """Write what trained, the projections and `description`.
+    """Write what trained, the parts without a base and `description`.
 
     Args:
         model: says which parts there are; under a sharding engine no rank has its weights.
@@ -89,23 +89,50 @@ def write_scores(folder: Path, report: Mapping[str, Any]) -> None:
     write_whole(folder / CARD, model_card(read_json_object(folder / DESCRIPTION), report))
 
 
-def _save_weights(model: EmotionLlama, folder: Path, state: Mapping[str, Tensor]) -> None:
-    for name, part in _parts(model).items():
-        weights = _of_part(state, PREFIXES[name])
+def _save_weights(model: EmotionModel, folder: Path, state: Mapping[str, Tensor]) -> None:
+    for name, (prefix, part) in _parts(model).items():
+        weights = _of_part(state, prefix)
         if isinstance(part, PeftModel):
-            _save_lora(part, folder / LORA_FOLDERS[name], weights)
-        elif weights:
-            save_file(_contiguous(weights), folder / f"{name}.safetensors")
-    save_file(_contiguous(_of_part(state, "projections.")), folder / PROJECTIONS)
+            _save_lora(part, _lora_folder(folder, name), weights)
+        elif weights or name in model.fresh_parts:
+            save_file(_contiguous(weights), weights_file(folder, name))
 
 
-def _parts(model: EmotionLlama) -> dict[str, nn.Module]:
-    """The parts that have a base, by name; what PEFT wraps."""
-    return {"language": model.language} | ({"vision": model.vision.tower} if model.vision is not None else {})
+def weights_file(folder: Path, part: str) -> Path:
+    """Where an adapter folder has all weights of a part."""
+    return folder / f"{part}.safetensors"
+
+
+def _lora_folder(folder: Path, part: str) -> Path:
+    return folder if part == WITHOUT_FOLDER else folder / part
+
+
+def _parts(model: EmotionModel) -> dict[str, tuple[str, nn.Module]]:
+    """Name of a part -> how the model's names of its parameters begin, and what PEFT wraps."""
+    found = {}
+    for name, part in model.parts().items():
+        tower = getattr(part, TOWER, None)
+        found[name] = (f"{name}.", part) if tower is None else (f"{name}.{TOWER}.", tower)
+    return found
 
 
 def _of_part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def trained_shapes(folder: Path, fresh_parts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Name of a tensor, as in the model -> its shape, of all parts that are not adapted by LoRA.
+
+    Args:
+        folder: written by `save_adapter`.
+        fresh_parts: of the family.
+
+    Raises:
+        UserError: a file is not there or cannot be read.
+    """
+    _require_files(folder, fresh_parts)
+    files = [file for file in sorted(folder.glob("*.safetensors")) if file.name != LORA]
+    return {f"{file.stem}.{name}": info.shape for file in files for name, info in safetensors_infos(file).items()}
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -129,7 +156,7 @@ def _sort_sets(path: Path) -> None:
     path.write_text(json.dumps(ordered, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def load_adapter(model: EmotionLlama, folder: Path, *, may_start_fresh: bool = False) -> list[str]:
+def load_adapter(model: EmotionModel, folder: Path, *, may_start_fresh: bool = False) -> list[str]:
     """Load an adapter folder into a model of the same shape.
 
     Args:
@@ -138,25 +165,34 @@ def load_adapter(model: EmotionLlama, folder: Path, *, may_start_fresh: bool = F
         may_start_fresh: a part that was frozen when the folder was written stays as it is.
 
     Returns:
-        The parts that were loaded: `language`, `projections`, `vision`.
+        The parts that were loaded, e.g. `language`, `projections`, `vision`.
 
     Raises:
         UserError: the folder is incomplete, belongs to another base, or does not fit the model.
     """
-    if not (folder / PROJECTIONS).exists():
-        raise UserError(f"{folder}: no {PROJECTIONS}; an adapter folder is written by train.py as <run>/adapter")
+    _require_files(folder, model.fresh_parts)
     try:
         own = base_fingerprints(model, before_training=may_start_fresh)
         require_same_base(model, own, read_fingerprints(folder))
-        model.projections.load_state_dict(load_trained(folder / PROJECTIONS))
-        parts = _parts(model).items()
-        found = [name for name, part in parts if _load_part(part, folder, name, may_start_fresh=may_start_fresh)]
+        found = []
+        for name, (_, part) in _parts(model).items():
+            if name in model.fresh_parts:
+                fill(dict(part.named_parameters()), load_trained(weights_file(folder, name)))
+                found += [name] if any(True for _ in part.parameters()) else []
+            elif _load_part(part, folder, name, may_start_fresh=may_start_fresh):
+                found.append(name)
     except UserError:
         raise  # It names its file.
     except (ValueError, KeyError, RuntimeError) as error:
         words = " ".join(str(error).split())[:600]  # torch gives each tensor a line.
         raise UserError(f"{folder}: the adapter does not fit the model: {words}") from error
-    return sorted([*found, *(["projections"] if len(model.projections) else [])])
+    return sorted(found)
+
+
+def _require_files(folder: Path, fresh_parts: Sequence[str]) -> None:
+    for part in fresh_parts:
+        if not (file := weights_file(folder, part)).exists():
+            raise UserError(f"{folder}: no {file.name}; an adapter folder is written by train.py as <run>/adapter")
 
 
 def read_fingerprints(folder: Path) -> Known:
@@ -173,13 +209,13 @@ def read_fingerprints(folder: Path) -> Known:
 
 def _load_part(part: nn.Module, folder: Path, name: str, *, may_start_fresh: bool) -> bool:
     """Whether the folder had weights of the part."""
-    places = {"lora": folder / LORA_FOLDERS[name] / LORA, "full": folder / f"{name}.safetensors"}
+    places = {"lora": _lora_folder(folder, name) / LORA, "full": weights_file(folder, name)}
     state = next((load_trained(place) for place in places.values() if place.exists()), {})
     if not state and may_start_fresh:
         return False
-    require_same_training(name, how_trained(state), how_trained(trained_state(part)))
+    require_same_training(name, how_trained(state), how_trained(own := _trained(part)))
     if not isinstance(part, PeftModel):
-        load_trained_state(part, state)
+        fill(own, state)
         return bool(state)
     _require_same_lora(places["lora"].parent / LORA_CONFIG, part)
     result = set_peft_model_state_dict(part, state)
@@ -187,6 +223,10 @@ def _load_part(part: nn.Module, folder: Path, name: str, *, may_start_fresh: boo
     if absent or result.unexpected_keys:
         raise ValueError(f"missing {absent[:3]}, left over {result.unexpected_keys[:3]}")
     return True
+
+
+def _trained(part: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in part.named_parameters() if parameter.requires_grad}
 
 
 def _require_same_lora(path: Path, part: PeftModel) -> None:

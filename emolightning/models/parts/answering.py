@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 from torch.nn import functional
 
+from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.continuations import continuation_logprobs
 from emolightning.models.parts.generation import Generation
-from emolightning.records.clips import IGNORED, Batch, Clip, Clips, TokenBatch
+from emolightning.records.clips import IGNORED, Clip, Clips, SequenceBatch, TokenBatch
 
 
-class AnsweringModel(nn.Module):
+class AnsweringModel(EmotionModel):
     """A language model that answers questions about streams of vectors; a family says what these are, in `project`.
 
     Args:
@@ -31,12 +32,11 @@ class AnsweringModel(nn.Module):
         self.language = language
         self.tokenizer = tokenizer
         self.placeholders = placeholders
-        self.is_synced = False
-        """Whether layers are gathered from other ranks as they run, so that all must generate equally long."""
 
-    def project(self, batch: Batch) -> dict[str, Tensor]:
-        """All streams of a batch, stream name -> (batch, tokens, width)."""
-        raise NotImplementedError
+    def describe(self, base: str | None) -> str:
+        """Kind of the language model, where it is from, and how it is asked."""
+        chat = "Llama-2's chat format" if self.tokenizer.chat.in_brackets else "its own chat template"
+        return f"{self.language.config.model_type}{f' of {base}' if base else ', random weights'}, {chat}"
 
     def embed(self, tokens: TokenBatch, projected: Mapping[str, Tensor]) -> Tensor:
         """Token embeddings with the projected streams at their placeholders.
@@ -55,12 +55,9 @@ class AnsweringModel(nn.Module):
             embeddings[places] = vectors[used].to(embeddings.dtype)
         return embeddings
 
-    def forward(self, batch: Batch) -> Tensor:
-        """The loss: mean cross-entropy over all answer tokens of the batch (token-weighted, as upstream). A scalar."""
-        losses, tokens = self.answer_losses(batch)
-        return losses.sum() / tokens.sum()
-
-    def answer_losses(self, batch: Batch, projected: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    def answer_losses(
+        self, batch: SequenceBatch, projected: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Cross-entropy of the answers, clip by clip.
 
         Args:
@@ -89,7 +86,7 @@ class AnsweringModel(nn.Module):
     @torch.no_grad()
     def generate(
         self,
-        batch: Batch,
+        batch: SequenceBatch,
         generation: Generation,
         *,
         projected: Mapping[str, Tensor] | None = None,
@@ -118,7 +115,7 @@ class AnsweringModel(nn.Module):
 
     @torch.no_grad()
     def label_logprobs(
-        self, batch: Batch, labels: Sequence[str], *, projected: Mapping[str, Tensor] | None = None
+        self, batch: SequenceBatch, labels: Sequence[str], *, projected: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """How likely each label is as the whole answer; the same alone and in any batch.
 

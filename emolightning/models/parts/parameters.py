@@ -9,11 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.vision import POSITIONS
 from emolightning.models.parts.whole_tensors import read_whole, whole_shape, write_whole
-
-WITHOUT_BASE = "projections"
-"""The part that has no base: its weights come from training alone."""
 
 PLAIN = {"float16", "bfloat16", "float32"}
 """Types that weights can be loaded in."""
@@ -41,11 +39,11 @@ class Part:
         return "trained" if self.trained == self.total else "adapters"
 
 
-def parts(model: nn.Module) -> list[Part]:
-    """Vision tower, each projection and the language model, with numbers of parameters."""
+def parts(model: EmotionModel) -> list[Part]:
+    """Each part, of those without a base each child, with numbers of parameters."""
     rows = []
     for name, module in model.named_children():
-        children = module.named_children() if name == WITHOUT_BASE else [(None, module)]
+        children = module.named_children() if name in model.fresh_parts else [(None, module)]
         rows += [_part(f"{name}.{child}" if child else name, part) for child, part in children]
     return rows
 
@@ -71,13 +69,17 @@ def _dtype(parameter: nn.Parameter) -> str:
     return quantized.quant_type if quantized is not None else str(parameter.dtype).removeprefix("torch.")
 
 
-def trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Name -> parameter of everything that trains, and of projections that do not: no other file has them."""
+def trained_parameters(model: EmotionModel) -> dict[str, nn.Parameter]:
+    """Name -> parameter of everything that trains, and of parts without a base that do not: no other file has them."""
     named = model.named_parameters()
-    return {name: p for name, p in named if p.requires_grad or name.startswith(f"{WITHOUT_BASE}.")}
+    return {name: p for name, p in named if p.requires_grad or _part_of(name) in model.fresh_parts}
 
 
-def trained_state(model: nn.Module) -> dict[str, Tensor]:
+def _part_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def trained_state(model: EmotionModel) -> dict[str, Tensor]:
     """Values of `trained_parameters`, whole: what a checkpoint holds. All ranks of a sharding engine must call it."""
     return {name: read_whole(p) for name, p in trained_parameters(model).items()}
 
@@ -92,7 +94,7 @@ def state_hash(state: Mapping[str, Tensor]) -> str:
 
 
 def load_checkpoint(
-    model: nn.Module,
+    model: EmotionModel,
     checkpoint: Mapping[str, Any],
     own: Mapping[str, str] | None = None,
     *,
@@ -101,7 +103,7 @@ def load_checkpoint(
     """Take a checkpoint's weights and nothing else of it; the parts that it had.
 
     Args:
-        model: an EmotionLlama.
+        model: to be filled.
         checkpoint: the content of a checkpoint of a run.
         own: the fingerprints of the model, where they are known.
         may_start_fresh: a part that was frozen when the weights were trained stays as it is.
@@ -116,26 +118,37 @@ def load_checkpoint(
     return load_trained_state(model, state, may_start_fresh=may_start_fresh)
 
 
-def load_trained_state(model: nn.Module, state: Mapping[str, Tensor], *, may_start_fresh: bool = False) -> list[str]:
+def load_trained_state(model: EmotionModel, state: Mapping[str, Tensor], *, may_start_fresh: bool = False) -> list[str]:
     """Put trained tensors back; names and shapes must be exactly those of the model.
 
     Args:
-        model: an EmotionLlama.
+        model: to be filled.
         state: result of `trained_state`.
         may_start_fresh: a part of which `state` has nothing, since it was frozen then, stays as it is.
 
     Returns:
-        The parts that were loaded: `language`, `projections`, `vision`.
+        The parts that were loaded, e.g. `language`, `projections`, `vision`.
 
     Raises:
         ValueError: names what is missing, left over or of another shape.
     """
-    loaded = {name.partition(".")[0] for name in state}
+    loaded = {_part_of(name) for name in state}
     own = trained_parameters(model)
     if may_start_fresh:
-        own = {name: p for name, p in own.items() if name.partition(".")[0] in loaded}
+        own = {name: p for name, p in own.items() if _part_of(name) in loaded}
     for part, there, here in _training_of_parts(state, own):
-        require_same_training(part, there, here)
+        if part not in model.fresh_parts:
+            require_same_training(part, there, here)
+    fill(own, state)
+    return sorted(loaded)
+
+
+def fill(own: Mapping[str, nn.Parameter], state: Mapping[str, Tensor]) -> None:
+    """Put tensors into parameters of the same names and shapes.
+
+    Raises:
+        ValueError: names what is missing, left over or of another shape.
+    """
     problems = [f"missing {name}" for name in own if name not in state]
     problems += [f"left over {name}" for name in state if name not in own]
     problems += [
@@ -148,7 +161,6 @@ def load_trained_state(model: nn.Module, state: Mapping[str, Tensor], *, may_sta
         raise ValueError(f"The checkpoint does not fit the model: {shown}")
     for name, parameter in own.items():
         write_whole(parameter, state[name])
-    return sorted(loaded)
 
 
 def how_trained(names: Iterable[str]) -> str:
@@ -177,25 +189,26 @@ def require_same_training(part: str, there: str, here: str) -> None:
 
 
 def _training_of_parts(there: Iterable[str], here: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """(part, how it trained there, how it trains here), for `language` and `vision`."""
-    for part in ("language", "vision"):
+    """(part, how it trained there, how it trains here)."""
+    there, here = list(there), list(here)
+    for part in sorted({_part_of(name) for name in (*there, *here)}):
         of_there, of_here = ([name for name in names if name.startswith(f"{part}.")] for names in (there, here))
         yield part, how_trained(of_there), how_trained(of_here)
 
 
-def base_fingerprints(model: nn.Module, *, before_training: bool = False) -> dict[str, str]:
-    """Part (`language`, `vision`) -> sha256 over the weights of its base; equal for equal weights on any device.
+def base_fingerprints(model: EmotionModel, *, before_training: bool = False) -> dict[str, str]:
+    """Part (e.g. `language`, `vision`) -> sha256 over the weights of its base; equal for equal weights on any device.
 
     The same with adapters and without.
 
     Args:
-        model: an EmotionLlama.
+        model: whose parts they are.
         before_training: also of parts that train in full, whose weights are a base only at first.
     """
     return {
         name: base_fingerprint(model, name)
         for name, part in model.named_children()
-        if name != WITHOUT_BASE
+        if name not in model.fresh_parts
         and (before_training or not any(parameter.requires_grad for parameter in _base(part).values()))
     }
 
@@ -256,7 +269,7 @@ def require_same_base(model: nn.Module, own: Mapping[str, str], trained_on: Know
     A part that one side does not have (no image, no tower) does not count, and neither does one of `not_compared`.
 
     Args:
-        model: an EmotionLlama.
+        model: with its base.
         own: its fingerprints.
         trained_on: those that the weights came with.
 

@@ -50,6 +50,11 @@ class VisionSettings:
             )
         return patches // PATCHES_PER_TOKEN
 
+    @property
+    def numbers_per_frame(self) -> int:
+        """Numbers of what the tower makes of a frame, patches and class token: 1.4 million at 448 pixels."""
+        return ((self.image_size // self.patch_size) ** 2 + 1) * self.width
+
 
 def missing_vision_files(settings: VisionSettings) -> list[str]:
     """One phrase for each thing that `path` lacks; empty when it can be loaded."""

@@ -17,7 +17,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 if TYPE_CHECKING:
-    from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+    from emolightning.models.emotion_model import EmotionModel
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class DecoderSizes:
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """What an EmotionLlama multiplies with."""
+    """What a model multiplies with."""
 
     decoder: DecoderSizes
     tower: TowerSizes | None
@@ -145,16 +145,20 @@ class UnknownSizes(ValueError):
     """A language model that the formulas of this module do not describe."""
 
 
-def sizes_of(model: "EmotionLlama") -> ModelSizes:
+def sizes_of(model: "EmotionModel") -> ModelSizes:
     """The sizes of a model, with weights or on meta.
 
     Raises:
-        UnknownSizes: its language model has parts that are no plain layers, e.g. experts.
+        UnknownSizes: it has no language model, or one with parts that are no plain layers, e.g. experts.
     """
+    parts: dict[str, Any] = model.parts()
+    if "language" not in parts:
+        raise UnknownSizes(f"{type(model).__name__}: has no language model, so it is small beside one")
+    towers = list(model.towers().values())
     return ModelSizes(
-        decoder=_decoder_sizes(model.language),
-        tower=None if model.vision is None else _tower_sizes(model.vision),
-        projection_weights={name: _num_weights(layer) for name, layer in model.projections.items()},
+        decoder=_decoder_sizes(parts["language"]),
+        tower=_tower_sizes(towers[0]) if towers else None,
+        projection_weights={name: _num_weights(layer) for name, layer in parts["projections"].items()},
     )
 
 

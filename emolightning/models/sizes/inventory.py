@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.quantization import Quantization
 from emolightning.models.sizes.held import Held
 
@@ -13,7 +13,7 @@ NF4_BLOCK = 64
 """Numbers that share a float32 scale, in bitsandbytes."""
 
 
-def held(model: EmotionLlama, *, planned: Quantization = "none") -> Held:
+def held(model: EmotionModel, *, planned: Quantization = "none") -> Held:
     """Its parameters by what becomes of them.
 
     Args:
@@ -26,7 +26,8 @@ def held(model: EmotionLlama, *, planned: Quantization = "none") -> Held:
     frozen = [p for p in own if not p.requires_grad and p.is_floating_point()]
     foreign = [p for p in own if not p.requires_grad and not p.is_floating_point()]
     blocks = _blocks(model)
-    is_shared = not packed and all(p.is_floating_point() for p in model.language.parameters())
+    language = model.parts().get("language", nn.Module())
+    is_shared = not packed and all(p.is_floating_point() for p in language.parameters())
     block = max((_bytes(layer) for layer in blocks), default=0)
     return Held(
         frozen=sum(p.numel() for p in frozen),
@@ -36,19 +37,20 @@ def held(model: EmotionLlama, *, planned: Quantization = "none") -> Held:
         trained_bytes=sum(p.nbytes for p in trained),
         block_bytes=block,
         outside_bytes=_bytes(model) - sum(_bytes(layer) for layer in blocks),
-        shared_bytes=_bytes(model.language) if is_shared else 0,
+        shared_bytes=_bytes(language) if is_shared else 0,
     )
 
 
-def cast_copies(model: EmotionLlama, compute: torch.dtype, *, checkpointing: bool, planned: Quantization) -> int:
+def cast_copies(model: EmotionModel, compute: torch.dtype, *, checkpointing: bool, planned: Quantization) -> int:
     """Bytes of the copies that autocast makes of weights in another type than the computation's.
 
     A frozen matrix has one until its backward pass, for autograd keeps it; with checkpointing only one layer's at a
     time. Trained ones are kept by autocast itself until the forward pass has ended, and by autograd.
     """
-    packed, blocks = _packed(model, planned), _blocks(model.language)
+    part = model.parts().get("language", nn.Module())
+    packed, blocks = _packed(model, planned), _blocks(part)
     within = [_frozen_copies(layer, compute) for layer in blocks]
-    language = _frozen_copies(model.language, compute, skipped={name.partition(".")[2] for name in packed})
+    language = _frozen_copies(part, compute, skipped={name.partition(".")[2] for name in packed})
     inner = 0 if packed else sum(within)
     if checkpointing and within and not packed:
         language -= inner - max(within)
@@ -63,7 +65,7 @@ def _frozen_copies(part: nn.Module, compute: torch.dtype, skipped: Any = ()) -> 
     return sum(w.numel() for w in copied) * compute.itemsize
 
 
-def residual_bytes(model: EmotionLlama, compute: torch.dtype, *, is_cast: bool) -> int:
+def residual_bytes(model: EmotionModel, compute: torch.dtype, *, is_cast: bool) -> int:
     """Bytes of a number between layers: sums of two half types are float32.
 
     Args:
@@ -71,18 +73,20 @@ def residual_bytes(model: EmotionLlama, compute: torch.dtype, *, is_cast: bool) 
         compute: type of matrix products.
         is_cast: all weights are held in that type.
     """
-    own = model.language.get_input_embeddings().weight.dtype
+    language: Any = model.parts()["language"]
+    own = language.get_input_embeddings().weight.dtype
     return compute.itemsize if is_cast or own == compute else torch.float32.itemsize
 
 
-def _packed(model: EmotionLlama, planned: Quantization) -> dict[str, int]:
+def _packed(model: EmotionModel, planned: Quantization) -> dict[str, int]:
     """Name of a weight that would be quantised -> its bytes: all matrices of the language model but the head."""
     if planned == "none":
         return {}
-    head = model.language.get_output_embeddings()
+    language: Any = model.parts()["language"]
+    head = language.get_output_embeddings()
     return {
         f"language.{name}.weight": _packed_bytes(layer.weight, planned)
-        for name, layer in model.language.named_modules()
+        for name, layer in language.named_modules()
         if isinstance(layer, nn.Linear) and layer is not head and "lora_" not in name
     }
 

@@ -104,18 +104,14 @@ def less_memory(load: Load, *, trains: bool = True) -> list[str]:
         keeps = f" trainer.accumulate_grad_batches={accumulated * batch // fewer}" if trains else ""
         same = f" and {accumulated}: the effective batch size stays" if trains else ""
         found.append(f"data.batch_size={fewer}{keeps} (now {batch}{same})")
-    if copies_weights(load):
+    if language is not None and copies_weights(load):
         found.append(
             f"model.language.dtype=bfloat16 (now {language.dtype}: with trainer.precision={load.precision} "
             "autocast keeps a copy of each frozen matrix, 13 GB of Llama-2-7b)"
         )
     if trains:
         found += _slower(load)
-    if language.path is not None and language.quantization != "nf4" and load.trained.language != "full":
-        smaller = "int8 or nf4" if language.quantization == "none" else "nf4"
-        found.append(
-            f"model.language.quantization={smaller} (now {language.quantization}; needs bitsandbytes; not with ZeRO-3)"
-        )
+    found += _quantized(load)
     if trains:
         found += _engines(load)
     if load.image_size > SMALLER_IMAGE:
@@ -126,19 +122,32 @@ def less_memory(load: Load, *, trains: bool = True) -> list[str]:
     return found or ["a smaller model, or a machine with more memory: every setting is at its smallest"]
 
 
+def _quantized(load: Load) -> list[str]:
+    language = load.language
+    if language is None or language.path is None or language.quantization == "nf4" or _trains_in_full(load):
+        return []
+    smaller = "int8 or nf4" if language.quantization == "none" else "nf4"
+    return [f"model.language.quantization={smaller} (now {language.quantization}; needs bitsandbytes; not with ZeRO-3)"]
+
+
+def _trains_in_full(load: Load) -> bool:
+    return load.trained.get("language") == "full"
+
+
 def copies_weights(load: Load) -> bool:
     """Whether autocast computes in another type than the frozen language model has; DeepSpeed casts it once."""
     is_deepspeed = load.engine().kind == "deepspeed"
     computes = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}.get(load.precision)
-    is_frozen = load.trained.language != "full"
-    return not is_deepspeed and is_frozen and computes == "bfloat16" and load.language.dtype != "bfloat16"
+    if load.language is None or is_deepspeed or _trains_in_full(load):
+        return False
+    return computes == "bfloat16" and load.language.dtype != "bfloat16"
 
 
 def _slower(load: Load) -> list[str]:
     found = []
-    if not load.language.gradient_checkpointing:
+    if load.language is not None and not load.language.gradient_checkpointing:
         found.append("model.language.gradient_checkpointing=true (now false; about a third slower)")
-    if not load.precomputes_vision and load.trained.vision == "frozen":
+    if not load.precomputes_vision and load.trained.get("vision") == "frozen":
         found.append("precompute_vision=true (now false)")
     return found
 

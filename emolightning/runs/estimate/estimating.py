@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
+from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.quantization import Quantization
 from emolightning.models.sizes.activations import Lengths, Numbers, Options, adapters_of, kept_bytes, logit_bytes
 from emolightning.models.sizes.flops import ModelSizes, UnknownSizes, sizes_of, training_flops
@@ -20,6 +20,9 @@ COMPUTE = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
 
 MAX_LIVE = 1_000_000_000
 """DeepSpeed's default of stage3_max_live_parameters."""
+
+NO_LANGUAGE = {"quantization": "none", "gradient_checkpointing": False, "attention": "sdpa"}
+"""What a family without a language model has."""
 
 COPIES = "autocast's copies of weights"
 
@@ -114,7 +117,7 @@ class Estimator:
 
     def __init__(
         self,
-        model: EmotionLlama,
+        model: EmotionModel,
         settings: Mapping[str, Any],
         *,
         lengths: Lengths,
@@ -122,7 +125,7 @@ class Estimator:
         sees_images: bool,
     ):
         self.model = model
-        self.language: Mapping[str, Any] = settings["language"]
+        self.language: Mapping[str, Any] = settings.get("language", NO_LANGUAGE)
         self.lengths = lengths
         self.batch_size = batch_size
         self.sees_images = sees_images
@@ -183,8 +186,8 @@ class Estimator:
             num_heads=self.sizes.decoder.num_heads,
         )
         numbers = Numbers(compute.itemsize, residual_bytes(self.model, compute, is_cast=is_cast), mask)
-        widths: dict[str, int] = {name: layer.in_features for name, layer in self.model.projections.items()}  # type: ignore[misc]
-        parts = {"language": self.model.language, "vision": self.model.vision}
+        parts = {"vision": None, **self.model.parts()}
+        widths: dict[str, int] = {name: layer.in_features for name, layer in parts["projections"].items()}  # type: ignore
         kept = kept_bytes(
             self.sizes,
             {name: adapters_of(part) for name, part in parts.items()},

@@ -7,7 +7,6 @@ from typing import Any
 
 from emolightning.data.stores.manifest import Kept
 from emolightning.models.parts.language import LanguageSettings
-from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.runs.estimate.estimating import engine_of, num_ranks
 from emolightning.runs.estimate.memory import Engine
 
@@ -24,10 +23,11 @@ class Load:
     """Processes that read clips."""
     trainer: Mapping[str, Any]
     """The arguments of Lightning's trainer."""
-    language: LanguageSettings
+    language: LanguageSettings | None
     image_size: int
-    """Pixels of a frame."""
-    trained: TrainedParts
+    """Pixels of a frame, if a setting says so; else 0."""
+    trained: Mapping[str, str]
+    """Part -> how it trains."""
     precomputes_vision: bool
     """Whether a frozen vision tower sees each clip once, before the first step."""
     precompute_dtype: Kept | None = None

@@ -13,9 +13,12 @@ def decoder_layers(model: Any) -> list[nn.Module]:
     """The layers of the language model, in order: the pieces in which a sharded model is gathered.
 
     Args:
-        model: an EmotionLlama.
+        model: with a language model; one without has no such layers.
     """
-    lists: list[nn.ModuleList] = [module for module in model.language.modules() if isinstance(module, nn.ModuleList)]
+    parts = model.parts()
+    if "language" not in parts:
+        return []
+    lists: list[nn.ModuleList] = [each for each in parts["language"].modules() if isinstance(each, nn.ModuleList)]
     return list(max(lists, key=_size))  # type: ignore[arg-type]
 
 

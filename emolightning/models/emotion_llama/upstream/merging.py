@@ -24,7 +24,7 @@ from emolightning.models.emotion_llama.upstream.base import (
 )
 from emolightning.models.emotion_llama.upstream.trained import LoraScale, Stored, Trained
 from emolightning.models.emotion_llama.upstream.writing import write_json
-from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG, LORA_FOLDERS, PROJECTIONS
+from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG
 from emolightning.models.parts.safetensors_files import INDEX, SINGLE, write_safetensors
 from emolightning.models.parts.tensor_info import TensorInfo
 from emolightning.models.parts.trained_parts import TrainedParts
@@ -95,8 +95,8 @@ def export_merged(trained: Trained, out: Path, *, llama: Path | None = None, dty
         UserError: the base is missing or another one, `out` is taken.
         InputErrors: the adapters do not fit the base.
     """
-    vision = {"frozen": [], "full": [VISION], "lora": [LORA_FOLDERS["vision"]]}[trained.how("vision")]
-    contents = [LANGUAGE_FOLDER, PROJECTIONS, *vision, DESCRIPTION]
+    vision = {"frozen": [], "full": [VISION], "lora": [names.LORA_FOLDERS["vision"]]}[trained.how("vision")]
+    contents = [LANGUAGE_FOLDER, names.PROJECTIONS_FILE, *vision, DESCRIPTION]
     taken = [name for name in contents if (out / name).exists()]
     if taken:
         raise UserError(f"out={out}: has {', '.join(taken)} already; give another folder")
@@ -107,7 +107,7 @@ def export_merged(trained: Trained, out: Path, *, llama: Path | None = None, dty
     notes = _require_same_base(trained, base, settings)
     with staged(out, last=DESCRIPTION, label=f"out={out}") as stage:
         _write_language(plan, stage / LANGUAGE_FOLDER)
-        _write_part(trained.parts["projections"], stage / PROJECTIONS)
+        _write_part(trained.parts["projections"], stage / names.PROJECTIONS_FILE)
         _write_vision(trained, stage)
         write_json(stage / DESCRIPTION, _description(trained, out, settings.path or "a random model"))
     changed = f"{len(plan.lora)} matrices with LoRA of {len(base.infos)} tensors" if plan.lora else "no LoRA to merge"
@@ -206,10 +206,10 @@ def _write_vision(trained: Trained, stage: Path) -> None:
     if trained.how("vision") == "full":
         _write_part(trained.parts["vision"], stage / VISION)
     elif trained.how("vision") == "lora":
-        folder = stage / LORA_FOLDERS["vision"]
+        folder = stage / names.LORA_FOLDERS["vision"]
         folder.mkdir()
         _write_part(trained.parts["vision"], folder / LORA)
-        copy_files(trained.place / LORA_FOLDERS["vision"], folder, (LORA_CONFIG,))
+        copy_files(trained.place / names.LORA_FOLDERS["vision"], folder, (LORA_CONFIG,))
 
 
 def _description(trained: Trained, out: Path, base: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.models.emotion_llama.upstream import names
 from emolightning.models.emotion_llama.upstream.inspecting import RUN_CHECKPOINT, describe_torch_file
-from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG, LORA_FOLDERS, PROJECTIONS
+from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG
 from emolightning.models.parts.safetensors_files import read_safetensor, safetensors_infos
 from emolightning.models.parts.tensor_info import TensorInfo, require_trained_weights
 from emolightning.models.parts.torch_files import TorchFile, read_torch
@@ -93,9 +93,9 @@ def read_adapter(folder: Path) -> Trained:
         UserError: a file is missing, damaged, or uses an option of PEFT that this project does not know.
     """
     about = with_present_names(read_json_object(folder / DESCRIPTION))
-    parts: dict[str, dict[str, Stored]] = {"projections": _stored(folder / PROJECTIONS)}
+    parts: dict[str, dict[str, Stored]] = {"projections": _stored(folder / names.PROJECTIONS_FILE)}
     scales = []
-    for part, place in LORA_FOLDERS.items():
+    for part, place in names.LORA_FOLDERS.items():
         parts[part] = {}
         if (folder / place / LORA).is_file():
             parts[part] = _stored(folder / place / LORA)

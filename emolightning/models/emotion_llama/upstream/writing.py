@@ -12,7 +12,7 @@ from torch import Tensor
 
 from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS
 from emolightning.models.emotion_llama.upstream import names
-from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG, PROJECTIONS
+from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.safetensors_files import SINGLE, write_safetensors
 from emolightning.models.parts.tensor_info import TensorInfo
@@ -94,7 +94,7 @@ def write_adapter(
     by_lora = {str(names.lora_name(name)): name for name in file.tensors}
     by_projection = {str(names.projection_name(name)): name for name in file.tensors}
     _write_part(file, expected["lora"], by_lora, folder / LORA)
-    _write_part(file, expected["projections"], by_projection, folder / PROJECTIONS)
+    _write_part(file, expected["projections"], by_projection, folder / names.PROJECTIONS_FILE)
     write_json(folder / LORA_CONFIG, _peft_config(lora, description))
     widths = {stream: expected["projections"][f"{stream}.weight"].shape[1] for stream in FEATURES}
     content = {

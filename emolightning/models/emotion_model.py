@@ -1,0 +1,80 @@
+"""The other half of the seam: what the rest of the package knows of a model, whatever its family."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from emolightning.models.parts.generation import Generation
+
+
+class EmotionModel(nn.Module):
+    """A model that answers questions about clips.
+
+    `batch` is what the processor of the model's family makes. The defaults are those of a model without vision tower.
+    """
+
+    fresh_parts: Sequence[str] = ("projections",)
+    """Parts that have no base: their weights come from training alone, and no other file has them."""
+    decays_all = False
+    """Whether an optimizer's weight decay is for all parameters; else upstream's rule leaves some out."""
+    is_synced = False
+    """Whether layers are gathered from other ranks as they run, so that all must generate equally long."""
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Its parts, each an attribute of that name; a part is frozen, adapted by LoRA or trained in full."""
+        return dict(self.named_children())
+
+    def towers(self) -> "Mapping[str, Any]":
+        """Frame input -> the part that sees its frames: a `VisionTower`, or what has the same properties."""
+        return {}
+
+    def see(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Every stream that towers make of frames.
+
+        Args:
+            images: frame input -> (batch, frames, 3, size, size).
+
+        Returns:
+            Stream name -> (batch, tokens, width).
+        """
+        raise ValueError(f"This model was built without a vision tower, but the batch has {', '.join(images)}.")
+
+    def project(self, batch: Any) -> dict[str, Tensor]:
+        """Every stream of a batch as the model goes on with it; what the other methods take as `projected`."""
+        return dict(batch.features) | (self.see(batch.images) if batch.images else {})
+
+    def forward(self, batch: Any) -> Tensor:
+        """The loss: the mean over all that is learned in the batch (token-weighted, as upstream). A scalar."""
+        losses, numbers = self.answer_losses(batch)
+        return losses.sum() / numbers.sum()
+
+    @abstractmethod
+    def answer_losses(self, batch: Any, projected: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """Loss of each clip, (batch,) float32, and what it sums over, (batch,) int64: tokens of the answer, or 1."""
+
+    @abstractmethod
+    def generate(
+        self,
+        batch: Any,
+        generation: Generation,
+        *,
+        projected: Mapping[str, Tensor] | None = None,
+        seed: int = 0,
+    ) -> list[str]:
+        """One answer a clip; the same alone and in any batch."""
+
+    @abstractmethod
+    def label_logprobs(
+        self, batch: Any, labels: Sequence[str], *, projected: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """Log-probability in nats of each label as the whole answer, (batch, labels) float32."""
+
+    @abstractmethod
+    def describe(self, base: str | None) -> str:
+        """What it is, for the first line of a run.
+
+        Args:
+            base: folder of its language model.
+        """
