@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docs_blocks import BLOCKS
 from encoder_factory import make_speech
 from media_factory import make_media
 from predict_factory import make_clips, make_run
@@ -165,6 +166,50 @@ def test_five_lines(how: str, place: Path, tmp_path: Path, workplace: Workplace)
     )
     assert found.returncode == 0, found.stderr
     assert found.stdout == "8 used\nused\n"
+
+
+def readme_example() -> str:
+    """The lines of README."""
+    (block,) = [block for block in BLOCKS if block.page == REPO / "README.md" and block.language == "python"]
+    return block.text
+
+
+@pytest.fixture
+def real_place(shared: Path, trained: Path, tmp_path: Path) -> Path:
+    """A folder with a trained run and a real clip by the names that README uses."""
+    shutil.copytree(trained, tmp_path / "outputs" / "demo")
+    shutil.copy(shared / "clips" / "sample_00000338.mp4", tmp_path / "clip.mp4")
+    return tmp_path
+
+
+def test_readme_in_a_notebook(real_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(real_place / "jupyter"))
+    monkeypatch.setenv("IPYTHONDIR", str(real_place / "ipython"))
+    code = nbformat.v4.new_code_cell
+    notebook = nbformat.v4.new_notebook(cells=[code(readme_example()), code("answer")])
+    client = nbclient.NotebookClient(
+        notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": str(real_place)}}
+    )
+    client.execute()
+    printed, shown = (cell.outputs for cell in notebook.cells)
+    (text,) = [each.text for each in printed if each.output_type == "stream" and each.name == "stdout"]
+    assert "'neutral': 0." in text
+    assert "'transcript': 'used'" in text
+    assert shown[0].data["text/html"].startswith("<table>")
+
+
+def test_readme_as_it_is(real_place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In this process, against what the parts say."""
+    monkeypatch.chdir(real_place)
+    names: dict[str, Any] = {}
+    exec(readme_example(), names)
+    answer = names["answer"]
+    assert capsys.readouterr().out == f"{answer.label} {answer.probabilities} {answer.inputs}\n"
+    assert sum(answer.probabilities.values()) == pytest.approx(1)
+    assert set(answer.inputs.values()) == {"used"}
 
 
 def test_a_real_clip(shared: Path, model: api.Model) -> None:

@@ -56,7 +56,7 @@ def read(out: Path) -> Lines:
 
 
 def without_time(lines: Lines) -> Lines:
-    return [{name: value for name, value in line.items() if name not in ("seconds", "duration_ms")} for line in lines]
+    return [{name: value for name, value in line.items() if name != "duration_ms"} for line in lines]
 
 
 def test_a_folder_and_a_file(run: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -366,11 +366,19 @@ def test_a_timeline(run: Path, tmp_path: Path, opened: None) -> None:
     path = make_media(tmp_path / "talk.mp4", seconds=2.4)
     assert seconds_of(path) == pytest.approx(2.4, abs=0.05)
     out = tmp_path / "out.jsonl"
-    assert ask(run, path, out, "window=1s", "step=0.5s") == 0
+    assert ask(run, path, out, "window=1s", "step=0.5s", "batch_size=8") == 0
     lines = read(out)
     assert [(line["start"], line["end"]) for line in lines[:3]] == [(0.0, 1.0), (0.5, 1.5), (1.0, 2.0)]
     assert lines[-1]["end"] == pytest.approx(2.4, abs=0.05)
     assert lines[0]["id"] == "talk_0-1000ms"
+    picture = (tmp_path / f"{out.name}.pictures" / "talk.svg").read_text(encoding="utf-8")
+    assert f"{len(lines)} pieces of 1 s, one every 0.5 s" in picture
+    table = tmp_path / "table.csv"
+    assert ask(run, path, table, "window=1s", "step=0.5s", "batch_size=8") == 0
+    assert (tmp_path / "table.csv.pictures" / "talk.svg").read_text(encoding="utf-8") == picture
+    why = tmp_path / "why.jsonl"
+    assert ask(run, path, why, "window=2s", "prompt.task=reason", "explanation_tokens=2") == 0
+    assert not (tmp_path / "why.jsonl.pictures").exists()
 
 
 @pytest.mark.parametrize(("seconds", "number"), [(0.3, 1), (5.0, 1), (5.1, 1), (5.5, 2), (7.0, 3)])
@@ -381,17 +389,36 @@ def test_pieces_cover_the_clip(seconds: float, number: int) -> None:
     assert seconds - pieces[-1].end <= 0.2
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize(("kept", "ranks"), [(1, 1), (3, 1), (2, 2), (0, 2)])
+def test_the_file_does_not_tell_how_it_was_made(
+    run: Path, tmp_path: Path, kept: int, ranks: int, form: str, opened: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some lines are there already, as after a kill; processes share the rest: the bytes are those of one call."""
+    make_clips(tmp_path / "media", 5)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    words = (f"format={form}", "batch_size=2")
+    assert ask(run, tmp_path / "media", whole, *words) == 0
+    lines = whole.read_text(encoding="utf-8").splitlines(keepends=True)
+    out.write_text("".join(lines[: kept + (form == "csv")]), encoding="utf-8")
+    for rank in range(ranks):
+        monkeypatch.setenv("RANK", str(rank))
+        monkeypatch.setenv("WORLD_SIZE", str(ranks))
+        assert ask(run, tmp_path / "media", out, *words) == 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
 @pytest.mark.parametrize(("times", "number"), [(2, 24), pytest.param(10, 300, marks=pytest.mark.slow)])
 def test_a_killed_call_goes_on(
     run: Path, clips: Path, tmp_path: Path, workplace: Workplace, times: int, number: int
 ) -> None:
-    """Killed after some answers, alone or as one of two: at the end each item is there once, in order."""
+    """Killed after some answers, alone or as one of two: the file ends as that of a call that was not killed."""
     media, out = tmp_path / "media", tmp_path / "out.jsonl"
     media.mkdir()
     for position in range(number):
         shutil.copy(clips / f"clip{position % 3}.mp4", media / f"c{position:03}.mp4")
     words = ("-m", "emolightning", "predict", f"checkpoint={run}", f"media={media}", f"out={out}")
-    more = ("evaluation.max_new_tokens=2", "num_workers=0", "batch_size=2")
+    more = ("evaluation.max_new_tokens=2", "num_workers=0", "batch_size=4")
 
     def size() -> int:
         return sum(path.stat().st_size for path in tmp_path.iterdir() if path.is_file())
@@ -410,10 +437,9 @@ def test_a_killed_call_goes_on(
     assert [line["id"] for line in lines] == sorted(path.stem for path in media.iterdir())
     assert os.listdir(tmp_path).count("out.jsonl") == 1
     assert not list(tmp_path.glob(".out.jsonl.rank*[0-9]"))
-    by_file: dict[str, list[float]] = {}
-    for line in lines:
-        expected = by_file.setdefault(line["media"], list(line["probabilities"].values()))
-        assert list(line["probabilities"].values()) == pytest.approx(expected, abs=1e-5)
+    whole = tmp_path / "whole.jsonl"
+    assert code_of(*words[3:5], f"out={whole}", *more) == 0
+    assert out.read_bytes() == whole.read_bytes()
 
 
 def test_talk_about_a_clip(

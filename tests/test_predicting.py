@@ -1,5 +1,6 @@
 """A trained model asked about new clips: the answers of an evaluation, probabilities, and what became of each input."""
 
+import base64
 import json
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from encoder_factory import make_speech
 from media_factory import make_empty_audio_track, make_media
 from predict_factory import make_clips, make_run
 from runs import Workplace, answers
+from starlette.testclient import TestClient
 
 from emolightning.__main__ import main
 from emolightning.config.building import build
@@ -22,6 +24,8 @@ from emolightning.records.predictions import Failure, Prediction
 from emolightning.runs import extract
 from emolightning.runs.assembly_of_clips import open_predictor
 from emolightning.runs.predicting import Predictor
+from emolightning.serving.app import create_app
+from emolightning.serving.served import served
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,30 @@ def test_answers_are_those_of_an_evaluation(trained: Path, workplace: Workplace)
 def clips_of(trained: Path) -> list[Clip]:
     own, _, _ = split_settings(read_configuration(trained / "config.yaml")["data"])
     return build(own, "data", inputs=("transcript",)).read_clips()
+
+
+def test_a_served_run_says_what_an_evaluation_says(trained: Path, workplace: Workplace) -> None:
+    """With its own question or the same one written out, in OpenAI's form, to the byte."""
+    written = {line["id"]: line for line in answers(trained)}
+    (media,) = {path.parent for path in (workplace.folder / "clips").rglob("*.mp4")}
+    rows = {clip.id: clip for clip in clips_of(trained)}
+    predictor = open_predictor(trained)
+    app = create_app([served("trained", predictor, trained)])
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        for name in list(written)[:3]:
+            content = base64.b64encode((media / f"{name}.mp4").read_bytes()).decode()
+            video = {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{content}"}}
+            for words in ([], [{"type": "text", "text": predictor.question()}]):
+                body = {"model": "trained", "temperature": 0, "transcript": rows[name].transcript}
+                messages = [{"role": "user", "content": [video, *words]}]
+                reply = client.post("/v1/chat/completions", json={**body, "messages": messages}).json()
+                assert reply["choices"][0]["message"]["content"] == written[name]["answer"]
+                own = reply["emolightning"]
+                assert own["question"] == predictor.question()
+                assert own["label"] == written[name]["prediction"]
+                likely = torch.tensor(list(own["logprobs"].values()), dtype=torch.float64)
+                assert likely.softmax(0).tolist() == pytest.approx(list(own["probabilities"].values()))
+                assert float(likely.exp().sum()) < 1
 
 
 @pytest.mark.parametrize("modalities", [["video", "text"], ["audio"]])

@@ -5,19 +5,23 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from encoder_factory import make_ctc
 from media_factory import make_media
 from serving_factory import FakeModel, fake, running
 from starlette.testclient import TestClient
 
+from emolightning.data.media.audio import read_waveform
+from emolightning.models.encoders.recognizer import SpeechRecognizer
 from emolightning.records.clips import Clip
 from emolightning.serving.app import create_app
 from emolightning.serving.limits import MOST_CHARACTERS, Limits
@@ -138,6 +142,43 @@ def test_wrong_fields_are_named(client: TestClient, clip: bytes, data: dict[str,
     reply = client.post("/predict", data=data, **form(clip))
     assert reply.status_code == status
     assert words in reply.json()["detail"]
+
+
+@dataclass(frozen=True)
+class FakeRecognizer:
+    """Hears how long a sound is."""
+
+    def encode(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [np.frombuffer(f"{len(sound) / 16000:.1f} s \N{HOT BEVERAGE}".encode(), np.uint8) for sound in items]
+
+
+def test_a_clip_is_listened_to(clip: bytes, tmp_path: Path) -> None:
+    mute = make_media(tmp_path / "mute.mp4", seconds=0.4, audio=False).read_bytes()
+    app = create_app([fake("one")], LIMITS, recognizer=FakeRecognizer())
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        assert client.get("/card").json()["listens"] is True
+        assert client.post("/transcript", **form(clip)).json() == {"transcript": "0.4 s \N{HOT BEVERAGE}"}
+        for content, words in ((mute, "the clip has no audio track"), (b"zzz", "not a media file")):
+            reply = client.post("/transcript", **form(content))
+            assert reply.status_code == 422
+            assert words in reply.json()["detail"]
+
+
+def test_nobody_listens(client: TestClient, clip: bytes) -> None:
+    assert client.get("/card").json()["listens"] is False
+    reply = client.post("/transcript", **form(clip))
+    assert (reply.status_code, reply.json()["detail"][:38]) == (404, "this server has no speech recogniser; ")
+
+
+def test_a_recognizer_of_transformers_listens(clip: bytes, tmp_path: Path) -> None:
+    """One of random weights: what it hears has no sense, but is what it hears elsewhere."""
+    (tmp_path / "clip.mp4").write_bytes(clip)
+    recognizer = SpeechRecognizer(weights=str(make_ctc(tmp_path / "ctc")))
+    (heard,) = recognizer.encode([read_waveform(tmp_path / "clip.mp4")])
+    app = create_app([fake("one")], LIMITS, recognizer=recognizer)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        reply = client.post("/transcript", **form(clip))
+    assert reply.json() == {"transcript": heard.tobytes().decode()}
 
 
 def test_an_empty_transcript_is_none(client: TestClient, clip: bytes) -> None:
@@ -354,6 +395,19 @@ def test_a_chat_as_vllm_takes_it(client: TestClient, clip: bytes) -> None:
     assert result["emolightning"]["probabilities"] == {"happy": 0.75, "sad": 0.25}
     assert result["emolightning"]["ignored"] == ["max_tokens", "temperature"]
     assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["one", "two"]
+
+
+@pytest.mark.parametrize("words", ["  Which one?  ", "Which\n one? "])
+def test_a_question_is_asked_to_the_letter(client: TestClient, clip: bytes, words: str) -> None:
+    """As an empty transcript is one: nothing is said."""
+    request = chat(data_url(clip), transcript="")
+    request["messages"][0]["content"][0]["text"] = words
+    result = client.post("/v1/chat/completions", json=request).json()
+    assert result["emolightning"]["question"] == words
+    assert result["choices"][0]["message"]["content"] == "happy: "
+    request["messages"][0]["content"][0]["text"] = " \n"
+    result = client.post("/v1/chat/completions", json=request).json()
+    assert result["emolightning"]["question"] == "the question of emotion"
 
 
 def test_a_chat_as_a_stream(client: TestClient, clip: bytes) -> None:

@@ -42,6 +42,8 @@ def test_settings_of_predict_are_handed_on() -> None:
         (["checkpoint=x", "max_waiting=-1", "timeout_seconds=0"], "timeout_seconds: 0.0 must be above 0"),
         (["checkpoint=[]"], "checkpoint is an empty list"),
         (["checkpoint=nowhere"], "nowhere"),
+        (["checkpoint=x", "asr=nowhere"], "nowhere: no config.json in it"),
+        (["checkpoint=x", "language=en"], "language: en is for a speech recogniser"),
         (["checkpoint=x", "faces=everybody"], "faces='everybody' is not none, center"),
         (["checkpoint=x", "examples=nowhere"], "media=nowhere: no such file or folder"),
         ([], "checkpoint"),

@@ -1,9 +1,10 @@
 """The page in a headless Chromium: a clip goes in, an answer appears, and nothing goes to another machine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from browser import Browser, Tab, started_browser
 from media_factory import make_media
@@ -84,6 +85,30 @@ def test_a_broken_file_and_then_a_sound_one(browser: Browser, clip: Path, tmp_pa
         ask(tab, clip)
         answered(tab)
         assert tab.value("document.querySelector('#problem').hidden")
+
+
+class Recognizer:
+    """Hears hostile words."""
+
+    def encode(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [np.frombuffer(HOSTILE.encode(), np.uint8) for _ in items]
+
+
+def test_a_clip_is_listened_to(browser: Browser, clip: Path, tmp_path: Path) -> None:
+    with running(fake(), recognizer=Recognizer()) as address:
+        tab = ready(browser, address)
+        assert tab.value("!document.querySelector('#listen').hidden && document.querySelector('#listen').disabled")
+        tab.upload("#file", clip)
+        tab.wait("!document.querySelector('#listen').disabled")
+        tab.click("#listen")
+        tab.wait("document.querySelector('#transcript').value")
+        assert tab.value("document.querySelector('#transcript').value") == HOSTILE
+        assert tab.value("document.title") == "EmoLightning"
+        tab.upload("#file", make_media(tmp_path / "mute.mp4", seconds=0.4, audio=False))
+        tab.wait("document.querySelector('#chosen').innerText.startsWith('mute')")
+        tab.click("#listen")
+        tab.wait("!document.querySelector('#problem').hidden")
+        assert "no audio track" in tab.text("#problem")
 
 
 def test_two_users_at_once(browser: Browser, clip: Path) -> None:

@@ -9,9 +9,10 @@ No labels are needed, and no scores are written:
   predict checkpoint=outputs/demo media=talk.mp4 window=5s step=1s out=timeline.jsonl
 
 A table has a column video and, where there are any, id, question, transcript, start and end. A line holds label,
-probability of each label, text, question, what became of each input, and time; or why there is no answer. Each is
+probability of each label, text, question, and what became of each input; or why there is no answer. Each is
 written at once. Started again, items that have an answer are skipped, those that failed are tried again, and what has
-changed is refused by name. Under torchrun the processes share the work.
+changed is refused by name. With window=... each clip gets a
+picture (SVG) of its timeline. Under torchrun the processes share the work.
 
 Exit codes: 0 all good; 1 some items failed; 2 wrong arguments, or a conflict with the answers that are there; 3 the
 model cannot be loaded; 4 the file of answers is damaged, locked or cannot be written.
@@ -86,14 +87,18 @@ def _predict(cfg: DictConfig) -> int:
         rank=rank,
         world_size=world_size,
         overwrite=cfg.overwrite,
+        draws=cfg.window is not None,
     )
     done = answer(request, lambda: predictor(cfg))
     print(f"{out}: {_described(done)}")
+    if done.pictures:
+        print(f"pictures: {done.pictures}")
     return FAILED if done.failed else 0
 
 
 def _described(done: "Done") -> str:
-    counts = [f"{done.answered} answered", *([f"{done.skipped} had an answer before"] if done.skipped else [])]
+    each = f" ({done.seconds / done.answered:.2f} s each)" if done.answered else ""
+    counts = [f"{done.answered} answered{each}", *([f"{done.skipped} had an answer before"] if done.skipped else [])]
     if done.failed:
         kinds = ", ".join(f"{number} {kind}" for kind, number in done.failed.items())
         counts.append(f"{sum(done.failed.values())} failed ({kinds})")

@@ -30,6 +30,7 @@ from emolightning.errors import UserError, override
 
 if TYPE_CHECKING:
     from emolightning.data.media.faces import FacePolicy
+    from emolightning.models.encoders.recognizer import SpeechRecognizer
     from emolightning.records.clips import Clip
     from emolightning.serving.served import Served
 
@@ -79,9 +80,10 @@ def serve(cfg: DictConfig) -> None:
         max_clips=cfg.max_clips,
     )
     secret, faces, examples = token(), _faces(cfg.faces), _examples(cfg.examples)
+    recognizer = _recognizer(cfg)
     served = _served(cfg)
     hosts = LOCAL_HOSTS if cfg.host in LOCAL_HOSTS else None
-    app = create_app(served, limits, faces=faces, examples=examples, token=secret, hosts=hosts)
+    app = create_app(served, limits, faces=faces, examples=examples, recognizer=recognizer, token=secret, hosts=hosts)
     run_server(app, host=cfg.host, port=cfg.port, limits=limits, names=[each.name for each in served])
 
 
@@ -112,6 +114,16 @@ def _faces(setting: str | None) -> "FacePolicy":
     return policy
 
 
+def _recognizer(cfg: DictConfig) -> "SpeechRecognizer | None":
+    """What writes down what is said."""
+    if cfg.asr is None:
+        return None
+    from emolightning.models.encoders.recognizer import SpeechRecognizer
+    from emolightning.runs.extract import device_of
+
+    return SpeechRecognizer(weights=cfg.asr, device=device_of(cfg.device), language=cfg.language)
+
+
 def _examples(place: str | None) -> "list[Clip]":
     """Clips that anyone may see."""
     from emolightning.data.readers.asked_media import items_of
@@ -128,4 +140,6 @@ def _problems(cfg: DictConfig) -> list[Problem]:
         problems.append(Problem("port", f"{cfg.port} must be 0 to 65535"))
     if not OmegaConf.is_missing(cfg, "checkpoint") and not _checkpoints(cfg.checkpoint):
         problems.append(Problem("checkpoint", "is an empty list; name at least one run"))
+    if cfg.language is not None and cfg.asr is None:
+        problems.append(Problem("language", f"{cfg.language} is for a speech recogniser; say asr=FOLDER as well"))
     return problems

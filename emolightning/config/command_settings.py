@@ -157,6 +157,20 @@ class StoresConfig:
 
 
 @dataclass
+class FirstAnswerConfig:
+    """A run that is asked about a clip, to measure it."""
+
+    checkpoint: str = MISSING
+    """A run folder, a checkpoint file or an adapter folder."""
+    media: str = MISSING
+    """A clip."""
+    rounds: int = 5
+    """Rounds; each starts two new processes."""
+    output: str | None = None
+    """JSON file for the result."""
+
+
+@dataclass
 class ExtractingConfig:
     """Clips that are read and encoded, to measure it."""
 
@@ -341,6 +355,11 @@ class ServeConfig:
     faces: str | None = None
     """Whose face the page shows, as in `extract`; null is the detector where OpenCV is installed. No answer depends on
     it."""
+    asr: str | None = None
+    """Folder of a speech recogniser (Whisper; HuBERT, wav2vec 2.0 or WavLM with a CTC head): the page then offers to
+    write down what is said. null leaves that to whoever asks."""
+    language: str | None = None
+    """Of the speech, for recognisers that take one, e.g. `en`; null lets the recogniser find out."""
     max_mib: float = 64
     """Largest request."""
     max_clip_seconds: float = 60

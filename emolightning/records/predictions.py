@@ -26,6 +26,8 @@ class Prediction:
     """Input -> `used`, `off`, `missing: REASON` (left out of the sequence) or `zero: REASON` (zeros in its place)."""
     seconds: float
     """Time of reading and answering, shared by the clips that were answered together."""
+    logprobs: dict[str, float] = field(default_factory=dict)
+    """Label -> log-probability in nats of the label as the whole answer, among all texts; empty for explanations."""
 
     def content(self) -> dict[str, Any]:
         """As JSON."""

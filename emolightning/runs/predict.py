@@ -16,6 +16,7 @@ from emolightning.records.predictions import Failure, Prediction
 from emolightning.runs.predicting import Predictor
 from emolightning.runs.prediction_file import PredictionFile
 from emolightning.runs.prediction_lines import Format, digest, file_hash, record_of, request_hash
+from emolightning.runs.timeline.pictures import draw_timelines
 
 WITH_BAR = 20
 """From so many items on a bar shows how far it is."""
@@ -39,6 +40,8 @@ class Request:
     rank: int = 0
     world_size: int = 1
     overwrite: bool = False
+    draws: bool = False
+    """Whether each clip gets a picture of its pieces."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,10 @@ class Done:
     """They had an answer before."""
     failed: dict[str, int]
     """Kind of failure -> items."""
+    seconds: float = 0.0
+    """Time of reading and answering what was answered."""
+    pictures: Path | None = None
+    """Their folder, where some were drawn."""
 
 
 def asked_items(media: str, *, window: str | None, step: str | None) -> list[Item]:
@@ -101,7 +108,6 @@ def predict(request: Request, load: Callable[[], Predictor]) -> Done:
     form, items = request.form, request.items
     file = PredictionFile(request.out, form, rank=request.rank, world_size=request.world_size)
     try:
-        own = items[request.rank :: request.world_size]
         hashes = {path: file_hash(path) for path in dict.fromkeys(item.clip.video for item in items)}
         file_of = {item.clip.id: hashes[item.clip.video] for item in items}
         if not request.overwrite:
@@ -119,12 +125,24 @@ def predict(request: Request, load: Callable[[], Predictor]) -> Done:
                 items, file_of, {item.clip.id: request_hash(item, item.question or usual) for item in items}
             )
             file.require_settings(settings)
-        todo = [item for item in own if not file.is_answered(item)]
-        failed = _answer(predictor, file, todo, usual, file_of, settings, request)
-        file.finish(items)
+        batches = _own_batches(items, predictor.asking.batch_size, request)
+        own = [item for batch in batches for item in batch]
+        skipped = sum(file.is_answered(item) for item in own)
+        # Those that were answered before are answered again beside the others of their batch: what shares a batch
+        # decides the last digits, and the file of a call that was killed must be that of one that was not.
+        todo = [item for batch in batches if not all(map(file.is_answered, batch)) for item in batch]
+        failed, seconds = _answer(predictor, file, todo, usual, file_of, settings, request)
+        is_whole = file.finish(items)
+        pictures = draw_timelines(request.out, items, file.said(items)) if is_whole and request.draws else None
     finally:
         file.close()
-    return Done(len(todo) - sum(failed.values()), len(own) - len(todo), dict(failed))
+    return Done(len(own) - skipped - sum(failed.values()), skipped, dict(failed), seconds, pictures)
+
+
+def _own_batches(items: Sequence[Item], size: int, request: Request) -> list[Sequence[Item]]:
+    """The batches of this process; the same ones for any number of processes."""
+    batches = [items[start : start + size] for start in range(0, len(items), size)]
+    return batches[request.rank :: request.world_size]
 
 
 def _loaded(load: Callable[[], Predictor]) -> Predictor:
@@ -142,9 +160,10 @@ def _answer(
     media: dict[str, str | None],
     settings: str,
     request: Request,
-) -> Counter[str]:
-    """Kind of failure -> items."""
+) -> tuple[Counter[str], float]:
+    """Kind of failure -> items; and the time of the answers."""
     failed: Counter[str] = Counter()
+    seconds = 0.0
     questions = [item.question or usual for item in todo]
     answers = predictor.stream([item.clip for item in todo], question=questions, task=request.task)
     each = zip(todo, questions, strict=True)
@@ -154,13 +173,17 @@ def _answer(
             answer: Prediction | Failure = next(answers)
         except torch.OutOfMemoryError as error:
             is_full, answer = True, Failure(item.clip.id, OUT_OF_MEMORY, str(error).splitlines()[0])
+        if file.is_answered(item) and not is_full:
+            continue
         if file_hash(item.clip.video) != media[item.clip.id]:
             reason = f"{item.clip.video}: has changed while it was read"
             answer = Failure(item.clip.id, "file that changes", reason)
         if isinstance(answer, Failure):
             failed[answer.kind] += 1
+        else:
+            seconds += answer.seconds
         form, fingerprint = request.form, media[item.clip.id]
         file.append([record_of(form, item, answer, question=question, media=fingerprint, settings=settings)])
         if is_full:
             raise NoModel(f"{item.clip.id}: {OUT_OF_MEMORY}; say a smaller batch_size, or device=cpu")
-    return failed
+    return failed, seconds

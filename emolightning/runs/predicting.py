@@ -198,10 +198,11 @@ class Predictor:
             moved: Any = self.processor.collate([asked.example for asked in batch]).to(self.device)
             projected = self.model.project(moved)
             texts = self.model.generate(moved, self._generation(task), projected=projected, seed=self.asking.seed)
-            chances: list[list[float]] = [[]] * len(batch)
+            logprobs: list[list[float]] = [[]] * len(batch)
+            chances = logprobs
             if has_label:
-                logprobs = self.model.label_logprobs(moved, self.labels, projected=projected)
-                chances = logprobs.double().softmax(dim=1).tolist()
+                found = self.model.label_logprobs(moved, self.labels, projected=projected).double()
+                logprobs, chances = found.tolist(), found.softmax(dim=1).tolist()
         seconds = reading + (time.perf_counter() - begun) / len(batch)
         return {
             asked.number: Prediction(
@@ -212,18 +213,20 @@ class Predictor:
                 question=asked.question.instruction,
                 inputs=asked.seen.inputs,
                 seconds=round(seconds, 6),
+                logprobs=dict(zip(self.labels, logprob, strict=True)) if has_label else {},
             )
-            for asked, text, chance in zip(batch, texts, chances, strict=True)
+            for asked, text, chance, logprob in zip(batch, texts, chances, logprobs, strict=True)
         }
 
 
 def _batches(ready: Sequence[_Asked], size: int) -> Iterator[list[_Asked]]:
-    """Clips that can be answered together: those with the same streams, since what is absent has no place in a row."""
+    """Of each `size` clips those with the same streams: what is absent has no place in a row.
+
+    Which clips share a batch follows from their places alone, so that whoever asks again gets the same last digits.
+    """
     alike: dict[Any, list[_Asked]] = defaultdict(list)
     for asked in ready:
         example = asked.example
         shapes = tuple((name, frames.shape) for name, frames in example.images.items())
-        alike[asked.question.task, tuple(example.features), shapes].append(asked)
-    for same in alike.values():
-        for start in range(0, len(same), size):
-            yield same[start : start + size]
+        alike[asked.number // size, asked.question.task, tuple(example.features), shapes].append(asked)
+    yield from alike.values()

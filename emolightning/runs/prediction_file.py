@@ -173,10 +173,12 @@ class PredictionFile:
 
     def header(self) -> str:
         """The first line of a table."""
-        if self.form != "csv":
-            return ""
+        return table_row(self.columns()) if self.form == "csv" else ""
+
+    def columns(self) -> list[str]:
+        """Names of the columns of a table."""
         chances = [f"p_{label}" for label in self.labels]
-        return table_row([*FACTS["csv"], "label", *chances, "text", "question", "inputs", "seconds", "error", "video"])
+        return [*FACTS["csv"], "label", *chances, "text", "question", "inputs", "error", "video"]
 
     def encoded(self, record: Mapping[str, Any]) -> str:
         """One line."""
@@ -188,13 +190,31 @@ class PredictionFile:
             *(record[name] for name in FACTS["csv"]),
             record["label"],
             *(chances.get(label) for label in self.labels),
-            *(record["text"], record["question"], json.dumps(record["inputs"], ensure_ascii=False), record["seconds"]),
+            *(record["text"], record["question"], json.dumps(record["inputs"], ensure_ascii=False)),
             *(": ".join(error.values()), record["video"]),
         ]
         return table_row(["" if cell is None else cell for cell in cells])
 
-    def finish(self, items: Sequence[Item]) -> None:
+    def said(self, items: Sequence[Item]) -> dict[str, tuple[str | None, dict[str, float]]]:
+        """Id -> label and probabilities, of those that have any."""
+        found: dict[str, tuple[str | None, dict[str, float]]] = {}
+        for item in items:
+            record = self.known.get(one_cell(item.clip.id) if self.form == "csv" else item.clip.id)
+            if record is None or record["status"] != "success" or self.form == "upstream":
+                continue
+            if self.form == "csv":
+                cells = dict(zip(self.columns(), next(csv.reader([record["line"]])), strict=True))
+                chances = {label: float(cells[f"p_{label}"]) for label in self.labels if cells[f"p_{label}"]}
+                found[item.clip.id] = cells["label"] or None, chances
+            else:
+                found[item.clip.id] = record["label"], record["probabilities"] or {}
+        return found
+
+    def finish(self, items: Sequence[Item]) -> bool:
         """Put the lines in the order of the items, one each; of several processes the last one does it.
+
+        Returns:
+            Whether this process did.
 
         Raises:
             CannotWrite: all lines are still there.
@@ -204,8 +224,8 @@ class PredictionFile:
             try:
                 fcntl.flock(self._locks[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return
-        found = self._read()
+                return False
+        self.known = found = self._read()
         names = [one_cell(item.clip.id) if self.form == "csv" else item.clip.id for item in items]
         others = [place for place in self._places() if place != self.path]
         lines = [found[name]["line"] + "\n" for name in names if name in found]
@@ -215,6 +235,7 @@ class PredictionFile:
                 file.write(text)
         for place in others:
             place.unlink(missing_ok=True)
+        return True
 
     def close(self) -> None:
         """Give the file free."""

@@ -62,7 +62,7 @@ def record_of(
     media: str | None,
     settings: str,
 ) -> dict[str, Any]:
-    """What a line says of an item.
+    """What a line says of an item. The time that an answer took is in upstream's lines alone: no two calls agree on it.
 
     Args:
         form: of the file.
@@ -98,7 +98,7 @@ def record_of(
         **({"start": span.start, "end": span.end} if span is not None else {}),
         **{name: content.get(name) for name in ("label", "probabilities", "text")},
         "question": question,
-        **{name: content.get(name) for name in ("inputs", "seconds")},
+        "inputs": content.get("inputs"),
         "error": error,
         "video": item.video,
         "request": request,

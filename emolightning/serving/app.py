@@ -13,7 +13,7 @@ import emolightning
 from emolightning.data.media.faces import FacePolicy
 from emolightning.errors import shown
 from emolightning.records.clips import Clip
-from emolightning.serving import cards, chat, predict
+from emolightning.serving import cards, chat, listening, predict
 from emolightning.serving.gate import Gate
 from emolightning.serving.limits import Limits
 from emolightning.serving.page import page
@@ -28,6 +28,7 @@ def create_app(
     *,
     faces: FacePolicy | None = None,
     examples: Sequence[Clip] = (),
+    recognizer: listening.Recognizer | None = None,
     token: str | None = None,
     hosts: Collection[str] | None = None,
 ) -> Gate:
@@ -38,6 +39,7 @@ def create_app(
         limits: of requests.
         faces: whose face pictures show; None for nobody's.
         examples: clips of this machine that the page offers.
+        recognizer: writes down what is said in a clip, where a client asks for that; None for nobody.
         token: that clients must show; None asks for none.
         hosts: names that the server may be called by; None allows any.
     """
@@ -61,7 +63,8 @@ def create_app(
     gate = Gate(app, limits, token=token, hosts=hosts)
     app.include_router(predict.routes(service))
     app.include_router(chat.routes(service))
-    app.include_router(cards.routes(service, gate, examples))
+    app.include_router(listening.routes(service, recognizer))
+    app.include_router(cards.routes(service, gate, examples, listens=recognizer is not None))
     app.include_router(page.routes())
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

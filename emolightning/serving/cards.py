@@ -14,8 +14,8 @@ from emolightning.serving.schema import Card, Cards, Example, Health
 from emolightning.serving.service import Service
 
 
-def routes(service: Service, gate: Gate, examples: Sequence[Clip]) -> APIRouter:
-    """The three routes."""
+def routes(service: Service, gate: Gate, examples: Sequence[Clip], *, listens: bool = False) -> APIRouter:
+    """The three routes; `listens` tells whether there is a speech recogniser."""
     router = APIRouter(tags=["about"])
 
     @router.get("/health")
@@ -39,7 +39,7 @@ def routes(service: Service, gate: Gate, examples: Sequence[Clip]) -> APIRouter:
             for name, each in service.served.items()
         ]
         offered = [Example(name=clip.video.name, transcript=clip.transcript) for clip in examples]
-        return Cards(runs=runs, limits=asdict(service.limits), examples=offered)
+        return Cards(runs=runs, limits=asdict(service.limits), examples=offered, listens=listens)
 
     @router.get("/examples/{number}", response_class=FileResponse)
     async def example(number: int) -> FileResponse:

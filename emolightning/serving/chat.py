@@ -39,7 +39,7 @@ class ChatRequest(BaseModel):
     stream: bool = False
     n: int = 1
     transcript: str | None = None
-    """What is said in the clip; with the client library in `extra_body`."""
+    """What is said in the clip, with the client library in `extra_body`; an empty text says that nothing is said."""
     task: Literal["emotion", "reason"] = "emotion"
 
 
@@ -70,7 +70,7 @@ def routes(service: Service) -> APIRouter:
         asked = read_messages(request.messages)
         (result,) = await service.answer(
             Ask(
-                (request.transcript or None,),
+                (request.transcript,),
                 asked.question,
                 (request.model,),
                 task=request.task,
@@ -88,7 +88,7 @@ def routes(service: Service) -> APIRouter:
 
 
 def read_messages(messages: list[Message]) -> Asked:
-    """The question and the clip of a dialogue; texts of role system come first.
+    """The question, to the letter, and the clip of a dialogue; texts of role system come first.
 
     Raises:
         Refusal: it is no single question about a single clip.
@@ -102,7 +102,7 @@ def read_messages(messages: list[Message]) -> Asked:
         for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
             kind = part.get("type")
             if kind == "text":
-                texts.append(str(part.get("text", "")).strip())
+                texts.append(str(part.get("text", "")))
             elif kind in MEDIA_PARTS:
                 held = part.get(kind)
                 clips.append(_media(kind, held.get(MEDIA_PARTS[kind]) if isinstance(held, dict) else held))
@@ -111,7 +111,7 @@ def read_messages(messages: list[Message]) -> Asked:
                 raise Refusal(400, f"messages: a part of type {shown(str(kind))!r} is none of {allowed}")
     if len(clips) != 1:
         raise Refusal(400, f"messages: {len(clips)} clips; send one, a video with its sound or a sound alone")
-    return Asked("\n".join(text for text in texts if text) or None, clips[0])
+    return Asked("\n".join(text for text in texts if text.strip()) or None, clips[0])
 
 
 def _media(kind: str, address: Any) -> bytes:

@@ -11,6 +11,9 @@ class Answer(BaseModel):
     run: str = Field(description="The model, as /card names it.")
     label: str | None = Field(description="What the answer names; null where it names no single label.")
     probabilities: dict[str, float] = Field(description="Label -> how likely it is as the whole answer.")
+    logprobs: dict[str, float] = Field(
+        {}, description="Label -> log-probability (nats) of the label as the whole answer, among all texts."
+    )
     text: str = Field(description="The answer as it was generated.")
     question: str
     inputs: dict[str, str] = Field(description="Input -> used, off, `missing: REASON` or `zero: REASON`.")
@@ -63,6 +66,12 @@ class Batch(BaseModel):
     clips: list[ClipAnswers]
 
 
+class Transcript(BaseModel):
+    """What a speech recogniser heard."""
+
+    transcript: str = Field(description="Empty where it heard nothing.")
+
+
 class Health(BaseModel):
     """Whether the server is there, and how busy it is."""
 
@@ -96,6 +105,7 @@ class Cards(BaseModel):
     runs: list[Card]
     limits: dict[str, float]
     examples: list[Example]
+    listens: bool = Field(description="Whether /transcript writes down what is said.")
 
 
 class Refused(BaseModel):

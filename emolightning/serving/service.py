@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -71,14 +72,35 @@ class Service:
             Refusal: the request asks for what cannot be, or its answer takes too long.
         """
         self._check(ask)
+        uploads, folder = await self._kept(ask.files)
+        return await self._in_turn(lambda: self._answers(ask, uploads), folder.cleanup)
+
+    async def of_clip(self, file: tuple[str | None, BinaryIO], work: Callable[[Path], Result]) -> Result:
+        """What the model's thread finds out about one clip.
+
+        Raises:
+            Refusal: the clip cannot be used, or it takes too long.
+        """
+        (upload,), folder = await self._kept((file,))
+
+        def done() -> Result:
+            if upload.problem is not None:
+                raise Refusal(422, f"{upload.name}: {upload.problem}")
+            return work(upload.path)
+
+        return await self._in_turn(done, folder.cleanup)
+
+    async def _kept(
+        self, files: Sequence[tuple[str | None, BinaryIO]]
+    ) -> "tuple[list[Upload], tempfile.TemporaryDirectory[str]]":
+        """The clips of a request, in a folder of their own."""
         folder = new_folder()
         try:
             seconds = self.limits.max_clip_seconds
-            uploads = await run_in_threadpool(keep_uploads, ask.files, Path(folder.name), max_seconds=seconds)
+            return await run_in_threadpool(keep_uploads, files, Path(folder.name), max_seconds=seconds), folder
         except BaseException:
             folder.cleanup()
             raise
-        return await self._in_turn(lambda: self._answers(ask, uploads), folder.cleanup)
 
     async def _in_turn(self, work: Callable[[], Result], clean_up: Callable[[], None]) -> Result:
         """Have the model's thread do something, and clean up after it, also where nobody waits for it any more."""
@@ -156,6 +178,8 @@ def _without_words(work: Callable[[], Result]) -> Result:
     """Do it; an error that nobody foresaw is logged by its place alone, for its message may hold what was said."""
     try:
         return work()
+    except Refusal:
+        raise
     except Exception as error:
         places = "".join(traceback.format_tb(error.__traceback__))
         print(f"error: {type(error).__name__}\n{places}", file=sys.stderr, flush=True)

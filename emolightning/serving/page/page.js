@@ -58,7 +58,28 @@ function choose(blob, name, transcript) {
   player.src = URL.createObjectURL(blob);
   player.hidden = false;
   $("submit").disabled = false;
+  $("listen").disabled = false;
   showProblem("");
+}
+
+async function listen() {
+  const form = new FormData();
+  form.append("media", clip.blob, clip.name);
+  const asked = clip;
+  $("listen").disabled = true;
+  $("listen").textContent = "Listening ...";
+  showProblem("");
+  try {
+    const heard = (await (await ask("/transcript", { method: "POST", body: form })).json()).transcript;
+    if (asked !== clip) return;
+    if (heard) $("transcript").value = heard;
+    else showProblem("No words were heard in the clip.");
+  } catch (error) {
+    showProblem(error.message);
+  } finally {
+    $("listen").disabled = false;
+    $("listen").textContent = "Listen to the clip";
+  }
 }
 
 async function record() {
@@ -217,6 +238,7 @@ async function start() {
     return button;
   }));
   $("examples-part").hidden = !about.examples.length;
+  $("listen").hidden = !about.listens;
   doubts = Object.fromEntries(about.runs.map((each) => [each.run, each.doubts]));
   const cards = about.runs.filter((each) => each.card);
   $("card-text").textContent = cards.map((each) => each.card).join("\n\n");
@@ -227,6 +249,7 @@ async function start() {
 $("ask").addEventListener("submit", submit);
 $("file").onchange = () => { const [file] = $("file").files; if (file) choose(file, file.name); };
 $("record").onclick = record;
+$("listen").onclick = listen;
 $("record").hidden = !navigator.mediaDevices || !window.MediaRecorder;
 $("use-token").onclick = () => {
   token = $("token").value.trim();

@@ -1,0 +1,1 @@
+"""Pictures of what a model says over the time of a clip."""
