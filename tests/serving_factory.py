@@ -54,6 +54,8 @@ class FakeModel:
         if clip.transcript == "fail":
             return Failure(clip.id, "nothing to look at", f"{clip.video}: there is nothing")
         inputs = {name: USED if modality in self.modalities else OFF for name, modality in INPUTS.items()}
+        if clip.transcript == "mute":
+            inputs["speech"] = f"missing: {clip.video}: has no audio track"
         text = "because" if task == "reason" else f"happy: {clip.transcript}"
         chances = {"happy": 0.75, "sad": 0.25} if task == "emotion" else {}
         return Prediction(clip.id, "happy", chances, text, question, inputs, 0.01)

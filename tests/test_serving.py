@@ -75,6 +75,14 @@ def test_an_answer_has_all_that_is_known(client: TestClient, clip: bytes) -> Non
     assert (result["clip"], result["problems"], result["seen"]) == ("clip.mp4", [], None)
 
 
+def test_an_answer_names_no_file_of_the_server(client: TestClient, clip: bytes, temporary: Path) -> None:
+    reply = client.post("/predict", data={"transcript": "mute"}, **form(clip, "mine.mp4"))
+    assert reply.json()["answers"][0]["inputs"]["speech"] == "missing: mine.mp4: has no audio track"
+    said = client.post("/v1/chat/completions", json=chat(data_url(clip), transcript="mute"))
+    assert said.json()["emolightning"]["inputs"]["speech"] == "missing: clip: has no audio track"
+    assert str(temporary) not in reply.text + said.text
+
+
 def test_pictures_come_where_they_are_asked_for(client: TestClient, clip: bytes) -> None:
     seen = client.post("/predict", data={"pictures": "true"}, **form(clip)).json()["seen"]
     (frame,) = seen["frames"]

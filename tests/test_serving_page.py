@@ -111,6 +111,24 @@ def test_a_clip_is_listened_to(browser: Browser, clip: Path, tmp_path: Path) -> 
         assert "no audio track" in tab.text("#problem")
 
 
+def test_another_clip_begins_anew(browser: Browser, clip: Path, tmp_path: Path) -> None:
+    """Words that were typed first stay; those of the clip before, and what was answered about it, do not."""
+    other = make_media(tmp_path / "other.mp4", seconds=0.4)
+    with running(fake()) as address:
+        tab = ready(browser, address)
+        tab.fill("#transcript", "typed first")
+        tab.upload("#file", clip)
+        tab.wait("!document.querySelector('#submit').disabled")
+        assert tab.value("document.querySelector('#transcript').value") == "typed first"
+        tab.click("#submit")
+        answered(tab)
+        tab.upload("#file", other)
+        tab.wait("document.querySelector('#chosen').innerText.startsWith('other')")
+        assert tab.value("document.querySelector('#transcript').value") == ""
+        assert tab.value("document.querySelectorAll('.answer').length") == 0
+        assert tab.value("document.querySelector('#seen').hidden && !document.querySelector('#empty').hidden")
+
+
 def test_two_users_at_once(browser: Browser, clip: Path) -> None:
     with running(fake(seconds=0.3)) as address:
         tabs = [ready(browser, address) for _ in range(2)]

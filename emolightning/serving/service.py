@@ -142,10 +142,11 @@ class Service:
         asked = [self.served[name] for name in dict.fromkeys(ask.runs)] or [next(iter(self.served.values()))]
         for each in asked if clips else ():
             for number, outcome in zip(usable, self._ask_model(each, ask, clips), strict=True):
+                path, name = str(uploads[number].path), uploads[number].name
                 if isinstance(outcome, Answer):
-                    results[number].answers.append(outcome)
+                    inputs = {key: said.replace(path, name) for key, said in outcome.inputs.items()}
+                    results[number].answers.append(outcome.model_copy(update={"inputs": inputs}))
                 else:
-                    path, name = str(uploads[number].path), uploads[number].name
                     reason = outcome.reason.replace(path, name)
                     results[number].problems.append(outcome.model_copy(update={"reason": reason}))
         if ask.shows:

@@ -41,6 +41,11 @@ async function ask(path, options = {}) {
   throw new Error(detail);
 }
 
+function showResults(answers, seen) {
+  $("answers").replaceChildren(...answers.map(answerCard));
+  showSeen(seen);
+}
+
 function showProblem(text) {
   $("problem").textContent = text;
   $("problem").hidden = !text;
@@ -48,6 +53,10 @@ function showProblem(text) {
 }
 
 function choose(blob, name, transcript) {
+  // Words and answers of the clip before are not those of this one; words that were typed before any clip are.
+  if (clip && transcript === undefined) transcript = "";
+  showResults([], null);
+  $("empty").hidden = false;
   clip = { blob, name };
   $("chosen").textContent = `${name} (${blob.size < 2 ** 20 ? `${Math.ceil(blob.size / 1024)} KiB` : `${(blob.size / 2 ** 20).toFixed(1)} MiB`})`;
   if (transcript !== undefined) $("transcript").value = transcript || "";
@@ -119,8 +128,8 @@ function answerCard(answer) {
     make("div", { className: answer.label ? "label" : "label none", textContent: label }));
   const chances = Object.entries(answer.probabilities).sort((one, other) => other[1] - one[1]);
   const bars = make("div", { className: "bars" });
-  chances.forEach(([name, chance], place) => {
-    const best = place === 0 ? " best" : "";
+  chances.forEach(([name, chance]) => {
+    const best = name === answer.label ? " best" : "";
     const fill = make("i");
     fill.style.width = `${100 * chance}%`;
     bars.append(
@@ -129,6 +138,9 @@ function answerCard(answer) {
       make("span", { className: `value${best}`, textContent: `${(100 * chance).toFixed(1)} %` }));
   });
   card.append(bars);
+  if (answer.label && chances.length && chances[0][0] !== answer.label) {
+    card.append(make("p", { className: "note", textContent: `The answer that was written is not the most likely label, ${chances[0][0]}.` }));
+  }
   if (answer.text.trim() !== answer.label) card.append(make("p", { className: "said" }, make("b", { textContent: "Answer" }), answer.text || "(nothing)"));
   if (answer.explanation !== null) card.append(make("p", { className: "said" }, make("b", { textContent: "Explanation" }), answer.explanation || "(nothing)"));
   const inputs = make("ul", { className: "inputs" });
@@ -191,14 +203,12 @@ async function submit(event) {
   showProblem("");
   try {
     const result = await (await ask("/predict", { method: "POST", body: form })).json();
-    $("answers").replaceChildren(...result.answers.map(answerCard));
+    showResults(result.answers, result.seen);
     $("empty").hidden = true;
-    showSeen(result.seen);
     showProblem(result.problems.map((each) => `${each.run}: ${each.reason}`).join("\n"));
     if (matchMedia("(max-width: 820px)").matches) $("answers").scrollIntoView({ behavior: "smooth" });
   } catch (error) {
-    $("answers").replaceChildren();
-    showSeen(null);
+    showResults([], null);
     showProblem(error.message);
   } finally {
     $("submit").disabled = false;
