@@ -1,6 +1,7 @@
 """Weights are asked about vectors of the recipe they were trained with, or the evaluation is refused."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,13 @@ def test_another_recipe_is_refused_with_both_named(weights: Path) -> None:
     )
     with pytest.raises(UserError, match=told):
         require_same_recipes("checkpoint", weights, {"speech": OTHER, "face": OTHER})
+
+
+def test_another_recipe_on_purpose_is_a_sentence(weights: Path) -> None:
+    (said,) = require_same_recipes("checkpoint", weights, {"speech": OTHER, "face": OTHER}, accepts=True)
+    assert said.startswith("vectors of another recipe than in training (data.other_recipe=accept): speech: hubert_mer")
+    assert "hubert_merbench (weights aaaaaaaaaaaa, utterance) here" in said
+    assert require_same_recipes("checkpoint", weights, {"speech": HUBERT}, accepts=True) == []
 
 
 def test_the_same_recipe_is_taken_however_it_is_stored(weights: Path) -> None:
@@ -84,3 +92,14 @@ def test_a_run_records_its_recipes_and_an_evaluation_with_others_is_refused(
     output = workplace.evaluate(trained, "features=folders", f"features.root={tmp_path}", *folders, code=1)
     for name in widths:
         assert f"{name}: signal-1 (utterance) in training, hubert_merbench (weights aaaaaaaaaaaa, utterance)" in output
+    assert "data.other_recipe=accept goes on all the same" in output
+    older = Path(shutil.copytree(trained, tmp_path / "older"))  # A run of before the setting came.
+    config = older / "config.yaml"
+    now = config.read_text()
+    config.write_text(now.replace("  other_recipe: refuse\n", ""))
+    assert config.read_text() != now
+    accepting = ["data.other_recipe=accept", f"output_dir={tmp_path}/accepted"]
+    workplace.evaluate(older, "features=folders", f"features.root={tmp_path}", *folders, *accepting)
+    warned = [each for each in read_json(tmp_path / "accepted/metrics.json")["warnings"] if "of another recipe" in each]
+    assert len(warned) == len(widths)
+    assert all("signal-1 (utterance) in training, hubert_merbench" in each for each in warned)

@@ -23,7 +23,7 @@ IN_PLACE = {
     "emolightning/data/stores/vectors.py": "in the part of its process, then renamed",
     "emolightning/data/stores/records.py": "into the place that written_whole gives",
     "emolightning/data/stores/converting.py": "into the place that written_whole gives; folders inside of a stage",
-    "emolightning/runs/extract.py": "into the place that written_whole gives",
+    "emolightning/runs/transcripts.py": "what written_whole gives, and lines of checksums: a half one means none",
     "emolightning/serving/uploads.py": "a request's temporary file, removed with its folder",
     "emolightning/runs/answers.py": "appended line by line, a half line is cut off; whole files by written_whole",
     "emolightning/runs/prediction_file.py": "appended line by line, a half line is cut off; whole by written_whole",

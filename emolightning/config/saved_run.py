@@ -37,6 +37,9 @@ NOT_INHERITED = (
 OF_NEW_CLIPS = ("seed", "num_threads", "modalities", "inputs", "prompt", "evaluation", "features", "model")
 """Keys of a saved run that say how a clip is seen and asked about."""
 
+OF_ONE_CALL = {"other_recipe": "refuse"}
+"""Keys of `data` that a run does not hand on, and that one of an earlier version does not have."""
+
 UNUSED = {"optimizer": None, "schedule": None}
 """Parts of training that an evaluation does not build."""
 
@@ -70,6 +73,8 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
         kept = _of_new_clips(kept, trained)
     else:
         kept["trained"] = trained
+        if isinstance(kept.get("data"), dict):
+            kept["data"] = {**kept["data"], **OF_ONE_CALL}
     # Only now, for interpolations: those in the node are ours.
     node = _with_language_model(kept)
     if "trained" in node:
@@ -87,7 +92,7 @@ def _of_new_clips(saved: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[
     """What asking the model about new clips takes of a run; of its dataset only how its clips were seen."""
     data = saved.get("data")
     missing = data.get("missing") if isinstance(data, dict) else None
-    seen = {"labels": "mer6", "frame": "middle", "missing": missing or "error", **trained}
+    seen = {"labels": "mer6", "frame": "middle", "missing": missing or "error", **OF_ONE_CALL, **trained}
     return {name: saved[name] for name in OF_NEW_CLIPS if name in saved} | {"data": seen}
 
 

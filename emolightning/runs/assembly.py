@@ -101,7 +101,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
         refuse_changes(resume_from, config, corpus.summary())
     if initial:
         require_same_inputs(initial, trained_sees(initial, family, corpus.source.labels), corpus.inputs)
-        require_same_recipes("init_from", Path(cfg.init_from), corpus.features.made_by)
+        _require_recipes("init_from", Path(cfg.init_from), corpus)
     processor = _processor_with_room(cfg, corpus, ("train", "val"))
     plan = plan_for(corpus)  # Again: clips may have been skipped.
     facts = TrainingFacts(rank, load_of(cfg), config, plan, parts, cfg.monitor.metric, resume_from, initial)
@@ -128,7 +128,7 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     labels = vocabulary(trained["labels"]) if trained.get("labels") else corpus.source.labels
     sees = trained_sees(weights, family, labels)
     check_inputs(sees, corpus.inputs, corpus.features.widths, weights)
-    require_same_recipes("checkpoint", Path(cfg.checkpoint), corpus.features.made_by)
+    _require_recipes("checkpoint", Path(cfg.checkpoint), corpus)
     processor = _processor_with_room(cfg, corpus, (cfg.split,))
     drawn = cfg.seed if cfg.evaluation.do_sample else None
     facts = EvaluationFacts(rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn)
@@ -178,6 +178,12 @@ def _keeping(cfg: DictConfig) -> list[pl.Callback]:
             every_num_steps=cfg.checkpoints.every_num_steps,
             stopping=stopping,
         )
+
+
+def _require_recipes(setting: str, checkpoint: Path, corpus: Corpus) -> None:
+    """Refuse vectors of another recipe than the weights were trained with, or doubt them where that is accepted."""
+    accepts = corpus.reading.other_recipe == "accept"
+    corpus.doubt_vectors(require_same_recipes(setting, checkpoint, corpus.features.made_by, accepts=accepts))
 
 
 def _processor_with_room(cfg: DictConfig, corpus: Corpus, splits: Sequence[str]) -> Processor:

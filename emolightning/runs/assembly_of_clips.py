@@ -148,7 +148,7 @@ def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Pred
         if isinstance(features, LiveFeatures):
             features.keeps_encoders = True
     generation = Generation(**plain(cfg.evaluation))
-    reading = Reading(frame=seen["frame"], missing=seen["missing"])
+    reading = _reading_of(seen)
     reader = ClipReader(
         family.inputs,
         inputs,
@@ -158,7 +158,9 @@ def predictor(cfg: DictConfig, *, features: FeatureSource | None = None) -> Pred
         frame_sizes=family.frame_sizes(settings),
         missing=reading.missing,
         num_workers=cfg.num_workers,
-        require_recipes=partial(require_same_recipes, "checkpoint", checkpoint),
+        require_recipes=partial(
+            require_same_recipes, "checkpoint", checkpoint, accepts=reading.other_recipe == "accept"
+        ),
     )
     processor = build_processor(cfg)
     model, base = _filled(family, settings, sees, weights)
@@ -187,6 +189,12 @@ def _positions(family: Family, settings: dict[str, Any], processor: Any) -> int 
     """The longest sequence of the language model, if there is one with a limit."""
     language = family.language(settings)
     return None if language is None else context_of_language(language, processor.tokenizer).positions
+
+
+def _reading_of(data: dict[str, Any]) -> Reading:
+    """How clips are seen; what a run of before a setting came does not say has its default."""
+    names = ("frame", "missing", "other_recipe")
+    return Reading(**{name: data[name] for name in names if name in data})
 
 
 def _first_question(

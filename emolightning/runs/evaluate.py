@@ -166,7 +166,7 @@ def _finish(
         data={
             "official_differences": corpus.official_differences(),
             "training_differences": training_differences(facts.trained, corpus),
-            "remarks": corpus.source.remarks,
+            "remarks": [*corpus.source.remarks, *corpus.vector_remarks],
         },
         model={"has_random_base": has_random_base(facts.config["model"])},
         **record(corpus.skipped_of(facts.split)),

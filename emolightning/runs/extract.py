@@ -1,6 +1,5 @@
 """Clips to vectors by one recipe: decoded in worker processes, encoded together in this one, kept as they come."""
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,9 +12,8 @@ import numpy as np
 from emolightning.config.building import build
 from emolightning.data.checkup.unusable import NO_TRANSCRIPT, UNDECODABLE, Fault, Faults
 from emolightning.data.media.faces import FacePolicy
-from emolightning.data.stores.cache import Outcome, clip_stamp, compute_missing, load_array
+from emolightning.data.stores.cache import Outcome, clip_stamp, compute_missing, load_array, text_stamp
 from emolightning.data.stores.manifest import Kept, Level, Manifest
-from emolightning.data.stores.records import Stamp
 from emolightning.data.stores.vectors import VectorFolder, vector_path
 from emolightning.errors import UserError
 from emolightning.models.encoders.encoder import Encoder, FrameEncoder
@@ -107,7 +105,7 @@ class Extraction:
             manifests={} if self.recipe.gives_text else {ITEM: manifest},
             encode=self._encode(encoder),
             batch_size=self.batch_size,
-            stamp=_stamp_of_text if encoder.takes == "text" else clip_stamp,
+            stamp=text_stamp if encoder.takes == "text" else clip_stamp,
         )
         faults = {clip_id: Fault(UNDECODABLE, reason) for clip_id, reason in summary.problems.items()}
         kind = ABSENT[encoder.takes]
@@ -195,10 +193,6 @@ def _folder_name(recipe: Recipe, level: Level) -> str:
     if level == "frame":
         return f"{recipe.name}-FRA"
     return recipe.folder or f"{recipe.name}-UTT"
-
-
-def _stamp_of_text(clip: Clip) -> Stamp:
-    return [hashlib.sha256((clip.transcript or "").encode()).hexdigest()]
 
 
 def rank_and_ranks() -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Which recipe made the vectors of a run, as its files say it: another one in evaluation is refused."""
+"""Which recipe made the vectors of a run, as its files say it: another one is refused, unless it is on purpose."""
 
 import logging
 from collections.abc import Mapping
@@ -16,13 +16,19 @@ RECIPES = "feature_recipes"
 """Key of `lineage.json`, below `data`, and of an adapter's description: feature input -> content of a manifest."""
 
 
-def require_same_recipes(setting: str, checkpoint: Path, here: Mapping[str, Manifest]) -> None:
+def require_same_recipes(
+    setting: str, checkpoint: Path, here: Mapping[str, Manifest], *, accepts: bool = False
+) -> list[str]:
     """Refuse vectors of another recipe than the weights were trained with: equally wide, they would mean nothing.
 
     Args:
         setting: what names the weights, for the message.
         checkpoint: run folder, checkpoint file or adapter folder.
         here: feature input -> what made the vectors that are read now, where that is known.
+        accepts: whether another recipe is on purpose (`data.other_recipe=accept`).
+
+    Returns:
+        One sentence for each input of another recipe; none where they are refused.
 
     Raises:
         UserError: names both recipes of each such input, and what differs.
@@ -35,12 +41,14 @@ def require_same_recipes(setting: str, checkpoint: Path, here: Mapping[str, Mani
             problems.append(f"{name}: {trained[name]} in training, {here[name]} here ({'; '.join(different)})")
     for name in sorted(trained.keys() - here.keys()):
         log.info("%s: trained with vectors of %s; which recipe made those here is not known", name, trained[name])
-    if problems:
+    if problems and not accepts:
         raise UserError(
             f"{setting}={checkpoint}: was trained with vectors of another recipe\n  - "
             + "\n  - ".join(problems)
-            + "\ntake the folders of the training with features.NAME=FOLDER, or extract these clips with its recipe"
+            + "\ntake the folders of the training with features.NAME=FOLDER, or extract these clips with its recipe; "
+            "data.other_recipe=accept goes on all the same, and the report warns of it"
         )
+    return [f"vectors of another recipe than in training (data.other_recipe=accept): {each}" for each in problems]
 
 
 def recorded_recipes(checkpoint: Path) -> dict[str, Manifest]:

@@ -145,6 +145,7 @@ def _look_at_features(
     for features in loaded:
         corpus.features = features
         findings.add(features.faults)
+        found.warnings += features.remarks.values()
         for name, width in features.widths.items():
             zeros = features.zeros.get(name, {})
             number = len(features.vectors[name]) - len(zeros)

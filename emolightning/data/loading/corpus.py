@@ -79,6 +79,8 @@ class Corpus:
         self.clips: list[Clip] = []
         self.skipped: list[Skipped] = []
         self.features = LoadedFeatures({})
+        self.vector_remarks: list[str] = []
+        """Sentences: what makes the vectors worth doubting."""
         self.frames: dict[str, FrameStore] = {}
         self._is_read = False
 
@@ -126,6 +128,13 @@ class Corpus:
         skipped = [described(self.skipped, total)] if self.skipped else []
         for sentence in [*skipped, *self.source.remarks, *self.official_differences()]:
             log.warning("data: %s", sentence)
+        self.doubt_vectors([*self.features.remarks.values()])
+
+    def doubt_vectors(self, sentences: Sequence[str]) -> None:
+        """Say what makes the vectors worth doubting, here and in what the run writes."""
+        for sentence in sentences:
+            log.warning("features: %s", sentence)
+        self.vector_remarks += sentences
 
     def read_rows(self, findings: Findings) -> list[Clip]:
         """The clips as far as rows are in order; wrong rows and missing media are noted."""
@@ -273,6 +282,7 @@ class Corpus:
             "remarks": list(self.source.remarks),
             "features_sha256": self.features.hash(),
             "feature_recipes": {name: made_by.content() for name, made_by in self.features.made_by.items()},
+            "feature_remarks": self.vector_remarks,
             "zero_features": {name: len(reasons) for name, reasons in self.features.zeros.items()},
             **record(self.skipped),
         }

@@ -1,5 +1,6 @@
 """Clips that belong to no dataset: their inputs, read at once, and what became of each input."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ from emolightning.prompt.processor import Loaded
 from emolightning.records.clips import Clip
 from emolightning.records.inputs import Inputs, active_inputs, named
 from emolightning.records.predictions import MISSING, OFF, USED, ZERO
+
+log = logging.getLogger(__name__)
 
 NOTHING_LEFT = "nothing to look at"
 NO_PICTURE = "there is no picture in the file"
@@ -65,7 +68,7 @@ class ClipReader:
         frame_sizes: frame input -> pixels of a frame.
         missing: `zero` puts zeros in the place of what a clip does not have; else it is left out of the sequence.
         num_workers: threads that decode frames.
-        require_recipes: refuses vectors of another recipe than the model's.
+        require_recipes: refuses vectors of another recipe than the model's, or gives a sentence for each.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class ClipReader:
         frame_sizes: Mapping[str, int],
         missing: Missing,
         num_workers: int = 2,
-        require_recipes: Callable[[Mapping[str, Manifest]], None] | None = None,
+        require_recipes: Callable[[Mapping[str, Manifest]], list[str]] | None = None,
     ):
         self.known, self.active = known, active
         self.features, self.widths = features, dict(widths)
@@ -87,6 +90,7 @@ class ClipReader:
         self.fills = missing == "zero"
         self.num_workers = num_workers
         self.require_recipes = require_recipes
+        self._doubts: set[str] = set()
         self._describes_media = features is not None and features.reads_media and bool(named(active, "vectors"))
 
     def seeing(self, modalities: Sequence[str]) -> "ClipReader":
@@ -158,12 +162,19 @@ class ClipReader:
                 found = self.features.load(clips, names, cache=Path(folder), missing="leave")
             finally:
                 WITH_BARS.reset(token)
-            if self.require_recipes is not None:
-                self.require_recipes(found.made_by)
+            others = self.require_recipes(found.made_by) if self.require_recipes is not None else []
+            self._doubt({each: each for each in others} | found.remarks)
             for clip, each in zip(clips, group, strict=True):
                 each.fault = next(iter(found.faults.get(clip.id, ())), None)
                 each.vectors = {name: vectors[clip.id] for name, vectors in found.vectors.items() if clip.id in vectors}
                 each.absent |= {name: said[clip.id] for name, said in found.absent.items() if clip.id in said}
+
+    def _doubt(self, sentences: Mapping[str, str]) -> None:
+        """Say what makes vectors worth doubting, once for each key and not for each group of clips."""
+        for key, sentence in sentences.items():
+            if key not in self._doubts:
+                log.warning("features: %s", sentence)
+        self._doubts |= sentences.keys()
 
     def _seen(self, each: _Clip) -> Seen | Fault:
         """The clip with what became of each input."""

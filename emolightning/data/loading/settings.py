@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from emolightning.data.checkup.unusable import OnError
 from emolightning.data.media.choice import FrameChoice, parse_frame_choice
 from emolightning.data.stores.features import Missing
 from emolightning.errors import UserError
+
+OtherRecipe = Literal["refuse", "accept"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class Reading:
     without them; they are counted and listed in everything that the run writes."""
     max_skipped: float = 0.05
     """The largest share of the clips that may be skipped; 1.0 allows all."""
+    other_recipe: OtherRecipe = "refuse"
+    """What to do where vectors were made by another recipe than those that the weights were trained with: `refuse`, or
+    `accept`, which stands among the warnings of everything that the run writes."""
     cache: str = "data/cache"
     """Folder for features and frames."""
     choice: FrameChoice = field(init=False, repr=False)

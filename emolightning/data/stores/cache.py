@@ -5,6 +5,7 @@ computed, and which piece of it the clip is. Imports no torch: worker processes 
 """
 
 import faulthandler
+import hashlib
 import json
 import os
 import tokenize
@@ -289,6 +290,11 @@ def load_array(path: Path) -> np.ndarray:
 def clip_stamp(clip: Clip) -> list[int | float]:
     """That of a clip's file, and of a piece where it begins and ends."""
     return [*file_stamp(clip.video), *([] if clip.span is None else [clip.span.start, clip.span.end])]
+
+
+def text_stamp(clip: Clip) -> list[str]:
+    """That of a clip's transcript."""
+    return [hashlib.sha256((clip.transcript or "").encode()).hexdigest()]
 
 
 def file_stamp(path: Path) -> list[int]:

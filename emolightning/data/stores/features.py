@@ -18,7 +18,7 @@ from emolightning.data.stores.cache import Outcome, compute_missing, load_array
 from emolightning.data.stores.loaded import LoadedFeatures, Vectors
 from emolightning.data.stores.manifest import Manifest
 from emolightning.data.stores.packed import SUFFIX
-from emolightning.data.stores.reading import read_store
+from emolightning.data.stores.reading import Found, read_store
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip
 
@@ -148,7 +148,8 @@ class FolderFeatures:
                 faults.setdefault(clip_id, []).append(Fault(BROKEN_VECTORS, reason, "extract it again"))
         vectors = {name: store.vectors for name, store in found.items()}
         manifests = {name: store.manifest for name, store in found.items() if store.manifest is not None}
-        return replace(filled(vectors, absent, faults, clips, missing), made_by=manifests)
+        remarks = {name: _stale(name, places[name], store) for name, store in found.items() if store.stale}
+        return replace(filled(vectors, absent, faults, clips, missing), made_by=manifests, remarks=remarks)
 
     def _place(self, name: str) -> Path:
         """The folder or packed file of an input.
@@ -173,6 +174,16 @@ class FolderFeatures:
                 )
             place = packed
         return place
+
+
+def _stale(name: str, place: Path, store: Found) -> str:
+    """One sentence of vectors that were made of other clips than those of this run."""
+    shown, number, total = ", ".join(store.stale[:3]), len(store.stale), len(store.vectors)
+    made_by = f" features={store.manifest.recipe}" if store.manifest else ""
+    return (
+        f"{name}: {number} of {total} vectors of {place} were made of other files, pieces or words than the clips have "
+        f"now, e.g. {shown}; `emolightning extract data=NAME{made_by}` makes them again"
+    )
 
 
 def filled(

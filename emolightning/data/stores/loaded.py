@@ -103,6 +103,8 @@ class LoadedFeatures:
     """Feature input -> what made its vectors, where that is known."""
     absent: dict[str, dict[str, str]] = field(default_factory=dict)
     """Feature input -> clip id -> why it has no vectors, where nothing was put in their place."""
+    remarks: dict[str, str] = field(default_factory=dict)
+    """Feature input -> what makes its vectors worth doubting, in a sentence."""
 
     @property
     def widths(self) -> dict[str, int]:
@@ -120,6 +122,7 @@ class LoadedFeatures:
             {name: of_input for name, of_input in vectors.items() if of_input},
             {name: reasons for name, reasons in zeros.items() if reasons},
             made_by=self.made_by,
+            remarks=self.remarks,
         )
 
     def hash(self) -> str:

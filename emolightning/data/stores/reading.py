@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from emolightning.data.stores.cache import DAMAGED_ARRAY
+from emolightning.data.stores.cache import ABSENT, DAMAGED_ARRAY, clip_stamp, text_stamp
 from emolightning.data.stores.loaded import Vector, Vectors, held
 from emolightning.data.stores.manifest import Manifest, read_manifest
 from emolightning.data.stores.packed import PackedVectors
@@ -35,6 +36,8 @@ class Found:
     """Clip id -> where its vector would be."""
     broken: dict[str, str] = field(default_factory=dict)
     """Clip id -> what is wrong with its vector."""
+    stale: list[str] = field(default_factory=list)
+    """Clips whose file, piece or words are others than those that the vector was made of."""
 
 
 def read_store(place: Path, clips: Sequence[Clip]) -> Found:
@@ -53,7 +56,9 @@ def _read_packed(packed: PackedVectors, clips: Sequence[Clip]) -> Found:
         if clip.id in packed
     }
     absent = {clip.id: f"no {clip.id} in {packed.path}" for clip in clips if clip.id not in packed}
-    return Found(Vectors(known, packed.read), packed.manifest, absent)
+    made_of = dict(zip(packed.ids, packed.stamps, strict=False))
+    stale = [clip.id for clip in clips if clip.id in known and _is_stale(clip, made_of.get(clip.id))]
+    return Found(Vectors(known, packed.read), packed.manifest, absent, stale=stale)
 
 
 def _read_folder(folder: Path, clips: Sequence[Clip]) -> Found:
@@ -80,7 +85,26 @@ def _read_folder(folder: Path, clips: Sequence[Clip]) -> Found:
         room -= vector.array.nbytes
         known[clip.id] = vector if room >= 0 else replace(vector, array=None)
     broken |= _other_widths(known, folder)
-    return Found(Vectors(known, files.read).without(broken), manifest, absent, broken)
+    made_of = {clip_id: record.stamp for clip_id, record in records.items()}
+    stale = [clip.id for clip in clips if clip.id in known and _is_stale(clip, made_of.get(clip.id))]
+    return Found(Vectors(known, files.read).without(broken), manifest, absent, broken, stale)
+
+
+def _is_stale(clip: Clip, made_of: Any) -> bool:
+    """Whether a vector was surely made of something else than the clip is now.
+
+    A copy of a file may have any modification time, and a run on vectors may have no media, and no transcript.
+
+    Args:
+        clip: as it is now.
+        made_of: the stamp that was noted with the vector, data from outside; None where there is none.
+    """
+    if not isinstance(made_of, list):
+        return False
+    if len(made_of) == 1:
+        return bool(clip.transcript) and made_of != text_stamp(clip)
+    now = clip_stamp(clip)
+    return now[:2] != ABSENT and len(made_of) > 1 and [made_of[0], *made_of[2:]] != [now[0], *now[2:]]
 
 
 class FolderFiles:
