@@ -133,8 +133,8 @@ class Model:
             task: `emotion`, `reason` or `reason_v2`.
 
         Returns:
-            A `Prediction` for one file: `.label`, `.probabilities`, `.text`, `.inputs`, `.seconds`. For a list
-            `Predictions`, among which a file that cannot be used is a `Failure`.
+            A `Prediction` for one file: `.label`, `.probabilities`, `.logprobs`, `.text`, `.inputs`, `.seconds`. For a
+            list `Predictions`, among which a file that cannot be used is a `Failure`.
 
         Raises:
             UserError: the one file cannot be used.

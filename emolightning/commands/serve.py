@@ -3,6 +3,7 @@
   serve checkpoint=outputs/demo
   serve checkpoint=[outputs/a,outputs/b] examples=clips
   serve checkpoint=outputs/mine features=live host=0.0.0.0 port=8000
+  serve checkpoint=outputs/demo asr=weights/whisper-small language=en
 
 The page is at http://localhost:7860, the schema of the API at /openapi.json, and OpenAI's clients find
 /v1/chat/completions. One request is answered at a time; the others wait. Clips and transcripts are kept for the time of
