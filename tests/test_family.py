@@ -33,13 +33,15 @@ def composed(*words: str) -> Any:
 
 
 def test_a_family_is_found_by_the_folder_of_its_model() -> None:
-    assert families() == {"emotion_llama": FAMILY}
+    assert families()["emotion_llama"] is FAMILY
+    assert all(family.name == name for name, family in families().items())
     assert family_of(composed("model=tiny").model) is FAMILY
-    assert family_of({"_target_": "mine.models.build"}) is FAMILY  # There is no other one.
+    assert family_of({"_target_": "mine.models.build"}) is FAMILY  # Emotion-LLaMA is the one that is meant.
 
 
 def test_the_switches_of_a_run_are_the_inputs_of_the_families() -> None:
-    assert [item.name for item in fields(type(RunConfig().inputs))] == [*all_inputs()] == [*INPUTS]
+    assert [item.name for item in fields(type(RunConfig().inputs))] == [*all_inputs()]
+    assert set(INPUTS) < set(all_inputs())
     assert {about.modality for about in INPUTS.values()} == set(MODALITIES)
 
 

@@ -1,14 +1,15 @@
 """`python -m emolightning import-weights llama=DIR eva=FILE checkpoint=FILE [out=DIR]`: published weights in.
 
-Converts EVA-CLIP-g and an Emotion-LLaMA checkpoint, and checks the language model that they belong to. Every tensor of
-the files is used or named with the reason why not, every parameter of the model is loaded or named as fresh; below that
-nothing is written. `--dry-run` only prints the report. Then:
+Converts EVA-CLIP-g and the checkpoint of a family (`model=emotion_llama_v2`: Emotion-LLaMA-v2's), and checks the
+language model that they belong to. Every tensor of the files is used or named with the reason why not, every parameter
+of the model is loaded or named as fresh; below that nothing is written. `--dry-run` only prints the report. Then:
 
   python train.py model=emotion_llama_7b paths.weights=DIR init_from=DIR/adapter data=...
   python eval.py checkpoint=DIR/adapter data=... prompt.layout=upstream_eval
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,12 @@ def import_weights(cfg: DictConfig) -> int:
 
     from emolightning.config.building import build
     from emolightning.models.emotion_llama.upstream import importing
+    from emolightning.models.emotion_llama.upstream.format import format_of
     from emolightning.runs.quiet import quiet_libraries
 
     quiet_libraries()
+    model = OmegaConf.to_container(cfg.model, resolve=True)
+    format = format_of(model)
     llama, out = Path(cfg.llama).expanduser(), Path(cfg.out).expanduser()
     report = importing.import_weights(
         llama=llama,
@@ -41,7 +45,8 @@ def import_weights(cfg: DictConfig) -> int:
         out=out,
         vision=build(cfg.model.vision, "model.vision"),
         lora=build(cfg.model.lora, "model.lora"),
-        description=describe(OmegaConf.to_container(cfg.model, resolve=True), llama, out),
+        format=format,
+        description=describe(model, llama, out, format.folders),
         allow_partial=cfg.allow_partial,
         dry_run=cfg.dry_run,
     )
@@ -52,7 +57,7 @@ def import_weights(cfg: DictConfig) -> int:
     return 0
 
 
-def describe(model: Any, llama: Path, out: Path) -> dict[str, Any]:
+def describe(model: Any, llama: Path, out: Path, folders: Mapping[str, str]) -> dict[str, Any]:
     """What one needs beside the weights to rebuild the model: its settings, with the places of the base weights.
 
     From whatever folder it is used later.
@@ -66,9 +71,7 @@ def describe(model: Any, llama: Path, out: Path) -> dict[str, Any]:
         "features": {
             "_target_": "emolightning.data.stores.features.FolderFeatures",
             "root": "${paths.data}/features",
-            "face": "mae_340_UTT",
-            "motion": "maeV_399_UTT",
-            "speech": "HL-UTT",
+            **folders,
         },
         "prompt": {"layout": "train", "task": "emotion", "pool": "fixed"},
     }

@@ -14,6 +14,9 @@ from emolightning.records.inputs import Inputs
 
 MODELS = "emolightning.models"
 
+DEFAULT = "emotion_llama"
+"""The family of a class that is in no family's folder."""
+
 
 @cache
 def families() -> Mapping[str, Any]:
@@ -26,11 +29,11 @@ def family_of(model: Any) -> Any:
     """The family whose folder the class of a model group is in.
 
     Args:
-        model: the group, as a config or as plain values; one that is no family's is taken for the first one.
+        model: the group, as a config or as plain values; one that is no family's is taken for Emotion-LLaMA's.
     """
     target = model.get("_target_") if isinstance(model, Mapping) or hasattr(model, "get") else None
     folder = str(target).removeprefix(f"{MODELS}.").partition(".")[0]
-    return families().get(folder) or next(iter(families().values()))
+    return families().get(folder) or families()[DEFAULT]
 
 
 @cache

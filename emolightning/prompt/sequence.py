@@ -27,7 +27,14 @@ class Control:
     text: str
 
 
-Piece = str | Stream | Control
+@dataclass(frozen=True)
+class Bare:
+    """A text without the tokenizer's dummy prefix, as some tokenizers read what is right after a special token."""
+
+    text: str
+
+
+Piece = str | Stream | Control | Bare
 
 
 def joined(pieces: Sequence[Piece]) -> list[Piece]:
@@ -79,6 +86,8 @@ def encode(
     def ids(piece: Piece) -> list[int]:
         if isinstance(piece, Stream):
             return [placeholders[piece.name]] * lengths[piece.name]
+        if isinstance(piece, Bare):
+            return tokenizer.bare_ids(piece.text)
         return tokenizer.special_ids(piece.text) if isinstance(piece, Control) else tokenizer.text_ids(piece)
 
     context = [number for piece in pieces for number in ids(piece)]
@@ -87,6 +96,6 @@ def encode(
 
 
 def _shown(piece: Piece) -> str:
-    if isinstance(piece, Control):
+    if isinstance(piece, Control | Bare):
         return piece.text
     return piece if isinstance(piece, str) else f"<{piece.name}>"

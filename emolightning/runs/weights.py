@@ -11,7 +11,7 @@ import torch
 from emolightning.config.saved_run import saved_model
 from emolightning.errors import InputErrors, UserError, quoted_override
 from emolightning.files.documents import DamagedFile, read_json_object
-from emolightning.models.emotion_llama.upstream.inspecting import ARGUMENT_OF, RUN_CHECKPOINT, describe
+from emolightning.models.emotion_llama.upstream.inspecting import RUN_CHECKPOINT, argument_of, describe
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.family import Family, Sees
 from emolightning.models.parts.adapter import DESCRIPTION, load_adapter, read_fingerprints, trained_shapes
@@ -73,8 +73,8 @@ def refuse_foreign(setting: str, path: Path) -> None:
     if kind == RUN_CHECKPOINT:
         return
     word, said = f"{setting}={path}", f"is no checkpoint of a run, it is: {kind}"
-    if kind in ARGUMENT_OF:
-        given = quoted_override(ARGUMENT_OF[kind], path)
+    if argument := argument_of(kind):
+        given = quoted_override(argument, path)
         raise UserError(
             f"{word}: {said}; convert it once, `python -m emolightning import-weights {given} ...` (see its --help), "
             f"then say {setting}=weights/adapter"

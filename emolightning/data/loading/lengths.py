@@ -8,7 +8,7 @@ from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.examples import ClipDataset
 from emolightning.prompt.processor import SequenceProcessor
 from emolightning.prompt.questions import target_text
-from emolightning.prompt.sequence import Control, Piece, Stream
+from emolightning.prompt.sequence import Bare, Control, Piece, Stream
 from emolightning.records.clips import Clip
 from emolightning.records.inputs import named
 
@@ -103,4 +103,6 @@ class _Texts:
         return sum(self._piece(piece) for piece in pieces if not isinstance(piece, Stream))
 
     def _piece(self, piece: Piece) -> int:
-        return self.special(piece.text) if isinstance(piece, Control) else self.text(piece)
+        if isinstance(piece, Control):
+            return self.special(piece.text)
+        return self.text(piece.text if isinstance(piece, Bare) else piece)

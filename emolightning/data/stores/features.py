@@ -3,9 +3,10 @@
 Both give the same thing: for each feature input a `(tokens, width)` array per clip. The width is read from the data.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 import numpy as np
@@ -30,7 +31,7 @@ Absent = Literal["error", "zero", "leave"]
 SAMPLE_RATE_HZ = 16_000
 
 SPEECH_REMEDY = (
-    "switch speech off (inputs.speech=false, or leave audio out of modalities), "
+    "switch {name} off (inputs.{name}=false, or leave audio out of modalities), "
     "or say data.missing=zero to put a vector of zeros in its place"
 )
 
@@ -55,10 +56,16 @@ class SignalFeatures:
 
     VERSION = "signal-1"
     """Part of the cache folder's name: raise it when a descriptor changes its values."""
+    DESCRIPTORS: Mapping[str, Sequence[str]] = MappingProxyType({"video": ("face", "motion"), "audio": ("speech",)})
+    """Feature input -> descriptors, which are put side by side; others have the one of their own name."""
     reads_media = True
 
     def __init__(self, *, num_workers: int = 2):
         self.num_workers = num_workers
+
+    def parts(self, name: str) -> Sequence[str]:
+        """The descriptors of a feature input."""
+        return self.DESCRIPTORS.get(name, (name,))
 
     def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Absent) -> LoadedFeatures:
         """Describe the clips, or take the descriptions from `cache`.
@@ -66,25 +73,36 @@ class SignalFeatures:
         Raises:
             InputErrors: an input that no clip has.
         """
-        folders = {name: cache / f"{self.VERSION}-{name}" for name in names}
+        wanted = tuple(dict.fromkeys(part for name in names for part in self.parts(name)))
+        folders = {part: cache / f"{self.VERSION}-{part}" for part in wanted}
         summary = compute_missing(clips, folders, describe_clip, title="Features", num_workers=self.num_workers)
         faults = {clip_id: [Fault(UNDECODABLE, problem)] for clip_id, problem in summary.problems.items()}
+        lacking = {name: _first(summary.absent[part] for part in self.parts(name)) for name in names}
         vectors = {
             name: Vectors.of(
                 {
-                    c.id: load_array(folders[name] / f"{c.id}.npy")
+                    c.id: np.concatenate(
+                        [load_array(folders[part] / f"{c.id}.npy") for part in self.parts(name)], axis=1
+                    )
                     for c in clips
-                    if c.id not in summary.absent[name] and c.id not in faults
+                    if c.id not in lacking[name] and c.id not in faults
                 }
             )
             for name in names
         }
         absent = {
-            name: {clip_id: Fault(NO_SOUND, reason, SPEECH_REMEDY) for clip_id, reason in reasons.items()}
-            for name, reasons in summary.absent.items()
+            name: {
+                clip_id: Fault(NO_SOUND, reason, SPEECH_REMEDY.format(name=name)) for clip_id, reason in found.items()
+            }
+            for name, found in lacking.items()
         }
         made_by = {name: Manifest(self.VERSION, type(self).__name__, weights="", level="utterance") for name in names}
         return replace(filled(vectors, absent, faults, clips, missing), made_by=made_by)
+
+
+def _first(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """All entries; of those that are in several, the first."""
+    return {key: value for each in reversed([*found]) for key, value in each.items()}
 
 
 def describe_clip(clip: Clip, names: tuple[str, ...]) -> Outcome:

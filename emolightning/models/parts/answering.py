@@ -13,7 +13,7 @@ from torch import Tensor, distributed
 from torch.nn import functional
 
 from emolightning.models.emotion_model import EmotionModel
-from emolightning.models.parts.continuations import continuation_logprobs
+from emolightning.models.parts.continuations import continuation_logprobs, positions_of, told
 from emolightning.models.parts.generation import Generation
 from emolightning.records.clips import IGNORED, Clip, Clips, SequenceBatch, TokenBatch
 
@@ -75,13 +75,21 @@ class AnsweringModel(EmotionModel):
         # and, for a small model, more time than all the layers below.
         places = is_target.any(dim=0).nonzero()[:, 0]
         logits = self.language(
-            inputs_embeds=embeddings, attention_mask=tokens.attention_mask, logits_to_keep=places
+            inputs_embeds=embeddings,
+            attention_mask=tokens.attention_mask,
+            logits_to_keep=places,
+            **self._told(tokens.attention_mask),
         ).logits
         kept = is_target[:, places]
         losses = functional.cross_entropy(logits[kept].float(), targets[is_target], reduction="none")
         rows = is_target.nonzero()[:, 0]
         sums = torch.zeros(len(targets), dtype=losses.dtype, device=losses.device).index_add(0, rows, losses)
         return sums, is_target.sum(dim=1)
+
+    def _told(self, attention_mask: Tensor) -> dict[str, Tensor]:
+        """Positions, where some inside of a sequence are hidden; else they are those that the model counts itself."""
+        has_gaps = bool((attention_mask[:, 1:] > attention_mask[:, :-1]).any())
+        return told(self.language, positions_of(attention_mask)) if has_gaps else {}
 
     @torch.no_grad()
     def generate(
@@ -106,10 +114,10 @@ class AnsweringModel(EmotionModel):
             return self._decode(self.generate_ids(embeddings, tokens.attention_mask, generation))
         answers = []
         for row, clip in self._one_by_one(batch.clips):  # A draw must not depend on who else is in the batch.
-            length = int(tokens.attention_mask[row].sum())
+            first = int(tokens.attention_mask[row].argmax())
             with torch.random.fork_rng():
                 torch.manual_seed(_clip_seed(seed, clip.id))
-                context, mask = embeddings[row : row + 1, -length:], tokens.attention_mask[row : row + 1, -length:]
+                context, mask = embeddings[row : row + 1, first:], tokens.attention_mask[row : row + 1, first:]
                 answers += self._decode(self.generate_ids(context, mask, generation))
         return answers[: len(batch.clips)]
 

@@ -33,13 +33,12 @@ def continuation_logprobs(
     Returns:
         (batch, texts), float32, in nats.
     """
-    positions = (attention_mask.cumsum(dim=1) - 1).clamp(min=0)
     read = language(
         inputs_embeds=embeddings,
         attention_mask=attention_mask,
         use_cache=True,
         logits_to_keep=1,
-        **_positions(language, positions),
+        **told(language, positions_of(attention_mask)),
     )
     first = functional.log_softmax(read.logits[:, -1].float(), dim=-1)
     together = 1 if is_one_by_one else max(1, ROWS // len(embeddings))
@@ -78,7 +77,7 @@ def _after(language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts
             attention_mask=torch.cat([mask, torch.ones_like(rows)], dim=1),
             past_key_values=cache,
             use_cache=True,
-            **_positions(language, read),
+            **told(language, read),
         ).logits
         logprobs = functional.log_softmax(logits.float(), dim=-1).view(batch, len(texts), longest - 1, -1)
         wanted = ids[None, :, 1:, None].expand(batch, -1, -1, -1)
@@ -87,7 +86,12 @@ def _after(language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts
     return found
 
 
-def _positions(language: Any, positions: Tensor) -> dict[str, Tensor]:
+def positions_of(attention_mask: Tensor) -> Tensor:
+    """The place of each token among those that count, (batch, tokens)."""
+    return (attention_mask.cumsum(dim=1) - 1).clamp(min=0)
+
+
+def told(language: Any, positions: Tensor) -> dict[str, Tensor]:
     """Where tokens are in their own row, for models that are told; others count by the mask, as with ALiBi."""
     whole = language.get_base_model() if hasattr(language, "get_base_model") else language
     return {"position_ids": positions} if "position_ids" in inspect.signature(whole.forward).parameters else {}

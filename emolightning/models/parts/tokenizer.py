@@ -91,6 +91,14 @@ class Tokenizer:
             return self.pieces.encode(text)
         return self.hugging_face(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
 
+    def bare_ids(self, text: str) -> list[int]:
+        """The same without the dummy prefix that SentencePiece puts before a text."""
+        if self.pieces is None:
+            return self.text_ids(text)
+        unknown = self.pieces.id_to_piece(self.pieces.unk_id())
+        # As transformers does it where `legacy` is false: the prefix goes to what is cut off again.
+        return self.pieces.encode(unknown + text)[len(self.pieces.encode(unknown)) :]
+
     def special_ids(self, text: str) -> list[int]:
         """Ids of a part of the chat format, in which special tokens count."""
         return self.hugging_face(text, add_special_tokens=False)["input_ids"] if text else []

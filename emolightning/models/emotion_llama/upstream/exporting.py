@@ -19,13 +19,11 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.files.writing import written_whole
 from emolightning.models.emotion_llama.upstream import names
 from emolightning.models.emotion_llama.upstream.base import language_on_meta
+from emolightning.models.emotion_llama.upstream.format import Format
 from emolightning.models.emotion_llama.upstream.trained import Trained
 
 TARGETS = ("q_proj", "v_proj")
 """Upstream has LoRA on these; its settings cannot change that."""
-
-UPSTREAM_WIDTHS = {"image": 5632, "face": 1024, "motion": 1024, "speech": 1024, "class_token": 1408}
-"""Stream -> width of its vectors in the released code."""
 
 
 def export_upstream(
@@ -54,16 +52,19 @@ def export_upstream(
     config = language_on_meta(Path(path)).config if path and Path(path).is_dir() else None
     alpha, notes = _upstream_alpha(trained)
     problems = [*_no_place(trained, config), *([] if alpha else [_no_alpha(trained)])]
-    gaps = _gaps(trained, config)
+    format = trained.format
+    gaps = _gaps(trained, config, format)
     if problems or (gaps and not allow_partial):
         hint = "; allow_partial=true writes what there is, and upstream then draws the rest anew"
         raise InputErrors("export-weights", [*problems, *(gap + hint for gap in gaps)])
-    state = _state(trained, config)
-    notes += [f"note: {gap}" for gap in gaps] + _odd_widths(trained)
+    state = _state(trained, config, format)
+    notes += [f"note: {gap}" for gap in gaps] + _odd_widths(trained, format)
     notes += (
-        [] if config else ["note: the language model is not there, so no rotary frequencies; upstream computes them"]
+        []
+        if config or not format.has_frequencies
+        else ["note: the language model is not there, so no rotary frequencies; upstream computes them"]
     )
-    content = {"model": state, "config": _config(trained, alpha), "scaler": None, "epoch": trained.epoch}
+    content = {"model": state, "config": _config(trained, alpha, format), "scaler": None, "epoch": trained.epoch}
     _save(content, out)
     size = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
     return [*notes, f"written: {out}, {len(state)} tensors, {size / 2**20:.1f} MiB"]
@@ -107,9 +108,11 @@ def _no_place(trained: Trained, config: Any) -> list[str]:
     return problems
 
 
-def _gaps(trained: Trained, config: Any) -> list[str]:
+def _gaps(trained: Trained, config: Any, format: Format) -> list[str]:
     """What upstream's model has and was not trained here: there it would be random."""
-    absent = [stream for stream in names.PROJECTIONS if f"{stream}.weight" not in trained.parts["projections"]]
+    own = {f"{part}.{name}" for part, tensors in trained.parts.items() for name in tensors}
+    absent = [start for start in format.layers if not any(name.startswith(f"{start}.") for name in own)]
+    absent = [start.removeprefix(names.OWN_PROJECTIONS) for start in absent]
     gaps = [f"no projection of {', '.join(absent)}: upstream always sees all inputs"] if absent else []
     if trained.how("language") == "frozen":
         return [*gaps, "no LoRA: the language model was frozen"]
@@ -121,25 +124,25 @@ def _gaps(trained: Trained, config: Any) -> list[str]:
     return gaps + ([f"no LoRA on {len(missing)} layers, e.g. {missing[0]}"] if missing else [])
 
 
-def _odd_widths(trained: Trained) -> list[str]:
+def _odd_widths(trained: Trained, format: Format) -> list[str]:
     """Upstream's code has its widths written in; it would refuse others when it loads the file."""
-    found = {stream: trained.parts["projections"].get(f"{stream}.weight") for stream in UPSTREAM_WIDTHS}
+    found = {stream: trained.parts["projections"].get(f"{stream}.weight") for stream in format.widths}
     widths = {stream: stored.info.shape[1] for stream, stored in found.items() if stored}
     odd = [
-        f"{stream} {width}, not {UPSTREAM_WIDTHS[stream]}"
+        f"{stream} {width}, not {format.widths[stream]}"
         for stream, width in widths.items()
-        if width != UPSTREAM_WIDTHS[stream]
+        if width != format.widths[stream]
     ]
     return [f"note: vectors of other widths than the released code has written in: {'; '.join(odd)}"] if odd else []
 
 
-def _state(trained: Trained, config: Any) -> dict[str, Tensor]:
+def _state(trained: Trained, config: Any, format: Format) -> dict[str, Tensor]:
     state = {}
-    for part, prefix in (("language", names.OWN_LANGUAGE), ("projections", names.OWN_PROJECTIONS)):
+    for part in ("language", *format.parts):
         for name, stored in trained.parts[part].items():
-            (theirs,) = names.to_upstream(prefix + name)
+            (theirs,) = format.upstream(f"{part}.{name}")
             state[theirs] = stored.load().clone()  # Mapped ones would be saved together with the whole file.
-    if config is not None:
+    if config is not None and format.has_frequencies:
         frequencies = LlamaRotaryEmbedding(config).inv_freq
         for layer in range(config.num_hidden_layers):
             prefix = f"{names.LANGUAGE_PREFIX}base_model.model.model.layers.{layer}.self_attn."
@@ -147,10 +150,10 @@ def _state(trained: Trained, config: Any) -> dict[str, Tensor]:
     return state
 
 
-def _config(trained: Trained, alpha: int | None) -> dict[str, Any]:
+def _config(trained: Trained, alpha: int | None, format: Format) -> dict[str, Any]:
     """Upstream's own names; what it reads comes from its own file of settings, so these are for people."""
     model = {
-        "arch": "minigpt_v2",
+        "arch": format.arch,
         "image_size": trained.settings("vision").get("image_size"),
         **({"lora_r": trained.lora.r, "lora_alpha": alpha} if trained.how("language") == "lora" else {}),
         "end_sym": "</s>",

@@ -11,6 +11,7 @@ from typing import Any
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.staging import staged
 from emolightning.models.emotion_llama.upstream.base import open_base
+from emolightning.models.emotion_llama.upstream.format import FORMAT, Format
 from emolightning.models.emotion_llama.upstream.matching import Sources, expect, match, open_sources
 from emolightning.models.emotion_llama.upstream.report import MatchReport
 from emolightning.models.emotion_llama.upstream.values import not_finite, tower_fingerprints
@@ -34,19 +35,21 @@ def import_weights(
     out: Path,
     vision: VisionSettings,
     lora: LoraSettings,
+    format: Format = FORMAT,
     description: Mapping[str, Any] | None = None,
     allow_partial: bool = False,
     dry_run: bool = False,
 ) -> MatchReport:
-    """Convert EVA-CLIP-g and an Emotion-LLaMA checkpoint; check the language model that they belong to.
+    """Convert EVA-CLIP-g and a family's checkpoint; check the language model that they belong to.
 
     Args:
         llama: Hugging Face folder of the language model; read in place, not copied.
         eva: `eva_vit_g.pth`.
-        checkpoint: upstream's `.pth`: LoRA and projections.
+        checkpoint: upstream's `.pth`: LoRA, projections and what else has no base.
         out: gets `eva_clip_g/`, `adapter/` and, when both are whole, `import.json`.
         vision: sizes of the tower; its position grid is interpolated when the tower is loaded.
         lora: rank, alpha and targets that the checkpoint was trained with.
+        format: the family's, of the checkpoint.
         description: more entries for the adapter's `emolightning.json`.
         allow_partial: write although parameters have no tensor, or tensors no place; those parameters are fresh.
         dry_run: only say what would be done.
@@ -58,7 +61,7 @@ def import_weights(
         UserError: a file of the wrong kind, or one that is damaged; `out` holds something else.
         InputErrors: something does not fit; all of it, with the settings that would.
     """
-    sources = open_sources(llama=llama, eva=eva, checkpoint=checkpoint)
+    sources = open_sources(llama=llama, eva=eva, checkpoint=checkpoint, format=format)
     report = match(sources, vision=vision, lora=lora)
     if not report.problems:
         _require_finite(sources, report)
@@ -79,8 +82,7 @@ def import_weights(
         write_tower(sources.eva, vision, stage / TOWER_FOLDER)
         more["base_fingerprints"]["vision"] = tower_fingerprints(stage / TOWER_FOLDER)
         expected = expect(sources, vision, lora)
-        parts = {"lora": expected.adapters, "projections": expected.projections}
-        write_adapter(sources.checkpoint, parts, lora, stage / ADAPTER_FOLDER, more)
+        write_adapter(sources, expected, lora, stage / ADAPTER_FOLDER, more)
         write_json(stage / REPORT, report.as_json())
     return report
 

@@ -7,13 +7,12 @@ from typing import Any
 
 from emolightning.errors import UserError
 from emolightning.files.documents import read_json_object
+from emolightning.models.emotion_llama.upstream.format import FORMAT, Format, formats
 from emolightning.models.emotion_llama.upstream.names import (
-    PROJECTIONS,
     base_name,
     block_number,
     layer_number,
     lora_name,
-    projection_name,
     tower_name,
     why_unused,
 )
@@ -22,7 +21,7 @@ from emolightning.models.parts.tensor_info import TensorInfo
 from emolightning.models.parts.torch_files import TorchFile
 
 EVA = "EVA-CLIP vision tower"
-CHECKPOINT = "Emotion-LLaMA checkpoint"
+CHECKPOINT = FORMAT.kind
 RUN_CHECKPOINT = "checkpoint of a training run"
 ADAPTER = "adapter folder"
 RUN_FOLDER = "folder of a training run"
@@ -35,8 +34,11 @@ PATCHES = "patch_embed.proj.weight"
 LARGEST = 1e9
 """Largest number that a file may state about itself."""
 
-ARGUMENT_OF = {EVA: "eva", CHECKPOINT: "checkpoint", LANGUAGE_MODEL: "llama"}
-"""Kind -> the argument of `import-weights` that takes it."""
+
+def argument_of(kind: str) -> str | None:
+    """The argument of `import-weights` that takes a kind of file."""
+    checkpoints = dict.fromkeys((format.kind for format in formats()), "checkpoint")
+    return {EVA: "eva", LANGUAGE_MODEL: "llama", **checkpoints}.get(kind)
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,21 @@ def describe(path: Path) -> Description:
     return describe_torch_file(TorchFile(path))
 
 
-def describe_torch_file(file: TorchFile) -> Description:
-    """The same for an opened `.pth` file."""
+def describe_torch_file(file: TorchFile, wanted: str | None = None) -> Description:
+    """The same for an opened `.pth` file.
+
+    Args:
+        file: the file.
+        wanted: the kind that it is taken for where it could be of several, as MiniGPT-v2's checkpoint can.
+    """
     infos = file.tensors
     if "base_fingerprints" in file.top_level:
         return Description(RUN_CHECKPOINT, {"tensors": len(infos), "epoch": file.epoch})
     if PATCHES in infos and len(infos[PATCHES].shape) == 4:
         return Description(EVA, _eva_facts(infos))
-    if any(projection_name(name) or lora_name(name) for name in infos):
-        return Description(CHECKPOINT, _checkpoint_facts(file))
+    ranked = sorted(formats(), key=lambda each: (each.score(infos), each.kind == wanted), reverse=True)
+    if any(ranked[0].own(name) or lora_name(name) for name in infos):
+        return Description(ranked[0].kind, _checkpoint_facts(file, ranked[0]))
     return Description(
         UNKNOWN, {"top level": [ascii(key[:100]) for key in file.top_level[:10]], "tensors": sorted(infos)[:10]}
     )
@@ -92,7 +100,7 @@ def open_torch(path: Path, wanted: str, argument: str) -> tuple[TorchFile, Descr
             found = describe(path)
         else:
             file = TorchFile(path)
-            found = describe_torch_file(file)
+            found = describe_torch_file(file, wanted)
             if found.kind == wanted:
                 return file, found
     except UserError as error:
@@ -102,7 +110,8 @@ def open_torch(path: Path, wanted: str, argument: str) -> tuple[TorchFile, Descr
 
 def wrong_kind(path: Path, wanted: str, found: str, argument: str) -> UserError:
     """What is said of a file that was given for another one."""
-    other = f"; give it as {ARGUMENT_OF[found]}=" if found in ARGUMENT_OF else ""
+    argument_of_it = argument_of(found)
+    other = f"; give it as {argument_of_it}=" if argument_of_it not in (None, argument) else ""
     return UserError(f"{argument}={path}: expected the {wanted}, but this is: {found}{other}")
 
 
@@ -122,11 +131,12 @@ def _eva_facts(infos: Mapping[str, TensorInfo]) -> dict[str, Any]:
     }
 
 
-def _checkpoint_facts(file: TorchFile) -> dict[str, Any]:
+def _checkpoint_facts(file: TorchFile, format: Format) -> dict[str, Any]:
     infos, model = file.tensors, _section(file.config, "model")
     loras = [name for name in infos if lora_name(name)]
     ranks = sorted({infos[name].shape[0] for name in loras if ".lora_A" in name and infos[name].shape})
-    streams = [stream for stream, layer in PROJECTIONS.items() if f"{layer}.weight" in infos]
+    layers = format.projections()
+    streams = [stream for stream, layer in layers.items() if f"{layer}.weight" in infos]
     counts = {
         "language tensors of the frozen base": sum(base_name(name) is not None for name in infos),
         "vision tensors": sum(tower_name(name) is not None for name in infos),
@@ -139,7 +149,7 @@ def _checkpoint_facts(file: TorchFile) -> dict[str, Any]:
         "LoRA alpha": _number(model.get("lora_alpha")),
         "LoRA targets": sorted({name.split(".lora_")[0].rpartition(".")[2] for name in loras}),
         "LoRA layers": len({layer_number(name) for name in loras} - {None}),
-        "projections": {stream: list(infos[f"{PROJECTIONS[stream]}.weight"].shape) for stream in streams},
+        "projections": {stream: list(infos[f"{layers[stream]}.weight"].shape) for stream in streams},
         "image_size": _number(model.get("image_size")),
         "optimizer": "optimizer" in file.top_level,
         **{name: count for name, count in counts.items() if count},

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from emolightning.errors import UserError
-from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.models.emotion_llama.upstream import names
 from emolightning.models.emotion_llama.upstream.base import language_on_meta
+from emolightning.models.emotion_llama.upstream.format import FORMAT, Format
 from emolightning.models.emotion_llama.upstream.frozen import why_unused
 from emolightning.models.emotion_llama.upstream.inspecting import (
-    CHECKPOINT,
     EVA,
     LANGUAGE_MODEL,
     Description,
@@ -24,7 +23,6 @@ from emolightning.models.emotion_llama.upstream.inspecting import (
 from emolightning.models.emotion_llama.upstream.report import MatchReport
 from emolightning.models.emotion_llama.upstream.sizes import other_language_model, wrong_lora, wrong_tower
 from emolightning.models.parts.lora import LoraSettings, attach_lora
-from emolightning.models.parts.projection import Projections
 from emolightning.models.parts.safetensors_files import SafetensorsFolder
 from emolightning.models.parts.tensor_info import TensorInfo
 from emolightning.models.parts.torch_files import TorchFile
@@ -32,8 +30,6 @@ from emolightning.models.parts.vision import PATCHES_PER_TOKEN, VisionSettings, 
 
 OTHER_LANGUAGE = "the checkpoint belongs to another language model than llama="
 FRESH_NORM = "upstream's ln_vision, never trained: weight 1, bias 0, eps 1e-5"
-FEATURE_WIDTH = 1024
-"""Width of upstream's face, motion and speech vectors."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,8 @@ class Sources:
     checkpoint: TorchFile
     about: Mapping[str, Description]
     """Argument -> description."""
+    format: Format = FORMAT
+    """That of the checkpoint."""
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -62,10 +60,11 @@ class Expected:
     tower: Mapping[str, Tensor]
     adapters: Mapping[str, Tensor]
     """LoRA by its names in PEFT's adapter file."""
-    projections: Mapping[str, Tensor]
+    fresh: Mapping[str, Tensor]
+    """What has no base, by its names in the model."""
 
 
-def open_sources(*, llama: Path, eva: Path, checkpoint: Path) -> Sources:
+def open_sources(*, llama: Path, eva: Path, checkpoint: Path, format: Format = FORMAT) -> Sources:
     """Open the inputs and make sure that each is of its kind.
 
     Raises:
@@ -79,8 +78,8 @@ def open_sources(*, llama: Path, eva: Path, checkpoint: Path) -> Sources:
     except UserError as error:
         raise error if str(error).startswith("llama=") else UserError(f"llama={error}") from None
     tower, about_tower = open_torch(eva, EVA, "eva")
-    trained, about_trained = open_torch(checkpoint, CHECKPOINT, "checkpoint")
-    return Sources(language, tower, trained, {"llama": found, "eva": about_tower, "checkpoint": about_trained})
+    trained, about_trained = open_torch(checkpoint, format.kind, "checkpoint")
+    return Sources(language, tower, trained, {"llama": found, "eva": about_tower, "checkpoint": about_trained}, format)
 
 
 def match(sources: Sources, *, vision: VisionSettings, lora: LoraSettings) -> MatchReport:
@@ -140,17 +139,22 @@ def expect(sources: Sources, vision: VisionSettings, lora: LoraSettings) -> Expe
                 for name, t in adapters.items()
                 if names.lora_part(names.peft_file_name(name))
             },
-            projections=Projections(_stream_widths(sources.checkpoint, vision), width).state_dict(),
+            fresh={
+                f"{part}.{name}": tensor
+                for part, module in sources.format.fresh(vision, _feature_widths(sources), width).items()
+                for name, tensor in module.state_dict().items()
+            },
         )
 
 
-def _stream_widths(file: TorchFile, vision: VisionSettings) -> dict[str, int]:
-    """Widths of the feature streams as the checkpoint has them; the vision streams follow from the tower."""
-    widths = {"image": PATCHES_PER_TOKEN * vision.width, "class_token": vision.width}
-    for stream in FEATURES:
-        info = file.tensors.get(f"{names.PROJECTIONS[stream]}.weight")
-        widths[stream] = info.shape[1] if info and len(info.shape) == 2 else FEATURE_WIDTH
-    return widths
+def _feature_widths(sources: Sources) -> dict[str, int]:
+    """Widths of the feature streams as the checkpoint has them."""
+    theirs = sources.format.projections()
+    found = {name: sources.checkpoint.tensors.get(f"{theirs[name]}.weight") for name in sources.format.features}
+    return {
+        name: info.shape[1] if info and len(info.shape) == 2 else sources.format.widths[name]
+        for name, info in found.items()
+    }
 
 
 def _match_language(folder: SafetensorsFolder, expected: Expected, report: MatchReport) -> None:
@@ -219,7 +223,7 @@ def _match_checkpoint(sources: Sources, expected: Expected, report: MatchReport)
     file, place = sources.checkpoint, str(sources.checkpoint.path)
     found: dict[str, str] = {}
     for name, info in file.tensors.items():
-        target, shape = _target(name, expected)
+        target, shape = _target(name, expected, sources.format)
         if target is None:
             reason = why_unused(name, sources, report)
             if reason is not None:
@@ -231,30 +235,28 @@ def _match_checkpoint(sources: Sources, expected: Expected, report: MatchReport)
             report.problems.append(f"{place}: {found[target]} and {name} are the same parameter; delete one of them")
         found[target] = name
         report.use(place, (name,), target)
-        _compare(report, place, name, info, shape, _other_sizes(name, info.shape, shape))
+        _compare(report, place, name, info, shape, _other_sizes(target, info.shape, shape))
     report.missing |= {
         f"language.{name}": f"{place}{_lora_targets(file)}"
         for name in expected.adapters
         if f"language.{name}" not in found
     }
-    report.missing |= {
-        f"projections.{name}": place for name in expected.projections if f"projections.{name}" not in found
-    }
+    report.missing |= {name: place for name in expected.fresh if name not in found}
 
 
-def _target(name: str, expected: Expected) -> tuple[str | None, tuple[int, ...]]:
+def _target(name: str, expected: Expected, format: Format) -> tuple[str | None, tuple[int, ...]]:
     """The parameter of ours that a tensor of the checkpoint fills, and its shape; None for a tensor that fills none."""
-    lora, projection = names.lora_name(name), names.projection_name(name)
+    lora, own = names.lora_name(name), format.own(name)
     if lora in expected.adapters and lora is not None:
         return f"language.{lora}", tuple(expected.adapters[lora].shape)
-    if projection in expected.projections and projection is not None:
-        return f"projections.{projection}", tuple(expected.projections[projection].shape)
+    if own in expected.fresh and own is not None:
+        return own, tuple(expected.fresh[own].shape)
     return None, ()
 
 
 def _other_sizes(name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> str:
     """Which of the other files a tensor of the checkpoint does not fit; any width of feature vectors fits."""
-    stream = str(names.projection_name(name)).partition(".")[0]
+    stream = name.removeprefix(names.OWN_PROJECTIONS).partition(".")[0]
     is_of_tower = stream in ("image", "class_token") and len(found) == len(expected) == 2 and found[0] == expected[0]
     if not is_of_tower:
         return OTHER_LANGUAGE

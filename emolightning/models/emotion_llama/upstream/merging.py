@@ -96,7 +96,8 @@ def export_merged(trained: Trained, out: Path, *, llama: Path | None = None, dty
         InputErrors: the adapters do not fit the base.
     """
     vision = {"frozen": [], "full": [VISION], "lora": [names.LORA_FOLDERS["vision"]]}[trained.how("vision")]
-    contents = [LANGUAGE_FOLDER, names.PROJECTIONS_FILE, *vision, DESCRIPTION]
+    fresh = {part: f"{part}.safetensors" for part in trained.format.parts}
+    contents = [LANGUAGE_FOLDER, *fresh.values(), *vision, DESCRIPTION]
     taken = [name for name in contents if (out / name).exists()]
     if taken:
         raise UserError(f"out={out}: has {', '.join(taken)} already; give another folder")
@@ -107,7 +108,8 @@ def export_merged(trained: Trained, out: Path, *, llama: Path | None = None, dty
     notes = _require_same_base(trained, base, settings)
     with staged(out, last=DESCRIPTION, label=f"out={out}") as stage:
         _write_language(plan, stage / LANGUAGE_FOLDER)
-        _write_part(trained.parts["projections"], stage / names.PROJECTIONS_FILE)
+        for part, file in fresh.items():
+            _write_part(trained.parts[part], stage / file)
         _write_vision(trained, stage)
         write_json(stage / DESCRIPTION, _description(trained, out, settings.path or "a random model"))
     changed = f"{len(plan.lora)} matrices with LoRA of {len(base.infos)} tensors" if plan.lora else "no LoRA to merge"

@@ -11,20 +11,16 @@ from torch import Tensor
 from emolightning.config.renamed import with_present_names
 from emolightning.errors import UserError
 from emolightning.files.documents import DamagedFile, read_json_object
-from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.models.emotion_llama.upstream import names
+from emolightning.models.emotion_llama.upstream.format import Format, format_of
 from emolightning.models.emotion_llama.upstream.inspecting import RUN_CHECKPOINT, describe_torch_file
 from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG
 from emolightning.models.parts.safetensors_files import read_safetensor, safetensors_infos
 from emolightning.models.parts.tensor_info import TensorInfo, require_trained_weights
 from emolightning.models.parts.torch_files import TorchFile, read_torch
 
-CHECKPOINT_PREFIXES = {
-    "language": "model.language.",
-    "vision": "model.vision.tower.",
-    "projections": "model.projections.",
-}
-"""Part -> what precedes its names in a checkpoint file."""
+CHECKPOINT_PREFIXES = {"language": "model.language.", "vision": "model.vision.tower."}
+"""Part that has a base -> what precedes its names in a checkpoint file."""
 
 UNSUPPORTED = ("rank_pattern", "alpha_pattern", "modules_to_save", "lora_bias", "fan_in_fan_out")
 """Options of PEFT that this project never sets; a merge without them would be wrong."""
@@ -60,13 +56,18 @@ class Trained:
     place: Path
     """The file or folder."""
     parts: Mapping[str, Mapping[str, Stored]]
-    """`language`, `vision`, `projections` -> name -> tensor; LoRA by its names in PEFT's adapter file."""
+    """`language`, `vision`, `projections` ... -> name -> tensor; LoRA by its names in PEFT's adapter file."""
     lora: LoraScale
     """The scale of LoRA, the same in every part that has it."""
     about: Mapping[str, Any]
     """As in `emolightning.json`: `model`, `inputs`, `labels`, `prompt`, `base_fingerprints` ..."""
     epoch: int | None = None
     """The last one that was finished, where it is known."""
+
+    @property
+    def format(self) -> Format:
+        """That of the checkpoints of its family."""
+        return format_of(self.about.get("model"))
 
     def how(self, part: str) -> str:
         """`lora`, `full` or `frozen`."""
@@ -93,7 +94,8 @@ def read_adapter(folder: Path) -> Trained:
         UserError: a file is missing, damaged, or uses an option of PEFT that this project does not know.
     """
     about = with_present_names(read_json_object(folder / DESCRIPTION))
-    parts: dict[str, dict[str, Stored]] = {"projections": _stored(folder / names.PROJECTIONS_FILE)}
+    fresh = format_of(about.get("model")).parts
+    parts: dict[str, dict[str, Stored]] = {part: _stored(folder / f"{part}.safetensors") for part in fresh}
     scales = []
     for part, place in names.LORA_FOLDERS.items():
         parts[part] = {}
@@ -122,22 +124,25 @@ def read_checkpoint(path: Path, describe: Callable[[], Mapping[str, Any]]) -> Tr
     found = describe_torch_file(file).kind
     if found != RUN_CHECKPOINT:
         raise UserError(f"checkpoint={path}: expected a {RUN_CHECKPOINT}, but this is: {found}")
-    parts: dict[str, dict[str, Stored]] = {part: {} for part in CHECKPOINT_PREFIXES}
+    about = dict(describe())
+    format = format_of(about.get("model"))
+    prefixes = {**CHECKPOINT_PREFIXES, **{part: f"model.{part}." for part in format.parts}}
+    parts: dict[str, dict[str, Stored]] = {part: {} for part in prefixes}
     for name, info in file.tensors.items():
-        part = next((part for part, prefix in CHECKPOINT_PREFIXES.items() if name.startswith(prefix)), None)
+        part = next((part for part, prefix in prefixes.items() if name.startswith(prefix)), None)
         if part is None:
             raise UserError(f"{path}: {name} is in no part of the model; it was written by another version")
-        own = names.peft_file_name(name.removeprefix(CHECKPOINT_PREFIXES[part]))
+        own = names.peft_file_name(name.removeprefix(prefixes[part]))
         parts[part][own] = Stored(info, partial(_load_one, file, name))
     widths = {
         name.removesuffix(".weight"): stored.info.shape[1]
         for name, stored in parts["projections"].items()
-        if name.removesuffix(".weight") in FEATURES
+        if name.removesuffix(".weight") in format.features
     }
     known = read_torch(path).get("base_fingerprints")
     if not isinstance(known, dict):
         raise DamagedFile(path, "it does not say which base its weights belong to: no base_fingerprints")
-    about = {**describe(), "feature_widths": widths, "base_fingerprints": known}
+    about |= {"feature_widths": widths, "base_fingerprints": known}
     lora = Trained(path, parts, LoraScale(1, 1), about).settings("lora")
     return Trained(path, parts, _scale(path, lora, alpha="alpha"), about, file.epoch)
 

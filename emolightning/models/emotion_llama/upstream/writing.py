@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS
 from emolightning.models.emotion_llama.upstream import names
+from emolightning.models.emotion_llama.upstream.matching import Expected, Sources
 from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.safetensors_files import SINGLE, write_safetensors
@@ -75,8 +75,8 @@ def fresh(name: str, shape: tuple[int, ...]) -> Tensor:
 
 
 def write_adapter(
-    file: TorchFile,
-    expected: Mapping[str, Mapping[str, Tensor]],
+    sources: Sources,
+    expected: Expected,
     lora: LoraSettings,
     folder: Path,
     description: Mapping[str, Any],
@@ -84,21 +84,27 @@ def write_adapter(
     """An adapter folder with all that `expected` names; what the file lacks is fresh.
 
     Args:
-        file: upstream's checkpoint.
-        expected: `lora` and `projections`, each name -> a tensor of the right shape.
+        sources: with upstream's checkpoint.
+        expected: names and shapes.
         lora: the adapters.
         folder: is made.
         description: more entries of `emolightning.json`: settings of the model, fingerprints of its bases ...
     """
     folder.mkdir()
+    file, format = sources.checkpoint, sources.format
     by_lora = {str(names.lora_name(name)): name for name in file.tensors}
-    by_projection = {str(names.projection_name(name)): name for name in file.tensors}
-    _write_part(file, expected["lora"], by_lora, folder / LORA)
-    _write_part(file, expected["projections"], by_projection, folder / names.PROJECTIONS_FILE)
+    _write_part(file, expected.adapters, by_lora, folder / LORA)
+    for part in dict.fromkeys(name.partition(".")[0] for name in expected.fresh):
+        own = {name: tensor for name, tensor in expected.fresh.items() if name.startswith(f"{part}.")}
+        inside = {name.removeprefix(f"{part}."): tensor for name, tensor in own.items()}
+        found = {
+            str(format.own(name)).removeprefix(f"{part}."): name for name in file.tensors if format.own(name) in own
+        }
+        _write_part(file, inside, found, folder / f"{part}.safetensors")
     write_json(folder / LORA_CONFIG, _peft_config(lora, description))
-    widths = {stream: expected["projections"][f"{stream}.weight"].shape[1] for stream in FEATURES}
+    widths = {name: expected.fresh[f"{names.OWN_PROJECTIONS}{name}.weight"].shape[1] for name in format.features}
     content = {
-        "inputs": list(INPUTS),
+        "inputs": list(format.inputs),
         "labels": list(MER9),
         "feature_widths": widths,
         "frame": "first",

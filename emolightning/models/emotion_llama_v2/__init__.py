@@ -1,0 +1,1 @@
+"""The Emotion-LLaMA-v2 family."""
