@@ -196,12 +196,12 @@ def test_a_quantised_base_is_not_compared_and_that_is_said(files, tmp_path, capl
 def test_places_do_not_depend_on_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = {"language": {"tokenizer": "words"}, "vision": {}, "train": {}}
-    described = describe(model, Path("llama"), Path("sub/../out"))["model"]
+    described = describe(model, Path("llama"), Path("sub/../out"), {})["model"]
     assert described["llm"] == described["language"]["path"] == str(tmp_path / "llama")
     assert described["language"]["tokenizer"] == str(tmp_path / "words")
     assert described["vision"]["path"] == str(tmp_path / "out" / "eva_clip_g")
     model["language"]["tokenizer"] = None
-    assert describe(model, Path("llama"), Path("out"))["model"]["language"]["tokenizer"] is None
+    assert describe(model, Path("llama"), Path("out"), {})["model"]["language"]["tokenizer"] is None
 
 
 # Forms of the same content

@@ -97,6 +97,7 @@ def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
     from emolightning.models.family import Sees
     from emolightning.models.sizes.activations import Lengths
     from emolightning.models.sizes.on_meta import build_on_meta, has_folder, without_weights
+    from emolightning.prompt.processor import SequenceProcessor
     from emolightning.records.inputs import named
     from emolightning.runs.assembly_of_models import inputs_of
     from emolightning.runs.estimate.estimating import Estimator
@@ -113,6 +114,8 @@ def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
     frames = _frames(cfg, inputs)
     processor = family.processor(without_weights(settings), layout=family.layouts[0])
     streams = {**dict.fromkeys(features, 1), **processor.frame_streams(frames)}
+    if isinstance(processor, SequenceProcessor):
+        streams = processor.in_sequence(streams)
     seen = sum(frames.values())
     lengths = Lengths(sum(streams.values()) + cfg.text_tokens, cfg.answer_tokens, streams, seen)
     sees = any(tower.is_trained or not cfg.precompute_vision for tower in model.towers().values())

@@ -60,6 +60,14 @@ class SequenceProcessor(Processor, Protocol):
         """The sequence of one example; with an answer also its ids and the token that ends it."""
         ...
 
+    def in_sequence(self, numbers: Mapping[str, int]) -> dict[str, int]:
+        """Stream name -> its places in a sequence, in order.
+
+        Args:
+            numbers: feature input, or stream of a vision tower -> number of vectors that a clip has.
+        """
+        ...
+
     def stream_lengths(self, example: Example) -> dict[str, int]:
         """Stream name -> number of vectors, for the streams that the example has."""
         ...

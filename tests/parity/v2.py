@@ -19,7 +19,7 @@ from emolightning.data.media.images import CLIP_MEAN, CLIP_STD
 from emolightning.models.emotion_llama.upstream.importing import ADAPTER_FOLDER, TOWER_FOLDER, import_weights
 from emolightning.models.emotion_llama_v2.build import build_emotion_llama_v2
 from emolightning.models.emotion_llama_v2.emotion_llama_v2 import EmotionLlamaV2
-from emolightning.models.emotion_llama_v2.fusion import FusionSettings
+from emolightning.models.emotion_llama_v2.fusion import ConvProAttention, FusionSettings
 from emolightning.models.emotion_llama_v2.inputs import INPUTS, STREAMS
 from emolightning.models.emotion_llama_v2.processor import EmotionLlamaV2Processor
 from emolightning.models.emotion_llama_v2.upstream import checkpoint_format
@@ -32,7 +32,7 @@ from emolightning.models.parts.tokenizer import UPSTREAM_PAD
 from emolightning.models.parts.vision import VisionSettings, VisionTower
 from emolightning.prompt.batching import batch_of
 from emolightning.prompt.sequence import Bare, Control, Stream, encode
-from emolightning.records.clips import IGNORED, Batch, Clip, Example
+from emolightning.records.clips import IGNORED, Clip, Example, SequenceBatch
 from emolightning.training.optim.groups import parameter_groups
 from emolightning.training.optim.schedule import UpstreamWarmupCosine
 
@@ -91,9 +91,6 @@ class Subject:
                 num_tokens=self.hard["tokens_fusion"],
             ).eval()
             load_adapter(self.model, out / ADAPTER_FOLDER)
-            from safetensors.torch import load_file
-
-            self.model.fusion.load_state_dict(load_file(out / ADAPTER_FOLDER / "fusion.safetensors"))
 
     def processor(self, layout: str, **options: Any) -> EmotionLlamaV2Processor:
         """That of a layout."""
@@ -122,12 +119,12 @@ class Subject:
         layout = STAGES[row["stage"]]
         transcript, task, instruction = said(row["instruction_input"], layout)
         clip = Clip(row["image_id"], Path("none"), transcript=transcript)
-        example = Example(clip, number, instruction, task, image=image[None], features=features)
+        example = Example(clip, number, instruction, task, images={"image": image[None]}, features=features)
         return Sample(example, layout, row["answer"])
 
     def batch(
         self, positions: Sequence[int], layouts: Sequence[str] | None = None, *, evaluates: bool = False
-    ) -> Batch:
+    ) -> SequenceBatch:
         """Some samples in their own layouts, or the evaluation texts of `eval.json`."""
         chosen = [self.evaluated[place] if evaluates else self.samples[place] for place in positions]
         encoded = [self.processor(s.layout).encode(s.example, s.answer) for s in chosen]
@@ -144,7 +141,7 @@ class Subject:
             found.append(Sample(replace(sample.example, clip=clip, task=task, instruction=instruction), layout, ""))
         return found
 
-    def padded(self, batch: Batch) -> Tensor:
+    def padded(self, batch: SequenceBatch) -> Tensor:
         """Embedded sequences with upstream's padding, (batch, tokens, width)."""
         tokens = batch.sequence
         embedded = self.model.embed(tokens, self.model.project(batch))
@@ -173,7 +170,7 @@ def listening(model: EmotionLlamaV2) -> Any:
     """What passes between layers, under the record's names."""
     found: dict[str, Tensor] = {}
     fusion = model.fusion
-    assert fusion is not None
+    assert isinstance(fusion, ConvProAttention)
     assert model.vision is not None
 
     def keep(name: str, *, is_input: bool = False) -> Callable[..., None]:

@@ -61,7 +61,7 @@ def sequence_lengths(
     longest = {name: _longest(dataset, name) for name in named(corpus.inputs, "vectors")}
     for index, clip in enumerate(dataset.clips):
         found = {name: _vectors(dataset, name, index, longest[name]) for name in longest} | visual
-        streams = {name: found[name] for name in processor.streams if name in found}
+        streams = processor.in_sequence(found)
         transcript = dataset.transcript(index)
         candidates = []
         for task in questions.asked(training=training):

@@ -1,6 +1,6 @@
 """Clips, their vectors and a question -> what AffectGPT reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -77,7 +77,11 @@ class AffectGPTProcessor:
 
     def stream_lengths(self, example: Example) -> dict[str, int]:
         """Stream name -> number of its tokens, for the streams that the example has."""
-        given, fusion = example.features, self.fusion
+        return self.in_sequence({name: len(vectors) for name, vectors in example.features.items()})
+
+    def in_sequence(self, given: Mapping[str, int]) -> dict[str, int]:
+        """Stream name -> number of its tokens, for the streams of which a clip has vectors."""
+        fusion = self.fusion
         numbers = {
             "multi": fusion.multi_tokens if "speech" in given and {*VIDEO} & {*given} else 0,
             "speech": fusion.audio_tokens if "speech" in given else 0,

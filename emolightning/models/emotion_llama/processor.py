@@ -69,6 +69,10 @@ class EmotionLlamaProcessor:
         pairs = zip(examples, answers, strict=True)
         return batch_of(examples, [self.encode(example, answer) for example, answer in pairs])
 
+    def in_sequence(self, numbers: Mapping[str, int]) -> dict[str, int]:
+        """A place for each vector of a stream, in order."""
+        return {name: numbers[name] for name in STREAMS if name in numbers}
+
     def stream_lengths(self, example: Example) -> dict[str, int]:
         """Stream name -> number of vectors, for the streams that the example has."""
         lengths = {name: vectors.shape[0] for name, vectors in example.features.items()}

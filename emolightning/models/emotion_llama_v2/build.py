@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from torch import nn
+
 from emolightning.models.emotion_llama_v2.emotion_llama_v2 import EmotionLlamaV2
 from emolightning.models.emotion_llama_v2.fusion import ConvProAttention, FusionSettings
 from emolightning.models.emotion_llama_v2.inputs import FUSED, FUSION, STREAMS, VISUAL
@@ -60,7 +62,7 @@ def build_emotion_llama_v2(
         let_train(tower, train.vision, lora)
     is_trained = train.projections == "full"
     fused, projected = stream_widths(vision, fusion, inputs, feature_widths)
-    fusing = ConvProAttention(fused, fusion).requires_grad_(is_trained) if fused else None
+    fusing = ConvProAttention(fused, fusion).requires_grad_(is_trained) if fused else nn.Identity()
     return EmotionLlamaV2(
         language=adapted,
         tokenizer=tokenizer,

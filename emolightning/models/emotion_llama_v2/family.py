@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from emolightning.models.emotion_llama_v2.inputs import FEATURES, INPUTS, VISUAL
+from emolightning.models.emotion_llama_v2.inputs import FEATURES, FRESH, FUSION, INPUTS, VISUAL
 from emolightning.models.emotion_llama_v2.instructions import TASKS, instruction_pool
 from emolightning.models.emotion_llama_v2.layouts import LAYOUTS
+from emolightning.models.family import Family, Sees
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from emolightning.models.emotion_llama.upstream.format import Format
     from emolightning.models.emotion_llama_v2.emotion_llama_v2 import EmotionLlamaV2
     from emolightning.models.emotion_llama_v2.processor import EmotionLlamaV2Processor
-    from emolightning.models.family import Family
+    from emolightning.models.parts.language import LanguageSettings
 
 
 class EmotionLlamaV2Family:
@@ -24,6 +25,7 @@ class EmotionLlamaV2Family:
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = LAYOUTS
     tasks: Sequence[str] = TASKS
+    fresh_parts: Sequence[str] = FRESH
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that exclude each other, and weights that are not there; nothing is loaded.
@@ -45,6 +47,19 @@ class EmotionLlamaV2Family:
         from emolightning.models.parts.assembling import require_weights
 
         require_weights(self._part(settings, "vision"), self._part(settings, "language"))
+
+    def language(self, settings: Mapping[str, Any]) -> "LanguageSettings":
+        """Its language model."""
+        return self._part(settings, "language")
+
+    def frame_sizes(self, settings: Mapping[str, Any]) -> dict[str, int]:
+        """Pixels of a frame, both ways."""
+        return {VISUAL[0]: settings["vision"]["image_size"]}
+
+    def trained(self, settings: Mapping[str, Any], inputs: Sequence[str]) -> dict[str, str]:
+        """Part -> how it trains; the fusion as the projections do."""
+        found = self._part(settings, "train").of(inputs)
+        return {FUSION: found["projections"], **found} if "projections" in found else found
 
     def questions(
         self, prompt: Mapping[str, Any], *, labels: Sequence[str], protocol: Sequence[str], seed: int
@@ -74,28 +89,28 @@ class EmotionLlamaV2Family:
             layout=layout,
         )
 
-    def build(
-        self, settings: Mapping[str, Any], *, sees: Mapping[str, Any], is_empty: bool = False
-    ) -> "EmotionLlamaV2":
-        """The model.
-
-        Args:
-            settings: the group `model` of the configuration, resolved.
-            sees: `inputs`, and `feature_widths` of those that are vectors.
-            is_empty: the language model gets its weights later, from the first rank.
-        """
+    def build(self, settings: Mapping[str, Any], *, sees: Sees, is_empty: bool = False) -> "EmotionLlamaV2":
+        """The model; its labels are words that any language model knows."""
         from emolightning.config.building import build
 
-        return build(settings, "model", is_empty=is_empty, **sees)
+        about = {"inputs": list(sees.inputs), "feature_widths": dict(sees.feature_widths)}
+        return build(settings, "model", is_empty=is_empty, **about)
 
-    def sees_of(self, widths: Mapping[str, int]) -> dict[str, Any]:
-        """The argument `sees` of the model that has exactly these projections."""
-        names = [name for name in (VISUAL[0], *FEATURES) if name in widths]
-        return {"inputs": names, "feature_widths": {name: widths[name] for name in FEATURES if name in widths}}
+    def sees_of(self, shapes: Mapping[str, tuple[int, ...]], told: Sees) -> Sees:
+        """What the model that has exactly these projections is built around.
 
-    def image_size(self, settings: Mapping[str, Any]) -> int:
-        """Pixels of a frame, both ways."""
-        return settings["vision"]["image_size"]
+        Raises:
+            ValueError: one of them is no projection.
+        """
+        found = {}
+        for name, shape in shapes.items():
+            part, _, rest = name.partition(".")
+            if part == FRESH[0] and name.endswith(".weight"):
+                if len(shape) != 2 or rest.count(".") != 1:
+                    raise ValueError(f"{rest} is no projection")
+                found[rest.removesuffix(".weight")] = shape[1]
+        names = [name for name in (VISUAL[0], *FEATURES) if name in found]
+        return Sees(names, {name: found[name] for name in FEATURES if name in found}, told.labels)
 
     def checkpoint(self, settings: Mapping[str, Any]) -> "Format":
         """The format of its published checkpoints.
@@ -115,4 +130,4 @@ class EmotionLlamaV2Family:
         return build(settings[name], f"model.{name}")
 
 
-FAMILY: "Family" = EmotionLlamaV2Family()
+FAMILY: Family = EmotionLlamaV2Family()

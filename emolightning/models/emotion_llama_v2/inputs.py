@@ -20,5 +20,8 @@ FUSED = ("audio", "class_token", "video")
 
 FUSION = "fusion"
 
+FRESH = ("projections", FUSION)
+"""Parts of the model that have no base."""
+
 STREAMS = (FUSION, VISUAL[0], *FEATURES)
 """Everything that is in a sequence as vectors, in its order."""

@@ -15,7 +15,7 @@ from emolightning.prompt.batching import batch_of
 from emolightning.prompt.processor import Loaded
 from emolightning.prompt.questions import Question, target_text
 from emolightning.prompt.sequence import Encoded, Piece, encode
-from emolightning.records.clips import Batch, Clip, Example, TokenBatch
+from emolightning.records.clips import Clip, Example, SequenceBatch, TokenBatch
 
 MissingStreams = Literal["zeros", "masked", "removed"]
 """What is in the place of a stream whose values are all zero, as those of a clip without sound or picture."""
@@ -70,13 +70,16 @@ class EmotionLlamaV2Processor:
         shown = ONLY.get(question.task)
         streams = {name: self._as_long(name, vectors) for name, vectors in loaded.streams.items()}
         hidden = [name for name in streams if shown and name.replace(VISUAL[1], VISUAL[0]) not in shown]
-        image = loaded.image
+        images = {
+            name: torch.zeros_like(frames) if shown and name not in shown else frames
+            for name, frames in loaded.images.items()
+        }
         return Example(
             clip=replace(clip, transcript=loaded.transcript),
             index=index,
             instruction=question.instruction,
             task=question.task,
-            image=torch.zeros_like(image) if image is not None and shown and VISUAL[0] not in shown else image,
+            images=images,
             features=streams | {name: torch.zeros_like(streams[name]) for name in hidden},
             is_borrowed=is_borrowed,
         )
@@ -111,11 +114,11 @@ class EmotionLlamaV2Processor:
         pieces = self.pieces(example.instruction, example.clip.transcript, list(lengths), task=example.task)
         return encode(pieces, answer, tokenizer=self.tokenizer, lengths=lengths, placeholders=PLACEHOLDERS)
 
-    def collate(self, examples: Sequence[Example]) -> Batch:
+    def collate(self, examples: Sequence[Example]) -> SequenceBatch:
         """A batch of examples; the answers are those of the clips."""
         return self.batch(examples, [target_text(example.clip, example.task) for example in examples])
 
-    def batch(self, examples: Sequence[Example], answers: Sequence[str | None]) -> Batch:
+    def batch(self, examples: Sequence[Example], answers: Sequence[str | None]) -> SequenceBatch:
         """A batch of examples with any answers; None for none."""
         pairs = zip(examples, answers, strict=True)
         batch = batch_of(examples, [self.encode(example, answer) for example, answer in pairs])
@@ -129,16 +132,15 @@ class EmotionLlamaV2Processor:
     def stream_lengths(self, example: Example) -> dict[str, int]:
         """Stream name -> number of places in the sequence, for the streams that the example has."""
         lengths = {name: vectors.shape[0] for name, vectors in example.features.items()}
-        if example.image is not None:
-            lengths |= self.frame_streams(example.image.shape[0])
+        lengths |= self.frame_streams({name: frames.shape[0] for name, frames in example.images.items()})
         found = self.in_sequence(lengths)
         gone = _missing(example) if self.missing == "removed" else ()
         return {name: number for name, number in found.items() if name not in gone}
 
-    def frame_streams(self, num_frames: int) -> dict[str, int]:
+    def frame_streams(self, frames: Mapping[str, int]) -> dict[str, int]:
         """Stream name -> number of vectors that the vision tower makes of so many frames."""
         image, class_token = VISUAL
-        return {image: num_frames * self.image_tokens, class_token: num_frames}
+        return {image: number * self.image_tokens, class_token: number} if (number := frames.get(image)) else {}
 
     def pieces(self, instruction: str, transcript: str | None, streams: Sequence[str], *, task: str) -> list[Piece]:
         """The context of a sequence in this layout."""
@@ -148,7 +150,7 @@ class EmotionLlamaV2Processor:
 def _missing(example: Example) -> list[str]:
     """Streams without a value other than zero, by upstream's rule; what is fused of them never is."""
     found = [name for name in FEATURES if name in example.features and not example.features[name].any()]
-    return found + ([VISUAL[0]] if example.image is not None and not example.image.any() else [])
+    return found + [name for name, frames in example.images.items() if not frames.any()]
 
 
 def _mask(tokens: TokenBatch, row: int, name: str) -> None:

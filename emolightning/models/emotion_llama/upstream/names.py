@@ -17,9 +17,8 @@ PROJECTIONS = {
 """Our stream -> upstream's layer."""
 
 VISION_PREFIX, LANGUAGE_PREFIX = "visual_encoder.", "llama_model."
-PROJECTIONS_FILE = "projections.safetensors"
 LORA_FOLDERS = {"language": ".", "vision": "vision"}
-"""What an adapter folder has of the projections; part -> where PEFT's files of it are."""
+"""Part -> where PEFT's files of it are."""
 
 OWN_TOWER, OWN_LANGUAGE, OWN_PROJECTIONS = "vision.tower.", "language.", "projections."
 
