@@ -59,7 +59,14 @@ class Questions:
 
 
 def target_text(clip: Clip, task: str) -> str | None:
-    """The answer to learn: the label; for `reason` the explanation, for `reason_v2` the detailed one if any."""
+    """The answer to learn: the label; for `reason` the explanation, for `reason_v2` the detailed one if any.
+
+    A clip may have texts of its own for these and for other tasks; for those it has no other answer.
+    """
+    if task in clip.answers:
+        return clip.answers[task]
+    if clip.answers:
+        return None
     if task == "reason_v2":
         return clip.detailed_reason or clip.reason
     return clip.reason if task == "reason" else clip.label

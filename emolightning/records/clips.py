@@ -1,6 +1,6 @@
 """What the parts hand each other: Clip -> Example -> Batch -> Answer -> Score; `report.py` has what comes of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -40,6 +40,8 @@ class Clip:
     """A second, longer explanation: MERR's fine caption, the answer of task `reason_v2`."""
     open_labels: tuple[str, ...] | None = None
     """Any number of emotion words, of no vocabulary (MER2024-OV)."""
+    answers: "Mapping[str, str]" = field(default_factory=dict, hash=False)
+    """Task -> the text that answers it, where that is neither the label nor an explanation."""
     valence: float | None = None
     """-5 to 5; None where the file has no value, or MER2023's code -10 for it."""
     split: str | None = None

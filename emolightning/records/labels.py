@@ -1,7 +1,7 @@
 """The emotion vocabularies, their order and their synonyms: the only place where they are spelt.
 
 Orders follow the official files: MER2023/MER2024 `emos_mer`, Emotion-LLaMA's `first_face.py` (nine labels),
-and the DFEW README (1-based there).
+and the DFEW README (1-based there); those after DFEW's follow the questions of Emotion-LLaMA-v2.
 """
 
 import re
@@ -14,7 +14,29 @@ MER6 = ("neutral", "angry", "happy", "sad", "worried", "surprise")
 MER9 = (*MER6, "fear", "contempt", "doubt")
 DFEW7 = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 
-VOCABULARIES: dict[str, tuple[str, ...]] = {"mer6": MER6, "mer9": MER9, "dfew7": DFEW7}
+CAER7 = ("happy", "anger", "neutral", "surprise", "fear", "sad", "disgust")
+MELD7 = ("joy", "fear", "sad", "neutral", "anger", "surprise", "disgust")
+E3 = ("angry", "disgusted", "happy", "sad", "sarcastic", "scared", "shy", "surprised")
+IEMOCAP9 = ("anger", "happiness", "disgust", "surprise", "fear", "sadness", "excited", "neutral", "frustration")
+MAFW11 = (
+    *("anger", "anxiety", "contempt", "disappointment", "disgust", "fear", "happiness", "helplessness", "neutral"),
+    *("sadness", "surprise"),
+)
+BOLD26 = (
+    *("affection", "anger", "annoyance", "anticipation", "aversion", "confidence", "disapproval", "disconnection"),
+    *("disquietment", "doubt/confusion", "embarrassment", "engagement", "esteem", "excitement", "fatigue", "fear"),
+    *("happiness", "pain", "peace", "pleasure", "sadness", "sensitivity", "suffering", "surprise", "sympathy"),
+    "yearning",
+)
+INTENT8 = (
+    *("acknowledging", "agreeing", "consoling", "encouraging", "neutral", "questioning", "suggesting", "wishing"),
+)
+SENTIMENT3 = ("positive", "neutral", "negative")
+
+VOCABULARIES: dict[str, tuple[str, ...]] = {
+    "mer6": MER6, "mer9": MER9, "dfew7": DFEW7, "caer7": CAER7, "meld7": MELD7, "e3": E3, "iemocap9": IEMOCAP9,
+    "mafw11": MAFW11, "bold26": BOLD26, "intent8": INTENT8, "sentiment3": SENTIMENT3,
+}  # fmt: skip
 
 SYNONYMS = {
     "happiness": "happy", "joy": "happy", "joyful": "happy",

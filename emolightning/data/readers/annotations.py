@@ -153,6 +153,7 @@ def annotation_hash(clips: Iterable[Clip]) -> str:
         [clip.id, clip.transcript, clip.label, clip.reason, clip.split, clip.subject]
         + ([clip.detailed_reason] if clip.detailed_reason else [])
         + ([list(clip.open_labels)] if clip.open_labels else [])
+        + ([dict(clip.answers)] if clip.answers else [])
         + ([clip.valence] if clip.valence is not None else [])
         + ([clip.span.start, clip.span.end] if clip.span is not None else [])
         for clip in clips

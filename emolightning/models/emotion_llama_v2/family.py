@@ -7,7 +7,8 @@ from emolightning.models.emotion_llama_v2.inputs import FEATURES, FRESH, FUSION,
 from emolightning.models.emotion_llama_v2.instructions import TASKS, instruction_pool
 from emolightning.models.emotion_llama_v2.layouts import LAYOUTS
 from emolightning.models.family import Family, Sees
-from emolightning.prompt.questions import Questions
+from emolightning.prompt.questions import Question, Questions, choose_instruction, target_text
+from emolightning.records.clips import Clip
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 
@@ -16,6 +17,26 @@ if TYPE_CHECKING:
     from emolightning.models.emotion_llama_v2.emotion_llama_v2 import EmotionLlamaV2
     from emolightning.models.emotion_llama_v2.processor import EmotionLlamaV2Processor
     from emolightning.models.parts.language import LanguageSettings
+
+
+class LabelIfNoText(Questions):
+    """A clip without a text for the task that was drawn is asked what evaluations ask, as upstream does."""
+
+    def ask(self, clip: Clip, *, epoch: int, training: bool) -> Question:
+        """The question put about a clip, by (seed, epoch, clip id) only."""
+        asked = super().ask(clip, epoch=epoch, training=training)
+        if not training or asked.task == self.task or target_text(clip, asked.task):
+            return asked
+        return Question(
+            self.task,
+            choose_instruction(
+                self.instructions(self.task, training=True), seed=self.seed, epoch=epoch, clip_id=clip.id
+            ),
+        )
+
+    def without_answer(self, clip: Clip) -> list[str]:
+        """The task that evaluations ask, where a clip that is learned has no answer to it."""
+        return super().without_answer(clip) if not target_text(clip, self.task) else []
 
 
 class EmotionLlamaV2Family:
@@ -70,7 +91,7 @@ class EmotionLlamaV2Family:
         offered = list(vocabulary(chosen)) if chosen is not None else list(protocol) or list(labels)
         asked = {**tasks, task: 1.0}
         pools: dict[str, Sequence[str]] = {name: instruction_pool(name, offered, layout=layout) for name in asked}
-        return Questions(pools, task, tasks, tuple(offered), draws=prompt["pool"] != "fixed", seed=seed)
+        return LabelIfNoText(pools, task, tasks, tuple(offered), draws=prompt["pool"] != "fixed", seed=seed)
 
     def processor(self, settings: Mapping[str, Any], *, layout: str) -> "EmotionLlamaV2Processor":
         """Turns clips into what the model reads; loads the tokenizer of its language model.
