@@ -36,6 +36,7 @@ def test_a_family_is_found_by_the_folder_of_its_model() -> None:
     assert families()["emotion_llama"] is FAMILY
     assert all(family.name == name for name, family in families().items())
     assert family_of(composed("model=tiny").model) is FAMILY
+    assert family_of(composed("model=fusion/attention").model) is families()["fusion"]
     assert family_of({"_target_": "mine.models.build"}) is FAMILY  # Emotion-LLaMA is the one that is meant.
 
 

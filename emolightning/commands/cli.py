@@ -24,7 +24,7 @@ from emolightning.config.hydra_internals import argument_parser, dashed_options
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import suggestion
 from emolightning.config.renamed import present_words
-from emolightning.config.sources import option_files, override_key
+from emolightning.config.sources import option_files, option_name, override_key
 from emolightning.errors import EndOfRun, UserError, printable
 from emolightning.runs.processes import ranks_variable
 from emolightning.training.stopping.told_to_stop import ending_when_told
@@ -169,7 +169,7 @@ def _refuse_no_option(words: Sequence[str], config_dir: Path) -> None:
             and group
             and (config_dir / group).is_dir()
         ):
-            options = [path.stem for path in option_files(config_dir, group)]
+            options = [option_name(config_dir, group, path) for path in option_files(config_dir, group)]
             refuse_usage(f"{word}: {suggestion(value, options, limit=30)}; or ~{key.lstrip('+')} for none of them")
 
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from emolightning.commands.object_help import object_lines, shown
 from emolightning.config.documentation import field_docs
 from emolightning.config.schema import SCHEMAS
-from emolightning.config.sources import option_files, read_yaml
+from emolightning.config.sources import option_files, option_name, read_yaml
 
 FLAGS = """
 --help                this text
@@ -93,8 +93,9 @@ def default_text(value: Any) -> str:
 def _group_lines(folder: Path, chosen: dict[str, Any]) -> Iterator[str]:
     for group, default in chosen.items():
         for path in option_files(folder, group):
-            mark = "*" if path.stem == default else " "
-            yield f"{mark} {f'{group}={path.stem}':<42} {about_file(path)}"
+            name = option_name(folder, group, path)
+            mark = "*" if name == default else " "
+            yield f"{mark} {f'{group}={name}':<42} {about_file(path)}"
 
 
 def about_file(path: Path) -> str:

@@ -80,7 +80,12 @@ class Sources:
 
 def option_files(folder: Path, group: str) -> list[Path]:
     """The files that a group's options are, by name; one whose name begins with `_` is only included by others."""
-    return sorted((folder / group).glob("[!_]*.yaml"))
+    return sorted((folder / group).rglob("[!_]*.yaml"))
+
+
+def option_name(folder: Path, group: str, path: Path) -> str:
+    """What chooses a file of a group, e.g. `tiny` or `fusion/attention`."""
+    return path.relative_to(folder / group).with_suffix("").as_posix()
 
 
 def chosen(group: str) -> str:

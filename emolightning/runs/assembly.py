@@ -19,10 +19,12 @@ from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.loading.settings import Loading, split_settings
 from emolightning.data.readers.source import ClipSource
+from emolightning.data.stores.features import FeatureSource
 from emolightning.files.writing import require_writable
 from emolightning.models.family import Sees
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor
+from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain
@@ -242,17 +244,25 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
     """
     family, inputs = family_of(cfg.model), inputs_of(cfg)
     own, reading, loading = split_settings(plain(cfg.data))
-    source: ClipSource = build(own, "data", inputs=tuple(inputs), takes_stock=takes_stock)
+    features = build(cfg.features, "features")
+    source: ClipSource = build(own, "data", inputs=_read(inputs, features), takes_stock=takes_stock)
     protocol = source.official.prompt_order if source.official else ()
     return Corpus(
         source,
         inputs=inputs,
-        features=build(cfg.features, "features"),
+        features=features,
         questions=family.questions(plain(cfg.prompt), labels=source.labels, protocol=protocol, seed=source.seed),
         frame_sizes=family.frame_sizes(plain(cfg.model)),
         reading=reading,
         num_workers=loading.num_workers,
     )
+
+
+def _read(inputs: Inputs, features: FeatureSource) -> tuple[str, ...]:
+    """What is read of annotations: the active inputs, and the transcript where vectors are computed of it."""
+    computed = features is not None and features.reads_media
+    says = any(about.kind == "vectors" and about.modality == "text" for about in inputs.values())
+    return (*inputs, *(["transcript"] if computed and says and "transcript" not in inputs else []))
 
 
 def loading_of(cfg: DictConfig) -> Loading:

@@ -15,6 +15,7 @@ from emolightning.data.checkup.unusable import BROKEN_VECTORS, NO_SOUND, NO_VECT
 from emolightning.data.media.audio import NoAudioTrack, read_waveform
 from emolightning.data.media.signal import describe_face, describe_motion, describe_speech
 from emolightning.data.media.video import read_thumbnails
+from emolightning.data.media.words import describe_words
 from emolightning.data.stores.cache import Outcome, compute_missing, load_array
 from emolightning.data.stores.loaded import LoadedFeatures, Vectors
 from emolightning.data.stores.manifest import Manifest
@@ -29,6 +30,11 @@ Absent = Literal["error", "zero", "leave"]
 """What becomes of a clip without a vector: a fault, zeros, or nothing: it is among `absent`, and the caller decides."""
 
 SAMPLE_RATE_HZ = 16_000
+
+WORDS = "words"
+"""The input that is computed of what is said."""
+
+WORDS_REMEDY = "say inputs.words=false, or data.missing=zero to put a vector of zeros in its place"
 
 SPEECH_REMEDY = (
     "switch {name} off (inputs.{name}=false, or leave audio out of modalities), "
@@ -48,7 +54,7 @@ class FeatureSource(Protocol):
 
 
 class SignalFeatures:
-    """`features=signal`: log-mel and pitch statistics, motion energy, HOG of the centre. No weights, any real video.
+    """`features=signal`: log-mel and pitch statistics, motion energy, HOG of the centre, counts of words. No weights.
 
     Args:
         num_workers: processes that decode and describe clips.
@@ -73,11 +79,12 @@ class SignalFeatures:
         Raises:
             InputErrors: an input that no clip has.
         """
-        wanted = tuple(dict.fromkeys(part for name in names for part in self.parts(name)))
+        made = [name for name in names if name != WORDS]
+        wanted = tuple(dict.fromkeys(part for name in made for part in self.parts(name)))
         folders = {part: cache / f"{self.VERSION}-{part}" for part in wanted}
         summary = compute_missing(clips, folders, describe_clip, title="Features", num_workers=self.num_workers)
         faults = {clip_id: [Fault(UNDECODABLE, problem)] for clip_id, problem in summary.problems.items()}
-        lacking = {name: _first(summary.absent[part] for part in self.parts(name)) for name in names}
+        lacking = {name: _first(summary.absent[part] for part in self.parts(name)) for name in made}
         vectors = {
             name: Vectors.of(
                 {
@@ -88,7 +95,7 @@ class SignalFeatures:
                     if c.id not in lacking[name] and c.id not in faults
                 }
             )
-            for name in names
+            for name in made
         }
         absent = {
             name: {
@@ -96,6 +103,11 @@ class SignalFeatures:
             }
             for name, found in lacking.items()
         }
+        if WORDS in names:  # Not kept: they cost nothing, and a file's stamp does not say that its words changed.
+            said = {c.id: c.transcript for c in clips if c.transcript is not None and c.id not in faults}
+            vectors[WORDS] = Vectors.of({clip_id: describe_words(text)[None] for clip_id, text in said.items()})
+            silent = [c.id for c in clips if c.id not in said and c.id not in faults]
+            absent[WORDS] = {clip_id: Fault(NO_VECTORS, "no transcript is known", WORDS_REMEDY) for clip_id in silent}
         made_by = {name: Manifest(self.VERSION, type(self).__name__, weights="", level="utterance") for name in names}
         return replace(filled(vectors, absent, faults, clips, missing), made_by=made_by)
 

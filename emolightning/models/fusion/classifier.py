@@ -1,0 +1,90 @@
+"""A fusion network as a model that answers: the answer is the most likely label."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from emolightning.models.emotion_model import EmotionModel
+from emolightning.models.fusion.networks.blocks import Fused, FusionNetwork
+from emolightning.models.parts.generation import Generation
+from emolightning.records.clips import Batch
+
+
+class FusionClassifier(EmotionModel):
+    """A network, and what fills its places.
+
+    Args:
+        network: gives emotions, perhaps valence, and a penalty.
+        places: the inputs of each of its streams.
+        labels: the vocabulary, in the order of its logits.
+        is_sequence: whether streams are sequences.
+    """
+
+    fresh_parts = ("network",)
+    decays_all = True
+
+    def __init__(
+        self, *, network: FusionNetwork, places: Sequence[Sequence[str]], labels: Sequence[str], is_sequence: bool
+    ):
+        super().__init__()
+        self.network = network
+        self.places = [list(names) for names in places]
+        self.labels = tuple(labels)
+        self.is_sequence = is_sequence
+
+    def describe(self, base: str | None) -> str:
+        """The network, and what fills its places."""
+        places = ", ".join(" + ".join(names) for names in self.places)
+        return f"{type(self.network).__name__} of {places} for {len(self.labels)} labels, random weights"
+
+    def fused(self, batch: Batch, projected: Mapping[str, Tensor] | None = None) -> Fused:
+        """What the network makes of a batch."""
+        vectors = self.project(batch) if projected is None else projected
+        streams = [torch.cat([vectors[name] for name in names], dim=-1) for names in self.places]
+        return self.network(streams if self.is_sequence else [stream[:, 0] for stream in streams])
+
+    def answer_losses(self, batch: Batch, projected: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of the label plus squared error of valence plus the penalty of the batch, clip by clip.
+
+        Returns:
+            (batch,) of each, and 1 for every clip with a label, 0 for others; both are 0 for another rank's clip.
+        """
+        found = self.fused(batch, projected)
+        device = found.emotions.device
+        is_known = torch.tensor([clip.label in self.labels for clip in batch.clips], device=device)
+        targets = torch.tensor([self._number(clip.label) for clip in batch.clips], device=device)
+        losses = functional.cross_entropy(found.emotions.float(), targets, reduction="none") + found.penalty
+        if found.valence is not None:
+            true = torch.tensor([float("nan") if c.valence is None else c.valence for c in batch.clips], device=device)
+            has_valence = ~true.isnan()
+            losses = losses + torch.where(has_valence, (found.valence.float() - true.nan_to_num()) ** 2, 0.0)
+        counts = is_known & batch.is_own
+        return torch.where(counts, losses, 0.0), counts.long()
+
+    def _number(self, label: str | None) -> int:
+        return self.labels.index(label) if label in self.labels else 0
+
+    @torch.no_grad()
+    def generate(
+        self, batch: Batch, generation: Generation, *, projected: Mapping[str, Tensor] | None = None, seed: int = 0
+    ) -> list[str]:
+        """The most likely label of each clip; nothing is drawn."""
+        return [self.labels[place] for place in self.fused(batch, projected).emotions.argmax(dim=1).tolist()]
+
+    @torch.no_grad()
+    def label_logprobs(
+        self, batch: Batch, labels: Sequence[str], *, projected: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """How likely each label is; one that it was not trained with is impossible."""
+        known = self.fused(batch, projected).emotions.float().log_softmax(dim=1)
+        impossible = known.new_full((len(known), 1), -torch.inf)
+        places = [self.labels.index(label) if label in self.labels else len(self.labels) for label in labels]
+        return torch.cat([known, impossible], dim=1)[:, places]
+
+    @torch.no_grad()
+    def valence(self, batch: Batch, *, projected: Mapping[str, Tensor] | None = None) -> list[float] | None:
+        """Valence of each clip; None for a network without that head."""
+        found = self.fused(batch, projected).valence
+        return None if found is None else [float(value) for value in found]

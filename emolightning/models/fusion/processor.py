@@ -1,0 +1,64 @@
+"""Clips and their vectors -> what a fusion network reads: one vector an input, or sequences of one length."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from torch import Tensor
+
+from emolightning.models.fusion.inputs import INPUTS
+from emolightning.models.fusion.steps import in_steps, shrunk
+from emolightning.prompt.batching import shared_parts
+from emolightning.prompt.processor import Loaded
+from emolightning.prompt.questions import Question
+from emolightning.records.clips import Batch, Clip, Example
+
+Level = Literal["utterance", "frame", "aligned"]
+
+SCALES = {"frame": 12, "aligned": 6}
+"""Level -> how many steps of an encoder make one, as MERBench has it."""
+
+
+@dataclass(frozen=True)
+class FusionProcessor:
+    """The vectors of each clip, at one level."""
+
+    level: Level
+    steps: int
+    """Length of every sequence, so that no answer depends on which clips share a batch."""
+    scale: int
+    """Steps of an encoder that make one; 0 takes MERBench's for the level."""
+
+    def example(
+        self, clip: Clip, loaded: Loaded, question: Question, *, index: int, is_borrowed: bool = False
+    ) -> Example:
+        """One clip with its vectors."""
+        return Example(
+            clip=replace(clip, transcript=loaded.transcript),
+            index=index,
+            instruction=question.instruction,
+            task=question.task,
+            features=self.vectors(loaded.streams),
+            is_borrowed=is_borrowed,
+        )
+
+    def vectors(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Input -> (1, width) of an utterance, or (steps, width)."""
+        if self.level == "utterance":
+            return {name: stream.mean(dim=0, keepdim=True) for name, stream in streams.items()}
+        factor = self.scale or SCALES[self.level]
+        shorter = {name: shrunk(stream, factor) for name, stream in streams.items()}
+        said = [stream for name, stream in shorter.items() if INPUTS[name].modality == "text"]
+        if self.level == "aligned" and said:
+            shorter = {name: in_steps(stream, len(said[0])) for name, stream in shorter.items()}
+        return {name: in_steps(stream, self.steps) for name, stream in shorter.items()}
+
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        """A batch; labels are those of its clips."""
+        parts = shared_parts(examples, prompts=[example.instruction for example in examples])
+        features = {name: vectors.float() for name, vectors in parts["features"].items()}
+        return Batch(**{**parts, "features": features})
+
+    def frame_streams(self, frames: Mapping[str, int]) -> dict[str, int]:
+        """Nothing is made of frames."""
+        return {}
