@@ -58,9 +58,13 @@ OTHERS = ("mfn", "graph_mfn", "mfm", "mctn")
 OUTPUTS, LOSSES, GRADIENTS, TRAINED = 2e-7, 1e-6, 2.1e-6, 6e-6
 """Limits of the recorded folder's README, per value of size one."""
 
-NOISE, MOST_NOISE = 2e-8, 0.02
-"""A gradient that was once so small is rounding noise to Adam, whose step divides it by itself plus 1e-8. Such values
-are not compared, and at most two in a hundred may be so."""
+INSIDE = 1e-5
+"""Of values inside a network, for which the README has no limit: behind MulT's convolutions a norm divides by small
+deviations, which magnifies the last bits of another processor's convolution."""
+
+NOISE, MOST_NOISE = 2e-8, 1e-3
+"""A gradient that was once so small is rounding noise to Adam, whose step divides it by itself plus 1e-8. Weights with
+one may be further off; at most one in a thousand is."""
 
 LEVELS = {"utt": "utterance", "frm_unalign": "frame", "frm_align": "aligned"}
 
@@ -181,7 +185,7 @@ def test_values_inside_are_those_of_the_released_code(golden: Path) -> None:
             case.network(case.streams(slice(0, 8)))
         for name in wanted & set(seen):
             if isinstance(seen[name], Tensor):
-                require_near(seen[name], case.tensors[f"mid.{name}"], LOSSES, f"{stem}: {name}")
+                require_near(seen[name], case.tensors[f"mid.{name}"], INSIDE, f"{stem}: {name}")
                 number += 1
     assert number >= 10
 
@@ -232,12 +236,15 @@ def test_twenty_steps_of_training_are_those_of_the_released_code(golden: Path) -
                     )
             optimizer.step()
         for name, value in network.named_parameters():
-            expected, kept = case.tensors[f"train.w.{name}"], least[name] > NOISE
-            found = torch.where(kept, value.detach(), expected)
-            require_near(found, expected, TRAINED, f"{stem}: {name} after training")
+            expected, is_noise = case.tensors[f"train.w.{name}"], least[name] <= NOISE
             if name.endswith("in_proj_bias"):  # The keys' true gradient is zero.
-                kept[len(kept) // 3 : 2 * len(kept) // 3] = True
-            assert (~kept).sum() <= MOST_NOISE * kept.numel() + 1, f"{stem}: {name}"
+                is_noise[len(is_noise) // 3 : 2 * len(is_noise) // 3] = True
+                number = 0
+            else:
+                number = int((is_noise & ((value - expected).abs() > TRAINED)).sum())
+            found = torch.where(is_noise, expected, value.detach())
+            require_near(found, expected, TRAINED, f"{stem}: {name} after training")
+            assert number <= MOST_NOISE * is_noise.numel(), f"{stem}: {name}"
 
 
 def test_a_changed_value_is_found(golden: Path) -> None:
