@@ -87,7 +87,7 @@ class Misa(ThreeEncoders):
     ) -> dict[str, Tensor]:
         """`diff`, `cmd` and `recon` before they are weighted."""
         pairs = [(private[name], shared[name]) for name in private]
-        pairs += [(private[x], private[y]) for x, y in ("at", "av", "tv")]
+        pairs += [(private[x], private[y]) for x, y in (("a", "t"), ("a", "v"), ("t", "v"))]
         errors = [
             functional.mse_loss(self.get_submodule(f"recon_{name}")(private[name] + shared[name]), x)
             for name, x in projected.items()

@@ -16,7 +16,7 @@ from emolightning.models.fusion.networks.blocks import AUDIO, TEXT, VIDEO, Fusio
 LEAST_LAYERS = 3
 """Of the encoders that attend to themselves."""
 
-PAIRS = ("la", "lv", "al", "av", "vl", "va")
+PAIRS = tuple((query, key) for query in "lav" for key in "lav" if query != key)
 """Who attends to whom: l is text."""
 
 
