@@ -1,5 +1,6 @@
 """Fixtures: where recorded data lies, whole runs that test files share, and a place for helpers that they import."""
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     several = {item.path for item in items if item.get_closest_marker("multi_process")}
     one = {item.path for item in items if "workplace" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: (item.path not in several, item.path not in one))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

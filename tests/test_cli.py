@@ -1,10 +1,13 @@
 """The command line, as a user types it: messages that name file, key and nearest valid one, and no heavy import."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from warm import WarmStarts
 
 ROOT = Path(__file__).parent.parent
 
@@ -81,23 +84,51 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def call(project: Path, *words: str, config: str = "train", **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **environment}
-    command = [sys.executable, str(project / "script.py"), config, *words]
-    return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=60)
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+
+
+class Calls:
+    """Starts programs in the project, each a fork of a process that has imported what is imported before `run`."""
+
+    def __init__(self, project: Path, logs: Path):
+        self.project = project
+        self.logs = logs
+        self.starts = WarmStarts.begin(ENVIRONMENT, logs / "warm.log", "hydra", "emolightning.commands.cli")
+
+    def __call__(self, *words: str, config: str = "train", **environment: str) -> subprocess.CompletedProcess[str]:
+        """`python script.py CONFIG WORD ...`."""
+        paths = (self.logs / "out.txt", self.logs / "err.txt")
+        with open(os.devnull) as given, paths[0].open("wb") as out, paths[1].open("wb") as err:
+            process = self.starts.start(
+                [str(self.project / "script.py"), config, *words],
+                cwd=self.project,
+                environment=ENVIRONMENT | environment,
+                files=[file.fileno() for file in (given, out, err)],
+            )
+        code = process.wait(60)
+        return subprocess.CompletedProcess(process.args, code, *(path.read_text() for path in paths))
+
+
+@pytest.fixture(scope="module")
+def call(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
+    calls = Calls(project, tmp_path_factory.mktemp("calls"))
+    yield calls
+    calls.starts.close()
 
 
 def test_a_correct_call_runs_and_writes_no_files(project: Path) -> None:
+    """As it is typed."""
     before = sorted(project.iterdir())
-    result = call(project, "experiment=good", "trainer.max_epochs=5")
+    command = [sys.executable, str(project / "script.py"), "train", "experiment=good", "trainer.max_epochs=5"]
+    result = subprocess.run(command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
     assert result.stdout == "ran 7 5 ['train', 'experiment=good', 'trainer.max_epochs=5']\n"
     assert (result.returncode, result.stderr) == (0, "")
     assert sorted(project.iterdir()) == before
 
 
-def test_the_overrides_that_lightning_adds_for_other_ranks_work(project: Path) -> None:
+def test_the_overrides_that_lightning_adds_for_other_ranks_work(call: Calls) -> None:
     words = ('hydra.run.dir="."', "hydra.job.name=train_ddp_process_1", "hydra.output_subdir=null")
-    assert call(project, *words, LOCAL_RANK="1").returncode == 0
+    assert call(*words, LOCAL_RANK="1").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -138,8 +169,8 @@ def test_the_overrides_that_lightning_adds_for_other_ranks_work(project: Path) -
         ("~trainer.max_epochs", "~trainer.max_epochs: trainer.max_epochs is needed; leave it in, or give it a value"),
     ],
 )
-def test_a_wrong_word_of_the_command_line(project: Path, word: str, line: str) -> None:
-    result = call(project, word)
+def test_a_wrong_word_of_the_command_line(call: Calls, word: str, line: str) -> None:
+    result = call(word)
     assert result.returncode == 2, result.stderr
     assert result.stderr.startswith("error: ")
     assert line in result.stderr
@@ -157,8 +188,8 @@ def test_a_wrong_word_of_the_command_line(project: Path, word: str, line: str) -
         ("bad_yaml", 2, ["line 3: not valid YAML"]),
     ],
 )
-def test_a_wrong_file_is_named(project: Path, experiment: str, code: int, parts: list[str]) -> None:
-    result = call(project, f"experiment={experiment}")
+def test_a_wrong_file_is_named(call: Calls, experiment: str, code: int, parts: list[str]) -> None:
+    result = call(f"experiment={experiment}")
     assert result.returncode == code, result.stderr
     for part in parts:
         (line,) = [line for line in result.stderr.splitlines() if part in line]
@@ -166,16 +197,16 @@ def test_a_wrong_file_is_named(project: Path, experiment: str, code: int, parts:
     assert "Traceback" not in result.stderr
 
 
-def test_all_problems_are_listed_at_once(project: Path) -> None:
+def test_all_problems_are_listed_at_once(call: Calls) -> None:
     words = ("seeed=1", "seed=abc", "trainer.max_epoch=2", "prompt.layout=trian", "experiment=bad_key", "foo")
-    result = call(project, *words)
+    result = call(*words)
     assert result.returncode == 2
     for key in ("seeed", "seed", "trainer.max_epoch", "prompt.layout", "sead", "evaluation.max_new_token", "foo"):
         assert f"  - {key}: " in result.stderr, key
 
 
-def test_problems_that_only_the_checker_sees(project: Path) -> None:
-    result = call(project, "data=custom", "+seeed=1", "+trainer.max_epoch=1")
+def test_problems_that_only_the_checker_sees(call: Calls) -> None:
+    result = call("data=custom", "+seeed=1", "+trainer.max_epoch=1")
     assert result.returncode == 1
     assert "data.annotations is required: say data.annotations=... (in configs/data/custom.yaml)" in result.stderr
     assert "seeed: no such setting; did you mean seed? (on the command line)" in result.stderr
@@ -184,84 +215,84 @@ def test_problems_that_only_the_checker_sees(project: Path) -> None:
     )
 
 
-def test_hydra_s_own_switch_for_tracebacks_changes_nothing(project: Path) -> None:
+def test_hydra_s_own_switch_for_tracebacks_changes_nothing(call: Calls) -> None:
     for word, code in (("data=custon", 2), ("+seeed=1", 1)):
-        plain, full = call(project, word), call(project, word, HYDRA_FULL_ERROR="1")
+        plain, full = call(word), call(word, HYDRA_FULL_ERROR="1")
         assert (full.returncode, full.stderr) == (code, plain.stderr)
         assert "did you mean" in full.stderr
 
 
-def test_dashes(project: Path) -> None:
-    result = call(project, "--seed=3")
+def test_dashes(call: Calls) -> None:
+    result = call("--seed=3")
     assert (result.returncode, result.stderr) == (2, "error: --seed=3: settings are written without dashes: seed=3\n")
 
 
-def test_what_main_returns_and_raises(project: Path) -> None:
-    assert call(project, "notes=finding").returncode == 3
-    picky = call(project, "notes=picky")
+def test_what_main_returns_and_raises(call: Calls) -> None:
+    assert call("notes=finding").returncode == 3
+    picky = call("notes=picky")
     assert (picky.returncode, picky.stderr) == (1, "error: picky: x must not be given\n")
-    assert call(project, "notes=picky", LOCAL_RANK="2").stderr.startswith("error: [local rank 2] picky")
-    bug = call(project, "notes=bug")
+    assert call("notes=picky", LOCAL_RANK="2").stderr.startswith("error: [local rank 2] picky")
+    bug = call("notes=bug")
     assert bug.returncode == 1
     assert "Traceback" in bug.stderr
     assert "ZeroDivisionError: ours" in bug.stderr
 
 
 @pytest.mark.parametrize("notes", ["interrupt", "lightning interrupt"])
-def test_ctrl_c(project: Path, notes: str) -> None:
-    result = call(project, f"notes={notes}")
+def test_ctrl_c(call: Calls, notes: str) -> None:
+    result = call(f"notes={notes}")
     assert (result.returncode, result.stderr) == (130, "error: interrupted\n")
 
 
-def test_only_the_first_rank_speaks_of_a_wrong_configuration(project: Path) -> None:
+def test_only_the_first_rank_speaks_of_a_wrong_configuration(call: Calls) -> None:
     for word, code in (("seeed=1", 2), ("+seeed=1", 1)):
-        result = call(project, word, LOCAL_RANK="1")
+        result = call(word, LOCAL_RANK="1")
         assert (result.returncode, result.stderr) == (code, "")
 
 
-def test_multirun_is_refused_with_several_ranks(project: Path) -> None:
-    result = call(project, "trainer.devices=2", "-m", "seed=1,2")
+def test_multirun_is_refused_with_several_ranks(call: Calls) -> None:
+    result = call("trainer.devices=2", "-m", "seed=1,2")
     assert result.returncode == 1
     assert "each rank would run the whole sweep" in result.stderr
     assert "python -m emolightning sweep file=sweeps/NAME.yaml" in result.stderr
     for variable in ("WORLD_SIZE", "SLURM_NTASKS"):
-        launched = call(project, "-m", "seed=1,2", **{variable: "2"})
+        launched = call("-m", "seed=1,2", **{variable: "2"})
         assert (launched.returncode, f"--multirun with {variable}=2" in launched.stderr) == (1, True)
-    single = call(project, "-m", "seed=1,2")
+    single = call("-m", "seed=1,2")
     assert single.returncode == 0, single.stderr
     assert single.stdout.count("ran ") == 2
 
 
-def test_help_says_what_there_is(project: Path) -> None:
-    result = call(project, "--help")
+def test_help_says_what_there_is(call: Calls) -> None:
+    result = call("--help")
     assert (result.returncode, result.stderr) == (0, "")
     for text in ("seed=42", "evaluation.max_new_tokens=16", "* data=synthetic", "Rendered clips.", "All is well."):
         assert text in result.stdout, text
     assert "checkpoint=" not in result.stdout
-    assert "checkpoint=???" in call(project, "--help", config="eval").stdout
+    assert "checkpoint=???" in call("--help", config="eval").stdout
 
 
-def test_evaluation_starts_from_the_saved_run(project: Path, tmp_path: Path) -> None:
+def test_evaluation_starts_from_the_saved_run(call: Calls, tmp_path: Path) -> None:
     run = tmp_path / "first"
     run.mkdir()
     config = "data: {name: a}\nmodel: {}\noptimizer: {}\nschedule: {}\ntrainer: {max_epochs: 9}\nseed: 5\n"
     (run / "config.yaml").write_text(config)
-    result = call(project, f"checkpoint={run}", config="eval")
+    result = call(f"checkpoint={run}", config="eval")
     assert result.stdout.startswith("ran 5 9"), result.stderr
-    wrong = call(project, f"checkpoint={run}x", config="eval")
+    wrong = call(f"checkpoint={run}x", config="eval")
     assert (wrong.returncode, wrong.stderr) == (
         1, f"error: checkpoint={run}x: no such file or folder; did you mean {run}?\n",
     )  # fmt: skip
-    unknown = call(project, f"checkpoint={run}", "model=tiny", config="eval")
+    unknown = call(f"checkpoint={run}", "model=tiny", config="eval")
     assert "model: this command has no such choice" in unknown.stderr
     (run / "config.yaml").write_text(config + "sead: 3\n")
-    old = call(project, f"checkpoint={run}", config="eval")
+    old = call(f"checkpoint={run}", config="eval")
     assert old.returncode == 2
     assert f"sead: no such setting; did you mean seed? (in {run}/config.yaml)" in old.stderr
 
 
-def test_evaluation_needs_a_checkpoint(project: Path) -> None:
-    result = call(project, config="eval")
+def test_evaluation_needs_a_checkpoint(call: Calls) -> None:
+    result = call(config="eval")
     assert result.returncode == 1
     assert "checkpoint is required: say checkpoint=..." in result.stderr
 

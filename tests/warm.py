@@ -59,17 +59,18 @@ class WarmStarts:
         self.close = close
 
     @classmethod
-    def begin(cls, environment: Mapping[str, str], log: Path) -> "WarmStarts":
+    def begin(cls, environment: Mapping[str, str], log: Path, *modules: str) -> "WarmStarts":
         """Start the process that forks.
 
         Args:
             environment: its variables.
             log: file for what it prints itself.
+            modules: what it imports; none is what most programs import.
         """
         ours, theirs = socket.socketpair()
         with log.open("wb") as output, theirs:
             process = subprocess.Popen(
-                [sys.executable, Path(__file__).with_name("warm_server.py"), str(theirs.fileno())],
+                [sys.executable, Path(__file__).with_name("warm_server.py"), str(theirs.fileno()), *modules],
                 env={**environment, **ROOM},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

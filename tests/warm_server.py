@@ -1,7 +1,8 @@
-"""`python tests/warm_server.py DESCRIPTOR`: imports what programs import, then forks a child for each; see warm.py."""
+"""`python tests/warm_server.py DESCRIPTOR [MODULE ...]` imports, then forks a child for each program; see warm.py."""
 
 import atexit
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -17,7 +18,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from config_cache import parse_once
+from hydra import compose, initialize_config_dir
 from warm import NUMBER, WarmStarts, start_own_programs_warm
+
+from emolightning.config.check import check_config
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 
 IMPORTED = (
     "emolightning.commands.cli",
@@ -34,12 +41,21 @@ IMPORTED = (
     "rich.traceback",
     "jinja2",
 )
-"""What most programs import. None of it starts a thread or reads what tests set in the environment."""
+"""What most programs import, if nothing else is said. None of it starts a thread or reads what tests set in the
+environment."""
 
 POLL_S = 0.01
 
 INHERITED = dict(os.environ)
 """The variables with which everything is imported."""
+
+
+def compose_once() -> None:
+    """Let Hydra parse most files, and import what it does with them, for all programs."""
+    parse_once()
+    register_schemas()
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        check_config(compose("train"))
 
 
 def serve(connection: socket.socket, *, leaves_children: bool) -> None:
@@ -97,7 +113,8 @@ def become(request: Mapping[str, Any], files: list[int]) -> None:
         getattr(importlib.import_module(module), name)()
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
         finalizer.detach()  # Temporary folders that an import made are the parent's, and shared with other programs.
-    sys.modules["wandb.sdk.data_types._private"].MEDIA_TMP.name = tempfile.mkdtemp("wandb-media")
+    if "wandb" in sys.modules:
+        sys.modules["wandb.sdk.data_types._private"].MEDIA_TMP.name = tempfile.mkdtemp("wandb-media")
     for number, file in enumerate(files):
         os.dup2(file, number)
     for file in {*files} - {0, 1, 2}:
@@ -125,11 +142,10 @@ def show_variables(variables: Mapping[str, str]) -> None:
 
 def heed_variables() -> None:
     """What Python and Lightning make of the environment when they are started and imported."""
-    from lightning_fabric.utilities import rank_zero
-    from torchmetrics.utilities import prints
-
-    rank_zero.rank_zero_only.rank = rank_zero._get_rank() or 0
-    prints.rank_zero_only.rank = int(os.environ.get("LOCAL_RANK", 0))
+    if rank_zero := sys.modules.get("lightning_fabric.utilities.rank_zero"):
+        rank_zero.rank_zero_only.rank = rank_zero._get_rank() or 0
+    if prints := sys.modules.get("torchmetrics.utilities.prints"):
+        prints.rank_zero_only.rank = int(os.environ.get("LOCAL_RANK", 0))
     folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder not in sys.path[1:]]
     sys.path[1:1] = folders
 
@@ -183,6 +199,9 @@ def exit_code(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    for name in IMPORTED:
+    for name in sys.argv[2:] or IMPORTED:
         __import__(name)
+    compose_once()
+    gc.collect()
+    gc.freeze()  # No program looks for garbage in what is imported.
     serve(socket.socket(fileno=int(sys.argv[1])), leaves_children=False)
