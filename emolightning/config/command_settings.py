@@ -359,7 +359,7 @@ class ServeConfig:
     """Folder of a speech recogniser (Whisper; HuBERT, wav2vec 2.0 or WavLM with a CTC head): the page then offers to
     write down what is said. null leaves that to whoever asks."""
     language: str | None = None
-    """Of the speech, for recognisers that take one, e.g. `en`; null lets the recogniser find out."""
+    """Language of the speech, for recognisers that take one, e.g. `en`; null lets the recogniser find out."""
     max_mib: float = 64
     """Largest request."""
     max_clip_seconds: float = 60

@@ -220,7 +220,7 @@ class Predictor:
 
 
 def _batches(ready: Sequence[_Asked], size: int) -> Iterator[list[_Asked]]:
-    """Of each `size` clips those with the same streams: what is absent has no place in a row.
+    """Batches: of each `size` clips those with the same streams, since what is absent has no place in a row.
 
     Which clips share a batch follows from their places alone, so that whoever asks again gets the same last digits.
     """
