@@ -36,6 +36,7 @@ IN_PLACE = {
     "emolightning/commands/ablate.py": "into the place that written_whole gives",
     "emolightning/runs/seeds.py": "into the place that written_whole gives",
     "emolightning/runs/sweep/results.py": "into the place that written_whole gives",
+    "emolightning/models/affectgpt/upstream.py": "inside of a stage, or into the place that written_whole gives",
     "emolightning/models/emotion_llama/upstream/base.py": "inside of a stage",
     "emolightning/models/emotion_llama/upstream/exporting.py": "into the place that written_whole gives",
     "emolightning/models/emotion_llama/upstream/writing.py": "inside of a stage",

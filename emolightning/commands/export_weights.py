@@ -9,6 +9,8 @@
 What the other side has no place for is refused, and nothing is written over.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +38,31 @@ def export_weights(cfg: DictConfig) -> int:
     from emolightning.runs.weights import find_weights
 
     quiet_libraries()
-    trained = read_trained(find_weights("checkpoint", Path(cfg.checkpoint).expanduser()))
-    out, llama = Path(cfg.out).expanduser(), Path(cfg.llama).expanduser() if cfg.llama else None
+    place, out = Path(cfg.checkpoint).expanduser(), Path(cfg.out).expanduser()
+    if cfg.format == "upstream" and (own := _own_export(place)):
+        print("\n".join(own(out)))
+        return 0
+    trained = read_trained(find_weights("checkpoint", place))
+    llama = Path(cfg.llama).expanduser() if cfg.llama else None
     if cfg.format == "upstream":
         lines = export_upstream(trained, out, llama=llama, allow_partial=cfg.allow_partial)
     else:
         lines = export_merged(trained, out, llama=llama, dtype=cfg.dtype)
     print("\n".join(lines))
     return 0
+
+
+def _own_export(place: Path) -> Callable[[Path], list[str]] | None:
+    """What writes the released code's file of a run or adapter folder, where the family does that itself."""
+    from emolightning.config.families import family_of
+    from emolightning.files.documents import read_json_object
+    from emolightning.models.parts.adapter import DESCRIPTION
+
+    for folder in (place, place / "adapter"):
+        if (folder / DESCRIPTION).is_file():
+            family = family_of(read_json_object(folder / DESCRIPTION).get("model") or {})
+            return partial(family.export_checkpoint, folder) if hasattr(family, "export_checkpoint") else None
+    return None
 
 
 def _idle_settings(cfg: DictConfig) -> list[Problem]:

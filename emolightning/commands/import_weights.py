@@ -1,5 +1,7 @@
 """`python -m emolightning import-weights llama=DIR eva=FILE checkpoint=FILE [out=DIR]`: published weights in.
 
+`model=affectgpt llama=DIR checkpoint=FILE [more_checkpoints=[FILE]]` takes those of AffectGPT and of Light-MER.
+
 Converts EVA-CLIP-g and the checkpoint of a family (`model=emotion_llama_v2`: Emotion-LLaMA-v2's), and checks the
 language model that they belong to. Every tensor of the files is used or named with the reason why not, every parameter
 of the model is loaded or named as fresh; below that nothing is written. `--dry-run` only prints the report. Then:
@@ -17,6 +19,7 @@ from omegaconf import DictConfig
 
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
+from emolightning.errors import UserError
 
 
 def main(argv: list[str]) -> int:
@@ -30,11 +33,17 @@ def import_weights(cfg: DictConfig) -> int:
     from omegaconf import OmegaConf
 
     from emolightning.config.building import build
+    from emolightning.config.families import family_of
     from emolightning.models.emotion_llama.upstream import importing
     from emolightning.models.emotion_llama.upstream.format import format_of
     from emolightning.runs.quiet import quiet_libraries
 
     quiet_libraries()
+    family = family_of(cfg.model)
+    if hasattr(family, "import_checkpoint"):
+        return _import_checkpoint(cfg, family)
+    if cfg.eva is None:
+        raise UserError("eva: give the vision tower, eva=FILE (eva_vit_g.pth); only model=affectgpt has none")
     model = OmegaConf.to_container(cfg.model, resolve=True)
     format = format_of(model)
     llama, out = Path(cfg.llama).expanduser(), Path(cfg.out).expanduser()
@@ -54,6 +63,26 @@ def import_weights(cfg: DictConfig) -> int:
     print(
         "nothing written (dry run)" if cfg.dry_run else f"written: {out}/eva_clip_g, {out}/adapter, {out}/import.json"
     )
+    return 0
+
+
+def _import_checkpoint(cfg: DictConfig, family: Any) -> int:
+    """The published weights of a family that has no tower of its own."""
+    from omegaconf import OmegaConf
+
+    model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+    base, out = absolute(cfg.llama), Path(cfg.out).expanduser()
+    model |= {"llm": base, "language": {**model["language"], "path": base}}
+    report = family.import_checkpoint(
+        model,
+        llama=Path(base),
+        checkpoints=[Path(path).expanduser() for path in (cfg.checkpoint, *cfg.more_checkpoints)],
+        out=out,
+        description={"model": model, "prompt": {"layout": "train", "task": "emotion", "pool": "fixed"}},
+        dry_run=cfg.dry_run,
+    )
+    print("\n".join(report.lines()))
+    print("nothing written (dry run)" if cfg.dry_run else f"written: {out}/adapter, {out}/import.json")
     return 0
 
 

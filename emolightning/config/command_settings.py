@@ -14,10 +14,12 @@ class ImportConfig:
 
     llama: str = MISSING
     """Hugging Face folder of the language model (Llama-2-7b-chat-hf); it stays where it is."""
-    eva: str = MISSING
-    """The vision tower, `eva_vit_g.pth`."""
+    eva: str | None = None
+    """The vision tower, `eva_vit_g.pth`; null for a family without one (model=affectgpt)."""
     checkpoint: str = MISSING
-    """Emotion-LLaMA's `.pth`: LoRA and projections."""
+    """The family's `.pth`: LoRA and projections."""
+    more_checkpoints: list[str] = field(default_factory=list)
+    """Later files, whose tensors replace those of earlier ones (ckpt_2 and ckpt_3); model=affectgpt alone has them."""
     out: str = "${paths.weights}"
     """Gets `eva_clip_g/`, `adapter/` and `import.json`."""
     dry_run: bool = False

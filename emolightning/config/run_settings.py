@@ -11,7 +11,10 @@ from emolightning.records.inputs import MODALITIES
 
 InputSwitches = make_dataclass(
     "InputSwitches",
-    [(name, bool, field(default=True, metadata={"meaning": about.meaning})) for name, about in all_inputs().items()],
+    [
+        (name, bool, field(default=about.is_on, metadata={"meaning": about.meaning}))
+        for name, about in all_inputs().items()
+    ],
     namespace={"__module__": __name__},
 )
 """Single inputs off, within the chosen modalities: those of the model families."""

@@ -21,6 +21,8 @@ class EmotionModel(nn.Module):
     """Whether an optimizer's weight decay is for all parameters; else upstream's rule leaves some out."""
     is_synced = False
     """Whether layers are gathered from other ranks as they run, so that all must generate equally long."""
+    step = 0
+    """Batches that it has learned from before this one; kept by the learner."""
 
     def parts(self) -> dict[str, nn.Module]:
         """Its parts, each an attribute of that name; a part is frozen, adapted by LoRA or trained in full."""
@@ -47,8 +49,13 @@ class EmotionModel(nn.Module):
 
     def forward(self, batch: Any) -> Tensor:
         """The loss: the mean over all that is learned in the batch (token-weighted, as upstream). A scalar."""
-        losses, numbers = self.answer_losses(batch)
-        return losses.sum() / numbers.sum()
+        losses, numbers, more = self.learning_losses(batch)
+        mean = losses.sum() / numbers.sum()
+        return mean if more is None else mean + more
+
+    def learning_losses(self, batch: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What training minimises: loss of each clip, what it sums over, and what is added to the mean, if anything."""
+        return *self.answer_losses(batch), None
 
     @abstractmethod
     def answer_losses(self, batch: Any, projected: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:

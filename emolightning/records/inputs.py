@@ -21,7 +21,9 @@ class InputKind:
     meaning: str
     """What it is, for `--help`."""
     frame: str | None = None
-    """Of `frames`: the choice that the family fixes, e.g. `window:16`; None follows `data.frame`."""
+    """The choice of `frames` that the family fixes, e.g. `window:16`; None follows `data.frame`."""
+    is_on: bool = True
+    """Whether a run has it unless it says otherwise."""
 
 
 Inputs = Mapping[str, InputKind]
@@ -39,7 +41,7 @@ def active_inputs(inputs: Inputs, modalities: Sequence[str], switches: Mapping[s
     Args:
         inputs: all that the family has.
         modalities: any of MODALITIES.
-        switches: input name -> False to leave that input out; names not mentioned are on.
+        switches: input name -> False to leave that input out; True to have it; names not mentioned are as `is_on` says.
 
     Raises:
         UserError: an unknown modality, or nothing left to look at.
@@ -48,7 +50,9 @@ def active_inputs(inputs: Inputs, modalities: Sequence[str], switches: Mapping[s
     if unknown:
         raise UserError(f"modalities: {unknown} not known; choose from {list(MODALITIES)}")
     active = {
-        name: about for name, about in inputs.items() if about.modality in modalities and switches.get(name, True)
+        name: about
+        for name, about in inputs.items()
+        if about.modality in modalities and switches.get(name, about.is_on)
     }
     if not active:
         raise UserError(f"no input is left: modalities={list(modalities)} with inputs {dict(switches)}")

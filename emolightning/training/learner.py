@@ -113,6 +113,7 @@ class EmotionLearner(pl.LightningModule):
         if self._gradients_to_restore:
             self._restore_gradients()
         done = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        self.model.step = done - 1
         torch.manual_seed((self.seed * 1_000_003 + done) * 4_096 + self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -128,11 +129,12 @@ class EmotionLearner(pl.LightningModule):
         if ranks == 1:
             loss = self.model(batch)
             return loss, loss.detach()
-        losses, tokens = self.model.answer_losses(batch)
+        losses, tokens, more = self.model.learning_losses(batch)
         own = torch.stack([losses.detach().sum().double(), tokens.sum().double()])
         total, num_tokens = self.trainer.strategy.reduce(own, reduce_op="sum")
         # Engines average gradients over ranks; a mean of means would weigh the clips of ranks with fewer tokens more.
-        return losses.sum() * (ranks / num_tokens).to(losses.dtype), total / num_tokens
+        loss = losses.sum() * (ranks / num_tokens).to(losses.dtype)
+        return loss if more is None else loss + more, total / num_tokens
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None

@@ -19,7 +19,7 @@ from emolightning.models.affectgpt.inputs import STREAMS
 from emolightning.models.affectgpt.instructions import question
 from emolightning.models.affectgpt.layouts import END, LAYOUTS, context_pieces
 from emolightning.models.parts.generation import Generation
-from emolightning.records.clips import IGNORED, Batch
+from emolightning.records.clips import IGNORED, SequenceBatch
 from emolightning.training.optim.groups import parameter_groups
 from emolightning.training.optim.schedule import Length, UpstreamWarmupCosine
 
@@ -77,7 +77,7 @@ def fusion_file(recorded: Recorded) -> dict[str, Any]:
     return fused(recorded, recorded.main.projections, recorded.tensors("fusion_attention.safetensors"))
 
 
-def main_batch(recorded: Recorded, model: AffectGPT) -> Batch:
+def main_batch(recorded: Recorded, model: AffectGPT) -> SequenceBatch:
     """The batch `main`."""
     clips = recorded.json("train.json")["main"]["rows"]
     return recorded.batch(model, [(clip, "ovlabel") for clip in clips], "train", streams=recorded.together(clips))
@@ -111,7 +111,7 @@ def variants_json(recorded: Recorded) -> dict[str, Any]:
     return about
 
 
-def gradients_of(model: AffectGPT, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+def gradients_of(model: AffectGPT, batch: SequenceBatch) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss, and gradients by upstream's names."""
     model.zero_grad()
     loss = model(batch)
@@ -163,12 +163,12 @@ def train_files(recorded: Recorded) -> tuple[dict[str, Any], dict[str, Any]]:
     return json, found
 
 
-def _unpadded(batch: Batch, embeddings: Tensor, theirs: Tensor) -> Tensor:
+def _unpadded(batch: SequenceBatch, embeddings: Tensor, theirs: Tensor) -> Tensor:
     """Embeddings with the record's where there is only padding, which is another token there."""
     return torch.where(batch.sequence.attention_mask[: len(theirs), :, None] == 1, embeddings, theirs)
 
 
-def _sequence(recorded: Recorded, tag: str, batch: Batch) -> dict[str, Any]:
+def _sequence(recorded: Recorded, tag: str, batch: SequenceBatch) -> dict[str, Any]:
     tokens = batch.sequence
     with torch.no_grad():
         loss = recorded.main(batch).reshape(1)
@@ -182,7 +182,7 @@ def _sequence(recorded: Recorded, tag: str, batch: Batch) -> dict[str, Any]:
     }
 
 
-def evaluated(recorded: Recorded) -> Iterator[tuple[str, str, Batch]]:
+def evaluated(recorded: Recorded) -> Iterator[tuple[str, str, SequenceBatch]]:
     """What was asked: key, layout, batch of one clip without an answer."""
     for key in recorded.json("eval.json"):
         if key != "stop_ids":
@@ -335,7 +335,7 @@ def light_mer(recorded: Recorded) -> tuple[dict[str, Any], dict[str, Any]]:
     return json, {**found, **weights}
 
 
-def _light_batches(recorded: Recorded, teacher: AffectGPT) -> list[Batch]:
+def _light_batches(recorded: Recorded, teacher: AffectGPT) -> list[SequenceBatch]:
     names = [row["name"] for row in recorded.rows]
     rows = [
         [(names[0], "ovlabel"), (names[1], "description"), (names[2], "ovlabel")],
@@ -359,13 +359,21 @@ def _student(recorded: Recorded, teacher: AffectGPT, settings: DistillationSetti
     own = {name: tensor for name, tensor in weights if not name.startswith("ot_hidden_proj.")}
     model = recorded.model(own, language="llm3_student")
     return DistilledAffectGPT(
-        language=model.language, tokenizer=model.tokenizer, projections=model.projections, teacher=teacher,
-        settings=settings,
+        language=model.language, tokenizer=model.tokenizer, projections=model.projections, settings=settings,
+        load_teacher=lambda: teacher,
     ).eval()  # fmt: skip
 
 
+def _load_projections(model: DistilledAffectGPT, own: Mapping[str, Tensor]) -> None:
+    """Both sides' projections of hidden states."""
+    load(model, {name: tensor for name, tensor in own.items() if ".student_proj." in name}, all_of_them=False)
+    start = "ot_hidden_proj.teacher_proj."
+    fixed = {name.removeprefix(start): tensor for name, tensor in own.items() if name.startswith(start)}
+    model.fixed.load_state_dict(fixed)
+
+
 def _light_losses(
-    recorded: Recorded, teacher: AffectGPT, tag: str, batch: Batch
+    recorded: Recorded, teacher: AffectGPT, tag: str, batch: SequenceBatch
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """One way to distil: what the json says of it, and gradients."""
     keys, about = recorded.tensors("lightmer.safetensors"), recorded.json("lightmer.json")[tag]
@@ -383,7 +391,7 @@ def _light_losses(
         kl_weight=_words_weight(about),
     )
     model = _student(recorded, teacher, settings)
-    load(model, own, all_of_them=False)
+    _load_projections(model, own)
     model.step = about["global_step"]
     with _directions(lambda: keys["directions"]):
         loss, gradients = gradients_of(model, batch)
@@ -426,7 +434,9 @@ def _directions(make: Callable[[], Tensor]) -> Iterator[None]:
         distilled.unit_directions = before
 
 
-def _light_loop(recorded: Recorded, teacher: AffectGPT, batches: list[Batch]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _light_loop(
+    recorded: Recorded, teacher: AffectGPT, batches: list[SequenceBatch]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Eight steps, accumulation 2, gradients clipped to 1."""
     about, keys = recorded.json("lightmer.json")["loop"], recorded.tensors("lightmer.safetensors")
     settings = DistillationSettings(warmup_steps=_ramp(recorded), num_directions=len(keys["directions"]))
@@ -434,7 +444,7 @@ def _light_loop(recorded: Recorded, teacher: AffectGPT, batches: list[Batch]) ->
     swd = {
         name.removeprefix("swd.weights."): tensor for name, tensor in keys.items() if name.startswith("swd.weights.")
     }
-    load(model, swd, all_of_them=False)
+    _load_projections(model, swd)
     optimizer = AdamW(parameter_groups(model), lr=1.0, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8)
     rows, norms = [], []
     for row in about["rows"]:

@@ -17,9 +17,8 @@ from torch import Tensor
 from emolightning.data.media.openface import find_faces
 from emolightning.models.affectgpt.affectgpt import AffectGPT
 from emolightning.models.affectgpt.build import build_affectgpt
-from emolightning.models.affectgpt.inputs import STREAMS
 from emolightning.models.affectgpt.instructions import question
-from emolightning.models.affectgpt.layouts import PLACEHOLDERS
+from emolightning.models.affectgpt.layouts import PLACEHOLDERS, layout_of
 from emolightning.models.affectgpt.processor import AffectGPTProcessor
 from emolightning.models.affectgpt.settings import FusionSettings
 from emolightning.models.encoders.speech import piece_starts
@@ -27,7 +26,7 @@ from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.prompt.processor import Loaded
 from emolightning.prompt.questions import Question
-from emolightning.records.clips import Batch, Clip
+from emolightning.records.clips import Clip, SequenceBatch
 
 MARKERS = {"multi": "<MultiHere>", "speech": "<AudioHere>", "face": "<FaceHere>", "frame": "<FrameHere>",
            "picture": "<ImageHere>"}  # fmt: skip
@@ -87,7 +86,6 @@ class Recorded:
             fusion=self.fusion(kind),
             inputs=["face", "frame", "speech", "picture", "transcript"],
             feature_widths={"face": video, "frame": video, "picture": video, "speech": audio},
-            streams=STREAMS,
         )
         load(model, weights)
         return model.eval()
@@ -111,7 +109,7 @@ class Recorded:
         *,
         streams: Any = None,
         answers: bool = True,
-    ) -> Batch:
+    ) -> SequenceBatch:
         """Clips with the question of a task each, in one layout.
 
         Args:
@@ -125,9 +123,9 @@ class Recorded:
         examples = []
         for index, (clip, task) in enumerate(rows):
             asked = Question(QUESTION[task], question(QUESTION[task], ()))
-            loaded = Loaded(
-                transcript=self.row(clip)["subtitle"], streams=streams[clip] if streams else self.streams(clip)
-            )
+            found = streams[clip] if streams else self.streams(clip)
+            shown = {name: stream for name, stream in found.items() if name in layout_of(layout)[0].needs}
+            loaded = Loaded(transcript=self.row(clip)["subtitle"], streams=shown)
             examples.append(processor.example(Clip(id=clip, video=Path(clip)), loaded, asked, index=index))
         texts = [self.answer(clip, task) if answers else None for clip, task in rows]
         return processor.batch(examples, texts)

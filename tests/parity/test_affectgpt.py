@@ -29,6 +29,7 @@ TOGETHER = {
     ("lightmer.json", "lightmer.safetensors"): records.light_mer,
 }
 """Files whose content comes of one computation."""
+SLOW = ("variant_mean.safetensors", "train_loop.json", "weights_after_loop.safetensors")
 FILES = [*ALONE, *(name for names in TOGETHER for name in names)]
 
 
@@ -60,13 +61,13 @@ def content_of(golden: Recorded, name: str):
     return golden.tensors(name) if name.endswith(".safetensors") else golden.json(name)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in FILES])
 def test_every_recorded_value(golden, name):
     found = compared(name, content_of(golden, name), computed_of(golden, name))
     assert found.is_ok, "\n".join(lines(found))
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".safetensors")])
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".safetensors") and name not in SLOW])
 def test_a_changed_value_is_noticed(golden, name):
     content, computed = content_of(golden, name), computed_of(golden, name)
     key = next(

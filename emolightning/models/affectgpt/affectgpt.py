@@ -6,6 +6,7 @@ faces (or frames) and sound --> one fused vector -------------> multi_llama_proj
 prompt, subtitle, answer ---------------------------> token embeddings ----------------/
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from emolightning.models.affectgpt.fusion import Fusion
+from emolightning.models.affectgpt.inputs import FRESH
 from emolightning.models.affectgpt.instructions import answer_to
 from emolightning.models.affectgpt.layouts import END, PLACEHOLDERS
 from emolightning.models.parts.answering import AnsweringModel
@@ -31,11 +33,11 @@ class AffectGPT(AnsweringModel):
         projections: everything between encoders and language model.
     """
 
+    fresh_parts: Sequence[str] = FRESH
+
     def __init__(self, *, language: Any, tokenizer: Any, projections: Fusion):
         super().__init__(language=language, tokenizer=tokenizer, placeholders=PLACEHOLDERS)
         self.projections = projections
-        self.step = 0
-        """Batches that it has learned from, in all; kept by the learner."""
 
     def parts(self) -> dict[str, nn.Module]:
         """Its parts by name; each is frozen, adapted by LoRA, or trains in full."""
@@ -44,16 +46,6 @@ class AffectGPT(AnsweringModel):
     def project(self, batch: SequenceBatch) -> dict[str, Tensor]:
         """All streams of a batch, stream name -> (batch, tokens, width)."""
         return self.projections(batch.features) if batch.features else {}
-
-    def learning_losses(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Loss of each clip, what it sums over, and what is added to the mean; nothing is."""
-        return *self.answer_losses(batch), None
-
-    def forward(self, batch: SequenceBatch) -> Tensor:
-        """The loss of a batch. A scalar."""
-        losses, tokens, more = self.learning_losses(batch)
-        mean = losses.sum() / tokens.sum()
-        return mean if more is None else mean + more
 
     def answer_ids(self, text: str, prompt: str) -> list[int]:
         """The tokens of a whole answer: the sentence that answers the prompt, `###`, and the token that ends it."""

@@ -1,16 +1,19 @@
 """Settings -> AffectGPT: the same function for the tiny model, AffectGPT, and Light-MER's teacher and student."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.affectgpt.affectgpt import AffectGPT
+from emolightning.models.affectgpt.distillation import DistillationSettings
+from emolightning.models.affectgpt.distilled import DistilledAffectGPT
 from emolightning.models.affectgpt.fusion import POSITIONS, Fusion
-from emolightning.models.affectgpt.inputs import VIDEO
-from emolightning.models.affectgpt.layouts import layout_of
+from emolightning.models.affectgpt.inputs import STREAMS, VIDEO
 from emolightning.models.affectgpt.settings import FusionSettings
+from emolightning.models.affectgpt.teacher import load_teacher
 from emolightning.models.parts.assembling import language_that_answers, require_settings, require_weights
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
@@ -19,6 +22,13 @@ from emolightning.models.parts.trained_parts import TrainedParts
 from emolightning.prompt.chat_format import ChatFormat
 
 TINY = "affectgpt_tiny"
+WIDTH_OF = (
+    (VIDEO, ("video_attention_mlp", "video_frame_position_embedding", "multi_video_embs", "affectgpt_proj")),
+    (("speech",), ("audio_attention_mlp", "audio_position_embedding", "multi_audio_embs", "audio_llama_proj")),
+    (("picture",), ("image_llama_proj",)),
+)
+"""Inputs, and the layers that show how wide their vectors are: the first that weights have."""
+
 OPENING, END = "<|im_start|>", "<|im_end|>"
 """Qwen's tokens, which upstream sets by hand."""
 
@@ -30,8 +40,8 @@ def build_affectgpt(
     fusion: FusionSettings,
     inputs: Sequence[str],
     feature_widths: Mapping[str, int],
-    layout: str = "train",
-    streams: Collection[str] | None = None,
+    teacher: str | None = None,
+    distillation: DistillationSettings = DistillationSettings(),  # noqa: B008  # frozen
     train: TrainedParts = TrainedParts(),  # noqa: B008  # frozen
     llm: str | None = None,
     is_empty: bool = False,
@@ -44,8 +54,8 @@ def build_affectgpt(
         fusion: how vectors become tokens.
         inputs: active inputs (`emolightning.models.affectgpt.inputs`).
         feature_widths: input -> width of its vectors, read from the data.
-        layout: the prompt, which says what is shown of the inputs.
-        streams: what tokens are made of, for weights that have more than the layout shows; None follows the layout.
+        teacher: the run that it learns from beside the answers; None for none.
+        distillation: how much it learns from it.
         train: how each part trains.
         llm: what `language.path` refers to in a configuration, so that it has a short name; not read here.
         is_empty: the language model has no weights yet; the first rank shares them later.
@@ -58,27 +68,49 @@ def build_affectgpt(
     require_weights(None, language, tiny=TINY)
     own = load_affectgpt_tokenizer(language)
     adapted, tokenizer, width = language_that_answers(language, lora, train, is_empty=is_empty, tokenizer=own)
-    shown = shown_streams(layout, inputs) if streams is None else tuple(streams)
     widths = {name: feature_widths[name] for name in inputs if name in feature_widths}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(fusion.seed)
-        projections = Fusion(shown, **stream_widths(widths), width=width, settings=fusion)
-    return AffectGPT(
-        language=adapted,
-        tokenizer=tokenizer,
-        projections=projections.requires_grad_(train.projections == "full"),
-    )
+        projections = Fusion(streams_of(inputs, fusion), **stream_widths(widths), width=width, settings=fusion)
+    parts = {"language": adapted, "tokenizer": tokenizer, "projections": projections}
+    projections.requires_grad_(train.projections == "full")
+    if teacher is None:
+        return AffectGPT(**parts)
+    find = partial(load_teacher, teacher, tokenizer, fusion)
+    return DistilledAffectGPT(**parts, load_teacher=find, settings=distillation)
 
 
-def shown_streams(layout: str, inputs: Collection[str]) -> tuple[str, ...]:
+def streams_of(inputs: Collection[str], fusion: FusionSettings) -> tuple[str, ...]:
     """What a model makes tokens of.
 
-    >>> shown_streams("train", ["face", "speech", "transcript"]), shown_streams("train", ["face", "transcript"])
-    (('multi', 'speech', 'face'), ('face',))
+    >>> streams_of(["face", "speech", "transcript"], FusionSettings())
+    ('multi', 'speech', 'face')
+    >>> streams_of(["face", "speech"], FusionSettings(multi="none"))
+    ('speech', 'face')
     """
-    pieces, needs = layout_of(layout)[0].pieces, {*layout_of(layout)[0].needs}
-    has_both = "speech" in inputs and bool({*VIDEO} & {*inputs} & needs)
-    return tuple(name for name in pieces if name != "transcript" and (has_both if name == "multi" else name in inputs))
+    has_multi = fusion.multi != "none" and "speech" in inputs and bool({*VIDEO} & {*inputs})
+    return tuple(name for name in STREAMS if name in inputs or (name == "multi" and has_multi))
+
+
+def trained_widths(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """Input -> width of the vectors that trained layers take; faces and frames are one for them.
+
+    Args:
+        shapes: name of a trained tensor -> its shape.
+
+    Raises:
+        ValueError: one of these layers has no width.
+    """
+    found: dict[str, int] = {}
+    for inputs, layers in WIDTH_OF:
+        for name in layers:
+            shape = shapes.get(f"projections.{name}.weight")
+            if shape is not None:
+                if len(shape) != 2:
+                    raise ValueError(f"{name} is no layer of AffectGPT")
+                found |= dict.fromkeys(inputs, shape[1])
+                break
+    return found
 
 
 def stream_widths(widths: Mapping[str, int]) -> dict[str, int]:

@@ -54,34 +54,42 @@ class DistillationSettings:
 
 
 class HiddenProjection(nn.Module):
-    """Brings the hidden states of student and teacher into one space. The names are the released code's.
+    """Brings the hidden states of the student to where those of the teacher are. The names are the released code's.
+
+    Args:
+        student: width of the student's states.
+        settings: which space.
+    """
+
+    def __init__(self, student: int, settings: DistillationSettings):
+        super().__init__()
+        if settings.hidden == "swd":
+            linear = nn.Linear(student, student, bias=False)
+            nn.init.eye_(linear.weight)
+            self.student_proj = nn.Sequential(linear, nn.LayerNorm(student))
+        else:
+            self.student_proj = nn.Sequential(nn.Linear(student, settings.width), nn.LayerNorm(settings.width))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(..., width) -> (..., shared width), in float32."""
+        return self.student_proj(states.float())
+
+
+def fixed_projection(student: int, teacher: int, settings: DistillationSettings) -> nn.Module:
+    """What brings the teacher's states there: orthogonal, by the seed alone, never trained.
 
     Args:
         student: width of the student's states.
         teacher: width of the teacher's.
         settings: which space.
     """
-
-    def __init__(self, student: int, teacher: int, settings: DistillationSettings):
-        super().__init__()
-        self.student_proj: nn.Module
-        self.teacher_proj: nn.Module
-        if settings.hidden == "swd":
-            linear = nn.Linear(student, student, bias=False)
-            nn.init.eye_(linear.weight)
-            self.student_proj = nn.Sequential(linear, nn.LayerNorm(student))
-            fixed = nn.Linear(teacher, student, bias=False)
-            self.teacher_proj = fixed
-        else:
-            self.student_proj = nn.Sequential(nn.Linear(student, settings.width), nn.LayerNorm(settings.width))
-            fixed = nn.Linear(teacher, settings.width, bias=False)
-            self.teacher_proj = nn.Sequential(fixed, nn.LayerNorm(settings.width))
-        nn.init.orthogonal_(fixed.weight)
-        self.teacher_proj.requires_grad_(False)
-
-    def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-        """(positions, width) of both -> (positions, shared width) of both."""
-        return self.student_proj(student.float()), self.teacher_proj(teacher.float())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        own = student if settings.hidden == "swd" else settings.width
+        linear = nn.Linear(teacher, own, bias=False)
+        nn.init.orthogonal_(linear.weight)
+    found = linear if settings.hidden == "swd" else nn.Sequential(linear, nn.LayerNorm(own))
+    return found.requires_grad_(False)
 
 
 def unit_directions(number: int, width: int, generator: torch.Generator | None = None) -> Tensor:

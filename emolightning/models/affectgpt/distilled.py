@@ -1,6 +1,6 @@
 """A student that learns from a teacher beside the answers: Light-MER's training."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from emolightning.models.affectgpt.affectgpt import AffectGPT
 from emolightning.models.affectgpt.distillation import (
     DistillationSettings,
     HiddenProjection,
+    fixed_projection,
     rows_of,
     sinkhorn_divergence,
     sliced_wasserstein,
@@ -29,27 +30,45 @@ class DistilledAffectGPT(AffectGPT):
         language: the student's.
         tokenizer: of both.
         projections: the student's.
-        teacher: with its weights.
+        load_teacher: gives the teacher with its weights; asked when training begins, so that an evaluation needs none.
         settings: how much of the loss is the teacher's.
     """
 
     def __init__(
-        self, *, language: Any, tokenizer: Any, projections: Fusion, teacher: AffectGPT, settings: DistillationSettings
+        self,
+        *,
+        language: Any,
+        tokenizer: Any,
+        projections: Fusion,
+        load_teacher: Callable[[], AffectGPT],
+        settings: DistillationSettings,
     ):
         super().__init__(language=language, tokenizer=tokenizer, projections=projections)
-        self._teacher = [teacher.requires_grad_(False).eval()]
         self.settings = settings
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            widths = [model.language.get_input_embeddings().embedding_dim for model in (self, teacher)]
-            self.distillation = HiddenProjection(*widths, settings)
+        self.distillation = HiddenProjection(language.get_input_embeddings().embedding_dim, settings)
+        self._load_teacher = load_teacher
+        self._teacher: list[nn.Module] = []
+        """The teacher and its projection, once they are needed: in a list, for they are no parts."""
         self.losses: dict[str, Tensor] = {}
         """The parts of the last loss by name, for logs."""
 
     @property
     def teacher(self) -> AffectGPT:
         """The frozen model that it learns from."""
-        return self._teacher[0]
+        if not self._teacher:
+            teacher = self._load_teacher().requires_grad_(False).eval()
+            own, other = (model.language.get_input_embeddings().embedding_dim for model in (self, teacher))
+            place = next(self.distillation.parameters()).device
+            self._teacher = [teacher.to(place), fixed_projection(own, other, self.settings).to(place)]
+        found = self._teacher[0]
+        assert isinstance(found, AffectGPT)
+        return found
+
+    @property
+    def fixed(self) -> nn.Module:
+        """What brings the teacher's hidden states into the width of the student's."""
+        assert self.teacher
+        return self._teacher[1]
 
     def parts(self) -> dict[str, nn.Module]:
         """Its parts by name."""
@@ -66,7 +85,7 @@ class DistilledAffectGPT(AffectGPT):
         sums = torch.zeros(len(targets), dtype=losses.dtype, device=losses.device)
         sums = sums.index_add(0, mask.nonzero()[:, 0], losses)
         with torch.no_grad():
-            teacher = self.teacher.to(hidden.device)
+            teacher = self.teacher
             wanted = self._hidden(teacher, batch, teacher.projections(self._teachers(batch.features)))
         of_hidden = self._of_hidden(hidden[:, :-1], wanted[:, :-1], mask)
         of_words = torch.zeros_like(of_hidden)
@@ -94,8 +113,8 @@ class DistilledAffectGPT(AffectGPT):
         """How far the hidden states of the answers are from the teacher's. A scalar, in float32."""
         with torch.autocast(student.device.type, enabled=False):
             if self.settings.hidden == "sinkhorn":
-                return sinkhorn_divergence(*self.distillation(student, teacher), mask)
-            own, other = self.distillation(student[mask], teacher[mask])
+                return sinkhorn_divergence(self.distillation(student), self.fixed(teacher.float()), mask)
+            own, other = self.distillation(student[mask]), self.fixed(teacher[mask].float())
             directions = unit_directions(self.settings.num_directions, own.shape[1]).to(own.device)
             return sliced_wasserstein(rows_of(own, mask), rows_of(other, mask), directions, power=self.settings.power)
 

@@ -15,6 +15,15 @@ from emolightning.models.affectgpt.settings import FusionSettings, Pooling
 POSITIONS = {"video": 32, "audio": 8, "multi": 264}
 """Learned positions of each Q-Former: the most vectors that it can take."""
 
+LAST = {
+    "multi": "multi_llama_proj",
+    "speech": "audio_llama_proj",
+    "face": "affectgpt_proj",
+    "frame": "affectgpt_proj",
+    "picture": "image_llama_proj",
+}
+"""Stream -> its last layer."""
+
 
 class Fusion(nn.Module):
     """All layers between the encoders and the language model.
@@ -74,6 +83,10 @@ class Fusion(nn.Module):
     def __len__(self) -> int:
         """Number of streams."""
         return len(self.streams)
+
+    def items(self) -> list[tuple[str, nn.Module]]:
+        """Each stream and the layer that brings it into the language model's width."""
+        return [(name, self.get_submodule(LAST[name])) for name in self.streams]
 
     def forward(self, vectors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Input name -> (batch, steps, its width) to stream name -> (batch, tokens, language width)."""

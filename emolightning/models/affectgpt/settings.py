@@ -15,8 +15,8 @@ class FusionSettings:
     """What becomes of faces and frames, which share all layers."""
     audio: Pooling = "attention"
     """What becomes of the voice."""
-    multi: Literal["attention", "qformer"] = "attention"
-    """What becomes of faces (or frames) and the voice together."""
+    multi: Literal["attention", "qformer", "none"] = "attention"
+    """What becomes of faces (or frames) and the voice together; `none` for layouts that do not show it."""
     video_tokens: int = 1
     """Tokens of a stream: a pooled vector is repeated, a Q-Former has as many queries."""
     audio_tokens: int = 1

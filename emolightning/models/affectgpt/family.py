@@ -1,0 +1,133 @@
+"""The one object by which the rest of the package knows AffectGPT. Heavy imports wait for the methods."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from emolightning.models.affectgpt.inputs import FRESH, INPUTS, OF_TEACHER
+from emolightning.models.affectgpt.instructions import TASKS, question
+from emolightning.models.affectgpt.layouts import NAMES
+from emolightning.models.family import Family, Sees
+from emolightning.prompt.questions import Questions
+from emolightning.records.inputs import Inputs
+from emolightning.records.labels import vocabulary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emolightning.models.affectgpt.affectgpt import AffectGPT
+    from emolightning.models.affectgpt.processor import AffectGPTProcessor
+    from emolightning.models.emotion_llama.upstream.report import MatchReport
+    from emolightning.models.parts.language import LanguageSettings
+
+
+class AffectGPTFamily:
+    """AffectGPT: pooled vectors of faces or frames and of the voice, one token of both, and a subtitle."""
+
+    name = "affectgpt"
+    inputs: Inputs = INPUTS
+    layouts: Sequence[str] = NAMES
+    tasks: Sequence[str] = tuple(TASKS)
+    fresh_parts: Sequence[str] = FRESH
+
+    def require(self, settings: Mapping[str, Any]) -> None:
+        """Refuse settings that exclude each other, and weights that are not there; nothing is loaded.
+
+        Raises:
+            UserError: all of them.
+        """
+        from emolightning.models.affectgpt.build import require_own_settings
+
+        require_own_settings(*(self._part(settings, name) for name in ("language", "fusion", "train")))
+        self.require_weights(settings)
+
+    def require_weights(self, settings: Mapping[str, Any]) -> None:
+        """Say which weights are not there; nothing is loaded.
+
+        Raises:
+            UserError: in one sentence, all of them.
+        """
+        from emolightning.models.affectgpt.build import TINY
+        from emolightning.models.parts.assembling import require_weights
+
+        require_weights(None, self._part(settings, "language"), tiny=TINY)
+
+    def language(self, settings: Mapping[str, Any]) -> "LanguageSettings":
+        """Its language model."""
+        return self._part(settings, "language")
+
+    def frame_sizes(self, settings: Mapping[str, Any]) -> dict[str, int]:
+        """It sees no frames itself: its encoders give vectors."""
+        return {}
+
+    def trained(self, settings: Mapping[str, Any], inputs: Sequence[str]) -> dict[str, str]:
+        """Part -> how it trains; what a teacher is compared through trains in full."""
+        found = self._part(settings, "train").of(inputs)
+        return found | ({"distillation": "full"} if settings.get("teacher") else {})
+
+    def questions(
+        self, prompt: Mapping[str, Any], *, labels: Sequence[str], protocol: Sequence[str], seed: int
+    ) -> Questions:
+        """Upstream's questions, with the labels that are offered filled in; there is one for each task."""
+        task, chosen = prompt["task"], prompt.get("labels")
+        tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
+        offered = list(vocabulary(chosen)) if chosen is not None else list(protocol) or list(labels)
+        pools = {name: (question(name, offered),) for name in {**tasks, task: 1.0}}
+        return Questions(pools, task, tasks, tuple(offered), draws=False, seed=seed)
+
+    def processor(self, settings: Mapping[str, Any], *, layout: str) -> "AffectGPTProcessor":
+        """Turns clips into what the model reads; loads the tokenizer of its language model.
+
+        Raises:
+            UserError: it cannot be read, or the layout shows what the model does not have.
+        """
+        from emolightning.models.affectgpt.build import load_affectgpt_tokenizer
+        from emolightning.models.affectgpt.processor import AffectGPTProcessor
+
+        tokenizer = load_affectgpt_tokenizer(self._part(settings, "language"))
+        return AffectGPTProcessor(tokenizer, fusion=self._part(settings, "fusion"), layout=layout)
+
+    def build(self, settings: Mapping[str, Any], *, sees: Sees, is_empty: bool = False) -> "AffectGPT":
+        """The model; its labels are words that any language model knows."""
+        from emolightning.config.building import build
+
+        about = {"inputs": list(sees.inputs), "feature_widths": dict(sees.feature_widths)}
+        return build(settings, "model", is_empty=is_empty, **about)
+
+    def sees_of(self, shapes: Mapping[str, tuple[int, ...]], told: Sees) -> Sees:
+        """What the model that has exactly these layers is built around; faces and frames are one for them.
+
+        Raises:
+            ValueError: they are not weights of this family.
+        """
+        from emolightning.models.affectgpt.build import trained_widths
+
+        layers = trained_widths(shapes)
+        of_teacher = {name: width for name, width in told.feature_widths.items() if name.startswith(OF_TEACHER)}
+        widths = {name: width for name, width in layers.items() if name in told.inputs or not told.inputs} | of_teacher
+        return Sees([name for name in INPUTS if name in widths], widths, told.labels)
+
+    def import_checkpoint(self, settings: Mapping[str, Any], **files: Any) -> "MatchReport":
+        """Convert the published weights, see `import_affectgpt`.
+
+        Args:
+            settings: of the model.
+            **files: `llama`, `checkpoints`, `out`, `description`, `dry_run`.
+        """
+        from emolightning.models.affectgpt.upstream import import_affectgpt
+
+        parts = {name: self._part(settings, name) for name in ("language", "lora", "fusion")}
+        return import_affectgpt(**parts, **files)
+
+    def export_checkpoint(self, folder: "Path", out: "Path") -> list[str]:
+        """Write an adapter folder as the released code's file, see `export_affectgpt`."""
+        from emolightning.models.affectgpt.upstream import export_affectgpt
+
+        return export_affectgpt(folder, out)
+
+    def _part(self, settings: Mapping[str, Any], name: str) -> Any:
+        from emolightning.config.building import build
+
+        return build(settings[name], f"model.{name}")
+
+
+FAMILY: Family = AffectGPTFamily()
