@@ -154,6 +154,7 @@ def test_the_overrides_that_lightning_adds_for_other_ranks_work(call: Calls) -> 
             "trainer.precision is not set in this configuration; to pass it to pytorch_lightning.T",
         ),
         ("data=custon", "data=custon: no such option; did you mean custom?"),
+        ("trainer=gpu", "trainer=gpu: no such option; choose from cpu (on"),
         ("dta=custom", "dta: no such setting; did you mean data?"),
         ("seed=abc", "seed: Value 'abc' of type 'str' could not be converted to Integer"),
         ("modalities=audio", "modalities: must be a list, e.g. 'modalities=[audio]'"),

@@ -166,6 +166,12 @@ def test_codes_are_mapped_and_rows_left_out_with_their_numbers(read: Read) -> No
     ]
 
 
+def test_words_that_are_taken_for_labels_are_told_with_their_numbers(read: Read) -> None:
+    remarks: list[str] = []
+    read(HEADER, "a,anger,x", "b,Happy,x", "c,Joy,x", "d,joy,x", "e,anger,x", "f,sad,x", remarks=remarks)
+    assert remarks == ["emotion_label: 4 rows are read as labels (Joy -> happy 1, anger -> angry 2, joy -> happy 1)"]
+
+
 def test_a_label_map_may_be_a_table(read: Read, tmp_path: Path) -> None:
     (tmp_path / "map.tsv").write_text("alias\tlabel\nWut\tangry\nträurig\tsad\n?\t\n", encoding="utf-8")
     clips = read(HEADER, "a,wut,x", "b,TRÄURIG,x", "c,?,x", label_map=str(tmp_path / "map.tsv"))

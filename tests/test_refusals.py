@@ -115,6 +115,9 @@ def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         UserError, match=r"^trainer=one_gpu: trainer\.accelerator=gpu: no GPU is visible here .*trainer=cpu"
     ):
         require_hardware("gpu", 1, chosen="one_gpu")
+    with pytest.raises(UserError, match=r"^trainer\.accelerator=cuda: .* leave that setting out") as changed:
+        require_hardware("cuda", 1, chosen="cpu")
+    assert "say trainer=cpu" not in str(changed.value)
     for devices in (4, "4"):
         with pytest.raises(UserError, match=r"would start 4 processes on the CPU .* say trainer\.accelerator=cpu"):
             require_hardware("auto", devices)

@@ -49,6 +49,30 @@ def test_bad_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: st
     assert message in said
 
 
+def test_columns_of_both_files_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers, truth = tmp_path / "answers.csv", tmp_path / "truth.csv"
+    answers.write_text("id,pred\na,sad\n")
+    truth.write_text("name,label\na,sad\n")
+    said = refusal(capsys, tmp_path / "out", f"answers={answers}", f"truth={truth}", "labels=mer6")
+    for remedy in ("columns.answer=NAME", "columns.truth_id=NAME", "columns.truth=NAME"):
+        assert remedy in said
+
+
+@pytest.mark.parametrize(("parser", "is_mapped"), [("words", True), ("strict", False)])
+def test_truths_of_another_vocabulary_come_with_a_way_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], parser: str, is_mapped: bool
+) -> None:
+    file, aliases = tmp_path / "p.csv", tmp_path / "codes.csv"
+    file.write_text("id,answer,truth\na,sad,3\nb,sad,sad\n")
+    words = [f"answers={file}", "labels=mer6", f"parser={parser}"]
+    said = refusal(capsys, tmp_path / "out", *words)
+    assert "name its labels with labels=[...]" in said
+    assert ("aliases=FILE" in said) is is_mapped
+    if is_mapped:
+        aliases.write_text("alias,label\n3,sad\n")
+        score(tmp_path / "out", *words, f"aliases={aliases}")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -36,17 +36,26 @@ OTHER_WORDS = {
 """Names that other programs have for a setting -> its name here."""
 
 
+SHORT = 3
+"""Letters of a word of which one is too much to be a slip."""
+
+
 def closest(word: object, options: Iterable[str]) -> str | None:
     """The option that `word` was probably meant to be, or None.
 
     >>> closest("max_epoch", ["max_epochs", "min_epochs"]), closest("learning_rate", ["lr", "betas"])
     ('max_epochs', 'lr')
+    >>> closest("gpu", ["cpu", "ddp", "one_gpu"])  # One letter of three is no slip of the pen.
+    'one_gpu'
     """
     options = list(options)
     if (known := OTHER_WORDS.get(str(word).lower())) in options:
         return known
     spellings = {option.lower(): option for option in options}
-    matches = difflib.get_close_matches(str(word).lower(), list(spellings), n=1, cutoff=0.6)
+    written = str(word).lower()
+    with_part = [low for low in spellings if written in low.split("_")]
+    cutoff = 0.0 if with_part else 0.7 if len(written) <= SHORT else 0.6
+    matches = difflib.get_close_matches(written, with_part or list(spellings), n=1, cutoff=cutoff)
     return spellings[matches[0]] if matches else None
 
 

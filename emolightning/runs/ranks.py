@@ -73,9 +73,11 @@ def require_hardware(accelerator: object, devices: object, num_nodes: int = 1, *
     if number or (accelerator != "cuda" and torch.backends.mps.is_available()):
         return
     if accelerator != "auto":
+        setting, here = f"trainer.accelerator={accelerator}", f"no GPU is visible here ({_why_no_gpu()})"
+        if chosen == "cpu":  # Somebody has changed what it says.
+            raise UserError(f"{setting}: {here}; leave that setting out, so that trainer=cpu stays on the CPU")
         raise UserError(
-            f"{said}trainer.accelerator={accelerator}: no GPU is visible here ({_why_no_gpu()}); say trainer=cpu, or "
-            "trainer.accelerator=cpu for several processes on a CPU"
+            f"{said}{setting}: {here}; say trainer=cpu, or trainer.accelerator=cpu for several processes on a CPU"
         )
     if count * num_nodes > 1:
         raise UserError(

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from emolightning.errors import InputErrors
+from emolightning.errors import InputErrors, UserError
 from emolightning.files.media_suffixes import MEDIA_SUFFIXES
 from emolightning.files.names import composed
 from emolightning.records.clips import Answer
@@ -124,11 +124,9 @@ def read_predictions(
         true = _Table(answers, rows, given.num_rows)
     else:
         names = [columns.truth_id or columns.id, columns.truth, *valence_truth]
-        settings = columns.settings(of_truth=False)
-        said: Sequence[Row] = read_rows(answers, wanted, optional=wanted[:1] if by_row else (), settings=settings)
-        if truth_rows is None:
-            settings = columns.settings(of_truth=True)
-            truth_rows = read_rows(truth, names, optional=names[:1] if by_row else (), settings=settings)
+        files = [(answers, wanted), (truth, names)] if truth_rows is None else [(answers, wanted)]
+        said, *read = _read_all(files, columns, by_row=by_row)
+        truth_rows = read[0] if truth_rows is None else truth_rows
         if by_row:
             said, truth_rows = paired_by_row(said, truth_rows, answers, truth, identity)
         given, true = _table(answers, wanted, said, ids), _table(truth, names, truth_rows, ids)
@@ -138,6 +136,23 @@ def read_predictions(
     _refuse(absent if missing == "error" else (), others if extra == "error" else (), true, given)
     predictions = _paired(given, true, ids, has_valence=bool(valence_answer and valence_truth))
     return replace(predictions, facts={**predictions.facts, "pair_by": "row"}) if by_row else predictions
+
+
+def _read_all(files: Sequence[tuple[Path, Sequence[str]]], columns: Columns, *, by_row: bool) -> list[Sequence[Row]]:
+    """The rows of the answers, and of the truth if it is given; both are read before the problems of one are raised."""
+    read: list[Sequence[Row]] = []
+    refused: list[InputErrors] = []
+    for number, (path, names) in enumerate(files):
+        try:
+            settings = columns.settings(of_truth=number > 0)
+            read.append(read_rows(path, names, optional=names[:1] if by_row else (), settings=settings))
+        except InputErrors as error:
+            refused.append(error)
+    if len(refused) > 1:
+        raise UserError("\n".join(map(str, refused)))
+    if refused:
+        raise refused[0]
+    return read
 
 
 def with_labels(predictions: Predictions, reader: LabelReader) -> Predictions:
@@ -154,7 +169,11 @@ def with_labels(predictions: Predictions, reader: LabelReader) -> Predictions:
         if label_of[answer.truth or ""] is None
     ]
     if problems:
-        raise InputErrors(str(predictions.truth_file), problems)
+        own = "mend the file, or name its labels with labels=[...]"
+        known = (
+            "" if reader.parser != "words" else ", or say what its words mean with aliases=FILE (columns alias, label)"
+        )
+        raise InputErrors(str(predictions.truth_file), problems, note=own + known)
     answers = [
         Answer(answer.clip_id, answer.text, "", label_of[answer.truth or ""], 0.0, answer.is_missing)
         for answer in predictions.answers

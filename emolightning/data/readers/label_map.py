@@ -41,6 +41,10 @@ def what_to_do(words: Sequence[str]) -> str:
     return f"say what {said} with {mapping} (null leaves rows out), or {own}"
 
 
+def _each(counts: Counter[tuple[str, str]]) -> str:
+    return ", ".join(f"{word} -> {label} {count}" for (word, label), count in sorted(counts.items()))
+
+
 class LabelMap:
     """Reads the labels of a file.
 
@@ -72,6 +76,8 @@ class LabelMap:
         if problems:
             raise InputErrors("data.label_map", problems)
         self.mapped: Counter[tuple[str, str]] = Counter()
+        self.understood: Counter[tuple[str, str]] = Counter()
+        """(Word, label) -> rows whose word is another form of the label, such as anger of angry."""
         self.dropped: Counter[str] = Counter()
 
     def leaves_out(self, word: str) -> bool:
@@ -90,6 +96,7 @@ class LabelMap:
             self.mapped[word, mapped] += 1
             return mapped
         if label := canonical(word, self.labels):  # Before what programs write for nothing: `none` may be a label.
+            self.understood[word, label] += spelling(word) != spelling(label)
             return label
         if not word or is_missing(word):
             raise BadValue(f"{LABEL} is {repr(word) if word else 'empty'}; give one of {list(self.labels)}")
@@ -106,8 +113,10 @@ class LabelMap:
     def remarks(self) -> list[str]:
         """What was mapped and left out, for the screen and for files of a run."""
         sentences = []
+        if understood := +self.understood:
+            sentences.append(f"{LABEL}: {understood.total()} rows are read as labels ({_each(understood)})")
         if self.mapped:
-            each = ", ".join(f"{word} -> {label} {count}" for (word, label), count in sorted(self.mapped.items()))
+            each = _each(self.mapped)
             sentences.append(f"data.label_map: {sum(self.mapped.values())} rows are mapped ({each})")
         if self.dropped.total():
             each = ", ".join(f"{word} {count}" for word, count in sorted((+self.dropped).items()))
