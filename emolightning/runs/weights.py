@@ -231,8 +231,10 @@ def _warn_not_compared(model: EmotionModel, folder: Path) -> None:
         log.warning("%s: whether it belongs to this %s model was not compared: its weights are quantised", folder, part)
 
 
-def _warn_unknown_base(checkpoint: dict[str, Any], path: Path) -> None:
+def _warn_unknown_base(model: EmotionModel, checkpoint: dict[str, Any], path: Path) -> None:
     """Only a language model that trains in full has no base; another file without one does not say where it belongs."""
+    if {*model.parts()} <= {*model.fresh_parts}:
+        return
     names = [name for name in checkpoint["state_dict"] if name.startswith("model.language.")]
     if not checkpoint["base_fingerprints"] and how_trained(names) != "full":
         log.warning("%s: does not say which base its weights belong to, so that was not compared", path)
@@ -261,7 +263,7 @@ def load_weights(
     try:
         checkpoint = read_checkpoint(path)
         require_trained_weights(path, checkpoint["state_dict"])
-        _warn_unknown_base(checkpoint, path)
+        _warn_unknown_base(model, checkpoint, path)
         return load_checkpoint(model, checkpoint, own, may_start_fresh=may_start_fresh)
     except UserError:
         raise  # It names the file.

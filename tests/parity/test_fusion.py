@@ -33,6 +33,7 @@ from emolightning.models.fusion.networks.mult import Mult, hidden_keys
 from emolightning.models.fusion.networks.tfn import Tfn
 from emolightning.models.fusion.search_space import SPACES, space_of
 from emolightning.models.fusion.steps import in_steps, shrunk
+from emolightning.runs.merbench import Recipe, Rows, averaged, summarised, train_fold
 
 torch.set_num_threads(1)
 
@@ -306,3 +307,43 @@ def test_the_mask_of_mult_is_the_official_one(golden: Path) -> None:
     for sizes, visible in table.items():
         queries, keys = map(int, sizes.split(","))
         assert [int((~row).sum()) for row in hidden_keys(queries, keys)] == visible
+
+
+def rows_of(tensors: Mapping[str, Tensor], name: str) -> Rows:
+    streams = [tensors[f"{name}.feat{letter}"] for letter in "ATV"]
+    return Rows(streams, tensors[f"{name}.emo"].long(), tensors[f"{name}.val"].float())
+
+
+def test_the_official_run_is_reproduced(golden: Path) -> None:
+    """Five folds of every epoch: the same best ones, and scores within 1e-6."""
+    if not (golden / "merbench_run.safetensors").exists():
+        pytest.skip(f"{golden} has no merbench_run.safetensors")
+    tensors = load_file(golden / "merbench_run.safetensors")
+    about = json.loads((golden / "merbench_run.json").read_text())
+    names = sorted(name for name in about["sizes"] if name != "train")
+    train, tests = rows_of(tensors, "train"), {name: rows_of(tensors, name) for name in names}
+    recipe = Recipe(
+        lr=about["lr"], weight_decay=about["weight_decay"], batch_size=about["batch_size"], epochs=about["epochs_n"]
+    )
+    done = []
+    for number in range(len(about["epochs"])):
+        prefix = f"fold{number}.w.model."
+        state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        shape = Shape([stream.shape[1] for stream in train.streams], len(about["emos"]), True, "utterance")
+        network = Attention(shape, hidden_dim=about["hidden_dim"], dropout=0.0)
+        network.load_state_dict(state)
+        learned, held_out = (tensors[f"fold{number}.{part}_idx"].long() for part in ("train", "eval"))
+        fold = train_fold(network, train.at(learned), train.at(held_out), tests, recipe, seed=0)
+        assert fold.epoch == about["best_epoch"][number]
+        for found, epoch in zip(fold.scores, about["epochs"][number], strict=True):
+            for name in ("f1", "acc", "mse", "metric"):
+                assert abs(found[name] - epoch["eval"][name]) <= 1e-6 * max(1, abs(epoch["eval"][name])), (number, name)
+        done.append(fold)
+    for name in names:
+        average = averaged([fold.tests[name] for fold in done])
+        require_near(average.logits, tensors[f"{name}.avg_logits"], LOSSES, name)
+        assert average.valence is not None
+        require_near(average.valence, tensors[f"{name}.avg_vals"].flatten(), LOSSES, name)
+    summary = summarised(done, tests)
+    said = [f"f1:{s['f1']:.4f}_acc:{s['acc']:.4f}_val:{s['mse']:.4f}" for s in (summary[n] for n in ("cv", *names))]
+    assert said == about["results"]

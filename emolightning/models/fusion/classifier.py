@@ -37,7 +37,7 @@ class FusionClassifier(EmotionModel):
     def describe(self, base: str | None) -> str:
         """The network, and what fills its places."""
         places = ", ".join(" + ".join(names) for names in self.places)
-        return f"{type(self.network).__name__} of {places} for {len(self.labels)} labels, random weights"
+        return f"{type(self.network).__name__} of {places} for {len(self.labels)} labels"
 
     def fused(self, batch: Batch, projected: Mapping[str, Tensor] | None = None) -> Fused:
         """What the network makes of a batch."""

@@ -28,7 +28,7 @@ def model_card(description: Mapping[str, Any], scores: Mapping[str, Any] | None 
         _data(description.get("data") or {}),
         _scores(scores or {}, description.get("val_scores") or {}),
         _use(description),
-        LICENCE,
+        LICENCE if _has_base(description) else LICENCE.replace(OF_BASE, "Data"),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -40,6 +40,15 @@ licence). Data that are for research only, as those of MER2023, MER2024, DFEW an
 trained on them. The code of EmoLightning is under the MIT licence."""
 
 
+OF_BASE = LICENCE[LICENCE.index("The base") : LICENCE.index(" that are for research")]
+"""What only a model with a base needs, and the word that follows."""
+
+
+def _has_base(description: Mapping[str, Any]) -> bool:
+    """Whether the model is built around one that these weights are not."""
+    return not (model := description.get("model")) or "language" in model
+
+
 def _base(description: Mapping[str, Any]) -> str | None:
     model = description.get("model") or {}
     language = model.get("language") or {}
@@ -49,7 +58,7 @@ def _base(description: Mapping[str, Any]) -> str | None:
 def _head(description: Mapping[str, Any]) -> str:
     base = _base(description)
     about = [
-        "library_name: peft",
+        *(["library_name: peft"] if _has_base(description) else []),
         *([f"base_model: {json.dumps(base)}"] if base else []),
         "tags: [emotion-recognition]",
     ]
@@ -114,6 +123,9 @@ def _scores(report: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
     return "\n".join([*table, *(["", *warnings] if warnings else [])])
 
 
+OF_PEFT = " `PeftModel.from_pretrained(base, FOLDER)` of PEFT loads the adapter of the language model alone."
+
+
 def _use(description: Mapping[str, Any]) -> str:
     labels = ", ".join(description.get("labels") or ())
     return "\n".join(
@@ -126,7 +138,7 @@ def _use(description: Mapping[str, Any]) -> str:
             f'model.predict("clip.mp4", transcript="...").label{f"  # {labels}" if labels else ""}',
             "```",
             "",
-            "Evaluate with `python eval.py checkpoint=FOLDER data=...`; `emolightning.json` has all settings. "
-            "`PeftModel.from_pretrained(base, FOLDER)` of PEFT loads the adapter of the language model alone.",
+            "Evaluate with `python eval.py checkpoint=FOLDER data=...`; `emolightning.json` has all settings."
+            + (OF_PEFT if _has_base(description) else ""),
         ]
     )

@@ -11,7 +11,7 @@ from torch.nn import functional
 from emolightning.models.fusion.networks.blocks import Shape, ThreeEncoders
 
 NUM_HEADS, INNER_WIDTH, INNER_DROPOUT = 2, 2048, 0.1
-"""Of the transformer's layer."""
+"""Sizes of the transformer's layer."""
 
 MOMENTS = 5
 """Central moments that the shared parts of two modalities are compared by."""

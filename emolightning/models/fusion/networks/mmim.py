@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from emolightning.models.fusion.networks.blocks import Shape, ThreeEncoders
 
 NARROWER = 4
-"""Of a layer that the released code has and never uses."""
+"""How much narrower a layer is that the released code has and never uses."""
 
 
 class Mmim(ThreeEncoders):

@@ -14,7 +14,7 @@ from torch.nn import functional
 from emolightning.models.fusion.networks.blocks import AUDIO, TEXT, VIDEO, FusionNetwork, Shape
 
 LEAST_LAYERS = 3
-"""Of the encoders that attend to themselves."""
+"""Fewest layers of the encoders that attend to themselves."""
 
 PAIRS = tuple((query, key) for query in "lav" for key in "lav" if query != key)
 """Who attends to whom: l is text."""

@@ -1,0 +1,181 @@
+"""Feature classifiers from one end to the other: trained, resumed, evaluated, asked, on vectors that tell the label."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import emolightning as el
+from emolightning.config.families import family_of
+from emolightning.errors import InputErrors, UserError
+from emolightning.models.family import Sees
+from emolightning.models.fusion.family import FAMILY
+from emolightning.models.fusion.inputs import three_places
+from emolightning.models.fusion.processor import FusionProcessor
+from emolightning.prompt.processor import Loaded
+from emolightning.prompt.questions import Question
+from emolightning.records.clips import Clip
+from emolightning.records.predictions import Failure
+from emolightning.runs.assembly_of_clips import open_predictor
+
+LABELS = ("happy", "sad", "angry")
+WIDTHS = {"speech": 6, "words": 4, "face": 5}
+SPLITS = {"train": 30, "val": 12, "test": 12}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips without content, and vectors of two lengths that say which label they have."""
+    folder, rng = tmp_path_factory.mktemp("fusion"), np.random.default_rng(3)
+    (folder / "media").mkdir()
+    centres = {name: rng.normal(size=(len(LABELS), width)) for name, width in WIDTHS.items()}
+    rows = ["video_name,emotion_label,split,valence"]
+    for split, number in SPLITS.items():
+        for index in range(number):
+            clip, label = f"{split}{index:02}", index % len(LABELS)
+            (folder / "media" / f"{clip}.mp4").write_bytes(b"no video")
+            rows.append(f"{clip}.mp4,{LABELS[label]},{split},{label - 1}")
+            for name, width in WIDTHS.items():
+                vectors = centres[name][label] + 0.2 * rng.normal(size=(1 + index % 3, width))
+                (folder / name).mkdir(exist_ok=True)
+                np.save(folder / name / f"{clip}.npy", vectors.astype(np.float32))
+    (folder / "clips.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def words(place: Path, run: str, *more: str) -> list[str]:
+    features = [f"+features.{name}={name}" if name == "words" else f"features.{name}={name}" for name in WIDTHS]
+    return [
+        *("data=custom", f"data.annotations={place}/clips.csv", f"data.media={place}/media", "data.num_workers=0"),
+        *(f"data.labels=[{','.join(LABELS)}]", f"data.cache={place}/cache", "data.batch_size=8", "inputs.motion=false"),
+        *("features=folders", f"features.root={place}", *features, "optimizer.lr=5e-3", "logger=none"),
+        *("callbacks=eval", "trainer.enable_progress_bar=false", f"run_name={run}", f"output_dir={place}/{run}", *more),
+    ]
+
+
+@pytest.fixture(scope="module")
+def trained(place: Path) -> Path:
+    return el.train(*words(place, "attention", "model=fusion/attention", "model.valence=true", "trainer.max_epochs=6"))
+
+
+def answers(run: Path) -> bytes:
+    lines = [json.loads(line) for line in (run / "answers.jsonl").read_text().splitlines()]
+    return json.dumps([[line["id"], line["answer"], line["truth"]] for line in lines]).encode()
+
+
+def test_what_is_trained_is_evaluated_and_an_adapter_folder_says_the_same(trained: Path, place: Path) -> None:
+    scores = el.evaluate(trained, "logger=none")
+    assert scores["war"].value is not None
+    assert scores["war"].value > 0.9
+    own = el.evaluate(trained / "adapter", "logger=none", *words(place, "again")[:6], f"output_dir={place}/again")
+    assert own["war"].value == scores["war"].value
+    assert answers(place / "again") == answers(trained)
+    card = (trained / "adapter" / "README.md").read_text()
+    assert "vectors of 6 values" in card
+    assert "peft" not in card.lower()
+
+
+def test_a_clip_is_asked_about(trained: Path, place: Path) -> None:
+    predictor = open_predictor(trained, device="cpu")
+    clips = [Clip(f"test{number:02}", place / "media" / f"test{number:02}.mp4") for number in range(4)]
+    found = predictor.predict(clips)
+    for number, answer in enumerate(found):
+        assert not isinstance(answer, Failure), answer
+        assert answer.label == LABELS[number % len(LABELS)]
+        assert sum(answer.probabilities.values()) == pytest.approx(1)
+        assert answer.inputs["speech"] == "used"
+    with pytest.raises(UserError, match="prompt.task"):
+        predictor.question("reason")
+
+
+def test_a_resumed_run_has_the_same_weights(place: Path) -> None:
+    common = (
+        "model=fusion/lmf",
+        "schedule.warmup_fraction=0",
+        "schedule.final_factor=1.0",
+        "early_stopping.enabled=false",
+    )
+    whole = el.train(*words(place, "whole", *common, "trainer.max_epochs=3"))
+    el.train(*words(place, "parts", *common, "trainer.max_epochs=1"))
+    parts = el.train(*words(place, "parts", *common, "trainer.max_epochs=3", "resume=auto"))
+    read = [torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in (whole, parts)]
+    assert read[0].keys() == read[1].keys()
+    assert all(torch.equal(read[0][name], read[1][name]) for name in read[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "network",
+    [
+        "mlp",
+        "attention_mer2023",
+        "attention_topn",
+        "conv_attention",
+        "lf_dnn",
+        "tfn",
+        "ef_lstm",
+        "mult",
+        "misa",
+        "mmim",
+    ],
+)
+def test_every_network_learns(place: Path, network: str) -> None:
+    run = el.train(*words(place, network, f"model=fusion/{network}", "trainer.max_epochs=12", "optimizer.lr=2e-3"))
+    value = el.evaluate(run, "logger=none")["war"].value
+    assert value is not None
+    assert value > 0.6
+
+
+def settings(network: str, **own: object) -> dict[str, object]:
+    name = f"emolightning.models.fusion.settings.{network}Settings"
+    about = {"_target_": "emolightning.models.fusion.build.build_fusion", "network": {"_target_": name}}
+    return {**about, "level": "utterance", "steps": 4, "scale": 0, "valence": False, **own}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (settings("Mlp", level="frame"), "model.level: for Mlp 'frame'"),
+        (settings("Mult"), "model.level: for Mult 'utterance'"),
+        (settings("ConvAttention", valence=True), "model.valence=true: ConvAttention has no head for it"),
+        (settings("Mult", level="frame", steps=1), "model.steps=1: must be at least conv1d_kernel_size=3"),
+    ],
+)
+def test_settings_that_no_network_can_have_are_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(InputErrors, match=said):
+        FAMILY.require(given)
+
+
+def test_a_place_without_vectors_repeats_another_one() -> None:
+    assert three_places(["speech", "words", "face", "motion"]) == [["speech"], ["words"], ["face", "motion"]]
+    assert three_places(["speech", "words"]) == [["speech"], ["words"], ["words"]]
+    assert three_places(["words", "face"]) == [["words"], ["words"], ["face"]]
+    assert three_places(["face"]) == [["face"]] * 3
+
+
+def test_answers_do_not_depend_on_who_shares_a_batch() -> None:
+    torch.manual_seed(0)
+    model = FAMILY.build(settings("Attention", level="frame"), sees=Sees([*WIDTHS], WIDTHS, LABELS)).eval()
+    assert family_of(settings("Attention")) is FAMILY
+    processor, generator = FusionProcessor("frame", 4, 2), torch.Generator().manual_seed(1)
+    examples = [
+        processor.example(
+            Clip(f"c{number}", Path("c.mp4"), label=LABELS[number % 3]),
+            Loaded(None, streams={n: torch.randn(3 + 5 * number, w, generator=generator) for n, w in WIDTHS.items()}),
+            Question("emotion", ""),
+            index=number,
+        )
+        for number in range(3)
+    ]
+    together = model.label_logprobs(processor.collate(examples), LABELS)
+    alone = torch.cat([model.label_logprobs(processor.collate([example]), LABELS) for example in examples])
+    assert torch.allclose(together, alone, atol=1e-6)
+    assert torch.allclose(together.exp().sum(dim=1), torch.ones(3))
+    assert model.label_logprobs(processor.collate(examples), ["bored"]).isneginf().all()
+
+
+def test_a_file_that_does_not_say_its_inputs_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not say"):
+        FAMILY.sees_of({}, Sees((), {}, LABELS))
