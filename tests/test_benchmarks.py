@@ -359,11 +359,12 @@ def test_a_trained_model_is_evaluated_on_merr(trained: Path, tmp_path: Path, nam
             "emer_v1",
             [f'He "{label}", so.' for label in LABELS[:4]],
         ),
-        (
+        pytest.param(
             "emer",
             ["data.version=v1", "data.language=chinese", "scoring=reasoning", "prompt.task=reason"],
             "emer_v1",
             [f'He "{label}", so.' for label in LABELS[:4]],
+            marks=pytest.mark.slow,
         ),
         (
             "emer",
@@ -371,14 +372,19 @@ def test_a_trained_model_is_evaluated_on_merr(trained: Path, tmp_path: Path, nam
             "emer_v2",
             [f"In the video, {name}, smiles." for name in NAMES[:3]],
         ),
-        (
+        pytest.param(
             "emer",
             ["data.version=v2", "data.language=chinese", "scoring=reasoning", "prompt.task=reason"],
             "emer_v2",
             [f"\u4ed6{number}\u3002" for number in range(3)],
+            marks=pytest.mark.slow,
         ),
         *[
-            ("dfew", ["inputs.transcript=false", f"data.fold={fold}"], f"dfew_fold{fold}", [x.lower() for x in WORDS])
+            pytest.param(
+                *("dfew", ["inputs.transcript=false", f"data.fold={fold}"], f"dfew_fold{fold}"),
+                [x.lower() for x in WORDS],
+                marks=() if fold in (1, 5) else pytest.mark.slow,
+            )
             for fold in (1, 3, 4, 5)
         ],
     ],
@@ -496,7 +502,7 @@ def test_the_official_files_of_mer2024_ov_and_emer(shared: Path) -> None:
         assert {clip.id for clip in clips} == names
 
 
-@pytest.mark.parametrize("fold", [1, 2])
+@pytest.mark.parametrize("fold", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_official_folds_of_dfew(shared: Path, tmp_path: Path, fold: int) -> None:
     splits = shared / "benchmarks" / "dfew_splits"
     for split in ("train", "test"):

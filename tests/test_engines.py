@@ -34,10 +34,7 @@ ALWAYS = ("deepspeed_zero2",)
 ELSEWHERE = {"deepspeed_zero2": "one process", "fsdp": "deepspeed_zero2", "ddp": "fsdp", "deepspeed_zero3": "ddp"}
 """Saved by -> resumed by, with clips per step as before."""
 
-FIRST = (
-    *("one process", "deepspeed_zero2", "deepspeed_zero2 stopped", "deepspeed_zero2 resumed"),
-    *("one process evaluated", "deepspeed_zero2 evaluated"),
-)
+FIRST = ("one process", "deepspeed_zero2", "deepspeed_zero2 stopped", "deepspeed_zero2 resumed")
 """Programs of the tests that are not slow, in the order in which they need each other."""
 
 EQUAL_STEPS = ("trainer.max_epochs=2", "model.lora.dropout=0", "trainer.log_every_n_steps=1")
@@ -229,7 +226,8 @@ def test_deepspeed_steps_where_the_others_do(runs: Runs) -> None:
     assert_same_state(other, one, TOLERANCE)
 
 
-@pytest.mark.parametrize("engine", engines())
+@pytest.mark.slow  # Their weights are equal, and an evaluation that two ranks share is in test_runs.py.
+@pytest.mark.parametrize("engine", ENGINES)
 def test_what_every_engine_trained_gives_the_same_answers(runs: Runs, engine: str) -> None:
     texts = [[line["answer"] for line in answers(runs[f"{each} evaluated"])] for each in ("one process", engine)]
     assert len(texts[0]) == 12

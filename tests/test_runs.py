@@ -565,32 +565,35 @@ def accumulated(place: Workplace, trained: Path) -> Path:
 
 
 @chain
-def two_ranks(place: Workplace, trained: Path) -> Interrupted:
-    """Told to stop in the first epoch, as schedulers do, and continued."""
-    result = Interrupted(place.folder / "outputs" / "two_ranks")
+def stopped_ranks(place: Workplace, trained: Path) -> tuple[Interrupted, Interrupted]:
+    """Two ranks told to stop in the first epoch, as schedulers do; continued by two, and by one with the clips of both.
+
+    That one is refused first, with the clips of one rank.
+    """
+    two, one = (Interrupted(place.folder / "outputs" / name) for name in ("two_ranks", "on_fewer_ranks"))
     ranks = (*SAME_STEPS, "trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4")
-    program = place.start_training(result.run, *ranks, "checkpoints.every_num_steps=2")
-    result.codes.append(program.signal_when(lambda: saved_step(result.run) >= 2, signal.SIGTERM))
-    result.stopped_at.append(saved_step(result.run))
-    result.statuses.append(read_json(result.run / "lineage.json")["status"])
+    program = place.start_training(two.run, *ranks, "checkpoints.every_num_steps=2")
+    two.codes.append(program.signal_when(lambda: saved_step(two.run) >= 2, signal.SIGTERM))
+    two.stopped_at.append(saved_step(two.run))
+    two.statuses.append(read_json(two.run / "lineage.json")["status"])
     assert program.has_ended_whole(), program.description()
-    place.train(result.run, *ranks, "checkpoints.every_num_steps=2", "resume=auto")
-    return result
-
-
-@chain
-def on_fewer_ranks(place: Workplace, trained: Path) -> Interrupted:
-    """Stopped on two ranks, finished by one that takes the clips of both."""
-    result = Interrupted(place.folder / "outputs" / "on_fewer_ranks")
-    ranks = ("trainer=ddp", "trainer.accelerator=cpu", "data.batch_size=4", "checkpoints.every_num_steps=2")
-    program = place.start_training(result.run, *SAME_STEPS, *ranks)
-    result.codes.append(program.signal_when(lambda: saved_step(result.run) >= 2, signal.SIGTERM))
-    result.stopped_at.append(saved_step(result.run))
-    program = place.start_training(result.run, *SAME_STEPS, "data.batch_size=4", "resume=auto")
+    shutil.copytree(two.run, one.run)
+    place.train(two.run, *ranks, "checkpoints.every_num_steps=2", "resume=auto")
+    program = place.start_training(one.run, *SAME_STEPS, "data.batch_size=4", "resume=auto")
     assert program.wait() == 1, program.description()
-    result.outputs.append(program.output())
-    place.train(result.run, *SAME_STEPS, "resume=auto")
-    return result
+    one.outputs.append(program.output())
+    place.train(one.run, *SAME_STEPS, "resume=auto")
+    return two, one
+
+
+@pytest.fixture(scope="module")
+def two_ranks(stopped_ranks: tuple[Interrupted, Interrupted]) -> Interrupted:
+    return stopped_ranks[0]
+
+
+@pytest.fixture(scope="module")
+def on_fewer_ranks(stopped_ranks: tuple[Interrupted, Interrupted]) -> Interrupted:
+    return stopped_ranks[1]
 
 
 @chain
@@ -619,8 +622,7 @@ def test_two_ranks_learn_what_one_learns(one_rank: Path, two_ranks: Interrupted)
 
 @pytest.mark.multi_process
 def test_a_run_continues_on_fewer_ranks(one_rank: Path, on_fewer_ranks: Interrupted) -> None:
-    assert on_fewer_ranks.codes == [128 + signal.SIGTERM]
-    assert 2 <= on_fewer_ranks.stopped_at[0] < 12
+    """As `test_sigterm_ends_all_ranks_with_a_checkpoint` sees it stopped."""
     assert_same_validations(on_fewer_ranks.run, one_rank)
     rows = {row["step"]: float(row["train/loss"]) for row in history(on_fewer_ranks.run) if "train/loss" in row}
     expected = {row["step"]: float(row["train/loss"]) for row in history(one_rank) if "train/loss" in row}

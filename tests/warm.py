@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-READ_AT_IMPORT = ("PYTHON", "HF_", "TORCH_", "TRANSFORMERS", "CUDA", "DS_", "LD_")
+READ_AT_IMPORT = ("PYTHON", "HF_", "TORCH_", "TRANSFORMERS", "CUDA", "LD_")
 """Beginnings of variables that libraries read when they are imported: such a program starts cold."""
 
 KNOWN = ("PYTHONPATH", "TORCH_NCCL_ASYNC_ERROR_HANDLING")
