@@ -32,6 +32,7 @@ REQUIRED = {
     "features/mer2023": ["data=mer2023"],
     "features/mer2024": ["data=mer2024_noise"],
     "features/dfew": ["data=dfew"],
+    "features/mmeverse": ["data=mmeverse"],
     "judge/offline": ["scoring=reasoning"],
     "judge/openai": SERVER,
     "judge/original_scheme": SERVER,

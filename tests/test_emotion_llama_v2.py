@@ -1,6 +1,5 @@
 """Emotion-LLaMA-v2: what is missing, sequences and answers, weights in and out, questions, and whole runs."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
-from torch import Tensor
-from weights_factory import Sizes, make_eva, make_llama
+from weights_factory import Sizes, make_checkpoint_v2, make_eva, make_llama
 
 from emolightning.commands.export_weights import read_trained
 from emolightning.commands.import_weights import describe
@@ -186,26 +184,8 @@ def test_questions_are_those_of_the_data_set_with_these_labels(shared: Path) -> 
         assert set(pools()[stage]) <= {*TASKS}
 
 
-def make_checkpoint(path: Path, sizes: Sizes, *, without: Sequence[str] = ()) -> Path:
-    """Upstream's `.pth` of random values: LoRA on q and v, projections, fusion."""
-    generator = torch.Generator().manual_seed(sizes.seed)
-    vision = VisionSettings(width=sizes.vision_width)
-    with torch.device("meta"):
-        parts = checkpoint_format(FUSION).fresh(vision, WIDTHS, sizes.hidden)
-    shapes = {f"{part}.{name}": t.shape for part, module in parts.items() for name, t in module.state_dict().items()}
-    state: dict[str, Tensor] = {}
-    for layer in range(sizes.layers):
-        for target in ("q_proj", "v_proj"):
-            prefix = f"llama_model.base_model.model.model.layers.{layer}.self_attn.{target}.lora_"
-            state[f"{prefix}A.weight"] = torch.randn(sizes.rank, sizes.hidden, generator=generator)
-            state[f"{prefix}B.weight"] = torch.randn(sizes.hidden, sizes.rank, generator=generator)
-    for name, shape in shapes.items():
-        (theirs,) = checkpoint_format(FUSION).upstream(name)
-        state[theirs] = torch.randn(shape, generator=generator)
-    kept = {name: tensor for name, tensor in state.items() if not name.startswith(tuple(without))}
-    config = {"model": {"arch": "emotion_llama_v2", "lora_r": sizes.rank, "lora_alpha": sizes.alpha}}
-    torch.save({"model": kept, "optimizer": {}, "config": config, "scaler": None, "epoch": 9}, path)
-    return path
+def checkpoint_of(path: Path, sizes: Sizes, **options: Any) -> Path:
+    return make_checkpoint_v2(path, sizes, FUSION, WIDTHS, **options)
 
 
 def imported(folder: Path, sizes: Sizes, checkpoint: Path, **options: Any) -> dict[str, Any]:
@@ -226,7 +206,7 @@ def imported(folder: Path, sizes: Sizes, checkpoint: Path, **options: Any) -> di
 @pytest.mark.parametrize("seed", [3, 4])
 def test_a_checkpoint_goes_in_and_out_to_the_bit(tmp_path: Path, seed: int) -> None:
     sizes = Sizes(seed=seed, layers=seed - 2)
-    checkpoint = make_checkpoint(tmp_path / "trained.pth", sizes)
+    checkpoint = checkpoint_of(tmp_path / "trained.pth", sizes)
     report = imported(tmp_path, sizes, checkpoint)
     assert report["complete"]
     assert report["sources"][str(checkpoint)]["kind"] == described(checkpoint).kind == "Emotion-LLaMA-v2 checkpoint"
@@ -247,7 +227,7 @@ def test_what_a_checkpoint_lacks_is_named_and_may_start_fresh(tmp_path: Path) ->
     """MiniGPT-v2's checkpoint, from which the first stage starts, has LoRA and `llama_proj` alone."""
     sizes = Sizes(seed=5, layers=1)
     absent = [layer for layer in LAYERS.values() if layer != "llama_proj"]
-    checkpoint = make_checkpoint(tmp_path / "minigpt.pth", sizes, without=[f"{layer}." for layer in absent])
+    checkpoint = checkpoint_of(tmp_path / "minigpt.pth", sizes, without=[f"{layer}." for layer in absent])
     with pytest.raises(InputErrors, match=r"no tensor for fusion\.feats_prep\.0\.0\.weight"):
         imported(tmp_path, sizes, checkpoint)
     report = imported(tmp_path, sizes, checkpoint, allow_partial=True)
@@ -258,7 +238,7 @@ def test_what_a_checkpoint_lacks_is_named_and_may_start_fresh(tmp_path: Path) ->
 def test_the_other_family_s_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
     sizes = Sizes(seed=6, layers=1)
     llama, eva = make_llama(tmp_path / "llama", sizes), make_eva(tmp_path / "eva.pth", sizes)
-    checkpoint = make_checkpoint(tmp_path / "trained.pth", sizes)
+    checkpoint = checkpoint_of(tmp_path / "trained.pth", sizes)
     with pytest.raises(UserError, match="expected the Emotion-LLaMA checkpoint, .* Emotion-LLaMA-v2 checkpoint"):
         import_weights(
             llama=llama, eva=eva, checkpoint=checkpoint, out=tmp_path / "out", vision=VISION, lora=LoraSettings()

@@ -10,7 +10,7 @@ import torch
 from runs import REPO
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
-from weights_factory import Sizes, make_checkpoint, make_eva, make_sentencepiece
+from weights_factory import Sizes, make_checkpoint, make_checkpoint_v2, make_eva, make_sentencepiece
 
 SIZES = Sizes(
     vision_width=1408, blocks=15, vision_heads=16, vision_mlp=6144, grid=16, image_size=448, hidden=4096, layers=1,
@@ -24,7 +24,10 @@ from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.vision import VisionSettings
 from emolightning.commands.export_weights import read_trained
 from emolightning.models.emotion_llama.upstream.exporting import export_upstream
+from emolightning.models.emotion_llama.upstream.format import FORMAT
 from emolightning.models.emotion_llama.upstream.importing import import_weights
+from emolightning.models.emotion_llama_v2.fusion import FusionSettings
+from emolightning.models.emotion_llama_v2.upstream import checkpoint_format
 from emolightning.models.emotion_llama.upstream.inspecting import describe
 from emolightning.models.emotion_llama.upstream.merging import export_merged
 
@@ -39,12 +42,14 @@ def measured(work):
 
 folder, peaks = Path(sys.argv[1]), {}
 llama, eva, checkpoint, out = folder / "llama", folder / "eva.pth", folder / "trained.pth", folder / "out"
-model = {"language": {"path": str(llama), "dtype": "float16"}, "vision": {}, "lora": {}}
+format = checkpoint_format(FusionSettings()) if sys.argv[2] == "v2" else FORMAT
+target = "emolightning.models.emotion_llama_v2.build" if sys.argv[2] == "v2" else "emolightning.models.emotion_llama"
+model = {"_target_": target, "language": {"path": str(llama), "dtype": "float16"}, "vision": {}, "lora": {}}
 peaks["baseline"] = peak()
 peaks["inspect"] = measured(lambda: [describe(path) for path in (llama, eva, checkpoint)])
 peaks["import"] = measured(lambda: import_weights(
     llama=llama, eva=eva, checkpoint=checkpoint, out=out, vision=VisionSettings(num_layers=15), lora=LoraSettings(),
-    description={"model": model}))
+    format=format, description={"model": model}))
 trained = read_trained(out / "adapter")
 peaks["merged"] = measured(lambda: export_merged(trained, folder / "merged"))
 peaks["upstream"] = measured(lambda: export_upstream(trained, folder / "exported.pth"))
@@ -72,14 +77,16 @@ def make_large_llama(folder: Path) -> Path:
 
 @pytest.mark.slow  # It writes and reads 1.39 GB.
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read where Linux keeps it")
-def test_a_gigabyte_passes_through_in_pieces(tmp_path):
+@pytest.mark.parametrize("family", ["v1", "v2"])
+def test_a_gigabyte_passes_through_in_pieces(tmp_path, family):
     make_large_llama(tmp_path / "llama")
     make_eva(tmp_path / "eva.pth", SIZES, few=True)
-    make_checkpoint(tmp_path / "trained.pth", SIZES)
+    make = {"v1": make_checkpoint, "v2": make_checkpoint_v2}[family]
+    make(tmp_path / "trained.pth", SIZES)
     inputs = [tmp_path / "llama" / "model.safetensors", tmp_path / "eva.pth", tmp_path / "trained.pth"]
     sizes = [path.stat().st_size for path in inputs]
     assert sum(sizes) > 10**9
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), family]
     result = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=250, check=False)
     assert result.returncode == 0, result.stderr
     peaks = json.loads(result.stdout.splitlines()[-1])

@@ -1,8 +1,10 @@
 """Random weights in the formats that upstream's are published in, at any size; a plain reading of its vision side."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import sentencepiece
 import torch
@@ -11,6 +13,9 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
+from emolightning.models.emotion_llama_v2.fusion import FusionSettings
+from emolightning.models.emotion_llama_v2.upstream import checkpoint_format
+from emolightning.models.parts.vision import VisionSettings
 from emolightning.records.labels import MER9
 
 PROJECTIONS = ("llama_proj", "feats_llama_proj1", "feats_llama_proj2", "feats_llama_proj3", "cls_tk_llama_proj")
@@ -137,6 +142,34 @@ def make_checkpoint(path: Path, sizes: Sizes = Sizes(), *, new_peft: bool = Fals
     config = {"model": {"lora_r": sizes.rank, "lora_alpha": sizes.alpha}, "run": {"init_lr": 1e-5, "max_epoch": 30}}
     optimizer = {"state": {}, "param_groups": [{"lr": 1e-5, "params": []}]}
     torch.save({"model": state, "optimizer": optimizer, "config": config, "scaler": None, "epoch": 3}, path)
+    return path
+
+
+def make_checkpoint_v2(
+    path: Path,
+    sizes: Sizes,
+    fusion: FusionSettings = FusionSettings(),  # noqa: B008  # frozen
+    widths: Mapping[str, int] = MappingProxyType({"video": 1408, "audio": 1280}),
+    *,
+    without: Sequence[str] = (),
+) -> Path:
+    """Emotion-LLaMA-v2's `.pth` of random values: LoRA on q and v, projections, fusion."""
+    generator = torch.Generator().manual_seed(sizes.seed)
+    with torch.device("meta"):
+        parts = checkpoint_format(fusion).fresh(VisionSettings(width=sizes.vision_width), widths, sizes.hidden)
+    shapes = {f"{part}.{name}": t.shape for part, module in parts.items() for name, t in module.state_dict().items()}
+    state: dict[str, Tensor] = {}
+    for layer in range(sizes.layers):
+        for target in ("q_proj", "v_proj"):
+            prefix = f"llama_model.base_model.model.model.layers.{layer}.self_attn.{target}.lora_"
+            state[f"{prefix}A.weight"] = torch.randn(sizes.rank, sizes.hidden, generator=generator)
+            state[f"{prefix}B.weight"] = torch.randn(sizes.hidden, sizes.rank, generator=generator)
+    for name, shape in shapes.items():
+        (theirs,) = checkpoint_format(fusion).upstream(name)
+        state[theirs] = torch.randn(shape, generator=generator)
+    kept = {name: tensor for name, tensor in state.items() if not name.startswith(tuple(without))}
+    config = {"model": {"arch": "emotion_llama_v2", "lora_r": sizes.rank, "lora_alpha": sizes.alpha}}
+    torch.save({"model": kept, "optimizer": {}, "config": config, "scaler": None, "epoch": 9}, path)
     return path
 
 
