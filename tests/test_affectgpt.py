@@ -21,6 +21,7 @@ from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Loaded
 from emolightning.prompt.questions import Question
 from emolightning.records.clips import Clip
+from emolightning.training.learner import EmotionLearner
 
 ASKED = Question("emotion", question("emotion", ("happy", "sad")))
 
@@ -147,6 +148,61 @@ def test_a_run_is_saved_and_answers(run):
     texts = [[json.loads(line)["answer"] for line in content.splitlines()]
              for content in (answers, (again / "answers.jsonl").read_text())]  # fmt: skip
     assert texts[0] == texts[1]
+
+
+def test_a_run_answers_about_a_new_clip(run, place):
+    import emolightning as el
+
+    clip = next((place / "clips").rglob("*.mp4"))
+    answer = el.load(run).predict(clip, transcript="Oh no!")
+    assert answer.text
+    assert abs(sum(answer.probabilities.values()) - 1) < 1e-5
+
+
+def tensors_of(folder):
+    files = sorted(folder.rglob("*.safetensors"))
+    assert files
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("teacher", [None, "run"])
+def test_an_interrupted_training_ends_with_the_same_bytes(run, place, monkeypatch, teacher):
+    words = ["trainer.max_epochs=2", "data.batch_size=6", "checkpoints.every_num_steps=1",
+             f"model.teacher={run if teacher else 'null'}"]  # fmt: skip
+    whole, broken = (place / f"{name}-{teacher}" for name in ("whole", "broken"))
+    trained(place, f"output_dir={whole}", *words)
+    step = EmotionLearner.training_step
+
+    def breaks(self, batch, batch_idx):
+        if self.global_step == 4:
+            raise RuntimeError("the power failed")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(EmotionLearner, "training_step", breaks)
+    with pytest.raises(RuntimeError, match="the power failed"):
+        trained(place, f"output_dir={broken}", *words)
+    monkeypatch.setattr(EmotionLearner, "training_step", step)
+    assert not (broken / "adapter").exists()
+    trained(place, f"output_dir={broken}", "resume=auto", *words)
+    assert tensors_of(broken / "adapter") == tensors_of(whole / "adapter")
+
+
+@pytest.mark.slow
+@pytest.mark.multi_process
+def test_two_ranks_answer_with_the_same_bytes_and_teach(workplace):
+    place, words = workplace.folder / "affectgpt", ("model=affectgpt_tiny", "trainer.max_epochs=1")
+    run = workplace.train(place / "one", *words)
+    ranks = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    student = workplace.train(place / "student", *words, *ranks, f"model.teacher={run}", "data.batch_size=4")
+    assert (student / "adapter" / "distillation.safetensors").is_file()
+    workplace.evaluate(run, f"output_dir={place}/alone")
+    workplace.evaluate(run, f"output_dir={place}/both", *ranks)
+    alone, both = ([json.loads(line) for line in (place / name / "answers.jsonl").read_text().splitlines()]
+                   for name in ("alone", "both"))  # fmt: skip
+    assert [(line["id"], line["answer"]) for line in alone] == [(line["id"], line["answer"]) for line in both]
+    scores = [json.loads((place / name / "metrics.json").read_text())["metrics"] for name in ("alone", "both")]
+    assert scores[0] == scores[1]
 
 
 def test_a_student_learns_from_a_run(run, place):

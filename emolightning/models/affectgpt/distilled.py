@@ -56,7 +56,8 @@ class DistilledAffectGPT(AffectGPT):
     def teacher(self) -> AffectGPT:
         """The frozen model that it learns from."""
         if not self._teacher:
-            teacher = self._load_teacher().requires_grad_(False).eval()
+            with torch.random.fork_rng(devices=[]):  # A resumed run loads it at another step, and must draw the same.
+                teacher = self._load_teacher().requires_grad_(False).eval()
             own, other = (model.language.get_input_embeddings().embedding_dim for model in (self, teacher))
             place = next(self.distillation.parameters()).device
             self._teacher = [teacher.to(place), fixed_projection(own, other, self.settings).to(place)]
