@@ -28,6 +28,10 @@ COMMANDS = {
     ),
     "serve": ("emolightning.commands.serve", "a page and an HTTP API for trained runs"),
     "estimate": ("emolightning.commands.estimate", "memory, time and cost of a training run, before it is one"),
+    "merbench": (
+        "emolightning.commands.merbench",
+        "a fusion network on feature vectors by MERBench's protocol, or a table of them",
+    ),
     "import-weights": (
         "emolightning.commands.import_weights",
         "published weights (Llama-2, EVA-CLIP-g, Emotion-LLaMA's .pth) into this project's folders",

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 import emolightning as el
+from emolightning.__main__ import main
+from emolightning.benchmarks.classifier_table import published_value, read_rows
 from emolightning.config.families import family_of
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.family import Sees
@@ -179,3 +181,51 @@ def test_answers_do_not_depend_on_who_shares_a_batch() -> None:
 def test_a_file_that_does_not_say_its_inputs_is_refused() -> None:
     with pytest.raises(ValueError, match="does not say"):
         FAMILY.sees_of({}, Sees((), {}, LABELS))
+
+
+def merbench(place: Path, run: str, *more: str) -> int:
+    small = ("draws=2", "repeats=2", "folds=3", "epochs=8", "data.missing=error")
+    given = [word for word in words(place, run) if not word.startswith(("optimizer", "trainer", "callbacks", "logger"))]
+    try:
+        return main(["merbench", *given, *small, *more])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+def test_the_official_protocol_is_gone_on_from(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert merbench(place, "protocol", "model=fusion/lf_dnn") == 0
+    first = (place / "protocol" / "merbench.json").read_bytes()
+    done = sorted((place / "protocol" / "folds").glob("*.json"))
+    assert len(done) in (6, 9)  # Two draws, and the second repeat of the best; the first is the draw itself.
+    stamps = {path: path.stat().st_mtime_ns for path in done[1:]}
+    done[0].unlink()  # As after a kill.
+    assert merbench(place, "protocol", "model=fusion/lf_dnn") == 0
+    assert (place / "protocol" / "merbench.json").read_bytes() == first
+    assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
+    result = json.loads(first)
+    assert result["best"]["hidden_dim"] in (64, 128, 256)
+    assert result["scores"]["test"]["f1"]["mean"] > 0.6
+    assert result["scores"]["test"]["f1"]["n"] == 2
+    assert "test: f1 " in capsys.readouterr().out
+
+
+def test_a_table_has_a_row_for_each_feature_and_fusion(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = place / "table.csv"
+    rows = ("Voice,A,mlp,speech,,", "Both,AV,attention_mer2023,speech,,face", "Absent,T,mlp,,nowhere,")
+    table.write_text("model,modality,network,speech,words,face\n" + "\n".join(rows) + "\n")
+    assert merbench(place, "rows", f"table={table}", "draws=1", "repeats=1") == 0
+    found = json.loads((place / "rows" / "table.json").read_text())["rows"]
+    assert [row["model"] for row in found] == ["Voice", "Both", "Absent"]
+    assert found[2]["absent"] == ["nowhere"]
+    assert all(row["scores"]["test"]["f1"]["mean"] > 0.6 for row in found[:2])
+    assert "no nowhere" in capsys.readouterr().out
+    assert merbench(place, "rows2", "table=nowhere.csv") == 1
+
+
+def test_the_published_table_names_published_rows() -> None:
+    rows = read_rows("mer2023")
+    assert len(rows) == 11
+    values = {(row.model, row.modality): published_value("mer2023", row) for row in rows}
+    assert values["HuBERT", "A"] == 0.8511
+    assert values["MER2023-Baseline", "AVT"] == 0.8640
+    assert None not in values.values()

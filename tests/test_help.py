@@ -19,6 +19,7 @@ OWN = {
     "ablate": "parallel   runs",
     "sweep": "count       trials",
     "doctor": "probe=32",
+    "merbench": "repeats=6",
     "estimate": "price_per_gpu_hour=null",
     "import-weights": "llama=???",
     "export-weights": "format=???",

@@ -261,6 +261,25 @@ class LoadingConfig(RunConfig):
 
 
 @dataclass
+class MerbenchConfig(RunConfig):
+    """A fusion network that is tuned, cross-validated and tested by MERBench's protocol."""
+
+    draws: int = 50
+    """Settings that are drawn from the network's search space; the best on held-out clips is taken."""
+    repeats: int = 6
+    """Runs with the best settings, each with folds and weights of its own; reported are their mean and deviation."""
+    folds: int = 5
+    """Parts of the training clips, each held out once."""
+    epochs: int = 100
+    """Passes over the clips of a fold."""
+    fold_batch_size: int = 32
+    """Clips of a step."""
+    table: str | None = None
+    """A CSV of rows to make instead of one: `mer2023` for the published ones, or a file with the columns model,
+    modality, network, speech, words, face, whose last three name folders of vectors."""
+
+
+@dataclass
 class EstimateConfig(RunConfig):
     """A run whose memory, time and cost are worked out instead."""
 

@@ -26,6 +26,7 @@ from emolightning.config.run_settings import (
     EstimateConfig,
     EvalConfig,
     LoadingConfig,
+    MerbenchConfig,
     PredictConfig,
     RunConfig,
 )
@@ -36,6 +37,7 @@ SCHEMAS = {
     "predict_schema": PredictConfig,
     "doctor_schema": DoctorConfig,
     "estimate_schema": EstimateConfig,
+    "merbench_schema": MerbenchConfig,
     "import_schema": ImportConfig,
     "export_schema": ExportConfig,
     "inspect_schema": InspectConfig,

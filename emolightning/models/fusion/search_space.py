@@ -43,15 +43,17 @@ SPACES: Mapping[str, Space] = {
         "grad_clip": CLIPS,
     },
 }
-"""Network -> setting -> values. Networks that MERBench does not have are tuned by hand."""
+"""Network -> setting -> values."""
 
 LEARNING_RATES, NO_CLIPPING = (1e-3, 1e-4), (-1.0,)
 
 
-def space_of(network: str) -> Space:
-    """The whole search space of a network, with what is of training.
+OTHER_LEARNING_RATES = (1e-3, 1e-4, 1e-5)
+"""Those of the MER2023 baseline, whose networks are drawn in nothing else."""
 
-    Raises:
-        KeyError: MERBench does not have it.
-    """
+
+def space_of(network: str) -> Space:
+    """The whole search space of a network, with what is of training; of one that MERBench does not have, that alone."""
+    if network not in SPACES:
+        return {"grad_clip": NO_CLIPPING, "lr": OTHER_LEARNING_RATES}
     return {"grad_clip": NO_CLIPPING, **SPACES[network], "lr": LEARNING_RATES}
