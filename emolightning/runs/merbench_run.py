@@ -53,7 +53,7 @@ class Task:
         return summarised(done, self.tests)
 
     def _fold(self, drawn: Mapping[str, float], seed: int, number: int, learned: Tensor, held_out: Tensor) -> Fold:
-        recipe = replace(self.recipe, **{name: drawn[name] for name in OF_TRAINING})
+        recipe = replace(self.recipe, lr=drawn["lr"], grad_clip=drawn["grad_clip"])
         own = {name: value for name, value in drawn.items() if name not in OF_TRAINING}
         model = {**self.model, "network": {**self.model["network"], **own}}
         about = [model, asdict(recipe), seed, number, self.folds, self.data]
