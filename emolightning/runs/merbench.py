@@ -79,7 +79,7 @@ class Fold:
 
     epoch: int
     scores: list[dict[str, float]]
-    """Of the held-out clips, after each epoch."""
+    """Scores of the held-out clips after each epoch."""
     held_out: Outputs
     tests: Mapping[str, Outputs]
 
