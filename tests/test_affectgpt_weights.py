@@ -1,11 +1,18 @@
 """Published checkpoints of AffectGPT and Light-MER: in, out, and their names at full size."""
 
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from affectgpt_factory import LORA, PUBLISHED, WIDTHS, make_model, make_published, save_checkpoint, upstream_state
 from language_factory import make_qwen2
+from runs import REPO
+from safetensors.torch import save_file
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.affectgpt.build import build_affectgpt
@@ -32,7 +39,7 @@ def imported(llama, files, out, *, fusion=FusionSettings(), r=4, **more):  # noq
     )
 
 
-@pytest.mark.parametrize("kind", ["attention", "qformer"])
+@pytest.mark.parametrize("kind", ["attention", pytest.param("qformer", marks=pytest.mark.slow)])
 def test_a_checkpoint_comes_in_and_goes_out(llama, tmp_path, kind):
     fusion = FusionSettings(video=kind, audio=kind, multi=kind, **SMALL)
     trained = make_model(llama, fusion, seed=1)
@@ -92,7 +99,9 @@ def test_what_does_not_fit_is_told_and_nothing_is_written(llama, tmp_path, chang
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "student")) for name in PUBLISHED]
+)
 def test_names_and_shapes_at_full_size(shared, tmp_path, llama, name):
     path = shared / "golden_affectgpt" / "keys_fullsize.json"
     if not path.exists():
@@ -139,3 +148,63 @@ def test_what_distillation_adds_at_full_size(shared):
     assert trained == recorded["entries"]
     more = recorded["counts"]["all_parameters"] - alone["counts"]["all_parameters"]
     assert sum(p.numel() for part in (hidden, fixed) for p in part.parameters()) == more
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from affectgpt_factory import LORA
+from emolightning.models.affectgpt.settings import FusionSettings
+from emolightning.models.affectgpt.upstream import export_affectgpt, import_affectgpt
+from emolightning.models.parts.language import LanguageSettings
+
+def peak():
+    return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+
+def measured(work):
+    Path("/proc/self/clear_refs").write_text("5")
+    work()
+    return peak()
+
+folder = Path(sys.argv[2])
+llama, peaks = folder / "llm", {"baseline": peak()}
+peaks["import"] = measured(lambda: import_affectgpt(
+    llama=llama, checkpoints=[folder / "ckpt.pth"], out=folder / "out", lora=LORA, fusion=FusionSettings(),
+    language=LanguageSettings(path=str(llama))))
+peaks["export"] = measured(lambda: export_affectgpt(folder / "out" / "adapter", folder / "again.pth"))
+print(json.dumps(peaks))
+"""
+
+
+@pytest.mark.slow  # It writes and reads a gigabyte.
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read where Linux keeps it")
+def test_a_full_width_passes_through_in_pieces(tmp_path, llama):
+    folder = tmp_path / "llm"
+    shutil.copytree(llama, folder)
+    sizes = {**PUBLISHED["AffectGPT Qwen2.5-7B, CLIP-L/14, HuBERT-large"][1], "num_hidden_layers": 2}
+    vocabulary = json.loads((llama / "config.json").read_text())["vocab_size"]
+    config = Qwen2Config(**{**sizes, "vocab_size": vocabulary}, dtype="float16")
+    config.save_pretrained(folder)
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in Qwen2ForCausalLM(config).state_dict().items()}
+    base = {name: torch.zeros(shape, dtype=torch.float16) for name, shape in shapes.items()}
+    save_file(base, folder / "model.safetensors", metadata={"format": "pt"})
+    widths = {"face": 768, "frame": 768, "picture": 768, "speech": 1024}
+    with torch.device("meta"):
+        model = build_affectgpt(language=LanguageSettings(path=str(folder)), lora=LORA, fusion=FusionSettings(),
+                                inputs=[*widths], feature_widths=widths)  # fmt: skip
+    shapes = {name: p.shape for name, p in model.named_parameters() if p.requires_grad}
+    state = {name.replace("language.", "llama_model.", 1).replace("projections.", "", 1): torch.rand(shape)
+             for name, shape in shapes.items()}  # fmt: skip
+    save_checkpoint(tmp_path / "ckpt.pth", state)
+    largest = max(path.stat().st_size for path in (folder / "model.safetensors", tmp_path / "ckpt.pth"))
+    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(tmp_path)]
+    result = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=250, check=False)
+    assert result.returncode == 0, result.stderr
+    peaks = json.loads(result.stdout.splitlines()[-1])
+    print("largest file:", largest, "peaks:", peaks)
+    assert max(peaks["import"], peaks["export"]) - peaks["baseline"] < 1.5 * largest
+    again = torch.load(tmp_path / "again.pth", weights_only=True, mmap=True)["model"]
+    assert all(torch.equal(tensor, state[name]) for name, tensor in again.items())
+    assert {*again} == {*state}

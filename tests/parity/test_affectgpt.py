@@ -13,6 +13,15 @@ from parity.comparison import Comparison, without_numbers
 from parity.recorded_features import recorded
 from parity.report import lines
 
+from emolightning.models.affectgpt.distillation import (
+    DistillationSettings,
+    HiddenProjection,
+    fixed_projection,
+    rows_of,
+    sliced_wasserstein,
+    words_difference,
+)
+
 ALONE = {
     "fusion_attention.safetensors": records.fusion_file,
     "variant_mean.safetensors": partial(records.variant_file, kind="mean"),
@@ -29,7 +38,9 @@ TOGETHER = {
     ("lightmer.json", "lightmer.safetensors"): records.light_mer,
 }
 """Files whose content comes of one computation."""
-SLOW = ("variant_mean.safetensors", "train_loop.json", "weights_after_loop.safetensors")
+LOOPS = ("train_loop.json", "weights_after_loop.safetensors")
+SLOW = ("variant_mean.safetensors", *LOOPS, "lightmer.json", "lightmer.safetensors")
+"""Files that take seconds; what Light-MER's losses make of recorded states is checked always, below."""
 FILES = [*ALONE, *(name for names in TOGETHER for name in names)]
 
 
@@ -77,3 +88,18 @@ def test_a_changed_value_is_noticed(golden, name):
     changed.view(-1)[changed.abs().argmax()] += 1e-3 * max(1.0, float(changed.abs().max()))
     assert not compared(name, {**content, key: changed}, computed).is_ok
     assert not compared(name, {**content, "unknown.tensor": torch.zeros(2)}, computed).is_ok
+
+
+def test_distances_of_recorded_states(golden):
+    content, about = golden.tensors("lightmer.safetensors"), golden.json("lightmer.json")
+    mask, (own, other) = content["answer_mask"].bool(), (content[f"{side}_hidden_answer"] for side in "st")
+    settings = DistillationSettings()
+    hidden, fixed = HiddenProjection(own.shape[1], settings), fixed_projection(own.shape[1], other.shape[1], settings)
+    start = "swd.weights.ot_hidden_proj."
+    weights = {name.removeprefix(start): tensor for name, tensor in content.items() if name.startswith(start)}
+    fixed.load_state_dict({"weight": weights.pop("teacher_proj.weight")})
+    hidden.load_state_dict(weights)
+    found = sliced_wasserstein(rows_of(hidden(own), mask), rows_of(fixed(other), mask), content["directions"])
+    assert float(found) == pytest.approx(about["swd"]["ot_hidden_loss"], rel=2e-6)
+    words = words_difference(content["s_logits_answer"], content["t_logits_answer"], temperature=settings.temperature)
+    assert float(words) == pytest.approx(about["swd_kl"]["kl_loss"], rel=2e-6)
