@@ -54,6 +54,13 @@ def test_an_input_that_the_family_gains_is_switched_like_the_others() -> None:
         active_inputs(inputs, ["video"], dict.fromkeys(("image", "face", "motion", "posture"), False))
 
 
+@pytest.mark.parametrize("words", [["model=tiny", "prompt.layout=train_stage2"], ["model=tiny", "prompt.task=think"],
+                                   ["model=emotion_llama_v2_tiny", "prompt.task=reason_v2"]])  # fmt: skip
+def test_what_another_family_is_asked_is_refused_by_name(words: list[str]) -> None:
+    (found,) = find_problems(composed(*words))
+    assert re.search(r"prompt\.(layout|task): '\w+' is not one of", str(found))
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

@@ -17,8 +17,8 @@ from emolightning.errors import UserError
 from emolightning.records.inputs import MODALITIES, active_inputs
 from emolightning.records.score_names import LOGGED, PER_CLASS, VALENCE_MISSING
 
-LAYOUTS = tuple(layout for family in families().values() for layout in family.layouts)
-TASKS = tuple(task for family in families().values() for task in family.tasks)
+LAYOUTS = tuple(dict.fromkeys(layout for family in families().values() for layout in family.layouts))
+TASKS = tuple(dict.fromkeys(task for family in families().values() for task in family.tasks))
 INSTRUCTIONS = ("fixed", "all", "upstream")
 MODES = ("max", "min")
 ACCUMULATIONS = ("mean", "sum")
@@ -158,7 +158,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
     """Values of our own settings that no run can mean, and keys that are none of ours; absent keys are skipped."""
     schema = OmegaConf.get_type(cfg)
     problems = unknown_settings(cfg, schema) if is_dataclass(schema) else []
-    for key, options in {**CHOICES, **OWN_CHOICES.get(schema, {})}.items():
+    for key, options in {**CHOICES, **_of_family(cfg), **OWN_CHOICES.get(schema, {})}.items():
         value = _value(cfg, key)
         if value is not None and value not in options:
             problems.append(Problem(key, not_one_of(value, options)))
@@ -232,11 +232,21 @@ def _check_inputs(cfg: DictConfig) -> list[Problem]:
     return [Problem("shuffle", f"{name} is not an input of this run; it has {', '.join(active)}") for name in idle]
 
 
+def _of_family(cfg: DictConfig) -> dict[str, tuple[str, ...]]:
+    """What the family of the run's model can be asked, and how."""
+    model = _value(cfg, "model")
+    if model is None:
+        return {}
+    family = family_of(model)
+    return {"prompt.layout": tuple(family.layouts) or LAYOUTS, "prompt.task": tuple(family.tasks) or TASKS}
+
+
 def _check_tasks(cfg: DictConfig) -> list[Problem]:
     problems = []
+    known = _of_family(cfg).get("prompt.task", TASKS)
     for task, weight in (_value(cfg, "prompt.tasks") or {}).items():
-        if task not in TASKS:
-            problems.append(Problem("prompt.tasks", not_one_of(task, TASKS)))
+        if task not in known:
+            problems.append(Problem("prompt.tasks", not_one_of(task, known)))
         elif not weight >= 0:
             problems.append(Problem(f"prompt.tasks.{task}", f"must be a weight of 0 or more, not {weight}"))
     weights = (_value(cfg, "prompt.tasks") or {}).values()
