@@ -327,13 +327,15 @@ def test_a_trained_tower_cannot_be_computed_ahead(
 def test_random_weights_make_a_model_that_works() -> None:
     """Made on meta and filled afterwards: nothing is left without a value, and rotary frequencies are Llama's."""
     from emolightning.models.emotion_llama.build import build_emotion_llama
+    from emolightning.models.family import Sees
     from emolightning.models.parts.language import LanguageSettings
     from emolightning.models.parts.lora import LoraSettings
     from emolightning.models.parts.vision import VisionSettings
 
-    def build(settings: Any, **more: Any) -> EmotionLlama:
+    def build(settings: Any, sees: Sees) -> EmotionLlama:
         language, vision = LanguageSettings(**settings["language"]), VisionSettings(**settings["vision"])
-        return build_emotion_llama(language=language, vision=vision, lora=LoraSettings(r=4), **more)
+        about = {"inputs": sees.inputs, "feature_widths": sees.feature_widths}
+        return build_emotion_llama(language=language, vision=vision, lora=LoraSettings(r=4), **about)
 
     sizes = {"width": 32, "num_layers": 2, "num_heads": 2, "mlp_width": 48, "path": "weights/absent"}
     settings = {"language": {**sizes, "tokenizer": None}, "vision": {**sizes, "image_size": 56}}

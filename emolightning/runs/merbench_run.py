@@ -18,7 +18,7 @@ from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.examples import ClipDataset
 from emolightning.errors import UserError
 from emolightning.files.documents import read_json_object
-from emolightning.files.writing import write_json
+from emolightning.files.writing import write_json, written_whole
 from emolightning.models.family import Sees
 from emolightning.models.fusion.search_space import space_of
 from emolightning.runs.assembly import read_corpus
@@ -75,7 +75,8 @@ def _write(fold: Fold, note: Path, values: Path) -> None:
     said = {"held_out": fold.held_out, **fold.tests}
     tensors = {f"{name}.logits": each.logits.contiguous() for name, each in said.items()}
     tensors |= {f"{name}.valence": each.valence.contiguous() for name, each in said.items() if each.valence is not None}
-    save_file(tensors, values)
+    with written_whole(values) as place:
+        save_file(tensors, place)
     write_json(note, {"epoch": fold.epoch, "scores": fold.scores})  # Last: it says that the fold is done.
 
 

@@ -69,12 +69,11 @@ def _as_recorded(recorded: Mapping[str, Tensor], finals: Mapping[str, Mapping[st
 class _Later(UpstreamWarmupCosine):
     """The schedule of a whole run, entered at one of its epochs."""
 
-    first_epoch: int = 0
     max_epochs: int = 1
 
     def factor(self, step: int, run: Length) -> float:
         whole = Length(self.max_epochs * run.steps_per_epoch, run.steps_per_epoch, run.base_lr)
-        return super().factor(step + self.first_epoch * run.steps_per_epoch, whole)
+        return super().factor(step, whole)
 
 
 def _train(golden: GoldenFolder, subject: Subject, recorded: Mapping[str, Any]) -> tuple[Any, dict[str, Tensor]]:
