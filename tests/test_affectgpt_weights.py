@@ -88,7 +88,7 @@ def test_later_files_replace_tensors_of_earlier_ones(llama, tmp_path):
             r"affectgpt_proj\.bias has shape \(3,\)",
         ),
         (lambda state: state["affectgpt_proj.bias"].fill_(torch.nan), 4, "NaN or infinite"),
-        (lambda state: None, 3, r"rank 4, and model\.lora\.r=3"),
+        (lambda state: None, 3, r"model\.lora\.r=3: say model\.lora\.r=4"),
     ],
 )
 def test_what_does_not_fit_is_told_and_nothing_is_written(llama, tmp_path, change, r, expected):

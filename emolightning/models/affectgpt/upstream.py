@@ -163,7 +163,8 @@ def _match(
 ) -> None:
     ranks = {file.tensors[name].shape[0] for name, file in places.items() if ".lora_A." in name}
     if ranks - {lora.r} and len(ranks) == 1:
-        report.problems.append(f"its LoRA has rank {ranks.pop()}, and model.lora.r={lora.r}: say model.lora.r=RANK")
+        (rank,) = ranks
+        report.problems.append(f"its LoRA has rank {rank}, and model.lora.r={lora.r}: say model.lora.r={rank}")
         return
     found = {own_name(name): (name, file) for name, file in places.items()}
     for own, shape in expected.items():
