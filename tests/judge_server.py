@@ -48,8 +48,10 @@ Behaviour = Callable[[Request, int], Reply | None]
 class JudgeServer:
     """Requests are recorded in `requests`."""
 
-    def __init__(self, behaviour: Behaviour):
+    def __init__(self, behaviour: Behaviour, models: dict[str, str] | None = None):
         self.behaviour = behaviour
+        self.models = models
+        """Name -> owner, for `GET /models`; None has no such list."""
         self.requests: list[Request] = []
         self._lock = Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -71,6 +73,11 @@ class JudgeServer:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                listed = [{"id": name, "owned_by": owner} for name, owner in (server.models or {}).items()]
+                status = 200 if server.models is not None and self.path == "/v1/models" else 404
+                self._send(Reply(status=status, body=json.dumps({"data": listed}).encode()))
+
             def do_POST(self) -> None:
                 content = self.rfile.read(int(self.headers["Content-Length"]))
                 request = Request(self.path, dict(self.headers), json.loads(content))
@@ -112,9 +119,9 @@ def graded(score: int | float, reason: str = "same cues") -> Reply:
 
 
 @contextmanager
-def serving(behaviour: Behaviour) -> Iterator[JudgeServer]:
+def serving(behaviour: Behaviour, models: dict[str, str] | None = None) -> Iterator[JudgeServer]:
     """A server for the length of a test."""
-    server = JudgeServer(behaviour)
+    server = JudgeServer(behaviour, models)
     try:
         yield server
     finally:

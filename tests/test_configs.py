@@ -36,6 +36,7 @@ REQUIRED = {
     "judge/offline": ["scoring=reasoning"],
     "judge/openai": SERVER,
     "judge/original_scheme": SERVER,
+    "model/chat/server": ["model.base_url=http://localhost:8000/v1", "model.name=some-model"],
     "scoring/open_vocabulary_judge": [
         "scoring.synonym_groups.base_url=http://localhost:8000/v1",
         "scoring.synonym_groups.model=some-model",

@@ -11,10 +11,11 @@ from threading import Event
 
 import pytest
 
+from emolightning.asking.asker import Pacer, Stopped
+from emolightning.asking.cache import ReplyCache, content_key
+from emolightning.asking.replies import Unusable
 from emolightning.errors import UserError
-from emolightning.scoring.judges.asking import Pacer, Stopped
-from emolightning.scoring.judges.cache import ReplyCache, content_key
-from emolightning.scoring.judges.questions import Unusable, read_free_score, read_json_score, read_words
+from emolightning.scoring.judges.questions import read_free_score, read_json_score, read_words
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_damaged_lines_are_passed_over(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from emolightning.scoring.judges.cache import ReplyCache
+from emolightning.asking.cache import ReplyCache
 cache = ReplyCache(Path(sys.argv[1]))
 for number in range(10**9):
     cache.put(str(number), "x" * 5000)

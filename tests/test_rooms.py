@@ -11,6 +11,7 @@ import pytest
 from runs import REPO
 
 ROOMS = (
+    "asking",
     "benchmarks",
     "commands",
     "config",
@@ -28,6 +29,7 @@ MODULES = ("__init__.py", "__main__.py", "api.py", "errors.py", "py.typed")
 UPWARD = {
     "errors": "emolightning.files.names",
     "files/planted": "emolightning.records.labels",
+    "asking/planted": "emolightning.records.labels",
     "records/planted": "emolightning.prompt.sequence",
     "prompt/planted": "emolightning.config.places",
     "config/planted": "emolightning.data.tables.reading",

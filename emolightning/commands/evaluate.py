@@ -4,12 +4,16 @@ The run's own configuration is the starting point; a group chosen anew (`data=cu
 run's. Writes answers.jsonl (appended as produced, continued when interrupted) and metrics.json, and prints a table.
 data.on_error=skip goes on without clips whose files are missing or broken, at most the share data.max_skipped; a
 published benchmark is not scored without some of its clips.
+
+A chat model on an OpenAI-compatible server is evaluated without a run:
+`eval model=chat/server model.base_url=http://localhost:8000/v1 model.name=NAME data=NAME`.
 """
 
 from omegaconf import DictConfig
 
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
+from emolightning.config.families import require_run
 
 
 def main(argv: list[str]) -> int:
@@ -20,6 +24,7 @@ def main(argv: list[str]) -> int:
 def evaluate(cfg: DictConfig) -> None:
     """One evaluation."""
     check_config(cfg)
+    require_run(cfg.model, cfg.checkpoint)
     from emolightning.runs.assembly import evaluation
     from emolightning.runs.evaluate import evaluate as answer_and_score
 

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
+from emolightning.config.families import require_trainable
 
 
 def main(argv: list[str]) -> int:
@@ -20,6 +21,7 @@ def main(argv: list[str]) -> int:
 def train(cfg: DictConfig) -> int:
     """One training run, or one for each of `seeds`."""
     check_config(cfg)
+    require_trainable(cfg.model)
     if cfg.seeds:
         from emolightning.runs.seeds import run_seeds
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from emolightning.config.places import PACKAGE
+from emolightning.errors import UserError
 from emolightning.records.inputs import Inputs
 
 MODELS = "emolightning.models"
@@ -34,6 +35,34 @@ def family_of(model: Any) -> Any:
     target = model.get("_target_") if isinstance(model, Mapping) or hasattr(model, "get") else None
     folder = str(target).removeprefix(f"{MODELS}.").partition(".")[0]
     return families().get(folder) or families()[DEFAULT]
+
+
+def require_run(model: Any, checkpoint: str | None) -> None:
+    """Weights come from a run, and a model that runs elsewhere has none.
+
+    Raises:
+        UserError: one of them is not so.
+    """
+    has_weights = family_of(model).has_weights
+    if has_weights and checkpoint is None:
+        raise UserError(
+            "checkpoint is required: say checkpoint=RUN, the folder of a trained run; its model comes with it"
+        )
+    if not has_weights and checkpoint is not None:
+        raise UserError("checkpoint and model=chat/server exclude each other: a model on a server has no weights here")
+
+
+def require_trainable(model: Any) -> None:
+    """Refuse to train what runs elsewhere.
+
+    Raises:
+        UserError: says what to do instead.
+    """
+    if not family_of(model).has_weights:
+        raise UserError(
+            "model=chat/server: a model on a server cannot be trained from here; ask it with `emolightning eval "
+            "model=chat/server ...`, or train another model=..."
+        )
 
 
 @cache

@@ -163,8 +163,8 @@ class RunConfig:
 class EvalConfig(RunConfig):
     """A trained run, and what to ask it."""
 
-    checkpoint: str = MISSING
-    """A run folder, or a checkpoint file inside one."""
+    checkpoint: str | None = MISSING
+    """A run folder, or a checkpoint file inside one; none for a model that runs elsewhere (model=chat/server)."""
     split: str = "test"
     """Clips to answer: train, val, test or all."""
     trained: Any = None

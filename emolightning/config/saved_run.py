@@ -44,11 +44,16 @@ UNUSED = {"optimizer": None, "schedule": None}
 """Parts of training that an evaluation does not build."""
 
 
+WITHOUT_RUN = {"checkpoint": None, "run_name": "${data.name}-server", **UNUSED}
+"""What an evaluation starts from that is of no run: its model runs elsewhere."""
+
+
 def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: str = "eval") -> None:
     """Store the configuration of `checkpoint=...` as ConfigStore node `saved_run`, for a defaults list to merge.
 
     A group that is chosen anew, on the command line or in the defaults list, is left out, so that it replaces the saved
-    one; single keys modify it. Without `checkpoint=` the node is empty, so that the configuration can still be shown.
+    one; single keys modify it. Without `checkpoint=` the node is empty, so that the configuration can still be shown;
+    where a model is chosen, that model may run elsewhere.
 
     Args:
         argv: the command line without the program.
@@ -60,7 +65,8 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
     """
     checkpoint = _checkpoint_of(argv)
     if checkpoint is None:
-        ConfigStore.instance().store(name=SAVED_RUN, node={})
+        node = WITHOUT_RUN if "model" in _groups_chosen(argv, folder) and config_name == "eval" else {}
+        ConfigStore.instance().store(name=SAVED_RUN, node=node)
         return
     source, saved, saved_output = _saved_configuration(checkpoint)
     dropped = {*NOT_INHERITED, *_groups_chosen(argv, folder), *_groups_filled(folder / f"{config_name}.yaml")}

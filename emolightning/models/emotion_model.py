@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from emolightning.models.parts.generation import Generation
+from emolightning.records.clips import Said
 
 
 class EmotionModel(nn.Module):
@@ -71,6 +72,26 @@ class EmotionModel(nn.Module):
         seed: int = 0,
     ) -> list[str]:
         """One answer a clip; the same alone and in any batch."""
+
+    def say(
+        self,
+        batch: Any,
+        generation: Generation,
+        *,
+        projected: Mapping[str, Tensor] | None = None,
+        seed: int = 0,
+    ) -> list[Said]:
+        """What an evaluation notes of each clip: the answer, or why there is none."""
+        texts = self.generate(batch, generation, projected=projected, seed=seed)
+        return [Said(text, prompt) for text, prompt in zip(texts, batch.prompts, strict=True)]
+
+    def identity(self) -> dict[str, Any]:
+        """What answers depend on beside weights, inputs, question and generation; of weights held here nothing."""
+        return {}
+
+    def remarks(self) -> list[str]:
+        """Sentences: what makes its answers worth doubting."""
+        return []
 
     @abstractmethod
     def label_logprobs(

@@ -38,6 +38,8 @@ class Family(Protocol):
     """
 
     name: str
+    has_weights: bool
+    """False where a model runs elsewhere: it is asked and not trained, and no checkpoint is of it."""
     inputs: Inputs
     """What it can take of a clip, in its order."""
     layouts: Sequence[str]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +55,16 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Medium:
+    """A file as it is sent to a model that runs elsewhere."""
+
+    kind: Literal["video", "image", "audio"]
+    format: str
+    """As in `video/mp4`."""
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Example:
     """One clip, read and ready to be put into a sequence."""
 
@@ -69,6 +79,8 @@ class Example:
     """Frame input name -> (frames, 3, height, width), normalised."""
     features: "dict[str, Tensor]" = field(default_factory=dict)
     """Feature input name -> (tokens, width)."""
+    media: "dict[str, tuple[Medium, ...]]" = field(default_factory=dict)
+    """Input name -> files, for a model that runs elsewhere; none where a clip has no sound."""
     is_borrowed: bool = False
     """Another rank's clip in this step of training: it keeps the shapes equal and carries no loss."""
 
@@ -144,6 +156,17 @@ class SequenceBatch(Batch):
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a model made of one clip of a batch."""
+
+    text: str
+    prompt: str
+    """What it was asked."""
+    missing_because: str = ""
+    """Why it says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the model said about one clip."""
 
@@ -155,7 +178,9 @@ class Answer:
     seconds: float
     """Wall time of the batch divided by its clips."""
     is_missing: bool = False
-    """A predictions file says nothing about the clip; the text is empty."""
+    """A predictions file says nothing about the clip, or the model refuses; the text is empty."""
+    missing_because: str = ""
+    """Why, where anybody says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from emolightning.errors import UserError
 
+Kind = Literal["frames", "vectors", "text", "file", "stills", "sound"]
+
 MODALITIES = ("audio", "video", "text")
 """The groups that switch inputs: the field's A, V and T."""
 
@@ -14,8 +16,9 @@ MODALITIES = ("audio", "video", "text")
 class InputKind:
     """One input of a family."""
 
-    kind: Literal["frames", "vectors", "text"]
-    """`frames` of the video for a vision tower, `vectors` of an encoder, or the `text` that is said."""
+    kind: Kind
+    """`frames` of the video for a vision tower, `vectors` of an encoder, the `text` that is said; or, for models that
+    read media by themselves, the `file` of the clip, `stills` of it, or its `sound`."""
     modality: str
     """The one of MODALITIES that it belongs to."""
     meaning: str
@@ -30,7 +33,7 @@ Inputs = Mapping[str, InputKind]
 """Inputs by name, in the family's order."""
 
 
-def named(inputs: Inputs, kind: Literal["frames", "vectors", "text"]) -> list[str]:
+def named(inputs: Inputs, kind: Kind) -> list[str]:
     """The names of the inputs of one kind."""
     return [name for name, about in inputs.items() if about.kind == kind]
 

@@ -92,6 +92,7 @@ def _line(key: str, answer: Answer, score: Score | None) -> dict[str, Any]:
         "alias": score and score.alias,
         "prompt": answer.prompt,
         "seconds": round(answer.seconds, 6),
+        **({"missing_because": answer.missing_because} if answer.missing_because else {}),
         "key": key,
     }
 
@@ -132,7 +133,8 @@ def known_answers(folder: Path, key: str) -> dict[str, Answer]:
 
 def _answer(line: dict[str, Any]) -> Answer:
     text, is_missing = line["answer"] or "", line["answer"] is None
-    return Answer(line["id"], text, line["prompt"], line["truth"], line["seconds"], is_missing)
+    because = str(line.get("missing_because", "")) if is_missing else ""
+    return Answer(line["id"], text, line["prompt"], line["truth"], line["seconds"], is_missing, because)
 
 
 def latest_key(folder: Path) -> str:

@@ -48,6 +48,7 @@ from emolightning.runs.threads import set_num_threads
 from emolightning.runs.weights import (
     check_inputs,
     find_weights,
+    require_own_folder,
     require_same_inputs,
     require_same_model,
     trained_sees,
@@ -118,19 +119,27 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     _set_up_process(cfg, rank)
     if rank == 0:
         require_writable(Path(cfg.output_dir), "output_dir")
-    weights = find_weights("checkpoint", Path(cfg.checkpoint))
-    require_same_model("checkpoint", Path(cfg.checkpoint), plain(cfg.model), is_evaluated=True)
+    family, weights = family_of(cfg.model), None
+    if cfg.checkpoint is None:  # The model runs elsewhere.
+        family.require(plain(cfg.model))
+        family.require_weights(plain(cfg.model))
+        require_own_folder(Path(cfg.output_dir), plain(cfg.model))
+    else:
+        weights = find_weights("checkpoint", Path(cfg.checkpoint))
+        require_same_model("checkpoint", Path(cfg.checkpoint), plain(cfg.model), is_evaluated=True)
     scoring, writer = build_scoring(cfg), AnswerWriter(Path(cfg.output_dir), split=cfg.split)
     trainer = build_trainer(cfg, callbacks=[writer])
     require_whole_split(trainer)
     corpus = read_corpus(cfg, check=lambda rows: require_comparable(rows.clips_of(cfg.split), scoring, cfg.split))
     refuse_skipped(corpus, cfg.split)
     require_comparable(corpus.clips_of(cfg.split), scoring, cfg.split)
-    family, trained = family_of(cfg.model), plain(cfg.trained) if cfg.trained else {}
+    trained = plain(cfg.trained) if cfg.trained else {}
     labels = vocabulary(trained["labels"]) if trained.get("labels") else corpus.source.labels
-    sees = trained_sees(weights, family, labels)
-    check_inputs(sees, corpus.inputs, corpus.features.widths, weights)
-    _require_recipes("checkpoint", Path(cfg.checkpoint), corpus)
+    sees = Sees(tuple(corpus.inputs), {}, labels)
+    if weights is not None:
+        sees = trained_sees(weights, family, labels)
+        check_inputs(sees, corpus.inputs, corpus.features.widths, weights)
+        _require_recipes("checkpoint", Path(cfg.checkpoint), corpus)
     processor = _processor_with_room(cfg, corpus, (cfg.split,))
     drawn = cfg.seed if cfg.evaluation.do_sample else None
     facts = EvaluationFacts(rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn)

@@ -42,7 +42,8 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
         learner = run.make_learner()
     description: dict[str, Any] = {}
     if facts.rank == 0:  # Its weights go to the others when the loop starts.
-        load_weights(learner.model, facts.weights, own=learner.base_fingerprints)
+        if facts.weights is not None:
+            load_weights(learner.model, facts.weights, own=learner.base_fingerprints)
         description = describe_evaluation(run, learner)
         for difference in training_differences(facts.trained, corpus):
             print(f"note: {difference}")
@@ -59,7 +60,7 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
             trainer.test(learner, datamodule=with_vision(run, learner, clips), verbose=False)
         if not trainer.is_global_zero:
             return {}
-        report, scored = _finish(run, writer.key, description)
+        report, scored = _finish(run, writer.key, description, remarks=learner.model.remarks())
         record.log(report, scored, corpus, checkpoint=facts.checkpoint)
     return report
 
@@ -123,6 +124,7 @@ def describe_evaluation(run: Run[EvaluationFacts], learner: EmotionLearner) -> d
         "prompt": facts.config["prompt"],
         **{name: facts.config[name] for name in ("precompute_dtype",) if facts.config[name]},
         "generation": facts.config["evaluation"],
+        **learner.model.identity(),
     }
 
 
@@ -150,7 +152,7 @@ def _tell_card(facts: EvaluationFacts, report: dict[str, Any]) -> None:
 
 
 def _finish(
-    run: Run[EvaluationFacts], key: str, description: dict[str, Any]
+    run: Run[EvaluationFacts], key: str, description: dict[str, Any], *, remarks: Sequence[str]
 ) -> tuple[dict[str, Any], list[tuple[Answer, Score]]]:
     """One answers file in the order of the split, and the scores of all of it: here each answer is scored, once."""
     facts, scoring, corpus = run.facts, run.scoring, run.data.corpus
@@ -166,7 +168,7 @@ def _finish(
         data={
             "official_differences": corpus.official_differences(),
             "training_differences": training_differences(facts.trained, corpus),
-            "remarks": [*corpus.source.remarks, *corpus.vector_remarks],
+            "remarks": [*corpus.source.remarks, *corpus.vector_remarks, *remarks],
         },
         model={"has_random_base": has_random_base(facts.config["model"])},
         **record(corpus.skipped_of(facts.split)),

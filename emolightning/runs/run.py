@@ -52,9 +52,9 @@ class TrainingFacts(Facts):
 class EvaluationFacts(Facts):
     """The same of an evaluation."""
 
-    checkpoint: str
-    """What was named: a run folder, a checkpoint file or an adapter folder."""
-    weights: Path
+    checkpoint: str | None
+    """What was named: a run folder, a checkpoint file or an adapter folder; None for a model that runs elsewhere."""
+    weights: Path | None
     """The file or folder of its weights."""
     split: str
     """The clips that are answered."""

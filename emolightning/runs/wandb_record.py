@@ -135,7 +135,7 @@ class EvaluationRecord:
         scored: Sequence[tuple[Answer, Score]],
         corpus: Corpus,
         *,
-        checkpoint: str,
+        checkpoint: str | None,
     ) -> None:
         """Scores into the summary; tables; results as an artifact; and the adapter that they come from.
 
@@ -143,7 +143,7 @@ class EvaluationRecord:
             report: content of `metrics.json`.
             scored: the answers in the order of the split, and what was read from them.
             corpus: its clips.
-            checkpoint: whose weights gave them.
+            checkpoint: whose weights gave them; None for those of no run.
         """
         if (logger := self.logger) is None:
             return
@@ -159,7 +159,7 @@ class EvaluationRecord:
         names = ("metrics.json", *(("answers.jsonl", "report.html") if shows_texts else ()))
         files = [self.folder / name for name in names]
         logged = log_artifact(logger, f"evaluation-{self.key[:12]}", "evaluation", files=files, metadata=values)
-        adapter = _adapter_name(checkpoint)
+        adapter = _adapter_name(checkpoint) if checkpoint is not None else None
         self._note(artifacts={"logged": logged, "used": use_artifact(logger, adapter) if adapter else []})
 
     def _known(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from emolightning.config.saved_run import saved_model
+from emolightning.config.saved_run import CONFIG_FILE, saved_model
 from emolightning.errors import InputErrors, UserError, quoted_override
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.models.emotion_llama.upstream.inspecting import RUN_CHECKPOINT, argument_of, describe
@@ -107,6 +107,20 @@ def require_same_model(setting: str, path: Path, now: Mapping[str, Any], *, is_e
     ]
     if problems:
         raise InputErrors(f"{setting}={path}: its weights are of another model than this one, says {source}", problems)
+
+
+def require_own_folder(folder: Path, now: Mapping[str, Any]) -> None:
+    """Refuse to put answers of a model that runs elsewhere into the folder of another one.
+
+    Raises:
+        UserError: says what lies there.
+    """
+    if not (folder / CONFIG_FILE).exists():
+        return
+    _, saved = saved_model(folder)
+    if any(saved.get(key) != now.get(key) for key in ("_target_", "name")):
+        there = saved.get("name", "a run of its own")
+        raise UserError(f"output_dir={folder}: holds what another model made ({there}); say output_dir=outputs/NAME")
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

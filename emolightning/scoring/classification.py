@@ -24,7 +24,7 @@ from emolightning.scoring.metrics.classification import (
 )
 from emolightning.scoring.metrics.intervals import interval_entry
 from emolightning.scoring.reading import AnswerList, LabelReader, Parser
-from emolightning.scoring.scoring import NO_ANSWER, NO_TRUTH, require_one_each
+from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
 
 UNREADABLE = "(unreadable)"
 """Name of the last column of the confusion matrix."""
@@ -80,7 +80,7 @@ class Classification:
     def score(self, answer: Answer) -> Score:
         """The label that the answer names, or the reason there is none."""
         if answer.is_missing:
-            return Score(answer.clip_id, None, NO_ANSWER, answer.text)
+            return Score(answer.clip_id, None, why_missing(answer), answer.text)
         reading = self.reader.read(answer.text)
         return Score(
             answer.clip_id,

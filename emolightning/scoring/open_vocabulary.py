@@ -28,7 +28,7 @@ from emolightning.scoring.open_vocabulary_measures import (
     score_values,
     scores_with_intervals,
 )
-from emolightning.scoring.scoring import NO_ANSWER, require_one_each
+from emolightning.scoring.scoring import require_one_each, why_missing
 
 EMPTY, NO_WORD = "empty answer", "no known emotion word in answer"
 SHOWN = 20
@@ -114,7 +114,7 @@ class OpenVocabulary:
         if found.separated:
             return Score(answer.clip_id, str(found.separated), None, answer.text, words=words)
         is_unread = self.answers == "text" and answer.text.strip()
-        reason = NO_ANSWER if answer.is_missing else NO_WORD if is_unread else EMPTY
+        reason = why_missing(answer) if answer.is_missing else NO_WORD if is_unread else EMPTY
         return Score(answer.clip_id, None, reason, answer.text, words=words)
 
     def summary(self, answers: Sequence[Answer], scores: Sequence[Score]) -> Summary:

@@ -18,9 +18,9 @@ from emolightning.scoring.judges.judge import OVERLAPS, Grade, Judge, JudgeScore
 from emolightning.scoring.metrics.intervals import interval_entry, same_value_interval
 from emolightning.scoring.metrics.open_vocabulary import percentile_interval, resampled_averages
 from emolightning.scoring.metrics.text import Language, score_texts
-from emolightning.scoring.scoring import require_one_each
+from emolightning.scoring.scoring import require_one_each, why_missing
 
-NO_REFERENCE, EMPTY, MISSING = "no reference text", "empty answer", "no answer for the clip"
+NO_REFERENCE, EMPTY = "no reference text", "empty answer"
 LONGEST_REASON = 300  # characters kept of what a judge wrote about a clip
 
 ABOUT = {
@@ -136,7 +136,7 @@ class Reasoning:
 def _nothing_said(answer: Answer) -> str | None:
     """Why there is nothing to judge."""
     if answer.is_missing:
-        return MISSING
+        return why_missing(answer)
     return None if answer.text.strip() else EMPTY
 
 

@@ -69,6 +69,11 @@ def require_comparable(clips: Sequence[Clip], scoring: Scoring, split: str) -> N
     scoring.require_truths(truths)
 
 
+def why_missing(answer: Answer) -> str:
+    """Why an answer that is missing is."""
+    return f"{NO_ANSWER}: {answer.missing_because}" if answer.missing_because else NO_ANSWER
+
+
 def require_one_each(answers: Sequence[Answer]) -> None:
     """Refuse to score nothing, or a clip twice.
 

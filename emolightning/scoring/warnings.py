@@ -73,9 +73,11 @@ def _nothing_read(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _missing(report: dict[str, Any]) -> Iterator[str]:
-    clips, missing = report["num_clips"], report["unscored"].get(NO_ANSWER, 0)
+    missing = {reason: count for reason, count in report["unscored"].items() if reason.startswith(NO_ANSWER)}
     if missing:
-        yield f"{missing} of {clips} clips have no answer and count as wrong"
+        why = ", ".join(f"{count} {reason[len(NO_ANSWER) + 2 :]}" for reason, count in missing.items() if ":" in reason)
+        clips = f"{sum(missing.values())} of {report['num_clips']} clips"
+        yield f"{clips} have no answer and count as wrong{f' ({why})' if why else ''}"
 
 
 def _left_out(report: dict[str, Any]) -> Iterator[str]:

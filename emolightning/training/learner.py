@@ -184,11 +184,11 @@ class EmotionLearner(pl.LightningModule):
     def answer(self, batch: Batch, projected: dict[str, Tensor]) -> list[Answer]:
         """Ask the model about each clip of a batch."""
         start = time.perf_counter()
-        texts = self.model.generate(batch, self.generation, projected=projected, seed=self.seed)
-        seconds = (time.perf_counter() - start) / len(texts)
+        found = self.model.say(batch, self.generation, projected=projected, seed=self.seed)
+        seconds = (time.perf_counter() - start) / len(found)
         return [
-            Answer(clip_id=clip.id, text=text, prompt=prompt, truth=None, seconds=seconds)
-            for clip, text, prompt in zip(batch.clips, texts, batch.prompts, strict=True)
+            Answer(clip.id, said.text, said.prompt, None, seconds, bool(said.missing_because), said.missing_because)
+            for clip, said in zip(batch.clips, found, strict=True)
         ]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -155,9 +155,11 @@ class Corpus:
     def load_features(self, clips: Sequence[Clip]) -> LoadedFeatures:
         """The vectors of the active feature inputs."""
         names = named(self.inputs, "vectors")
+        if not names:
+            return LoadedFeatures({})
         if self.feature_source.reads_media:
             clips = self._found(clips)
-        if not names or not clips:
+        if not clips:
             return LoadedFeatures({})
         return self.feature_source.load(clips, names, cache=self.folder, missing=self.reading.missing)
 

@@ -10,11 +10,15 @@ from torch.utils.data import Dataset
 
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.sampler import ClipKey
+from emolightning.data.media.sending import media_of
 from emolightning.data.stores.visual import VisualStore
 from emolightning.errors import UserError
 from emolightning.prompt.processor import Loaded, Processor
-from emolightning.records.clips import Clip, Example
-from emolightning.records.inputs import named
+from emolightning.records.clips import Clip, Example, Medium
+from emolightning.records.inputs import Kind, named
+
+SENT: tuple[Kind, ...] = ("file", "stills", "sound")
+"""Kinds of inputs that a model reads by itself."""
 
 
 class ClipDataset(Dataset[Example]):
@@ -49,6 +53,7 @@ class ClipDataset(Dataset[Example]):
         self.inputs = corpus.inputs
         self.features = corpus.features
         self.frames = corpus.frames
+        self.sent = {name: corpus.choice_of(name) for kind in SENT for name in named(corpus.inputs, kind)}
         self.questions = corpus.questions
         self.processor = processor
         self.training = training
@@ -64,7 +69,7 @@ class ClipDataset(Dataset[Example]):
         """The key has the epoch, so that nothing random depends on when or where the example is made."""
         epoch, index, is_borrowed = ClipKey(*key)
         clip = self.clips[index]
-        loaded = Loaded(self.transcript(index), self._images(index), self._streams(index))
+        loaded = Loaded(self.transcript(index), self._images(index), self._streams(index), self._media(index))
         question = self.questions.ask(clip, epoch=epoch, training=self.training)
         return self.processor.example(clip, loaded, question, index=index, is_borrowed=is_borrowed)
 
@@ -88,6 +93,10 @@ class ClipDataset(Dataset[Example]):
             clip = self.source(name, index)
             found |= {stream: torch.from_numpy(visual.load(clip, stream)) for stream in visual.folders}
         return found
+
+    def _media(self, index: int) -> dict[str, tuple[Medium, ...]]:
+        kinds = {name: self.inputs[name].kind for name in self.sent}
+        return {name: media_of(self.source(name, index), kinds[name], how) for name, how in self.sent.items()}
 
     def _vectors(self, name: str, index: int) -> Tensor:
         return torch.from_numpy(self.features.vectors[name][self.source(name, index).id])

@@ -24,6 +24,7 @@ class AffectGPTFamily:
     """AffectGPT: pooled vectors of faces or frames and of the voice, one token of both, and a subtitle."""
 
     name = "affectgpt"
+    has_weights = True
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = NAMES
     tasks: Sequence[str] = tuple(TASKS)

@@ -25,6 +25,7 @@ class EmotionLlamaFamily:
     """Emotion-LLaMA: EVA-CLIP, three feature vectors and a transcript before a language model with LoRA."""
 
     name = "emotion_llama"
+    has_weights = True
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = LAYOUTS
     tasks: Sequence[str] = tuple(POOLS)

@@ -43,6 +43,7 @@ class EmotionLlamaV2Family:
     """Emotion-LLaMA-v2: EVA-CLIP, 64 video and 64 audio vectors, what is fused of them, and a transcript."""
 
     name = "emotion_llama_v2"
+    has_weights = True
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = LAYOUTS
     tasks: Sequence[str] = TASKS

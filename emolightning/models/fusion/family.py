@@ -21,6 +21,7 @@ class FusionFamily:
     """Networks on feature vectors that give a label, and perhaps valence."""
 
     name = "fusion"
+    has_weights = True
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = ("train",)
     tasks: Sequence[str] = (TASK,)

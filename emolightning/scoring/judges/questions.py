@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from emolightning.asking.replies import EMPTY, Reading, Unusable
 from emolightning.errors import InputErrors, UserError
 
 OPENAI_VERSION = "openai/1"
@@ -124,24 +125,10 @@ def filled(template: str, texts: Mapping[str, str]) -> str:
 LOWEST, HIGHEST = 1, 10
 """Grades that the questions ask for."""
 
-MALFORMED, OUT_OF_RANGE, SEVERAL, EMPTY = "malformed reply", "score out of range", "several scores", "empty reply"
+MALFORMED, OUT_OF_RANGE, SEVERAL = "malformed reply", "score out of range", "several scores"
 TOO_LONG = "reply too long"
 
 LONGEST_WORDS = 1000  # characters; a list of emotion words is a line, more is a model that rambles
-
-
-class Unusable(ValueError):
-    """A reply that holds no grade; the message is the reason, in words that can be counted."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a reply says."""
-
-    value: float | None
-    """The grade; None where words were asked for."""
-    text: str
-    """The reason that was given, or the words."""
 
 
 def read_json_score(reply: str) -> Reading:

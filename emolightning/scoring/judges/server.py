@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emolightning.errors import UserError
-from emolightning.scoring.judges.asking import RESERVED, Asker, Outcome, Question
-from emolightning.scoring.judges.client import ChatClient
+from emolightning.asking.asker import Asker, Outcome, Question, check_settings
+from emolightning.asking.client import ChatClient
+from emolightning.asking.replies import Reading, Unusable
 from emolightning.scoring.judges.judge import Grade, JudgeScore, Pair
 from emolightning.scoring.judges.questions import (
     CLUE_RULES,
@@ -28,8 +28,6 @@ from emolightning.scoring.judges.questions import (
     OPENAI_VERSION,
     SCHEME,
     SCHEME_VERSION,
-    Reading,
-    Unusable,
     filled,
     paired,
     read_free_score,
@@ -80,7 +78,7 @@ class ServerJudge:
         timeout_seconds: float = 60.0,
         backoff_seconds: float = 1.0,
     ):
-        _check_settings(
+        check_settings(
             parameters,
             {
                 "concurrency": concurrency,
@@ -127,15 +125,6 @@ def grade(outcome: Outcome) -> Grade:
     if outcome.reading is None:
         return Grade(None, failure=outcome.failure)
     return Grade(outcome.reading.value, outcome.reading.text)
-
-
-def _check_settings(parameters: Mapping[str, Any], positive: Mapping[str, float | None]) -> None:
-    for name in RESERVED:
-        if name in parameters:
-            raise UserError(f"parameters.{name}: is set by the program; leave it out")
-    for name, value in positive.items():
-        if value is not None and not value > 0:
-            raise UserError(f"{name}: must be above 0, not {value}")
 
 
 class OpenAIJudge(ServerJudge):

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
+from typing import Any
 
+from emolightning.asking.cache import ReplyCache, content_key
+from emolightning.asking.client import NO_CONNECTION, CallFailed, ChatClient, Message
+from emolightning.asking.replies import Reading, Unusable
 from emolightning.errors import UserError
-from emolightning.scoring.judges.cache import ReplyCache, content_key
-from emolightning.scoring.judges.client import NO_CONNECTION, CallFailed, ChatClient, Message
-from emolightning.scoring.judges.questions import Reading, Unusable
 
 
 class Stopped(Exception):
@@ -83,15 +84,35 @@ RESERVED = ("model", "messages", "stream")
 """What a request is made of; not to be set by `parameters`."""
 
 
+def check_settings(parameters: Mapping[str, Any], positive: Mapping[str, float | None]) -> None:
+    """Refuse settings that no server can be asked with.
+
+    Args:
+        parameters: sent with each request.
+        positive: numbers above 0, by name.
+
+    Raises:
+        UserError: names the first.
+    """
+    for name in RESERVED:
+        if name in parameters:
+            raise UserError(f"parameters.{name}: is set by the program; leave it out")
+    for name, value in positive.items():
+        if value is not None and not value > 0:
+            raise UserError(f"{name}: must be above 0, not {value}")
+
+
 @dataclass(frozen=True)
 class Question:
     """One message list and how its reply is read."""
 
     kind: str
-    """`clue`, `label` or `words`; for people who look into the cache."""
+    """A word for people who look into the cache, e.g. `clue`."""
     messages: tuple[Message, ...]
     read: Callable[[str], Reading]
     """Raises Unusable."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What the request holds beside messages and parameters."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +121,8 @@ class Outcome:
 
     reading: Reading | None
     failure: str | None = None
+    detail: str = ""
+    """What the server itself says about that."""
 
 
 @dataclass
@@ -129,12 +152,13 @@ class Asker:
 
     Args:
         client: of the server.
-        identity: what a reply depends on beside the question, for the cache: judge and prompt version.
+        identity: what a reply depends on beside the question, for the cache, e.g. judge and prompt version.
         cache: file of replies.
         concurrency: questions at a time.
         requests_per_minute: None is no limit.
         max_attempts: requests for one question, whatever is wrong with the replies.
         backoff_seconds: before the second attempt; doubled before each further one.
+        complete: gives the reply to messages and what goes with them; None takes the text, and refuses half a one.
     """
 
     def __init__(
@@ -147,8 +171,10 @@ class Asker:
         requests_per_minute: float | None,
         max_attempts: int,
         backoff_seconds: float,
+        complete: Callable[[Sequence[Message], Mapping[str, Any]], str] | None = None,
     ):
         self.client = client
+        self._complete = complete or client.complete
         self.identity = {**identity, "model": client.model}
         self.cache_path = cache
         self.concurrency = concurrency
@@ -158,8 +184,12 @@ class Asker:
         self.counts = Counts()
         self._lock = Lock()
 
-    def ask(self, questions: Sequence[Question], *, title: str) -> list[Outcome]:
+    def ask(self, questions: Sequence[Question], *, title: str | None) -> list[Outcome]:
         """Outcomes in the order of the questions; the same question twice is asked once.
+
+        Args:
+            questions: to be asked.
+            title: of the progress bar; None shows none.
 
         Raises:
             UserError: the server is not there, or refuses everything; what was answered is kept.
@@ -174,7 +204,7 @@ class Asker:
         # Closed here and now, wherever Ctrl-C strikes: threads stop asking, and the bar gives the terminal back.
         with (
             closing(self._ask_all(missing, cache)) as asked,
-            closing(_progress(asked, title, len(missing), len(found))) as outcomes,
+            closing(_progress(asked, title, len(missing), len(found)) if title else asked) as outcomes,
         ):
             for key, outcome in outcomes:
                 found[key] = outcome
@@ -182,7 +212,8 @@ class Asker:
         return [found[key] for key in keys]
 
     def _key(self, question: Question) -> str:
-        content = {"parameters": self.client.parameters, "kind": question.kind, "messages": question.messages}
+        content: dict[str, Any] = {"parameters": self.client.parameters, "kind": question.kind}
+        content |= {"messages": question.messages, **({"extra": question.extra} if question.extra else {})}
         return content_key({**self.identity, **content})
 
     def _ask_all(self, missing: Mapping[str, Question], cache: ReplyCache) -> Generator[tuple[str, Outcome]]:
@@ -220,18 +251,18 @@ class Asker:
             work.done.put(error)
 
     def _ask_one(self, key: str, question: Question, pacer: Pacer, cache: ReplyCache) -> Outcome:
-        reason = ""
+        reason = detail = ""
         for attempt in range(self.max_attempts):
             pacer.wait()
             with self._lock:
                 self.counts.requests += 1
             try:
-                reply = self.client.complete(question.messages)
+                reply = self._complete(question.messages, question.extra)
                 reading = question.read(reply)
             except Unusable as error:
-                reason = str(error)
+                reason, detail = str(error), ""
             except CallFailed as error:
-                reason = error.reason
+                reason, detail = error.reason, error.detail
                 if error.is_final:
                     break
                 if attempt + 1 < self.max_attempts:
@@ -241,7 +272,7 @@ class Asker:
                 return Outcome(reading)
         if reason == NO_CONNECTION:
             raise UserError(f"{self.client.base_url} cannot be reached ({self.max_attempts} attempts)")
-        return Outcome(None, reason)
+        return Outcome(None, reason, detail)
 
     def _hold_back(self, pacer: Pacer, retry_after: float | None, attempt: int) -> None:
         if retry_after is None:

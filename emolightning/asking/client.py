@@ -13,18 +13,19 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
 
-from emolightning.errors import UserError
-from emolightning.scoring.judges.questions import EMPTY, Unusable
+from emolightning.asking.replies import EMPTY, Unusable
+from emolightning.errors import UserError, shown
 
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # A line for each request would bury the progress bar.
 
-Message = dict[str, str]
-"""`role` and `content`."""
+Message = dict[str, Any]
+"""`role` and `content`: a text, or parts."""
 
 RETRIABLE = (408, 409, 425, 429)
 """Refusals that may be none later; so may every 5xx."""
@@ -36,6 +37,9 @@ HOPELESS = {
 """Refusals that every other question would get, too."""
 
 NO_CONNECTION, TIMEOUT, BAD_RESPONSE, CUT_OFF = "no connection", "timeout", "malformed response", "reply cut off"
+FILTERED = "filtered by the server"
+FILTERS = ("content_filter", "content_policy_violation")
+"""Codes of a server that will not have a question answered; the first is also a reason why a reply ends."""
 LARGEST_RESPONSE = 4 * 2**20  # bytes; a grade and its reason take less than one thousandth of it
 
 
@@ -46,13 +50,26 @@ class CallFailed(Exception):
         reason: in words that can be counted.
         is_final: asking again gives the same.
         retry_after: seconds that the server wants to be left alone.
+        detail: what the server itself says.
     """
 
-    def __init__(self, reason: str, *, is_final: bool = False, retry_after: float | None = None):
+    def __init__(self, reason: str, *, is_final: bool = False, retry_after: float | None = None, detail: str = ""):
         super().__init__(reason)
         self.reason = reason
+        self.detail = detail
         self.is_final = is_final
         self.retry_after = retry_after
+
+
+class Completion(NamedTuple):
+    """One message of a model."""
+
+    text: str
+    """Empty where it says nothing."""
+    finish: str | None
+    """Why it ends: `stop`, `length`, `content_filter`, or what else a server says."""
+    refusal: str | None
+    """Why the model does not answer, from servers that tell this apart."""
 
 
 class ChatClient:
@@ -92,14 +109,16 @@ class ChatClient:
                 f"base_url: {self.base_url} is not on this machine, and http:// would send the key readable by "
                 "everyone on the way; write https://, or say key_env=null for a server that needs none"
             )
+        self._key = key
         self._http = httpx2.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=timeout_seconds,
+            verify=urlsplit(self.base_url).scheme == "https",  # reading all certificates takes a while
             limits=httpx2.Limits(max_connections=connections),
             trust_env=not is_local,  # a proxy of the environment does not reach this machine's ports
         )
 
-    def complete(self, messages: Sequence[Message]) -> str:
+    def complete(self, messages: Sequence[Message], extra: Mapping[str, Any] = MappingProxyType({})) -> str:
         """The text of the reply.
 
         Raises:
@@ -107,9 +126,58 @@ class ChatClient:
             Unusable: a reply without text, or cut off by the limit of tokens.
             UserError: the server refuses every question.
         """
-        body = json.dumps({"model": self.model, "messages": list(messages), **self.parameters, "stream": False})
+        reply = self.completion(messages, extra)
+        if reply.finish == "length":
+            raise Unusable(CUT_OFF)
+        if not reply.text:
+            raise Unusable(EMPTY)
+        return reply.text
+
+    def completion(self, messages: Sequence[Message], extra: Mapping[str, Any] = MappingProxyType({})) -> Completion:
+        """The reply, whatever it is.
+
+        Args:
+            messages: what is asked.
+            extra: what the request holds beside.
+
+        Raises:
+            CallFailed: no reply, now or ever.
+            UserError: the server refuses every question.
+        """
+        content = {"model": self.model, "messages": list(messages), **self.parameters, **extra, "stream": False}
+        status, headers, body = self._sent("POST", "/chat/completions", json.dumps(content).encode())
+        if status != 200:
+            raise self._refusal(status, headers, body)
+        return _completion_of(body)
+
+    def models(self) -> dict[str, str] | None:
+        """Name of each model -> who owns it; None from a server that has no list.
+
+        Raises:
+            UserError: it cannot be reached, or refuses the key.
+        """
         try:
-            status, headers, content = self._post(body.encode())
+            status, _, body = self._sent("GET", "/models", None)
+        except CallFailed as error:
+            raise UserError(
+                f"{self.base_url} cannot be reached ({error.reason}); is it started, and base_url right?"
+            ) from None
+        if status in (401, 403):
+            raise UserError(f"{self.base_url} {HOPELESS[status]} (HTTP {status})")
+        try:
+            found = {str(entry["id"]): str(entry.get("owned_by", "")) for entry in json.loads(body)["data"]}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+        return found if status == 200 else None
+
+    def _sent(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
+        """The response.
+
+        Raises:
+            CallFailed: there is none.
+        """
+        try:
+            return self._exchanged(method, path, body)
         except httpx2.TimeoutException as error:
             is_silent = isinstance(error, httpx2.ConnectTimeout)
             raise CallFailed(NO_CONNECTION if is_silent else TIMEOUT) from None
@@ -117,21 +185,17 @@ class ChatClient:
             raise CallFailed(NO_CONNECTION) from None
         except httpx2.HTTPError:  # Its text may quote the headers.
             raise CallFailed("connection lost") from None
-        if status != 200:
-            raise self._refusal(status, headers)
-        return _message_of(content)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def _post(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+    def _exchanged(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of the response: bounded in time and size, whatever the server sends."""
         deadline = time.monotonic() + self.timeout_seconds
         content = bytearray()
-        headers = {"Content-Type": "application/json"}
-        url = f"{self.base_url}/chat/completions"
-        with self._http.stream("POST", url, content=body, headers=headers) as response:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        with self._http.stream(method, self.base_url + path, content=body, headers=headers) as response:
             for chunk in response.iter_bytes():
                 content += chunk
                 if time.monotonic() > deadline:
@@ -140,29 +204,40 @@ class ChatClient:
                     raise CallFailed("response too large", is_final=True)
             return response.status_code, response.headers, bytes(content)
 
-    def _refusal(self, status: int, headers: Mapping[str, str]) -> CallFailed:
-        """Without the text of the response, which may quote the key."""
+    def _refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> CallFailed:
+        """Without the text of the response where that may quote the key."""
         if status in HOPELESS:
             raise UserError(f"{self.base_url} {HOPELESS[status]} (model {self.model!r}, HTTP {status})")
         if 300 <= status < 400:
             raise UserError(f"{self.base_url} redirects (HTTP {status}); set base_url to where it leads")
         is_final = status < 500 and status not in RETRIABLE
-        return CallFailed(f"HTTP {status}", is_final=is_final, retry_after=_retry_after(headers.get("retry-after")))
+        code, sentence = _error_of(body)
+        if is_final and code in FILTERS:
+            return CallFailed(FILTERED, is_final=True)
+        detail = shown(sentence.replace(self._key, "***") if self._key else sentence, longest=200)
+        retry_after = _retry_after(headers.get("retry-after"))
+        return CallFailed(f"HTTP {status}", is_final=is_final, retry_after=retry_after, detail=detail)
 
 
-def _message_of(content: bytes) -> str:
+def _error_of(body: bytes) -> tuple[str, str]:
+    """Code and sentence of an error in OpenAI's form; empty where a server says nothing of the kind."""
     try:
-        choice = json.loads(content)["choices"][0]
-        text, finish = choice["message"]["content"], choice.get("finish_reason")
+        error = json.loads(body)["error"]
+        return str(error.get("code") or ""), str(error.get("message") or "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return "", ""
+
+
+def _completion_of(body: bytes) -> Completion:
+    try:
+        choice = json.loads(body)["choices"][0]
+        message, finish = choice["message"], choice.get("finish_reason")
+        text, refusal = message["content"], message.get("refusal")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise CallFailed(BAD_RESPONSE) from None
-    if finish == "length":
-        raise Unusable(CUT_OFF)
-    if text is None or text == "":
-        raise Unusable(EMPTY)
-    if not isinstance(text, str):
+    if not isinstance(text, str | None):
         raise CallFailed(BAD_RESPONSE)
-    return text
+    return Completion(text or "", finish if isinstance(finish, str) else None, str(refusal) if refusal else None)
 
 
 def _retry_after(value: str | None) -> float | None:
