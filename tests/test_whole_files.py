@@ -19,6 +19,7 @@ from emolightning.records.clips import Clip
 REPO = Path(__file__).resolve().parents[1]
 
 IN_PLACE = {
+    "emolightning/data/media/sending.py": "a sound in memory",
     "emolightning/data/stores/cache.py": "a worker's last words, to nowhere",
     "emolightning/data/stores/vectors.py": "in the part of its process, then renamed",
     "emolightning/data/stores/records.py": "into the place that written_whole gives",
