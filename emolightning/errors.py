@@ -81,6 +81,15 @@ def printable(message: str) -> str:
     return "".join(letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1] for letter in message)
 
 
+def is_unicode(text: str) -> bool:
+    r"""Whether a text can be written as UTF-8: JSON and file names may hold halves of a character.
+
+    >>> is_unicode("\N{GRINNING FACE}"), is_unicode("\ud800")
+    (True, False)
+    """
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 CELL = 200
 """Characters of a text in a table or a message."""
 

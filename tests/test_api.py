@@ -102,6 +102,9 @@ def test_several_files(model: api.Model, place: Path, tmp_path: Path) -> None:
         model.predict(gone)
     with pytest.raises(el.UserError, match="give a text for one file"):
         model.predict(place / "clip.mp4", transcript=["a"])  # type: ignore[call-overload]
+    for nothing, text in ((float("nan"), "transcript: nan is a float"), ("half \ud83d", "has half a character")):
+        with pytest.raises(el.UserError, match=text):
+            model.predict([place / "clip.mp4"], transcript=[nothing])  # type: ignore[list-item]
 
 
 def test_hostile_texts_are_shown_as_text() -> None:

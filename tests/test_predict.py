@@ -20,9 +20,11 @@ from emolightning.data.media.windows import seconds_of, windows
 from emolightning.data.readers.asked_media import items_of
 from emolightning.errors import InputErrors, UserError
 from emolightning.runs import prediction_file
+from emolightning.runs.predict import Request
+from emolightning.runs.predict import predict as answer
 from emolightning.runs.predicting import Predictor
-from emolightning.runs.prediction_file import PredictionFile
-from emolightning.runs.prediction_lines import request_hash, table_row
+from emolightning.runs.prediction_file import BrokenOutput, PredictionFile
+from emolightning.runs.prediction_lines import Format, request_hash, table_row
 
 Lines = list[dict[str, Any]]
 
@@ -352,11 +354,74 @@ def test_a_full_memory_is_written_and_ends_it(
     assert (line["id"], line["error"]["kind"]) == ("clip0", "out of memory")
 
 
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("csv", b"video,transcript\na.mp4,hm"),
+        ("csv", b"a,b,c,d,e\n1,2,3,4,5\n1,2"),
+        ("csv", b"video"),
+        ("jsonl", b"precious"),
+        ("jsonl", b'{"id":"a","video":"a.mp4"}'),
+        ("jsonl", b"\x00\x00\x00 ftypisom\n\xa1\n\x07"),
+        ("upstream", b'{"id":"a","status":"success"}\n{"id'),
+    ],
+)
+def test_a_file_of_something_else_is_left_as_it_is(form: Format, content: bytes, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_bytes(content)
+    with pytest.raises(BrokenOutput, match="nothing is written there"):
+        PredictionFile(out, form)
+    assert out.read_bytes() == content
+
+
+def test_what_is_asked_about_is_not_written_over(clips: Path, tmp_path: Path) -> None:
+    asked = table(tmp_path / "asked.csv", [{"video": str(clips / "clip0.mp4")}])
+    for media, out in ((asked, asked), (asked, clips / "clip0.mp4"), (clips, clips / ".." / clips.name / "clip1.mp4")):
+        before = out.read_bytes()
+        request = Request(items_of(str(media)), None, "emotion", out, "jsonl", overwrite=True)
+        with pytest.raises(UserError, match="which is asked about"):
+            answer(request, pytest.fail)
+        assert out.read_bytes() == before
+
+
+def test_pipes_devices_and_impossible_names_are_not_read(run: Path, clips: Path, tmp_path: Path, opened: None) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    names = ["pipe", "/dev/zero", "a" * 300, "loop", str(clips), str(clips / "clip0.mp4")]
+    asked = table(tmp_path / "asked.jsonl", [{"video": name} for name in names])
+    assert ask(run, asked, tmp_path / "out") == 1
+    *failed, good = read(tmp_path / "out")
+    assert good["status"] == "success"
+    assert [line["error"]["reason"].rpartition(": ")[2] for line in failed] == [
+        *["is no file, but a folder or a device"] * 2,
+        *["no such file"] * 2,
+        "is no file, but a folder or a device",
+    ]
+
+
+def test_a_file_is_read_once_however_many_its_pieces(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from emolightning.runs import predict
+
+    hashed: list[Path] = []
+    hash_of = predict.file_hash
+    monkeypatch.setattr(predict, "file_hash", lambda path: hashed.append(path) or hash_of(path))
+    (item,) = items_of(str(clips / "clip0.mp4"))
+    media = predict.MediaFiles([item] * 5)
+    assert not any(media.has_changed(item.clip.video) for _ in range(5))
+    os.utime(item.clip.video)
+    assert not media.has_changed(item.clip.video)
+    assert len(hashed) == 2
+
+
 def test_wrong_rows_are_told_at_once(tmp_path: Path) -> None:
     rows = [{"video": "a.mp4", "question": " "}, {"video": 3}, {"id": "x"}, {"video": "b.mp4", "start": 3, "end": 1}]
+    rows += [{"video": "a\0.mp4"}, {"video": "c.mp4", "transcript": "half \ud83d"}]
     with pytest.raises(InputErrors) as error:
         items_of(str(table(tmp_path / "bad.jsonl", rows)))
-    assert len(error.value.problems) == 4
+    assert len(error.value.problems) == 6
+    assert "transcript has a character that no text has" in error.value.problems[-1]
+    with pytest.raises(UserError, match="no such file or folder"):
+        items_of("a" * 300)
     (tmp_path / "empty.csv").write_text("video\n")
     with pytest.raises(UserError, match="no rows"):
         items_of(str(tmp_path / "empty.csv"))
@@ -387,6 +452,13 @@ def test_pieces_cover_the_clip(seconds: float, number: int) -> None:
     assert len(pieces) == number
     assert pieces[0].start == 0
     assert seconds - pieces[-1].end <= 0.2
+
+
+@pytest.mark.parametrize(("window", "step"), [(0.1, 0.1), (0.15, 0.3)])
+def test_short_pieces_go_on_to_the_end(window: float, step: float) -> None:
+    pieces = windows(2.5, window=window, step=step)
+    assert [piece.start for piece in pieces] == pytest.approx([step * number for number in range(len(pieces))])
+    assert 2.5 - step - 0.01 <= pieces[-1].end <= 2.5
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])

@@ -143,6 +143,8 @@ def test_the_card_tells_models_limits_and_examples(tmp_path: Path, clip: bytes) 
         ({"modalities": ["smell"]}, 422, "modalities: 'smell' is not one of audio, video, text"),
         ({"transcript": "x" * (MOST_CHARACTERS + 1)}, 422, f"at most {MOST_CHARACTERS} are taken"),
         ({"explain": "perhaps"}, 422, "explain: "),
+        ({"modality": "video"}, 422, "'modality' is no field of this form; choose from media, transcript, "),
+        ({"transcript": ["a", "b"]}, 422, "transcript: is there 2 times, and one is taken"),
         ({"transcript": "fail"}, 422, "clip.mp4: clip.mp4: there is nothing"),
     ],
 )
@@ -187,6 +189,12 @@ def test_a_recognizer_of_transformers_listens(clip: bytes, tmp_path: Path) -> No
     with TestClient(app, base_url="http://127.0.0.1") as client:
         reply = client.post("/transcript", **form(clip))
     assert reply.json() == {"transcript": heard.tobytes().decode()}
+
+
+def test_two_clips_are_a_batch(client: TestClient, clip: bytes) -> None:
+    reply = client.post("/predict", files=[("media", ("a.mp4", clip)), ("media", ("b.mp4", clip))])
+    assert reply.status_code == 422
+    assert reply.json()["detail"] == "media: is there 2 times, and one is taken; /predict/batch takes several clips"
 
 
 def test_an_empty_transcript_is_none(client: TestClient, clip: bytes) -> None:
@@ -370,7 +378,9 @@ def test_other_sites_cannot_ask(clip: bytes) -> None:
     with TestClient(create_app([fake()], hosts=("localhost", "127.0.0.1")), base_url="http://127.0.0.1:80") as client:
         assert client.get("/health").status_code == 200
         assert client.get("/health", headers={"Host": "evil.example"}).status_code == 421
-        for origin in ("http://evil.example", "null", "http://127.0.0.1:81"):
+        for host in ("[", "a]b"):
+            assert client.get("/health", headers={"Host": host}).status_code == 421
+        for origin in ("http://evil.example", "null", "http://127.0.0.1:81", "http://["):
             assert client.post("/predict", headers={"Origin": origin}, **form(clip)).status_code == 403
         assert client.post("/predict", headers={"Origin": "http://127.0.0.1"}, **form(clip)).status_code == 200
 
@@ -470,6 +480,12 @@ def test_other_chats_are_refused_in_openais_form(client: TestClient, clip: bytes
     two["messages"][0]["content"] *= 2
     image = chat(video)
     image["messages"][0]["content"][1] = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+    def with_part(part: dict[str, Any]) -> dict[str, Any]:
+        body = chat(video)
+        body["messages"][0]["content"].append(part)
+        return body
+
     answered = chat(video)
     answered["messages"].append({"role": "assistant", "content": "sad"})
     for body, status, words in (
@@ -480,9 +496,15 @@ def test_other_chats_are_refused_in_openais_form(client: TestClient, clip: bytes
         (answered, 400, "role 'assistant'"),
         ({"model": "one", "messages": [{"role": "user", "content": "hi"}]}, 400, "0 clips; send one"),
         ({"model": "one"}, 422, "messages: "),
+        (chat(video, transcript="half \ud83d"), 422, "transcript: has half a character"),
+        (with_part({"type": "text", "text": "\ud83d"}), 422, "question: has half a character"),
+        (with_part({"type": "text", "text": {"a": 1}}), 400, "the text of a part is a dict"),
+        (with_part({"type": ["text"]}), 400, "is none of text, video_url"),
         (chat(data_url(b"nothing")), 400, "not a media file"),
     ):
-        reply = client.post("/v1/chat/completions", json=body)
+        reply = client.post(
+            "/v1/chat/completions", content=json.dumps(body), headers={"Content-Type": "application/json"}
+        )
         assert (reply.status_code, words in reply.json()["error"]["message"]) == (status, True), reply.text
 
 

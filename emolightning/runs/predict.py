@@ -1,5 +1,6 @@
 """Answers about many new clips into one file: each is written at once, and a call that ended is gone on from."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from emolightning.errors import UserError
 from emolightning.records.predictions import Failure, Prediction
 from emolightning.runs.predicting import Predictor
 from emolightning.runs.prediction_file import PredictionFile
-from emolightning.runs.prediction_lines import Format, digest, file_hash, record_of, request_hash
+from emolightning.runs.prediction_lines import Format, digest, file_hash, file_stamp, record_of, request_hash
 from emolightning.runs.timeline.pictures import draw_timelines
 
 WITH_BAR = 20
@@ -101,15 +102,17 @@ def predict(request: Request, load: Callable[[], Predictor]) -> Done:
         load: gives the model; called when all that can be wrong with the request is known.
 
     Raises:
+        UserError: the answers would take the place of what is asked about.
         Conflict: answers are there of other questions, files or settings.
         BrokenOutput: the file is another process's, or damaged.
         NoModel: the model cannot be loaded, or its memory is too small.
     """
     form, items = request.form, request.items
+    _require_apart(request)
     file = PredictionFile(request.out, form, rank=request.rank, world_size=request.world_size)
     try:
-        hashes = {path: file_hash(path) for path in dict.fromkeys(item.clip.video for item in items)}
-        file_of = {item.clip.id: hashes[item.clip.video] for item in items}
+        media = MediaFiles(items)
+        file_of = {item.clip.id: media.hashes[item.clip.video] for item in items}
         if not request.overwrite:
             file.require_same(items, file_of)
         predictor = _loaded(load)
@@ -131,12 +134,35 @@ def predict(request: Request, load: Callable[[], Predictor]) -> Done:
         # Those that were answered before are answered again beside the others of their batch: what shares a batch
         # decides the last digits, and the file of a call that was killed must be that of one that was not.
         todo = [item for batch in batches if not all(map(file.is_answered, batch)) for item in batch]
-        failed, seconds = _answer(predictor, file, todo, usual, file_of, settings, request)
+        failed, seconds = _answer(predictor, file, todo, usual, media, settings, request)
         is_whole = file.finish(items)
         pictures = draw_timelines(request.out, items, file.said(items)) if is_whole and request.draws else None
     finally:
         file.close()
     return Done(len(own) - skipped - sum(failed.values()), skipped, dict(failed), seconds, pictures)
+
+
+def _require_apart(request: Request) -> None:
+    """Refuse to write the answers into what is asked about: `overwrite` would take the place of it."""
+    if not request.out.exists():
+        return
+    out = os.path.realpath(request.out)
+    for path in dict.fromkeys(str(name) for item in request.items for name in (item.place, item.clip.video)):
+        if os.path.realpath(Path(path).expanduser()) == out:
+            raise UserError(f"out={request.out}: is {path}, which is asked about; say another out=FILE")
+
+
+class MediaFiles:
+    """What the files of some items hold when a call begins."""
+
+    def __init__(self, items: Sequence[Item]):
+        paths = dict.fromkeys(item.clip.video for item in items)
+        self._stamps = {path: file_stamp(path) for path in paths}
+        self.hashes = {path: file_hash(path) for path in paths}
+
+    def has_changed(self, path: Path) -> bool:
+        """Whether a file holds something else by now; it is read again only where it was touched."""
+        return file_stamp(path) != self._stamps[path] and file_hash(path) != self.hashes[path]
 
 
 def _own_batches(items: Sequence[Item], size: int, request: Request) -> list[Sequence[Item]]:
@@ -157,7 +183,7 @@ def _answer(
     file: PredictionFile,
     todo: Sequence[Item],
     usual: str,
-    media: dict[str, str | None],
+    media: MediaFiles,
     settings: str,
     request: Request,
 ) -> tuple[Counter[str], float]:
@@ -175,14 +201,14 @@ def _answer(
             is_full, answer = True, Failure(item.clip.id, OUT_OF_MEMORY, str(error).splitlines()[0])
         if file.is_answered(item) and not is_full:
             continue
-        if file_hash(item.clip.video) != media[item.clip.id]:
+        if media.has_changed(item.clip.video):
             reason = f"{item.clip.video}: has changed while it was read"
             answer = Failure(item.clip.id, "file that changes", reason)
         if isinstance(answer, Failure):
             failed[answer.kind] += 1
         else:
             seconds += answer.seconds
-        form, fingerprint = request.form, media[item.clip.id]
+        form, fingerprint = request.form, media.hashes[item.clip.video]
         file.append([record_of(form, item, answer, question=question, media=fingerprint, settings=settings)])
         if is_full:
             raise NoModel(f"{item.clip.id}: {OUT_OF_MEMORY}; say a smaller batch_size, or device=cpu")

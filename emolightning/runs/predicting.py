@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from emolightning.data.loading.new_clips import ClipReader, Seen
-from emolightning.errors import UserError
+from emolightning.errors import UserError, is_unicode
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor, SequenceProcessor
 from emolightning.prompt.questions import Question
@@ -145,6 +145,8 @@ class Predictor:
         each = [question] * len(clips) if question is None or isinstance(question, str) else list(question)
         if len(each) != len(clips):
             raise UserError(f"there are {len(each)} questions for {len(clips)} clips; give one each")
+        _require_texts("question", each)
+        _require_texts("transcript", [clip.transcript for clip in clips])
         if any(text is not None and not text.strip() for text in each):
             raise UserError("question: is empty; leave it out to ask as in training")
         asked = [Question(task, usual if text is None else text) for text in each]
@@ -217,6 +219,15 @@ class Predictor:
             )
             for asked, text, chance, logprob in zip(batch, texts, chances, logprobs, strict=True)
         }
+
+
+def _require_texts(name: str, texts: Sequence[Any]) -> None:
+    """Refuse what no tokenizer takes, e.g. the NaN that pandas puts where a cell is empty."""
+    for text in texts:
+        if text is not None and not isinstance(text, str):
+            raise UserError(f"{name}: {text!r} is a {type(text).__name__}; write a text, or None where there is none")
+        if text is not None and not is_unicode(text):
+            raise UserError(f"{name}: has half a character, which no text has; write it anew")
 
 
 def _batches(ready: Sequence[_Asked], size: int) -> Iterator[list[_Asked]]:

@@ -20,6 +20,11 @@ from emolightning.files.documents import DamagedFile
 from emolightning.files.writing import writing, written_whole
 from emolightning.runs.prediction_lines import FACTS, Format, one_cell, table_row
 
+STATUSES = ("success", "error")
+
+BEGINNINGS = {"jsonl": b'{"id":', "csv": b"id,status,", "upstream": b'{"schema_version":'}
+"""Format -> how its file begins."""
+
 
 class BrokenOutput(UserError):
     """The file of answers cannot be gone on from: damaged, locked, or not writable."""
@@ -54,13 +59,14 @@ class PredictionFile:
                 self._lock(f".{path.name}.lock", fcntl.LOCK_EX if world_size == 1 else fcntl.LOCK_SH)
                 if world_size > 1:  # Another group of processes has a process of the same rank.
                     self._lock(f".{path.name}.rank{rank}.lock", fcntl.LOCK_EX)
-                for place in [self.own] if world_size > 1 else [path]:
-                    _drop_half_line(place)
+                # Nothing is changed in a file whose lines are not ours: `out` may be somebody's table or clip.
+                self.known = self._read()
+                if self._mend_end():
+                    self.known = self._read()
         except BrokenOutput:
             raise
         except UserError as error:
             raise BrokenOutput(str(error)) from error
-        self.known = self._read()
 
     def _lock(self, name: str, kind: int) -> None:
         file = (self.path.parent / name).open("ab")
@@ -91,16 +97,46 @@ class PredictionFile:
         try:
             if self.form == "csv":
                 (cells,) = csv.reader([text])
-                if number == 1 and tuple(cells[: len(names)]) == names:
+                if number == 1:
+                    if tuple(cells[: len(names)]) != names:
+                        raise ValueError("the header is another one")
                     return None
                 record: Any = dict(zip(names, cells, strict=False))
             else:
                 record = json.loads(text)
-            if not all(isinstance(record[name], str) for name in names[:3]):
-                raise ValueError("it is no answer of this format")
-        except (ValueError, KeyError, TypeError, csv.Error, RecursionError) as error:
-            raise BrokenOutput(str(DamagedFile(f"{place}, line {number}", error))) from None
+            if not all(isinstance(record[name], str) for name in names[:3]) or record["status"] not in STATUSES:
+                raise ValueError("its values are no answer's")
+        except (ValueError, KeyError, TypeError, csv.Error, RecursionError):
+            raise BrokenOutput(_no_answers(f"{place}, line {number}", self.form)) from None
         return {**record, "line": text, **dict(zip(FACTS["jsonl"], (record.get(n) for n in names), strict=True))}
+
+    def _mend_end(self) -> bool:
+        """Cut off what a killed process left after the last newline; a whole line that lacks only that gets it.
+
+        Returns:
+            Whether there is a line more.
+        """
+        if not self.own.exists():
+            return False
+        with self.own.open("rb+") as file:
+            content = file.read()
+            start = content.rfind(b"\n") + 1
+            last = content[start:]
+            if not last:
+                return False
+            beginning = BEGINNINGS[self.form]
+            if start == 0 and not (last.startswith(beginning) or beginning.startswith(last)):
+                raise BrokenOutput(_no_answers(f"{self.own}, line 1", self.form))
+            try:
+                is_whole = isinstance(json.loads(last), dict)
+            except (ValueError, RecursionError):
+                is_whole = False
+            if is_whole:
+                self._decoded((content.count(b"\n") + 1, last.decode("utf-8", errors="replace")), self.own)
+                file.write(b"\n")
+            else:
+                file.truncate(start)
+            return is_whole
 
     def require_same(
         self,
@@ -245,32 +281,25 @@ class PredictionFile:
 
 
 def _lines(place: Path) -> list[tuple[int, str]]:
+    """The whole lines, with their numbers."""
+    if place.is_symlink():
+        raise BrokenOutput(f"{place}: is a link; nothing is written there: put a copy in its place")
     if not place.exists():
         return []
+    if not place.is_file():
+        raise BrokenOutput(f"{place}: is a {'folder' if place.is_dir() else 'device'}; say out=FILE")
     try:
-        text = place.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = place.read_bytes()
+        text = content[: content.rfind(b"\n") + 1].decode("utf-8")
+    except OSError as error:
         raise BrokenOutput(str(DamagedFile(place, error))) from None
-    whole = text.split("\n")[:-1]
-    return [(number, line) for number, line in enumerate(whole, start=1)]
+    except UnicodeDecodeError:
+        raise BrokenOutput(_no_answers(str(place), "text")) from None
+    return [(number, line) for number, line in enumerate(text.split("\n")[:-1], start=1)]
 
 
-def _drop_half_line(path: Path) -> None:
-    """Cut off what a killed process left after the last newline; a whole line that lacks only that gets it."""
-    if path.is_symlink():
-        raise BrokenOutput(f"{path}: is a link; nothing is written there: put a copy in its place")
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        content = file.read()
-        last = content[content.rfind(b"\n") + 1 :]
-        if not last:
-            return
-        try:
-            is_whole = isinstance(json.loads(last), dict)
-        except (ValueError, RecursionError):
-            is_whole = False
-        if is_whole:
-            file.write(b"\n")
-        else:
-            file.truncate(len(content) - len(last))
+def _no_answers(place: str, form: str) -> str:
+    return (
+        f"{place}: is no answer as {form}, so nothing is written there; say another out=FILE, or the format=... that "
+        "the file has"
+    )

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +37,11 @@ def digest(content: Any) -> str:
 
 def request_hash(item: Item, question: str) -> str:
     """What is asked about which file: upstream's hash, where neither transcript nor piece is given."""
-    content: dict[str, Any] = {"id": item.clip.id, "prompt": question, "resolved_video": str(item.clip.video.resolve())}
+    content: dict[str, Any] = {
+        "id": item.clip.id,
+        "prompt": question,
+        "resolved_video": os.path.realpath(item.clip.video),
+    }
     if item.clip.transcript is not None:
         content["transcript"] = item.clip.transcript
     if item.clip.span is not None:
@@ -45,12 +50,25 @@ def request_hash(item: Item, question: str) -> str:
 
 
 def file_hash(path: Path) -> str | None:
-    """sha256 of a file's content; None where it cannot be read."""
+    """sha256 of a file's content; None where it cannot be read, and of pipes and devices, which may have no end."""
+    if not os.path.isfile(path):  # A name that no file can have is no error here.
+        return None
     try:
         with path.open("rb") as file:
             return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
+
+
+def file_stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file is written or replaced, had without reading it; None where there is no such file."""
+    if not os.path.isfile(path):
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def record_of(
@@ -83,7 +101,7 @@ def record_of(
             "video_fingerprint": media,
             "id": item.clip.id,
             "video": item.video,
-            "resolved_video": str(item.clip.video.resolve()),
+            "resolved_video": os.path.realpath(item.clip.video),
             "prompt": question,
             "source": {"mode": item.mode, "input": item.place, "record": item.record},
             "status": "success" if is_good else "error",

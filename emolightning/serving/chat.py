@@ -100,15 +100,18 @@ def read_messages(messages: list[Message]) -> Asked:
             raise Refusal(400, f"messages: role {shown(message.role)!r}: each request is one question, without answers")
         content = message.content or []
         for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
-            kind = part.get("type")
+            kind = str(part.get("type"))
             if kind == "text":
-                texts.append(str(part.get("text", "")))
+                text = part.get("text", "")
+                if not isinstance(text, str):
+                    raise Refusal(400, f"messages: the text of a part is a {type(text).__name__}; write a text")
+                texts.append(text)
             elif kind in MEDIA_PARTS:
                 held = part.get(kind)
                 clips.append(_media(kind, held.get(MEDIA_PARTS[kind]) if isinstance(held, dict) else held))
             else:
                 allowed = ", ".join(["text", *MEDIA_PARTS])
-                raise Refusal(400, f"messages: a part of type {shown(str(kind))!r} is none of {allowed}")
+                raise Refusal(400, f"messages: a part of type {shown(kind)!r} is none of {allowed}")
     if len(clips) != 1:
         raise Refusal(400, f"messages: {len(clips)} clips; send one, a video with its sound or a sound alone")
     return Asked("\n".join(text for text in texts if text.strip()) or None, clips[0])

@@ -87,13 +87,13 @@ class Gate:
             await body.refusal.response(scope["path"])(scope, receive, send)
 
     def _check_client(self, path: str, headers: dict[str, str]) -> None:
-        name = urlsplit(f"//{headers.get('host', '')}").hostname
+        _, name = _place(f"//{headers.get('host', '')}")
         if self.hosts is not None and name not in self.hosts:
             raise Refusal(
                 421, "this server answers at http://127.0.0.1 or http://localhost; say host=... to serve more"
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and _place(origin)[0] != headers.get("host"):
             raise Refusal(403, "the request comes from a page of another site")
         if self.token is None or path in OPEN_PATHS:
             return
@@ -111,6 +111,19 @@ class Gate:
         if self.num_inside > self.limits.max_waiting:
             sentence = f"{self.num_waiting} requests wait already; try again in a few seconds"
             raise Refusal(503, sentence, {"Retry-After": "5"})
+
+
+def _place(address: str) -> tuple[str, str | None]:
+    """Host with port, and host alone, of an address; nothing of what is none.
+
+    >>> _place("http://localhost:7860"), _place("http://[")
+    (('localhost:7860', 'localhost'), ('', None))
+    """
+    try:
+        parts = urlsplit(address)
+        return parts.netloc, parts.hostname
+    except ValueError:
+        return "", None
 
 
 class _Body:

@@ -1,13 +1,19 @@
 """`POST /predict` and `POST /predict/batch`: clips as files of a form, answers as JSON."""
 
+from collections import Counter
+from collections.abc import Collection
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile, params
 
+from emolightning.errors import shown
 from emolightning.records.inputs import MODALITIES
 from emolightning.serving.refusals import Refusal
 from emolightning.serving.schema import REFUSALS, Batch, ClipAnswers
 from emolightning.serving.service import Ask, Service
+
+FIELDS = ("media", "transcript", "question", "runs", "modalities", "explain")
+"""What both forms take."""
 
 Runs = Annotated[list[str], Form(description="Models to ask, as /card names them; none means the first.")]
 Modalities = Annotated[list[str], Form(description="Any of audio, video, text; the others are off.")]
@@ -19,7 +25,7 @@ def routes(service: Service) -> APIRouter:
     """The two routes."""
     router = APIRouter(tags=["predict"], responses=REFUSALS)
 
-    @router.post("/predict")
+    @router.post("/predict", dependencies=[_once("runs", "modalities", of=(*FIELDS, "pictures"))])
     async def predict(
         media: Annotated[UploadFile, File(description="A video, or a sound file.")],
         transcript: Annotated[str | None, Form(description="What is said in the clip.")] = None,
@@ -45,7 +51,7 @@ def routes(service: Service) -> APIRouter:
             raise Refusal(422, f"{result.clip}: {'; '.join(problem.reason for problem in result.problems)}")
         return result
 
-    @router.post("/predict/batch")
+    @router.post("/predict/batch", dependencies=[_once("media", "transcript", "runs", "modalities", of=FIELDS)])
     async def predict_batch(
         media: Annotated[list[UploadFile], File(description="Videos or sound files.")],
         transcript: Annotated[
@@ -65,6 +71,21 @@ def routes(service: Service) -> APIRouter:
         return Batch(clips=await service.answer(ask))
 
     return router
+
+
+def _once(*repeatable: str, of: Collection[str]) -> params.Depends:
+    """Refuse fields of a form that nobody would read: unknown ones, and the first of two where one is taken."""
+
+    async def check(request: Request) -> None:
+        counts = Counter(name for name, _ in (await request.form()).multi_items())
+        for name, number in counts.items():
+            if name not in of:
+                raise Refusal(422, f"{shown(name)!r} is no field of this form; choose from {', '.join(of)}")
+            if number > 1 and name not in repeatable:
+                batch = "; /predict/batch takes several clips" if name == "media" else ""
+                raise Refusal(422, f"{name}: is there {number} times, and one is taken{batch}")
+
+    return Depends(check)
 
 
 def _text(text: str | None) -> str | None:

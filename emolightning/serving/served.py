@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -52,17 +53,19 @@ class Served:
 
 
 def names_of(checkpoints: Sequence[Path]) -> list[str]:
-    """A short name for each: its folder's, with a number where two are the same.
+    """A short name for each: its folder's, with the next free number where another one has it.
 
     >>> names_of([Path("outputs/a"), Path("outputs/b/adapter"), Path("old/a/checkpoints/best.ckpt")])
     ['a', 'b', 'a 2']
+    >>> names_of([Path("a 2"), Path("a"), Path("old/a")])
+    ['a 2', 'a', 'a 3']
     """
     names: list[str] = []
     for path in checkpoints:
         inside = [part for part in path.absolute().parts if part not in ("checkpoints", "adapter")]
         base = (inside[-2] if path.suffix == ".ckpt" else inside[-1]) or "model"
-        number = sum(name == base or name.startswith(f"{base} ") for name in names) + 1
-        names.append(base if number == 1 else f"{base} {number}")
+        numbered = chain([base], (f"{base} {number}" for number in count(2)))
+        names.append(next(name for name in numbered if name not in names))
     return names
 
 

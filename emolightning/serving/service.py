@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypeVar
 from fastapi.concurrency import run_in_threadpool
 
 from emolightning.data.media.faces import FacePolicy
-from emolightning.errors import UserError, shown
+from emolightning.errors import UserError, is_unicode, shown
 from emolightning.records.inputs import MODALITIES
 from emolightning.records.predictions import Prediction
 from emolightning.serving.limits import MOST_CHARACTERS, Limits
@@ -120,6 +120,8 @@ class Service:
         for name, text in [("question", ask.question), *(("transcript", text) for text in ask.transcripts)]:
             if text is not None and len(text) > MOST_CHARACTERS:
                 raise Refusal(422, f"{name}: has {len(text)} characters, at most {MOST_CHARACTERS} are taken")
+            if text is not None and not is_unicode(text):
+                raise Refusal(422, f"{name}: has half a character, which no text has; write it anew")
         for kind, given, allowed in (
             ("runs", ask.runs, list(self.served)),
             ("modalities", ask.modalities, list(MODALITIES)),

@@ -1,6 +1,7 @@
 """Clips that belong to no dataset: their inputs, read at once, and what became of each input."""
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -121,8 +122,9 @@ class ClipReader:
     def _look(self, each: _Clip) -> None:
         """Decode what vision towers will see."""
         clip = each.clip
-        if not clip.video.is_file():
-            each.fault = Fault(NO_MEDIA, f"{clip.video}: no such file")
+        if not os.path.isfile(clip.video):  # Unlike Path.is_file it takes names that no file can have.
+            kind = "is no file, but a folder or a device" if os.path.exists(clip.video) else "no such file"
+            each.fault = Fault(NO_MEDIA, f"{clip.video}: {kind}")
             return
         try:
             each.has_picture = has_picture(clip.video)

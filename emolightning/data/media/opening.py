@@ -4,6 +4,7 @@ Decoding uses one thread unless asked: data workers are processes already, and o
 every machine.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,8 +69,8 @@ def open_media(path: Path, *, looks_far: bool = False) -> Iterator[InputContaine
     Raises:
         MediaError: no such file, empty, not a media file, or damaged where it was read.
     """
-    if not path.is_file():
-        raise MediaError(path, "no such file")
+    if not os.path.isfile(path):  # Unlike Path.is_file it takes names that no file can have.
+        raise MediaError(path, "is no file, but a folder or a device" if os.path.exists(path) else "no such file")
     if path.stat().st_size == 0:
         raise MediaError(path, f"the file is empty (0 bytes); {COPY_AGAIN}")
     options = {"format_whitelist": _FORMATS, "max_pixels": str(MAX_PIXELS)}

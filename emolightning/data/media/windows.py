@@ -32,11 +32,11 @@ def windows(seconds: float, *, window: float, step: float) -> list[Span]:
     >>> [str(piece) for piece in windows(4.5, window=2, step=1.5)]
     ['the piece from 0 to 2 s', 'the piece from 1.5 to 3.5 s', 'the piece from 3 to 4.5 s']
     """
-    pieces = [Span(0.0, round(min(window, seconds), 3))]
-    while pieces[-1].end < seconds - SHORTEST:
+    pieces, shortest = [Span(0.0, round(min(window, seconds), 3))], min(SHORTEST, window)
+    while pieces[-1].end < seconds - shortest:
         start = round(len(pieces) * step, 3)
         end = round(min(start + window, seconds), 3)
-        if end - start < SHORTEST:
+        if round(end - start, 3) < shortest:
             break
         pieces.append(Span(start, end))
     return pieces

@@ -13,7 +13,7 @@ from emolightning.data.readers.values import BadValue
 from emolightning.data.tables.columns import column_faults
 from emolightning.data.tables.kinds import JSON_SUFFIXES, TABLE_SUFFIXES
 from emolightning.data.tables.reading import Problem, Row, described, read_table
-from emolightning.errors import InputErrors, UserError
+from emolightning.errors import InputErrors, UserError, is_unicode
 from emolightning.records.clips import Clip, Span
 
 VIDEO = "video"
@@ -52,10 +52,10 @@ def items_of(media: str) -> list[Item]:
         InputErrors: every wrong row of a table, and ids that are there twice.
     """
     path = Path(media).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):  # Unlike Path.is_dir it takes names that no file can have.
         clips = clips_of_folder(path)
         return [_found(clip, media, number) for number, clip in enumerate(clips, start=1)]
-    if path.is_file():
+    if os.path.isfile(path):
         if path.suffix.lower() in (*TABLE_SUFFIXES, ".ndjson"):
             return _of_table(path)
         return [Item(Clip(path.stem, path), None, str(media), "video", str(media), 1)]
@@ -138,6 +138,8 @@ def _text(values: Mapping[str, Any], names: Iterable[str]) -> str | None:
             raise BadValue(f"{name} is a {type(value).__name__}, {value!r}; write a text")
         if value is not None:
             text = str(value)
+            if "\0" in text or not is_unicode(text):
+                raise BadValue(f"{name} has a character that no text has, {text!r}; write it anew")
             return text.strip() if name != "transcript" and name != "transcription" else text
     return None
 
