@@ -77,7 +77,8 @@ class Predictions(Sequence[Prediction | Failure]):
             import pandas
         except ImportError:
             raise UserError("to_frame() needs pandas: pip install pandas") from None
-        return pandas.DataFrame([_row(each) for each in self._found]).set_index("id")
+        rows = [_row(each) for each in self._found]
+        return pandas.DataFrame(rows, columns=None if rows else ["id"]).set_index("id")
 
 
 def _row(each: Prediction | Failure) -> dict[str, Any]:

@@ -117,10 +117,11 @@ def test_hostile_texts_are_shown_as_text() -> None:
 class Frame:
     """What pandas would be given."""
 
-    def __init__(self, rows: list[dict[str, Any]]):
-        self.rows = rows
+    def __init__(self, rows: list[dict[str, Any]], columns: list[str] | None = None):
+        self.rows, self.columns = rows, columns or [name for row in rows for name in row]
 
     def set_index(self, name: str) -> "Frame":
+        assert name in self.columns
         assert all(name in row for row in self.rows)
         return self
 
@@ -134,6 +135,7 @@ def test_a_frame(model: api.Model, place: Path, monkeypatch: pytest.MonkeyPatch)
     good, bad = found.to_frame().rows
     assert good["p_happy"] == found[0].probabilities["happy"]  # type: ignore[union-attr]
     assert bad["error"].startswith("no media file")
+    assert model.predict([]).to_frame().rows == []
 
 
 def test_scores(place: Path, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 from predict_factory import make_clips, make_run
 from runs import Workplace
 
+from emolightning.commands.serve import _examples as examples_of
 from emolightning.commands.serve import full_words, main
 from emolightning.data.media.choice import FrameChoice
-from emolightning.errors import UserError
+from emolightning.errors import InputErrors, UserError
 from emolightning.records.inputs import InputKind
 from emolightning.runs.predicting import Predictor
 from emolightning.serving.running import token
@@ -54,6 +55,18 @@ def test_wrong_settings_are_named(words: list[str], said: str, capsys: pytest.Ca
         main(words)
     assert ended.value.code in (1, 2)
     assert said in capsys.readouterr().err
+
+
+def test_examples_that_cannot_be_shown_are_named(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"x")
+    table = tmp_path / "examples.csv"
+    table.write_text("video,start,end\nclip.mp4,0,1\ngone.mp4,,\nclip.mp4,,\n")
+    with pytest.raises(InputErrors) as error:
+        examples_of(str(table))
+    piece, gone = error.value.problems
+    assert "whole files" in piece
+    assert gone == f"{tmp_path / 'gone.mp4'}: no such file"
+    assert [clip.id for clip in examples_of(str(tmp_path))] == ["clip"]
 
 
 def test_models_have_short_names_that_differ() -> None:

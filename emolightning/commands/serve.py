@@ -14,6 +14,7 @@ Settings of `predict` that say how a run sees clips (features, modalities, data.
 """
 
 import importlib.util
+import os
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -27,7 +28,7 @@ from emolightning.config.command_settings import ServeConfig
 from emolightning.config.problems import Problem
 from emolightning.config.run_settings import PredictConfig
 from emolightning.config.sources import override_key
-from emolightning.errors import UserError, override
+from emolightning.errors import InputErrors, UserError, override
 
 if TYPE_CHECKING:
     from emolightning.data.media.faces import FacePolicy
@@ -126,10 +127,19 @@ def _recognizer(cfg: DictConfig) -> "SpeechRecognizer | None":
 
 
 def _examples(place: str | None) -> "list[Clip]":
-    """Clips that anyone may see."""
+    """Clips that anyone may see.
+
+    Raises:
+        InputErrors: some cannot be shown.
+    """
     from emolightning.data.readers.asked_media import items_of
 
-    return [] if place is None else [item.clip for item in items_of(place) if item.clip.span is None]
+    clips = [] if place is None else [item.clip for item in items_of(place)]
+    pieces = [f"{clip.id}: is a piece of a clip; the page shows whole files" for clip in clips if clip.span is not None]
+    absent = [f"{clip.video}: no such file" for clip in clips if not os.path.isfile(clip.video)]
+    if pieces or absent:
+        raise InputErrors(f"examples={place}", [*pieces, *absent])
+    return clips
 
 
 def _problems(cfg: DictConfig) -> list[Problem]:

@@ -84,7 +84,7 @@ class PredictionFile:
         """Id -> its line; of several an answer counts before an error."""
         found: dict[str, dict[str, Any]] = {}
         for place in self._places():
-            for line in _lines(place):
+            for line in _lines(place, self.form):
                 record = self._decoded(line, place)
                 if record is not None and found.get(record["id"], {}).get("status") != "success":
                     found[record["id"]] = record
@@ -106,8 +106,10 @@ class PredictionFile:
                 record = json.loads(text)
             if not all(isinstance(record[name], str) for name in names[:3]) or record["status"] not in STATUSES:
                 raise ValueError("its values are no answer's")
-        except (ValueError, KeyError, TypeError, csv.Error, RecursionError):
-            raise BrokenOutput(_no_answers(f"{place}, line {number}", self.form)) from None
+        except (ValueError, KeyError, TypeError, csv.Error, RecursionError) as error:
+            if number == 1:
+                raise BrokenOutput(_no_answers(place, self.form)) from None
+            raise BrokenOutput(str(DamagedFile(f"{place}, line {number}", error))) from None
         return {**record, "line": text, **dict(zip(FACTS["jsonl"], (record.get(n) for n in names), strict=True))}
 
     def _mend_end(self) -> bool:
@@ -126,7 +128,7 @@ class PredictionFile:
                 return False
             beginning = BEGINNINGS[self.form]
             if start == 0 and not (last.startswith(beginning) or beginning.startswith(last)):
-                raise BrokenOutput(_no_answers(f"{self.own}, line 1", self.form))
+                raise BrokenOutput(_no_answers(self.own, self.form))
             try:
                 is_whole = isinstance(json.loads(last), dict)
             except (ValueError, RecursionError):
@@ -280,7 +282,7 @@ class PredictionFile:
                 lock.close()
 
 
-def _lines(place: Path) -> list[tuple[int, str]]:
+def _lines(place: Path, form: Format) -> list[tuple[int, str]]:
     """The whole lines, with their numbers."""
     if place.is_symlink():
         raise BrokenOutput(f"{place}: is a link; nothing is written there: put a copy in its place")
@@ -294,12 +296,11 @@ def _lines(place: Path) -> list[tuple[int, str]]:
     except OSError as error:
         raise BrokenOutput(str(DamagedFile(place, error))) from None
     except UnicodeDecodeError:
-        raise BrokenOutput(_no_answers(str(place), "text")) from None
+        raise BrokenOutput(_no_answers(place, form)) from None
     return [(number, line) for number, line in enumerate(text.split("\n")[:-1], start=1)]
 
 
-def _no_answers(place: str, form: str) -> str:
+def _no_answers(place: Path, form: Format) -> str:
     return (
-        f"{place}: is no answer as {form}, so nothing is written there; say another out=FILE, or the format=... that "
-        "the file has"
+        f"{place}: is no {form} file of answers, so nothing is written there; say another out=FILE, or its format=..."
     )
