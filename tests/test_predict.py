@@ -404,7 +404,12 @@ def test_a_file_is_read_once_however_many_its_pieces(clips: Path, monkeypatch: p
 
     hashed: list[Path] = []
     hash_of = predict.file_hash
-    monkeypatch.setattr(predict, "file_hash", lambda path: hashed.append(path) or hash_of(path))
+
+    def noted(path: Path) -> str | None:
+        hashed.append(path)
+        return hash_of(path)
+
+    monkeypatch.setattr(predict, "file_hash", noted)
     (item,) = items_of(str(clips / "clip0.mp4"))
     media = predict.MediaFiles([item] * 5)
     assert not any(media.has_changed(item.clip.video) for _ in range(5))
@@ -414,7 +419,12 @@ def test_a_file_is_read_once_however_many_its_pieces(clips: Path, monkeypatch: p
 
 
 def test_wrong_rows_are_told_at_once(tmp_path: Path) -> None:
-    rows = [{"video": "a.mp4", "question": " "}, {"video": 3}, {"id": "x"}, {"video": "b.mp4", "start": 3, "end": 1}]
+    rows: Lines = [
+        {"video": "a.mp4", "question": " "},
+        {"video": 3},
+        {"id": "x"},
+        {"video": "b.mp4", "start": 3, "end": 1},
+    ]
     rows += [{"video": "a\0.mp4"}, {"video": "c.mp4", "transcript": "half \ud83d"}]
     with pytest.raises(InputErrors) as error:
         items_of(str(table(tmp_path / "bad.jsonl", rows)))
