@@ -1,7 +1,9 @@
 """A model on a server, evaluated: whatever the server does, each clip is answered once and scored as any other."""
 
 import base64
+import io
 import json
+import wave
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from in_process import evaluate
 from judge_server import JudgeServer, Reply, Request, serving
+from media_factory import make_media
 from runs import Workplace, answers, make_dataset, read_json
 from serving_factory import running
 
@@ -16,9 +19,12 @@ from emolightning.commands import evaluate as eval_command
 from emolightning.commands import train as train_command
 from emolightning.config.composing import composed
 from emolightning.config.saved_run import read_configuration
+from emolightning.data.media.choice import parse_frame_choice
+from emolightning.data.media.sending import media_of
 from emolightning.errors import UserError
 from emolightning.models.chat_server.model import ServerModel
 from emolightning.models.chat_server.server import Server
+from emolightning.records.clips import Clip, Span
 from emolightning.runs.assembly_of_clips import open_predictor
 from emolightning.serving.served import served
 
@@ -143,6 +149,22 @@ def test_a_deaf_one_is_sent_no_sound(tmp_path: Path) -> None:
     about = Server("http://127.0.0.1:9", "m", cache=str(tmp_path / "cache.jsonl"), hears=False)
     with pytest.raises(UserError, match=r"model.hears=false, and inputs.sound=true"):
         ServerModel(about, inputs=["film", "sound"], labels=[])
+
+
+def test_files_that_are_sent(tmp_path: Path) -> None:
+    """Sound is sent once in a format that OpenAI takes, and not at all where there is none."""
+    silent = make_media(tmp_path / "silent.mp4", seconds=0.4, audio=False)
+    loud = make_media(tmp_path / "loud.mkv", seconds=0.6, loudness=(0.5, 0.5))
+    first, three = parse_frame_choice("first"), parse_frame_choice("even:3")
+    assert media_of(Clip("silent", silent), "sound", first) == ()
+    (sound,) = media_of(Clip("loud", loud, span=Span(0.1, 0.3)), "sound", first)
+    with wave.open(io.BytesIO(sound.content)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (16000, 1, 3200)
+    assert [still.format for still in media_of(Clip("loud", loud), "stills", three)] == ["jpeg"] * 3
+    (film,) = media_of(Clip("loud", loud), "file", first)
+    assert (film.kind, film.format, film.content) == ("video", "x-matroska", loud.read_bytes())
+    with pytest.raises(UserError, match=r"is a piece of loud.mkv, .* inputs.stills=true"):
+        media_of(Clip("piece", loud, span=Span(0.1, 0.3)), "file", first)
 
 
 def unsteady(request: Request, number: int) -> Reply | None:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
+from emolightning.config.families import require_trainable
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import not_one_of
 from emolightning.errors import UserError
@@ -36,6 +37,7 @@ def main(argv: list[str]) -> int:
 def estimate(cfg: DictConfig) -> None:
     """Print the tables, write JSON if asked."""
     check_config(cfg)
+    require_trainable(cfg.model)
     peak = _peak(cfg)
     from emolightning.files.writing import write_json
     from emolightning.runs.assembly import load_of

@@ -22,6 +22,9 @@ from emolightning.records.clips import Example, Medium, Said
 
 REFUSED = "the model refuses"
 
+OPENAI_SOUNDS = {"wav": "wav", "x-wav": "wav", "mpeg": "mp3", "mp3": "mp3"}
+"""Formats of sound that OpenAI itself takes; others are sent as vLLM takes them."""
+
 
 class ServerModel(EmotionModel):
     """Asks, and counts what is refused.
@@ -146,8 +149,8 @@ def _read(reply: str) -> Reading:
 def _part(medium: Medium) -> dict[str, Any]:
     """A file as OpenAI's clients and vLLM's write it."""
     content = base64.b64encode(medium.content).decode()
-    if medium.kind == "audio" and medium.format == "wav":
-        return {"type": "input_audio", "input_audio": {"data": content, "format": "wav"}}
+    if medium.kind == "audio" and (format_ := OPENAI_SOUNDS.get(medium.format)):
+        return {"type": "input_audio", "input_audio": {"data": content, "format": format_}}
     kind = f"{medium.kind}_url"
     return {"type": kind, kind: {"url": f"data:{medium.kind}/{medium.format};base64,{content}"}}
 
