@@ -272,6 +272,19 @@ def test_cells_that_a_spreadsheet_would_compute_are_defused(tmp_path: Path) -> N
     assert list(csv.reader([row])) == [["'=1+1", "a b c", "'-x", "", "3.5"]]
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_long_question_is_read_again(form: Format, tmp_path: Path) -> None:
+    facts = {"id": "x", "status": "success", "request": "r", "media": "m", "settings": "s", "label": "happy"}
+    said = {"probabilities": {"happy": 1.0}, "text": "happy", "question": "why " * 50_000, "inputs": {}, "error": None}
+    for _ in range(2):
+        file = PredictionFile(tmp_path / "out", form)
+        file.labels = ("happy",)
+        if not file.known:
+            file.append([{**facts, **said, "video": "x.mp4"}])
+        file.close()
+    assert list(file.known) == ["x"]
+
+
 def test_another_process_is_kept_out(
     run: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

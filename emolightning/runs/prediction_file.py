@@ -96,7 +96,7 @@ class PredictionFile:
         names = FACTS[self.form]
         try:
             if self.form == "csv":
-                (cells,) = csv.reader([text])
+                cells = _cells(text)
                 if number == 1:
                     if tuple(cells[: len(names)]) != names:
                         raise ValueError("the header is another one")
@@ -241,7 +241,7 @@ class PredictionFile:
             if record is None or record["status"] != "success" or self.form == "upstream":
                 continue
             if self.form == "csv":
-                cells = dict(zip(self.columns(), next(csv.reader([record["line"]])), strict=True))
+                cells = dict(zip(self.columns(), _cells(record["line"]), strict=True))
                 chances = {label: float(cells[f"p_{label}"]) for label in self.labels if cells[f"p_{label}"]}
                 found[item.clip.id] = cells["label"] or None, chances
             else:
@@ -298,6 +298,16 @@ def _lines(place: Path, form: Format) -> list[tuple[int, str]]:
     except UnicodeDecodeError:
         raise BrokenOutput(_no_answers(place, form)) from None
     return [(number, line) for number, line in enumerate(text.split("\n")[:-1], start=1)]
+
+
+def _cells(text: str) -> list[str]:
+    """The cells of one line, however long: a question that was too long for the model is in its line, too."""
+    usual = csv.field_size_limit(len(text) + 1)
+    try:
+        (cells,) = csv.reader([text])
+    finally:
+        csv.field_size_limit(usual)
+    return cells
 
 
 def _no_answers(place: Path, form: Format) -> str:
