@@ -95,8 +95,10 @@ def test_every_wrong_value_is_named_with_what_is_allowed() -> None:
         split="tset",
         shuffle=["speach"],
     )
-    assert lines(cfg) == [
-        "prompt.layout: 'trian' is not one of train, upstream_eval, demo; did you mean train?",
+    layout, *others, shuffle = lines(cfg)
+    assert layout.startswith("prompt.layout: 'trian' is not one of train, ")  # No model is chosen: those of all.
+    assert layout.endswith("; did you mean train?")
+    assert others == [
         "prompt.pool: 'none' is not one of fixed, all, upstream",
         "monitor.mode: 'maximum' is not one of max, min; did you mean max?",
         "split: 'tset' is not one of train, val, test, all; did you mean test?",
@@ -104,8 +106,9 @@ def test_every_wrong_value_is_named_with_what_is_allowed() -> None:
         "num_threads: must be at least 1, not 0",
         "evaluation.max_new_tokens: must be at least 1, not 0",
         "modalities: 'vidio' is not one of audio, video, text; did you mean video?",
-        "shuffle: 'speach' is not one of image, face, motion, speech, transcript; did you mean speech?",
     ]
+    assert shuffle.startswith("shuffle: 'speach' is not one of ")
+    assert shuffle.endswith("; did you mean speech?")
 
 
 def test_a_run_needs_an_input() -> None:
@@ -152,7 +155,7 @@ def test_suggestions() -> None:
 
 def test_a_saved_run_is_the_starting_point(configs: Path, run_folder: Path) -> None:
     cfg = evaluated(configs, f"checkpoint={run_folder}")
-    assert cfg.data == {"name": "saved", "x": 0, "batch_size": 2, "saved_only": True}
+    assert cfg.data == {"name": "saved", "x": 0, "batch_size": 2, "saved_only": True, "other_recipe": "refuse"}
     assert cfg.model == {"rank": 4}
     assert cfg.modalities == ["audio", "text"]
     assert cfg.split == "test"
@@ -166,7 +169,7 @@ def test_a_group_chosen_anew_replaces_the_saved_one(configs: Path, run_folder: P
 
 def test_a_single_key_modifies_the_saved_group(configs: Path, run_folder: Path) -> None:
     cfg = evaluated(configs, f"checkpoint={run_folder}", "data.batch_size=4")
-    assert cfg.data == {"name": "saved", "x": 0, "batch_size": 4, "saved_only": True}
+    assert cfg.data == {"name": "saved", "x": 0, "batch_size": 4, "saved_only": True, "other_recipe": "refuse"}
 
 
 def test_a_group_of_the_defaults_list_replaces_the_saved_one(configs: Path, run_folder: Path) -> None:

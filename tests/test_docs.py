@@ -106,27 +106,29 @@ def started(
 
 
 @pytest.fixture(scope="module")
-def full_size_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The configuration of a run of the full-size model."""
+def full_size_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Model -> the configuration of a run of its full size."""
     register_schemas()
-    folder = tmp_path_factory.mktemp("run")
-    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        cfg = compose("train", overrides=["model=emotion_llama_7b"])
-    OmegaConf.save(OmegaConf.create(OmegaConf.to_container(cfg, resolve=True)), folder / "config.yaml")
-    return folder
+    runs = {model: tmp_path_factory.mktemp("run") for model in ("emotion_llama_7b", "emotion_llama_v2")}
+    for model, folder in runs.items():
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            cfg = compose("train", overrides=[f"model={model}"])
+        OmegaConf.save(OmegaConf.create(OmegaConf.to_container(cfg, resolve=True)), folder / "config.yaml")
+    return runs
 
 
 @pytest.mark.parametrize("command", COMPOSED, ids=str)
 def test_command_is_accepted(
     command: str,
-    full_size_run: Path,
+    full_size_runs: dict[str, Path],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     register_schemas()
     monkeypatch.chdir(tmp_path)
-    command = re.sub(r"(?<=checkpoint=)[^\s']+", str(full_size_run), command)
+    run = full_size_runs["emotion_llama_v2" if "weights-v2" in command else "emotion_llama_7b"]
+    command = re.sub(r"(?<=checkpoint=)[^\s']+", str(run), command)
     program = PROGRAM.search(command)
     assert program
     words = shlex.split(command[program.end() :])

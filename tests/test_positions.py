@@ -270,7 +270,7 @@ def test_estimate_says_it_of_what_it_assumes(
 ) -> None:
     for words, expected in (
         (("data.frame=even:15",), "context: 3986 positions a sequence"),
-        (("data.frame=even:16",), "problem: 4243 positions a sequence: face 1, motion 1, speech 1, image 4096"),
+        (("data.frame=even:16",), "problem: 4243 positions a sequence: image 4096, face 1, motion 1, speech 1"),
         (("frames=2", "text_tokens=5000"), "problem: 5517 positions a sequence"),
     ):
         asked = ["estimate", "model=emotion_llama_7b", "trainer=one_gpu", "compare=false", *words]

@@ -38,6 +38,9 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "mafw11": MAFW11, "bold26": BOLD26, "intent8": INTENT8, "sentiment3": SENTIMENT3,
 }  # fmt: skip
 
+BASIC = frozenset({*MER9, *DFEW7})
+"""Labels that say an emotion wherever they stand; `pain` or `wishing`, labels too, are more often just words."""
+
 SYNONYMS = {
     "happiness": "happy", "joy": "happy", "joyful": "happy",
     "sadness": "sad",

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 from emolightning.errors import UserError
-from emolightning.records.labels import MER6, SYNONYMS, VOCABULARIES, normalised, spelling
+from emolightning.records.labels import BASIC, MER6, SYNONYMS, normalised, spelling
 
 EMPTY = "empty answer"
 NO_LABEL = "no label in answer"
@@ -179,8 +179,7 @@ def _usual_reader(labels: tuple[str, ...]) -> LabelReader:
 
 def _known_elsewhere(labels: Sequence[str]) -> set[str]:
     """Words for emotions that are in no way one of `labels`."""
-    known = {word for words in VOCABULARIES.values() for word in words} - set(labels)
-    return known | {synonym for synonym, label in SYNONYMS.items() if label not in labels}
+    return (BASIC - set(labels)) | {synonym for synonym, label in SYNONYMS.items() if label not in labels}
 
 
 def _whole_words(words: Iterable[str]) -> re.Pattern[str]:
