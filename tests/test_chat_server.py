@@ -173,11 +173,20 @@ def unsteady(request: Request, number: int) -> Reply | None:
     return bad[number] if number in bad else says_happy(request, number)
 
 
-def test_an_unsteady_server_is_asked_again(dataset: tuple[str, ...], tmp_path: Path) -> None:
+def test_an_unsteady_server_is_asked_again(
+    dataset: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time with the key, which is written nowhere."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with serving(unsteady) as server:
-        report = asked(server, dataset, tmp_path, "model.max_attempts=5")
+        report = asked(server, dataset, tmp_path, "model.max_attempts=5", "model.question='Happy, or {labels}?'")
     assert report["num_scored"] == 6
     assert len(server.requests) == 10
+    assert {request.headers["Authorization"] for request in server.requests} == {f"Bearer {KEY}"}
+    assert words_of(server.requests[0]).endswith("\nHappy, or happy, sad?")
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) >= 5
+    assert not [path for path in written if KEY.encode() in path.read_bytes()]
 
 
 def test_it_goes_on_where_a_server_died(dataset: tuple[str, ...], tmp_path: Path) -> None:
@@ -234,8 +243,7 @@ def test_refusals_are_counted(dataset: tuple[str, ...], tmp_path: Path) -> None:
 
     with serving(behave) as server:
         report = asked(server, dataset, tmp_path)
-        asked(server, dataset, tmp_path)
-        assert len(server.requests) == 6
+    assert len(server.requests) == 6
     assert report["unscored"] == {
         "no answer for the clip: filtered by the server": 2,
         "no answer for the clip: the model refuses": 1,
@@ -288,19 +296,6 @@ def test_a_mistake_is_one_sentence_before_anything_is_asked(
 def test_nobody_is_there(dataset: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"http://127.0.0.1:9/v1 cannot be reached \(no connection\)"):
         asked("http://127.0.0.1:9/v1", dataset, tmp_path)
-
-
-def test_the_key_is_sent_and_nowhere_written(
-    dataset: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with serving(says_happy) as server:
-        asked(server, dataset, tmp_path, "model.question='Happy, or {labels}?'")
-    assert {request.headers["Authorization"] for request in server.requests} == {f"Bearer {KEY}"}
-    assert words_of(server.requests[0]).endswith("\nHappy, or happy, sad?")
-    written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(written) >= 5
-    assert not [path for path in written if KEY.encode() in path.read_bytes()]
 
 
 def test_training_and_checkpoints_are_refused(trained: Path) -> None:
