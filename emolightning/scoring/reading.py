@@ -179,7 +179,7 @@ def _usual_reader(labels: tuple[str, ...]) -> LabelReader:
 
 def _known_elsewhere(labels: Sequence[str]) -> set[str]:
     """Words for emotions that are in no way one of `labels`."""
-    return (BASIC - set(labels)) | {synonym for synonym, label in SYNONYMS.items() if label not in labels}
+    return set(BASIC - set(labels)) | {synonym for synonym, label in SYNONYMS.items() if label not in labels}
 
 
 def _whole_words(words: Iterable[str]) -> re.Pattern[str]:
