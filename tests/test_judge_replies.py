@@ -11,10 +11,10 @@ from threading import Event
 
 import pytest
 
-from emolightning.asking.asker import Pacer, Stopped
-from emolightning.asking.cache import ReplyCache, content_key
-from emolightning.asking.replies import Unusable
 from emolightning.errors import UserError
+from emolightning.prompt.asking.asker import Pacer, Stopped
+from emolightning.prompt.asking.cache import ReplyCache, content_key
+from emolightning.prompt.asking.replies import Unusable
 from emolightning.scoring.judges.questions import read_free_score, read_json_score, read_words
 
 
@@ -135,7 +135,7 @@ def test_damaged_lines_are_passed_over(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from emolightning.asking.cache import ReplyCache
+from emolightning.prompt.asking.cache import ReplyCache
 cache = ReplyCache(Path(sys.argv[1]))
 for number in range(10**9):
     cache.put(str(number), "x" * 5000)

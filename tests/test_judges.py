@@ -9,8 +9,8 @@ import pytest
 from judge_server import Behaviour, JudgeServer, Reply, Request, graded, serving
 from score_factory import metrics_of
 
-from emolightning.asking.asker import Pacer
 from emolightning.errors import InputErrors, UserError
+from emolightning.prompt.asking.asker import Pacer
 from emolightning.records.clips import Answer
 from emolightning.scoring.judges.judge import Pair
 from emolightning.scoring.judges.server import OpenAIJudge, OriginalScheme, ServerJudge

@@ -11,7 +11,6 @@ import pytest
 from runs import REPO
 
 ROOMS = (
-    "asking",
     "benchmarks",
     "commands",
     "config",
@@ -29,7 +28,6 @@ MODULES = ("__init__.py", "__main__.py", "api.py", "errors.py", "py.typed")
 UPWARD = {
     "errors": "emolightning.files.names",
     "files/planted": "emolightning.records.labels",
-    "asking/planted": "emolightning.records.labels",
     "records/planted": "emolightning.prompt.sequence",
     "prompt/planted": "emolightning.config.places",
     "config/planted": "emolightning.data.tables.reading",

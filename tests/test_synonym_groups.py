@@ -8,9 +8,9 @@ import pytest
 from open_vocabulary_reports import report_of, value
 from score_factory import metrics_of
 
-from emolightning.asking.asker import Outcome
-from emolightning.asking.replies import Reading, Unusable
 from emolightning.errors import InputErrors, UserError
+from emolightning.prompt.asking.asker import Outcome
+from emolightning.prompt.asking.replies import Reading, Unusable
 from emolightning.records.clips import Answer
 from emolightning.scoring.judges.server import SynonymGrouper, read_reply
 from emolightning.scoring.metrics.synonym_groups import merged, parse_groups, read_groups

@@ -28,7 +28,7 @@ IN_PLACE = {
     "emolightning/serving/uploads.py": "a request's temporary file, removed with its folder",
     "emolightning/runs/answers.py": "appended line by line, a half line is cut off; whole files by written_whole",
     "emolightning/runs/prediction_file.py": "appended line by line, a half line is cut off; whole by written_whole",
-    "emolightning/asking/cache.py": "appended line by line, a half line is passed over",
+    "emolightning/prompt/asking/cache.py": "appended line by line, a half line is passed over",
     "emolightning/models/parts/adapter.py": "inside of a stage",
     "emolightning/models/parts/safetensors_files.py": "inside of a stage",
     "emolightning/runs/processes.py": "a log, appended by the program itself",

@@ -8,9 +8,6 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from emolightning.asking.asker import Outcome, Question
-from emolightning.asking.client import FILTERED, Message
-from emolightning.asking.replies import Reading
 from emolightning.errors import UserError
 from emolightning.models.chat_server.inputs import INPUTS
 from emolightning.models.chat_server.processor import ServerBatch, sent_of
@@ -18,6 +15,9 @@ from emolightning.models.chat_server.questions import VERSION, told, with_labels
 from emolightning.models.chat_server.server import OURS, Server
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.generation import Generation
+from emolightning.prompt.asking.asker import Outcome, Question
+from emolightning.prompt.asking.client import FILTERED, Message
+from emolightning.prompt.asking.replies import Reading
 from emolightning.records.clips import Example, Medium, Said
 
 REFUSED = "the model refuses"

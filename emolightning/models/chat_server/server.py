@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from emolightning.asking.asker import Asker, check_settings
-from emolightning.asking.client import ChatClient
 from emolightning.config.problems import not_one_of
 from emolightning.errors import UserError, shown
+from emolightning.prompt.asking.asker import Asker, check_settings
+from emolightning.prompt.asking.client import ChatClient
 
 OURS = "emolightning"
 """Who owns the models of `emolightning serve`."""

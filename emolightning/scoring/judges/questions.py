@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from emolightning.asking.replies import EMPTY, Reading, Unusable
 from emolightning.errors import InputErrors, UserError
+from emolightning.prompt.asking.replies import EMPTY, Reading, Unusable
 
 OPENAI_VERSION = "openai/1"
 

@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emolightning.asking.asker import Asker, Outcome, Question, check_settings
-from emolightning.asking.client import ChatClient
-from emolightning.asking.replies import Reading, Unusable
+from emolightning.prompt.asking.asker import Asker, Outcome, Question, check_settings
+from emolightning.prompt.asking.client import ChatClient
+from emolightning.prompt.asking.replies import Reading, Unusable
 from emolightning.scoring.judges.judge import Grade, JudgeScore, Pair
 from emolightning.scoring.judges.questions import (
     CLUE_RULES,

@@ -13,10 +13,10 @@ from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any
 
-from emolightning.asking.cache import ReplyCache, content_key
-from emolightning.asking.client import NO_CONNECTION, CallFailed, ChatClient, Message
-from emolightning.asking.replies import Reading, Unusable
 from emolightning.errors import UserError
+from emolightning.prompt.asking.cache import ReplyCache, content_key
+from emolightning.prompt.asking.client import NO_CONNECTION, CallFailed, ChatClient, Message
+from emolightning.prompt.asking.replies import Reading, Unusable
 
 
 class Stopped(Exception):

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from emolightning.asking.replies import EMPTY, Unusable
 from emolightning.errors import UserError, shown
+from emolightning.prompt.asking.replies import EMPTY, Unusable
 
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # A line for each request would bury the progress bar.
 
