@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import signal
+import time
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from in_process import evaluate
 from judge_server import JudgeServer, Reply, Request, serving
 from media_factory import make_media
-from runs import Workplace, answers, make_dataset, read_json
+from runs import REPO, Workplace, answers, make_dataset, read_json
 from serving_factory import running
 
 from emolightning.commands import evaluate as eval_command
@@ -199,6 +201,29 @@ def test_it_goes_on_where_a_server_died(dataset: tuple[str, ...], tmp_path: Path
         report = asked(server, dataset, tmp_path, "data.batch_size=3")
         assert len(server.requests) == 2
     assert report["num_scored"] == 6
+
+
+@pytest.mark.slow
+def test_a_killed_evaluation_asks_nothing_twice(dataset: tuple[str, ...], tmp_path: Path, workplace: Workplace) -> None:
+    """Only a question that was on its way when kill -9 came may be asked again."""
+    replied: list[str] = []
+
+    def slowly(request: Request, number: int) -> Reply:
+        time.sleep(0.3)
+        replied.append(words_of(request))
+        return Reply("happy")
+
+    with serving(slowly) as server:
+        own = ("model=chat/server", f"model.base_url={server.url}", "model.name=m", "model.concurrency=1")
+        words = (*own, f"model.cache={tmp_path}/cache.jsonl", *dataset, f"output_dir={tmp_path}/run")
+        killed = workplace.start(REPO / "eval.py", *words)
+        killed.signal_when(lambda: len(replied) >= 3, signal.SIGKILL)
+        before = len(server.requests)
+        workplace.call(REPO / "eval.py", *words)
+        again = len(server.requests) - before
+    assert before < 6
+    assert 6 - before <= again <= 6 - before + 2
+    assert read_json(tmp_path / "run" / "metrics.json")["num_scored"] == 6
 
 
 @pytest.mark.parametrize(
