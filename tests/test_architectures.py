@@ -77,10 +77,15 @@ ADAPTED = ("model.lora.targets=all-linear", "model.lora.dropout=0")
 EAGER = ("bloom",)
 """No fused attention in transformers."""
 
+TRAINED = ("gpt2", *EAGER, UNDESCRIBED)
+"""In every run of the tests: matrices that are no nn.Linear, slow attention, experts; the others are slow."""
+
 QUIET = ("logger=csv", "trainer.enable_progress_bar=false", "~callbacks.progress", "trainer.max_steps=2")
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in TRAINED else pytest.mark.slow) for name in OTHERS]
+)
 def test_two_steps(
     name: str,
     models: Path,

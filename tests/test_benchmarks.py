@@ -329,7 +329,7 @@ def evaluated(root: Path, trained: Path, folder: Path, name: str, *overrides: st
     return json.loads((folder / "metrics.json").read_text(encoding="utf-8")), answers
 
 
-@pytest.mark.parametrize("name", ["merr_coarse", "merr_fine"])
+@pytest.mark.parametrize("name", ["merr_coarse", pytest.param("merr_fine", marks=pytest.mark.slow)])
 def test_a_trained_model_is_evaluated_on_merr(trained: Path, tmp_path: Path, name: str) -> None:
     root = make_upstream_folder(tmp_path / name)
     rows = "MERR_coarse_grained.txt" if name == "merr_coarse" else "MERR_fine_grained.txt"
@@ -343,21 +343,22 @@ def test_a_trained_model_is_evaluated_on_merr(trained: Path, tmp_path: Path, nam
     ("name", "overrides", "benchmark", "truths"),
     [
         ("mer2023", ["data.track=multi"], "mer2023_multi", LABELS[:6]),
-        ("mer2023", ["data.track=semi"], "mer2023_semi", LABELS),
-        ("mer2023", ["data.track=noise"], "mer2023_noise", LABELS[4:]),
+        pytest.param("mer2023", ["data.track=semi"], "mer2023_semi", LABELS, marks=pytest.mark.slow),
+        pytest.param("mer2023", ["data.track=noise"], "mer2023_noise", LABELS[4:], marks=pytest.mark.slow),
         ("mer2024_semi", [], "mer2024_semi", LABELS),
-        ("mer2024_noise", [], "mer2024_noise", LABELS[::2]),
+        pytest.param("mer2024_noise", [], "mer2024_noise", LABELS[::2], marks=pytest.mark.slow),
         (
             "mer2024_ov",
             ["scoring=open_vocabulary", "prompt.task=reason"],
             "mer2024_ov",
             [str(words) for words in OPEN_LABELS],
         ),
-        (
+        pytest.param(
             "emer",
             ["scoring=reasoning", "prompt.task=reason"],
             "emer_v1",
             [f'He "{label}", so.' for label in LABELS[:4]],
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             "emer",
@@ -383,7 +384,7 @@ def test_a_trained_model_is_evaluated_on_merr(trained: Path, tmp_path: Path, nam
             pytest.param(
                 *("dfew", ["inputs.transcript=false", f"data.fold={fold}"], f"dfew_fold{fold}"),
                 [x.lower() for x in WORDS],
-                marks=() if fold in (1, 5) else pytest.mark.slow,
+                marks=() if fold == 5 else pytest.mark.slow,
             )
             for fold in (1, 3, 4, 5)
         ],
@@ -458,7 +459,12 @@ def flat(path: Path, *columns: str) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("track", "file"), [("semi", "test3_semi"), ("multi", "test1_multi"), ("noise", "test2_noise")]
+    ("track", "file"),
+    [
+        ("semi", "test3_semi"),
+        pytest.param("multi", "test1_multi", marks=pytest.mark.slow),
+        pytest.param("noise", "test2_noise", marks=pytest.mark.slow),
+    ],
 )
 def test_the_official_files_of_mer2023(shared: Path, track: str, file: str) -> None:
     folder = shared / "benchmarks" / "mer2023_labels"

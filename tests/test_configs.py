@@ -25,6 +25,8 @@ FILES = sorted(path.relative_to(CONFIG_DIR) for path in CONFIG_DIR.rglob("*.yaml
 RECIPES = [path for path in FILES if path.parts[0] == "recipe"]
 OPTIONS = [path for path in FILES if len(path.parts) > 1 and not path.name.startswith("_") and path not in RECIPES]
 SWEEPS = sorted((REPO / "sweeps").glob("*.yaml"))
+LONG_SWEEPS = ("lora", "modalities", "prompt_labels")
+"""Of many trials: all of them are checked by the slow tests, their first and last always."""
 
 SERVER = ["scoring=reasoning", "judge.base_url=http://localhost:8000/v1", "judge.model=some-model"]
 REQUIRED = {
@@ -131,7 +133,10 @@ def test_there_is_a_sweep_for_each_question() -> None:
     assert {path.stem for path in SWEEPS} == {"learning_rate", "lora", "modalities", "prompt_labels", "seeds"}
 
 
-@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in LONG_SWEEPS else ()) for path in SWEEPS],
+)
 def test_the_sweep_command_accepts_every_sweep(path: Path) -> None:
     check_trials(read_sweep_file(path))
 

@@ -34,18 +34,19 @@ from emolightning.records.score_names import DEFINITIONS
 OUTPUTS = outputs()
 RUN, FAIL, SHOW = commands_tagged("run"), commands_tagged("fail"), commands_tagged("show")
 PROGRAM = re.compile(r"\b(python (\S+\.py|-m emolightning)|train\.py|slurm/train\.sbatch) ?")
-LONG = re.compile(r"python (train\.py|eval\.py|speed/\S+|-m emolightning (sweep|ablate)) (?!--)")
-"""Beginnings of commands that train or generate."""
+LONG = re.compile(r"python (train\.py|eval\.py|speed/\S+|-m emolightning (sweep|ablate|predict|doctor)) (?!--)")
+"""Beginnings of commands that train, generate or read clips."""
 
 
 def is_slow(command: str) -> bool:
-    """Whether `make slow` runs it: one that trains, of a page that is not README and does not show what it prints."""
+    """Whether `make slow` runs it: a long one, of a page that is not README and does not show what it prints."""
     always = {c for block in BLOCKS if block.page == REPO / "README.md" for c in block.commands()}
     return command not in always | {shown.command for shown in OUTPUTS} and bool(LONG.match(command))
 
 
 RUNNING = [pytest.param(c, marks=pytest.mark.slow if is_slow(c) else (), id=c) for c in [*RUN, *FAIL]]
-CHECKED = [command for command in RUN if is_slow(command) and re.match(r"python (train|eval)\.py", command)]
+ACCEPTED = re.compile(r"python (train\.py|eval\.py|-m emolightning (predict|doctor)) ")
+CHECKED = [command for command in RUN if is_slow(command) and ACCEPTED.match(command)]
 """Composed and checked in every run of the tests."""
 
 FULL_WORDS = {"score": score.full_words, "extract": extract.full_words, "serve": serve.full_words}

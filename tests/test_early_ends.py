@@ -81,7 +81,13 @@ def refuse(patch: pytest.MonkeyPatch, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "saved"), [("last.ckpt", False), ("best.ckpt", True), ("metrics.csv", False), ("lineage.json", None)]
+    ("name", "saved"),
+    [
+        ("last.ckpt", False),
+        pytest.param("best.ckpt", True, marks=pytest.mark.slow),
+        pytest.param("metrics.csv", False, marks=pytest.mark.slow),
+        ("lineage.json", None),
+    ],
 )
 def test_a_training_that_cannot_write(
     name: str,
@@ -244,7 +250,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGTERM, 143), (signal.SIGUSR1, 143), (signal.SIGINT, 130)],
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGUSR1, 143, marks=pytest.mark.slow), (signal.SIGINT, 130)],
     ids=lambda value: str(value),
 )
 def test_a_signal_in_validation(
@@ -259,7 +265,9 @@ def test_a_signal_in_validation(
     assert handlers == [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGUSR1, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGUSR1, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_signal_while_worker_processes_compute(
     number: signal.Signals, code: int, weights: Path, clips: tuple[str, ...], tmp_path: Path, monkeypatch: Any
 ) -> None:

@@ -163,9 +163,21 @@ RULES = [
 """Change of the file, words of the second call, exit code, what is said: as in upstream's batch inference."""
 
 
-@pytest.mark.parametrize("form", ["jsonl", "upstream", "csv"])
+OF_EVERY_FORM = ("a changed file is a conflict", "a new item is answered", "half a last line is redone")
+"""Rules that each form is held to always; JSON lines to all of them, the other forms to the rest by the slow tests."""
+
+
 @pytest.mark.parametrize(
-    ("change", "words", "code", "said"), [rule[1:] for rule in RULES], ids=[rule[0] for rule in RULES]
+    ("change", "words", "code", "said", "form"),
+    [
+        pytest.param(
+            *(*rule, form),
+            id=f"{name}-{form}",
+            marks=() if form == "jsonl" or name in OF_EVERY_FORM else pytest.mark.slow,
+        )
+        for name, *rule in RULES
+        for form in ("jsonl", "upstream", "csv")
+    ],
 )
 def test_rules(
     change: Callable[[Path], None],
@@ -484,8 +496,18 @@ def test_short_pieces_go_on_to_the_end(window: float, step: float) -> None:
     assert 2.5 - step - 0.01 <= pieces[-1].end <= 2.5
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
-@pytest.mark.parametrize(("kept", "ranks"), [(1, 1), (3, 1), (2, 2), (0, 2)])
+KEPT = ((3, 1, "csv"), (2, 2, "jsonl"))
+"""One of each form, alone and as one of two; the others are slow."""
+
+
+@pytest.mark.parametrize(
+    ("kept", "ranks", "form"),
+    [
+        pytest.param(*case, form, marks=() if (*case, form) in KEPT else pytest.mark.slow)
+        for case in ((1, 1), (3, 1), (2, 2), (0, 2))
+        for form in ("jsonl", "csv")
+    ],
+)
 def test_the_file_does_not_tell_how_it_was_made(
     run: Path, tmp_path: Path, kept: int, ranks: int, form: str, opened: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,9 +93,9 @@ def change_tensor(path: Path, name: str, add: float) -> None:
     ("file", "name", "add"),
     [
         ("vision.safetensors", "pos_embed_interpolated", 1e-3),
-        ("vision.safetensors", "encode_img_atts", 1),
+        pytest.param("vision.safetensors", "encode_img_atts", 1, marks=pytest.mark.slow),
         ("train.safetensors", "s2.logits", 1e-3),
-        ("train.safetensors", "batch.labels", 1),
+        pytest.param("train.safetensors", "batch.labels", 1, marks=pytest.mark.slow),
         ("grads_batch.safetensors", "llama_proj.weight", 1.0),
         ("eval.safetensors", "batch.inputs_embeds", 1e-3),
         ("chat.safetensors", "encode_img", 1e-3),
@@ -117,17 +117,17 @@ def test_one_changed_number_of_a_tensor_fails(golden, tmp_path, file, name, add)
     ("file", "place", "value"),
     [
         ("train.json", ("samples", 1, "loss"), 4.0),
-        ("train.json", ("samples", 0, "layout", 1, "ids", 2), 7),
-        ("train.json", ("grads_for", "llama_proj.weight"), 0.78),
+        pytest.param("train.json", ("samples", 0, "layout", 1, "ids", 2), 7, marks=pytest.mark.slow),
+        pytest.param("train.json", ("grads_for", "llama_proj.weight"), 0.78, marks=pytest.mark.slow),
         ("eval.json", ("samples", 2, "beam3_ids", 3), 7),
-        ("eval.json", ("samples", 2, "kwargs", "top_p"), 0.8),
+        pytest.param("eval.json", ("samples", 2, "kwargs", "top_p"), 0.8, marks=pytest.mark.slow),
         ("train_vs_eval.json", (3, "loss_behind_eval_context"), 1.0),
         ("chat.json", ("ids_of_s_in_sequence",), 2),
         ("lr_schedule.json", ("stage1_yaml init 1e-5 min 1e-6 warmup 1e-6/1000 iters 1000 x 30", 5, 2), 9.9e-6),
         ("text.json", ("encode", 3, "ids", 1), 270),
         ("llama2_real_token_ids.json", ("train_segments", 1, "ids", 0), 1534),
-        ("llama2_real_token_ids.json", ("eval_context_len",), 341),
-        ("text.json", ("label_postprocess", 2, "out"), "sad"),
+        pytest.param("llama2_real_token_ids.json", ("eval_context_len",), 341, marks=pytest.mark.slow),
+        pytest.param("text.json", ("label_postprocess", 2, "out"), "sad", marks=pytest.mark.slow),
         ("dataset.json", ("items", 4, "instruction_input"), "other"),
         ("checkpoint_keys.json", ("config", "run", "init_lr"), 1e-3),
         ("keys_fullsize.json", ("keys", "llama_proj.weight", "shape"), [4096, 1408]),
@@ -254,7 +254,13 @@ def record(folder: Path) -> None:
                 save_file(tensors, folder / name)
 
 
-@pytest.mark.parametrize("sizes", [SIZES, replace(SIZES, seed=9, layers=1, blocks=3, rank=2, image_size=112, grid=5)])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param(SIZES, marks=pytest.mark.slow),
+        replace(SIZES, seed=9, layers=1, blocks=3, rank=2, image_size=112, grid=5),
+    ],
+)
 def test_other_sizes_and_seeds(tmp_path, sizes):
     folder = make_golden(tmp_path / "other", sizes)
     record(folder)
@@ -413,7 +419,7 @@ def unnoticed(golden: Path, chosen: list[tuple[str, tuple]]) -> list[str]:
 def test_no_changed_leaf_goes_unnoticed_some(golden):
     draw = random.Random(11)
     quantities = sorted(all_leaves(golden).items())
-    assert unnoticed(golden, [draw.choice(places) for _, places in draw.sample(quantities, 40)]) == []
+    assert unnoticed(golden, [draw.choice(places) for _, places in draw.sample(quantities, 16)]) == []
 
 
 @pytest.mark.slow
