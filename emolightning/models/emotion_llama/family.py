@@ -7,13 +7,12 @@ from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS, VISUAL
 from emolightning.models.emotion_llama.instructions import POOLS, instruction_pool, prompt_order
 from emolightning.models.emotion_llama.layouts import LAYOUTS
 from emolightning.models.family import Family, Sees
+from emolightning.prompt.processor import SequenceProcessor
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 
 if TYPE_CHECKING:
-    from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
-    from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
     from emolightning.models.parts.language import LanguageSettings
 
 
@@ -30,6 +29,10 @@ class EmotionLlamaFamily:
     layouts: Sequence[str] = LAYOUTS
     tasks: Sequence[str] = tuple(POOLS)
     fresh_parts: Sequence[str] = (PROJECTIONS,)
+    projected: Sequence[str] = (*FEATURES, VISUAL[0])
+    """Inputs with a projection, in the order in which models are built."""
+    features: Sequence[str] = FEATURES
+    """Those of them that are vectors."""
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that exclude each other, and weights that are not there; nothing is loaded.
@@ -78,7 +81,7 @@ class EmotionLlamaFamily:
             pools["emotion"] = pools["emotion"][:1]
         return Questions(pools, task, tasks, tuple(offered), draws=pool != "fixed", seed=seed)
 
-    def processor(self, settings: Mapping[str, Any], *, layout: str) -> "EmotionLlamaProcessor":
+    def processor(self, settings: Mapping[str, Any], *, layout: str) -> SequenceProcessor:
         """Turns clips into what the model reads; loads the tokenizer of its language model.
 
         Raises:
@@ -92,7 +95,7 @@ class EmotionLlamaFamily:
             load_tokenizer(self._part(settings, "language")), image_tokens=image_tokens, layout=layout
         )
 
-    def build(self, settings: Mapping[str, Any], *, sees: Sees, is_empty: bool = False) -> "EmotionLlama":
+    def build(self, settings: Mapping[str, Any], *, sees: Sees, is_empty: bool = False) -> Any:
         """The model; its labels are words that any language model knows."""
         from emolightning.config.building import build
 
@@ -112,8 +115,8 @@ class EmotionLlamaFamily:
                 if len(shape) != 2 or rest.count(".") != 1:
                     raise ValueError(f"{rest} is no projection")
                 found[rest.removesuffix(".weight")] = shape[1]
-        names = [name for name in (*FEATURES, VISUAL[0]) if name in found]
-        return Sees(names, {name: found[name] for name in FEATURES if name in found}, told.labels)
+        names = [name for name in self.projected if name in found]
+        return Sees(names, {name: found[name] for name in self.features if name in found}, told.labels)
 
     def _part(self, settings: Mapping[str, Any], name: str) -> Any:
         from emolightning.config.building import build

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from emolightning.models.emotion_llama.family import EmotionLlamaFamily
 from emolightning.models.emotion_llama_v2.inputs import FEATURES, FRESH, FUSION, INPUTS, VISUAL
 from emolightning.models.emotion_llama_v2.instructions import TASKS, instruction_pool
 from emolightning.models.emotion_llama_v2.layouts import LAYOUTS
-from emolightning.models.family import Family, Sees
+from emolightning.models.family import Family
+from emolightning.prompt.processor import SequenceProcessor
 from emolightning.prompt.questions import Question, Questions, choose_instruction, target_text
 from emolightning.records.clips import Clip
 from emolightning.records.inputs import Inputs
@@ -14,9 +16,6 @@ from emolightning.records.labels import vocabulary
 
 if TYPE_CHECKING:
     from emolightning.models.emotion_llama.upstream.format import Format
-    from emolightning.models.emotion_llama_v2.emotion_llama_v2 import EmotionLlamaV2
-    from emolightning.models.emotion_llama_v2.processor import EmotionLlamaV2Processor
-    from emolightning.models.parts.language import LanguageSettings
 
 
 class LabelIfNoText(Questions):
@@ -39,44 +38,16 @@ class LabelIfNoText(Questions):
         return super().without_answer(clip) if not target_text(clip, self.task) else []
 
 
-class EmotionLlamaV2Family:
+class EmotionLlamaV2Family(EmotionLlamaFamily):
     """Emotion-LLaMA-v2: EVA-CLIP, 64 video and 64 audio vectors, what is fused of them, and a transcript."""
 
     name = "emotion_llama_v2"
-    has_weights = True
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = LAYOUTS
     tasks: Sequence[str] = TASKS
     fresh_parts: Sequence[str] = FRESH
-
-    def require(self, settings: Mapping[str, Any]) -> None:
-        """Refuse settings that exclude each other, and weights that are not there; nothing is loaded.
-
-        Raises:
-            UserError: all of them.
-        """
-        from emolightning.models.parts.assembling import require_settings
-
-        require_settings(*(self._part(settings, name) for name in ("vision", "language", "train")))
-        self.require_weights(settings)
-
-    def require_weights(self, settings: Mapping[str, Any]) -> None:
-        """Say which weights are not there; nothing is loaded.
-
-        Raises:
-            UserError: in one sentence, all of them.
-        """
-        from emolightning.models.parts.assembling import require_weights
-
-        require_weights(self._part(settings, "vision"), self._part(settings, "language"))
-
-    def language(self, settings: Mapping[str, Any]) -> "LanguageSettings":
-        """Its language model."""
-        return self._part(settings, "language")
-
-    def frame_sizes(self, settings: Mapping[str, Any]) -> dict[str, int]:
-        """Pixels of a frame, both ways."""
-        return {VISUAL[0]: settings["vision"]["image_size"]}
+    projected: Sequence[str] = (VISUAL[0], *FEATURES)
+    features: Sequence[str] = FEATURES
 
     def trained(self, settings: Mapping[str, Any], inputs: Sequence[str]) -> dict[str, str]:
         """Part -> how it trains; the fusion as the projections do."""
@@ -94,7 +65,7 @@ class EmotionLlamaV2Family:
         pools: dict[str, Sequence[str]] = {name: instruction_pool(name, offered, layout=layout) for name in asked}
         return LabelIfNoText(pools, task, tasks, tuple(offered), draws=prompt["pool"] != "fixed", seed=seed)
 
-    def processor(self, settings: Mapping[str, Any], *, layout: str) -> "EmotionLlamaV2Processor":
+    def processor(self, settings: Mapping[str, Any], *, layout: str) -> SequenceProcessor:
         """Turns clips into what the model reads; loads the tokenizer of its language model.
 
         Raises:
@@ -111,29 +82,6 @@ class EmotionLlamaV2Family:
             layout=layout,
         )
 
-    def build(self, settings: Mapping[str, Any], *, sees: Sees, is_empty: bool = False) -> "EmotionLlamaV2":
-        """The model; its labels are words that any language model knows."""
-        from emolightning.config.building import build
-
-        about = {"inputs": list(sees.inputs), "feature_widths": dict(sees.feature_widths)}
-        return build(settings, "model", is_empty=is_empty, **about)
-
-    def sees_of(self, shapes: Mapping[str, tuple[int, ...]], told: Sees) -> Sees:
-        """What the model that has exactly these projections is built around.
-
-        Raises:
-            ValueError: one of them is no projection.
-        """
-        found = {}
-        for name, shape in shapes.items():
-            part, _, rest = name.partition(".")
-            if part == FRESH[0] and name.endswith(".weight"):
-                if len(shape) != 2 or rest.count(".") != 1:
-                    raise ValueError(f"{rest} is no projection")
-                found[rest.removesuffix(".weight")] = shape[1]
-        names = [name for name in (VISUAL[0], *FEATURES) if name in found]
-        return Sees(names, {name: found[name] for name in FEATURES if name in found}, told.labels)
-
     def checkpoint(self, settings: Mapping[str, Any]) -> "Format":
         """The format of its published checkpoints.
 
@@ -145,11 +93,6 @@ class EmotionLlamaV2Family:
 
         fusion = settings.get("fusion")
         return checkpoint_format(self._part(settings, "fusion") if fusion else FusionSettings())
-
-    def _part(self, settings: Mapping[str, Any], name: str) -> Any:
-        from emolightning.config.building import build
-
-        return build(settings[name], f"model.{name}")
 
 
 FAMILY: Family = EmotionLlamaV2Family()
