@@ -88,7 +88,7 @@ def test_summed_gradients_are_upstream_s(summed):
         torch.testing.assert_close(found[name], tensor, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("done", [1, 4, 5, 9])
+@pytest.mark.parametrize("done", [4, 5, *(pytest.param(done, marks=pytest.mark.slow) for done in (1, 9))])
 def test_a_resumed_sum_is_exact(tmp_path, done):
     """Behind batch 1, 4 and 5 of 3-batch windows that cross epochs of 4, gradients wait for their step."""
     whole = fit(3)

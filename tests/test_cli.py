@@ -134,10 +134,14 @@ def test_the_overrides_that_lightning_adds_for_other_ranks_work(call: Calls) -> 
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("seeed=1", "seeed: no such setting; did you mean seed?"),
+        pytest.param("seeed=1", "seeed: no such setting; did you mean seed?", marks=pytest.mark.slow),
         ("evaluation.max_new_token=1", "evaluation.max_new_token: no such setting; did you mean max_new_tokens?"),
-        ("data.batch_siz=1", "data.batch_siz: no such setting; did you mean batch_size?"),
-        ("batch_size=1", "batch_size: no such setting; did you mean data.batch_size?"),
+        pytest.param(
+            "data.batch_siz=1", "data.batch_siz: no such setting; did you mean batch_size?", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "batch_size=1", "batch_size: no such setting; did you mean data.batch_size?", marks=pytest.mark.slow
+        ),
         ("epochs=3", "epochs: no such setting; did you mean trainer.max_epochs?"),
         ("optimizer.lr=0,001", "optimizer.lr: a number is written with a point, optimizer.lr=0.001"),
         (
@@ -155,14 +159,14 @@ def test_the_overrides_that_lightning_adds_for_other_ranks_work(call: Calls) -> 
         ),
         ("data=custon", "data=custon: no such option; did you mean custom?"),
         ("trainer=gpu", "trainer=gpu: no such option; choose from cpu (on"),
-        ("dta=custom", "dta: no such setting; did you mean data?"),
+        pytest.param("dta=custom", "dta: no such setting; did you mean data?", marks=pytest.mark.slow),
         ("seed=abc", "seed: Value 'abc' of type 'str' could not be converted to Integer"),
         ("modalities=audio", "modalities: must be a list, e.g. 'modalities=[audio]'"),
         ("seed=1,2", "a sweep needs --multirun"),
         ("seed", "seed: settings are written key=value"),
         ("resume=a/epoch=3.ckpt", """'resume="a/epoch=3.ckpt"'"""),
         ("+seed=1", "seed: is in the configuration already"),
-        ("~sead", "sead: no such setting; did you mean seed?"),
+        pytest.param("~sead", "sead: no such setting; did you mean seed?", marks=pytest.mark.slow),
         ("data.name.x=1", "data.name has no keys"),
         ("data=null", "data=null: choose from custom, synthetic; or ~data for none of them"),
         ("data=_shared", "data=_shared: choose from custom, synthetic; or ~data for none of them"),

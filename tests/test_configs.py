@@ -87,7 +87,22 @@ def test_every_option_makes_a_training_run(path: Path) -> None:
     check_config(composed("train", *option(path)))
 
 
-@pytest.mark.parametrize("path", [path for path in OPTIONS if path.parts[0] in EVAL_GROUPS], ids=str)
+EVAL_OPTIONS = [path for path in OPTIONS if path.parts[0] in EVAL_GROUPS]
+EVAL_ALWAYS = {path.parts[0]: path for path in EVAL_OPTIONS}.values()
+"""One of each group; those that ask the user for something come as well."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path,
+            id=str(path),
+            marks=() if path in EVAL_ALWAYS or path.with_suffix("").as_posix() in REQUIRED else pytest.mark.slow,
+        )
+        for path in EVAL_OPTIONS
+    ],
+)
 def test_every_option_makes_an_evaluation(path: Path, saved_run: str) -> None:
     words = [saved_run, *option(path)]
     load_saved_run(words)

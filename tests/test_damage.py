@@ -51,10 +51,10 @@ def composed(name: str, *words: str) -> DictConfig:
 
 
 @pytest.fixture(scope="module")
-def trained_once(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+def trained_once(smoke_clips: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The run, and what commands hold when they read it."""
     place = tmp_path_factory.mktemp("damage")
-    words = ["experiment=smoke", "logger=csv", f"data.folder={place}/clips", f"data.cache={place}/cache"]
+    words = ["experiment=smoke", "logger=csv", *smoke_clips]
     cfg = composed("train", *words, f"output_dir={place}/run")
     in_process.fit(cfg)
     load_saved_run([f"checkpoint={place}/run"])

@@ -48,10 +48,16 @@ def test_a_dict_takes_keys_without_a_plus(words: list[str], key: str, value: obj
     ("words", "said"),
     [
         (["prompt.taks={reason: 1.0}"], "prompt.taks: no such setting; did you mean tasks?"),
-        (["evaluation.beams=3"], "evaluation.beams: no such setting; did you mean num_beams?"),
+        pytest.param(
+            ["evaluation.beams=3"], "evaluation.beams: no such setting; did you mean num_beams?", marks=pytest.mark.slow
+        ),
         (["model.lora={rank: 8}"], "model.lora.rank: emolightning.models.parts.lora.LoraSettings has no such argument"),
         (["optimizer={lr: 1, nesterov: true}"], "optimizer.nesterov: torch.optim.AdamW has no such argument"),
-        ([*JUDGED, "judge.parametrs.seed=3"], "has no such argument; did you mean parameters?"),
+        pytest.param(
+            [*JUDGED, "judge.parametrs.seed=3"],
+            "has no such argument; did you mean parameters?",
+            marks=pytest.mark.slow,
+        ),
         (["trainer.strategy.stage=3"], "trainer.strategy has no keys, it is 'auto'"),
     ],
 )

@@ -79,10 +79,10 @@ def test_a_dataset_in_order(benchmarks: Path, tmp_path: Path, capsys: pytest.Cap
     ("name", "folder"),
     [
         ("mer2023", "MER2023"),
-        ("mer2024_semi", "MER2024"),
-        ("mer2024_noise", "MER2024"),
+        pytest.param("mer2024_semi", "MER2024", marks=pytest.mark.slow),
+        pytest.param("mer2024_noise", "MER2024", marks=pytest.mark.slow),
         ("mer2024_ov", "MER2024"),
-        ("emer", "MER2023"),
+        pytest.param("emer", "MER2023", marks=pytest.mark.slow),
         ("dfew_zero_shot", "DFEW"),
     ],
 )

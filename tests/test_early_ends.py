@@ -32,10 +32,9 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def clips(smoke_clips: tuple[str, ...]) -> tuple[str, ...]:
     """Three batches an epoch."""
-    folder = tmp_path_factory.mktemp("clips")
-    return ("experiment=smoke", f"data.folder={folder}/synthetic", f"data.cache={folder}/cache")
+    return ("experiment=smoke", *smoke_clips)
 
 
 @pytest.fixture(scope="module")

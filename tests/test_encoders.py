@@ -79,7 +79,9 @@ def items_of(encoder: Encoder) -> list:
     return TEXTS if encoder.takes == "text" else SOUNDS
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in ("whisper", "hubert") else ()) for name in CASES]
+)
 def test_an_item_is_the_same_to_the_bit_in_any_company(folders, name):
     encoder = CASES[name].build(folders)
     items = items_of(encoder)

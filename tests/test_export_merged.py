@@ -31,8 +31,8 @@ from emolightning.models.parts.trained_parts import TrainedParts
     [
         LORA,
         replace(LORA, targets=("q_proj", "v_proj")),
-        replace(LORA, use_rslora=True),
-        replace(LORA, use_dora=True),
+        pytest.param(replace(LORA, use_rslora=True), marks=pytest.mark.slow),
+        pytest.param(replace(LORA, use_dora=True), marks=pytest.mark.slow),
         replace(LORA, use_dora=True, use_rslora=True, alpha=3),
     ],
 )

@@ -369,7 +369,11 @@ def test_whose_face_was_chosen_is_kept_beside_the_vectors(
 
 
 @pytest.mark.parametrize(
-    ("features", "kind", "faces"), [("clip_merbench", "clip", "none"), ("videomae_merbench", "videomae", "center:32")]
+    ("features", "kind", "faces"),
+    [
+        pytest.param("clip_merbench", "clip", "none", marks=pytest.mark.slow),
+        ("videomae_merbench", "videomae", "center:32"),
+    ],
 )
 def test_frames_that_fill_the_memory_are_taken_one_by_one(
     media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: str, kind: str, faces: str
@@ -463,7 +467,7 @@ def test_files_beside_the_weights_belong_to_the_recipe(
     assert (folder / "0.npy").exists() is is_old
 
 
-@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize("is_whole", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_doctor_computes_some_vectors_again(
     whole: Path, media: Path, hubert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], is_whole: bool
 ) -> None:

@@ -196,7 +196,9 @@ def test_a_piece_beyond_the_end_is_named_with_its_row(tmp_path):
     assert [clip.id for clip in lost.skipped] == ["nowhere_600-1200ms", "nowhere_1400-2000ms"]
 
 
-@pytest.mark.parametrize(("table", "number"), [("many_rows.csv", None), ("one_row_each.csv", 6)])
+@pytest.mark.parametrize(
+    ("table", "number"), [pytest.param("many_rows.csv", None, marks=pytest.mark.slow), ("one_row_each.csv", 6)]
+)
 def test_recorded_tables_with_times(shared, tmp_path, table, number):
     folder = shared / "cases" / "07-start-and-end-times"
     corpus = corpus_in(tmp_path, folder / table, media=str(folder / "clips"), labels=["angry", "happy", "sad"])

@@ -81,7 +81,22 @@ KINDS = [
 JUMPED_TO_EXACTLY = {"libopus", "libmp3lame", "flac", "pcm_s16le"}
 
 
-@pytest.mark.parametrize(("suffix", "codecs"), KINDS, ids=lambda value: value if isinstance(value, str) else value[1])
+ALWAYS = ((".mp4", "aac"), (".mkv", "flac"), (".ts", "mp2"), (".avi", "pcm_s16le"))
+"""Sound that is filled up, that is jumped to exactly, without and with an index; the other kinds are slow."""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codecs"),
+    [
+        pytest.param(
+            suffix,
+            codecs,
+            id=f"{suffix}-{codecs[1]}",
+            marks=() if (suffix, codecs[1]) in ALWAYS else pytest.mark.slow,
+        )
+        for suffix, codecs in KINDS
+    ],
+)
 def test_a_piece_equals_a_lossless_cut(tmp_path, monkeypatch, suffix, codecs):
     source = make_source(tmp_path / f"talk{suffix}", codecs)
     four = parse_frame_choice("even:4")
@@ -136,7 +151,9 @@ def repeat(source: Path, target: Path, times: int, seconds: int) -> Path:
     return target
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".avi"])
+@pytest.mark.parametrize(
+    "suffix", [".mp4", ".ts", *(pytest.param(x, marks=pytest.mark.slow) for x in (".mkv", ".avi"))]
+)
 def test_a_piece_at_minute_twenty_is_sought(tmp_path, monkeypatch, suffix):
     kinds = {".ts": ("mpeg2video", "mp2"), ".avi": ("mpeg4", "pcm_s16le")}
     codecs = kinds.get(suffix, ("libx264", "aac"))

@@ -74,6 +74,7 @@ def test_the_result_is_evaluated_on_a_row_file_in_upstream_s_layout(workplace: W
     assert read_json(folder / "metrics.json")["evaluation"]["generation"]["max_new_tokens"] == 20
 
 
+@pytest.mark.slow  # test_benchmarks.py evaluates on DFEW, and its question; the recipe composes in test_configs.py.
 def test_dfew_asks_in_the_official_order(workplace: Workplace, tmp_path):
     root = make_dfew_folder(tmp_path / "DFEW", num_clips=12)
     folder = workplace.folder / "recipes" / "dfew"

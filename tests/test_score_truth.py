@@ -24,6 +24,10 @@ def answered(folder: Path, rows: list[list[str]]) -> Path:
     return write_csv(folder / "answers.csv", ("id", "answer", "valence")[: len(rows[0])], answers)
 
 
+TRACKS_ALWAYS = (("npz", "noise"), ("csv", "semi"), ("txt", "multi"))
+"""Each kind of file and each track once; the other pairs are slow."""
+
+
 @pytest.mark.parametrize("names", [(), ("columns.truth_id=video_name", "columns.truth=label")])
 @pytest.mark.parametrize("file", ["set_1_test.flat.csv", "original_DFEW_set_1_test.txt"])
 def test_files_of_dfew(shared: Path, tmp_path: Path, file: str, names: tuple[str, ...]) -> None:
@@ -38,8 +42,14 @@ def test_files_of_dfew(shared: Path, tmp_path: Path, file: str, names: tuple[str
     assert report["evaluation"]["differences_from_official"] == []
 
 
-@pytest.mark.parametrize("track", ["multi", "noise", "semi"])
-@pytest.mark.parametrize("kind", ["npz", "csv", "txt"])
+@pytest.mark.parametrize(
+    ("kind", "track"),
+    [
+        pytest.param(kind, track, marks=() if (kind, track) in TRACKS_ALWAYS else pytest.mark.slow)
+        for kind in ("npz", "csv", "txt")
+        for track in ("multi", "noise", "semi")
+    ],
+)
 def test_files_of_mer2023(shared: Path, tmp_path: Path, track: str, kind: str) -> None:
     folder = shared / "benchmarks" / "mer2023_labels"
     (flat,) = folder.glob(f"test?_{track}.flat.csv")

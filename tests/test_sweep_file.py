@@ -141,11 +141,23 @@ def test_a_file_that_is_no_sweep(tmp_path: Path, text: str, message: str) -> Non
         ({"parameters": {"seed": {"values": [1, -1]}}}, [], "parameter seed: must be 0 to 4294967295, not -1"),
         ({"parameters": {"modalities": {"values": [["audoi"]]}}}, [], "did you mean audio?"),
         ({"parameters": {"notes": {"values": [7]}}}, [], "notes: 7 arrives as '7'"),
-        ({"parameters": {"model": {"values": ["tinny"]}}}, [], "model=tinny: no such option; did you mean tiny?"),
+        pytest.param(
+            {"parameters": {"model": {"values": ["tinny"]}}},
+            [],
+            "model=tinny: no such option; did you mean tiny?",
+            marks=pytest.mark.slow,
+        ),
         ({"metric": {"name": "val/uar", "goal": "maximize"}}, [], "the trials watch monitor.metric=val/weighted_f1"),
-        ({"metric": {"name": "val/weighted_f1", "goal": "minimize"}}, [], "monitor.mode=max"),
+        pytest.param(
+            {"metric": {"name": "val/weighted_f1", "goal": "minimize"}}, [], "monitor.mode=max", marks=pytest.mark.slow
+        ),
         (command("${args_no_hyphens}"), [], "add run_name=file-${oc.env:WANDB_RUN_ID}"),
-        (command("run_name=${oc.env:WANDB_RUN_ID}", "${args_no_hyphens}"), [], "add resume=auto"),
+        pytest.param(
+            command("run_name=${oc.env:WANDB_RUN_ID}", "${args_no_hyphens}"),
+            [],
+            "add resume=auto",
+            marks=pytest.mark.slow,
+        ),
         ({}, ["logger=none"], "say logger=csv"),
         ({}, ["trainer.max_epoch=3"], "did you mean max_epochs?"),
         ({}, ["seed=3"], "varies it"),

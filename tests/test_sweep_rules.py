@@ -153,9 +153,18 @@ def test_a_file_that_grew_is_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 143)], ids=str
+    ("place", "number", "code"),
+    [
+        pytest.param(place, number, code, marks=() if place == always else pytest.mark.slow)
+        for number, code, always in (
+            (signal.SIGINT, 130, "the checks"),
+            (signal.SIGTERM, 143, "the leftovers"),
+            (signal.SIGUSR1, 143, "the trials"),
+        )
+        for place in ("the checks", "the leftovers", "the trials")
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("place", ["the checks", "the leftovers", "the trials"])
 def test_a_signal_ends_a_sweep_with_its_own_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int, place: str
 ) -> None:

@@ -102,7 +102,9 @@ def test_an_empty_transcript_is_an_error_or_what_one_says(folder):
         ("transcription_en_all.csv", "name,sentence\nx,hi\nx,ho\n", "'x' is there twice"),
         ("MERR_coarse_grained.json", "{", "is not JSON"),
         ("MERR_coarse_grained.json", "[]", "maps names to explanations"),
-        ("MERR_coarse_grained.json", '{"x": {"other": 1}}', "'x' has no text 'caption'"),
+        pytest.param(
+            "MERR_coarse_grained.json", '{"x": {"other": 1}}', "'x' has no text 'caption'", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_faults_of_the_other_files(folder, file, content, message):

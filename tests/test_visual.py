@@ -95,7 +95,7 @@ def test_an_exchanged_picture_is_the_other_clip_s(run):
     assert torch.equal(other[(0, 0)].features["speech"], own[(0, 0)].features["speech"])
 
 
-@pytest.mark.parametrize("why", ["setting", "tower learns"])
+@pytest.mark.parametrize("why", [pytest.param("setting", marks=pytest.mark.slow), "tower learns"])
 def test_the_tower_runs_in_every_step_where_it_must(run, why):
     cfg, data, learner = run
     learner.model.vision.requires_grad_(why == "tower learns")
