@@ -1,13 +1,15 @@
-"""In a process of tests, Hydra parses a file once and not for each of the thousands of configurations they compose.
+"""In a process of tests, Hydra parses a file or an interpolation once, and not for each of thousands of configurations.
 
 Only the time is another: each composition gets objects of its own, and a file that was changed is read again.
 """
 
+import functools
 import os
 import pickle
 from collections.abc import Callable
 from typing import Any
 
+import omegaconf.base
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.config_source import ConfigResult
 
@@ -23,6 +25,7 @@ def parse_once() -> None:
     ImportlibResourcesConfigSource.load_config = _remembering(
         ImportlibResourcesConfigSource.load_config, lambda source, _: source.path == "hydra.conf"
     )
+    omegaconf.base.parse = functools.cache(omegaconf.base.parse)  # A tree of an interpolation is only walked through.
     ConfigStore.__deepcopy__ = lambda store, _: store  # Hydra copies all schemas with each reader, and only reads them.
 
 

@@ -41,6 +41,7 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays: the collector of garbage need not look through it again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(5_000, 20, 20)  # Configurations are many small objects that soon go by themselves.
 
 
 @pytest.fixture(autouse=True)

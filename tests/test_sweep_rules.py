@@ -42,6 +42,10 @@ sys.exit(code)
 """
 
 
+BARE = ["-I", "-S"]
+"""A Python that looks for no packages."""
+
+
 class Fakes:
     """Sweeps over seeds whose trials are `FAKE` with the arguments of their number."""
 
@@ -59,7 +63,7 @@ class Fakes:
         script.write_text(FAKE)
         run = f"fake-{self.search.sweep_id[-6:]}-{number:03}"
         program = sys.executable if losses else "no/such/program"
-        return [program, str(script), losses, str(code), run, str(seconds), *extra]
+        return [program, *BARE * bool(losses), str(script), losses, str(code), run, str(seconds), *extra]
 
     def run(
         self, *plans: tuple[str, int, float], parallel: int = 1, extra: Sequence[str] = (), **content: Any

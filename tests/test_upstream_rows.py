@@ -1,6 +1,7 @@
 """Emotion-LLaMA's own files to clips: every layout of a row, and every fault with its place."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,15 @@ from emolightning.prompt.questions import choose_task, target_text
 FACE, MOTION, SPEECH = FEATURE_FOLDERS
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    return make_upstream_folder(tmp_path_factory.mktemp("upstream") / "mer")
+
+
 @pytest.fixture
-def folder(tmp_path):
-    return make_upstream_folder(tmp_path / "mer")
+def folder(original, tmp_path):
+    """A copy that a test may change."""
+    return Path(shutil.copytree(original, tmp_path / "mer"))
 
 
 def make_data(root: Path, **options):

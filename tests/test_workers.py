@@ -17,7 +17,7 @@ import in_process
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
-from runs import Program, Workplace, history, kill_session, saved_step, tensor_hashes
+from runs import Program, Workplace, history, kill_session, saved_step, tensor_hashes, validations
 
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
@@ -217,10 +217,9 @@ def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_weights(
 
 
 @pytest.mark.multi_process
-def test_workers_end_with_their_run_however_it_ends(workplace: Workplace) -> None:
+def test_workers_end_with_their_run_however_it_ends(workplace: Workplace, trained: Path) -> None:
     """SIGTERM to the whole group, as a scheduler sends it; then kill -9 of the run alone; then to the end."""
     words = ("checkpoints.every_num_steps=1", "trainer.log_every_n_steps=1")
-    whole = workplace.train(workplace.folder / "workers" / "none", *words)
     run = workplace.folder / "workers" / "two"
 
     def started() -> Program:
@@ -240,8 +239,8 @@ def test_workers_end_with_their_run_however_it_ends(workplace: Workplace) -> Non
     assert program.has_ended_whole(), "workers outlive their run"
     program = started()
     assert program.wait() == 0, program.description()
-    assert tensor_hashes(run) == tensor_hashes(whole)
-    assert history(run)[-1] == history(whole)[-1]
+    assert tensor_hashes(run) == tensor_hashes(trained)
+    assert validations(run)[-1] == validations(trained)[-1]
 
 
 def wait_until(program: Program, is_due: Any) -> None:
