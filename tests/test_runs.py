@@ -347,6 +347,22 @@ def test_a_killed_run_continues_to_the_same_history(trained: Path, killed: Inter
     assert history(killed.run) == history(trained)
 
 
+@chain
+def told(place: Workplace, trained: Path) -> Interrupted:
+    return interrupt(place, "told", [(14, signal.SIGINT)])
+
+
+def test_ctrl_c_ends_a_run_that_continues_to_the_same_weights(trained: Path, told: Interrupted) -> None:
+    assert told.codes == [128 + signal.SIGINT]
+    assert told.statuses == ["interrupted"]
+    assert 14 <= told.stopped_at[0] < 24
+    assert "resume=auto" in told.outputs[0]
+    assert "Traceback" not in told.outputs[0]
+    assert tensor_hashes(told.run) == tensor_hashes(trained)
+    assert validations(told.run) == validations(trained)
+
+
+@pytest.mark.slow  # SIGTERM, and what is continued after it, are in test_workers.py and below on two ranks.
 def test_signals_end_a_run_with_their_code_and_a_checkpoint(stopped: Interrupted) -> None:
     assert stopped.codes == [128 + signal.SIGTERM, 128 + signal.SIGINT]
     assert stopped.statuses == ["interrupted"] * 2
@@ -356,6 +372,7 @@ def test_signals_end_a_run_with_their_code_and_a_checkpoint(stopped: Interrupted
         assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_a_stopped_run_continues_to_the_same_weights(trained: Path, stopped: Interrupted) -> None:
     assert tensor_hashes(stopped.run) == tensor_hashes(trained)
     assert validations(stopped.run) == validations(trained)
@@ -611,6 +628,7 @@ def assert_same_validations(run: Path, other: Path) -> None:
         assert row == expected
 
 
+@pytest.mark.slow  # test_accumulation.py compares sums with those of plain PyTorch.
 def test_gradients_accumulated_over_halves_are_those_of_the_whole(one_rank: Path, accumulated: Path) -> None:
     assert_same_validations(accumulated, one_rank)
 
@@ -643,6 +661,7 @@ def test_sigterm_ends_all_ranks_with_a_checkpoint(two_ranks: Interrupted) -> Non
     assert 2 <= two_ranks.stopped_at[0] < 12
 
 
+@pytest.mark.slow  # test_ranks.py compares the answers of two ranks with the same run.
 @pytest.mark.multi_process
 def test_two_ranks_give_the_answers_of_one(trained: Path, evaluated_on_two_ranks: Path) -> None:
     assert answers(evaluated_on_two_ranks) == answers(trained)
