@@ -187,7 +187,6 @@ def real_place(shared: Path, trained: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow  # No file of the main module either, as above from stdin; what README shows is run below.
 def test_readme_in_a_notebook(real_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
