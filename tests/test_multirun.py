@@ -39,7 +39,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["run_name=a,b", "seed=1,2"], [f"runs/{name} {name}" for name in ("a-0", "a-1", "b-2", "b-3")]),
         pytest.param(["run_name=a,b"], ["runs/a a", "runs/b b"], marks=pytest.mark.slow),
         pytest.param(["output_dir=x,y", "seed=3"], ["x synthetic", "y synthetic"], marks=pytest.mark.slow),
-        (["output_dir=x/${hydra:job.num}", "seed=4,5"], ["x/0 synthetic", "x/1 synthetic"]),
+        pytest.param(
+            ["output_dir=x/${hydra:job.num}", "seed=4,5"], ["x/0 synthetic", "x/1 synthetic"], marks=pytest.mark.slow
+        ),
         pytest.param(
             ["run_name=s${seed}-${hydra:job.num}", "seed=4,5"],
             ["runs/s4-0 s4-0", "runs/s5-1 s5-1"],

@@ -170,7 +170,7 @@ def varied_examples() -> list[Example]:
     return sorted(make_examples(48), key=lambda example: example.index * 29 % 48)
 
 
-@pytest.mark.parametrize("batch_size", [3, 8, 16])
+@pytest.mark.parametrize("batch_size", [3, pytest.param(8, marks=pytest.mark.slow), 16])
 @pytest.mark.parametrize("order", ["mixed", "by length"])
 def test_an_answer_does_not_depend_on_its_batch(answered: dict[str, str], batch_size: int, order: str) -> None:
     model = make_model()

@@ -72,7 +72,16 @@ def test_the_table_of_parts_counts_them(train: TrainedParts) -> None:
     assert parameter_table(list(rows.values())).columns[3]._cells[-1] == f"{trained:,}"
 
 
-@pytest.mark.parametrize("train", ALL[1:], ids=named)
+ALWAYS = [
+    each for each in ALL if (HOW.index(each.vision) + HOW.index(each.language)) % 2 == (each.projections == "full")
+]
+"""Each way of a part with each way of the others."""
+
+
+@pytest.mark.parametrize(
+    "train",
+    [pytest.param(each, id=named(each), marks=() if each in ALWAYS else pytest.mark.slow) for each in ALL[1:]],
+)
 def test_an_adapter_folder_brings_back_whatever_trained(train: TrainedParts, tmp_path: Path) -> None:
     model = make_model(train=train)
     one_step(model)
