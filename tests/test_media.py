@@ -223,7 +223,7 @@ def bad_files(tmp_path_factory) -> dict[str, Path]:
         ("text", "not a media file, or none of mov, mp4"),
         ("playlist", "not a media file"),
         ("absent", "no such file"),
-        ("folder", "no such file"),
+        ("folder", "is no file, but a folder"),
         ("normal", r"an mp4 without its index \(moov box\): cut short, or never finished; copy or download"),
         ("faststart", r"stream is cut short, \d+ of \d+ packets are there; copy or download the file again"),
         ("matroska", r"the file is cut short or damaged, \d+ of \d+ bytes are there; copy or download the file again"),
