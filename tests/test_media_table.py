@@ -146,7 +146,7 @@ TABLE = [
     Odd("text", holding(b"a text\n" * 50), NO_MEDIA, NO_MEDIA),
     Odd("a playlist", holding(b"#EXTM3U\n#EXTINF:9,\n/etc/passwd\n#EXT-X-ENDLIST\n"), NO_MEDIA, NO_MEDIA),
     Odd("zeros", holding(bytes(5000)), NO_MEDIA, NO_MEDIA),
-    Odd("a folder", lambda f: (f / "a.mp4").mkdir() or f / "a.mp4", "is no file, but a folder", "is no file, but a folder"),
+    Odd("a folder", lambda f: (f / "a.mp4").mkdir() or f / "a.mp4", "is no file, but", "is no file, but"),
     # Names.
     Odd("avi called mp4", called("wrong.mp4", ".avi"), 25, 1.0),
     Odd("mp3 called wav", called("wrong.wav", ".mp3"), NO_PICTURE, 1.0),
