@@ -8,7 +8,7 @@ import torch
 import torchmetrics.functional.classification as reference
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score
 
-from emolightning.scoring.metrics import classification
+from emolightning.scoring.metrics import resampling
 from emolightning.scoring.metrics.classification import (
     alphabetical,
     bootstrap_intervals,
@@ -89,9 +89,9 @@ def test_a_label_of_no_clip_is_worth_as_much_as_an_answer_that_cannot_be_read(st
 def test_both_ways_to_draw_clips_have_the_same_spread(monkeypatch):
     counts = confusion_matrix(*draw(3), 6)
     one = bootstrap_samples(counts, num_samples=20_000, seed=0)
-    monkeypatch.setattr(classification, "DRAWS_AT_ONCE", 7_000)
+    monkeypatch.setattr(resampling, "DRAWS_AT_ONCE", 7_000)
     assert np.array_equal(one["uar"], bootstrap_samples(counts, num_samples=20_000, seed=0)["uar"])
-    monkeypatch.setattr(classification, "MOST_DRAWS", 0)
+    monkeypatch.setattr(resampling, "MOST_DRAWS", 0)
     other = bootstrap_samples(counts, num_samples=20_000, seed=0)
     for name, samples in one.items():
         assert samples.mean() == pytest.approx(other[name].mean(), abs=1e-3), name

@@ -4,18 +4,13 @@ The matrix is (classes, classes + 1): rows are the truth, the last column counts
 Unreadable answers count as wrong in every headline value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from emolightning.scoring.metrics.intervals import exact_proportion
-
-MOST_DRAWS = 100_000_000
-"""Clips drawn one by one, over all samples; beyond it their numbers in each cell are drawn."""
-
-DRAWS_AT_ONCE = 4_000_000
-"""Clips drawn before they are counted: 32 MB for their indices."""
+from emolightning.scoring.metrics.resampling import Resampling
 
 
 def confusion_matrix(truths: npt.ArrayLike, predictions: npt.ArrayLike, num_classes: int) -> np.ndarray:
@@ -164,13 +159,44 @@ def bootstrap_samples(counts: np.ndarray, *, num_samples: int, seed: int) -> dic
     Returns:
         score -> float64 (num_samples,)
     """
-    flat, rng = counts.reshape(-1), np.random.default_rng(seed)
-    total = int(flat.sum())
-    if total * num_samples > MOST_DRAWS:
-        draws = rng.multinomial(total, flat / total, size=num_samples)
-    else:
-        draws = _draw_clips(flat, num_samples, rng)
-    return scores(draws.reshape(num_samples, *counts.shape))
+    flat = counts.reshape(-1)
+    drawn = Resampling(num_samples=num_samples, seed=seed).totals(
+        np.repeat(np.arange(flat.size), flat), np.eye(flat.size)
+    )
+    return _joined(scores(totals.reshape(-1, *counts.shape)) for totals in drawn)
+
+
+def paired_samples(
+    truths: npt.ArrayLike,
+    answers: Sequence[npt.ArrayLike],
+    num_classes: int,
+    resampling: Resampling | None = None,
+) -> list[dict[str, np.ndarray]]:
+    """The scores of several systems in the same samples of the same clips.
+
+    Args:
+        truths: (clips,), class indices.
+        answers: of each system, (clips,): class indices, or `num_classes` for an unreadable answer.
+        num_classes: size of the vocabulary.
+        resampling: how clips are drawn.
+
+    Returns:
+        Of each system: score -> float64 (num_samples,).
+
+    >>> right, wrong = paired_samples([0, 1, 1], [[0, 1, 1], [1, 1, 1]], 2, Resampling(num_samples=100))
+    >>> bool(right["war"].min() == 1), bool((right["war"] >= wrong["war"]).all())
+    (True, True)
+    """
+    num_cells = num_classes * (num_classes + 1)
+    true = np.asarray(truths, dtype=np.int64) * (num_classes + 1)
+    cells = np.stack([true + np.asarray(said, dtype=np.int64) for said in answers], axis=1)
+    found, kinds = np.unique(cells, axis=0, return_inverse=True)
+    values = np.zeros((len(found), len(answers), num_cells))
+    np.put_along_axis(values, found[:, :, None], 1.0, axis=2)
+    drawn = (resampling or Resampling()).totals(kinds.reshape(-1), values.reshape(len(found), -1))
+    shape = (-1, len(answers), num_classes, num_classes + 1)
+    samples = _joined(scores(totals.reshape(shape)) for totals in drawn)
+    return [{name: values[:, number] for name, values in samples.items()} for number in range(len(answers))]
 
 
 def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
@@ -179,17 +205,10 @@ def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(np.quantile(samples, tail)), float(np.quantile(samples, 1 - tail))
 
 
-def _draw_clips(flat: np.ndarray, num_samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Int64 (num_samples, cells): for each sample the clips drawn from each cell."""
-    cell_of_clip = np.repeat(np.arange(flat.size), flat)
-    size = max(1, DRAWS_AT_ONCE // max(1, cell_of_clip.size))
-    parts = []
-    for start in range(0, num_samples, size):
-        rows = min(size, num_samples - start)
-        cells = cell_of_clip[rng.integers(0, cell_of_clip.size, (rows, cell_of_clip.size))]
-        cells += np.arange(rows)[:, None] * flat.size
-        parts.append(np.bincount(cells.reshape(-1), minlength=rows * flat.size).reshape(rows, flat.size))
-    return np.concatenate(parts)
+def _joined(pieces: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Scores of pieces of the samples -> those of all."""
+    found = list(pieces)
+    return {name: np.concatenate([piece[name] for piece in found]) for name in found[0]}
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
