@@ -1,19 +1,23 @@
-"""Intervals where resampling shows no spread: against SciPy's exact test, and against chances by hand."""
+"""Intervals of scores: against SciPy's tests, by hand, and by simulation."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 from score_factory import metrics_of
 
+from emolightning.errors import UserError
 from emolightning.records.clips import Answer
 from emolightning.records.labels import MER6
-from emolightning.records.score_names import BOOTSTRAP, EXACT
+from emolightning.records.score_names import BOOTSTRAP, SCORE_INTERVAL
 from emolightning.scoring.classification import Classification
 from emolightning.scoring.folds import fold_report
 from emolightning.scoring.judges.offline import OfflineJudge
-from emolightning.scoring.metrics.classification import bootstrap_intervals, exact_intervals
-from emolightning.scoring.metrics.intervals import exact_proportion, same_value_interval
+from emolightning.scoring.metrics.counted import Counted, bootstrap_samples, class_intervals, score_intervals
+from emolightning.scoring.metrics.intervals import exact_proportion, percentile_interval, same_value_interval
 from emolightning.scoring.reasoning import Reasoning
+from emolightning.scoring.sampling import BY_CLIP, Sampling, sampled
 
 
 def exact(hits: int, total: int) -> list[float]:
@@ -21,10 +25,14 @@ def exact(hits: int, total: int) -> list[float]:
     return [found.low, found.high]
 
 
-def report_of(pairs: list[tuple[str, str]], labels: tuple[str, ...] = MER6, prefix: str = "c"):
+def report_of(
+    pairs: list[tuple[str, str]], labels: tuple[str, ...] = MER6, prefix: str = "c", sampling: Sampling = BY_CLIP
+):
     answers = [Answer(f"{prefix}{number}", said, "", truth, 0.0) for number, (truth, said) in enumerate(pairs)]
     scoring = Classification(labels=labels)
-    return scoring.report(answers, list(map(scoring.score, answers)), benchmark="by hand", split="test")
+    return scoring.report(
+        answers, list(map(scoring.score, answers)), benchmark="by hand", split="test", sampling=sampling
+    )
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 1), (1, 1), (0, 14), (14, 14), (3, 7), (833, 834), (1, 2341)])
@@ -36,73 +44,134 @@ def test_nothing_counted_is_nothing_known():
     assert [float(end) for end in exact_proportion(0, 0)] == [0, 1]
 
 
+@pytest.mark.parametrize(("hits", "total"), [(9, 10), (1, 7), (833, 834), (0, 14), (14, 14)])
+def test_the_interval_of_accuracy_is_wilsons(hits, total):
+    counts = np.array([[hits, 0, total - hits], [0, 0, 0]])
+    wilson = binomtest(hits, total).proportion_ci(method="wilson")
+    ends = score_intervals([Counted(counts)])["war"]
+    assert ends == pytest.approx((wilson.low, wilson.high), abs=1e-6)
+    assert class_intervals(Counted(counts))["recall"][0] == pytest.approx(ends, abs=1e-6)
+
+
 @pytest.mark.parametrize("clips", [{"happy": 3}, {"happy": 12, "sad": 40}, dict.fromkeys(MER6, 30)])
 def test_a_perfect_score_is_no_certainty(clips):
     report = report_of([(label, label) for label, count in clips.items() for _ in range(count)]).content()
-    total = sum(clips.values())
-    assert report["metrics"]["war"]["ci95"] == pytest.approx(exact(total, total))
-    lows = [exact(count, count)[0] for count in clips.values()]
-    assert report["metrics"]["uar"]["ci95"] == pytest.approx([np.mean(lows), 1])
+    total, z = sum(clips.values()), 1.959964
+    assert report["metrics"]["war"]["ci95"] == pytest.approx([total / (total + z**2), 1], abs=1e-6)
     for metric in report["metrics"].values():
         low, high = metric["ci95"]
-        assert low < high == metric["value"] == 1
-        assert metric["interval"] == EXACT
+        assert low < high == pytest.approx(1)
+        assert metric["interval"] == SCORE_INTERVAL
+    fewest = min(clips.values())
+    assert total / (total + z**2) >= report["metrics"]["uar"]["ci95"][0] - 1e-6 > fewest / (fewest + z**2) - 2e-6
 
 
 @pytest.mark.parametrize("answer", ["sad", "mumble", "fear"])
 def test_nor_is_a_score_of_zero(answer):
     metrics = report_of([("happy", answer)] * 9 + [("angry", answer)] * 5).metrics
-    assert metrics["war"]["ci95"] == pytest.approx(exact(0, 14))
-    assert metrics["uar"]["ci95"] == pytest.approx([0, (exact(0, 9)[1] + exact(0, 5)[1]) / 2])
     for metric in metrics.values():
         assert metric["ci95"][0] == metric["value"] == 0 < metric["ci95"][1]
 
 
 def test_classes_wholly_right_and_wholly_wrong_have_a_width_together():
+    """By hand: the likeliest recalls with a lower mean are 50 / tilt and 0, that of the first class goes down."""
     metrics = report_of([("happy", "happy")] * 50 + [("sad", "happy")] * 50).metrics
+    (low, high), z2 = metrics["uar"]["ci95"], 1.959964**2
     assert metrics["uar"]["value"] == 0.5
-    assert metrics["uar"]["ci95"] == pytest.approx([exact(50, 50)[0] / 2, (1 + exact(0, 50)[1]) / 2])
-    assert metrics["war"]["interval"] == BOOTSTRAP
+    share = 50 / (50 + z2)  # (1 - p)^2 = z^2 p (1 - p) / 50
+    assert (low, high) == pytest.approx((share / 2, 1 - share / 2), abs=1e-6)
 
 
-def test_the_interval_of_a_perfect_average_holds_all_that_could_have_been_seen():
-    """Recalls with a chance above 2.5 % of what was seen, drawn at random: their mean is inside."""
-    supports, rng = np.array([14, 60, 219]), np.random.default_rng(0)
-    counts = np.pad(np.diag(supports), ((0, 0), (0, 1)))
-    low, _ = exact_intervals(counts)["uar"]
-    recalls = 1 - rng.beta(0.3, 8, (100_000, 3))
-    means = recalls.mean(axis=1)[(recalls**supports).prod(axis=1) > 0.025]
-    assert len(means) > 100
-    assert low <= means.min()
-
-
-def test_values_of_classes_have_exact_intervals():
+def test_values_of_classes_have_intervals():
     pairs = [("happy", "happy")] * 2 + [("sad", "sad")] * 7 + [("sad", "happy")] * 3 + [("angry", "sad")]
     rows = report_of(pairs).per_class
-    assert rows["happy"]["ci95"]["recall"] == pytest.approx(exact(2, 2))
-    assert rows["happy"]["ci95"]["precision"] == pytest.approx(exact(2, 5))
-    assert rows["sad"]["ci95"]["recall"] == pytest.approx(exact(7, 10))
-    assert rows["sad"]["ci95"]["f1"] == pytest.approx([2 * end / (1 + end) for end in exact(7, 11)])
-    assert rows["angry"]["ci95"]["recall"] == pytest.approx(exact(0, 1))
+    for label, name, hits, total in (
+        ("happy", "recall", 2, 2),
+        ("happy", "precision", 2, 5),
+        ("sad", "recall", 7, 10),
+        ("angry", "recall", 0, 1),
+    ):
+        wilson = binomtest(hits, total).proportion_ci(method="wilson")
+        assert rows[label]["ci95"][name] == pytest.approx([wilson.low, wilson.high], abs=1e-4), (label, name)
     assert rows["surprise"]["ci95"] == dict.fromkeys(("precision", "recall", "f1"), [0, 1])
     for row in rows.values():
         for name, (low, high) in row["ci95"].items():
             assert low <= row[name] <= high
 
 
-def test_other_intervals_are_those_of_the_bootstrap():
+def test_percentiles_of_the_bootstrap_on_request():
+    """The same draws as in earlier versions, with tails for the number of clips."""
     pairs = [("happy", "happy")] * 30 + [("sad", "sad")] * 20 + [("sad", "happy")] * 4
-    metrics = report_of(pairs, labels=("happy", "sad")).metrics
-    expected = bootstrap_intervals(np.array([[30, 0, 0], [4, 20, 0]]))
+    metrics = report_of(pairs, ("happy", "sad"), sampling=Sampling(intervals="percentile")).metrics
+    samples = bootstrap_samples(np.array([[30, 0, 0], [4, 20, 0]]), num_samples=10_000, seed=0)
     for name, metric in metrics.items():
-        assert metric["ci95"] == list(expected[name])
+        assert metric["ci95"] == list(percentile_interval(samples[name], num_units=54))
+        assert metric["ci95"] == pytest.approx(list(percentile_interval(samples[name])), abs=0.01)
         assert metric["interval"] == BOOTSTRAP
+    perfect = report_of(pairs[:50], sampling=Sampling(intervals="percentile")).metrics
+    assert perfect["war"]["ci95"][0] < 1
+
+
+def test_subjects_whose_clips_are_all_alike_are_what_counts():
+    """Ten clips of each subject with the same answer: as certain as one clip of each, by Student's t."""
+    pairs = [("happy", "happy" if subject % 4 else "sad") for subject in range(40) for _ in range(10)]
+    of_clips = {f"c{number}": f"s{number // 10}" for number in range(400)}
+    sampling = sampled("subject", of_clips, is_stratified=False, intervals="score")
+    report = report_of(pairs, ("happy", "sad"), sampling=sampling).content()
+    war, q2 = report["metrics"]["war"], t.ppf(0.975, 39) ** 2 * 40 / 39
+    centre, spread = 0.75 + q2 / 80, np.sqrt(q2 * (0.75 * 0.25 / 40 + q2 / 6400))
+    ends = [(centre - spread) / (1 + q2 / 40), (centre + spread) / (1 + q2 / 40)]
+    assert war["ci95"] == pytest.approx(ends, abs=1e-6)
+    assert report["sampling"]["unit"] == "subject"
+    assert report["sampling"]["num_units"] == 40
+    drawn = report_of(pairs, ("happy", "sad"), sampling=replace(sampling, intervals="percentile")).metrics["war"]
+    assert drawn["ci95"] == pytest.approx(ends, abs=0.04)
+    assert "each subject" in drawn["interval"]
+
+
+def test_labels_that_were_chosen_beforehand_vary_less():
+    pairs = [("happy", "happy")] * 40 + [("sad", "happy")] * 38 + [("sad", "sad")] * 2
+    widths = {}
+    for intervals in ("score", "percentile"):
+        for stratified in (False, True):
+            sampling = Sampling(is_stratified=stratified, intervals=intervals)
+            low, high = report_of(pairs, ("happy", "sad"), sampling=sampling).metrics["war"]["ci95"]
+            widths[intervals, stratified] = high - low
+    assert widths["score", True] < 0.6 * widths["score", False]
+    assert widths["percentile", True] < 0.6 * widths["percentile", False]
+
+
+def test_two_systems_must_differ_by_about_the_width():
+    """Two independent systems at the planted difference, compared by a z test: found in four of five."""
+    found = report_of([("happy", "happy")] * 300 + [("happy", "sad")] * 200, ("happy", "sad")).sampling
+    difference, rng = found["detectable_difference"]["war"], np.random.default_rng(0)
+    one, other = (rng.binomial(500, share, 4_000) / 500 for share in (0.6 - difference / 2, 0.6 + difference / 2))
+    errors = np.sqrt((one * (1 - one) + other * (1 - other)) / 500)
+    assert np.mean(np.abs(one - other) > 1.96 * errors) == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("of_clips", "said"),
+    [
+        ({"a": "s1", "b": None, "c": " "}, "2 of 3 clips have none: 'b', 'c'"),
+        ({"a": "s1", "b": "s1"}, "all 2 clips have 's1'"),
+    ],
+)
+def test_what_is_no_clustering_is_refused(of_clips, said):
+    with pytest.raises(UserError, match=said):
+        sampled("subject", of_clips, is_stratified=False, intervals="score")
+    with pytest.raises(UserError, match="leave out stratified"):
+        sampled("subject", {"a": "1", "b": "2"}, is_stratified=True, intervals="score")
 
 
 def test_folds_without_a_wrong_answer():
-    parts = [report_of([("happy", "happy")] * size, prefix=f"fold{size}/") for size in (10, 30)]
-    metrics = fold_report({str(number): part for number, part in enumerate(parts)}).metrics
-    assert metrics["war"]["ci95"] == pytest.approx([(exact(10, 10)[0] + exact(30, 30)[0]) / 2, 1])
+    sizes, scoring = (10, 30), Classification(labels=MER6)
+    sets = [Counted(np.pad(np.diag([size, 0, 0, 0, 0, 0]), ((0, 0), (0, 1)))) for size in sizes]
+    parts = [report_of([("happy", "happy")] * size, prefix=f"fold{size}/") for size in sizes]
+    metrics = fold_report({str(number): part for number, part in enumerate(parts)}, sets).metrics
+    low, high = metrics["war"]["ci95"]
+    assert 10 / (10 + 1.96**2) < low < 40 / (40 + 1.96**2) < high == 1
+    assert scoring.labels[0] in parts[0].per_class
 
 
 def test_equal_grades_of_a_judge():

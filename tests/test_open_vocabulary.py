@@ -13,6 +13,7 @@ from emolightning.__main__ import main
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer, Clip
 from emolightning.records.score_names import EXACT
+from emolightning.scoring.metrics.intervals import percentile_interval
 from emolightning.scoring.metrics.label_lists import list_fault, quoted, separated
 from emolightning.scoring.metrics.open_vocabulary import (
     averages,
@@ -20,9 +21,9 @@ from emolightning.scoring.metrics.open_vocabulary import (
     num_counted,
     overlap,
     overlaps,
-    percentile_interval,
     resampled_averages,
 )
+from emolightning.scoring.metrics.resampling import Resampling, kinds_of
 from emolightning.scoring.metrics.wheel_files import EMBEDDED
 from emolightning.scoring.open_vocabulary import OpenVocabulary
 
@@ -92,13 +93,23 @@ def test_resampled_averages_equal_a_loop_over_drawn_clips():
     values = random.random((12, 2))
     values[[3, 7]] = np.nan
     table = {"a": values, "b": random.random((12, 1))}
-    found = resampled_averages(table, num_samples=40, seed=3)
-    drawn = np.random.default_rng(3).integers(12, size=(40, 12))
+    found = resampled_averages(table, Resampling(num_samples=40, seed=3))
+    in_order = np.argsort(kinds_of([values[:, 0], values[:, 1], table["b"][:, 0]])[0])
+    drawn = in_order[np.random.default_rng(3).integers(12, size=(40, 12))]
     for sample, clips in enumerate(drawn):
         assert found["a"][sample] == pytest.approx(np.nanmean(values[clips], axis=0), abs=1e-12)
         assert found["b"][sample] == pytest.approx(table["b"][clips].mean(axis=0), abs=1e-12)
-    nothing = resampled_averages({"a": np.full((3, 2), np.nan)}, num_samples=4)["a"]
+    nothing = resampled_averages({"a": np.full((3, 2), np.nan)}, Resampling(num_samples=4))["a"]
     assert nothing.tolist() == [[0.0, 0.0]] * 4
+
+
+def test_clips_with_equal_values_are_drawn_together():
+    values = np.repeat(np.random.default_rng(1).random((5, 2)), 40, axis=0)
+    kinds, first = kinds_of([values[:, 0], np.where(values[:, 1] > 0.5, np.nan, values[:, 1])])
+    assert len(first) == 5
+    assert sorted(np.bincount(kinds)) == [40] * 5
+    spread = resampled_averages({"a": values}, Resampling(num_samples=4_000))["a"].std(axis=0)
+    assert spread == pytest.approx(values.std(axis=0) / np.sqrt(200), rel=0.05)
 
 
 def test_interval_leaves_draws_without_a_value_out():

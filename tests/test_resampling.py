@@ -3,12 +3,8 @@
 import numpy as np
 import pytest
 
-from emolightning.scoring.metrics.classification import (
-    bootstrap_samples,
-    confusion_matrix,
-    paired_samples,
-    scores,
-)
+from emolightning.scoring.metrics.classification import confusion_matrix, paired_samples, scores
+from emolightning.scoring.metrics.counted import bootstrap_samples
 from emolightning.scoring.metrics.resampling import Resampling
 
 

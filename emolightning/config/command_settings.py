@@ -114,6 +114,12 @@ class ScoreConfig:
     """Answers to clips that the truth does not have: `error`, or `ignore` and count them."""
     valence_missing: str = "error"
     """Clips with a true valence and no predicted one: `error`, `worst` (the largest error possible), or `exclude`."""
+    cluster: str | None = None
+    """Column of the table with the truth, e.g. subject, film or dialogue: clips that share it are not independent."""
+    stratified: bool = False
+    """It was decided beforehand how many clips each label has."""
+    intervals: str = "score"
+    """Intervals of labels: `score` (Wilson's, carried over to averages), or `percentile` of a bootstrap."""
     paths: PathSettings = field(default_factory=PathSettings)
     """The folders of this machine."""
     scoring: Any = MISSING

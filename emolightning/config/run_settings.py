@@ -171,6 +171,13 @@ class EvalConfig(RunConfig):
     """Labels and frames of the run that is evaluated: read from it, `data=custom` takes them."""
     shuffle: list[str] = field(default_factory=list)
     """Inputs permuted across clips, to see how much the model relies on them."""
+    cluster: str | None = None
+    """`subject`: clips of one subject are not independent, and intervals say so; data.columns.subject=NAME takes any
+    column for it, e.g. film or dialogue."""
+    stratified: bool = False
+    """It was decided beforehand how many clips each label has."""
+    intervals: str = "score"
+    """Intervals of labels: `score` (Wilson's, carried over to averages), or `percentile` of a bootstrap."""
 
 
 @dataclass

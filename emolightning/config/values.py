@@ -39,6 +39,7 @@ PAIRINGS = ("id", "row")
 MISSING_ANSWERS = ("error", "count")
 EXTRA_ANSWERS = ("error", "ignore")
 MISSING_VALENCE = tuple(VALENCE_MISSING)
+INTERVALS = ("score", "percentile")
 
 CHOICES = {
     "prompt.layout": LAYOUTS,
@@ -60,6 +61,7 @@ CHOICES = {
     "missing": MISSING_ANSWERS,
     "extra": EXTRA_ANSWERS,
     "valence_missing": MISSING_VALENCE,
+    "intervals": INTERVALS,
     "ours.precision": PRECISIONS,
     "ours.dtype": DTYPES,
     "ours.attention": ATTENTIONS,
@@ -71,6 +73,7 @@ CHOICES = {
 
 OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
     PredictConfig: {"format": ("jsonl", "csv", "upstream"), "device": REAL_DEVICES},
+    EvalConfig: {"cluster": ("subject",)},
     ExtractConfig: {"dtype": KEPT_DTYPES, "device": REAL_DEVICES},
 }
 """The same where a command means something else by a name."""

@@ -24,6 +24,8 @@ class Report:
     num_folds: int | None = None
     metrics: Mapping[str, Section]
     """Score -> its value, interval and definition."""
+    sampling: Section | None = None
+    """What was sampled independently, how many of it, and the difference that two systems must have."""
     per_class: Mapping[str, Section] | None = None
     confusion_matrix: Section | None = None
     """`labels`, and `counts` with the truth as rows."""

@@ -32,7 +32,9 @@ VALENCE_MISSING = {
 }
 """What becomes of clips with a true valence and no predicted one -> what the definition says of it."""
 
+SCORE_INTERVAL = "score interval (Wilson's, carried over to averages over classes)"
 BOOTSTRAP = "percentile bootstrap over clips"
+CLUSTERED_BOOTSTRAP = "percentile bootstrap over each {}, with all of its clips"
 EXACT = "exact binomial bounds, for resampling shows no spread"
 """How an interval was made: the entry `interval` of a score."""
 

@@ -53,6 +53,7 @@ from emolightning.runs.weights import (
     require_same_model,
     trained_sees,
 )
+from emolightning.scoring.sampling import sampled
 from emolightning.scoring.scoring import Scoring, require_comparable
 from emolightning.training.checkpoints.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.keeping import keeping
@@ -133,6 +134,8 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     corpus = read_corpus(cfg, check=lambda rows: require_comparable(rows.clips_of(cfg.split), scoring, cfg.split))
     refuse_skipped(corpus, cfg.split)
     require_comparable(corpus.clips_of(cfg.split), scoring, cfg.split)
+    subjects = {clip.id: clip.subject for clip in corpus.clips_of(cfg.split)}
+    sampling = sampled(cfg.cluster, subjects, is_stratified=cfg.stratified, intervals=cfg.intervals)
     trained = plain(cfg.trained) if cfg.trained else {}
     labels = vocabulary(trained["labels"]) if trained.get("labels") else corpus.source.labels
     sees = Sees(tuple(corpus.inputs), {}, labels)
@@ -142,7 +145,9 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
         _require_recipes("checkpoint", Path(cfg.checkpoint), corpus)
     processor = _processor_with_room(cfg, corpus, (cfg.split,))
     drawn = cfg.seed if cfg.evaluation.do_sample else None
-    facts = EvaluationFacts(rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn)
+    facts = EvaluationFacts(
+        rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn, sampling
+    )
     learner = partial(build_learner, cfg, corpus, sees=sees, is_empty=rank > 0)
     data = ClipDataModule(corpus, processor, loading_of(cfg), shuffle=tuple(cfg.shuffle))
     return Run(data, learner, trainer, scoring, facts)

@@ -163,7 +163,7 @@ def _finish(
     scores = [scoring.score(answer) for answer in answers]
     join(folder, key, answers, scores)
     report = replace(
-        scoring.report(answers, scores, benchmark=corpus.source.benchmark, split=facts.split),
+        scoring.report(answers, scores, benchmark=corpus.source.benchmark, split=facts.split, sampling=facts.sampling),
         evaluation=description,
         data={
             "official_differences": corpus.official_differences(),

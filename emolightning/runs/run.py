@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.estimate.load import Load
+from emolightning.scoring.sampling import BY_CLIP, Sampling
 from emolightning.scoring.scoring import Scoring
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.plan import Plan
@@ -64,6 +65,8 @@ class EvaluationFacts(Facts):
     """Labels, offered labels and frame of the run that the weights are from."""
     sampling_seed: int | None = None
     """None where nothing is drawn."""
+    sampling: Sampling = BY_CLIP
+    """Which clips were sampled independently, for intervals."""
 
 
 Known = TypeVar("Known", bound=Facts)

@@ -21,9 +21,11 @@ from emolightning.runs.answers import ANSWERS, evaluation_key, join, set_aside_o
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.report.page import write_page
 from emolightning.runs.report.table import print_metrics
+from emolightning.scoring.classification import counted_clips
 from emolightning.scoring.folds import fold_report, refuse_shared_clips
 from emolightning.scoring.predictions import Columns, Predictions, read_predictions, with_labels
 from emolightning.scoring.readable import refuse_unreadable
+from emolightning.scoring.sampling import Sampling, sampled
 from emolightning.scoring.scoring import Scoring
 from emolightning.scoring.valence import add_valence
 from emolightning.scoring.warnings import described, warnings_of
@@ -77,7 +79,7 @@ def _require_free(folder: Path, files: Sequence[Path]) -> None:
 
 
 def _read(cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring) -> Predictions:
-    columns = Columns(**cfg.columns)
+    columns = Columns(**cfg.columns, cluster=cfg.cluster)
     rows = official_truth(truth, columns, benchmark=cfg.benchmark, split=cfg.split) if truth else None
     predictions = read_predictions(
         answers,
@@ -103,13 +105,16 @@ def _score(
     """One file's report, written to a folder of its own."""
     answers = predictions.answers
     name = benchmark or predictions.answers_file.stem
-    report = scoring.report(answers, scores, benchmark=name, split=cfg.split)
+    sampling = _sampling(cfg, [predictions])
+    report = scoring.report(answers, scores, benchmark=name, split=cfg.split, sampling=sampling)
     if predictions.valence is not None and scoring.reader is not None:
-        report = add_valence(report, predictions, scores, scoring.reader.labels, missing=cfg.valence_missing)
+        labels = scoring.reader.labels
+        report = add_valence(report, predictions, scores, labels, missing=cfg.valence_missing, sampling=sampling)
     described = {
         **predictions.facts,
         "scoring": OmegaConf.to_container(cfg.scoring, resolve=True),
         "columns": OmegaConf.to_container(cfg.columns),
+        **{name: cfg[name] for name in ("cluster", "stratified") if cfg[name]},
     }
     key = evaluation_key(described)
     evaluation = {
@@ -138,10 +143,21 @@ def _score_folds(
     }
     evaluation = {name: report.evaluation for name, report in reports.items()}
     benchmark = cfg.benchmark or " ".join(report.benchmark for report in reports.values())
-    report = _with_warnings(replace(fold_report(reports), benchmark=benchmark, evaluation=evaluation))
+    sampling, labels = _sampling(cfg, folds), scoring.reader.labels if scoring.reader else ()
+    sets = [
+        counted_clips(predictions.answers, scores, labels, sampling)
+        for predictions, scores in zip(folds, scored, strict=True)
+    ]
+    report = _with_warnings(replace(fold_report(reports, sets, sampling), benchmark=benchmark, evaluation=evaluation))
     _make_room(folder, evaluation_key(evaluation))
     _write(folder, report, [], [])
     return report
+
+
+def _sampling(cfg: DictConfig, files: Sequence[Predictions]) -> Sampling:
+    """What was sampled independently, as it is configured and as the tables say."""
+    of_clips = {clip: value for file in files for clip, value in (file.clusters or {}).items()}
+    return sampled(cfg.cluster, of_clips, is_stratified=cfg.stratified, intervals=cfg.intervals)
 
 
 def _with_warnings(report: Report) -> Report:

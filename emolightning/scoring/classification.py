@@ -13,17 +13,11 @@ from emolightning.records.labels import vocabulary
 from emolightning.records.report import Report, Summary
 from emolightning.records.score_names import DEFINITIONS, PER_CLASS, UNREADABLE_COUNT
 from emolightning.scoring.aliases import DEFAULT, NONE, alias_table
-from emolightning.scoring.metrics.classification import (
-    alphabetical,
-    bootstrap_intervals,
-    confusion_matrix,
-    exact_intervals,
-    exact_per_class,
-    per_class,
-    scores,
-)
-from emolightning.scoring.metrics.intervals import interval_entry
+from emolightning.scoring.metrics.classification import confusion_matrix, per_class, scores
+from emolightning.scoring.metrics.counted import Counted, alphabetical, class_intervals, counted, score_intervals
+from emolightning.scoring.metrics.intervals import has_no_width, percentile_interval
 from emolightning.scoring.reading import AnswerList, LabelReader, Parser
+from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
 
 UNREADABLE = "(unreadable)"
@@ -98,7 +92,15 @@ class Classification:
             return Summary()
         return Summary(_values(counts, self.labels), self._matrix(counts))
 
-    def report(self, answers: Sequence[Answer], scores: Sequence[Score], *, benchmark: str, split: str) -> Report:
+    def report(
+        self,
+        answers: Sequence[Answer],
+        scores: Sequence[Score],
+        *,
+        benchmark: str,
+        split: str,
+        sampling: Sampling = BY_CLIP,
+    ) -> Report:
         """The content of `metrics.json`: every headline value counts unreadable answers as wrong.
 
         Args:
@@ -107,17 +109,20 @@ class Classification:
             scores: of the answers.
             benchmark: name of the dataset.
             split: what was evaluated.
+            sampling: what was sampled independently, for intervals.
 
         Raises:
             ValueError: no answers, a clip twice, or no truth at all.
             InputErrors: truths that are not in the vocabulary.
         """
         require_one_each(answers)
-        compared = [score for answer, score in zip(answers, scores, strict=True) if answer.truth is not None]
+        kept = [(answer, score) for answer, score in zip(answers, scores, strict=True) if answer.truth is not None]
+        compared = [score for _, score in kept]
         if not compared:
             raise ValueError(f"Expected answers with a truth, but none of {len(answers)} has one.")
         self.require_truths(answer.truth for answer in answers if answer.truth is not None)
-        counts = self._counts(answers, scores)
+        clips = counted_clips([answer for answer, _ in kept], compared, self.labels, sampling)
+        metrics = _metrics(clips, self.labels, sampling)
         unscored = Counter(str(score.unscored_because) for score in compared if score.value is None)
         if len(compared) < len(answers):
             unscored[NO_TRUTH] = len(answers) - len(compared)
@@ -129,9 +134,10 @@ class Classification:
             unscored=dict(unscored),
             aliases=dict(Counter(score.alias for score in compared if score.alias)),
             reading=self._how_read(compared),
-            metrics=_metrics(counts, self.labels),
-            per_class=per_class_rows(counts, self.labels),
-            confusion_matrix=self._matrix(counts),
+            metrics=metrics,
+            sampling=sampling_section(metrics, sampling.describe([answer for answer, _ in kept])),
+            per_class=per_class_rows(clips, self.labels, sampling),
+            confusion_matrix=self._matrix(clips.counts),
         )
 
     def cures(self) -> Sequence[str]:
@@ -186,17 +192,36 @@ def _values(counts: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
     }
 
 
-def _metrics(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+def counted_clips(
+    answers: Sequence[Answer], scores: Sequence[Score], labels: Sequence[str], sampling: Sampling = BY_CLIP
+) -> Counted:
+    """The confusion matrix of answers that have a truth, and how their clips were sampled."""
+    return counted(*class_indices(answers, scores, labels), len(labels), sampling.clusters(answers))
+
+
+def interval_entries(sets: Sequence[Counted], labels: Sequence[str], sampling: Sampling) -> dict[str, dict[str, Any]]:
+    """`ci95` and `interval` of each score; of several sets of clips those of the mean."""
+    ends = score_intervals(sets, is_stratified=sampling.is_stratified)
+    if sampling.intervals == "percentile":
+        sets = [alphabetical(clips, labels) for clips in sets]
+        draws = [clips.samples(is_stratified=sampling.is_stratified, seed=seed) for seed, clips in enumerate(sets)]
+        means = {name: np.mean([samples[name] for samples in draws], axis=0) for name in ends}
+        units = sum(clips.num_units for clips in sets)
+        drawn = {name: percentile_interval(values, num_units=units) for name, values in means.items()}
+        ends = {name: ends[name] if has_no_width(drawn[name]) else drawn[name] for name in ends}
+    return {name: {"ci95": list(pair), "interval": sampling.method()} for name, pair in ends.items()}
+
+
+def _metrics(clips: Counted, labels: Sequence[str], sampling: Sampling) -> dict[str, dict[str, Any]]:
     """Each score with unreadable answers as wrong, its interval, and a second value that leaves them out."""
-    readable = counts.copy()
+    readable = clips.counts.copy()
     readable[:, -1] = 0
-    values, without = scores(counts), scores(readable)
-    intervals = bootstrap_intervals(alphabetical(counts, labels))
-    exact = exact_intervals(counts)
+    values, without = scores(clips.counts), scores(readable)
+    intervals = interval_entries([clips], labels, sampling)
     return {
         name: {
             "value": float(values[name]),
-            **interval_entry(intervals[name], exact[name]),
+            **intervals[name],
             "definition": DEFINITIONS[name],
             "value_without_unreadable": float(without[name]),
         }
@@ -204,14 +229,14 @@ def _metrics(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, A
     }
 
 
-def per_class_rows(counts: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Precision, recall and F1 of each label with exact binomial intervals, and its number of clips."""
-    columns, (low, high) = per_class(counts), exact_per_class(counts)
+def per_class_rows(clips: Counted, labels: Sequence[str], sampling: Sampling = BY_CLIP) -> dict[str, dict[str, Any]]:
+    """Precision, recall and F1 of each label with score intervals, and its number of clips."""
+    columns, ends = per_class(clips.counts), class_intervals(clips, is_stratified=sampling.is_stratified)
     return {
         label: {
             **{name: float(columns[name][index]) for name in PER_CLASS},
             "support": int(columns["support"][index]),
-            "ci95": {name: [float(low[name][index]), float(high[name][index])] for name in PER_CLASS},
+            "ci95": {name: list(ends[name][index]) for name in PER_CLASS},
         }
         for index, label in enumerate(labels)
     }

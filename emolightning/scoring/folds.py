@@ -5,16 +5,12 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-import numpy as np
-
 from emolightning.errors import InputErrors
-from emolightning.records.report import Report
-from emolightning.scoring.classification import per_class_rows
-from emolightning.scoring.metrics.classification import alphabetical, bootstrap_samples, exact_intervals, interval
-from emolightning.scoring.metrics.intervals import interval_entry
+from emolightning.records.report import Report, Section
+from emolightning.scoring.classification import interval_entries, per_class_rows
+from emolightning.scoring.metrics.counted import Counted, pooled
 from emolightning.scoring.predictions import Predictions
-
-NUM_SAMPLES = 10_000
+from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 
 
 def refuse_shared_clips(folds: Mapping[str, Predictions]) -> None:
@@ -45,18 +41,22 @@ def refuse_shared_clips(folds: Mapping[str, Predictions]) -> None:
         )
 
 
-def fold_report(reports: Mapping[str, Report]) -> Report:
+def fold_report(reports: Mapping[str, Report], sets: Sequence[Counted], sampling: Sampling = BY_CLIP) -> Report:
     """The report of all folds; confusion matrix and values per class are those of all clips.
 
     Args:
         reports: name of the fold -> its report, all of one vocabulary.
+        sets: the clips of each.
+        sampling: what was sampled independently.
     """
     folds = list(reports.values())
     matrices = [report.confusion_matrix or {} for report in folds]
     readings = [report.reading or {} for report in folds]
-    counts = [np.array(matrix["counts"]) for matrix in matrices]
     labels = matrices[0]["labels"]
-    together = np.sum(counts, axis=0)
+    together = pooled(sets)
+    metrics = _means(folds, interval_entries(sets, labels[:-1], sampling))
+    about = [report.sampling or {} for report in folds]
+    num_units = {"num_units": sum(one["num_units"] for one in about)}
     return Report(
         benchmark=folds[0].benchmark,
         split=folds[0].split,
@@ -66,9 +66,10 @@ def fold_report(reports: Mapping[str, Report]) -> Report:
         aliases=_summed(report.aliases for report in folds),
         reading={**readings[0], "made_neutral": sum(reading["made_neutral"] for reading in readings)},
         num_folds=len(folds),
-        metrics=_means(folds, [alphabetical(matrix, labels[:-1]) for matrix in counts]),
-        per_class=per_class_rows(together, labels[:-1]),
-        confusion_matrix={"labels": labels, "counts": together.tolist()},
+        metrics=metrics,
+        sampling=sampling_section(metrics, {**about[0], **num_units}),
+        per_class=per_class_rows(together, labels[:-1], sampling),
+        confusion_matrix={"labels": labels, "counts": together.counts.tolist()},
     )
 
 
@@ -76,20 +77,17 @@ def _summed(counts: Any) -> dict[str, int]:
     return dict(sum(map(Counter, counts), Counter[str]()))
 
 
-def _means(folds: Sequence[Report], counts: Sequence[np.ndarray]) -> dict[str, dict[str, Any]]:
+def _means(folds: Sequence[Report], intervals: Mapping[str, Section]) -> dict[str, dict[str, Any]]:
     """Each score: mean, sample standard deviation, values of the folds, and an interval over the clips of all."""
-    draws = [bootstrap_samples(matrix, num_samples=NUM_SAMPLES, seed=seed) for seed, matrix in enumerate(counts)]
-    exact = [exact_intervals(matrix) for matrix in counts]
     means = {}
     for name, first in folds[0].metrics.items():
         values = [report.metrics[name]["value"] for report in folds]
         without = [report.metrics[name]["value_without_unreadable"] for report in folds]
-        ends = interval(np.mean([samples[name] for samples in draws], axis=0))
         means[name] = {
             "value": fmean(values),
             "sd": stdev(values),
             "per_fold": values,
-            **interval_entry(ends, (fmean(fold[name][0] for fold in exact), fmean(fold[name][1] for fold in exact))),
+            **intervals[name],
             "definition": f"mean over {len(folds)} folds of: {first['definition']}",
             "value_without_unreadable": fmean(without),
         }

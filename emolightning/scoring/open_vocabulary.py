@@ -28,6 +28,7 @@ from emolightning.scoring.open_vocabulary_measures import (
     score_values,
     scores_with_intervals,
 )
+from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 from emolightning.scoring.scoring import require_one_each, why_missing
 
 EMPTY, NO_WORD = "empty answer", "no known emotion word in answer"
@@ -124,7 +125,15 @@ class OpenVocabulary:
         truths, answered = _read_truths(answers), _labels_of(scores)
         return Summary(score_values(self._measures(answers, truths, answered)[0]))
 
-    def report(self, answers: Sequence[Answer], scores: Sequence[Score], *, benchmark: str, split: str) -> Report:
+    def report(
+        self,
+        answers: Sequence[Answer],
+        scores: Sequence[Score],
+        *,
+        benchmark: str,
+        split: str,
+        sampling: Sampling = BY_CLIP,
+    ) -> Report:
         """Scores with intervals over clips, and what they rest on.
 
         Raises:
@@ -134,13 +143,17 @@ class OpenVocabulary:
         require_one_each(answers)
         truths, answered = _read_truths(answers), _labels_of(scores)
         measures, groups = self._measures(answers, truths, answered)
+        metrics = scores_with_intervals(
+            measures, sampling.resampling(answers), wheels=self.wheels.version.name, method=sampling.bootstrap()
+        )
         return Report(
             benchmark=benchmark,
             split=split,
             num_clips=len(answers),
             num_scored=sum(score.value is not None for score in scores),
             unscored=dict(Counter(str(score.unscored_because) for score in scores if score.value is None)),
-            metrics=scores_with_intervals(measures, wheels=self.wheels.version.name),
+            metrics=metrics,
+            sampling=sampling_section(metrics, sampling.describe(answers)),
             open_vocabulary={
                 "wheels": self._describe_wheels(),
                 "answers": TEXT_NOTE if self.answers == "text" else LIST_NOTE,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from emolightning.scoring.metrics.intervals import interval_entry
+from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval
 from emolightning.scoring.metrics.open_vocabulary import (
     averages,
     exact_averages,
@@ -18,9 +18,9 @@ from emolightning.scoring.metrics.open_vocabulary import (
     hits,
     num_counted,
     overlaps,
-    percentile_interval,
     resampled_averages,
 )
+from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.metrics.synonym_groups import Groups, merged
 from emolightning.scoring.metrics.wheels import LEVELS, EmotionWheels
 
@@ -141,21 +141,29 @@ def score_values(measures: Measures) -> dict[str, float]:
     return {name: float(value) for name, value in scores(counted).items()}
 
 
-def scores_with_intervals(measures: Measures, *, wheels: str) -> dict[str, dict[str, Any]]:
+def scores_with_intervals(
+    measures: Measures, resampling: Resampling, *, wheels: str, method: str
+) -> dict[str, dict[str, Any]]:
     """The `metrics` of metrics.json: those for which some clip counts. A definition names the wheels it rests on.
 
     Args:
         measures: of all clips.
+        resampling: how clips are drawn.
         wheels: name of the wheels' version.
+        method: what the resampling is called.
     """
     counted = {name: array for name, array in measures.items() if _family_counts(name, measures)}
     values = scores({name: averages(array) for name, array in counted.items()})
-    draws = scores(resampled_averages(counted))
-    exact = _exact_scores(counted)
+    draws = scores(resampled_averages(counted, resampling))
+    exact, num_units = _exact_scores(counted), resampling.num_units(len(measures["num_labels"]))
     return {
         name: {
             "value": float(value),
-            **interval_entry(percentile_interval(draws[name]), exact.get(name, (float(value), float(value)))),
+            **interval_entry(
+                percentile_interval(draws[name], num_units=num_units),
+                exact.get(name, (float(value), float(value))),
+                method=method,
+            ),
             "definition": DEFINITIONS[name] + ("" if name in WITHOUT_WHEELS else f"; {wheels}"),
         }
         for name, value in values.items()

@@ -37,6 +37,8 @@ class Columns:
     """Predicted valence; None reads none."""
     valence_truth: str | None = None
     """True valence, where `truth` is."""
+    cluster: str | None = None
+    """Subject, film or dialogue of each clip, where `truth` is."""
 
     def settings(self, *, of_truth: bool) -> dict[str, str]:
         """Column -> the setting of `score` that names it.
@@ -45,6 +47,7 @@ class Columns:
             of_truth: in the truth file, whose ids may have a column of their own.
         """
         names = {
+            self.cluster: "cluster",
             self.valence_answer: "columns.valence_answer",
             self.valence_truth: "columns.valence_truth",
             self.truth: "columns.truth",
@@ -69,6 +72,8 @@ class Predictions:
     """What was read and counted, for `metrics.json`; no paths."""
     valence: tuple[list[str | None], list[str | None]] | None = None
     """Predicted and true valence of each clip as they are written; None where it was not asked for."""
+    clusters: dict[str, str | None] | None = None
+    """Clip id -> its subject, film or dialogue; None where it was not asked for."""
 
 
 @dataclass
@@ -110,11 +115,11 @@ def read_predictions(
         InputErrors: everything wrong in a file, by line; clips that do not pair up.
     """
     valence_answer = [columns.valence_answer] if columns.valence_answer else []
-    valence_truth = [columns.valence_truth] if columns.valence_truth else []
+    more = [name for name in (columns.valence_truth, columns.cluster) if name]
     wanted = [columns.id, columns.answer, *valence_answer]
     by_row, identity = pair_by == "row", partial(_identity, ids=ids)
     if truth is None:  # One file holds both; ids and truths are the same rows.
-        names = [*wanted, columns.truth, *valence_truth]
+        names = [*wanted, columns.truth, *more]
         settings = columns.settings(of_truth=False)
         both = read_rows(answers, names, optional=names[:1] if by_row else (), settings=settings)
         given = _table(
@@ -123,9 +128,14 @@ def read_predictions(
         rows = {clip: Row(row.line, (row.values[0], *row.values[len(wanted) :])) for clip, row in given.rows.items()}
         true = _Table(answers, rows, given.num_rows)
     else:
-        names = [columns.truth_id or columns.id, columns.truth, *valence_truth]
+        names = [columns.truth_id or columns.id, columns.truth, *more]
         files = [(answers, wanted), (truth, names)] if truth_rows is None else [(answers, wanted)]
         said, *read = _read_all(files, columns, by_row=by_row)
+        if truth_rows is not None and columns.cluster:
+            raise UserError(
+                f"cluster={columns.cluster}: {truth} is a benchmark's own file of labels, which has no such column; "
+                "give the truth as a table with the columns id, truth and this one"
+            )
         truth_rows = read[0] if truth_rows is None else truth_rows
         if by_row:
             said, truth_rows = paired_by_row(said, truth_rows, answers, truth, identity)
@@ -134,7 +144,9 @@ def read_predictions(
     absent = [clip for clip in true.rows if clip not in given.rows]
     others = [clip for clip in given.rows if clip not in true.rows]
     _refuse(absent if missing == "error" else (), others if extra == "error" else (), true, given)
-    predictions = _paired(given, true, ids, has_valence=bool(valence_answer and valence_truth))
+    predictions = _paired(given, true, ids, has_valence=bool(valence_answer and columns.valence_truth))
+    if columns.cluster:
+        predictions = replace(predictions, clusters={clip: row.values[-1] for clip, row in true.rows.items()})
     return replace(predictions, facts={**predictions.facts, "pair_by": "row"}) if by_row else predictions
 
 

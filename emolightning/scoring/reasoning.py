@@ -15,9 +15,11 @@ import numpy as np
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
 from emolightning.scoring.judges.judge import OVERLAPS, Grade, Judge, JudgeScore, Pair, failures
-from emolightning.scoring.metrics.intervals import interval_entry, same_value_interval
-from emolightning.scoring.metrics.open_vocabulary import percentile_interval, resampled_averages
+from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
+from emolightning.scoring.metrics.open_vocabulary import resampled_averages
+from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.metrics.text import Language, score_texts
+from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 from emolightning.scoring.scoring import require_one_each, why_missing
 
 NO_REFERENCE, EMPTY = "no reference text", "empty answer"
@@ -67,7 +69,15 @@ class Reasoning:
         judged = self._judged(paired)
         return Summary({name: _mean(_values(judged, of)) for name, of in zip(self.names, OVERLAPS, strict=True)})
 
-    def report(self, answers: Sequence[Answer], scores: Sequence[Score], *, benchmark: str, split: str) -> Report:
+    def report(
+        self,
+        answers: Sequence[Answer],
+        scores: Sequence[Score],
+        *,
+        benchmark: str,
+        split: str,
+        sampling: Sampling = BY_CLIP,
+    ) -> Report:
         """Means with intervals, the judge and its failures, text scores, and a row for each clip.
 
         `num_scored` counts clips with both overlaps; how many have each is in the section `judge`.
@@ -79,6 +89,7 @@ class Reasoning:
         require_one_each(answers)
         paired = [answer for answer in answers if (answer.truth or "").strip()]
         judged = self._judged(paired)
+        metrics = self._metrics(judged, paired, sampling)
         unscored = Counter(found for score in judged if (found := score.clue.failure or score.label.failure))
         if len(paired) < len(answers):
             unscored[NO_REFERENCE] = len(answers) - len(paired)
@@ -88,7 +99,8 @@ class Reasoning:
             num_clips=len(answers),
             num_scored=len(answers) - unscored.total(),
             unscored=dict(unscored),
-            metrics=self._metrics(judged),
+            metrics=metrics,
+            sampling=sampling_section(metrics, sampling.describe(paired)) if paired else None,
             judge=self._judge_section(paired, judged),
             text=score_texts(*_texts(paired), language=self.language).as_section() if paired else None,
             clips=[_row(score) for score in judged],
@@ -110,14 +122,21 @@ class Reasoning:
         grade = Grade(float(self.judge.scale[0]), _nothing_said(answer) or "")
         return JudgeScore(answer.clip_id, grade, grade)
 
-    def _metrics(self, scores: Sequence[JudgeScore]) -> dict[str, dict[str, Any]]:
+    def _metrics(
+        self, scores: Sequence[JudgeScore], answers: Sequence[Answer], sampling: Sampling
+    ) -> dict[str, dict[str, Any]]:
         """`clue_overlap_<judge>` and `label_overlap_<judge>`."""
         values = {name: _values(scores, name) for name in OVERLAPS}
-        draws = resampled_averages({name: column[:, None] for name, column in values.items()}) if scores else {}
+        resampling = sampling.resampling(answers) if scores else Resampling()
+        columns = {name: column[:, None] for name, column in values.items()}
+        draws = resampled_averages(columns, resampling) if scores else {}
+        num_units, method = resampling.num_units(len(scores)), sampling.bootstrap()
         (low, high), comparable = self.judge.scale, self.judge.describe()["comparable_with"]
         return {
             f"{name}_overlap_{self.judge.name}": {
-                **_mean_and_interval(values[name], draws.get(name), scale=(low, high)),
+                **_mean_and_interval(
+                    values[name], draws.get(name), scale=(low, high), num_units=num_units, method=method
+                ),
                 "definition": f"mean over graded clips of the {self.judge.name} judge's {low:g}-{high:g} grade for the "
                 f"{ABOUT[name]}; comparable with {comparable}",
             }
@@ -151,14 +170,17 @@ def _mean(values: np.ndarray) -> float:
     return float(graded.mean()) if len(graded) else math.nan
 
 
-def _mean_and_interval(values: np.ndarray, draws: np.ndarray | None, *, scale: tuple[float, float]) -> dict[str, Any]:
+def _mean_and_interval(
+    values: np.ndarray, draws: np.ndarray | None, *, scale: tuple[float, float], num_units: int, method: str
+) -> dict[str, Any]:
     """Nulls where no clip was graded: a mean of nothing is not 0."""
     graded = values[~np.isnan(values)]
     if draws is None or not len(graded):
         return {"value": None, "ci95": [None, None], "num_clips": 0}
     mean, (lowest, highest) = float(graded.mean()), scale
     exact = same_value_interval(mean, len(graded), lowest=lowest, highest=highest)
-    return {"value": mean, **interval_entry(percentile_interval(draws[:, 0]), exact), "num_clips": len(graded)}
+    ends = percentile_interval(draws[:, 0], num_units=num_units)
+    return {"value": mean, **interval_entry(ends, exact, method=method), "num_clips": len(graded)}
 
 
 def _texts(answers: Sequence[Answer]) -> tuple[list[str], list[str]]:

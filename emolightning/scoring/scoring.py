@@ -7,6 +7,7 @@ from emolightning.errors import UserError
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
 from emolightning.scoring.reading import LabelReader
+from emolightning.scoring.sampling import BY_CLIP, Sampling
 
 NO_ANSWER = "no answer for the clip"
 NO_TRUTH = "no label to compare with"
@@ -44,7 +45,15 @@ class Scoring(Protocol):
         """The scores alone, for a validation: one answer per clip, some perhaps without truth."""
         ...
 
-    def report(self, answers: Sequence[Answer], scores: Sequence[Score], *, benchmark: str, split: str) -> Report:
+    def report(
+        self,
+        answers: Sequence[Answer],
+        scores: Sequence[Score],
+        *,
+        benchmark: str,
+        split: str,
+        sampling: Sampling = BY_CLIP,
+    ) -> Report:
         """Scores with intervals and what they rest on, for one answer per clip, each with its truth."""
         ...
 

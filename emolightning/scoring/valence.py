@@ -11,8 +11,8 @@ from emolightning.records.clips import Answer, Score
 from emolightning.records.report import Report
 from emolightning.records.score_names import COMBINED, VALENCE_DEFINITIONS, VALENCE_MISSING, VALENCE_MSE
 from emolightning.scoring.classification import class_indices
-from emolightning.scoring.metrics.classification import interval
-from emolightning.scoring.metrics.intervals import interval_entry, same_value_interval
+from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
+from emolightning.scoring.metrics.resampling import affordable
 from emolightning.scoring.metrics.valence import (
     HIGH,
     LARGEST,
@@ -24,14 +24,11 @@ from emolightning.scoring.metrics.valence import (
     worst_guesses,
 )
 from emolightning.scoring.predictions import Predictions
+from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 
 Missing = Literal["error", "worst", "exclude"]
 SHOWN = 5
 """Clips that a message about many of them names."""
-
-NUM_SAMPLES, LEAST_SAMPLES, SEED = 10_000, 1_000, 0
-MOST_DRAWS = 1_000_000_000
-"""Clips drawn over all samples: of more than 100,000 clips fewer samples are drawn, a minute's worth."""
 
 
 def add_valence(
@@ -41,6 +38,7 @@ def add_valence(
     labels: Sequence[str],
     *,
     missing: Missing = "error",
+    sampling: Sampling = BY_CLIP,
 ) -> Report:
     """The report with two more metrics, and what was counted.
 
@@ -51,6 +49,7 @@ def add_valence(
         labels: the vocabulary.
         missing: clips with a true valence and no predicted one are an `error`, count as the `worst` prediction that
             the scale allows, or are left out: `exclude`.
+        sampling: what was sampled independently, for intervals.
 
     Raises:
         InputErrors: values that are no numbers, true ones off the scale, missing ones, or no clip with both.
@@ -62,7 +61,8 @@ def add_valence(
         raise InputErrors(str(predictions.answers_file), [_refused(absent, predictions)])
     if missing == "worst":
         predicted = np.where(absent, worst_guesses(true), predicted)
-    num_samples = max(LEAST_SAMPLES, min(NUM_SAMPLES, MOST_DRAWS // len(predicted)))
+    truths, answered = class_indices(predictions.answers, scores, labels)
+    resampling = affordable(sampling.resampling(predictions.answers, truths), len(predicted))
     num_scored = int((~np.isnan(predicted - true)).sum())
     section = {
         "num_scored": num_scored,
@@ -70,18 +70,22 @@ def add_valence(
         "missing_predicted": int(absent.sum()),
         "missing": missing,
         "predicted_off_the_scale": off_the_scale,
-        "num_bootstrap_samples": num_samples,
+        "num_bootstrap_samples": resampling.num_samples,
     }
     mse = mean_squared_error(predicted, true)
-    truths, answered = class_indices(predictions.answers, scores, labels)
-    draws = bootstrap_samples(
-        truths, answered, (predicted - true) ** 2, len(labels), num_samples=num_samples, seed=SEED
-    )
+    draws = bootstrap_samples(truths, answered, (predicted - true) ** 2, len(labels), resampling)
     exact = same_value_interval(mse, num_scored, lowest=0.0, highest=LARGEST)
-    added = _metrics(report.metrics["weighted_f1"], mse, draws, exact)
+    num_units = resampling.num_units(len(predicted))
+    samples = {
+        name: percentile_interval(drawn, num_units=num_units)
+        for name, drawn in zip(VALENCE_DEFINITIONS, draws, strict=True)
+    }
+    added = _metrics(report.metrics["weighted_f1"], mse, samples, exact, method=sampling.bootstrap())
     for metric in added.values():
         metric["definition"] += VALENCE_MISSING[missing]
-    return replace(report, metrics={**report.metrics, **added}, valence=section)
+    metrics = {**report.metrics, **added}
+    about = sampling_section(metrics, report.sampling or {})
+    return replace(report, metrics=metrics, sampling=about, valence=section)
 
 
 def _predicted_and_true(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
@@ -147,15 +151,21 @@ def _number(text: str) -> float | None:
 
 
 def _metrics(
-    f1: Mapping[str, Any], mse: float, draws: tuple[np.ndarray, np.ndarray], exact: tuple[float, float]
+    f1: Mapping[str, Any],
+    mse: float,
+    intervals: Mapping[str, tuple[float, float]],
+    exact: tuple[float, float],
+    *,
+    method: str,
 ) -> dict[str, dict[str, Any]]:
     """Entries of `metrics.json`; samples in which no clip has valence are left out.
 
     Args:
         f1: entry of the weighted F1.
         mse: the squared error.
-        draws: samples of both scores.
+        intervals: of both scores, by resampling.
         exact: ends of the error where all clips have the same one.
+        method: what the resampling is called.
     """
     low, high = f1["ci95"]
     exact_ends = {VALENCE_MSE: exact, COMBINED: (combined(low, exact[1]), combined(high, exact[0]))}
@@ -166,9 +176,9 @@ def _metrics(
     return {
         name: {
             "value": value,
-            **interval_entry(interval(samples[~np.isnan(samples)]), exact_ends[name]),
+            **interval_entry(intervals[name], exact_ends[name], method=method),
             "definition": VALENCE_DEFINITIONS[name],
             "value_without_unreadable": without,
         }
-        for (name, (value, without)), samples in zip(values.items(), draws, strict=True)
+        for name, (value, without) in values.items()
     }

@@ -10,6 +10,9 @@ from emolightning.scoring.scoring import NO_ANSWER
 FEW_CLIPS = 20
 """A class with fewer clips moves by more than 5 points of recall with each of them."""
 
+FEW_CLUSTERS = 10
+"""Clusters of which a variance can hardly be told."""
+
 
 def warnings_of(report: dict[str, Any]) -> list[str]:
     """The sentences of one report, once each, the gravest first.
@@ -26,6 +29,7 @@ def warnings_of(report: dict[str, Any]) -> list[str]:
         *_left_out(report),
         *_replaced(report),
         *_stray_labels(report),
+        *_few_clips(report),
         *_small_classes(report),
     ]
     return list(dict.fromkeys(found))
@@ -121,6 +125,18 @@ def _strays(matrix: dict[str, Any]) -> str:
     supports = [sum(row) for row in matrix["counts"]]
     named = zip(matrix["labels"], supports, answered, strict=False)  # The last column is of unreadable answers.
     return ", ".join(f"{label} {count}" for label, support, count in named if count and not support)
+
+
+def _few_clips(report: dict[str, Any]) -> Iterator[str]:
+    """Intervals of few clips, or of few clusters of them, are wide, and rest on little."""
+    about = report.get("sampling", {"unit": "clip", "num_units": report["num_clips"]})
+    if report["num_clips"] < FEW_CLIPS:
+        yield f"there are only {report['num_clips']} clips: each of them moves the scores by more than 5 points"
+    elif about["num_units"] < FEW_CLUSTERS and about["unit"] != "clip":
+        yield (
+            f"the clips have only {about['num_units']} different {about['unit']}: intervals over these are uncertain "
+            f"themselves; {FEW_CLUSTERS} or more are better"
+        )
 
 
 def _small_classes(report: dict[str, Any]) -> Iterator[str]:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from emolightning.files.writing import write_whole
 from emolightning.records.clips import Answer, Clip, Score
-from emolightning.records.score_names import EXACT
 from emolightning.runs.report.pictures import jpeg_uri
+from emolightning.runs.report.table import about_intervals
 
 MAX_SHOWN = 60
 """Clips shown of each kind; the page says how many there are in all."""
@@ -25,6 +25,7 @@ PARTS: dict[str, type] = {
     "num_scored": int,
     "unscored": dict,
     "metrics": dict,
+    "sampling": dict,
     "per_class": dict,
     "confusion_matrix": dict,
     "evaluation": dict,
@@ -42,6 +43,10 @@ def unshowable(report: Mapping[str, Any]) -> list[str]:
     ]
     if found:
         return found
+    about = report.get("sampling", {"unit": "", "num_units": 0, "detectable_difference": {}})
+    differences = about.get("detectable_difference")
+    if not isinstance(differences, dict) or not _are_numbers([about.get("num_units"), *differences.values()]):
+        found.append("sampling: must have num_units, and a number for each detectable_difference")
     for label, row in report.get("per_class", {}).items():
         numbers = [row.get(name) for name in SHARES] if isinstance(row, dict) else [None]
         ends = row.get("ci95") if isinstance(row, dict) else None
@@ -90,7 +95,7 @@ def write_page(
         report=report,
         groups=_groups(rows, has_labels),
         has_labels=has_labels,
-        exact=EXACT,
+        about_intervals=about_intervals(report),
         max_shown=MAX_SHOWN,
         pictures={clip_id: [jpeg_uri(thumbnail(frame)) for frame in shown] for clip_id, shown in frames.items()},
         curves=[_curve(name, history) for name in ("val/weighted_f1", "val/war", "val/loss") if len(history) > 1],

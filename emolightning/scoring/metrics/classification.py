@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from emolightning.scoring.metrics.intervals import exact_proportion
 from emolightning.scoring.metrics.resampling import Resampling
 
 
@@ -78,94 +77,6 @@ def _averages(values: Mapping[str, np.ndarray], counts: np.ndarray, *, war: np.n
     }
 
 
-def exact_per_class(counts: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Lower and upper ends of the values of each class, which are proportions of its clips.
-
-    Recall is one of the true clips, precision one of the answers. F1 is 2 J / (1 + J), where J is the share of hits
-    among the clips that are of the class, or answered so, or both.
-
-    Args:
-        counts: (classes, classes + 1)
-
-    Returns:
-        name -> float64 (classes,), twice; 0 and 1 where nothing was counted.
-    """
-    hits, answered, support = np.diagonal(counts), counts[:, :-1].sum(axis=0), counts.sum(axis=1)
-    ends = {
-        "precision": exact_proportion(hits, answered),
-        "recall": exact_proportion(hits, support),
-        "f1": [2 * end / (1 + end) for end in exact_proportion(hits, support + answered - hits)],
-    }
-    low, high = ({name: pair[side] for name, pair in ends.items()} for side in (0, 1))
-    return low, high
-
-
-def exact_intervals(counts: np.ndarray) -> dict[str, tuple[float, float]]:
-    """Intervals of the scores where resampling shows no spread: WAR is a proportion, the others average over classes.
-
-    The mean of the classes' lower ends is no more than the lower end of the mean, and the upper likewise. For results
-    without spread in each class this holds without any approximation: had a class's true value been beyond its end,
-    then what was seen of that class alone would have had a chance under 2.5 %.
-
-    Args:
-        counts: (classes, classes + 1)
-    """
-    war = exact_proportion(np.trace(counts), counts.sum())
-    sides = zip(exact_per_class(counts), war, strict=True)
-    low, high = (_averages(values, counts, war=end) for values, end in sides)
-    return {name: (float(low[name]), float(high[name])) for name in low}
-
-
-def alphabetical(counts: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """The matrix with its classes in alphabetical order, so that intervals do not depend on that of a vocabulary.
-
-    Args:
-        counts: (classes, classes + 1)
-        labels: names of the classes.
-    """
-    order = sorted(range(len(labels)), key=lambda index: labels[index])
-    return counts[np.ix_(order, [*order, len(labels)])]
-
-
-def bootstrap_intervals(
-    counts: np.ndarray, *, num_samples: int = 10_000, level: float = 0.95, seed: int = 0
-) -> dict[str, tuple[float, float]]:
-    """Percentile intervals over clips drawn with replacement.
-
-    Args:
-        counts: (classes, classes + 1)
-        num_samples: bootstrap samples.
-        level: share of the samples inside the interval.
-        seed: of the draws.
-
-    Returns:
-        score -> its ends.
-    """
-    samples = bootstrap_samples(counts, num_samples=num_samples, seed=seed)
-    return {name: interval(values, level) for name, values in samples.items()}
-
-
-def bootstrap_samples(counts: np.ndarray, *, num_samples: int, seed: int) -> dict[str, np.ndarray]:
-    """The scores of samples of as many clips, drawn with replacement.
-
-    The matrix is all that scores depend on, so clips are drawn in the order of its cells, whatever their order in a
-    file: the same matrix has the same interval.
-
-    Args:
-        counts: (classes, classes + 1)
-        num_samples: bootstrap samples.
-        seed: of the draws.
-
-    Returns:
-        score -> float64 (num_samples,)
-    """
-    flat = counts.reshape(-1)
-    drawn = Resampling(num_samples=num_samples, seed=seed).totals(
-        np.repeat(np.arange(flat.size), flat), np.eye(flat.size)
-    )
-    return _joined(scores(totals.reshape(-1, *counts.shape)) for totals in drawn)
-
-
 def paired_samples(
     truths: npt.ArrayLike,
     answers: Sequence[npt.ArrayLike],
@@ -193,19 +104,13 @@ def paired_samples(
     found, kinds = np.unique(cells, axis=0, return_inverse=True)
     values = np.zeros((len(found), len(answers), num_cells))
     np.put_along_axis(values, found[:, :, None], 1.0, axis=2)
-    drawn = (resampling or Resampling()).totals(kinds.reshape(-1), values.reshape(len(found), -1))
+    totals = (resampling or Resampling()).totals(kinds.reshape(-1), values.reshape(len(found), -1))
     shape = (-1, len(answers), num_classes, num_classes + 1)
-    samples = _joined(scores(totals.reshape(shape)) for totals in drawn)
+    samples = joined(scores(piece.reshape(shape)) for piece in totals)
     return [{name: values[:, number] for name, values in samples.items()} for number in range(len(answers))]
 
 
-def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """The middle `level` of the samples: percentiles at its ends."""
-    tail = (1 - level) / 2
-    return float(np.quantile(samples, tail)), float(np.quantile(samples, 1 - tail))
-
-
-def _joined(pieces: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def joined(pieces: Iterable[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Scores of pieces of the samples -> those of all."""
     found = list(pieces)
     return {name: np.concatenate([piece[name] for piece in found]) for name in found[0]}

@@ -9,9 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from emolightning.scoring.metrics.intervals import same_value_interval
-
-CHUNK = 500
-"""Bootstrap samples drawn at a time, to bound the memory."""
+from emolightning.scoring.metrics.resampling import Resampling, affordable, kinds_of
 
 
 def overlap(truth: Collection[str], answer: Collection[str]) -> tuple[float, float]:
@@ -92,53 +90,30 @@ def f_score(precision: np.ndarray | float, recall: np.ndarray | float) -> np.nda
     return np.divide(product, total, out=np.zeros(np.shape(total), dtype=np.float64), where=np.asarray(total) > 0)
 
 
-def resampled_averages(
-    values: Mapping[str, np.ndarray], *, num_samples: int = 10_000, seed: int = 0
-) -> dict[str, np.ndarray]:
+def resampled_averages(values: Mapping[str, np.ndarray], resampling: Resampling | None = None) -> dict[str, np.ndarray]:
     """`averages` of clips drawn with replacement, the same draw for all measures.
 
     A measure of which a draw holds no counted clip has no value there, NaN; one that counts no clip at all is 0.
 
     Args:
         values: measure -> (clips, columns), the same clips in each.
-        num_samples: draws.
-        seed: of the draws.
+        resampling: how clips are drawn; fewer samples where there are very many kinds of them.
 
     Returns:
         measure -> float64 (num_samples, columns)
     """
     names, tables = list(values), list(values.values())
-    table = np.concatenate(tables, axis=1)
-    num_clips, random = len(table), np.random.default_rng(seed)
-    counted, filled = (~np.isnan(table)).astype(np.float64), np.nan_to_num(table)
+    columns = [column for table in tables for column in table.T]
+    kinds, first = kinds_of(columns)
+    table = np.stack([column[first] for column in columns], axis=1)
+    counted, num_columns = ~np.isnan(table), len(columns)
     absent = np.where(counted.any(axis=0), np.nan, 0.0)
     means = []
-    for start in range(0, num_samples, CHUNK):
-        times = _times_drawn(random, num_clips, min(CHUNK, num_samples - start))
-        sums, counts = times @ filled, times @ counted
+    totals = affordable(resampling or Resampling(), len(first)).totals(
+        kinds, np.concatenate([np.nan_to_num(table), counted], axis=1)
+    )
+    for piece in totals:
+        sums, counts = piece[:, :num_columns], piece[:, num_columns:]
         means.append(np.divide(sums, counts, out=np.tile(absent, (len(sums), 1)), where=counts > 0))
-    ends = np.cumsum([block.shape[1] for block in tables])[:-1]
+    ends = np.cumsum([table.shape[1] for table in tables])[:-1]
     return dict(zip(names, np.split(np.concatenate(means), ends, axis=1), strict=True))
-
-
-def percentile_interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """The middle `level` of the samples that have a value; NaN twice if none has.
-
-    Args:
-        samples: (num_samples,)
-        level: share of samples inside.
-    """
-    known = samples[~np.isnan(samples)]
-    if not len(known):
-        return np.nan, np.nan
-    tail = (1 - level) / 2
-    low, high = np.quantile(known, (tail, 1 - tail))
-    return float(low), float(high)
-
-
-def _times_drawn(random: np.random.Generator, num_clips: int, num_samples: int) -> np.ndarray:
-    """How often each clip was drawn: float64 (num_samples, num_clips)."""
-    drawn = random.integers(num_clips, size=(num_samples, num_clips))
-    cells = drawn + num_clips * np.arange(num_samples)[:, None]
-    counts = np.bincount(cells.ravel(), minlength=num_samples * num_clips)
-    return counts.reshape(num_samples, num_clips).astype(np.float64)

@@ -4,12 +4,17 @@ Every score is computed from totals over clips: the cells of a confusion matrix,
 one kind add the same to every total, so what is drawn is how often each kind occurs.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 NUM_SAMPLES = 10_000
+
+LEAST_SAMPLES = 1_000
+MOST_NUMBERS = 1_000_000_000
+"""Kinds of clips times samples, beyond which fewer samples are drawn."""
 
 MOST_DRAWS = 100_000_000
 """Units drawn one by one, over all samples; beyond it their numbers of each kind are drawn, where kinds are few."""
@@ -35,6 +40,10 @@ class Resampling:
     num_samples: int = NUM_SAMPLES
     seed: int = 0
 
+    def num_units(self, num_clips: int) -> int:
+        """Clusters, or clips."""
+        return num_clips if self.clusters is None else len(np.unique(self.clusters))
+
     def totals(self, kinds: np.ndarray, values: np.ndarray) -> Iterator[np.ndarray]:
         """Totals of each sample, a piece of the samples at a time: each (samples, columns) float64.
 
@@ -45,17 +54,8 @@ class Resampling:
         Raises:
             ValueError: a cluster has clips of two strata.
         """
-        strata = [_units(kinds[own], values, clusters) for own, clusters in self._strata(kinds)]
-        rng = np.random.default_rng(self.seed)
-        most = max(max(len(numbers), int(numbers.sum())) for _, numbers in strata)
-        size = max(1, min(self.num_samples, DRAWS_AT_ONCE // most))
-        for start in range(0, self.num_samples, size):
-            rows = min(size, self.num_samples - start)
-            parts = [
-                times_drawn(numbers, rows, self.num_samples, rng).astype(np.float64) @ totals
-                for totals, numbers in strata
-            ]
-            yield sum(parts[1:], start=parts[0])
+        strata = [units_of(kinds[own], values, clusters) for own, clusters in self._strata(kinds)]
+        return drawn(strata, num_samples=self.num_samples, seed=self.seed)
 
     def _strata(self, kinds: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Which clips each stratum has, and their clusters."""
@@ -68,6 +68,54 @@ class Resampling:
         if sum(len(np.unique(own)) for own in clusters) > len(np.unique(self.clusters)):
             raise ValueError("Expected every cluster to lie in one stratum, but one has clips of two.")
         return list(zip(found, clusters, strict=True))
+
+
+def kinds_of(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Clips that are equal in every column are of one kind.
+
+    Args:
+        columns: each (clips,).
+
+    Returns:
+        (clips,) int64, the kind of each; (kinds,) int64, the place of one clip of each.
+    """
+    kinds = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        values, codes = np.unique(column, return_inverse=True)
+        kinds = np.unique(kinds * len(values) + codes, return_inverse=True)[1]
+    return kinds, np.unique(kinds, return_index=True)[1]
+
+
+def affordable(resampling: Resampling, num_kinds: int) -> Resampling:
+    """The same with fewer samples where there are very many kinds of clips: a minute's worth.
+
+    Args:
+        resampling: how clips are drawn.
+        num_kinds: of clips.
+    """
+    num_samples = max(LEAST_SAMPLES, min(resampling.num_samples, MOST_NUMBERS // num_kinds))
+    return replace(resampling, num_samples=min(num_samples, resampling.num_samples))
+
+
+Units = tuple[np.ndarray, np.ndarray]
+"""What can be drawn: totals of each kind of unit, (kinds, columns), and how many units there are of it, (kinds,)."""
+
+
+def drawn(strata: Sequence[Units], *, num_samples: int, seed: int) -> Iterator[np.ndarray]:
+    """Totals of as many units as there are in each stratum, a piece of the samples at a time.
+
+    Args:
+        strata: their units.
+        num_samples: samples.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    most = max(max(len(numbers), int(numbers.sum())) for _, numbers in strata)
+    size = max(1, min(num_samples, DRAWS_AT_ONCE // most))
+    for start in range(0, num_samples, size):
+        rows = min(size, num_samples - start)
+        parts = [times_drawn(numbers, rows, num_samples, rng).astype(np.float64) @ totals for totals, numbers in strata]
+        yield sum(parts[1:], start=parts[0])
 
 
 def times_drawn(numbers: np.ndarray, rows: int, num_samples: int, rng: np.random.Generator) -> np.ndarray:
@@ -88,14 +136,24 @@ def times_drawn(numbers: np.ndarray, rows: int, num_samples: int, rng: np.random
     return np.bincount(drawn.reshape(-1), minlength=rows * numbers.size).reshape(rows, numbers.size)
 
 
-def _units(kinds: np.ndarray, values: np.ndarray, clusters: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """What can be drawn: totals of each kind of unit, and how many units there are of it."""
+def units_of(kinds: np.ndarray, values: np.ndarray, clusters: np.ndarray | None) -> Units:
+    """Clips, or clusters of them, as what can be drawn."""
     if clusters is None:
         numbers = np.bincount(kinds, minlength=len(values))
         return values[numbers > 0], numbers[numbers > 0]
+    return np.unique(members(kinds, clusters, len(values)) @ values, axis=0, return_counts=True)
+
+
+def members(kinds: np.ndarray, clusters: np.ndarray, num_kinds: int) -> Any:
+    """Sparse (clusters, kinds): how many clips of each kind each cluster has.
+
+    Args:
+        kinds: (clips,), e.g. the cell of a confusion matrix.
+        clusters: (clips,), equal values for one cluster.
+        num_kinds: that there are.
+    """
     from scipy.sparse import csr_array
 
-    _, cluster = np.unique(clusters, return_inverse=True)
-    ones = np.ones(len(kinds))
-    members = csr_array((ones, (cluster.reshape(-1), kinds)), shape=(int(cluster.max()) + 1, len(values)))
-    return np.unique(members @ values, axis=0, return_counts=True)
+    names, cluster = np.unique(clusters, return_inverse=True)
+    places = (cluster.reshape(-1), kinds)
+    return csr_array((np.ones(len(kinds)), places), shape=(len(names), num_kinds))

@@ -6,6 +6,7 @@ MER2023 paper (arXiv 2304.08981), equations 10 to 12. A clip without valence car
 import numpy as np
 
 from emolightning.scoring.metrics.classification import scores
+from emolightning.scoring.metrics.resampling import Resampling, kinds_of
 
 MISSING = -10.0
 """The official files' code for a clip without valence."""
@@ -18,9 +19,6 @@ LARGEST = (HIGH - LOW) ** 2
 
 MSE_WEIGHT = 0.25
 """Weight of the squared error in the combined score."""
-
-DRAWS_AT_ONCE = 4_000_000
-"""Clips drawn before they are scored."""
 
 
 def mean_squared_error(predicted: np.ndarray, true: np.ndarray) -> float:
@@ -53,7 +51,7 @@ def combined(weighted_f1: float, mse: float) -> float:
 
 
 def bootstrap_samples(
-    truths: np.ndarray, predictions: np.ndarray, squares: np.ndarray, num_classes: int, *, num_samples: int, seed: int
+    truths: np.ndarray, predictions: np.ndarray, squares: np.ndarray, num_classes: int, resampling: Resampling
 ) -> tuple[np.ndarray, np.ndarray]:
     """Squared error and combined score of samples of as many clips, drawn with replacement.
 
@@ -64,24 +62,21 @@ def bootstrap_samples(
         predictions: (clips,), class indices, or `num_classes` for an unreadable answer.
         squares: (clips,), squared differences of valence, NaN where there is none.
         num_classes: size of the vocabulary.
-        num_samples: bootstrap samples.
-        seed: of the draws.
+        resampling: how clips are drawn.
 
     Returns:
         float64 (num_samples,) twice; NaN in samples where no clip has valence.
     """
-    rng = np.random.default_rng(seed)
-    known, cells = ~np.isnan(squares), truths * (num_classes + 1) + predictions
-    filled = np.where(known, squares, 0.0)
-    num_cells, size = num_classes * (num_classes + 1), max(1, DRAWS_AT_ONCE // len(cells))
+    cells, num_cells = truths * (num_classes + 1) + predictions, num_classes * (num_classes + 1)
+    kinds, first = kinds_of([cells, squares])
+    known = ~np.isnan(squares[first])
+    values = np.concatenate(
+        [np.eye(num_cells)[cells[first]], np.where(known, squares[first], 0.0)[:, None], known[:, None]], axis=1
+    )
     errors, f1 = [], []
-    for start in range(0, num_samples, size):
-        rows = min(size, num_samples - start)
-        drawn = rng.integers(0, len(cells), (rows, len(cells)))
+    for totals in resampling.totals(kinds, values):
         with np.errstate(invalid="ignore"):  # no clip with valence: NaN
-            errors.append(filled[drawn].sum(axis=1) / known[drawn].sum(axis=1))
-        places = cells[drawn] + np.arange(rows)[:, None] * num_cells
-        counts = np.bincount(places.reshape(-1), minlength=rows * num_cells)
-        f1.append(scores(counts.reshape(rows, num_classes, num_classes + 1))["weighted_f1"])
+            errors.append(totals[:, -2] / totals[:, -1])
+        f1.append(scores(totals[:, :num_cells].reshape(-1, num_classes, num_classes + 1))["weighted_f1"])
     mse = np.concatenate(errors)
     return mse, np.concatenate(f1) - MSE_WEIGHT * mse
