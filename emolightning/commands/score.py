@@ -13,6 +13,7 @@ each row, and the truth, unless it is in a file of its own:
   parser=words|strict|upstream         the one label that an answer names; the whole answer; the last word, else neutral
   aliases=default|none|FILE            other words for a label; a table with the columns alias and label
   answer_list=whole|first|first_valid  of a comma-separated list the first entry, or the first that names a label
+  cluster=COLUMN                       clips that share it are not independent, e.g. subject, film or dialogue
 
 Several files are folds: their mean and deviation. With columns.valence_answer and columns.valence_truth there are also
 MER2023's squared error and combined score. Writes metrics.json, answers.jsonl and report.html, and prints a table.

@@ -27,7 +27,7 @@ class Sampling:
     is_stratified: bool = False
     """It was decided beforehand how many clips each label has."""
     intervals: Intervals = "score"
-    """Of labels: score intervals, or percentiles of a bootstrap."""
+    """How intervals of labels are made: score intervals, or percentiles of a bootstrap."""
 
     def clusters(self, answers: Sequence[Answer]) -> np.ndarray | None:
         """(answers,) int64; None where clips are independent."""

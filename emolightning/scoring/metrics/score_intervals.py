@@ -65,7 +65,7 @@ class Shares:
     def tilted(self, tilt: float) -> np.ndarray:
         """The likeliest shares of which the score is higher (or lower) by what the tilt asks for."""
         shares = (self.hits + 0.5) / (self.totals + 1)
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS if self.is_f1 else 1):
             push = tilt * self.weights * self._slopes(shares)
             rest = self.totals - push
             root = np.sqrt(rest**2 + 4 * push * self.hits)
