@@ -38,6 +38,7 @@ REQUIRED = {
     "judge/offline": ["scoring=reasoning"],
     "judge/openai": SERVER,
     "judge/original_scheme": SERVER,
+    "model/chat/transformers": ["model.path=FOLDER"],
     "model/chat/server": ["model.base_url=http://localhost:8000/v1", "model.name=some-model"],
     "scoring/open_vocabulary_judge": [
         "scoring.synonym_groups.base_url=http://localhost:8000/v1",

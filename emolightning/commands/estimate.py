@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
-from emolightning.config.families import require_trainable
+from emolightning.config.families import family_of, require_trainable
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import not_one_of
 from emolightning.errors import UserError
@@ -38,6 +38,11 @@ def estimate(cfg: DictConfig) -> None:
     """Print the tables, write JSON if asked."""
     check_config(cfg)
     require_trainable(cfg.model)
+    if family_of(cfg.model).weights == "folder":
+        raise UserError(
+            "model=chat/transformers: how many tokens a clip becomes is known to the model's own processor alone, so "
+            "its memory and time are not estimated; try a step of training with trainer.fast_dev_run=1"
+        )
     peak = _peak(cfg)
     from emolightning.files.writing import write_json
     from emolightning.runs.assembly import load_of
@@ -95,7 +100,6 @@ def _peak(cfg: DictConfig) -> float | None:
 
 def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
     """Return the estimator of a model on meta, and whether the sizes are those of the model's folder."""
-    from emolightning.config.families import family_of
     from emolightning.models.family import Sees
     from emolightning.models.sizes.activations import Lengths
     from emolightning.models.sizes.on_meta import build_on_meta, has_folder, without_weights

@@ -5,7 +5,8 @@ run's. Writes answers.jsonl (appended as produced, continued when interrupted) a
 data.on_error=skip goes on without clips whose files are missing or broken, at most the share data.max_skipped; a
 published benchmark is not scored without some of its clips.
 
-A chat model on an OpenAI-compatible server is evaluated without a run:
+A chat model is evaluated without a run, from its folder or on an OpenAI-compatible server:
+`eval model=chat/transformers model.path=FOLDER data=NAME`,
 `eval model=chat/server model.base_url=http://localhost:8000/v1 model.name=NAME data=NAME`.
 """
 

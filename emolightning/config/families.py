@@ -38,17 +38,17 @@ def family_of(model: Any) -> Any:
 
 
 def require_run(model: Any, checkpoint: str | None) -> None:
-    """Weights come from a run, and a model that runs elsewhere has none.
+    """Most weights come from a run, and a model that runs elsewhere has none.
 
     Raises:
         UserError: one of them is not so.
     """
-    has_weights = family_of(model).has_weights
-    if has_weights and checkpoint is None:
+    weights = family_of(model).weights
+    if weights == "run" and checkpoint is None:
         raise UserError(
             "checkpoint is required: say checkpoint=RUN, the folder of a trained run; its model comes with it"
         )
-    if not has_weights and checkpoint is not None:
+    if weights == "elsewhere" and checkpoint is not None:
         raise UserError("checkpoint and model=chat/server exclude each other: a model on a server has no weights here")
 
 
@@ -58,7 +58,7 @@ def require_trainable(model: Any) -> None:
     Raises:
         UserError: says what to do instead.
     """
-    if not family_of(model).has_weights:
+    if family_of(model).weights == "elsewhere":
         raise UserError(
             "model=chat/server: a model on a server cannot be trained from here; ask it with `emolightning eval "
             "model=chat/server ...`, or train another model=..."

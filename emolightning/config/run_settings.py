@@ -164,7 +164,7 @@ class EvalConfig(RunConfig):
     """A trained run, and what to ask it."""
 
     checkpoint: str | None = MISSING
-    """A run folder, or a checkpoint file inside one; none for a model that runs elsewhere (model=chat/server)."""
+    """A run folder, or a checkpoint file inside one; none for a chat model as it is (model=chat/...)."""
     split: str = "test"
     """Clips to answer: train, val, test or all."""
     trained: Any = None

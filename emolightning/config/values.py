@@ -14,7 +14,7 @@ from emolightning.config.renamed import BUILT_IN
 from emolightning.config.run_settings import EvalConfig, PredictConfig, RunConfig
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
-from emolightning.records.inputs import MODALITIES, active_inputs
+from emolightning.records.inputs import MODALITIES, Inputs, active_inputs
 from emolightning.records.score_names import LOGGED, PER_CLASS, VALENCE_MISSING
 
 LAYOUTS = tuple(dict.fromkeys(layout for family in families().values() for layout in family.layouts))
@@ -228,11 +228,16 @@ def _check_inputs(cfg: DictConfig) -> list[Problem]:
     if problems or modalities is None or switches is None:
         return problems
     try:
-        active = active_inputs(family_of(_value(cfg, "model")).inputs, modalities, switches)
+        active = active_inputs(_inputs_of(_value(cfg, "model")), modalities, switches)
     except UserError as error:
         return [Problem("modalities", str(error))]
     idle = [name for name in _value(cfg, "shuffle") or () if name not in active]
     return [Problem("shuffle", f"{name} is not an input of this run; it has {', '.join(active)}") for name in idle]
+
+
+def _inputs_of(model: Any) -> Inputs:
+    """What the model can take, as far as its settings are there."""
+    return family_of(model).takes(OmegaConf.to_container(model) if OmegaConf.is_config(model) else {})
 
 
 def _of_family(cfg: DictConfig) -> dict[str, tuple[str, ...]]:

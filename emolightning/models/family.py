@@ -5,7 +5,7 @@ The model itself is an `EmotionModel` (`emotion_model.py`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from emolightning.prompt.processor import Processor
 from emolightning.prompt.questions import Questions
@@ -38,8 +38,9 @@ class Family(Protocol):
     """
 
     name: str
-    has_weights: bool
-    """False where a model runs elsewhere: it is asked and not trained, and no checkpoint is of it."""
+    weights: Literal["run", "folder", "elsewhere"]
+    """Where they come from: a run trains some of them; or all are in a folder, and a run may train adapters beside
+    them; or the model runs elsewhere, is asked and not trained, and no checkpoint is of it."""
     inputs: Inputs
     """What it can take of a clip, in its order."""
     layouts: Sequence[str]
@@ -48,6 +49,10 @@ class Family(Protocol):
     """What it can be asked."""
     fresh_parts: Sequence[str]
     """Parts of its models that have no base, see `EmotionModel`."""
+
+    def takes(self, settings: Mapping[str, Any]) -> Inputs:
+        """Those of its inputs that a model with these settings can take; nothing is loaded."""
+        ...
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that exclude each other, and weights that are not there; nothing is loaded."""

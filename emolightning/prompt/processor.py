@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from emolightning.prompt.questions import Question
 from emolightning.prompt.sequence import Encoded, Piece
-from emolightning.records.clips import Batch, Clip, Example, Medium
+from emolightning.records.clips import AnyMedium, Batch, Clip, Example
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,8 +22,8 @@ class Loaded:
     """Frame input -> (frames, 3, height, width), normalised; not those of which `streams` has what a tower makes."""
     streams: "Mapping[str, Tensor]" = field(default_factory=dict)
     """Stream name -> (tokens, width)."""
-    media: Mapping[str, tuple[Medium, ...]] = field(default_factory=dict)
-    """Input name -> files, of inputs that a model reads by itself."""
+    media: Mapping[str, tuple[AnyMedium, ...]] = field(default_factory=dict)
+    """Input name -> files, film or sound, of inputs that a model or its own processor reads."""
 
 
 class Processor(Protocol):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 IGNORED = -100
@@ -65,6 +66,33 @@ class Medium:
 
 
 @dataclass(frozen=True)
+class Film:
+    """Frames of a clip at full size, for a model's own processor."""
+
+    frames: "np.ndarray" = field(repr=False)
+    """uint8 (frames, height, width, 3), RGB."""
+    positions: tuple[int, ...]
+    """Which frames of the clip they are."""
+    total: int
+    """Frames of the whole clip."""
+    fps: float
+    """Frames a second of the whole clip."""
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """The sound of a clip, for a model's own processor."""
+
+    samples: "np.ndarray" = field(repr=False)
+    """float32 (samples,), one channel in [-1, 1]."""
+    rate: int
+    """Samples a second."""
+
+
+AnyMedium = Medium | Film | Waveform
+
+
+@dataclass(frozen=True)
 class Example:
     """One clip, read and ready to be put into a sequence."""
 
@@ -79,8 +107,8 @@ class Example:
     """Frame input name -> (frames, 3, height, width), normalised."""
     features: "dict[str, Tensor]" = field(default_factory=dict)
     """Feature input name -> (tokens, width)."""
-    media: "dict[str, tuple[Medium, ...]]" = field(default_factory=dict)
-    """Input name -> files, for a model that runs elsewhere; none where a clip has no sound."""
+    media: "dict[str, tuple[AnyMedium, ...]]" = field(default_factory=dict)
+    """Input name -> what a model, or a processor of its own, reads by itself; none where a clip has no sound."""
     is_borrowed: bool = False
     """Another rank's clip in this step of training: it keeps the shapes equal and carries no loss."""
 

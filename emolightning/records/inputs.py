@@ -6,7 +6,10 @@ from typing import Literal
 
 from emolightning.errors import UserError
 
-Kind = Literal["frames", "vectors", "text", "file", "stills", "sound"]
+Kind = Literal["frames", "vectors", "text", "file", "stills", "sound", "film", "waveform"]
+
+SENT: tuple[Kind, ...] = ("file", "stills", "sound", "film", "waveform")
+"""Kinds of inputs that a model, or a processor of its own, reads by itself."""
 
 MODALITIES = ("audio", "video", "text")
 """The groups that switch inputs: the field's A, V and T."""
@@ -17,8 +20,9 @@ class InputKind:
     """One input of a family."""
 
     kind: Kind
-    """`frames` of the video for a vision tower, `vectors` of an encoder, the `text` that is said; or, for models that
-    read media by themselves, the `file` of the clip, `stills` of it, or its `sound`."""
+    """`frames` of the video for a vision tower, `vectors` of an encoder, the `text` that is said; for models that run
+    elsewhere the `file` of the clip, `stills` of it, or its `sound`; for a processor of the model's own, frames at full
+    size as a `film`, and the `waveform`."""
     modality: str
     """The one of MODALITIES that it belongs to."""
     meaning: str

@@ -27,7 +27,7 @@ from emolightning.prompt.processor import Processor
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
-from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain
+from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain, untrained
 from emolightning.runs.estimate.load import Load
 from emolightning.runs.evaluate import refuse_skipped, require_whole_split
 from emolightning.runs.feature_recipes import require_same_recipes
@@ -121,7 +121,8 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     if rank == 0:
         require_writable(Path(cfg.output_dir), "output_dir")
     family, weights = family_of(cfg.model), None
-    if cfg.checkpoint is None:  # The model runs elsewhere.
+    if cfg.checkpoint is None:  # The model is asked as it is, here or elsewhere.
+        cfg.model = untrained(plain(cfg.model))
         family.require(plain(cfg.model))
         family.require_weights(plain(cfg.model))
         require_own_folder(Path(cfg.output_dir), plain(cfg.model))

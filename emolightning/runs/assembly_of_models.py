@@ -15,8 +15,19 @@ def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
 
 
 def inputs_of(cfg: DictConfig) -> Inputs:
-    """The active inputs."""
-    return active_inputs(family_of(cfg.model).inputs, list(cfg.modalities), plain(cfg.inputs))
+    """The active inputs, of those that the model can take."""
+    return active_inputs(family_of(cfg.model).takes(plain(cfg.model)), list(cfg.modalities), plain(cfg.inputs))
+
+
+def untrained(model: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a model that is asked as it is: nothing of it trains, so it gets no adapters.
+
+    >>> untrained({"path": "m", "train": {"language": "lora", "projections": "frozen"}})["train"]["language"]
+    'frozen'
+    """
+    if "train" not in model:
+        return model
+    return {**model, "train": {**model["train"], "language": "frozen"}}
 
 
 def build_processor(cfg: DictConfig) -> Processor:

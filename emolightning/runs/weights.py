@@ -110,7 +110,7 @@ def require_same_model(setting: str, path: Path, now: Mapping[str, Any], *, is_e
 
 
 def require_own_folder(folder: Path, now: Mapping[str, Any]) -> None:
-    """Refuse to put answers of a model that runs elsewhere into the folder of another one.
+    """Refuse to put answers of a model that no run trained into the folder of another one.
 
     Raises:
         UserError: says what lies there.
@@ -118,8 +118,8 @@ def require_own_folder(folder: Path, now: Mapping[str, Any]) -> None:
     if not (folder / CONFIG_FILE).exists():
         return
     _, saved = saved_model(folder)
-    if any(saved.get(key) != now.get(key) for key in ("_target_", "name")):
-        there = saved.get("name", "a run of its own")
+    if any(saved.get(key) != now.get(key) for key in ("_target_", "name", "path", "train")):
+        there = saved.get("name") or saved.get("path") or "a run of its own"
         raise UserError(f"output_dir={folder}: holds what another model made ({there}); say output_dir=outputs/NAME")
 
 

@@ -22,7 +22,7 @@ from emolightning.data.checkup.unusable import (
     record,
 )
 from emolightning.data.loading.settings import Reading
-from emolightning.data.media.choice import FrameChoice, parse_frame_choice
+from emolightning.data.media.choice import FrameChoice, parse_frame_choice, require_equal
 from emolightning.data.media.frames import FrameStore
 from emolightning.data.readers.annotations import annotation_hash
 from emolightning.data.readers.source import SPLITS, ClipSource
@@ -180,7 +180,8 @@ class Corpus:
     def choice_of(self, name: str) -> FrameChoice:
         """Which frames an input takes: those that its family fixes, or those of `data.frame`."""
         fixed = self.inputs[name].frame
-        return self.reading.choice if fixed is None else parse_frame_choice(fixed)
+        choice = self.reading.choice if fixed is None else parse_frame_choice(fixed)
+        return require_equal(choice, name) if self.inputs[name].kind == "frames" else choice
 
     def _found(self, clips: Sequence[Clip]) -> list[Clip]:
         return [clip for clip in clips if clip.id not in self.source.lost]

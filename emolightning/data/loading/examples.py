@@ -14,11 +14,8 @@ from emolightning.data.media.sending import media_of
 from emolightning.data.stores.visual import VisualStore
 from emolightning.errors import UserError
 from emolightning.prompt.processor import Loaded, Processor
-from emolightning.records.clips import Clip, Example, Medium
-from emolightning.records.inputs import Kind, named
-
-SENT: tuple[Kind, ...] = ("file", "stills", "sound")
-"""Kinds of inputs that a model reads by itself."""
+from emolightning.records.clips import AnyMedium, Clip, Example
+from emolightning.records.inputs import SENT, named
 
 
 class ClipDataset(Dataset[Example]):
@@ -94,7 +91,7 @@ class ClipDataset(Dataset[Example]):
             found |= {stream: torch.from_numpy(visual.load(clip, stream)) for stream in visual.folders}
         return found
 
-    def _media(self, index: int) -> dict[str, tuple[Medium, ...]]:
+    def _media(self, index: int) -> dict[str, tuple[AnyMedium, ...]]:
         kinds = {name: self.inputs[name].kind for name in self.sent}
         return {name: media_of(self.source(name, index), kinds[name], how) for name, how in self.sent.items()}
 

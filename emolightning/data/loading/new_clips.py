@@ -13,19 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emolightning.data.checkup.unusable import NO_MEDIA, NO_PEAK, NO_VECTORS, UNDECODABLE, Fault
-from emolightning.data.media.choice import FrameChoice, parse_frame_choice
+from emolightning.data.checkup.unusable import NO_MEDIA, NO_PEAK, NO_SOUND, NO_VECTORS, UNDECODABLE, Fault
+from emolightning.data.media.choice import FrameChoice, parse_frame_choice, require_equal
 from emolightning.data.media.frames import read_clip_frames
 from emolightning.data.media.images import normalise
 from emolightning.data.media.opening import MediaError
+from emolightning.data.media.sending import media_of
 from emolightning.data.media.video import has_picture
 from emolightning.data.stores.cache import WITH_BARS
 from emolightning.data.stores.features import FeatureSource, Missing
 from emolightning.data.stores.manifest import Manifest
 from emolightning.errors import UserError
 from emolightning.prompt.processor import Loaded
-from emolightning.records.clips import Clip
-from emolightning.records.inputs import Inputs, active_inputs, named
+from emolightning.records.clips import AnyMedium, Clip
+from emolightning.records.inputs import SENT, Inputs, active_inputs, named
 from emolightning.records.predictions import MISSING, OFF, USED, ZERO
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 NOTHING_LEFT = "nothing to look at"
 NO_PICTURE = "there is no picture in the file"
 NO_TRANSCRIPT = "no transcript was given"
+ABSENT = {"video": NO_PICTURE, "audio": NO_SOUND}
+"""Modality of what a model reads by itself -> what is said of a clip that has none."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class _Clip:
     clip: Clip
     has_picture: bool = True
     images: dict[str, Tensor] = field(default_factory=dict)
+    media: dict[str, tuple[AnyMedium, ...]] = field(default_factory=dict)
     vectors: dict[str, np.ndarray] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     """Feature input -> why there are no vectors."""
@@ -112,7 +116,7 @@ class ClipReader:
             UserError: vectors cannot be had of any clip: no store, no weights of an encoder.
         """
         read = [_Clip(clip) for clip in clips]
-        if self._describes_media or named(self.active, "frames"):
+        if self._describes_media or any(about.kind in ("frames", *SENT) for about in self.active.values()):
             with ThreadPoolExecutor(max(1, self.num_workers)) as threads:
                 list(threads.map(self._look, read))
         for shows in (True, False):
@@ -128,17 +132,22 @@ class ClipReader:
             return
         try:
             each.has_picture = has_picture(clip.video)
-            if not each.has_picture:
-                return
-            for name in named(self.active, "frames"):
-                fixed = self.active[name].frame
-                choice = (self.choice if fixed is None else parse_frame_choice(fixed)).of_clip(clip.id)
+            for name, about in self.active.items():
+                if about.kind in SENT and (each.has_picture or about.modality != "video"):
+                    each.media[name] = media_of(clip, about.kind, self._choice(name))
+            for name in named(self.active, "frames") if each.has_picture else ():
+                choice = require_equal(self._choice(name), name).of_clip(clip.id)
                 found = read_clip_frames(clip, (name,), choice=choice, image_size=self.frame_sizes[name])
                 each.images[name] = torch.from_numpy(np.stack([normalise(frame) for frame in found.arrays[name]]))
         except UserError as error:
             each.fault = Fault(UNDECODABLE if isinstance(error, MediaError) else NO_PEAK, str(error))
         except MemoryError:
             each.fault = Fault(UNDECODABLE, f"{clip.video}: memory is too small to read it; cut it, or make it smaller")
+
+    def _choice(self, name: str) -> FrameChoice:
+        """Which frames an input takes: those that its family fixes, or those of the run."""
+        fixed = self.active[name].frame
+        return self.choice if fixed is None else parse_frame_choice(fixed)
 
     def _add_vectors(self, group: Sequence[_Clip]) -> None:
         """Note the vectors of clips that all have a picture, or all have none."""
@@ -190,6 +199,8 @@ class ClipReader:
                 inputs[name], transcript = self._said(each.clip)
             elif about.kind == "frames":
                 inputs[name] = USED if name in each.images else MISSING + NO_PICTURE
+            elif about.kind in SENT:
+                inputs[name] = USED if each.media.get(name) else MISSING + ABSENT[about.modality]
             elif name in each.vectors:
                 inputs[name], streams[name] = USED, torch.from_numpy(each.vectors[name])
             else:
@@ -202,7 +213,7 @@ class ClipReader:
         if USED not in inputs.values():
             said = "; ".join(f"{name} is {said}" for name, said in inputs.items() if said != OFF)
             return Fault(NOTHING_LEFT, f"{each.clip.video}: {said}")
-        return Seen(Loaded(transcript, each.images, streams), inputs)
+        return Seen(Loaded(transcript, each.images, streams, each.media), inputs)
 
     def _said(self, clip: Clip) -> tuple[str, str | None]:
         if clip.transcript is not None:

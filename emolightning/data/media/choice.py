@@ -20,26 +20,33 @@ _UNKNOWN = -1
 """Value of a `peak` until a file or the pictures say which frame it is."""
 
 _WORDS = (
-    "first, middle, peak, peak:FILE, an index such as 12 or -1, even:N such as even:4, or window:N such as window:16"
+    "first, middle, peak, peak:FILE, an index such as 12 or -1, even:N such as even:4, window:N such as window:16, "
+    "or fps:N such as fps:2"
 )
+
+MOST_OF_RATE = 32
+"""Frames of a clip at most, where so many a second are chosen."""
 
 
 @dataclass(frozen=True)
 class FrameChoice:
     """Which frames of a clip are looked at."""
 
-    kind: Literal["index", "middle", "even", "window", "peak"]
+    kind: Literal["index", "middle", "even", "window", "peak", "fps"]
     value: int = 0
-    """The index (negative counts from the end), how many frames for `even` and `window`, or the place of the `peak`."""
+    """The index (negative counts from the end), how many frames for `even` and `window` and at most for `fps`, or the
+    place of the `peak`."""
     seed: int = SEED
     """It draws where a `window` begins."""
     file: str = ""
     """It says which frame is the `peak` of each clip."""
+    rate: float = 0.0
+    """Frames a second, for `fps`."""
 
     @property
     def num_frames(self) -> int:
-        """How many are chosen of every clip."""
-        return self.value if self.kind in ("even", "window") else 1
+        """How many are chosen of every clip, for `fps` at most."""
+        return self.value if self.kind in ("even", "window", "fps") else 1
 
     def __str__(self) -> str:
         """One of the texts that `parse_frame_choice` reads as this."""
@@ -47,6 +54,8 @@ class FrameChoice:
             return str(self.value) if self.value else "first"
         if self.kind == "peak":
             return f"peak:{self.file}" if self.file else "peak"
+        if self.kind == "fps":
+            return f"fps:{self.rate:g}:{self.value}"
         seed = f":{self.seed}" if self.kind == "window" and self.seed != SEED else ""
         return "middle" if self.kind == "middle" else f"{self.kind}:{self.value}{seed}"
 
@@ -79,6 +88,14 @@ class FrameChoice:
             raise UserError(f"{self.file}: says no peak_index of clip {clip_id!r}")
         return FrameChoice("peak", peaks[clip_id])
 
+    def over(self, seconds: float) -> "FrameChoice":
+        """What `fps` chooses of a clip so long: the centres of equal parts.
+
+        >>> str(FrameChoice("fps", 32, rate=2).over(3.6)), str(FrameChoice("fps", 4, rate=2).over(3.6))
+        ('even:7', 'even:4')
+        """
+        return FrameChoice("even", min(self.value, max(1, round(seconds * self.rate))))
+
     def positions(self, num_frames: int) -> list[int]:
         """The chosen frames of a clip with `num_frames`; of too few some are repeated.
 
@@ -98,10 +115,11 @@ class FrameChoice:
 
 
 def parse_frame_choice(text: str) -> FrameChoice:
-    """`first`, `middle`, an index (`12`, `-1` is the last), `even:4`, `window:16`, `peak` or `peak:FILE`.
+    """`first`, `middle`, an index (`12`, `-1` is the last), `even:4`, `window:16`, `fps:2`, `peak` or `peak:FILE`.
 
     `even:4` is the centres of four equal parts; `window:16` is sixteen frames in a row from a random place, which
-    follows from the number of frames and a seed, as in `window:16:7`.
+    follows from the number of frames and a seed, as in `window:16:7`; `fps:2` is two frames a second, at most
+    MOST_OF_RATE or, as in `fps:2:16`, another number, for models that take any number of frames.
 
     Raises:
         UserError: anything else.
@@ -114,9 +132,25 @@ def parse_frame_choice(text: str) -> FrameChoice:
         return FrameChoice("even", int(found[1]))
     if found := re.fullmatch(r"window:0*([1-9]\d{0,3})(?::(\d{1,9}))?", text):
         return FrameChoice("window", int(found[1]), seed=int(found[2] or SEED))
+    if found := re.fullmatch(r"fps:0*((?:[1-9]\d{0,2}|0?(?=\.\d*[1-9]))(?:\.\d{1,3})?)(?::0*([1-9]\d{0,3}))?", text):
+        return FrameChoice("fps", int(found[2] or MOST_OF_RATE), rate=float(found[1]))
     if found := re.fullmatch(r"peak(?::(\S.*))?", text):
         return FrameChoice("peak", _UNKNOWN, file=found[1] or "")
     raise UserError(f"data.frame={text!r} is not {_WORDS}")
+
+
+def require_equal(choice: FrameChoice, name: str) -> FrameChoice:
+    """The choice, if it gives every clip the same number of frames, as a vision tower needs them.
+
+    Raises:
+        UserError: it does not.
+    """
+    if choice.kind == "fps":
+        raise UserError(
+            f"data.frame={choice}: gives clips different numbers of frames, and {name} needs the same of each; say "
+            f"data.frame=even:N, e.g. even:{choice.value}"
+        )
+    return choice
 
 
 def even_positions(num_frames: int, count: int) -> list[int]:

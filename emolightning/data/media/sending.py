@@ -1,4 +1,4 @@
-"""A clip as files for a model that runs elsewhere: as it is, as pictures, or as sound."""
+"""A clip for a model that reads by itself: as files for one elsewhere, or as frames and samples."""
 
 import io
 import mimetypes
@@ -9,9 +9,9 @@ from PIL import Image
 
 from emolightning.data.media.audio import NoAudioTrack, read_waveform
 from emolightning.data.media.choice import FrameChoice
-from emolightning.data.media.video import read_frames
+from emolightning.data.media.video import read_film, read_frames
 from emolightning.errors import UserError
-from emolightning.records.clips import Clip, Medium
+from emolightning.records.clips import AnyMedium, Clip, Medium, Waveform
 from emolightning.records.inputs import Kind
 
 LONGEST_SIDE = 768
@@ -20,13 +20,13 @@ QUALITY = 90
 SAMPLE_RATE = 16000
 
 
-def media_of(clip: Clip, kind: Kind, choice: FrameChoice) -> tuple[Medium, ...]:
-    """What is sent of a clip; nothing where it has no sound.
+def media_of(clip: Clip, kind: Kind, choice: FrameChoice) -> tuple[AnyMedium, ...]:
+    """What is read of a clip; nothing where it has no sound.
 
     Args:
         clip: which.
-        kind: `file`, `stills` or `sound`.
-        choice: of the stills.
+        kind: `file`, `stills`, `sound`, `film` or `waveform`.
+        choice: of the stills, or of the film.
 
     Raises:
         MediaError: it cannot be read.
@@ -35,8 +35,10 @@ def media_of(clip: Clip, kind: Kind, choice: FrameChoice) -> tuple[Medium, ...]:
     if kind == "stills":
         frames = read_frames(clip.video, choice.of_clip(clip.id), span=clip.span, keep=_shrunk)
         return tuple(Medium("image", "jpeg", _jpeg(frame)) for frame in frames)
-    if kind == "sound":
-        return _sound(clip)
+    if kind == "film":
+        return (read_film(clip.video, choice.of_clip(clip.id), span=clip.span),)
+    if kind in ("sound", "waveform"):
+        return _heard(clip, as_file=kind == "sound")
     if clip.span is not None:
         raise UserError(
             f"{clip.id}: is a piece of {clip.video.name}, and a file is sent whole; send pictures and sound of it with "
@@ -65,12 +67,14 @@ def _jpeg(frame: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _sound(clip: Clip) -> tuple[Medium, ...]:
-    """One channel of 16 bits."""
+def _heard(clip: Clip, *, as_file: bool) -> tuple[AnyMedium, ...]:
+    """One channel, as samples or as a file of 16 bits."""
     try:
         waveform = read_waveform(clip.video, sample_rate=SAMPLE_RATE, span=clip.span)
     except NoAudioTrack:
         return ()
+    if not as_file:
+        return (Waveform(waveform, SAMPLE_RATE),)
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)

@@ -15,12 +15,14 @@ from emolightning.data.media.choice import FrameChoice, even_positions
 from emolightning.data.media.opening import MediaError, check_size, complete_packets, open_stream, packets_of
 from emolightning.data.media.pieces import frames_of_piece, num_frames_of_piece
 from emolightning.data.media.signal import peak_of
-from emolightning.records.clips import Span
+from emolightning.records.clips import Film, Span
 
 THUMBNAIL = 112
 """Pixels of a side of the small pictures."""
 MOST_THUMBNAILS = 64
 """How many there are of a clip at most."""
+DEFAULT_FPS = 25.0
+"""Frames a second of a file that does not say it."""
 
 _NOTHING_DECODED = "no frame of its video stream can be decoded"
 
@@ -65,12 +67,35 @@ def read_frames(
     choice = known_choice(path, choice, span=span, num_threads=num_threads)
     if choice == FrameChoice("index", 0) and span is None:
         return _decode(path, span, [0], num_threads, keep)[0]
-    positions = _positions(path, choice, count_frames(path, span))
+    return _chosen(path, choice, span, num_threads, keep)[0]
+
+
+def _chosen(
+    path: Path, choice: FrameChoice, span: Span | None, num_threads: int, keep: Keep
+) -> tuple[list[np.ndarray], list[int], int]:
+    """The chosen frames, which of the clip they are, and how many it has."""
+    total = count_frames(path, span)
+    positions = _positions(path, choice, total)
     frames, num_decoded = _decode(path, span, positions, num_threads, keep)
     if len(frames) < len(positions):
         # Some packets gave no picture (damaged ones, or never meant to be shown): now the number of pictures is known.
-        frames, _ = _decode(path, span, _positions(path, choice, num_decoded), num_threads, keep)
-    return frames
+        total, positions = num_decoded, _positions(path, choice, num_decoded)
+        frames, _ = _decode(path, span, positions, num_threads, keep)
+    return frames, positions, total
+
+
+def read_film(path: Path, choice: FrameChoice, *, span: Span | None = None) -> Film:
+    """The chosen frames at full size, and when they are.
+
+    Raises:
+        MediaError: not a usable video, cut short, or an index beyond its end.
+    """
+    path = Path(path)
+    with _open_video(path) as (_, stream):
+        fps = float(stream.average_rate or DEFAULT_FPS)
+    choice = known_choice(path, choice, span=span)
+    frames, positions, total = _chosen(path, choice, span, 1, np.asarray)
+    return Film(np.stack(frames), tuple(positions), total, fps)
 
 
 def known_choice(path: Path, choice: FrameChoice, *, span: Span | None = None, num_threads: int = 1) -> FrameChoice:
@@ -79,6 +104,10 @@ def known_choice(path: Path, choice: FrameChoice, *, span: Span | None = None, n
     Raises:
         MediaError: not a usable video.
     """
+    if choice.kind == "fps":
+        with _open_video(path) as (_, stream):
+            seconds = count_frames(path, span) / float(stream.average_rate or DEFAULT_FPS)
+        return choice.over(seconds)
     if not choice.is_unknown:
         return choice
     pictures, _, positions = _read_small(path, span, THUMBNAIL, MOST_THUMBNAILS, num_threads)
@@ -134,7 +163,7 @@ def each_frame(path: Path, span: Span | None = None, *, num_threads: int = 1) ->
     start = 0.0
     with _open_video(path, num_threads) as (container, stream):
         for position, frame in enumerate(_frames(path, container, stream, span)):
-            time = frame.time if frame.time is not None else position / float(stream.average_rate or 25)
+            time = frame.time if frame.time is not None else position / float(stream.average_rate or DEFAULT_FPS)
             start = time if position == 0 else start
             yield time - start, frame
 

@@ -24,11 +24,15 @@ class AffectGPTFamily:
     """AffectGPT: pooled vectors of faces or frames and of the voice, one token of both, and a subtitle."""
 
     name = "affectgpt"
-    has_weights = True
+    weights = "run"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = NAMES
     tasks: Sequence[str] = tuple(TASKS)
     fresh_parts: Sequence[str] = FRESH
+
+    def takes(self, settings: Mapping[str, Any]) -> Inputs:
+        """All of them."""
+        return self.inputs
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that exclude each other, and weights that are not there; nothing is loaded.

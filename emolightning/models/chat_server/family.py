@@ -20,11 +20,15 @@ class ChatServerFamily:
     """Chat models that answer over HTTP."""
 
     name = "chat_server"
-    has_weights = False
+    weights = "elsewhere"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = ("train",)
     tasks: Sequence[str] = tuple(TASKS)
     fresh_parts: Sequence[str] = ()
+
+    def takes(self, settings: Mapping[str, Any]) -> Inputs:
+        """All of them."""
+        return self.inputs
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that no server can be asked with; nothing is asked.

@@ -24,7 +24,7 @@ class EmotionLlamaFamily:
     """Emotion-LLaMA: EVA-CLIP, three feature vectors and a transcript before a language model with LoRA."""
 
     name = "emotion_llama"
-    has_weights = True
+    weights = "run"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = LAYOUTS
     tasks: Sequence[str] = tuple(POOLS)
@@ -33,6 +33,10 @@ class EmotionLlamaFamily:
     """Inputs with a projection, in the order in which models are built."""
     features: Sequence[str] = FEATURES
     """Those of them that are vectors."""
+
+    def takes(self, settings: Mapping[str, Any]) -> Inputs:
+        """All of them."""
+        return self.inputs
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that exclude each other, and weights that are not there; nothing is loaded.

@@ -21,11 +21,15 @@ class FusionFamily:
     """Networks on feature vectors that give a label, and perhaps valence."""
 
     name = "fusion"
-    has_weights = True
+    weights = "run"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = ("train",)
     tasks: Sequence[str] = (TASK,)
     fresh_parts: Sequence[str] = ("network",)
+
+    def takes(self, settings: Mapping[str, Any]) -> Inputs:
+        """All of them."""
+        return self.inputs
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that exclude each other.

@@ -15,7 +15,7 @@ from torch.nn import functional
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.continuations import continuation_logprobs, positions_of, told
 from emolightning.models.parts.generation import Generation
-from emolightning.records.clips import IGNORED, Clip, Clips, SequenceBatch, TokenBatch
+from emolightning.records.clips import IGNORED, SequenceBatch, TokenBatch
 
 
 class AnsweringModel(EmotionModel):
@@ -113,10 +113,11 @@ class AnsweringModel(EmotionModel):
         if not generation.do_sample:
             return self._decode(self.generate_ids(embeddings, tokens.attention_mask, generation))
         answers = []
-        for row, clip in self._one_by_one(batch.clips):  # A draw must not depend on who else is in the batch.
+        # A draw must not depend on who else is in the batch.
+        for row in one_by_one(len(batch.clips), embeddings.device, is_synced=self.is_synced):
             first = int(tokens.attention_mask[row].argmax())
             with torch.random.fork_rng():
-                torch.manual_seed(_clip_seed(seed, clip.id))
+                torch.manual_seed(clip_seed(seed, batch.clips[row].id))
                 context, mask = embeddings[row : row + 1, first:], tokens.attention_mask[row : row + 1, first:]
                 answers += self._decode(self.generate_ids(context, mask, generation))
         return answers[: len(batch.clips)]
@@ -144,14 +145,6 @@ class AnsweringModel(EmotionModel):
         return continuation_logprobs(
             self.language, embeddings, tokens.attention_mask, answers, is_one_by_one=self.is_synced
         )
-
-    def _one_by_one(self, clips: Clips) -> Iterator[tuple[int, Clip]]:
-        """Each clip and its row; where ranks wait for each other, again from the start until all ranks are done."""
-        rounds = torch.tensor(len(clips), device=next(self.parameters()).device)
-        if self.is_synced:
-            distributed.all_reduce(rounds, op=distributed.ReduceOp.MAX)
-        for number in range(int(rounds)):
-            yield number % len(clips), clips[number % len(clips)]
 
     def generate_ids(self, embeddings: Tensor, attention_mask: Tensor, generation: Generation) -> Tensor:
         """New tokens that follow embedded contexts.
@@ -192,5 +185,15 @@ class AnsweringModel(EmotionModel):
         return [self.spoken(self.tokenizer.decode(row)) for row in ids.tolist()]
 
 
-def _clip_seed(seed: int, clip_id: str) -> int:
+def one_by_one(number: int, device: torch.device, *, is_synced: bool) -> Iterator[int]:
+    """The row of each clip; where ranks wait for each other, again from the start until all ranks are done."""
+    rounds = torch.tensor(number, device=device)
+    if is_synced:
+        distributed.all_reduce(rounds, op=distributed.ReduceOp.MAX)
+    for turn in range(int(rounds)):
+        yield turn % number
+
+
+def clip_seed(seed: int, clip_id: str) -> int:
+    """What the draws of a clip's answer start from, whatever is answered beside it."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{clip_id}".encode()).digest()[:7], "big")

@@ -48,9 +48,9 @@ def let_train(tower: VisionTower, how: How, lora: LoraSettings) -> None:
         tower.requires_grad_(True)
 
 
-def adapted(base: Any, settings: LanguageSettings, how: How, lora: LoraSettings) -> Any:
-    """The language model as it trains."""
-    language = attach_lora(base, lora) if how == "lora" else base.requires_grad_(how == "full")
+def adapted(base: Any, settings: LanguageSettings, how: How, lora: LoraSettings, *, within: str = "") -> Any:
+    """The language model as it trains; `within` names the part that alone gets adapters."""
+    language = attach_lora(base, lora, within=within) if how == "lora" else base.requires_grad_(how == "full")
     if settings.gradient_checkpointing:  # After PEFT, which else adds a hook that is for reentrant ones.
         checkpoint_gradients(language)
     return language

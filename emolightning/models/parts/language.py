@@ -9,7 +9,7 @@ import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from emolightning.errors import UserError
-from emolightning.models.parts.pretrained import describe_model, load_pretrained
+from emolightning.models.parts.pretrained import CAUSAL, ModelKind, describe_model, load_pretrained
 from emolightning.models.parts.quantization import Quantization, keep_layout, quantized_loading
 
 
@@ -52,12 +52,15 @@ def missing_language_files(settings: LanguageSettings) -> list[str]:
     return [f"{name} in {folder}" for name in absent]
 
 
-def load_language_model(settings: LanguageSettings, vocabulary_size: int, *, is_empty: bool = False) -> PreTrainedModel:
+def load_language_model(
+    settings: LanguageSettings, vocabulary_size: int, *, is_empty: bool = False, kind: ModelKind = CAUSAL
+) -> PreTrainedModel:
     """The frozen language model.
 
     Args:
         settings: a folder, or sizes.
         vocabulary_size: number of tokens of the tokenizer; only used for a random model.
+        kind: what a folder is read as.
         is_empty: without weights, on the meta device, for a rank that gets them from another one. Quantised weights are
             read by every rank.
 
@@ -68,9 +71,9 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int, *, is_
     dtype = getattr(torch, settings.dtype)
     is_asked_for_sizes = torch.get_default_device().type == "meta"
     if is_asked_for_sizes or (is_empty and settings.quantization == "none"):
-        model = _empty(settings, vocabulary_size, dtype)
+        model = _empty(settings, vocabulary_size, dtype, kind)
     elif settings.path is not None:
-        model = _load(settings, settings.path, dtype)
+        model = _load(settings, settings.path, dtype, kind)
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -81,15 +84,15 @@ def load_language_model(settings: LanguageSettings, vocabulary_size: int, *, is_
     return model.requires_grad_(False)
 
 
-def _empty(settings: LanguageSettings, vocabulary_size: int, dtype: torch.dtype) -> PreTrainedModel:
+def _empty(settings: LanguageSettings, vocabulary_size: int, dtype: torch.dtype, kind: ModelKind) -> PreTrainedModel:
     if settings.path is not None:
-        return describe_model(Path(settings.path), dtype=dtype, attn_implementation=settings.attention)
+        return describe_model(Path(settings.path), kind=kind, dtype=dtype, attn_implementation=settings.attention)
     with torch.device("meta"):
         return LlamaForCausalLM(_random_llama(settings, vocabulary_size)).to(dtype)
 
 
-def _load(settings: LanguageSettings, path: str, dtype: torch.dtype) -> PreTrainedModel:
-    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention}
+def _load(settings: LanguageSettings, path: str, dtype: torch.dtype, kind: ModelKind) -> PreTrainedModel:
+    options: dict[str, Any] = {"kind": kind, "dtype": dtype, "attn_implementation": settings.attention}
     if settings.quantization == "none":
         return load_pretrained(Path(path), **options)
     try:

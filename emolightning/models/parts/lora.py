@@ -1,5 +1,6 @@
 """LoRA adapters by PEFT: attach them to the language model or to the vision tower."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,10 @@ from emolightning.models.parts.quantization import is_int8_on_cpu
 Targets = Sequence[str] | str
 
 ALL = "all-linear"
+
+
+class Pattern(str):
+    """A regular expression for whole names of layers."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,30 @@ class LoraSettings:
     """Scale by alpha / sqrt(r) instead (rank-stabilised)."""
 
 
-def attach_lora(language: Any, settings: LoraSettings) -> PeftModel:
+def attach_lora(language: Any, settings: LoraSettings, *, within: str = "") -> PeftModel:
     """Wrap the frozen language model; only the adapters train.
+
+    Args:
+        language: the model.
+        settings: of the adapters.
+        within: name of the module that alone gets adapters, where the model has more than a language model.
 
     Raises:
         UserError: no linear layer is called like one of the targets.
     """
-    return _attach(language, settings, settings.targets, key="model.lora.targets", task_type="CAUSAL_LM")
+    targets = settings.targets
+    if within:
+        targets = _layers_within(language.get_submodule(within), targets, within)
+    return _attach(language, settings, targets, key="model.lora.targets", task_type="CAUSAL_LM")
+
+
+def _layers_within(module: nn.Module, targets: Targets, name: str) -> "Pattern":
+    """The targets inside of a module as the pattern that PEFT takes."""
+    if targets == ALL:
+        targets = list(dict.fromkeys(name.rpartition(".")[2] for name in _linear_layers(module)))
+    targets = [targets] if isinstance(targets, str) else list(targets)
+    _require_layers(module, targets, "model.lora.targets")
+    return Pattern(rf"{re.escape(name)}\.(.*\.)?({'|'.join(map(re.escape, targets))})")
 
 
 def attach_vision_lora(tower: Any, settings: LoraSettings) -> PeftModel:
@@ -54,7 +76,7 @@ def attach_vision_lora(tower: Any, settings: LoraSettings) -> PeftModel:
 
 
 def _attach(model: Any, settings: LoraSettings, targets: Targets, *, key: str, task_type: str | None) -> PeftModel:
-    if targets != ALL:
+    if targets != ALL and not isinstance(targets, Pattern):
         targets = [targets] if isinstance(targets, str) else list(targets)
         _require_layers(model, targets, key)
     if settings.use_dora and is_int8_on_cpu(model):
@@ -66,7 +88,7 @@ def _attach(model: Any, settings: LoraSettings, targets: Targets, *, key: str, t
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        target_modules=targets,
+        target_modules=str(targets) if isinstance(targets, str) else targets,
         use_dora=settings.use_dora,
         use_rslora=settings.use_rslora,
         bias="none",
@@ -77,9 +99,13 @@ def _attach(model: Any, settings: LoraSettings, targets: Targets, *, key: str, t
 
 def _require_layers(model: nn.Module, targets: list[str], key: str) -> None:
     """PEFT would leave a target out that it does not find beside others that it does."""
-    layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
+    layers = _linear_layers(model)
     unknown = [target for target in targets if not any(f".{name}".endswith(f".{target}") for name in layers)]
     if unknown or not targets:
         names = dict.fromkeys(name.rpartition(".")[2] for name in layers)
         wrong = f"no linear layer is called {' or '.join(unknown)}" if unknown else "names no layer"
         raise UserError(f"{key}={list(targets)}: {wrong}; {type(model).__name__} has {', '.join(names)}; or say {ALL}")
+
+
+def _linear_layers(model: nn.Module) -> list[str]:
+    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]

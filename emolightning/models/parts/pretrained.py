@@ -5,7 +5,8 @@ transformers fills a tensor that it does not find with random numbers and a line
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,29 @@ OWN_CODE = (
 )
 
 
-def load_pretrained(folder: Path, **options: Any) -> PreTrainedModel:
+@dataclass(frozen=True)
+class ModelKind:
+    """Which of transformers' models a folder is read as."""
+
+    auto: Any
+    """The class that finds the model's own."""
+    name: str
+    """What messages call it."""
+    part: Callable[[Any], Any] = lambda config: config
+    """The configuration of what is used."""
+    leaves_out: tuple[str, ...] = ()
+    """Beginnings of the names of tensors that belong to what is not."""
+
+
+CAUSAL = ModelKind(AutoModelForCausalLM, "language model")
+
+
+def load_pretrained(folder: Path, *, kind: ModelKind = CAUSAL, **options: Any) -> PreTrainedModel:
     """The model of a folder, every weight of it from there.
 
     Args:
         folder: `config.json` and safetensors.
+        kind: what it is read as.
         **options: of `from_pretrained`: type, attention, quantization.
 
     Raises:
@@ -39,11 +58,12 @@ def load_pretrained(folder: Path, **options: Any) -> PreTrainedModel:
         InputErrors: tensors are missing, left over or of other shapes than `config.json` says.
         ImportError: a library that `options` need for quantization.
     """
-    described = describe_model(folder)
+    described = describe_model(folder, kind=kind)
     _require_shapes(folder, described, SafetensorsFolder(folder))
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
+        model, found = kind.auto.from_pretrained(
             str(folder),
+            config=kind.part(AutoConfig.from_pretrained(str(folder), local_files_only=True)),
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
@@ -60,17 +80,19 @@ def load_pretrained(folder: Path, **options: Any) -> PreTrainedModel:
     except (OSError, ValueError, SafetensorError) as error:
         refuse_fused_attention(folder, error)
         raise UserError(
-            f"{folder}: transformers cannot load this language model ({first_line(error)}); get a whole copy of it"
+            f"{folder}: transformers cannot load this {kind.name} ({first_line(error)}); get a whole copy of it"
         ) from error
+    found["unexpected_keys"] = [key for key in found["unexpected_keys"] if not key.startswith(kind.leaves_out)]
     _require_all(folder, found)
     return model
 
 
-def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
+def describe_model(folder: Path, *, kind: ModelKind = CAUSAL, **options: Any) -> PreTrainedModel:
     """The model that a folder's `config.json` describes, without memory.
 
     Args:
         folder: a Hugging Face folder.
+        kind: what it is read as.
         **options: of `from_config`: type, attention.
 
     Raises:
@@ -79,15 +101,16 @@ def describe_model(folder: Path, **options: Any) -> PreTrainedModel:
     refuse_kernels(folder)
     refuse_adapter(folder)
     try:
-        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-        assert isinstance(config.hidden_size, int)
+        whole = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        config = kind.part(whole)
+        assert isinstance(config.get_text_config(decoder=True).hidden_size, int)
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False, **options)
+            model = kind.auto.from_config(config, trust_remote_code=False, **options)
     except Exception as error:  # Whatever a wrong file makes of transformers' many classes.
         refuse_own_code(folder, error)
         refuse_fused_attention(folder, error)
         raise UserError(
-            f"{folder}: {broken_json(folder, (CONFIG,))}{CONFIG} describes no language model that transformers can "
+            f"{folder}: {broken_json(folder, (CONFIG,))}{CONFIG} describes no {kind.name} that transformers can "
             f"build ({first_line(error)}); get the model's own {CONFIG}, or another model"
         ) from error
     _require_known_quantization(folder, config)

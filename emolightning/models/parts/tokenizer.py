@@ -188,10 +188,14 @@ def _of_template(tokenizer: Any, name: str) -> ChatFormat | None:
     if "[/INST]" in closing:
         return None
     behind = _render(tokenizer, name, turns).partition(ANSWER)[2]
+    return ChatFormat(opening, closing, end=end_of_turn(tokenizer, behind), in_brackets=False)
+
+
+def end_of_turn(tokenizer: Any, behind: str) -> str:
+    """The token that ends an answer: what a template writes behind it, or the one that ends a text."""
     # Llama-3's <|eot_id|> is an added token without a name: not among `all_special_tokens`.
     added = {*tokenizer.all_special_tokens, *map(str, tokenizer.added_tokens_decoder.values())}
-    end = max((token for token in added if behind.startswith(token)), key=len, default=tokenizer.eos_token)
-    return ChatFormat(opening, closing, end=end, in_brackets=False)
+    return max((token for token in added if behind.startswith(token)), key=len, default=tokenizer.eos_token)
 
 
 def _render(tokenizer: Any, name: str, turns: list[dict[str, str]], **options: Any) -> str:
