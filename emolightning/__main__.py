@@ -46,6 +46,7 @@ COMMANDS = {
     ),
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
     "score": ("emolightning.commands.score", "predictions of any system from a table, without a model"),
+    "combine": ("emolightning.commands.combine", "several systems as one: mean, vote, or weights of validation clips"),
     "reproduce": ("emolightning.commands.reproduce", "published scores, and a run's scores beside them"),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
 }

@@ -107,6 +107,18 @@ def test_a_resumed_run_has_the_same_weights(place: Path) -> None:
     assert all(torch.equal(read[0][name], read[1][name]) for name in read[0])
 
 
+def test_an_evaluation_notes_how_likely_labels_are(trained: Path, place: Path) -> None:
+    settings = ("logger=none", "probabilities=true", f"output_dir={place}/likely")
+    el.evaluate(trained, "logger=none")
+    el.evaluate(trained, *settings)
+    lines = [json.loads(line) for line in (place / "likely" / "answers.jsonl").read_text().splitlines()]
+    clips = [Clip(line["id"], place / "media" / f"{line['id']}.mp4") for line in lines[:3]]
+    for line, asked in zip(lines, open_predictor(trained, device="cpu").predict(clips), strict=False):
+        assert not isinstance(asked, Failure)
+        assert line["probabilities"] == pytest.approx(asked.probabilities, abs=1e-5)
+    assert lines[0]["key"] != json.loads((trained / "answers.jsonl").read_text().splitlines()[0])["key"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "network",

@@ -28,6 +28,7 @@ OWN = {
     "serve": "max_clip_seconds=60",
     "inspect": "file=???",
     "score": "columns.truth_id=null",
+    "combine": "how=mean",
     "reproduce": "benchmark=null",
     "report": "checkpoint=???",
 }

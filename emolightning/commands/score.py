@@ -19,6 +19,8 @@ Several files are folds: their mean and deviation. With columns.valence_answer a
 MER2023's squared error and combined score. Writes metrics.json, answers.jsonl and report.html, and prints a table.
 """
 
+from collections.abc import Collection
+
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.benchmarks.registry import described, official_benchmarks
@@ -49,9 +51,7 @@ def full_words(argv: list[str]) -> list[str]:
         key, equals, value = word.partition("=")
         if equals and key in OF_SCORING:
             word = f"scoring.{word}"
-        elif equals and key in LISTS and not value.startswith("["):
-            word = f"{key}=[{_quoted(value)}]"
-        words.append(word)
+        words.append(as_list(word, LISTS))
     given = dict(word.partition("=")[::2] for word in words)
     official = official_benchmarks().get(given.get("benchmark", ""))
     if official is None:
@@ -61,6 +61,12 @@ def full_words(argv: list[str]) -> list[str]:
     if kind == "classification" and official.labels and "scoring.labels" not in given:
         implied.append(f"scoring.labels=[{','.join(official.labels)}]")
     return [*words, *implied]
+
+
+def as_list(word: str, lists: Collection[str]) -> str:
+    """`answers=a.csv` as `answers=["a.csv"]`, for the settings that are lists."""
+    key, equals, value = word.partition("=")
+    return f"{key}=[{_quoted(value)}]" if equals and key in lists and not value.startswith("[") else word
 
 
 def _quoted(value: str) -> str:

@@ -129,6 +129,42 @@ class ScoreConfig:
 
 
 @dataclass
+class AnswerColumns:
+    """The columns of a table of answers, where it is neither of `predict` nor of an evaluation."""
+
+    id: str = "id"
+    """Which clip; of the truth file, too."""
+    answer: str = "answer"
+    """What the system said; columns `p_LABEL` may say how likely each label is."""
+    truth: str = "truth"
+    """The right answer, in the truth file."""
+
+
+@dataclass
+class CombineConfig:
+    """Several systems, and how they become one."""
+
+    runs: list[str] = MISSING
+    """Evaluated run folders, folders of `score`, files of `predict`, or tables of published answers; at least two."""
+    out: str = MISSING
+    """A new folder; gets `answers.jsonl` and, where truths are known, `metrics.json` and `report.html`."""
+    how: str = "mean"
+    """`mean` of probabilities; `vote`; or `weights`, a weighted mean fitted on validation clips."""
+    split: str | None = None
+    """The evaluation of each run folder: train, val, test or all; null takes the latest."""
+    validation: list[str] = field(default_factory=list)
+    """What weights are fitted on, one for each of runs; empty takes the evaluations of split val in the run folders."""
+    truth: str | None = None
+    """A table with the truth of each clip, where the runs do not have it."""
+    labels: list[str] | None = None
+    """The vocabulary, by name or spelt out, for answers that are texts."""
+    columns: AnswerColumns = field(default_factory=AnswerColumns)
+    """Names of the columns of tables."""
+    missing: str = "error"
+    """Clips that only some of the systems have an answer about: `error`, or `others`, what those say, counted."""
+
+
+@dataclass
 class ScoreRowsConfig:
     """A made-up predictions file, and how often to score it."""
 

@@ -178,6 +178,8 @@ class EvalConfig(RunConfig):
     """It was decided beforehand how many clips each label has."""
     intervals: str = "score"
     """Intervals of labels: `score` (Wilson's, carried over to averages), or `percentile` of a bootstrap."""
+    probabilities: bool = False
+    """Also note in answers.jsonl how likely each label is, which `combine` takes; for a language model a pass more."""
 
 
 @dataclass

@@ -5,6 +5,7 @@ from functools import cache
 from hydra.core.config_store import ConfigStore
 
 from emolightning.config.command_settings import (
+    CombineConfig,
     ConvertConfig,
     EmerBaselinesConfig,
     ExportConfig,
@@ -45,6 +46,7 @@ SCHEMAS = {
     "extract_schema": ExtractConfig,
     "serve_schema": ServeConfig,
     "score_schema": ScoreConfig,
+    "combine_schema": CombineConfig,
     "reproduce_schema": ReproduceConfig,
     "score_rows_schema": ScoreRowsConfig,
     "stores_schema": StoresConfig,

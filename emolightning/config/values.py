@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
-from emolightning.config.command_settings import ExtractConfig
+from emolightning.config.command_settings import CombineConfig, ExtractConfig
 from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.renamed import BUILT_IN
@@ -38,6 +38,7 @@ IDS = ("exact", "stem")
 PAIRINGS = ("id", "row")
 MISSING_ANSWERS = ("error", "count")
 EXTRA_ANSWERS = ("error", "ignore")
+HOW = ("mean", "vote", "weights")
 MISSING_VALENCE = tuple(VALENCE_MISSING)
 INTERVALS = ("score", "percentile")
 
@@ -59,6 +60,7 @@ CHOICES = {
     "ids": IDS,
     "pair_by": PAIRINGS,
     "missing": MISSING_ANSWERS,
+    "how": HOW,
     "extra": EXTRA_ANSWERS,
     "valence_missing": MISSING_VALENCE,
     "intervals": INTERVALS,
@@ -75,6 +77,7 @@ OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
     PredictConfig: {"format": ("jsonl", "csv", "upstream"), "device": REAL_DEVICES},
     EvalConfig: {"cluster": ("subject",)},
     ExtractConfig: {"dtype": KEPT_DTYPES, "device": REAL_DEVICES},
+    CombineConfig: {"missing": ("error", "others")},
 }
 """The same where a command means something else by a name."""
 

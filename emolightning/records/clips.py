@@ -209,6 +209,8 @@ class Answer:
     """A predictions file says nothing about the clip, or the model refuses; the text is empty."""
     missing_because: str = ""
     """Why, where anybody says so."""
+    probabilities: "Mapping[str, float] | None" = field(default=None, hash=False)
+    """Label -> how likely it is as the whole answer, among the labels; None where that was not asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ def _line(key: str, answer: Answer, score: Score | None) -> dict[str, Any]:
         "prompt": answer.prompt,
         "seconds": round(answer.seconds, 6),
         **({"missing_because": answer.missing_because} if answer.missing_because else {}),
+        **({"probabilities": dict(answer.probabilities)} if answer.probabilities is not None else {}),
         "key": key,
     }
 
@@ -134,7 +135,8 @@ def known_answers(folder: Path, key: str) -> dict[str, Answer]:
 def _answer(line: dict[str, Any]) -> Answer:
     text, is_missing = line["answer"] or "", line["answer"] is None
     because = str(line.get("missing_because", "")) if is_missing else ""
-    return Answer(line["id"], text, line["prompt"], line["truth"], line["seconds"], is_missing, because)
+    chances = line.get("probabilities")
+    return Answer(line["id"], text, line["prompt"], line["truth"], line["seconds"], is_missing, because, chances)
 
 
 def latest_key(folder: Path) -> str:
@@ -159,6 +161,8 @@ def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     place = f"{path}, line {number}"
     entry = parse_json(line, place)
     _require_kinds(entry, KINDS, place)
+    if "probabilities" in entry:
+        _require_kinds(entry, {"probabilities": dict}, place)
     if not KEY.fullmatch(entry["key"]):  # It becomes the name of a folder.
         raise DamagedFile(place, f"its key {entry['key'][:80]!r} is none of an evaluation")
     return entry

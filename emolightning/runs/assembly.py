@@ -20,6 +20,7 @@ from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.loading.settings import Loading, split_settings
 from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
+from emolightning.errors import UserError
 from emolightning.files.writing import require_writable
 from emolightning.models.family import Sees
 from emolightning.models.parts.generation import Generation
@@ -32,6 +33,7 @@ from emolightning.runs.estimate.load import Load
 from emolightning.runs.evaluate import refuse_skipped, require_whole_split
 from emolightning.runs.feature_recipes import require_same_recipes
 from emolightning.runs.positions import require_room
+from emolightning.runs.predicting import EMOTION
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.runs.ranks import own_rank, require_hardware, require_srun
 from emolightning.runs.resume import is_finished, refuse_changes, step_size
@@ -129,6 +131,8 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     else:
         weights = find_weights("checkpoint", Path(cfg.checkpoint))
         require_same_model("checkpoint", Path(cfg.checkpoint), plain(cfg.model), is_evaluated=True)
+    if cfg.probabilities:
+        _require_label_probabilities(cfg)
     scoring, writer = build_scoring(cfg), AnswerWriter(Path(cfg.output_dir), split=cfg.split)
     trainer = build_trainer(cfg, callbacks=[writer])
     require_whole_split(trainer)
@@ -149,9 +153,25 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     facts = EvaluationFacts(
         rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn, sampling
     )
-    learner = partial(build_learner, cfg, corpus, sees=sees, is_empty=rank > 0)
+    learner = partial(
+        build_learner, cfg, corpus, sees=sees, is_empty=rank > 0, has_probabilities=bool(cfg.probabilities)
+    )
     data = ClipDataModule(corpus, processor, loading_of(cfg), shuffle=tuple(cfg.shuffle))
     return Run(data, learner, trainer, scoring, facts)
+
+
+def _require_label_probabilities(cfg: DictConfig) -> None:
+    """Refuse to ask how likely labels are where that cannot be known.
+
+    Raises:
+        UserError: the model runs elsewhere, or its answers are no labels.
+    """
+    if not family_of(cfg.model).has_weights:
+        raise UserError("probabilities=true: a model on a server does not say how likely labels are; leave it out")
+    if cfg.prompt.task != EMOTION:
+        raise UserError(
+            f"probabilities=true: answers to prompt.task={cfg.prompt.task} are no labels; leave one of both"
+        )
 
 
 def _set_up_process(cfg: DictConfig, rank: int) -> None:

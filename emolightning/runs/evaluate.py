@@ -122,7 +122,7 @@ def describe_evaluation(run: Run[EvaluationFacts], learner: EmotionLearner) -> d
         "sampling_seed": facts.sampling_seed,
         "frame": str(corpus.reading.frame),
         "prompt": facts.config["prompt"],
-        **{name: facts.config[name] for name in ("precompute_dtype",) if facts.config[name]},
+        **{name: facts.config[name] for name in ("precompute_dtype", "probabilities") if facts.config.get(name)},
         "generation": facts.config["evaluation"],
         **learner.model.identity(),
     }

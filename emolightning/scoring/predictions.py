@@ -247,12 +247,12 @@ def _refuse(missing: Sequence[str], extra: Sequence[str], true: _Table, given: _
     problems = []
     if missing:
         problems.append(
-            f"{len(missing)} of {len(true.rows)} clips of {true.path} have no answer: {_some(missing)}"
+            f"{len(missing)} of {len(true.rows)} clips of {true.path} have no answer: {some(missing)}"
             f"{_near_miss(missing, given.rows)}; missing=count counts them as wrong"
         )
     if extra:
         problems.append(
-            f"{len(extra)} of {len(given.rows)} answers are about clips that {true.path} does not have: {_some(extra)}"
+            f"{len(extra)} of {len(given.rows)} answers are about clips that {true.path} does not have: {some(extra)}"
             f"{_near_miss(extra, true.rows)}; extra=ignore leaves them out"
         )
     if problems:
@@ -275,7 +275,8 @@ def _near_miss(unpaired: Sequence[str], others: Iterable[str]) -> str:
     return ""
 
 
-def _some(clips: Sequence[str]) -> str:
+def some(clips: Sequence[str]) -> str:
+    """The first few ids of a long list, for a message."""
     return ", ".join(map(repr, clips[:SHOWN])) + (", ..." if len(clips) > SHOWN else "")
 
 

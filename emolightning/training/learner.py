@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +30,9 @@ from emolightning.training.validation import Validation
 SHOWN = ("weighted_f1", "uar", "war")
 """Scores beside the progress bar."""
 
+DIGITS = 6
+"""Digits of a probability that is kept: the last ones of a float depend on which clips share a batch."""
+
 
 class EmotionLearner(pl.LightningModule):
     """Trains what is not frozen of a model.
@@ -44,6 +48,7 @@ class EmotionLearner(pl.LightningModule):
         seed: with the number of batches done it fixes dropout, so that a resumed run repeats an uninterrupted one.
         summed_batches: 1, or the number of batches whose gradients are summed for a step, as upstream accumulates.
         num_val_clips: size of the validation split; scores of any other set of clips are refused.
+        has_probabilities: whether answers of a test say how likely each label is.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class EmotionLearner(pl.LightningModule):
         seed: int = 0,
         summed_batches: int = 1,
         num_val_clips: int | None = None,
+        has_probabilities: bool = False,
     ):
         super().__init__()
         # Checkpoints hold what trains, so loading is checked by load_trained_state and not by torch's strict mode.
@@ -72,6 +78,7 @@ class EmotionLearner(pl.LightningModule):
         self.seed = seed
         self.summed_batches = summed_batches
         self.num_val_clips = num_val_clips
+        self.has_probabilities = has_probabilities
         self.validation = Validation(scoring) if scoring is not None else None
         self._resumed_batches = 0
         self._has_pending_gradients = False
@@ -178,8 +185,14 @@ class EmotionLearner(pl.LightningModule):
             self.log(f"val/{name}", value, prog_bar=name in SHOWN, rank_zero_only=False, sync_dist=False)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, list[Answer]]:
-        """Generated answers only: they are scored when all are in the file that a callback writes them to."""
-        return {"answers": self.answer(batch, self.model.project(batch))}
+        """Answers only: they are scored when all are in the file that a callback writes them to."""
+        projected = self.model.project(batch)
+        answers = self.answer(batch, projected)
+        if self.has_probabilities:
+            found = self.model.label_logprobs(batch, self.labels, projected=projected).double().softmax(dim=1).tolist()
+            chances = [{label: round(p, DIGITS) for label, p in zip(self.labels, row, strict=True)} for row in found]
+            answers = [replace(answer, probabilities=row) for answer, row in zip(answers, chances, strict=True)]
+        return {"answers": answers}
 
     def answer(self, batch: Batch, projected: dict[str, Tensor]) -> list[Answer]:
         """Ask the model about each clip of a batch."""

@@ -1,0 +1,1 @@
+"""Answers of several systems: read, put together, and made into labels."""
