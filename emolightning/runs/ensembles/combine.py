@@ -39,7 +39,7 @@ class Request:
     out: Path
     how: How = "mean"
     split: str | None = None
-    """Of run folders; None takes their latest evaluations."""
+    """The evaluation of each run folder; None takes the latest."""
     validation: tuple[str, ...] = ()
     """What weights are fitted on; empty finds it in the run folders."""
     missing: Literal["error", "others"] = "error"

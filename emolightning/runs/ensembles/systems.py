@@ -46,7 +46,7 @@ class System:
     file: Path
     sha256: str
     opinions: Mapping[str, Opinion]
-    """By clip."""
+    """Clip -> what was said."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Clip -> why there is no answer."""
     labels: tuple[str, ...] = ()
@@ -108,7 +108,7 @@ def read_system(name: str, setting: str, reading: Reading, *, split: str | None 
 
 
 def sha256_of(file: Path) -> str:
-    """Of its content."""
+    """The digest of a file."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
