@@ -113,6 +113,8 @@ def test_parsers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             "aliases": "default" if parser == "words" else "none",
             "answer_list": "whole",
             "made_neutral": 2 if parser == "upstream" else 0,
+            "misspelt": 0,
+            "read_from": {"the answer is the label": 1, "the text": 1, "a label alone": 2} if parser == "words" else {},
         }
     assert war == {"words": 0.75, "strict": 0.25, "upstream": 0.75}
     printed = " ".join(capsys.readouterr().out.split())
@@ -123,7 +125,10 @@ def test_parsers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_aliases_from_a_file(tmp_path: Path) -> None:
     file = write_csv(tmp_path / "p.csv", HEADER, [("a", "blue", "sad"), ("b", "sadness", "sad")])
     table = write_csv(tmp_path / "aliases.csv", ("alias", "label"), [("Blue", "sad"), ("jolly", "happy")])
-    report = score(tmp_path / "out", f"answers={file}", "labels=mer6", f"aliases={table}")
+    report = score(tmp_path / "more", f"answers={file}", "labels=mer6", f"aliases={table}")
+    assert report["aliases"] == {"blue": 1, "sadness": 1}
+    assert report["reading"]["aliases"] == "default, aliases.csv"
+    report = score(tmp_path / "out", f"answers={file}", "labels=mer6", f"aliases='replace:{table}'")
     assert report["aliases"] == {"blue": 1}
     assert report["unscored"] == {"no label in answer": 1}
     assert report["reading"]["aliases"] == "aliases.csv"

@@ -11,7 +11,8 @@ each row, and the truth, unless it is in a file of its own:
 
   labels=mer6|mer9|dfew7|[a,b,c]       the vocabulary; benchmark=NAME knows its own
   parser=words|strict|upstream         the one label that an answer names; the whole answer; the last word, else neutral
-  aliases=default|none|FILE            other words for a label; a table with the columns alias and label
+  aliases=default|none|FILE            more words for a label; a table with the columns alias and label
+  aliases=replace:FILE                 no others than those
   answer_list=whole|first|first_valid  of a comma-separated list the first entry, or the first that names a label
   cluster=COLUMN                       clips that share it are not independent, e.g. subject, film or dialogue
 

@@ -227,5 +227,11 @@ class Score:
     """The word that stood for the label, when it was not the label itself."""
     is_default: bool = False
     """Nothing was read: upstream's parser gives its default."""
+    is_misspelt: bool = False
+    """What stood for the label is one letter away from a word for it."""
+    read_from: str = ""
+    """The part of the answer that was read: a final answer, a tag, a conclusion."""
+    passed_over: str = ""
+    """Other emotions that the answer names, each with why it is not the answer."""
     words: tuple[tuple[str, ...], ...] = ()
     """Words of an answer with any number of labels, as each of the two official scripts reads them."""

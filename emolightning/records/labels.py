@@ -73,9 +73,16 @@ def normalised(text: str) -> str:
     >>> normalised(" ＶＥＲＹ\u00a0\n Happy ")
     'very happy'
     """
-    folded = unicodedata.normalize("NFKC", text.translate(_TABLE)).casefold()
+    return " ".join(folded(text).split())
+
+
+def folded(text: str) -> str:
+    """The same with its white space as it was: lines may matter."""
+    if text.isascii():
+        return text.casefold()
+    once = unicodedata.normalize("NFKC", text.translate(_TABLE)).casefold()
     # Folding may take a text apart again, and NFKC makes spaces and hyphens of their variants.
-    return " ".join(unicodedata.normalize("NFKC", folded).translate(_TABLE).split())
+    return unicodedata.normalize("NFKC", once).translate(_TABLE)
 
 
 def spelling(text: str) -> str:
@@ -132,11 +139,11 @@ def nearest(word: str, words: Sequence[str]) -> str | None:
     spellings = {spelling(label): label for label in words}
     spellings |= {synonym: label for synonym, label in SYNONYMS.items() if label in words}
     key = spelling(word)
-    near = {label for known, label in spellings.items() if len(key) >= SHORTEST and _is_one_edit(key, known)}
+    near = {label for known, label in spellings.items() if len(key) >= SHORTEST and is_one_edit(key, known)}
     return near.pop() if len(near) == 1 else None
 
 
-def _is_one_edit(word: str, other: str) -> bool:
+def is_one_edit(word: str, other: str) -> bool:
     """Whether one letter is missing, too much or another one, or two neighbours are exchanged."""
     if abs(len(word) - len(other)) > 1:
         return False

@@ -1,4 +1,4 @@
-"""Words that mean a label: the project's own table, none, or one from a file."""
+"""Words that mean a label: the project's own, none, and those of a file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,15 +8,16 @@ from emolightning.records.labels import SYNONYMS, nearest, spelling
 from emolightning.scoring.reading import Parser
 from emolightning.scoring.rows import read_rows
 
-DEFAULT, NONE = "default", "none"
+DEFAULT, NONE, REPLACE = "default", "none", "replace:"
 COLUMNS = ("alias", "label")
 
 
-def alias_table(name: str, labels: Sequence[str], parser: Parser) -> Mapping[str, str]:
-    """Word -> label.
+def alias_table(name: str, labels: Sequence[str], parser: Parser) -> tuple[Mapping[str, str], bool]:
+    """Word -> label; and whether the project's own words are read beside them.
 
     Args:
-        name: `default`, `none`, or a table with the columns alias and label.
+        name: `default`, `none`, a table with the columns alias and label, or `replace:` and such a table, which is then
+            all that is known.
         labels: the vocabulary.
         parser: of the answers; only `words` knows aliases.
 
@@ -25,14 +26,30 @@ def alias_table(name: str, labels: Sequence[str], parser: Parser) -> Mapping[str
         InputErrors: what is wrong in the file.
     """
     if name == DEFAULT:
-        return SYNONYMS
+        return SYNONYMS, True
     if name == NONE:
-        return {}
+        return {}, False
     if parser != "words":
         raise UserError(f"aliases={name}: parser={parser} reads without aliases; use parser=words")
-    if not Path(name).is_file():
+    path = Path(name.removeprefix(REPLACE))
+    if not path.is_file():
         raise UserError(f"aliases={name}: is neither {DEFAULT} nor {NONE}, and there is no such file")
-    return _read_file(Path(name), labels)
+    table = _read_file(path, labels)
+    return (table, False) if name.startswith(REPLACE) else ({**SYNONYMS, **table}, True)
+
+
+def described(name: str, parser: Parser) -> str:
+    """What `metrics.json` calls the choice: no path.
+
+    >>> described("tables/mine.csv", "words")
+    'default, mine.csv'
+    """
+    if parser != "words":
+        return NONE
+    if name in (DEFAULT, NONE):
+        return name
+    file = Path(name.removeprefix(REPLACE)).name
+    return file if name.startswith(REPLACE) else f"{DEFAULT}, {file}"
 
 
 def _read_file(path: Path, labels: Sequence[str]) -> dict[str, str]:

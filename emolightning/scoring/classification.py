@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.labels import vocabulary
 from emolightning.records.report import Report, Summary
 from emolightning.records.score_names import DEFINITIONS, PER_CLASS, UNREADABLE_COUNT
-from emolightning.scoring.aliases import DEFAULT, NONE, alias_table
+from emolightning.scoring.aliases import DEFAULT, alias_table, described
 from emolightning.scoring.metrics.classification import confusion_matrix, per_class, scores
 from emolightning.scoring.metrics.counted import Counted, alphabetical, class_intervals, counted, score_intervals
 from emolightning.scoring.metrics.intervals import has_no_width, percentile_interval
@@ -31,8 +30,8 @@ class Classification:
         labels: the vocabulary, by name or spelt out, in the order of the confusion matrix.
         parser: `words` finds the one label that the answer names; for `strict` the whole answer must be a label;
             `upstream` is the released code's: the last word, else neutral.
-        aliases: other words for a label: `default` (inflections and nouns), `none`, or a CSV file with columns alias
-            and label.
+        aliases: other words for a label: `default` (inflections and synonyms), `none`, a CSV file with columns alias
+            and label, which adds to the default, or `replace:FILE`, which takes its place.
         answer_list: `whole` reads the answer as one text; of a comma-separated list `first` reads the first entry and
             `first_valid` the first that names a label.
 
@@ -49,9 +48,9 @@ class Classification:
         answer_list: AnswerList = "whole",
     ):
         self.labels = vocabulary(labels)
-        table = alias_table(aliases, self.labels, parser)
-        self.aliases = Path(aliases).name if parser == "words" else NONE
-        self.reader = LabelReader(self.labels, parser=parser, aliases=table, answer_list=answer_list)
+        table, wide = alias_table(aliases, self.labels, parser)
+        self.aliases = described(aliases, parser)
+        self.reader = LabelReader(self.labels, parser=parser, aliases=table, wide=wide, answer_list=answer_list)
         of_classes = [f"{name}/{label}" for name in PER_CLASS for label in self.labels]
         self.names = (*DEFINITIONS, UNREADABLE_COUNT, *of_classes)
 
@@ -83,6 +82,9 @@ class Classification:
             answer.text,
             reading.alias,
             is_default=reading.is_default,
+            is_misspelt=reading.is_misspelt,
+            read_from=reading.read_from,
+            passed_over=reading.passed_over,
         )
 
     def summary(self, answers: Sequence[Answer], scores: Sequence[Score]) -> Summary:
@@ -165,6 +167,8 @@ class Classification:
             "aliases": self.aliases,
             "answer_list": self.reader.answer_list,
             "made_neutral": sum(score.is_default for score in scores),
+            "misspelt": sum(score.is_misspelt for score in scores),
+            "read_from": dict(Counter(score.read_from for score in scores if score.read_from).most_common()),
         }
 
 

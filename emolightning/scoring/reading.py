@@ -1,13 +1,18 @@
 """Answer text -> label, or the reason there is none. Nothing is mapped to a default class, except by name."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from emolightning.errors import UserError
-from emolightning.records.labels import BASIC, MER6, SYNONYMS, normalised, spelling
+from emolightning.records.labels import MER6, SYNONYMS, folded, normalised, spelling
+from emolightning.scoring.words.changes import DENIED, Mention
+from emolightning.scoring.words.items import Items
+from emolightning.scoring.words.lexicon import Lexicon
+from emolightning.scoring.words.statement import final_statement
+from emolightning.scoring.words.weighing import STATEMENTS, chosen, likeliest, mentions_of
 
 EMPTY = "empty answer"
 NO_LABEL = "no label in answer"
@@ -18,7 +23,10 @@ NOT_EXACT = "answer is not exactly a label"
 UPSTREAM_DEFAULT = "neutral"
 """What upstream reads from an answer that does not end in one of its labels."""
 
-LETTER = r"[^\W_]"
+DENIED_ONLY = "only a label that the answer denies"
+WHOLE = "the answer is the label"
+LESSER = "said with less weight"
+CUT_OFF = "answer ends within its thoughts"
 
 MAX_REMEMBERED = 65_536
 """Texts whose reading is kept: systems repeat themselves."""
@@ -43,6 +51,12 @@ class Reading:
     """The word that stood for the label, when it was not the label itself."""
     is_default: bool = False
     """Nothing was read: upstream's parser gives its default."""
+    is_misspelt: bool = False
+    """The label, or what stands for it, is one letter away from what it is read as."""
+    read_from: str = ""
+    """The part of the answer that was read: a final answer, a tag, a conclusion."""
+    passed_over: str = ""
+    """Other emotions that the answer names, each with why it is not the answer."""
 
 
 class LabelReader:
@@ -54,6 +68,7 @@ class LabelReader:
             a label; `upstream` takes the last word, and neutral for what is none of its six labels.
         aliases: word -> label, for answers read by `words`, and for truths whatever the parser; those of labels outside
             the vocabulary are left out.
+        wide: `words` also knows inflections, synonyms, other scripts and near misspellings.
         answer_list: `whole` reads the answer as one text; of a comma-separated list `first` reads the first entry and
             `first_valid` the first that names a label.
 
@@ -67,6 +82,7 @@ class LabelReader:
         *,
         parser: Parser = "words",
         aliases: Mapping[str, str] = SYNONYMS,
+        wide: bool = True,
         answer_list: AnswerList = "whole",
     ):
         if parser == "upstream" and UPSTREAM_DEFAULT not in labels:
@@ -80,8 +96,8 @@ class LabelReader:
         self.aliases = {spelling(word): label for word, label in aliases.items() if label in self.labels}
         self._labels = {spelling(label): label for label in self.labels}
         self._spellings = self.aliases | self._labels
-        self._named = _whole_words(self._spellings)
-        self._outside = _whole_words(_known_elsewhere(self.labels) - set(self._spellings))
+        self._longest = 2 * max(map(len, self.labels))
+        self._items = Items(Lexicon(self.labels, self.aliases, wide=wide))
         self._known: dict[str, Reading] = {}
 
     def read(self, text: str) -> Reading:
@@ -114,23 +130,45 @@ class LabelReader:
             word = read_upstream(text)
             is_default = text.split(" ")[-1] != word
             return Reading(word, is_default=is_default) if word in self.labels else Reading(None, OUTSIDE)
-        normal = normalised(text)
-        if not normal:
+        if not text or text.isspace() or not normalised(text):
             return Reading(None, EMPTY)
         if self.parser == "strict":
-            label = self._labels.get(spelling(normal))
+            label = self._labels.get(spelling(text))
             return Reading(label) if label else Reading(None, NOT_EXACT)
-        return self._read_words(normal)
+        return self._read_words(text)
 
-    def _read_words(self, normal: str) -> Reading:
-        words = [spelling(word) for word in self._named.findall(normal)]
-        found = {self._spellings[word] for word in words}
-        if len(found) == 1:
-            label = found.pop()
-            return Reading(label, alias=None if spelling(label) in words else words[0])
-        if found:
-            return Reading(None, SEVERAL)
-        return Reading(None, OUTSIDE if self._outside.search(normal) else NO_LABEL)
+    def _read_words(self, text: str) -> Reading:
+        if len(text) <= self._longest and (label := self._labels.get(spelling(text))):
+            return Reading(label, read_from=WHOLE)
+        statement = final_statement(text)
+        if statement.is_cut_off:
+            return Reading(None, CUT_OFF, read_from=statement.place)
+        items = self._items.of(folded(statement.text))
+        mentions, num_sentences = mentions_of(items)
+        best = (likeliest(items) if len(mentions) > 1 else []) or chosen(mentions, num_sentences)
+        read_from = statement.place or (STATEMENTS[best[0].level] if best else "")
+        passed_over = _passed_over(mentions, best)
+        found = {mention.label for mention in best}
+        if len(found) > 1:
+            return Reading(None, SEVERAL, read_from=read_from, passed_over=passed_over)
+        if not found:
+            is_denied = any(mention.because == DENIED and mention.label for mention in mentions)
+            reason = DENIED_ONLY if is_denied else NO_LABEL
+            return Reading(None, reason, read_from=read_from, passed_over=passed_over)
+        label = found.pop()
+        if label is None:
+            return Reading(None, OUTSIDE, read_from=read_from, passed_over=passed_over)
+        words = [mention.word for mention in best]
+        is_misspelt = all(mention.is_misspelt for mention in best)
+        alias = None if spelling(label) in words else words[0]
+        return Reading(label, alias=alias, is_misspelt=is_misspelt, read_from=read_from, passed_over=passed_over)
+
+
+def _passed_over(mentions: Sequence[Mention], best: Sequence[Mention]) -> str:
+    if len(mentions) == len(best):
+        return ""
+    others = [mention for mention in mentions if all(mention is not one for one in best)]
+    return "; ".join(f"{mention.word} ({mention.because or LESSER})" for mention in others)
 
 
 def read_label(text: str, labels: Sequence[str]) -> Reading:
@@ -142,8 +180,8 @@ def read_label(text: str, labels: Sequence[str]) -> Reading:
 
     >>> read_label("Sad.", ["happy", "sad"]).label
     'sad'
-    >>> read_label("unhappy", ["happy", "sad"]).unscored_because
-    'no label in answer'
+    >>> read_label("not happy", ["happy", "sad"]).unscored_because
+    'only a label that the answer denies'
     """
     return _usual_reader(tuple(labels)).read(text)
 
@@ -175,21 +213,3 @@ def list_entries(text: str) -> list[str]:
 @lru_cache
 def _usual_reader(labels: tuple[str, ...]) -> LabelReader:
     return LabelReader(labels)
-
-
-def _known_elsewhere(labels: Sequence[str]) -> set[str]:
-    """Words for emotions that are in no way one of `labels`."""
-    return set(BASIC - set(labels)) | {synonym for synonym, label in SYNONYMS.items() if label not in labels}
-
-
-def _whole_words(words: Iterable[str]) -> re.Pattern[str]:
-    # Longest first, so that a label of two words wins over a label that is its first word.
-    alternatives = "|".join(_any_joint(word) for word in sorted(words, key=len, reverse=True))
-    # "un-happy" and "un_happy" are one word; dangling, as in "- happy", "happy -" or "_happy_", they are punctuation.
-    ends = rf"(?<!{LETTER})(?<!{LETTER}[-_])(?:{alternatives})(?![-_]?{LETTER})"
-    return re.compile(ends if alternatives else "(?!)")
-
-
-def _any_joint(word: str) -> str:
-    """A pattern for a word whose parts may be joined by a space, a hyphen or an underscore."""
-    return r"[- _\u2013]".join(map(re.escape, word.split(" ")))

@@ -1,0 +1,159 @@
+"""Which of the emotions that an answer names is the one it gives: what is denied, conceded or hinted at is not."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from emolightning.scoring.words.changes import (
+    BARE,
+    CHANGES,
+    CONCEDED,
+    CONCLUDED,
+    DENIED,
+    FINAL,
+    KEYED,
+    LESS,
+    LISTED,
+    MORE,
+    NOT_ASSERTED,
+    PLAIN,
+    Mention,
+    Sentence,
+    count_less,
+)
+from emolightning.scoring.words.cues import SAID_OF, Cue
+from emolightning.scoring.words.items import Item
+
+STATEMENTS = {0: "the text", BARE: "a label alone", CONCLUDED: "a conclusion", KEYED: "a key", FINAL: "a final answer"}
+
+GROUP = frozenset((Cue.AND, Cue.OR, Cue.COMMA, Cue.SIGN, Cue.NUMBER))
+"""What may be between emotions that are meant alike."""
+
+ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
+NOT_BARE = frozenset((Cue.WORD, Cue.SEEMS, Cue.IS, Cue.WITH, Cue.BECAUSE, Cue.ABOUT, Cue.SLIGHTLY, Cue.PERHAPS))
+
+
+def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
+    """Every emotion that is named, with its weight; and the number of sentences."""
+    found: list[Mention] = []
+    level, explaining, has_seemed, number, start = 0, False, False, 0, 0
+    for end in [*(place for place, item in enumerate(items) if item.cue in ENDS), len(items)]:
+        if end > start:
+            sentence = Sentence(number, items[start:end], level=level, is_explaining=explaining)
+            _weigh(sentence, is_asked=end < len(items) and items[end].cue is Cue.ASKED)
+            level = 0 if sentence.mentions else sentence.level
+            explaining = sentence.is_explaining
+            if has_seemed and sentence.items[0].cue is Cue.BUT:
+                count_less(found)
+            found += sentence.mentions
+            has_seemed |= sentence.has_seemed
+            number += 1
+        start = end + 1
+    return found, number
+
+
+def likeliest(items: Sequence[Item]) -> list[Mention]:
+    """The emotions with the largest number, where each has one, as in `sad 0.7, happy 0.3`; none otherwise."""
+    row = [(place, item) for place, item in enumerate(items) if item.cue is Cue.LABEL or _is_share(items, place)]
+    labels, numbers = ([item for _, item in row if (item.cue is Cue.LABEL) == side] for side in (True, False))
+    alternates = all(one[1].cue is not next_one[1].cue for one, next_one in pairwise(row))
+    if len(labels) < 2 or len(labels) != len(numbers) or not alternates:
+        return []
+    shares = [float(number.word.rstrip("%")) for number in numbers]
+    best = [label for label, share in zip(labels, shares, strict=True) if share == max(shares)]
+    return [Mention(item.word, item.label, item.is_misspelt, 0) for item in best]
+
+
+def _is_share(items: Sequence[Item], place: int) -> bool:
+    item, before = items[place], items[place - 1] if place else None
+    is_marked = "%" in item.word or "." in item.word or (before is not None and before.cue in (Cue.COLON, Cue.SIGN))
+    return item.cue is Cue.NUMBER and is_marked
+
+
+def _weigh(sentence: Sentence, *, is_asked: bool) -> None:
+    for place, item in enumerate(sentence.items):
+        cue = item.cue
+        if cue is Cue.LABEL:
+            _name(sentence, place)
+            continue
+        if sentence.was_named and cue not in GROUP:
+            if cue is Cue.ABOUT:
+                count_less(sentence.mentions[-1:])
+            sentence.was_named = False
+            sentence.is_than = sentence.is_less = sentence.is_slight = sentence.is_main = sentence.is_with = False
+        if change := CHANGES.get(cue):
+            change(sentence, place)
+    if sentence.mentions:
+        _close(sentence, is_asked=is_asked)
+
+
+def _name(sentence: Sentence, place: int) -> None:
+    item = sentence.items[place]
+    if place == 0 and item.word.endswith("ly") and sentence.next(place) is Cue.COMMA:
+        return  # "Sadly, nothing can be seen."
+    mention = Mention(item.word, item.label, item.is_misspelt, sentence.number, level=sentence.level)
+    if sentence.is_denied or sentence.is_than or sentence.is_less:
+        mention.drop(DENIED)
+        sentence.has_denied = True
+    elif sentence.is_refused:
+        mention.drop(NOT_ASSERTED)
+    elif sentence.is_conceded or sentence.is_at_first:
+        mention.drop(CONCEDED)
+    elif _is_lesser(sentence):
+        mention.weight = LESS
+    elif sentence.is_main:
+        mention.weight = MORE
+    sentence.mentions.append(mention)
+    sentence.was_named = True
+
+
+def _is_lesser(sentence: Sentence) -> bool:
+    is_beside = bool(sentence.mentions) and (sentence.is_with or sentence.is_because)
+    return sentence.is_slight or sentence.is_hedged or sentence.is_explaining or is_beside
+
+
+def _close(sentence: Sentence, *, is_asked: bool) -> None:
+    """What only the whole sentence shows."""
+    said_of = next((item.word for item in sentence.items if item.word in SAID_OF), "")
+    for mention in sentence.mentions:
+        mention.said_of = said_of
+    usable = [mention for mention in sentence.mentions if mention.weight]
+    if sentence.is_option:
+        for mention in usable:
+            mention.drop(LISTED)
+    elif is_asked:
+        count_less(usable)
+        for mention in usable:
+            mention.level = 0
+    elif sentence.is_ranked:
+        count_less(usable[1:])
+    elif sentence.is_mixed and len({mention.label for mention in usable}) > 1:
+        for mention in usable:
+            mention.weight = MORE
+    elif not sentence.level and usable and _is_bare(sentence):
+        for mention in usable:
+            mention.level = BARE
+
+
+def _is_bare(sentence: Sentence) -> bool:
+    return not any(item.cue in NOT_BARE for item in sentence.items)
+
+
+def chosen(mentions: Sequence[Mention], num_sentences: int) -> list[Mention]:
+    """Those that are the answer: more than one label among them means that none is."""
+    usable = [mention for mention in mentions if mention.weight]
+    if not usable:
+        return []
+    level = max(mention.level for mention in usable)
+    best = [mention for mention in usable if mention.level == level]
+    if level in (CONCLUDED, FINAL) or (level == 0 and _is_of_one(best, num_sentences)):
+        last = best[-1].sentence
+        best = [mention for mention in best if mention.sentence == last]
+    weight = max(mention.weight for mention in best)
+    return [mention for mention in best if mention.weight == weight]
+
+
+def _is_of_one(mentions: Sequence[Mention], num_sentences: int) -> bool:
+    """Whether the last sentence, which names an emotion, is about the same person as the others that do."""
+    last = mentions[-1]
+    said_of = {mention.said_of for mention in mentions if mention.said_of}
+    return last.sentence == num_sentences - 1 and len(said_of) <= 1 and last.weight >= PLAIN

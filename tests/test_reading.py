@@ -1,0 +1,105 @@
+"""Answers as language models write them: read as a person reads them, and no label invented."""
+
+import json
+from pathlib import Path
+
+import pytest
+from answer_texts import ANSWERS
+from score_factory import score, write_csv
+
+from emolightning.records.labels import BOLD26, DFEW7, IEMOCAP9, MAFW11, MELD7, MER6, MER9
+from emolightning.scoring.reading import CUT_OFF, DENIED_ONLY, NO_LABEL, OUTSIDE, SEVERAL, LabelReader, read_label
+
+
+def agreement(answers: list[tuple[str, str | None]]) -> tuple[float, list[str]]:
+    """Share of answers read as a person does, and those that are read as a label that they do not give."""
+    read = [(text, LabelReader(MER6).read(text).label, label) for text, label in answers]
+    invented = [text for text, ours, theirs in read if ours not in (theirs, None)]
+    return sum(ours == theirs for _, ours, theirs in read) / len(read), invented
+
+
+def test_answers_are_read_as_a_person_reads_them() -> None:
+    share, invented = agreement(list(ANSWERS))
+    assert invented == []
+    assert share >= 0.98
+
+
+def test_recorded_answers(shared: Path) -> None:
+    lines = map(json.loads, (shared / "answers" / "answers.jsonl").read_text(encoding="utf-8").splitlines())
+    share, invented = agreement([(line["answer"], line["reading"]) for line in lines])
+    assert invented == []
+    assert share >= 0.9
+
+
+@pytest.mark.parametrize("form", ["tags", "last_line", "json"])
+def test_thoughts_before_the_answer(shared: Path, tmp_path: Path, form: str) -> None:
+    folder = shared / "cases" / "10-reasoning-before-the-answer"
+    words = ("columns.id=name", "columns.answer=answer", "columns.truth=label", "labels=[neutral,angry,happy,sad]")
+    report = score(tmp_path / "out", f"answers={folder / form}.jsonl", f"truth={folder / 'truth.csv'}", *words)
+    assert report["metrics"]["war"]["value"] == 1
+    part = {"tags": "an answer tag", "last_line": "a final answer", "json": "JSON"}[form]
+    assert report["reading"]["read_from"] == {part: 8}
+
+
+@pytest.mark.parametrize(
+    ("labels", "text", "label"),
+    [
+        (MELD7, "She is happy.", "joy"),
+        (MELD7, "angry", "anger"),
+        (IEMOCAP9, "He sounds frustrated, not angry", "frustration"),
+        (IEMOCAP9, "sad", "sadness"),
+        (MAFW11, "The man looks anxious.", "anxiety"),
+        (MAFW11, "worried", "anxiety"),
+        (MAFW11, "she is disappointed", "disappointment"),
+        (BOLD26, "confused", "doubt/confusion"),
+        (BOLD26, "annoyed", "annoyance"),
+        (DFEW7, "afraid", "fear"),
+        (MER9, "scornful", "contempt"),
+        (("开心", "难过"), "他很开心。", "开心"),
+        (("开心", "难过"), "happy", "开心"),
+        (("행복", "슬픔"), "슬픔입니다", "슬픔"),
+        (("-1", "0", "1"), "The score is -1.", "-1"),
+        (("very happy", "happy"), "He is very\nhappy", "very happy"),
+    ],
+)
+def test_other_vocabularies(labels: tuple[str, ...], text: str, label: str) -> None:
+    assert LabelReader(labels).read(text).label == label
+
+
+def test_the_words_of_two_labels_for_one_emotion_belong_to_neither() -> None:
+    reader = LabelReader(("anger", "annoyance"))
+    assert [reader.read(text).label for text in ("angry", "annoying", "furious")] == ["anger", "annoyance", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<think>She is happy because", CUT_OFF),
+        ("<think>She is happy</think>", CUT_OFF),
+        ("not sad at all", DENIED_ONLY),
+        ("She is neither angry nor worried.", DENIED_ONLY),
+        ("sad / angry", SEVERAL),
+        ("It is fear.", OUTSIDE),
+        ("I cannot tell whether he is sad", NO_LABEL),
+        ("Options: happy, sad", NO_LABEL),
+    ],
+)
+def test_why_there_is_no_label(text: str, reason: str) -> None:
+    assert read_label(text, MER6).unscored_because == reason
+
+
+def test_each_answer_keeps_why_it_was_read_so(tmp_path: Path) -> None:
+    rows = [("a", "It is not anger, it is saddness.", "sad"), ("b", "happy or sad", "sad"), ("c", "sad", "sad")]
+    file = write_csv(tmp_path / "p.csv", ("id", "answer", "truth"), rows)
+    report = score(tmp_path / "out", f"answers={file}", "labels=mer6")
+    assert report["reading"]["misspelt"] == 1
+    lines = [json.loads(line) for line in (tmp_path / "out" / "answers.jsonl").read_text().splitlines()]
+    assert [line["read_from"] for line in lines] == ["the text", "a label alone", "the answer is the label"]
+    assert lines[0]["passed_over"] == "anger (denied)"
+
+
+@pytest.mark.parametrize(
+    "text", ["sorry", "sacred", "neural", "said", "an angel", "wordy", "He was hurried", "related"]
+)
+def test_real_words_are_no_misspellings(text: str) -> None:
+    assert LabelReader(MER9).read(text).label is None
