@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emolightning.api import (
+        Comparison,
+        Difference,
         Metric,
         Model,
         Predictions,
         Scores,
         UserError,
+        compare,
         evaluate,
         explain,
         extract,
@@ -23,11 +26,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Comparison",
+    "Difference",
     "Metric",
     "Model",
     "Predictions",
     "Scores",
     "UserError",
+    "compare",
     "evaluate",
     "explain",
     "extract",

@@ -47,6 +47,10 @@ COMMANDS = {
     "inspect": ("emolightning.commands.inspect_file", "what a file of weights is, without loading it"),
     "score": ("emolightning.commands.score", "predictions of any system from a table, without a model"),
     "combine": ("emolightning.commands.combine", "several systems as one: mean, vote, or weights of validation clips"),
+    "compare": (
+        "emolightning.commands.compare",
+        "is B better than A? runs, files and published figures on the same clips, in one table",
+    ),
     "reproduce": ("emolightning.commands.reproduce", "published scores, and a run's scores beside them"),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
 }

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from emolightning.runs.predicting import Predictor
 
 __all__ = [
+    "Comparison",
+    "Difference",
     "Metric",
     "Model",
     "Predictions",
     "Scores",
     "UserError",
+    "compare",
     "evaluate",
     "explain",
     "extract",
@@ -306,6 +309,91 @@ def score(answers: AnyPath | Sequence[AnyPath], *overrides: str, **settings: Any
             with _quiet():
                 read_and_score(cfg)
             return _scores(Path(cfg.output_dir))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One score of two systems on the same clips."""
+
+    first: float
+    second: float
+    difference: float
+    """Second minus first."""
+    ci95: tuple[float, float]
+    p: float
+    """How often equal systems differ as much; of several systems adjusted by Holm."""
+    verdict: str
+    """What the second is: `better`, `worse`, or `no difference shown`."""
+
+
+class Comparison(Mapping[str, Difference]):
+    """The differences of the first two systems by score; `content` is all of `compare.json`, every pair among it."""
+
+    def __init__(self, content: Mapping[str, Any]):
+        self.content = dict(content)
+        pairs = self.content["pairs"]
+        self._found = {
+            name: Difference(
+                *(row[key] for key in ("first", "second", "difference")),
+                tuple(row["ci95"]),
+                row["p_holm"],
+                row["verdict"],
+            )
+            for name, row in (pairs[0]["metrics"] if pairs else {}).items()
+        }
+
+    def __getitem__(self, name: str) -> Difference:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @property
+    def fixed(self) -> list[str]:
+        """Clips that the second has right and the first has not."""
+        return list(self.content["pairs"][0].get("fixed", {}).get("clips", ()))
+
+    @property
+    def broke(self) -> list[str]:
+        """Clips that the first has right and the second has not."""
+        return list(self.content["pairs"][0].get("broke", {}).get("clips", ()))
+
+    def __repr__(self) -> str:
+        return f"Comparison({'; '.join(self._sentences())})"
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{escape(sentence)}</p>" for sentence in self._sentences())
+
+    def _sentences(self) -> list[str]:
+        from emolightning.runs.compare.showing import sentences
+
+        return [line for pair in self.content["pairs"] for line in sentences(pair, self.content)]
+
+
+def compare(*runs: AnyPath, **settings: Any) -> Comparison:
+    """Compare systems on the same clips, as `emolightning compare`.
+
+    Args:
+        *runs: run folders, folders of `seeds=[...]`, or files of answers.
+        **settings: `labels`, `truth`, `cluster` ...; with `out` files are written, too.
+
+    >>> found = el.compare("predictions.csv", "better.csv", labels=["happy", "sad"])
+    >>> found["war"].difference, found["war"].verdict, found.fixed, found.broke
+    (0.25, 'no difference shown', ['c2'], [])
+    """
+    from emolightning.commands.compare import compare_content, full_words
+
+    words = [override("runs", [str(each) for each in runs]), *(override(*item) for item in settings.items())]
+    with composed("compare", full_words(words)) as cfg:
+        found = compare_content(cfg)
+        if cfg.out is not None:
+            from emolightning.runs.compare.writing import write_comparison
+
+            write_comparison(found, Path(cfg.out))
+    return Comparison(found)
 
 
 def train(*overrides: str, **settings: Any) -> Path:

@@ -111,6 +111,13 @@ def make_predictions(trained: Path, path: Path) -> None:
     path.write_text("name,emotion\nclip0,happy\nclip1,sad\n")
 
 
+def make_systems(trained: Path, path: Path) -> None:
+    """Answers of two systems, of which the second is right about one clip more."""
+    first, second = path.name.strip("[]").split(",")
+    make_predictions(trained, path.with_name(first))
+    path.with_name(second).write_text("name,emotion\nclip0,happy\nclip1,worried\n")
+
+
 def make_truth(trained: Path, path: Path) -> None:
     """The labels of its clips."""
     path.write_text("name,label\nclip0,happy\nclip1,worried\n")
@@ -139,6 +146,7 @@ FILES: dict[str, Callable[[Path, Path], object]] = {
     "data.media": make_media,
     "media": make_asked,
     "answers": make_predictions,
+    "runs": make_systems,
     "truth": make_truth,
     "file": copy_sweep,
 }

@@ -22,7 +22,7 @@ from emolightning import api
 from emolightning.records.predictions import Failure, Prediction, table_of
 
 EXAMPLES = [
-    *("Model.predict", "Model.explain", "load", "predict", "explain", "score", "extract"),
+    *("Model.predict", "Model.explain", "load", "predict", "explain", "score", "compare", "extract"),
     *(pytest.param(name, marks=pytest.mark.slow) for name in ("evaluate", "train")),
 ]
 
@@ -37,6 +37,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ("happy,happy", "sad,sad", "happy,sad", "sad,sad")
     (folder / "predictions.csv").write_text(
         "id,answer,truth\n" + "".join(f"c{number},{row}\n" for number, row in enumerate(rows))
+    )
+    better = ("happy,happy", "sad,sad", "sad,sad", "sad,sad")
+    (folder / "better.csv").write_text(
+        "id,answer,truth\n" + "".join(f"c{number},{row}\n" for number, row in enumerate(better))
     )
     make_speech(folder / "weights" / "hubert", "hubert")
     return folder

@@ -22,7 +22,7 @@ from site_pages import LINK, pages
 
 from emolightning.__main__ import COMMANDS
 from emolightning.benchmarks.registry import official_benchmarks
-from emolightning.commands import extract, score, serve
+from emolightning.commands import compare, extract, score, serve
 from emolightning.commands.doctor import main as doctor
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
@@ -49,7 +49,12 @@ ACCEPTED = re.compile(r"python (train\.py|eval\.py|-m emolightning (predict|doct
 CHECKED = [command for command in RUN if is_slow(command) and ACCEPTED.match(command)]
 """Composed and checked in every run of the tests."""
 
-FULL_WORDS = {"score": score.full_words, "extract": extract.full_words, "serve": serve.full_words}
+FULL_WORDS = {
+    "score": score.full_words,
+    "extract": extract.full_words,
+    "serve": serve.full_words,
+    "compare": compare.full_words,
+}
 """Commands that have shorter words for some settings."""
 COMPOSED = [command for command in [*commands_tagged("compose"), *CHECKED] if PROGRAM.search(command)]
 AROUND = SHOW + [command for command in commands_tagged("compose") if command not in COMPOSED]

@@ -22,10 +22,8 @@ from emolightning.scoring.reasoning import Reasoning
 def test_conditions_that_a_run_does_not_record_are_told(tmp_path: Path) -> None:
     run = read_run(written(tmp_path, dfew(evaluation={"answers": "predictions.csv"})))
     found = compare([score for score in ALL if score.benchmark == "dfew_fold1"], run, ["dfew_fold1"])
-    assert (
-        "not compared, for the run does not record it: aliases, answer_list, frame, modality, offered, transcript"
-        in (found.remarks)
-    )
+    absent = "aliases, answer_list, frame, modality, offered, transcript, zero_shot"
+    assert f"not compared, for the run does not record it: {absent}" in found.remarks
 
 
 def test_what_a_run_itself_reports_is_told(tmp_path: Path) -> None:
@@ -138,13 +136,13 @@ def printed(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 def test_the_command_prints_and_writes_the_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = written(
-        tmp_path / "run", report_of(metrics={"weighted_f1": metric(0.8905, 0.87, 0.9), "uar": metric(0.8, 0.7, 0.9)})
+        tmp_path / "run", report_of(metrics={"weighted_f1": metric(0.8805, 0.87, 0.89), "uar": metric(0.8, 0.7, 0.9)})
     )
     text = printed(capsys, "benchmark=mer2023_semi", f"run={run}", "system=emotion-llama")
     assert "mer2023_semi, split test, 834 clips" in text
     assert "published ours difference 95 % interval verdict" in text
-    assert "Emotion-LLaMA AVT weighted_f1 0.9036 0.8905 -0.0131 0.8700 - 0.9000 differs" in text
-    assert "Emotion-LLaMA AV weighted_f1 0.8905 - - - not comparable: other" in text
+    assert "Emotion-LLaMA AVT weighted_f1 0.9036 0.8805 -0.0231 0.8700 - 0.8900 worse" in text
+    assert "Emotion-LLaMA AV weighted_f1 0.8905 0.8805 - - not comparable: other" in text
     assert "source: Emotion-LLaMA README @4ee28d2" in text
     assert "Unverified: nothing is compared with these" in text
     assert "Ours with no published value uar 0.8000 (0.7000 - 0.9000)" in text
@@ -153,14 +151,30 @@ def test_the_command_prints_and_writes_the_comparison(tmp_path: Path, capsys: py
     written_rows = json.loads((run / "reproduce.json").read_text())
     assert (written_rows["benchmark"], written_rows["requested"]) == ("mer2023_semi", ["mer2023_semi"])
     row = next(row for row in written_rows["rows"] if row["published"] == "0.9036" and row["verified"])
-    assert row["difference"] == pytest.approx(-0.0131)
+    assert row["difference"] == pytest.approx(-0.0231)
     assert (row["ours"], row["ci95"], row["verdict"], row["equal_as_printed"]) == (
-        0.8905,
-        [0.87, 0.9],
-        "differs",
+        0.8805,
+        [0.87, 0.89],
+        "worse",
         False,
     )
     assert written_rows["no_published_value"]["uar"]["verdict"] == "no published value"
+    assert (
+        "| Emotion-LLaMA | AVT | mer2023\\_semi/challenge | weighted\\_f1 | 0.9036 | 0.8805 | -0.0231 |"
+        in (run / "reproduce.md").read_text()
+    )
+    assert r"\begin{tabular}{lrrrrrrrr}" in (run / "reproduce.tex").read_text()
+    with (run / "reproduce.csv").open() as file:
+        assert ["0.9036", "0.8805"] in [row[4:6] for row in csv.reader(file)]
+
+
+def test_a_run_on_other_clips_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = written(tmp_path / "run", report_of("mer2023_multi"))
+    with pytest.raises(SystemExit) as error:
+        main(["reproduce", "benchmark=mer2023_semi", f"run={run}"])
+    assert error.value.code == 1
+    said = capsys.readouterr().err
+    assert "its clips are not those of benchmark=mer2023_semi: the run is on mer2023_multi" in said
 
 
 def test_each_protocol_has_a_table_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,7 +201,7 @@ def test_a_predictions_file_is_scored_first(tmp_path: Path, capsys: pytest.Captu
         csv.writer(file).writerows([("id", "answer", "truth"), *rows])
     words = (f"answers={tmp_path / 'p.csv'}", f"output_dir={tmp_path / 'out'}", "system=Emotion-LLaMA")
     text = printed(capsys, "benchmark=mer2023_semi", *words)
-    assert "Emotion-LLaMA AVT weighted_f1 0.9036 1.0000 +0.0964 0.9954 - 1.0000 differs" in text
+    assert "Emotion-LLaMA AVT weighted_f1 0.9036 1.0000 +0.0964 0.9954 - 1.0000 better" in text
     assert "not compared, for the run does not record it: modality" in text
     assert (tmp_path / "out" / "reproduce.json").is_file()
 

@@ -7,9 +7,10 @@
                                                  scores the file first; takes what `score` takes
 
 RUN is a folder with metrics.json, of eval.py or of score. The name of a family, as mer2023, means all benchmarks
-of it. The verdict is `within interval` where our interval holds the published value, give or take one unit of
-its last printed digit; `differs`; or `not comparable` and why: other clips, score, judge, wheels, inputs or protocol.
-Writes reproduce.json beside metrics.json.
+of it. The verdict is `better` or `worse`, or `within interval` where the difference is no larger than both values are
+uncertain: ours and the published one, which is of so many clips and rounded; or `not comparable` and why: other score,
+judge, wheels, inputs or protocol. A run on other clips than the benchmark's is refused. Writes reproduce.json, .md,
+.tex and .csv beside metrics.json.
 """
 
 from pathlib import Path
@@ -21,6 +22,7 @@ from emolightning.benchmarks.registry import described, family, official_benchma
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
+from emolightning.errors import UserError
 
 if TYPE_CHECKING:
     from emolightning.benchmarks.published.table import PublishedScore
@@ -94,13 +96,24 @@ def compare_run(
 
     from emolightning.benchmarks.published.comparison import compare
     from emolightning.benchmarks.published.measured import read_run
-    from emolightning.benchmarks.published.printing import as_json, make_console, print_comparison
-    from emolightning.files.writing import write_json
+    from emolightning.benchmarks.published.printing import as_json, comparison_sheet, make_console, print_comparison
+    from emolightning.files.writing import write_json, write_whole
+    from emolightning.records.sheets import csv_text, latex, markdown
 
     measured = read_run(Path(cfg.run))
     comparison = compare(scores, measured, requested)
+    if comparison.benchmark is None:
+        about = comparison.remarks[0] if comparison.remarks else f"the run is on {measured.benchmark}"
+        raise UserError(
+            f"run={cfg.run}: its clips are not those of benchmark={cfg.benchmark}: {about}; give a run on "
+            "these clips, or the benchmark that it is on"
+        )
     comparison = replace(comparison, rows=[row for row in comparison.rows if row.score in shown])
     print_comparison(comparison, measured, make_console())
     file = (Path(cfg.output_dir) if cfg.output_dir else measured.path.parent) / REPORT
     write_json(file, as_json(comparison, measured, requested))
-    print(f"comparison: {file}")
+    sheet = comparison_sheet(comparison, measured)
+    forms = {".md": markdown([sheet]), ".tex": latex([sheet]), ".csv": csv_text(sheet.columns, sheet.rows)}
+    for suffix, text in forms.items():
+        write_whole(file.with_suffix(suffix), text)
+    print(f"comparison: {file}, {', '.join(forms)}")

@@ -89,15 +89,9 @@ class ColumnNames:
 
 
 @dataclass
-class ScoreConfig:
-    """Predictions of any system, and what to score them against."""
+class AnswerFileConfig:
+    """How a file of answers is read and scored."""
 
-    answers: list[str] = MISSING
-    """Table (CSV, TSV, JSON, JSONL, .xlsx), or a run folder; a list of them is one a fold."""
-    truth: list[str] = field(default_factory=list)
-    """Table with the truth, or one a fold; left out, truth is a column of the answers."""
-    output_dir: str = MISSING
-    """Gets `metrics.json`, `answers.jsonl` and `report.html`; of folds one folder each."""
     benchmark: str | None = None
     """An official benchmark, e.g. `mer2023_semi`: gives labels and scoring, and its sizes are compared."""
     split: str = "test"
@@ -112,6 +106,22 @@ class ScoreConfig:
     """Clips without an answer: `error`, or `count` them as wrong."""
     extra: str = "error"
     """Answers to clips that the truth does not have: `error`, or `ignore` and count them."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+    judge: Any = None
+    """Who grades descriptions, for `scoring=reasoning`."""
+
+
+@dataclass
+class ScoreConfig(AnswerFileConfig):
+    """Predictions of any system, and what to score them against."""
+
+    answers: list[str] = MISSING
+    """Table (CSV, TSV, JSON, JSONL, .xlsx), or a run folder; a list of them is one a fold."""
+    truth: list[str] = field(default_factory=list)
+    """Table with the truth, or one a fold; left out, truth is a column of the answers."""
+    output_dir: str = MISSING
+    """Gets `metrics.json`, `answers.jsonl` and `report.html`; of folds one folder each."""
     valence_missing: str = "error"
     """Clips with a true valence and no predicted one: `error`, `worst` (the largest error possible), or `exclude`."""
     cluster: str | None = None
@@ -120,12 +130,38 @@ class ScoreConfig:
     """It was decided beforehand how many clips each label has."""
     intervals: str = "score"
     """Intervals of labels: `score` (Wilson's, carried over to averages), or `percentile` of a bootstrap."""
-    paths: PathSettings = field(default_factory=PathSettings)
-    """The folders of this machine."""
     scoring: Any = MISSING
     """What turns answers into scores."""
-    judge: Any = None
-    """Who grades descriptions, for `scoring=reasoning`."""
+
+
+@dataclass
+class CompareConfig(AnswerFileConfig):
+    """Systems, and the clips that they are compared on."""
+
+    runs: list[str] = MISSING
+    """Run folders, folders of `seeds=[...]`, files of answers, and names of systems with published figures."""
+    names: list[str] = field(default_factory=list)
+    """What the runs and files are called; empty takes the names of their folders and files."""
+    out: str | None = None
+    """A folder that gets `compare.json`, `.md`, `.tex`, `.csv`, `.html`, `pairs.csv`, `clips.csv`; or one such file."""
+    truth: str | None = None
+    """Table with the truth of the files of answers; left out, truth is a column of each."""
+    only_shared: bool = False
+    """Compare on the clips that all systems have, and count the others; false refuses other clips."""
+    clips: str | None = None
+    """Table with the columns of `cluster` and `slices` for each clip, and its id in columns.id."""
+    cluster: str | None = None
+    """Column that says which clips belong together, e.g. `subject`: they are drawn together, for they are alike."""
+    slices: list[str] = field(default_factory=list)
+    """Columns whose values are compared one by one, e.g. `language`."""
+    system: str | None = None
+    """Only published models whose names contain this."""
+    num_samples: int = 10_000
+    """Draws for intervals and p-values."""
+    seed: int = 0
+    """Seed of the draws."""
+    scoring: Any = None
+    """What reads files of answers, and sets of words; runs with labels or grades are taken as they were scored."""
 
 
 @dataclass

@@ -78,7 +78,7 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
     if not _takes_datasets(folder / f"{config_name}.yaml"):
         kept = _of_new_clips(kept, trained)
     else:
-        kept["trained"] = trained
+        kept["trained"] = {**trained, **_dataset_of(saved, source)}
         if isinstance(kept.get("data"), dict):
             kept["data"] = {**kept["data"], **OF_ONE_CALL}
     # Only now, for interpolations: those in the node are ours.
@@ -192,6 +192,13 @@ def _trained_with(saved: dict[str, Any], source: Path) -> dict[str, Any]:
     known = {name: value for name, value in {**found, "offered": offered}.items() if value}
     require_plain(known, source)
     return known
+
+
+def _dataset_of(saved: Mapping[str, Any], source: Path) -> dict[str, str]:
+    """The name of the dataset that the weights are from; nothing where nobody says so."""
+    data = saved.get("data") if source.name == CONFIG_FILE else read_json_object(source).get("data")
+    name = data.get("name") if isinstance(data, dict) else None
+    return {"dataset": _literal(name)} if isinstance(name, str) else {}
 
 
 def _literal(text: str) -> str:

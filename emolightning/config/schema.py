@@ -6,6 +6,7 @@ from hydra.core.config_store import ConfigStore
 
 from emolightning.config.command_settings import (
     CombineConfig,
+    CompareConfig,
     ConvertConfig,
     EmerBaselinesConfig,
     ExportConfig,
@@ -47,6 +48,7 @@ SCHEMAS = {
     "serve_schema": ServeConfig,
     "score_schema": ScoreConfig,
     "combine_schema": CombineConfig,
+    "compare_schema": CompareConfig,
     "reproduce_schema": ReproduceConfig,
     "score_rows_schema": ScoreRowsConfig,
     "stores_schema": StoresConfig,

@@ -11,7 +11,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.files.writing import write_json, writing
 from emolightning.models.parts.adapter import DESCRIPTION, write_scores
 from emolightning.models.parts.card import has_random_base
-from emolightning.models.parts.parameters import state_hash, trained_state
+from emolightning.models.parts.parameters import parts, state_hash, trained_state
 from emolightning.records.clips import Answer, Score
 from emolightning.runs.answers import evaluation_key, join, known_answers, set_aside_other, take_back
 from emolightning.runs.as_trained import training_differences
@@ -41,6 +41,7 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
     with explained_out_of_memory(facts.load, trains=False):
         learner = run.make_learner()
     description: dict[str, Any] = {}
+    model = describe_model(run, learner)  # While it is whole: a precomputed vision leaves out its tower.
     if facts.rank == 0:  # Its weights go to the others when the loop starts.
         if facts.weights is not None:
             load_weights(learner.model, facts.weights, own=learner.base_fingerprints)
@@ -60,7 +61,7 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
             trainer.test(learner, datamodule=with_vision(run, learner, clips), verbose=False)
         if not trainer.is_global_zero:
             return {}
-        report, scored = _finish(run, writer.key, description, remarks=learner.model.remarks())
+        report, scored = _finish(run, writer.key, description, model, remarks=learner.model.remarks())
         record.log(report, scored, corpus, checkpoint=facts.checkpoint)
     return report
 
@@ -151,8 +152,32 @@ def _tell_card(facts: EvaluationFacts, report: dict[str, Any]) -> None:
         write_scores(run.adapter, report)
 
 
+def describe_model(run: Run[EvaluationFacts], learner: EmotionLearner) -> dict[str, Any]:
+    """What tables of several systems say about a model; of one that runs elsewhere its size is not known."""
+    facts, counted = run.facts, parts(learner.model)
+    sizes = {
+        "num_parameters": sum(part.total for part in counted),
+        "num_trained": sum(part.trained for part in counted),
+    }
+    if facts.checkpoint is None:
+        training: dict[str, Any] = {"trained_on": None}
+    else:
+        training = {"trained_on": facts.trained["dataset"]} if facts.trained.get("dataset") else {}
+    return {
+        "has_random_base": has_random_base(facts.config["model"]),
+        **(sizes if sizes["num_parameters"] else {}),
+        **training,
+        "evaluated_on": run.data.corpus.source.name,
+    }
+
+
 def _finish(
-    run: Run[EvaluationFacts], key: str, description: dict[str, Any], *, remarks: Sequence[str]
+    run: Run[EvaluationFacts],
+    key: str,
+    description: dict[str, Any],
+    model: dict[str, Any],
+    *,
+    remarks: Sequence[str],
 ) -> tuple[dict[str, Any], list[tuple[Answer, Score]]]:
     """One answers file in the order of the split, and the scores of all of it: here each answer is scored, once."""
     facts, scoring, corpus = run.facts, run.scoring, run.data.corpus
@@ -170,7 +195,7 @@ def _finish(
             "training_differences": training_differences(facts.trained, corpus),
             "remarks": [*corpus.source.remarks, *corpus.vector_remarks, *remarks],
         },
-        model={"has_random_base": has_random_base(facts.config["model"])},
+        model=model,
         **record(corpus.skipped_of(facts.split)),
     )
     content = replace(report, warnings=warnings_of(report.content())).content()

@@ -62,7 +62,7 @@ class EvaluationFacts(Facts):
     writer: AnswerWriter
     """The one of the trainer's callbacks that writes answers."""
     trained: Mapping[str, Any] = field(default_factory=dict)
-    """Labels, offered labels and frame of the run that the weights are from."""
+    """Labels, offered labels, frame and dataset of the run that the weights are from."""
     sampling_seed: int | None = None
     """None where nothing is drawn."""
     sampling: Sampling = BY_CLIP

@@ -49,11 +49,13 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
             "scoring=classification, or give a single file and leave out columns.valence_answer"
         )
     truths: list[Path | None] = [Path(name) for name in cfg.truth] or [None] * len(files)
-    read = [_read(cfg, file, truth, scoring) for file, truth in zip(files, truths, strict=True)]
+    read = [
+        read_file(cfg, file, truth, scoring, cluster=cfg.cluster) for file, truth in zip(files, truths, strict=True)
+    ]
     scored = [[scoring.score(answer) for answer in predictions.answers] for predictions in read]
     for number, (predictions, scores) in enumerate(zip(read, scored, strict=True), start=1):
         refuse_unreadable(predictions, scores, scoring, answer_column=cfg.columns.answer)
-        _refuse_other_clips(predictions, _benchmark_of(cfg, number if len(read) > 1 else None))
+        refuse_other_clips(predictions, _benchmark_of(cfg, number if len(read) > 1 else None))
     if len(read) == 1:
         found = _score(cfg, read[0], scored[0], scoring, folder, cfg.benchmark)
     else:
@@ -78,8 +80,22 @@ def _require_free(folder: Path, files: Sequence[Path]) -> None:
     require_writable(folder, "output_dir")
 
 
-def _read(cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring) -> Predictions:
-    columns = Columns(**cfg.columns, cluster=cfg.cluster)
+def read_file(
+    cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring, *, cluster: str | None = None
+) -> Predictions:
+    """One file of answers with its truths.
+
+    Args:
+        cfg: says how files are read (`AnswerFileConfig`).
+        answers: the file.
+        truth: where the truths are; None for a column of the answers.
+        scoring: knows the labels.
+        cluster: a column of the table with the truth.
+
+    Raises:
+        UserError: what is wrong in the files.
+    """
+    columns = Columns(**cfg.columns, cluster=cluster)
     rows = official_truth(truth, columns, benchmark=cfg.benchmark, split=cfg.split) if truth else None
     predictions = read_predictions(
         answers,
@@ -170,7 +186,7 @@ def _benchmark_of(cfg: DictConfig, fold: int | None) -> str | None:
     return folds[fold - 1] if fold is not None and fold <= len(folds) else cfg.benchmark
 
 
-def _refuse_other_clips(predictions: Predictions, benchmark: str | None) -> None:
+def refuse_other_clips(predictions: Predictions, benchmark: str | None) -> None:
     """Scores of another benchmark's clips must not go under this one's name.
 
     Raises:

@@ -172,6 +172,10 @@ class OpenVocabulary:
             },
         )
 
+    def measures(self, answers: Sequence[Answer], scores: Sequence[Score]) -> Measures:
+        """What is averaged over clips, in the order of the answers."""
+        return self._measures(answers, _read_truths(answers), _labels_of(scores))[0]
+
     def cures(self) -> Sequence[str]:
         """Another form of answers, and other words."""
         other = "text" if self.answers == "lists" else "lists"

@@ -68,7 +68,7 @@ _RECIPE = f"{_ZERO_SHOT}; upstream's documented recipe, labels in official order
 
 
 def _recipe(frame: str) -> Protocol:
-    conditions = {"frame": frame, "transcript": False, "offered": OFFERED}
+    conditions = {"frame": frame, "transcript": False, "offered": OFFERED, "zero_shot": True}
     return Protocol("dfew_fold1", f"zero_shot_{frame}", f"{_RECIPE}, {frame} frame", conditions=conditions)
 
 
@@ -96,10 +96,15 @@ CARD = Card(
             "dfew",
             "five_folds",
             f"trained on each fold: arithmetic mean of the scores of five test sets, 11697 clips; {BEST_EPOCH}",
-            conditions={"num_folds": 5},
+            conditions={"num_folds": 5, "zero_shot": False},
         ),
         Protocol("dfew", "partition_not_stated", "one partition into training and test clips", never=NOT_STATED),
-        Protocol("dfew_fold1", "zero_shot", f"{_ZERO_SHOT}; frame, features and transcript are not stated"),
+        Protocol(
+            "dfew_fold1",
+            "zero_shot",
+            f"{_ZERO_SHOT}; frame, features and transcript are not stated",
+            conditions={"zero_shot": True},
+        ),
         _recipe("middle"),
         _recipe("first"),
         _recipe("peak"),
@@ -112,7 +117,12 @@ CARD = Card(
         ),
         Protocol("dfew_fold1", "gpt4v", GPT4V, num_clips=2337, conditions=FIRST_LABEL),
         *(
-            Protocol(fold.name, "fine_tuned", f"trained on fold {number}, tested on its test set; {BEST_EPOCH}")
+            Protocol(
+                fold.name,
+                "fine_tuned",
+                f"trained on fold {number}, tested on its test set; {BEST_EPOCH}",
+                conditions={"zero_shot": False},
+            )
             for number, fold in enumerate(_FOLDS, start=1)
         ),
         Protocol("dfew_fold1", "documentation_page", DOCUMENTATION_PAGE),

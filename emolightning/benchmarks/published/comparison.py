@@ -1,9 +1,10 @@
-"""Published scores against those of a run: comparable or not and why, and whether our interval holds the published one.
+"""Published scores against those of a run: comparable or not and why, and whether ours is better or worse.
 
 Comparable is what has the same clips, the same definition of the score, and no known difference in protocol or inputs.
 Conditions that a run does not record cannot contradict; they are listed as not recorded.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,10 @@ from emolightning.benchmarks.published.protocols import expected_clips, official
 from emolightning.benchmarks.published.table import PublishedScore
 from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.records.benchmark import Protocol
+from emolightning.records.score_names import is_loss
 
-WITHIN, DIFFERS, NOT_COMPARABLE, NONE_PUBLISHED = "within interval", "differs", "not comparable", "no published value"
+WITHIN, BETTER, WORSE = "within interval", "better", "worse"
+NOT_COMPARABLE, NONE_PUBLISHED = "not comparable", "no published value"
 
 UPSTREAM_LAYOUT = "upstream_eval"
 """The layout of the prompt that Emotion-LLaMA's published scores were made with."""
@@ -29,9 +32,13 @@ class Compared:
 
     score: PublishedScore
     verdict: str
-    """`within interval`, `differs`, each with a note on the clips; or `not comparable: why`."""
+    """`within interval`, `better`, `worse`, each with a note on the clips; or `not comparable: why`."""
     ours: Measured | None = None
     """On the printed scale; None if not comparable."""
+    beside: Measured | None = None
+    """Ours of the same score on the same clips, on the printed scale, comparable or not."""
+    ends: tuple[float, float] | None = None
+    """The 95 % interval of the difference; None if not comparable."""
     is_equal_as_printed: bool = False
     """Ours would be printed like the published value, rounded or cut off."""
 
@@ -99,16 +106,33 @@ def _has_clips_of(run: MeasuredRun, benchmark: str) -> bool:
 
 def _compared(score: PublishedScore, run: MeasuredRun, benchmark: str | None) -> Compared:
     reason = why_not(score, run, benchmark)
-    if reason is not None:
-        return Compared(score, f"{NOT_COMPARABLE}: {reason}")
-    ours = run.metrics[score.metric]
-    ours = Measured(*(score.factor * number for number in (ours.value, ours.low, ours.high)))
+    ours = run.metrics.get(score.metric) if benchmark == score.benchmark else None
+    if ours is not None:
+        ours = Measured(*(score.factor * number for number in (ours.value, ours.low, ours.high)))
+    if reason is not None or ours is None:
+        return Compared(score, f"{NOT_COMPARABLE}: {reason}", beside=ours)
     published, tolerance = float(score.printed), score.last_digit + 1e-9  # 1e-9: what binary fractions lose
-    verdict = WITHIN if ours.low - tolerance <= published <= ours.high + tolerance else DIFFERS
     expected = expected_clips(score.protocol)
+    low, high = _ends(ours, published, run.num_clips, expected or run.num_clips)
+    if low - tolerance <= 0 <= high + tolerance:
+        verdict = WITHIN
+    else:
+        verdict = BETTER if (low > 0) != is_loss(score.metric) else WORSE
     if expected is not None and run.num_clips != expected:
         verdict += f"; on {run.num_clips} clips, published on {expected}"
-    return Compared(score, verdict, ours, abs(ours.value - published) < tolerance)
+    return Compared(score, verdict, ours, ours, (low, high), abs(ours.value - published) < tolerance)
+
+
+def _ends(ours: Measured, published: float, num_clips: int, num_published: int) -> tuple[float, float]:
+    """The 95 % interval of ours less the published value, which has an error of its own.
+
+    Nobody published what each clip was answered, so the figure is taken to be as uncertain as ours would be on as many
+    clips, and independent of it; both answered the same clips, so the true interval is rather narrower.
+    """
+    difference, below, above = ours.value - published, ours.value - ours.low, ours.high - ours.value
+    ratio = num_clips / num_published
+    low = difference - math.hypot(below, above * ratio**0.5)
+    return low, difference + math.hypot(above, below * ratio**0.5)
 
 
 def why_not(score: PublishedScore, run: MeasuredRun, benchmark: str | None) -> str | None:
@@ -135,6 +159,9 @@ def why_not(score: PublishedScore, run: MeasuredRun, benchmark: str | None) -> s
     if "shuffle" in run.facts:
         return f"the run permuted {', '.join(run.facts['shuffle'])} across clips"  # type: ignore[arg-type]
     for name, wanted in score.protocol.conditions.items():
+        if run.facts.get(name, wanted) != wanted and name == "zero_shot":
+            ways = ("zero-shot", "trained on these data")
+            return f"other protocol: {' there, '.join(ways if wanted else ways[::-1])} here"
         if run.facts.get(name, wanted) != wanted:
             return f"other protocol: {name} is {_shown(wanted)} there, {_shown(run.facts[name])} here"
     if score.modality and run.facts.get("modality", score.modality) != score.modality:

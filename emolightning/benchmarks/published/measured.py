@@ -43,7 +43,7 @@ class MeasuredRun:
     metrics: Mapping[str, Measured]
     facts: Mapping[str, object]
     """Conditions that the run records: modality, frame, offered, transcript, aliases, answer_list, wheels, answers,
-    synonym_groups, num_folds, shuffle, layout. What it does not record is absent."""
+    synonym_groups, num_folds, shuffle, layout, zero_shot. What it does not record is absent."""
     remarks: tuple[str, ...] = ()
     """What the run itself says differs from the official benchmark."""
 
@@ -58,7 +58,16 @@ def read_run(path: Path) -> MeasuredRun:
     file = path / METRICS if path.is_dir() else path
     if not file.is_file():
         raise UserError(f"run={path}: no {METRICS} there; run eval.py or `python -m emolightning score` first")
-    report = read_report(file)
+    return measured_run(read_report(file), file)
+
+
+def measured_run(report: Mapping[str, Any], file: Path) -> MeasuredRun:
+    """The same of a report that was read, or made, already.
+
+    Args:
+        report: the content of a `metrics.json`.
+        file: where it is from.
+    """
     return MeasuredRun(
         path=file,
         benchmark=report["benchmark"],
@@ -70,7 +79,7 @@ def read_run(path: Path) -> MeasuredRun:
             for name, score in report["metrics"].items()
             if score["value"] is not None  # Of a judge that graded nothing.
         },
-        facts=_facts(report),
+        facts=facts_of(report),
         remarks=tuple(_remarks(report)),
     )
 
@@ -135,7 +144,7 @@ def _frame(choice: object) -> object:
     return "peak" if str(choice).startswith("peak:") else choice
 
 
-def _facts(report: Mapping[str, Any]) -> dict[str, object]:
+def facts_of(report: Mapping[str, Any]) -> dict[str, object]:
     """What is recorded; `eval.py` records what the model saw, `score` cannot know it."""
     how = _section(report, "evaluation")
     reading, words = _section(report, "reading"), _section(report, "open_vocabulary")
@@ -155,8 +164,15 @@ def _facts(report: Mapping[str, Any]) -> dict[str, object]:
         "transcript": None if inputs is None else "transcript" in inputs,
         "answers": ("lists" if words["answers"] == LISTS else "text") if "answers" in words else None,
         "num_folds": report.get("num_folds", 1),
+        "zero_shot": zero_shot(report),
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def zero_shot(report: Mapping[str, Any]) -> bool | None:
+    """Whether the weights were trained on other data than these, or not at all; None where that is not recorded."""
+    model = _section(report, "model")
+    return None if "trained_on" not in model else model["trained_on"] != model.get("evaluated_on")
 
 
 def _section(report: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from emolightning.benchmarks.published.comparison import (
-    DIFFERS,
+    BETTER,
     NONE_PUBLISHED,
     NOT_COMPARABLE,
     WITHIN,
+    WORSE,
     Compared,
     Comparison,
 )
@@ -24,6 +25,7 @@ from emolightning.benchmarks.published.protocols import expected_clips, official
 from emolightning.benchmarks.published.table import PublishedScore
 from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.records.benchmark import Protocol
+from emolightning.records.sheets import Sheet
 
 SHORT_DIGITS = 4
 """Digits after the point that our values show, where the published one has more."""
@@ -37,6 +39,18 @@ def make_console() -> Console:
     if not console.is_terminal:
         console.width = max(console.width, NARROWEST)
     return console
+
+
+def print_sheet(sheet: Sheet, console: Console) -> None:
+    """A table of texts, none of which is markup, and the sentences below it."""
+    table = Table(title=escape(sheet.title), box=SIMPLE)
+    for number, name in enumerate(sheet.columns):
+        table.add_column(escape(name), justify="left" if number == 0 else "right", overflow="fold")
+    for row in sheet.cells():
+        table.add_row(*map(escape, row))
+    console.print(table)
+    for note in sheet.notes:
+        _plain(console, note)
 
 
 def print_benchmarks(scores: Sequence[PublishedScore], console: Console) -> None:
@@ -71,7 +85,7 @@ def print_scores(scores: Sequence[PublishedScore], console: Console) -> None:
 
 
 def print_comparison(comparison: Comparison, run: MeasuredRun, console: Console) -> None:
-    """Each protocol's cells beside ours; what does not compare has no column with ours."""
+    """Each protocol's cells beside ours; what does not compare has no difference."""
     _plain(console, f"run: {run.path}: {run.benchmark}, split {run.split}, {run.num_clips} clips")
     verified = [row for row in comparison.rows if row.score.is_verified]
     protocols = _by_protocol(row.score for row in verified)
@@ -91,11 +105,29 @@ def print_comparison(comparison: Comparison, run: MeasuredRun, console: Console)
     _plain(console, summary(comparison))
 
 
+def comparison_sheet(comparison: Comparison, run: MeasuredRun) -> Sheet:
+    """All verified cells of the run's benchmark and its relatives, for a paper."""
+    rows = []
+    for row in comparison.rows:
+        if row.score.is_verified:
+            digits, ends = min(row.score.num_decimals, SHORT_DIGITS), "-"
+            if row.ends is not None:
+                ends = f"{row.ends[0]:+.{digits}f} to {row.ends[1]:+.{digits}f}"
+            ours = "-" if row.beside is None else f"{row.beside.value:.{digits}f}"
+            difference = "-" if row.difference is None else f"{row.difference:+z.{digits}f}"
+            names = (row.score.model, row.score.modality or "-", row.score.protocol.name, row.score.metric)
+            rows.append([*names, _printed(row.score), ours, difference, ends, row.verdict])
+    columns = ["model", "inputs", "protocol", "score", "published", "ours", "difference", "95 % interval", "ours is"]
+    protocols = {row.score.protocol.name: row.score.protocol.about for row in comparison.rows if row.score.is_verified}
+    notes = [*(f"{name}: {about}" for name, about in protocols.items()), *comparison.remarks]
+    return Sheet(f"{run.benchmark} / {run.split}: {run.num_clips} clips", columns, rows, notes)
+
+
 def summary(comparison: Comparison) -> str:
     """How many cells got which verdict."""
-    counts = {word: sum(row.verdict.startswith(word) for row in comparison.rows) for word in (WITHIN, DIFFERS)}
+    counts = {word: sum(row.verdict.startswith(word) for row in comparison.rows) for word in (WITHIN, BETTER, WORSE)}
     refused = sum(row.verdict.startswith(NOT_COMPARABLE) for row in comparison.rows)
-    return f"{counts[WITHIN]} {WITHIN}, {counts[DIFFERS]} {DIFFERS}, {refused} {NOT_COMPARABLE}"
+    return f"{', '.join(f'{count} {word}' for word, count in counts.items())}, {refused} {NOT_COMPARABLE}"
 
 
 def as_json(comparison: Comparison, run: MeasuredRun, requested: Sequence[str]) -> dict[str, Any]:
@@ -128,8 +160,10 @@ def _row(row: Compared) -> dict[str, Any]:
         "verified": score.is_verified,
         "source": score.source,
         "ours": None if ours is None else ours.value,
+        "beside": None if row.beside is None else row.beside.value,
         "difference": row.difference,
         "ci95": None if ours is None else [ours.low, ours.high],
+        "difference_ci95": None if row.ends is None else list(row.ends),
         "equal_as_printed": row.is_equal_as_printed,
         "verdict": row.verdict,
     }
@@ -167,7 +201,7 @@ def _compared_table(rows: Sequence[Compared]) -> Table:
     table.add_column("verdict")
     for row in rows:
         digits = min(row.score.num_decimals, SHORT_DIGITS)
-        ours = ("-", "-", "-")
+        ours = ("-" if row.beside is None else f"{row.beside.value:.{digits}f}", "-", "-")
         if row.ours is not None:
             span = f"{row.ours.low:.{digits}f} - {row.ours.high:.{digits}f}"
             ours = (f"{row.ours.value:.{digits}f}", f"{row.difference:+z.{digits}f}", span)
@@ -182,9 +216,13 @@ def _print_refused(rows: Sequence[Compared], console: Console) -> None:
         _plain(console, verdict)
         table = _table()
         table.add_column("published", justify="right")
-        for row in rows:
-            if row.verdict == verdict:
-                table.add_row(*_names(row.score), _printed(row.score))
+        own = [row for row in rows if row.verdict == verdict]
+        if any(row.beside for row in own):
+            table.add_column("ours", justify="right")
+        for row in own:
+            digits = min(row.score.num_decimals, SHORT_DIGITS)
+            ours = [f"{row.beside.value:.{digits}f}"] if row.beside else []
+            table.add_row(*_names(row.score), _printed(row.score), *ours)
         console.print(table)
 
 
@@ -221,10 +259,8 @@ def _names(score: PublishedScore) -> tuple[str, str, str]:
 
 
 def _printed(score: PublishedScore) -> str:
-    """As printed; of a result file's sixteen digits the first."""
-    if score.num_decimals <= SHORT_DIGITS:
-        return score.printed
-    return f"{score.printed[: -(score.num_decimals - SHORT_DIGITS)]}..."
+    """As printed; of a result file's sixteen digits rounded to as many as ours."""
+    return score.printed if score.num_decimals <= SHORT_DIGITS else f"{float(score.printed):.{SHORT_DIGITS}f}"
 
 
 def _plain(console: Console, text: str, style: str = "") -> None:

@@ -5,9 +5,9 @@ UNIBENCH = (
     "checkpoint of AffectGPT is the best on the test set"
 )
 HIT = f"{UNIBENCH}; HIT at level 1, where further labels cost nothing, over clips whose label is in the wheel"
-WHEELS = {"wheels": "2025", "answers": "lists"}
+WHEELS = {"wheels": "2025", "answers": "lists", "zero_shot": True}
 DOCUMENTATION_PAGE = "figures of upstream's documentation page alone"
 NOT_STATED = "which of the folds was tested is not stated"
 GPT4V = "GPT-4V, zero-shot: a ranked list of labels, of which the first counts, words as they are"
-FIRST_LABEL = {"aliases": "none", "answer_list": "first"}
+FIRST_LABEL = {"aliases": "none", "answer_list": "first", "zero_shot": True}
 BEST_EPOCH = "the best epoch on the test set counts"
