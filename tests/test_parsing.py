@@ -14,8 +14,8 @@ from emolightning.scoring.reading import (
     SEVERAL,
     LabelReader,
     read_label,
-    read_upstream,
 )
+from emolightning.scoring.upstream_readers import read_upstream
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 from answer_texts import ANSWERS
-from score_factory import score, write_csv
+from score_factory import refusal, score, write_csv
 
 from emolightning.records.labels import BOLD26, DFEW7, IEMOCAP9, MAFW11, MELD7, MER6, MER9
-from emolightning.scoring.reading import CUT_OFF, DENIED_ONLY, NO_LABEL, OUTSIDE, SEVERAL, LabelReader, read_label
+from emolightning.scoring.reading import (
+    CUT_OFF,
+    DENIED_ONLY,
+    NO_LABEL,
+    NO_MATCH,
+    OUTSIDE,
+    SEVERAL,
+    LabelReader,
+    read_label,
+)
 
 
 def agreement(answers: list[tuple[str, str | None]]) -> tuple[float, list[str]]:
@@ -103,3 +112,52 @@ def test_each_answer_keeps_why_it_was_read_so(tmp_path: Path) -> None:
 )
 def test_real_words_are_no_misspellings(text: str) -> None:
     assert LabelReader(MER9).read(text).label is None
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "reason"),
+    [
+        ("SAD_", "sad", None),
+        ("The emotion: not angry", "angry", None),
+        ("happy and sad", None, SEVERAL),
+        ("fear", None, NO_LABEL),
+        ("sadness", None, NO_LABEL),
+        ("Ｈａｐｐｙ！", "happy", None),
+    ],
+)
+def test_the_evaluator_of_2026(text: str, label: str | None, reason: str | None) -> None:
+    reading = LabelReader(MER6, parser="upstream_2026").read(text)
+    assert (reading.label, reading.unscored_because) == (label, reason)
+
+
+def test_a_pattern_finds_the_part_that_is_read() -> None:
+    reader = LabelReader(MER6, parser="regex", pattern="mood=(.*)")
+    readings = [reader.read(text) for text in ("angry? mood=sadness", "mood=happy or sad", "sad")]
+    assert [reading.label or reading.unscored_because for reading in readings] == ["sad", SEVERAL, NO_MATCH]
+    assert LabelReader(MER6, parser="regex", pattern=r"\w+!").read("sad, no, happy!").label == "happy"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("parser=regex",), "parser=regex needs a pattern"),
+        (("pattern=x",), "no other parser has one"),
+        (("parser=regex", "pattern='(x'"), "is no regular expression"),
+    ],
+)
+def test_patterns_that_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    file = write_csv(tmp_path / "p.csv", ("id", "answer", "truth"), [("a", "sad", "sad")])
+    assert said in " ".join(refusal(capsys, tmp_path / "out", f"answers={file}", "labels=mer6", *words).split())
+
+
+def test_the_headline_under_other_parsers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("a", "It is not sad, it is happy.", "happy"), ("b", "sad", "sad")]
+    file = write_csv(tmp_path / "p.csv", ("id", "answer", "truth"), rows)
+    report = score(tmp_path / "out", f"answers={file}", "labels=mer6")
+    assert report["metrics"]["weighted_f1"]["value"] == 1
+    others = report["reading"]["other_parsers"]
+    assert others["strict"] == {"weighted_f1": 0.5, "unreadable": 1}
+    assert others["upstream"] == {"weighted_f1": 0.5, "unreadable": 0}
+    assert "weighted_f1 under other parsers: strict 0.5000 (1 unreadable)" in " ".join(capsys.readouterr().out.split())

@@ -108,6 +108,9 @@ def test_parsers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for parser in ("words", "strict", "upstream"):
         report = score(tmp_path / parser, f"answers={file}", "labels=mer6", f"parser={parser}")
         war[parser] = values(report)["war"]
+        others = report["reading"].pop("other_parsers")
+        assert others.keys() == {"words", "strict", "upstream", "upstream_2026"} - {parser}
+        assert others.get("words", {"unreadable": 1})["unreadable"] == 1
         assert report["reading"] == {
             "parser": parser,
             "aliases": "default" if parser == "words" else "none",

@@ -10,7 +10,9 @@ each row, and the truth, unless it is in a file of its own:
   score answers=outputs/demo labels=mer6 parser=upstream output_dir=outputs/demo-upstream
 
   labels=mer6|mer9|dfew7|[a,b,c]       the vocabulary; benchmark=NAME knows its own
-  parser=words|strict|upstream         the one label that an answer names; the whole answer; the last word, else neutral
+  parser=words|strict                  the one label that an answer gives; the whole answer
+  parser=regex pattern=PATTERN         the same of the part that a regular expression finds
+  parser=upstream|upstream_2026        as the released code reads: the last word, else neutral; the one that occurs
   aliases=default|none|FILE            more words for a label; a table with the columns alias and label
   aliases=replace:FILE                 no others than those
   answer_list=whole|first|first_valid  of a comma-separated list the first entry, or the first that names a label
@@ -29,7 +31,7 @@ from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
 
-OF_SCORING = ("labels", "parser", "aliases", "answer_list")
+OF_SCORING = ("labels", "parser", "aliases", "answer_list", "pattern")
 """Settings of `scoring` that need not be written with its name."""
 
 LISTS = ("answers", "truth")

@@ -4,38 +4,41 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from emolightning.errors import InputErrors, UserError
-from emolightning.records.labels import SYNONYMS, nearest, spelling
+from emolightning.records.labels import nearest, spelling
 from emolightning.scoring.reading import Parser
 from emolightning.scoring.rows import read_rows
 
 DEFAULT, NONE, REPLACE = "default", "none", "replace:"
+WITH_ALIASES = ("words", "regex", "upstream_2026")
+"""Parsers that know other words for a label; the one of 2026 only those of a file."""
+
 COLUMNS = ("alias", "label")
 
 
 def alias_table(name: str, labels: Sequence[str], parser: Parser) -> tuple[Mapping[str, str], bool]:
-    """Word -> label; and whether the project's own words are read beside them.
+    """Word -> label; and whether the project's own words are known beside them.
 
     Args:
         name: `default`, `none`, a table with the columns alias and label, or `replace:` and such a table, which is then
             all that is known.
         labels: the vocabulary.
-        parser: of the answers; only `words` knows aliases.
+        parser: of the answers.
 
     Raises:
         UserError: a file for a parser without aliases, or no such file.
         InputErrors: what is wrong in the file.
     """
     if name == DEFAULT:
-        return SYNONYMS, True
+        return {}, True
     if name == NONE:
         return {}, False
-    if parser != "words":
+    if parser not in WITH_ALIASES:
         raise UserError(f"aliases={name}: parser={parser} reads without aliases; use parser=words")
     path = Path(name.removeprefix(REPLACE))
     if not path.is_file():
         raise UserError(f"aliases={name}: is neither {DEFAULT} nor {NONE}, and there is no such file")
     table = _read_file(path, labels)
-    return (table, False) if name.startswith(REPLACE) else ({**SYNONYMS, **table}, True)
+    return table, not name.startswith(REPLACE)
 
 
 def described(name: str, parser: Parser) -> str:
@@ -44,7 +47,7 @@ def described(name: str, parser: Parser) -> str:
     >>> described("tables/mine.csv", "words")
     'default, mine.csv'
     """
-    if parser != "words":
+    if parser not in WITH_ALIASES or (parser, name) == ("upstream_2026", DEFAULT):
         return NONE
     if name in (DEFAULT, NONE):
         return name

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from emolightning.scoring.aliases import DEFAULT, alias_table, described
 from emolightning.scoring.metrics.classification import confusion_matrix, per_class, scores
 from emolightning.scoring.metrics.counted import Counted, alphabetical, class_intervals, counted, score_intervals
 from emolightning.scoring.metrics.intervals import has_no_width, percentile_interval
-from emolightning.scoring.reading import AnswerList, LabelReader, Parser
+from emolightning.scoring.reading import PARSERS, WITHOUT_SETTINGS, AnswerList, LabelReader, Parser
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
+from emolightning.scoring.upstream_readers import UPSTREAM_DEFAULT
 
 UNREADABLE = "(unreadable)"
 """Name of the last column of the confusion matrix."""
@@ -28,12 +30,14 @@ class Classification:
 
     Args:
         labels: the vocabulary, by name or spelt out, in the order of the confusion matrix.
-        parser: `words` finds the one label that the answer names; for `strict` the whole answer must be a label;
-            `upstream` is the released code's: the last word, else neutral.
+        parser: `words` finds the one label that the answer gives; for `strict` the whole answer must be a label;
+            `regex` reads the part that a pattern finds; `upstream` is the released code's: the last word, else neutral;
+            `upstream_2026` that of its newer evaluator.
         aliases: other words for a label: `default` (inflections and synonyms), `none`, a CSV file with columns alias
             and label, which adds to the default, or `replace:FILE`, which takes its place.
         answer_list: `whole` reads the answer as one text; of a comma-separated list `first` reads the first entry and
             `first_valid` the first that names a label.
+        pattern: of `parser=regex`, a regular expression; its first group, if it has one, is what counts.
 
     Raises:
         UserError: an unknown vocabulary, a wrong file of aliases.
@@ -46,11 +50,14 @@ class Classification:
         parser: Parser = "words",
         aliases: str = DEFAULT,
         answer_list: AnswerList = "whole",
+        pattern: str | None = None,
     ):
         self.labels = vocabulary(labels)
         table, wide = alias_table(aliases, self.labels, parser)
         self.aliases = described(aliases, parser)
-        self.reader = LabelReader(self.labels, parser=parser, aliases=table, wide=wide, answer_list=answer_list)
+        known = partial(LabelReader, self.labels, aliases=table, wide=wide, answer_list=answer_list)
+        self.reader = known(parser=parser, pattern=pattern)
+        self._others = {name: known(parser=name) for name in WITHOUT_SETTINGS if name != parser and self._has(name)}
         of_classes = [f"{name}/{label}" for name in PER_CLASS for label in self.labels]
         self.names = (*DEFINITIONS, UNREADABLE_COUNT, *of_classes)
 
@@ -135,7 +142,7 @@ class Classification:
             num_scored=sum(score.value is not None for score in compared),
             unscored=dict(unscored),
             aliases=dict(Counter(score.alias for score in compared if score.alias)),
-            reading=self._how_read(compared),
+            reading=self._how_read(compared, kept),
             metrics=metrics,
             sampling=sampling_section(metrics, sampling.describe([answer for answer, _ in kept])),
             per_class=per_class_rows(clips, self.labels, sampling),
@@ -145,10 +152,10 @@ class Classification:
     def cures(self) -> Sequence[str]:
         """Other labels, and other ways to read them."""
         reader = self.reader
+        parsers = "; ".join(f"{name}: {about}" for name, about in PARSERS.items())
         return [
             f"labels=..., if the labels are others than {', '.join(self.labels)}",
-            f"parser=..., which is {reader.parser} (words: the one label that a text names; strict: the whole text; "
-            "upstream: the last word, else neutral)",
+            f"parser=..., which is {reader.parser} ({parsers})",
             f"answer_list=..., which is {reader.answer_list}, for lists (first, first_valid)",
             "aliases=FILE, for other words that mean a label",
         ]
@@ -161,13 +168,31 @@ class Classification:
     def _matrix(self, counts: np.ndarray) -> dict[str, Any]:
         return {"labels": [*self.labels, UNREADABLE], "counts": counts.tolist()}
 
-    def _how_read(self, scores: Sequence[Score]) -> dict[str, Any]:
+    def _has(self, parser: str) -> bool:
+        return parser != "upstream" or UPSTREAM_DEFAULT in self.labels
+
+    def _by_parser(self, kept: Sequence[tuple[Answer, Score]]) -> dict[str, dict[str, float]]:
+        """The headline score as other parsers read the same answers: how much of it is a matter of reading."""
+        texts = Counter((answer.truth, None if answer.is_missing else answer.text) for answer, _ in kept)
+        truths = np.array([self.labels.index(truth) for truth, _ in texts if truth is not None])
+        times = np.array(list(texts.values()))
+        found = {}
+        for name, reader in self._others.items():
+            labels = [None if text is None else reader.read(text).label for _, text in texts]
+            answered = np.array([len(self.labels) if label is None else self.labels.index(label) for label in labels])
+            counts = np.zeros((len(self.labels), len(self.labels) + 1), dtype=np.int64)
+            np.add.at(counts, (truths, answered), times)
+            found[name] = {"weighted_f1": float(scores(counts)["weighted_f1"]), "unreadable": int(counts[:, -1].sum())}
+        return found
+
+    def _how_read(self, scores: Sequence[Score], kept: Sequence[tuple[Answer, Score]]) -> dict[str, Any]:
         return {
             "parser": self.reader.parser,
             "aliases": self.aliases,
             "answer_list": self.reader.answer_list,
             "made_neutral": sum(score.is_default for score in scores),
             "misspelt": sum(score.is_misspelt for score in scores),
+            "other_parsers": self._by_parser(kept),
             "read_from": dict(Counter(score.read_from for score in scores if score.read_from).most_common()),
         }
 

@@ -64,13 +64,30 @@ def fold_report(reports: Mapping[str, Report], sets: Sequence[Counted], sampling
         num_scored=sum(report.num_scored for report in folds),
         unscored=_summed(report.unscored for report in folds),
         aliases=_summed(report.aliases for report in folds),
-        reading={**readings[0], "made_neutral": sum(reading["made_neutral"] for reading in readings)},
+        reading=_reading(readings),
         num_folds=len(folds),
         metrics=metrics,
         sampling=sampling_section(metrics, {**about[0], **num_units}),
         per_class=per_class_rows(together, labels[:-1], sampling),
         confusion_matrix={"labels": labels, "counts": together.counts.tolist()},
     )
+
+
+def _reading(readings: Sequence[Section]) -> dict[str, Any]:
+    """How all answers were read; headline scores of other parsers are means, as the scores are."""
+    names = readings[0]["other_parsers"]
+    return {
+        **readings[0],
+        **{count: sum(reading[count] for reading in readings) for count in ("made_neutral", "misspelt")},
+        "read_from": _summed(reading["read_from"] for reading in readings),
+        "other_parsers": {
+            name: {
+                "weighted_f1": fmean(reading["other_parsers"][name]["weighted_f1"] for reading in readings),
+                "unreadable": sum(reading["other_parsers"][name]["unreadable"] for reading in readings),
+            }
+            for name in names
+        },
+    }
 
 
 def _summed(counts: Any) -> dict[str, int]:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from emolightning.errors import UserError
-from emolightning.records.labels import MER6, SYNONYMS, folded, normalised, spelling
+from emolightning.records.labels import SYNONYMS, folded, normalised, spelling
+from emolightning.scoring.upstream_readers import UPSTREAM_DEFAULT, phrase, read_upstream, read_upstream_2026
 from emolightning.scoring.words.changes import DENIED, Mention
 from emolightning.scoring.words.items import Items
 from emolightning.scoring.words.lexicon import Lexicon
@@ -20,11 +21,9 @@ SEVERAL = "several labels in answer"
 OUTSIDE = "label outside the vocabulary"
 NOT_EXACT = "answer is not exactly a label"
 
-UPSTREAM_DEFAULT = "neutral"
-"""What upstream reads from an answer that does not end in one of its labels."""
-
 DENIED_ONLY = "only a label that the answer denies"
 WHOLE = "the answer is the label"
+PATTERN = "the pattern"
 LESSER = "said with less weight"
 CUT_OFF = "answer ends within its thoughts"
 
@@ -37,7 +36,21 @@ COMMAS = re.compile("[,，、،]")
 QUOTES = " \t\r\n\u00a0\u3000'\"‘’“”„«»「」『』"
 """What may be around an entry."""
 
-Parser = Literal["words", "strict", "upstream"]
+NO_MATCH = "the pattern is not found"
+
+Parser = Literal["words", "strict", "regex", "upstream", "upstream_2026"]
+PARSERS: Mapping[str, str] = {
+    "words": "the one label that a text gives",
+    "strict": "the whole text is a label",
+    "regex": "the same as words, of the part that pattern=... finds",
+    "upstream": "the last word, else neutral",
+    "upstream_2026": "the one label that occurs in the text, denied or not",
+}
+"""Name -> how it reads."""
+
+WITHOUT_SETTINGS: tuple[Parser, ...] = ("words", "strict", "upstream", "upstream_2026")
+"""Those that any answer can be read by, for comparison."""
+
 AnswerList = Literal["whole", "first", "first_valid"]
 
 
@@ -64,16 +77,18 @@ class LabelReader:
 
     Args:
         labels: the vocabulary, in lower case.
-        parser: `words` finds the one label that the answer names as a whole word; for `strict` the whole answer must be
-            a label; `upstream` takes the last word, and neutral for what is none of its six labels.
-        aliases: word -> label, for answers read by `words`, and for truths whatever the parser; those of labels outside
-            the vocabulary are left out.
-        wide: `words` also knows inflections, synonyms, other scripts and near misspellings.
+        parser: `words` finds the one label that the answer gives; for `strict` the whole answer must be a label;
+            `regex` reads the words of what a pattern finds; `upstream` takes the last word, and neutral for what is
+            none of its six labels; `upstream_2026` the one label that occurs, denied or not.
+        aliases: word -> label, beside the known ones; those of labels outside the vocabulary are left out.
+        wide: `words` knows inflections, synonyms, other scripts and near misspellings, and truths the plain ones of
+            SYNONYMS.
+        pattern: of `regex`; its first group, if it has one, is what counts.
         answer_list: `whole` reads the answer as one text; of a comma-separated list `first` reads the first entry and
             `first_valid` the first that names a label.
 
     Raises:
-        UserError: `upstream` without its default in the vocabulary.
+        UserError: `upstream` without its default in the vocabulary, no pattern for `regex` or one for others.
     """
 
     def __init__(
@@ -81,9 +96,10 @@ class LabelReader:
         labels: Sequence[str],
         *,
         parser: Parser = "words",
-        aliases: Mapping[str, str] = SYNONYMS,
+        aliases: Mapping[str, str] | None = None,
         wide: bool = True,
         answer_list: AnswerList = "whole",
+        pattern: str | None = None,
     ):
         if parser == "upstream" and UPSTREAM_DEFAULT not in labels:
             raise UserError(
@@ -93,7 +109,11 @@ class LabelReader:
         self.labels = tuple(labels)
         self.parser = parser
         self.answer_list = answer_list
-        self.aliases = {spelling(word): label for word, label in aliases.items() if label in self.labels}
+        self.pattern = _compiled(pattern, parser)
+        own = {spelling(word): label for word, label in (aliases or {}).items() if label in self.labels}
+        known = SYNONYMS if wide else {}
+        self.aliases = {word: label for word, label in known.items() if label in self.labels} | own
+        self._phrases = {phrase(word): label for word, label in own.items()} | {phrase(one): one for one in self.labels}
         self._labels = {spelling(label): label for label in self.labels}
         self._spellings = self.aliases | self._labels
         self._longest = 2 * max(map(len, self.labels))
@@ -135,6 +155,14 @@ class LabelReader:
         if self.parser == "strict":
             label = self._labels.get(spelling(text))
             return Reading(label) if label else Reading(None, NOT_EXACT)
+        if self.parser == "upstream_2026":
+            found = read_upstream_2026(text, self._phrases)
+            return Reading(found[0]) if len(found) == 1 else Reading(None, SEVERAL if found else NO_LABEL)
+        if self.pattern is not None:
+            match = self.pattern.search(text)
+            if match is None:
+                return Reading(None, NO_MATCH)
+            return replace(self._read_words(match[min(1, self.pattern.groups)] or ""), read_from=PATTERN)
         return self._read_words(text)
 
     def _read_words(self, text: str) -> Reading:
@@ -186,18 +214,6 @@ def read_label(text: str, labels: Sequence[str]) -> Reading:
     return _usual_reader(tuple(labels)).read(text)
 
 
-def read_upstream(text: str) -> str:
-    """The label that upstream's `eval_emotion.py` reads: the last word, and neutral for anything it does not know.
-
-    Only for comparisons with upstream: answers that name no label, or fear, contempt or doubt, become neutral.
-
-    >>> [read_upstream(text) for text in ("the emotion is sad", "sad.", "Sad", "fear", "happy ")]
-    ['sad', 'neutral', 'neutral', 'neutral', 'neutral']
-    """
-    word = text.split(" ")[-1]
-    return word if word in MER6 else UPSTREAM_DEFAULT
-
-
 def list_entries(text: str) -> list[str]:
     """The entries of a list as systems write it, `happy,sad` or `['happy', 'sad']`; at least one, maybe empty.
 
@@ -208,6 +224,18 @@ def list_entries(text: str) -> list[str]:
     if inside[:1] in ("[", "［") and inside[-1:] in ("]", "］"):
         inside = inside[1:-1]
     return [entry.strip(QUOTES) for entry in COMMAS.split(inside)]
+
+
+def _compiled(pattern: str | None, parser: Parser) -> re.Pattern[str] | None:
+    if (pattern is None) == (parser == "regex"):
+        raise UserError(
+            f"pattern={pattern}: parser=regex needs a pattern, and no other parser has one; say e.g. "
+            "parser=regex 'pattern=\"emotion: (.+)\"'"
+        )
+    try:
+        return None if pattern is None else re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"pattern={pattern}: is no regular expression: {error}") from None
 
 
 @lru_cache

@@ -8,7 +8,7 @@ from parity.layouts import upstream_ids
 from parity.subject import Subject
 
 from emolightning.benchmarks.merr.captions import blip_caption
-from emolightning.scoring.reading import read_upstream
+from emolightning.scoring.upstream_readers import read_upstream
 
 FILE = "text.json"
 

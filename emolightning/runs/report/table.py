@@ -63,7 +63,15 @@ def _scores(report: dict[str, Any]) -> Group:
     notes = ["Unreadable answers count as wrong."] if "confusion_matrix" in report else []
     notes += [f"  {name}: {score['definition']}" for name, score in metrics.items()]
     notes += about_intervals(report)
+    notes += _by_parser(report)
     return Group(table, Text("\n".join(notes), style="dim"))
+
+
+def _by_parser(report: dict[str, Any]) -> list[str]:
+    """The headline as other parsers read the same answers."""
+    others = report.get("reading", {}).get("other_parsers", {})
+    listed = [f"{name} {of['weighted_f1']:.4f} ({of['unreadable']} unreadable)" for name, of in others.items()]
+    return [f"weighted_f1 under other parsers: {', '.join(listed)}."] if listed else []
 
 
 def about_intervals(report: Mapping[str, Any]) -> list[str]:
