@@ -1,6 +1,7 @@
 """AffectGPT as a family: its prompts and refusals, a small run from start to end, and a student with its teacher."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from affectgpt_factory import make_model
 from in_process import evaluate, fit
 from language_factory import make_qwen2
+from omegaconf import OmegaConf
 from runs import REPO
 
 from emolightning.config.composing import composed
@@ -18,6 +20,7 @@ from emolightning.models.affectgpt.instructions import question
 from emolightning.models.affectgpt.layouts import NAMES
 from emolightning.models.affectgpt.processor import AffectGPTProcessor
 from emolightning.models.affectgpt.settings import FusionSettings
+from emolightning.models.family import Occasion
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Loaded
 from emolightning.prompt.questions import Question
@@ -98,6 +101,31 @@ def test_a_layout_with_both_needs_their_fusion(model):
     with pytest.raises(UserError, match=r"prompt\.layout=multiface_text .* model\.fusion\.multi=none"):
         processor_of(model, "multiface_text", multi="none")
     assert processor_of(model, "face", multi="none").in_sequence({"face": 8, "speech": 8}) == {"speech": 1, "face": 1}
+
+
+ON = Occasion("face", ("face", "speech", "transcript"), ("emotion",), precomputes_vision=True, waits_for_all=True)
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        ("face", r"prompt\.layout=face does not show multi, .* say model\.fusion\.multi=none, or"),
+        (
+            "multiface_text",
+            r"multiface_text does not show speech, face, .*find_unused_parameters=true, or train in one",
+        ),
+    ],
+)
+def test_several_processes_do_not_wait_for_layers_that_a_layout_does_not_use(layout, said):
+    with composed("train", ["model=affectgpt_tiny"]) as cfg:
+        settings = OmegaConf.to_container(cfg.model, resolve=True)
+    occasion = replace(ON, layout=layout)
+    with pytest.raises(UserError, match=said):
+        FAMILY.require_on(occasion, settings)
+    FAMILY.require_on(replace(occasion, waits_for_all=False), settings)
+    FAMILY.require_on(replace(ON, layout="train"), settings)
+    FAMILY.require_on(ON, {**settings, "fusion": {**settings["fusion"], "multi": "none"}})
+    FAMILY.require_on(occasion, {**settings, "train": {**settings["train"], "projections": "frozen"}})
 
 
 def test_modalities_that_are_off_are_taken_out_with_their_sentences(model):

@@ -30,6 +30,7 @@ from emolightning.models.emotion_llama_v2.instructions import TASKS, instruction
 from emolightning.models.emotion_llama_v2.layouts import LAYOUTS, PLACEHOLDERS, context_pieces
 from emolightning.models.emotion_llama_v2.processor import EmotionLlamaV2Processor
 from emolightning.models.emotion_llama_v2.upstream import LAYERS, checkpoint_format
+from emolightning.models.family import Occasion
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.vision import VisionSettings
@@ -134,6 +135,18 @@ def test_a_task_about_one_stream_shows_that_one(model: EmotionLlamaV2, task: str
     found = example(model, 0, task=task)
     values = {**found.features, **found.images}
     assert {name for name, tensor in values.items() if tensor.any()} == shown
+
+
+@pytest.mark.parametrize("task", ["audio", "emotion"])
+def test_a_picture_of_zeros_needs_the_tower_in_every_step(task: str) -> None:
+    asked = Occasion("train", [*INPUTS], ("emotion", task), precomputes_vision=True)
+    if task == "emotion":
+        FAMILY.require_on(asked, {})
+    else:
+        with pytest.raises(UserError, match=r"prompt\.task=audio .* a picture of zeros, .* precompute_vision=false"):
+            FAMILY.require_on(asked, {})
+    FAMILY.require_on(replace(asked, precomputes_vision=False), {})
+    FAMILY.require_on(replace(asked, inputs=["audio", "transcript"]), {})
 
 
 def test_more_vectors_than_places_are_refused_by_number(model: EmotionLlamaV2) -> None:

@@ -173,6 +173,24 @@ def make_checkpoint_v2(
     return path
 
 
+def plain_tower(eva: Path, sizes: Sizes, images: Tensor) -> Tensor:
+    """The tower and the norm behind it, block by block: (batch, 3, size, size) -> (batch, 1 + patches, width)."""
+    state = {name: tensor.float() for name, tensor in torch.load(eva, weights_only=True).items()}
+    hidden = functional.conv2d(
+        images, state["patch_embed.proj.weight"], state["patch_embed.proj.bias"], stride=14
+    ).flatten(2)
+    hidden = hidden.transpose(1, 2)
+    batch, _, width = hidden.shape
+    side = sizes.image_size // 14
+    grid = state["pos_embed"][:, 1:].reshape(1, sizes.grid, sizes.grid, width).permute(0, 3, 1, 2)
+    grid = functional.interpolate(grid, size=(side, side), mode="bicubic", align_corners=False)
+    positions = torch.cat([state["pos_embed"][:, :1], grid.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
+    hidden = torch.cat([state["cls_token"].expand(batch, -1, -1), hidden], dim=1) + positions
+    for number in range(sizes.blocks):
+        hidden = _block(state, f"blocks.{number}.", hidden, sizes.vision_heads)
+    return functional.layer_norm(hidden, (width,))
+
+
 def plain_encode_img(eva: Path, checkpoint: Path, sizes: Sizes, images: Tensor, features: Tensor) -> Tensor:
     """Upstream's `encode_img` written down plainly, block by block.
 
@@ -186,26 +204,14 @@ def plain_encode_img(eva: Path, checkpoint: Path, sizes: Sizes, images: Tensor, 
     Returns:
         (batch, patches / 4 + 4, hidden)
     """
-    state = {name: tensor.float() for name, tensor in torch.load(eva, weights_only=True).items()}
     trained = torch.load(checkpoint, weights_only=True)["model"]
-    hidden = functional.conv2d(
-        images, state["patch_embed.proj.weight"], state["patch_embed.proj.bias"], stride=14
-    ).flatten(2)
-    hidden = hidden.transpose(1, 2)
-    batch, _, width = hidden.shape
-    side = sizes.image_size // 14
-    grid = state["pos_embed"][:, 1:].reshape(1, sizes.grid, sizes.grid, width).permute(0, 3, 1, 2)
-    grid = functional.interpolate(grid, size=(side, side), mode="bicubic", align_corners=False)
-    positions = torch.cat([state["pos_embed"][:, :1], grid.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
-    hidden = torch.cat([state["cls_token"].expand(batch, -1, -1), hidden], dim=1) + positions
-    for number in range(sizes.blocks):
-        hidden = _block(state, f"blocks.{number}.", hidden, sizes.vision_heads)
-    hidden = functional.layer_norm(hidden, (width,))
+    hidden = plain_tower(eva, sizes, images)
+    batch = len(hidden)
     project = {
         name: lambda vectors, name=name: functional.linear(vectors, trained[f"{name}.weight"], trained[f"{name}.bias"])
         for name in PROJECTIONS
     }
-    image = project["llama_proj"](hidden[:, 1:].reshape(batch, -1, 4 * width))
+    image = project["llama_proj"](hidden[:, 1:].reshape(batch, -1, 4 * hidden.shape[-1]))
     rows = [project[f"feats_llama_proj{number + 1}"](features[:, number : number + 1]) for number in range(3)]
     return torch.cat([image, *rows, project["cls_tk_llama_proj"](hidden[:, :1])], dim=1)
 

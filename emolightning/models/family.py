@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from emolightning.models.emotion_model import EmotionModel
     from emolightning.models.parts.language import LanguageSettings
 
-__all__ = ["Family", "InputKind", "Inputs", "Processor", "Questions", "Sees"]
+__all__ = ["Family", "InputKind", "Inputs", "Occasion", "Processor", "Questions", "Sees"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,21 @@ class Sees:
     """Width of each of them that is vectors."""
     labels: Sequence[str] = ()
     """The vocabulary: what a model that classifies answers with."""
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a run or an evaluation does with a model, as far as its settings may exclude it."""
+
+    layout: str
+    inputs: Sequence[str]
+    """Active ones."""
+    tasks: Sequence[str]
+    """What is asked."""
+    precomputes_vision: bool
+    """Whether frozen towers see each clip once, before the first step."""
+    waits_for_all: bool = False
+    """Whether processes wait for a gradient of every layer that trains."""
 
 
 class Family(Protocol):
@@ -56,6 +71,14 @@ class Family(Protocol):
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that exclude each other, and weights that are not there; nothing is loaded."""
+        ...
+
+    def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:
+        """Refuse what a run or an evaluation cannot do with such a model; nothing is loaded.
+
+        Raises:
+            UserError: says what to do instead.
+        """
         ...
 
     def require_weights(self, settings: Mapping[str, Any]) -> None:

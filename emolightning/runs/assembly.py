@@ -22,7 +22,7 @@ from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
 from emolightning.errors import UserError
 from emolightning.files.writing import require_writable
-from emolightning.models.family import Sees
+from emolightning.models.family import Occasion, Sees
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor
 from emolightning.records.inputs import Inputs
@@ -84,14 +84,17 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
         return None
     if rank == 0:
         require_writable(output_dir, "output_dir")
-    family, parts = family_of(cfg.model), trained_parts(cfg)
+    family, parts, processes = family_of(cfg.model), trained_parts(cfg), step_size(config).processes
+    waits = processes > 1 and not OmegaConf.select(cfg, "trainer.strategy.find_unused_parameters", default=False)
+    learned = [task for task, weight in (config["prompt"].get("tasks") or {}).items() if weight]
+    family.require_on(_occasion(cfg, learned, waits_for_all=waits), config["model"])
     require_something_to_train(parts, fresh_parts=family.fresh_parts, has_weights=bool(resume_from or initial))
     # What libraries refuse of these is said before data are read.
     trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
     tools = {"optimizer": build_optimizer(cfg), "schedule": build(cfg.schedule, "schedule")}
     monitors = {key: OmegaConf.select(cfg, key) for key in MONITORS}
     require_logged(monitors, scoring)
-    loading, accumulates, processes = loading_of(cfg), cfg.accumulation == "mean", step_size(config).processes
+    loading, accumulates = loading_of(cfg), cfg.accumulation == "mean"
 
     def plan_for(corpus: Corpus) -> Plan:
         require_batches(trainer, corpus, loading)
@@ -123,6 +126,7 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     if rank == 0:
         require_writable(Path(cfg.output_dir), "output_dir")
     family, weights = family_of(cfg.model), None
+    family.require_on(_occasion(cfg), plain(cfg.model))
     if cfg.checkpoint is None:  # The model is asked as it is, here or elsewhere.
         cfg.model = untrained(plain(cfg.model))
         family.require(plain(cfg.model))
@@ -172,6 +176,17 @@ def _require_label_probabilities(cfg: DictConfig) -> None:
         raise UserError(
             f"probabilities=true: answers to prompt.task={cfg.prompt.task} are no labels; leave one of both"
         )
+
+
+def _occasion(cfg: DictConfig, learned: Sequence[str] = (), *, waits_for_all: bool = False) -> Occasion:
+    """What a family may refuse before anything is read."""
+    return Occasion(
+        layout=cfg.prompt.layout,
+        inputs=tuple(inputs_of(cfg)),
+        tasks=(cfg.prompt.task, *learned),
+        precomputes_vision=cfg.precompute_vision,
+        waits_for_all=waits_for_all,
+    )
 
 
 def _set_up_process(cfg: DictConfig, rank: int) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from emolightning.errors import UserError
 from emolightning.models.affectgpt.inputs import FRESH, INPUTS, OF_TEACHER
 from emolightning.models.affectgpt.instructions import TASKS, question
-from emolightning.models.affectgpt.layouts import NAMES
-from emolightning.models.family import Family, Sees
+from emolightning.models.affectgpt.layouts import NAMES, layout_of
+from emolightning.models.family import Family, Occasion, Sees
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -44,6 +45,26 @@ class AffectGPTFamily:
 
         require_own_settings(*(self._part(settings, name) for name in ("language", "fusion", "train")))
         self.require_weights(settings)
+
+    def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:
+        """Refuse layers that train and that no sequence of the layout uses, where processes wait for all of them.
+
+        Raises:
+            UserError: which streams these layers are of, and which settings leave them out.
+        """
+        from emolightning.models.affectgpt.build import streams_of
+
+        if not occasion.waits_for_all or self._part(settings, "train").projections != "full":
+            return
+        pieces = layout_of(occasion.layout)[0].pieces
+        made = streams_of(occasion.inputs, self._part(settings, "fusion"))
+        if unused := [name for name in made if name not in pieces]:
+            only_multi = unused == ["multi"]
+            cure = "model.fusion.multi=none" if only_multi else "trainer.strategy.find_unused_parameters=true"
+            raise UserError(
+                f"prompt.layout={occasion.layout} does not show {', '.join(unused)}, whose layers would train all the "
+                f"same, and several processes wait for their gradients: say {cure}, or train in one process"
+            )
 
     def require_weights(self, settings: Mapping[str, Any]) -> None:
         """Say which weights are not there; nothing is loaded.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from emolightning.models.chat_server.inputs import INPUTS
 from emolightning.models.chat_server.questions import TASKS, question_of
-from emolightning.models.family import Family, Sees
+from emolightning.models.family import Family, Occasion, Sees
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -37,6 +37,9 @@ class ChatServerFamily:
             UserError: says which.
         """
         self._server(settings).require()
+
+    def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:
+        """Nothing is excluded."""
 
     def require_weights(self, settings: Mapping[str, Any]) -> None:
         """Look whether the server is there and has the model.

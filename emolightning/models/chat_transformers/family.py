@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emolightning.models.chat_server.questions import TASKS, question_of
 from emolightning.models.chat_transformers.inputs import INPUTS, taken
-from emolightning.models.family import Family, Sees
+from emolightning.models.family import Family, Occasion, Sees
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -46,6 +46,9 @@ class ChatTransformersFamily:
         parts = (self._part(settings, name) for name in ("language", "train"))
         require_own_settings(*parts, settings["max_pixels"])
         self.require_weights(settings)
+
+    def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:
+        """Nothing is excluded."""
 
     def require_weights(self, settings: Mapping[str, Any]) -> None:
         """Say what the folder lacks; no weights are read.

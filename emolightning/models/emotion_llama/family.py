@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS, VISUAL
 from emolightning.models.emotion_llama.instructions import POOLS, instruction_pool, prompt_order
 from emolightning.models.emotion_llama.layouts import LAYOUTS
-from emolightning.models.family import Family, Sees
+from emolightning.models.family import Family, Occasion, Sees
 from emolightning.prompt.processor import SequenceProcessor
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
@@ -48,6 +48,9 @@ class EmotionLlamaFamily:
 
         require_settings(*(self._part(settings, name) for name in ("vision", "language", "train")))
         self.require_weights(settings)
+
+    def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:
+        """Nothing is excluded."""
 
     def require_weights(self, settings: Mapping[str, Any]) -> None:
         """Say which weights are not there; nothing is loaded.

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from emolightning.errors import UserError
 from emolightning.models.emotion_llama.family import EmotionLlamaFamily
-from emolightning.models.emotion_llama_v2.inputs import FEATURES, FRESH, FUSION, INPUTS, VISUAL
+from emolightning.models.emotion_llama_v2.inputs import FEATURES, FRESH, FUSION, INPUTS, ONLY, VISUAL
 from emolightning.models.emotion_llama_v2.instructions import TASKS, instruction_pool
 from emolightning.models.emotion_llama_v2.layouts import LAYOUTS
-from emolightning.models.family import Family
+from emolightning.models.family import Family, Occasion
 from emolightning.prompt.processor import SequenceProcessor
 from emolightning.prompt.questions import Question, Questions, choose_instruction, target_text
 from emolightning.records.clips import Clip
@@ -48,6 +49,19 @@ class EmotionLlamaV2Family(EmotionLlamaFamily):
     fresh_parts: Sequence[str] = FRESH
     projected: Sequence[str] = (VISUAL[0], *FEATURES)
     features: Sequence[str] = FEATURES
+
+    def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:
+        """Refuse tasks that show a picture of zeros, where the tower has seen the clips before.
+
+        Raises:
+            UserError: names them, and the setting.
+        """
+        hiding = [task for task in occasion.tasks if VISUAL[0] not in ONLY.get(task, VISUAL)]
+        if hiding and occasion.precomputes_vision and VISUAL[0] in occasion.inputs:
+            raise UserError(
+                f"prompt.task={hiding[0]} shows the vision tower a picture of zeros, and with precompute_vision=true "
+                "it has seen the clips before anything is asked: say precompute_vision=false"
+            )
 
     def trained(self, settings: Mapping[str, Any], inputs: Sequence[str]) -> dict[str, str]:
         """Part -> how it trains; the fusion as the projections do."""

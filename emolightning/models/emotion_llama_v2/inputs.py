@@ -23,5 +23,8 @@ FUSION = "fusion"
 FRESH = ("projections", FUSION)
 """Parts of the model that have no base."""
 
+ONLY = {"audio": ("audio",), "image": ("image",)}
+"""Task -> what upstream shows for it; the other streams are zeros."""
+
 STREAMS = (FUSION, VISUAL[0], *FEATURES)
 """Everything that is in a sequence as vectors, in its order."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from emolightning.errors import UserError
-from emolightning.models.emotion_llama_v2.inputs import FEATURES, FUSION, STREAMS, VISUAL
+from emolightning.models.emotion_llama_v2.inputs import FEATURES, FUSION, ONLY, STREAMS, VISUAL
 from emolightning.models.emotion_llama_v2.layouts import LAYOUTS, PLACEHOLDERS, TRAINING, context_pieces
 from emolightning.prompt.batching import batch_of
 from emolightning.prompt.processor import Loaded
@@ -19,9 +19,6 @@ from emolightning.records.clips import Clip, Example, SequenceBatch, TokenBatch
 
 MissingStreams = Literal["zeros", "masked", "removed"]
 """What is in the place of a stream whose values are all zero, as those of a clip without sound or picture."""
-
-ONLY = {"audio": ("audio",), "image": ("image",)}
-"""Task -> what upstream shows for it; the other streams are zeros."""
 
 
 class EmotionLlamaV2Processor:

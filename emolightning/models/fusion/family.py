@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from emolightning.config.problems import not_one_of
 from emolightning.errors import InputErrors, UserError
-from emolightning.models.family import Family, Sees
+from emolightning.models.family import Family, Occasion, Sees
 from emolightning.models.fusion.inputs import INPUTS
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
@@ -51,6 +51,9 @@ class FusionFamily:
             problems.append(f"model.steps={settings['steps']}: must be at least conv1d_kernel_size={kernel}")
         if problems:
             raise InputErrors("model", problems)
+
+    def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:
+        """Nothing is excluded."""
 
     def require_weights(self, settings: Mapping[str, Any]) -> None:
         """Nothing: they have no base."""
