@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from in_process import broken_at
 
 import emolightning as el
 from emolightning.__main__ import main
@@ -71,8 +72,14 @@ def test_what_is_trained_is_evaluated_and_an_adapter_folder_says_the_same(traine
     scores = el.evaluate(trained, "logger=none")
     assert scores["war"].value is not None
     assert scores["war"].value > 0.9
+    lines = [json.loads(line) for line in (trained / "answers.jsonl").read_text().splitlines()]
+    squares = [(line["valence"] - (LABELS.index(line["truth"]) - 1)) ** 2 for line in lines]
+    assert scores["valence_mse"].value == pytest.approx(np.mean(squares))
+    f1, combined = scores["weighted_f1"].value, scores["mer2023_combined"].value
+    assert combined == pytest.approx(f1 - np.mean(squares) / 4)
     own = el.evaluate(trained / "adapter", "logger=none", *words(place, "again")[:6], f"output_dir={place}/again")
     assert own["war"].value == scores["war"].value
+    assert own["valence_mse"].value == scores["valence_mse"].value
     assert answers(place / "again") == answers(trained)
     card = (trained / "adapter" / "README.md").read_text()
     assert "vectors of 6 values" in card
@@ -98,10 +105,13 @@ def test_a_resumed_run_has_the_same_weights(place: Path) -> None:
         "schedule.warmup_fraction=0",
         "schedule.final_factor=1.0",
         "early_stopping.enabled=false",
+        "trainer.max_epochs=3",
+        "checkpoints.every_num_steps=1",
     )
-    whole = el.train(*words(place, "whole", *common, "trainer.max_epochs=3"))
-    el.train(*words(place, "parts", *common, "trainer.max_epochs=1"))
-    parts = el.train(*words(place, "parts", *common, "trainer.max_epochs=3", "resume=auto"))
+    whole = el.train(*words(place, "whole", *common))
+    with broken_at(6):  # In the second of three epochs of four steps.
+        el.train(*words(place, "parts", *common))
+    parts = el.train(*words(place, "parts", *common, "resume=auto"))
     read = [torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for run in (whole, parts)]
     assert read[0].keys() == read[1].keys()
     assert all(torch.equal(read[0][name], read[1][name]) for name in read[0])

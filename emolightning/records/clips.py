@@ -192,6 +192,8 @@ class Said:
     """What it was asked."""
     missing_because: str = ""
     """Why it says nothing."""
+    valence: float | None = None
+    """Of a model that gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,8 @@ class Answer:
     """Why, where anybody says so."""
     probabilities: "Mapping[str, float] | None" = field(default=None, hash=False)
     """Label -> how likely it is as the whole answer, among the labels; None where that was not asked."""
+    valence: float | None = None
+    """Predicted valence, of a model that gives it."""
 
 
 @dataclass(frozen=True, slots=True)

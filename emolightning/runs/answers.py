@@ -32,6 +32,9 @@ KINDS: dict[str, Any] = {
     "truth": str | None,
     "seconds": int | float,
 }
+OF_SOME: dict[str, Any] = {"probabilities": dict, "valence": int | float}
+"""What lines of some models or evaluations hold beside."""
+
 SCORED: dict[str, Any] = {"prediction": str | None, "unscored_because": str | None, "alias": str | None}
 """What each line of a joined file holds beside: empty before all clips are answered, for then they are scored."""
 
@@ -96,6 +99,7 @@ def _line(key: str, answer: Answer, score: Score | None) -> dict[str, Any]:
         **({"passed_over": score.passed_over} if score and score.passed_over else {}),
         **({"missing_because": answer.missing_because} if answer.missing_because else {}),
         **({"probabilities": dict(answer.probabilities)} if answer.probabilities is not None else {}),
+        **({} if answer.valence is None else {"valence": answer.valence}),
         "key": key,
     }
 
@@ -137,8 +141,8 @@ def known_answers(folder: Path, key: str) -> dict[str, Answer]:
 def _answer(line: dict[str, Any]) -> Answer:
     text, is_missing = line["answer"] or "", line["answer"] is None
     because = str(line.get("missing_because", "")) if is_missing else ""
-    chances = line.get("probabilities")
-    return Answer(line["id"], text, line["prompt"], line["truth"], line["seconds"], is_missing, because, chances)
+    more = {"probabilities": line.get("probabilities"), "valence": line.get("valence")}
+    return Answer(line["id"], text, line["prompt"], line["truth"], line["seconds"], is_missing, because, **more)
 
 
 def latest_key(folder: Path) -> str:
@@ -163,8 +167,7 @@ def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
     place = f"{path}, line {number}"
     entry = parse_json(line, place)
     _require_kinds(entry, KINDS, place)
-    if "probabilities" in entry:
-        _require_kinds(entry, {"probabilities": dict}, place)
+    _require_kinds(entry, {name: kinds for name, kinds in OF_SOME.items() if name in entry}, place)
     if not KEY.fullmatch(entry["key"]):  # It becomes the name of a folder.
         raise DamagedFile(place, f"its key {entry['key'][:80]!r} is none of an evaluation")
     return entry

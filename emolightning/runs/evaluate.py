@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from emolightning.data.checkup.unusable import Skipped, counted, record, refusal_of_share
@@ -13,7 +14,8 @@ from emolightning.models.parts.adapter import DESCRIPTION, write_scores
 from emolightning.models.parts.card import has_random_base
 from emolightning.models.parts.parameters import parts, state_hash, trained_state
 from emolightning.records.clips import Answer, Score
-from emolightning.runs.answers import evaluation_key, join, known_answers, set_aside_other, take_back
+from emolightning.records.report import Report
+from emolightning.runs.answers import ANSWERS, evaluation_key, join, known_answers, set_aside_other, take_back
 from emolightning.runs.as_trained import training_differences
 from emolightning.runs.endings.guard import guarded
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory
@@ -25,6 +27,8 @@ from emolightning.runs.run import EvaluationFacts, Run
 from emolightning.runs.vision_pass import with_vision
 from emolightning.runs.wandb_record import EvaluationRecord, wandb_of
 from emolightning.runs.weights import load_weights
+from emolightning.scoring.predictions import Predictions
+from emolightning.scoring.valence import add_valence
 from emolightning.scoring.warnings import FEW_CLIPS, warnings_of
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, RunFolder
@@ -171,6 +175,26 @@ def describe_model(run: Run[EvaluationFacts], learner: EmotionLearner) -> dict[s
     }
 
 
+def _with_valence(
+    report: Report,
+    folder: Path,
+    answers: Sequence[Answer],
+    scores: Sequence[Score],
+    true: Sequence[float | None],
+    labels: Sequence[str],
+) -> Report:
+    """The report with the error of valence, where the model gives it and a clip has a true one."""
+    said = [answer.valence for answer in answers]
+    if not any(value is not None for value in said) or not any(value is not None for value in true):
+        return report
+    written, told = ([None if value is None else repr(value) for value in values] for values in (said, true))
+    lines = list(range(1, len(answers) + 1))
+    place = folder / ANSWERS
+    return add_valence(
+        report, Predictions(list(answers), lines, place, lines, place, valence=(written, told)), scores, labels
+    )
+
+
 def _finish(
     run: Run[EvaluationFacts],
     key: str,
@@ -187,8 +211,14 @@ def _finish(
     answers = [replace(known[clip.id], truth=scoring.truth(clip)) for clip in clips]
     scores = [scoring.score(answer) for answer in answers]
     join(folder, key, answers, scores)
+    scored_report = scoring.report(
+        answers, scores, benchmark=corpus.source.benchmark, split=facts.split, sampling=facts.sampling
+    )
+    if scoring.reader is not None:
+        valence = [clip.valence for clip in clips]
+        scored_report = _with_valence(scored_report, folder, answers, scores, valence, scoring.reader.labels)
     report = replace(
-        scoring.report(answers, scores, benchmark=corpus.source.benchmark, split=facts.split, sampling=facts.sampling),
+        scored_report,
         evaluation=description,
         data={
             "official_differences": corpus.official_differences(),

@@ -200,7 +200,16 @@ class EmotionLearner(pl.LightningModule):
         found = self.model.say(batch, self.generation, projected=projected, seed=self.seed)
         seconds = (time.perf_counter() - start) / len(found)
         return [
-            Answer(clip.id, said.text, said.prompt, None, seconds, bool(said.missing_because), said.missing_because)
+            Answer(
+                clip.id,
+                said.text,
+                said.prompt,
+                None,
+                seconds,
+                bool(said.missing_because),
+                said.missing_because,
+                valence=said.valence,
+            )
             for clip, said in zip(batch.clips, found, strict=True)
         ]
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.fusion.networks.blocks import Fused, FusionNetwork
 from emolightning.models.parts.generation import Generation
-from emolightning.records.clips import Batch
+from emolightning.records.clips import Batch, Said
 
 
 class FusionClassifier(EmotionModel):
@@ -71,7 +71,18 @@ class FusionClassifier(EmotionModel):
         self, batch: Batch, generation: Generation, *, projected: Mapping[str, Tensor] | None = None, seed: int = 0
     ) -> list[str]:
         """The most likely label of each clip; nothing is drawn."""
-        return [self.labels[place] for place in self.fused(batch, projected).emotions.argmax(dim=1).tolist()]
+        return [said.text for said in self.say(batch, generation, projected=projected)]
+
+    @torch.no_grad()
+    def say(
+        self, batch: Batch, generation: Generation, *, projected: Mapping[str, Tensor] | None = None, seed: int = 0
+    ) -> list[Said]:
+        """The most likely label of each clip, and its valence from a network with that head."""
+        found = self.fused(batch, projected)
+        labels = [self.labels[place] for place in found.emotions.argmax(dim=1).tolist()]
+        valences = [None] * len(labels) if found.valence is None else [float(value) for value in found.valence]
+        rows = zip(labels, batch.prompts, valences, strict=True)
+        return [Said(label, prompt, valence=valence) for label, prompt, valence in rows]
 
     @torch.no_grad()
     def label_logprobs(
@@ -82,9 +93,3 @@ class FusionClassifier(EmotionModel):
         impossible = known.new_full((len(known), 1), -torch.inf)
         places = [self.labels.index(label) if label in self.labels else len(self.labels) for label in labels]
         return torch.cat([known, impossible], dim=1)[:, places]
-
-    @torch.no_grad()
-    def valence(self, batch: Batch, *, projected: Mapping[str, Tensor] | None = None) -> list[float] | None:
-        """Valence of each clip; None for a network without that head."""
-        found = self.fused(batch, projected).valence
-        return None if found is None else [float(value) for value in found]
