@@ -21,6 +21,8 @@ class Row:
     network: str
     folders: Mapping[str, str]
     """Input -> folder of its vectors."""
+    remark: str = ""
+    """What a reader of its score has to know."""
 
     @property
     def name(self) -> str:
@@ -33,6 +35,9 @@ class Row:
         off = [f"inputs.{name}=false" for name in (*INPUTS, "motion") if name not in self.folders]
         return [f"model=fusion/{self.network}", *off, *(f"++features.{n}={f}" for n, f in self.folders.items())]
 
+
+REMARK = "remark"
+"""A column that a file need not have."""
 
 COLUMNS = ("model", "modality", "network", *INPUTS)
 
@@ -67,7 +72,8 @@ def read_rows(table: str) -> list[Row]:
             problems.append(f"{record.where}: needs a model, a network and a folder of vectors")
         wrong = [name for name in folders.values() if ".." in name or "/" in name or "\\" in name]
         problems += [f"{record.where}: {shown(name)} is no name of a folder" for name in wrong]
-        rows.append(Row(values["model"], values["modality"], values["network"], folders))
+        remark = (record.values.get(REMARK) or "").strip()
+        rows.append(Row(values["model"], values["modality"], values["network"], folders, remark))
     if problems:
         raise InputErrors(str(path), problems)
     return rows

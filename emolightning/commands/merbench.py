@@ -7,7 +7,8 @@ answered by the mean of the folds' logits. Everything follows from `seed`; start
 
 table=mer2023 makes a row for each feature and fusion of the published MER2023 table, the published value beside it,
 from a folder of features; rows whose folders are not there are said to be absent:
-  python -m emolightning merbench table=mer2023 data=mer2023 data.root=MER2023 features=folders features.root=features
+  python -m emolightning merbench table=mer2023 data=mer2023 data.root=MER2023 data.train=label-6way.npz \
+    features=folders features.root=features
 """
 
 from collections.abc import Sequence
@@ -62,6 +63,7 @@ def _table(cfg: DictConfig, given: Sequence[str]) -> None:
             "model": row.model,
             "modality": row.modality,
             "published": published_value(cfg.table, row),
+            **({"remark": row.remark} if row.remark else {}),
         }
         absent = [name for name in row.folders.values() if not (Path(cfg.features.root) / name).exists()]
         if absent:
@@ -89,5 +91,6 @@ def _lines(found: Sequence[dict[str, Any]]) -> str:
             spread = line["scores"]["test"]["f1"]
             value = f"{spread['mean']:.4f} +- {spread['sd'] or 0:.4f}"
         published = "" if line["published"] is None else f"{line['published']:.4f}"
-        lines.append(f"{line['model']:<20}{line['modality']:<10}{value:>20}{published:>12}")
+        said = f"{line['model']:<20}{line['modality']:<10}{value:>20}{published:>12}"
+        lines.append(f"{said}  {line['remark']}" if "remark" in line else said)
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from emolightning.config.building import build, explained_refusals
 from emolightning.config.families import family_of
 from emolightning.config.sources import chosen
 from emolightning.config.values import MONITORS
-from emolightning.data.loading.corpus import Corpus
+from emolightning.data.loading.corpus import Corpus, opens_media
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.data.loading.settings import Loading, split_settings
 from emolightning.data.readers.source import ClipSource
@@ -295,7 +295,8 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
     family, inputs = family_of(cfg.model), inputs_of(cfg)
     own, reading, loading = split_settings(plain(cfg.data))
     features = build(cfg.features, "features")
-    source: ClipSource = build(own, "data", inputs=_read(inputs, features), takes_stock=takes_stock)
+    lenient = takes_stock or not opens_media(inputs, features)
+    source: ClipSource = build(own, "data", inputs=_read(inputs, features), takes_stock=lenient)
     protocol = source.official.prompt_order if source.official else ()
     return Corpus(
         source,

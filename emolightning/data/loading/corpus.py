@@ -44,6 +44,14 @@ LEAST_WORKERS = 2
 """Processes that decode frames."""
 
 
+def opens_media(inputs: Inputs, features: FeatureSource | None) -> bool:
+    """Whether anything is read of the files of clips: vectors that were extracted elsewhere and texts need none."""
+    computed = features is None or features.reads_media
+    return any(
+        about.kind not in ("vectors", "text") or (computed and about.kind == "vectors") for about in inputs.values()
+    )
+
+
 class Corpus:
     """What a run is fed with; complete after `read`.
 
@@ -149,7 +157,8 @@ class Corpus:
                     log.warning("%s: wrong rows: %d, e.g. %s; now to the clips' files", error.subject, rows, first)
                 raise
             finally:
-                findings.add({clip_id: [Fault(NO_MEDIA, reason)] for clip_id, reason in self.source.lost.items()})
+                lost = self.source.lost if opens_media(self.inputs, self.feature_source) else {}
+                findings.add({clip_id: [Fault(NO_MEDIA, reason)] for clip_id, reason in lost.items()})
         return clips
 
     def load_features(self, clips: Sequence[Clip]) -> LoadedFeatures:
