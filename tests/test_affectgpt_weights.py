@@ -19,9 +19,11 @@ from emolightning.models.affectgpt.build import build_affectgpt
 from emolightning.models.affectgpt.distillation import DistillationSettings, HiddenProjection
 from emolightning.models.affectgpt.settings import FusionSettings
 from emolightning.models.affectgpt.upstream import export_affectgpt, import_affectgpt
+from emolightning.models.inspecting import argument_of, describe
 from emolightning.models.parts.adapter import load_adapter
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
+from emolightning.runs.weights import refuse_foreign
 
 SMALL = {"qformer_width": 24, "qformer_heads": 2, "qformer_mlp_width": 32}
 
@@ -63,6 +65,21 @@ def test_a_checkpoint_comes_in_and_goes_out(llama, tmp_path, kind):
         export_affectgpt(tmp_path / "out" / "adapter", tmp_path / "again.pth")
     with pytest.raises(UserError, match="already; give another folder"):
         imported(llama, [tmp_path / "ckpt.pth"], tmp_path / "out", fusion=fusion)
+
+
+@pytest.mark.parametrize(
+    ("fusion", "video"), [(FusionSettings(), "attention"), (FusionSettings(video="mean", multi="none"), "mean")]
+)
+def test_a_checkpoint_is_known_for_what_it_is(llama, tmp_path, fusion, video):
+    path = save_checkpoint(tmp_path / "c.pth", upstream_state(make_model(llama, fusion)))
+    found = describe(path)
+    assert found.kind == "AffectGPT checkpoint"
+    assert (found.facts["LoRA rank"], found.facts["video"], found.facts["epoch"]) == (4, video, 7)
+    assert found.facts["trained with Light-MER's distillation"]
+    assert ("multi" in found.facts["streams"]) == (fusion.multi != "none")
+    assert argument_of(found.kind) == "checkpoint"
+    with pytest.raises(UserError, match=r"it is: AffectGPT checkpoint; convert it once, .* import-weights checkpoint="):
+        refuse_foreign("checkpoint", path)
 
 
 def test_later_files_replace_tensors_of_earlier_ones(llama, tmp_path):

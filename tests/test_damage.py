@@ -23,13 +23,13 @@ from omegaconf import DictConfig
 from safetensors.torch import load_file, save_file
 
 from emolightning.benchmarks.published.measured import read_run
-from emolightning.commands.export_weights import read_trained
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama.family import FAMILY
-from emolightning.models.emotion_llama.upstream.inspecting import describe
+from emolightning.models.emotion_llama.upstream.describing import read_trained
+from emolightning.models.inspecting import describe
 from emolightning.runs.answers import set_aside_other
 from emolightning.runs.assembly import build_learner, plain, read_corpus
 from emolightning.runs.report.collect import write_report

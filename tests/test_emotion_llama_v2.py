@@ -11,16 +11,14 @@ from hydra import compose, initialize_config_dir
 from safetensors.torch import load_file
 from weights_factory import Sizes, make_checkpoint_v2, make_eva, make_llama
 
-from emolightning.commands.export_weights import read_trained
-from emolightning.commands.import_weights import describe
 from emolightning.config.families import families
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
 from emolightning.errors import InputErrors, UserError
+from emolightning.models.emotion_llama.upstream.describing import describe, read_trained
 from emolightning.models.emotion_llama.upstream.exporting import export_upstream
 from emolightning.models.emotion_llama.upstream.importing import import_weights
-from emolightning.models.emotion_llama.upstream.inspecting import describe as described
 from emolightning.models.emotion_llama_v2.build import build_emotion_llama_v2
 from emolightning.models.emotion_llama_v2.emotion_llama_v2 import EmotionLlamaV2
 from emolightning.models.emotion_llama_v2.family import FAMILY
@@ -31,6 +29,7 @@ from emolightning.models.emotion_llama_v2.layouts import LAYOUTS, PLACEHOLDERS, 
 from emolightning.models.emotion_llama_v2.processor import EmotionLlamaV2Processor
 from emolightning.models.emotion_llama_v2.upstream import LAYERS, checkpoint_format
 from emolightning.models.family import Occasion
+from emolightning.models.inspecting import describe as described
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.vision import VisionSettings

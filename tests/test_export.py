@@ -12,14 +12,14 @@ from published import Files, changed, make_published, run
 from trained_factory import LORA, RANDOM, description, make, save, save_run
 
 from emolightning.__main__ import main
-from emolightning.commands.export_weights import read_trained
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.emotion_llama.build import build_emotion_llama
 from emolightning.models.emotion_llama.upstream import inspecting
+from emolightning.models.emotion_llama.upstream.describing import read_trained
 from emolightning.models.emotion_llama.upstream.exporting import export_upstream
-from emolightning.models.emotion_llama.upstream.inspecting import describe
 from emolightning.models.emotion_llama.upstream.merging import export_merged
 from emolightning.models.emotion_llama.upstream.names import why_unused
+from emolightning.models.inspecting import describe
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.trained_parts import TrainedParts

@@ -13,14 +13,15 @@ from trained_factory import LLAMA, LORA, RANDOM, description, logits, make, merg
 from transformers import AutoTokenizer
 from weights_factory import make_llama
 
-from emolightning.commands.export_weights import read_trained
 from emolightning.errors import InputErrors, UserError
+from emolightning.models import inspecting
 from emolightning.models.emotion_llama.build import build_emotion_llama
 from emolightning.models.emotion_llama.inputs import INPUTS
-from emolightning.models.emotion_llama.upstream import inspecting, merging
+from emolightning.models.emotion_llama.upstream import merging
+from emolightning.models.emotion_llama.upstream.describing import read_trained
 from emolightning.models.emotion_llama.upstream.exporting import export_upstream
-from emolightning.models.emotion_llama.upstream.inspecting import describe
 from emolightning.models.emotion_llama.upstream.merging import export_merged
+from emolightning.models.inspecting import describe
 from emolightning.models.parts.adapter import load_adapter
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.trained_parts import TrainedParts

@@ -16,12 +16,12 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM
 from weights_factory import PROJECTIONS, make_checkpoint, make_llama, plain_encode_img
 
-from emolightning.commands.import_weights import describe
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.emotion_llama.inputs import FEATURES
 from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
-from emolightning.models.emotion_llama.upstream.inspecting import describe_torch_file
+from emolightning.models.emotion_llama.upstream.describing import describe
 from emolightning.models.emotion_llama.upstream.names import why_unused
+from emolightning.models.inspecting import describe_torch_file
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.parameters import base_fingerprints
 from emolightning.models.parts.torch_files import TorchFile

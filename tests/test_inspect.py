@@ -11,8 +11,9 @@ from weights_factory import make_checkpoint, make_llama
 
 from emolightning.__main__ import main
 from emolightning.errors import UserError
-from emolightning.models.emotion_llama.upstream import inspecting
-from emolightning.models.emotion_llama.upstream.inspecting import describe, likely_role
+from emolightning.models import inspecting
+from emolightning.models.emotion_llama.upstream.inspecting import CHECKPOINT, EVA, likely_role
+from emolightning.models.inspecting import describe
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def files(tmp_path_factory) -> Files:
 
 def test_a_checkpoint_s_facts(files):
     found = describe(files["checkpoint"])
-    assert found.kind == inspecting.CHECKPOINT
+    assert found.kind == CHECKPOINT
     assert found.facts == {
         "role": "likely stage 1: it started from no earlier checkpoint; init_lr 1e-05, 30 epochs",
         "epoch": 3,
@@ -51,7 +52,7 @@ def test_the_names_of_new_peft_make_no_difference(files, tmp_path):
 
 def test_the_tower_s_facts(files):
     found = describe(files["eva"])
-    assert found.kind == inspecting.EVA
+    assert found.kind == EVA
     assert found.facts == {
         "width": 24,
         "patch_size": 14,
@@ -144,7 +145,7 @@ def test_names_that_would_steer_a_terminal_are_refused(files, tmp_path):
 def test_the_command(files, capsys, tmp_path):
     assert main(["inspect", f"file={files['checkpoint']}"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed["kind"] == inspecting.CHECKPOINT
+    assert printed["kind"] == CHECKPOINT
     assert printed["LoRA rank"] == 4
     torch.save({"x\x1b[2J": 1}, tmp_path / "other.pth")
     with pytest.raises(SystemExit) as ended:

@@ -22,13 +22,13 @@ import json, sys
 from pathlib import Path
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.vision import VisionSettings
-from emolightning.commands.export_weights import read_trained
+from emolightning.models.emotion_llama.upstream.describing import read_trained
 from emolightning.models.emotion_llama.upstream.exporting import export_upstream
 from emolightning.models.emotion_llama.upstream.format import FORMAT
 from emolightning.models.emotion_llama.upstream.importing import import_weights
 from emolightning.models.emotion_llama_v2.fusion import FusionSettings
 from emolightning.models.emotion_llama_v2.upstream import checkpoint_format
-from emolightning.models.emotion_llama.upstream.inspecting import describe
+from emolightning.models.inspecting import describe
 from emolightning.models.emotion_llama.upstream.merging import export_merged
 
 def peak():

@@ -9,19 +9,15 @@
 What the other side has no place for is refused, and nothing is written over.
 """
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem
-
-if TYPE_CHECKING:
-    from emolightning.models.emotion_llama.upstream.trained import Trained
+from emolightning.errors import UserError
 
 
 def main(argv: list[str]) -> int:
@@ -32,37 +28,34 @@ def main(argv: list[str]) -> int:
 def export_weights(cfg: DictConfig) -> int:
     """Read the trained weights, write them in the other form."""
     check_config(cfg, _idle_settings(cfg))
-    from emolightning.models.emotion_llama.upstream.exporting import export_upstream
-    from emolightning.models.emotion_llama.upstream.merging import export_merged
     from emolightning.runs.quiet import quiet_libraries
     from emolightning.runs.weights import find_weights
 
     quiet_libraries()
     place, out = Path(cfg.checkpoint).expanduser(), Path(cfg.out).expanduser()
-    if cfg.format == "upstream" and (own := _own_export(place)):
-        print("\n".join(own(out)))
-        return 0
-    trained = read_trained(find_weights("checkpoint", place))
+    weights, family = find_weights("checkpoint", place), _family_of(place)
     llama = Path(cfg.llama).expanduser() if cfg.llama else None
+    wanted = "export_released" if cfg.format == "upstream" else "export_merged"
+    if not hasattr(family, wanted):
+        raise UserError(f"format={cfg.format}: {family.name} has no such form; its adapter folder is what one shares")
     if cfg.format == "upstream":
-        lines = export_upstream(trained, out, llama=llama, allow_partial=cfg.allow_partial)
+        lines = family.export_released(place, weights, out, llama=llama, allow_partial=cfg.allow_partial)
     else:
-        lines = export_merged(trained, out, llama=llama, dtype=cfg.dtype)
+        lines = family.export_merged(weights, out, llama=llama, dtype=cfg.dtype)
     print("\n".join(lines))
     return 0
 
 
-def _own_export(place: Path) -> Callable[[Path], list[str]] | None:
-    """What writes the released code's file of a run or adapter folder, where the family does that itself."""
+def _family_of(place: Path) -> Any:
+    """The family of the model whose weights these are; of a file that does not say it the default one's."""
     from emolightning.config.families import family_of
-    from emolightning.files.documents import read_json_object
-    from emolightning.models.parts.adapter import DESCRIPTION
+    from emolightning.config.saved_run import saved_model
 
-    for folder in (place, place / "adapter"):
-        if (folder / DESCRIPTION).is_file():
-            family = family_of(read_json_object(folder / DESCRIPTION).get("model") or {})
-            return partial(family.export_checkpoint, folder) if hasattr(family, "export_checkpoint") else None
-    return None
+    try:
+        _, model = saved_model(place)
+    except UserError:  # What reads the weights says more.
+        return family_of({})
+    return family_of(model)
 
 
 def _idle_settings(cfg: DictConfig) -> list[Problem]:
@@ -73,36 +66,3 @@ def _idle_settings(cfg: DictConfig) -> list[Problem]:
     return [
         Problem(key, f"is of no use with format={cfg.format}; leave it out") for key, value in idle.items() if value
     ]
-
-
-def read_trained(path: Path) -> "Trained":
-    """Weights and description of an adapter folder, or of a checkpoint file and the run around it."""
-    from emolightning.config.saved_run import CONFIG_FILE, find_run_folder
-    from emolightning.models.emotion_llama.upstream.trained import read_adapter, read_checkpoint
-
-    if path.is_dir():
-        return read_adapter(path)
-    return read_checkpoint(path, lambda: describe_run(find_run_folder(path) / CONFIG_FILE))
-
-
-def describe_run(path: Path) -> dict[str, Any]:
-    """What the adapter folder of a run says about it, from the run's configuration.
-
-    Raises:
-        UserError: it cannot be read, or is not that of a run.
-    """
-    from emolightning.config.families import family_of
-    from emolightning.config.saved_run import read_configuration
-    from emolightning.files.documents import DamagedFile
-    from emolightning.records.inputs import active_inputs
-
-    saved = read_configuration(path)
-    try:
-        return {
-            **{name: saved[name] for name in ("model", "features", "prompt")},
-            "inputs": list(active_inputs(family_of(saved["model"]).inputs, saved["modalities"], saved["inputs"])),
-            "labels": saved["data"].get("labels"),
-            "frame": saved["data"].get("frame"),
-        }
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedFile(path, f"it is not the configuration of a run ({error!r})") from error

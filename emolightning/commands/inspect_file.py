@@ -21,7 +21,7 @@ def inspect_file(cfg: DictConfig) -> int:
     import json
     from pathlib import Path
 
-    from emolightning.models.emotion_llama.upstream.inspecting import UNKNOWN, describe
+    from emolightning.models.inspecting import UNKNOWN, describe
 
     found = describe(Path(cfg.file).expanduser())
     # Plain ASCII: a file that was downloaded does not steer the terminal.

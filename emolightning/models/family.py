@@ -5,6 +5,7 @@ The model itself is an `EmotionModel` (`emotion_model.py`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from emolightning.prompt.processor import Processor
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from emolightning.models.emotion_model import EmotionModel
     from emolightning.models.parts.language import LanguageSettings
 
-__all__ = ["Family", "InputKind", "Inputs", "Occasion", "Processor", "Questions", "Sees"]
+__all__ = ["Family", "InputKind", "Inputs", "Occasion", "Processor", "Questions", "Released", "Sees"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,25 @@ class Occasion:
     """Whether processes wait for a gradient of every layer that trains."""
 
 
+@dataclass(frozen=True)
+class Released:
+    """Published files of weights."""
+
+    llama: Path
+    """Folder of the language model that they belong to."""
+    checkpoints: Sequence[Path]
+    """Later ones replace tensors of earlier ones, where a family has several."""
+    eva: Path | None = None
+    """The vision tower."""
+
+
 class Family(Protocol):
     """How a family's settings become a model, its questions, and its batches.
 
     The module that holds one is imported by the check of a configuration, so it imports nothing heavy by itself.
-    `settings` is the group `model` of the configuration, resolved.
+    `settings` is the group `model` of the configuration, resolved. A family with published weights has also
+    `recognised`, `released_kinds`, `import_released` and `export_released` (see Emotion-LLaMA's), and perhaps
+    `export_merged`.
     """
 
     name: str

@@ -11,9 +11,9 @@ import torch
 from emolightning.config.saved_run import CONFIG_FILE, saved_model
 from emolightning.errors import InputErrors, UserError, quoted_override
 from emolightning.files.documents import DamagedFile, read_json_object
-from emolightning.models.emotion_llama.upstream.inspecting import RUN_CHECKPOINT, argument_of, describe
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.family import Family, Sees
+from emolightning.models.inspecting import RUN_CHECKPOINT, argument_of, describe
 from emolightning.models.parts.adapter import DESCRIPTION, load_adapter, read_fingerprints, trained_shapes
 from emolightning.models.parts.parameters import how_trained, load_checkpoint, not_compared
 from emolightning.models.parts.tensor_info import require_file, require_trained_weights

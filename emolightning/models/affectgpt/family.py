@@ -7,7 +7,7 @@ from emolightning.errors import UserError
 from emolightning.models.affectgpt.inputs import FRESH, INPUTS, OF_TEACHER
 from emolightning.models.affectgpt.instructions import TASKS, question
 from emolightning.models.affectgpt.layouts import NAMES, layout_of
-from emolightning.models.family import Family, Occasion, Sees
+from emolightning.models.family import Family, Occasion, Released, Sees
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from emolightning.models.affectgpt.affectgpt import AffectGPT
     from emolightning.models.affectgpt.processor import AffectGPTProcessor
-    from emolightning.models.emotion_llama.upstream.report import MatchReport
+    from emolightning.models.inspecting import Description
     from emolightning.models.parts.language import LanguageSettings
+    from emolightning.models.parts.torch_files import TorchFile
 
 
 class AffectGPTFamily:
@@ -132,23 +133,67 @@ class AffectGPTFamily:
         widths = {name: width for name, width in layers.items() if name in told.inputs or not told.inputs} | of_teacher
         return Sees([name for name in INPUTS if name in widths], widths, told.labels)
 
-    def import_checkpoint(self, settings: Mapping[str, Any], **files: Any) -> "MatchReport":
-        """Convert the published weights, see `import_affectgpt`.
+    def recognised(self, file: "TorchFile") -> "Description | None":
+        """What an opened file is, if it is a published checkpoint."""
+        from emolightning.models.affectgpt.upstream import recognised
+
+        return recognised(file)
+
+    def released_kinds(self) -> dict[str, str]:
+        """Kind of file -> the argument of `import-weights` that takes it."""
+        from emolightning.models.affectgpt.upstream import KIND
+
+        return {KIND: "checkpoint"}
+
+    def import_released(
+        self, settings: Mapping[str, Any], files: Released, out: "Path", *, allow_partial: bool, dry_run: bool
+    ) -> list[str]:
+        """Convert a published checkpoint, in one file or several.
 
         Args:
             settings: of the model.
-            **files: `llama`, `checkpoints`, `out`, `description`, `dry_run`.
+            files: the published ones.
+            out: gets `adapter/` and `import.json`.
+            allow_partial: of no meaning: a checkpoint has everything that trains.
+            dry_run: only say what would be done.
+
+        Returns:
+            The match report.
         """
+        import os
+
         from emolightning.models.affectgpt.upstream import import_affectgpt
 
-        parts = {name: self._part(settings, name) for name in ("language", "lora", "fusion")}
-        return import_affectgpt(**parts, **files)
+        base = os.path.abspath(files.llama)
+        model = {**settings, "llm": base, "language": {**settings["language"], "path": base}}
+        parts = {name: self._part(model, name) for name in ("language", "lora", "fusion")}
+        prompt = {"layout": "train", "task": "emotion", "pool": "fixed"}
+        about = {"llama": files.llama, "checkpoints": files.checkpoints, "out": out, "dry_run": dry_run}
+        report = import_affectgpt(**parts, **about, description={"model": model, "prompt": prompt})
+        return [*report.lines(), f"written: {out}/adapter, {out}/import.json"]
 
-    def export_checkpoint(self, folder: "Path", out: "Path") -> list[str]:
-        """Write an adapter folder as the released code's file, see `export_affectgpt`."""
+    def export_released(
+        self, place: "Path", weights: "Path", out: "Path", *, llama: "Path | None", allow_partial: bool
+    ) -> list[str]:
+        """Write the adapter folder of a run as the released code's file; what is said about it.
+
+        Args:
+            place: a run or its adapter folder.
+            weights: what this means for other families.
+            out: the file.
+            llama: of no meaning: the file does not depend on it.
+            allow_partial: the same.
+
+        Raises:
+            UserError: it is a checkpoint file.
+        """
         from emolightning.models.affectgpt.upstream import export_affectgpt
+        from emolightning.models.parts.adapter import DESCRIPTION
 
-        return export_affectgpt(folder, out)
+        if place.is_file():
+            raise UserError(f"checkpoint={place}: give the folder of the run, whose adapter folder is exported")
+        own = place / "adapter"
+        return export_affectgpt(own if (own / DESCRIPTION).is_file() else place, out)
 
     def _part(self, settings: Mapping[str, Any], name: str) -> Any:
         from emolightning.config.building import build

@@ -4,7 +4,7 @@ Their files hold everything that trained, under names of PEFT 0.13. Files given 
 as upstream's `ckpt_2` and `ckpt_3` do. Values are copied one tensor at a time.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from emolightning.files.documents import read_json_object
 from emolightning.files.staging import staged
 from emolightning.files.writing import written_whole
 from emolightning.models.affectgpt.build import build_affectgpt, trained_widths
+from emolightning.models.affectgpt.fusion import LAST
 from emolightning.models.affectgpt.inputs import INPUTS
 from emolightning.models.affectgpt.settings import FusionSettings
 from emolightning.models.emotion_llama.upstream.base import open_base
@@ -24,6 +25,7 @@ from emolightning.models.emotion_llama.upstream.names import peft_file_name
 from emolightning.models.emotion_llama.upstream.report import MatchReport
 from emolightning.models.emotion_llama.upstream.values import not_finite
 from emolightning.models.emotion_llama.upstream.writing import write_json
+from emolightning.models.inspecting import Description
 from emolightning.models.parts.adapter import CARD, DESCRIPTION, LORA, LORA_CONFIG
 from emolightning.models.parts.card import model_card
 from emolightning.models.parts.language import LanguageSettings
@@ -37,6 +39,8 @@ LANGUAGE, OWN_LANGUAGE, PROJECTIONS = "llama_model.", "language.", "projections.
 HEAD = "llama_model.base_model.model.lm_head.weight"
 OF_TRAINING = "ot_hidden_proj."
 WEIGHTS = "projections.safetensors"
+
+KIND = "AffectGPT checkpoint"
 
 UNUSED = {
     HEAD: "the base's embeddings again: its head is tied to them",
@@ -67,6 +71,36 @@ def upstream_name(part: str, name: str) -> str:
             ".lora_B.weight", ".lora_B.default.weight"
         )
     return name
+
+
+def recognised(file: TorchFile) -> Description | None:
+    """What an opened `.pth` file is, if it has layers of AffectGPT's fusion."""
+    names = {*file.tensors}
+    streams = [stream for stream, layer in LAST.items() if f"{layer}.weight" in names]
+    if not streams:
+        return None
+    ranks = sorted({info.shape[0] for name, info in file.tensors.items() if ".lora_A." in name and info.shape})
+    return Description(
+        KIND,
+        {
+            "epoch": file.epoch,
+            "LoRA rank": ranks[0] if len(ranks) == 1 else ranks,
+            "LoRA targets": sorted({name.split(".lora_")[0].rpartition(".")[2] for name in names if ".lora_" in name}),
+            "streams": streams,
+            "video": _pooling("video", names),
+            "audio": _pooling("audio", names),
+            "trained with Light-MER's distillation": any(name.startswith(OF_TRAINING) for name in names),
+            "optimizer": "optimizer" in file.top_level,
+            "tensors": len(names),
+        },
+    )
+
+
+def _pooling(kind: str, names: Collection[str]) -> str:
+    """How a checkpoint makes tokens of a kind of vectors, as `model.fusion` calls it."""
+    if any(name.startswith(f"{kind}_Qformer.") for name in names):
+        return "qformer"
+    return "attention" if f"{kind}_attention_mlp.weight" in names else "mean"
 
 
 def import_affectgpt(
@@ -102,7 +136,7 @@ def import_affectgpt(
     files = [TorchFile(path) for path in checkpoints]
     report, places = MatchReport(), dict[str, TorchFile]()
     for file in files:
-        report.sources[str(file.path)] = {"kind": "AffectGPT checkpoint", "tensors": len(file.tensors)}
+        report.sources[str(file.path)] = {"kind": KIND, "tensors": len(file.tensors)}
         for name in file.tensors:
             if name in places:
                 report.leave(str(places[name].path), name, f"replaced by {file.path.name}")

@@ -3,17 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from emolightning.errors import UserError
 from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS, VISUAL
 from emolightning.models.emotion_llama.instructions import POOLS, instruction_pool, prompt_order
 from emolightning.models.emotion_llama.layouts import LAYOUTS
-from emolightning.models.family import Family, Occasion, Sees
+from emolightning.models.family import Family, Occasion, Released, Sees
 from emolightning.prompt.processor import SequenceProcessor
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emolightning.models.inspecting import Description
     from emolightning.models.parts.language import LanguageSettings
+    from emolightning.models.parts.torch_files import TorchFile
 
 
 PROJECTIONS = "projections"
@@ -124,6 +129,83 @@ class EmotionLlamaFamily:
                 found[rest.removesuffix(".weight")] = shape[1]
         names = [name for name in self.projected if name in found]
         return Sees(names, {name: found[name] for name in self.features if name in found}, told.labels)
+
+    def recognised(self, file: "TorchFile") -> "Description | None":
+        """What an opened file is, if it is published, of whatever family with LoRA and this tower."""
+        from emolightning.models.emotion_llama.upstream.inspecting import recognised
+
+        return recognised(file)
+
+    def released_kinds(self) -> dict[str, str]:
+        """Kind of file -> the argument of `import-weights` that takes it."""
+        from emolightning.models.emotion_llama.upstream.inspecting import released_kinds
+
+        return released_kinds()
+
+    def import_released(
+        self, settings: Mapping[str, Any], files: Released, out: "Path", *, allow_partial: bool, dry_run: bool
+    ) -> list[str]:
+        """Convert published weights.
+
+        Args:
+            settings: of the model.
+            files: the published ones.
+            out: gets `eva_clip_g/`, `adapter/` and `import.json`.
+            allow_partial: write although parameters have no tensor, or tensors no place.
+            dry_run: only say what would be done.
+
+        Returns:
+            The match report, and what was written.
+
+        Raises:
+            UserError: the tower is not given, or there are several checkpoints.
+        """
+        from emolightning.models.emotion_llama.upstream.describing import describe
+        from emolightning.models.emotion_llama.upstream.format import format_of
+        from emolightning.models.emotion_llama.upstream.importing import import_weights
+
+        if files.eva is None:
+            raise UserError("eva: give the vision tower, eva=FILE (eva_vit_g.pth); only model=affectgpt has none")
+        if len(files.checkpoints) > 1:
+            raise UserError("more_checkpoints: only model=affectgpt has several; give one file, checkpoint=FILE")
+        format = format_of(settings)
+        report = import_weights(
+            llama=files.llama,
+            eva=files.eva,
+            checkpoint=files.checkpoints[0],
+            out=out,
+            vision=self._part(settings, "vision"),
+            lora=self._part(settings, "lora"),
+            format=format,
+            description=describe(settings, files.llama, out, format.folders),
+            allow_partial=allow_partial,
+            dry_run=dry_run,
+        )
+        return [*report.lines(), f"written: {out}/eva_clip_g, {out}/adapter, {out}/import.json"]
+
+    def export_released(
+        self, place: "Path", weights: "Path", out: "Path", *, llama: "Path | None", allow_partial: bool
+    ) -> list[str]:
+        """Write trained weights as the released code's file; what is said about it.
+
+        Args:
+            place: a run, or what is in one.
+            weights: the checkpoint file or adapter folder that this means.
+            out: the file.
+            llama: where the language model lies now.
+            allow_partial: write although the released code has parameters that were not trained here.
+        """
+        from emolightning.models.emotion_llama.upstream.describing import read_trained
+        from emolightning.models.emotion_llama.upstream.exporting import export_upstream
+
+        return export_upstream(read_trained(weights), out, llama=llama, allow_partial=allow_partial)
+
+    def export_merged(self, weights: "Path", out: "Path", *, llama: "Path | None", dtype: str | None) -> list[str]:
+        """Write a language model with LoRA merged into it, and the projections beside it; what is said about it."""
+        from emolightning.models.emotion_llama.upstream.describing import read_trained
+        from emolightning.models.emotion_llama.upstream.merging import export_merged
+
+        return export_merged(read_trained(weights), out, llama=llama, dtype=dtype)
 
     def _part(self, settings: Mapping[str, Any], name: str) -> Any:
         from emolightning.config.building import build

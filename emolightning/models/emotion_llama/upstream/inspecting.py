@@ -1,12 +1,10 @@
-"""What a file of weights is, from its names, shapes and settings: no tensor is read."""
+"""What EVA-CLIP's file is, and a checkpoint with LoRA: from names, shapes and settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from emolightning.errors import UserError
-from emolightning.files.documents import read_json_object
 from emolightning.models.emotion_llama.upstream.format import FORMAT, Format, formats
 from emolightning.models.emotion_llama.upstream.names import (
     base_name,
@@ -16,72 +14,36 @@ from emolightning.models.emotion_llama.upstream.names import (
     tower_name,
     why_unused,
 )
-from emolightning.models.parts.safetensors_files import SafetensorsFolder, safetensors_infos
+from emolightning.models.inspecting import Description, argument_of, describe, describe_torch_file, dtypes_of
 from emolightning.models.parts.tensor_info import TensorInfo
 from emolightning.models.parts.torch_files import TorchFile
 
 EVA = "EVA-CLIP vision tower"
 CHECKPOINT = FORMAT.kind
-RUN_CHECKPOINT = "checkpoint of a training run"
-ADAPTER = "adapter folder"
-RUN_FOLDER = "folder of a training run"
-MERGED = "language model with merged LoRA, and projections"
-LANGUAGE_MODEL = "Hugging Face folder of a language model"
-VISION_MODEL = "Hugging Face folder of a vision tower"
-SAFETENSORS = "safetensors file"
-UNKNOWN = "unknown"
 PATCHES = "patch_embed.proj.weight"
 LARGEST = 1e9
 """Largest number that a file may state about itself."""
 
 
-def argument_of(kind: str) -> str | None:
-    """The argument of `import-weights` that takes a kind of file."""
-    checkpoints = dict.fromkeys((format.kind for format in formats()), "checkpoint")
-    return {EVA: "eva", LANGUAGE_MODEL: "llama", **checkpoints}.get(kind)
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a file or folder is."""
-
-    kind: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    """In the order of interest, JSON-able."""
-
-
-def describe(path: Path) -> Description:
-    """Kind and facts of a file or folder.
-
-    Raises:
-        UserError: it is not there, cut short, or refused because it is not plain tensors.
-    """
-    if path.is_dir():
-        return _describe_folder(path)
-    if path.suffix == ".safetensors":
-        infos = safetensors_infos(path)
-        return Description(SAFETENSORS, {"tensors": len(infos), "dtypes": _dtypes(infos)})
-    return describe_torch_file(TorchFile(path))
-
-
-def describe_torch_file(file: TorchFile, wanted: str | None = None) -> Description:
-    """The same for an opened `.pth` file.
+def recognised(file: TorchFile, wanted: str | None = None) -> Description | None:
+    """What an opened `.pth` file is, if it is a vision tower or a checkpoint with LoRA.
 
     Args:
         file: the file.
         wanted: the kind that it is taken for where it could be of several, as MiniGPT-v2's checkpoint can.
     """
     infos = file.tensors
-    if "base_fingerprints" in file.top_level:
-        return Description(RUN_CHECKPOINT, {"tensors": len(infos), "epoch": file.epoch})
     if PATCHES in infos and len(infos[PATCHES].shape) == 4:
         return Description(EVA, _eva_facts(infos))
     ranked = sorted(formats(), key=lambda each: (each.score(infos), each.kind == wanted), reverse=True)
     if any(ranked[0].own(name) or lora_name(name) for name in infos):
         return Description(ranked[0].kind, _checkpoint_facts(file, ranked[0]))
-    return Description(
-        UNKNOWN, {"top level": [ascii(key[:100]) for key in file.top_level[:10]], "tensors": sorted(infos)[:10]}
-    )
+    return None
+
+
+def released_kinds() -> dict[str, str]:
+    """Kind of file -> the argument of `import-weights` that takes it."""
+    return {EVA: "eva", **dict.fromkeys((format.kind for format in formats()), "checkpoint")}
 
 
 def open_torch(path: Path, wanted: str, argument: str) -> tuple[TorchFile, Description]:
@@ -100,7 +62,8 @@ def open_torch(path: Path, wanted: str, argument: str) -> tuple[TorchFile, Descr
             found = describe(path)
         else:
             file = TorchFile(path)
-            found = describe_torch_file(file, wanted)
+            found = describe_torch_file(file)
+            found = (found.kind in released_kinds() and recognised(file, wanted)) or found
             if found.kind == wanted:
                 return file, found
     except UserError as error:
@@ -126,7 +89,7 @@ def _eva_facts(infos: Mapping[str, TensorInfo]) -> dict[str, Any]:
         "blocks": len(numbers),
         "mlp_width": mlp.shape[0] if mlp and mlp.shape else None,
         "position grid": f"{grid}x{grid}",
-        "dtypes": _dtypes(infos),
+        "dtypes": dtypes_of(infos),
         "tensors": len(infos),
     }
 
@@ -192,36 +155,3 @@ def _number(value: Any) -> int | float | None:
 def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = config.get(name)
     return found if isinstance(found, Mapping) else {}
-
-
-def _describe_folder(path: Path) -> Description:
-    if (path / "emolightning.json").is_file():
-        return _describe_export(path)
-    if (path / "config.yaml").is_file() and (path / "checkpoints").is_dir():
-        return Description(RUN_FOLDER, {"checkpoints": sorted(item.name for item in (path / "checkpoints").iterdir())})
-    if not (path / "config.json").is_file():
-        names = sorted(item.name for item in path.iterdir())[:10]
-        return Description(UNKNOWN, {"files": names})
-    config = read_json_object(path / "config.json")
-    tensors = SafetensorsFolder(path).tensors
-    is_vision = "vision" in str(config.get("model_type"))
-    wanted = ("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "image_size")
-    facts = {name: config[name] for name in wanted if name in config}
-    facts |= {"tensors": len(tensors), "dtypes": _dtypes(tensors)}
-    return Description(VISION_MODEL if is_vision else LANGUAGE_MODEL, facts)
-
-
-def _describe_export(path: Path) -> Description:
-    content = read_json_object(path / "emolightning.json")
-    facts = {name: content.get(name) for name in ("inputs", "labels", "feature_widths")}
-    if (path / "language" / "config.json").is_file():
-        return Description(MERGED, facts)
-    if not (path / "adapter_config.json").is_file():
-        return Description(ADAPTER, facts)
-    lora = read_json_object(path / "adapter_config.json")
-    own = {f"LoRA {word}": lora.get(name) for word, name in (("rank", "r"), ("alpha", "lora_alpha"))}
-    return Description(ADAPTER, {**own, "base": lora.get("base_model_name_or_path"), **facts})
-
-
-def _dtypes(infos: Mapping[str, TensorInfo]) -> list[str]:
-    return sorted({info.dtype for info in infos.values()})

@@ -12,16 +12,10 @@ from emolightning.models.emotion_llama.upstream import names
 from emolightning.models.emotion_llama.upstream.base import language_on_meta
 from emolightning.models.emotion_llama.upstream.format import FORMAT, Format
 from emolightning.models.emotion_llama.upstream.frozen import why_unused
-from emolightning.models.emotion_llama.upstream.inspecting import (
-    EVA,
-    LANGUAGE_MODEL,
-    Description,
-    describe,
-    open_torch,
-    wrong_kind,
-)
+from emolightning.models.emotion_llama.upstream.inspecting import EVA, open_torch, wrong_kind
 from emolightning.models.emotion_llama.upstream.report import MatchReport
 from emolightning.models.emotion_llama.upstream.sizes import other_language_model, wrong_lora, wrong_tower
+from emolightning.models.inspecting import LANGUAGE_MODEL, Description, describe
 from emolightning.models.parts.lora import LoraSettings, attach_lora
 from emolightning.models.parts.safetensors_files import SafetensorsFolder
 from emolightning.models.parts.tensor_info import TensorInfo

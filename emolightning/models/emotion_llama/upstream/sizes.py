@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emolightning.models.emotion_llama.upstream.inspecting import Description
+from emolightning.models.inspecting import Description
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.torch_files import TorchFile
 from emolightning.models.parts.vision import VisionSettings

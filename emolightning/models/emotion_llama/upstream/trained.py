@@ -13,7 +13,7 @@ from emolightning.errors import UserError
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.models.emotion_llama.upstream import names
 from emolightning.models.emotion_llama.upstream.format import Format, format_of
-from emolightning.models.emotion_llama.upstream.inspecting import RUN_CHECKPOINT, describe_torch_file
+from emolightning.models.inspecting import RUN_CHECKPOINT, describe_torch_file
 from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG
 from emolightning.models.parts.safetensors_files import read_safetensor, safetensors_infos
 from emolightning.models.parts.tensor_info import TensorInfo, require_trained_weights
