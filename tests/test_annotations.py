@@ -95,6 +95,14 @@ def test_optional_columns_in_any_order_and_unknown_ones_said_once(read, caplog):
     ]
 
 
+def test_valence_is_a_number_or_nothing(read, problems):
+    header = HEADER.replace("transcription", "transcription, valence")
+    clips = read(header + "a, sad, Hi, -1.5\nb, sad, Hi,\nc, sad, Hi, -10\nd, sad, Hi, 7\n")
+    assert [clip.valence for clip in clips] == [-1.5, None, None, 7.0]
+    (line,) = problems(header + "a, sad, Hi, 1\nb, sad, Hi, low\n")[1:]
+    assert "line 3: valence 'low' is not a number; leave it empty, or -10" in line
+
+
 @pytest.mark.parametrize("name", ["clips.jsonl", "clips.json"])
 def test_jsonl_says_the_same_as_csv(read, name):
     rows = [

@@ -68,7 +68,8 @@ def test_affectgpt_s_file_out_and_in_again_gives_the_same_answers(tmp_path: Path
     done("export-weights", f"checkpoint={run}", "format=upstream", f"out={tmp_path}/own.pth")
     done("import-weights", *model, f"checkpoint={tmp_path}/own.pth", f"out={tmp_path}/back")
     first = said_by(run / "adapter", tmp_path, "first")
-    assert said_by(tmp_path / "back" / "adapter", tmp_path, "second") == first
+    shown = ("inputs.frame=false", "inputs.picture=false")  # The file does not say which of them trained its layers.
+    assert said_by(tmp_path / "back" / "adapter", tmp_path, "second", *shown) == first
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from emolightning.data.checkup.unusable import Skipped, counted, record, refusal_of_share
@@ -27,6 +26,7 @@ from emolightning.runs.run import EvaluationFacts, Run
 from emolightning.runs.vision_pass import with_vision
 from emolightning.runs.wandb_record import EvaluationRecord, wandb_of
 from emolightning.runs.weights import load_weights
+from emolightning.scoring.metrics.valence import HIGH, LOW
 from emolightning.scoring.predictions import Predictions
 from emolightning.scoring.valence import add_valence
 from emolightning.scoring.warnings import FEW_CLIPS, warnings_of
@@ -175,24 +175,23 @@ def describe_model(run: Run[EvaluationFacts], learner: EmotionLearner) -> dict[s
     }
 
 
-def _with_valence(
-    report: Report,
-    folder: Path,
-    answers: Sequence[Answer],
-    scores: Sequence[Score],
-    true: Sequence[float | None],
-    labels: Sequence[str],
-) -> Report:
-    """The report with the error of valence, where the model gives it and a clip has a true one."""
-    said = [answer.valence for answer in answers]
-    if not any(value is not None for value in said) or not any(value is not None for value in true):
-        return report
-    written, told = ([None if value is None else repr(value) for value in values] for values in (said, true))
-    lines = list(range(1, len(answers) + 1))
-    place = folder / ANSWERS
-    return add_valence(
-        report, Predictions(list(answers), lines, place, lines, place, valence=(written, told)), scores, labels
+def _scored(run: Run[EvaluationFacts], answers: Sequence[Answer], scores: Sequence[Score]) -> tuple[Report, list[str]]:
+    """The scores, with that of valence where the model gives it and clips have one; or a sentence why not."""
+    facts, scoring, corpus = run.facts, run.scoring, run.data.corpus
+    report = scoring.report(
+        answers, scores, benchmark=corpus.source.benchmark, split=facts.split, sampling=facts.sampling
     )
+    said = [answer.valence for answer in answers]
+    true = [clip.valence for clip in corpus.clips_of(facts.split)]
+    known = [value for value in true if value is not None]
+    if scoring.reader is None or not known or all(value is None for value in said):
+        return report, []
+    if off := [value for value in known if not LOW <= value <= HIGH]:
+        return report, [f"valence is not scored: a clip has {off[0]:g}, and the scale is from {LOW:g} to {HIGH:g}"]
+    written, told = ([None if value is None else repr(value) for value in values] for values in (said, true))
+    place, lines = facts.output_dir / ANSWERS, list(range(1, len(answers) + 1))
+    predictions = Predictions(list(answers), lines, place, lines, place, valence=(written, told))
+    return add_valence(report, predictions, scores, scoring.reader.labels, sampling=facts.sampling), []
 
 
 def _finish(
@@ -211,19 +210,14 @@ def _finish(
     answers = [replace(known[clip.id], truth=scoring.truth(clip)) for clip in clips]
     scores = [scoring.score(answer) for answer in answers]
     join(folder, key, answers, scores)
-    scored_report = scoring.report(
-        answers, scores, benchmark=corpus.source.benchmark, split=facts.split, sampling=facts.sampling
-    )
-    if scoring.reader is not None:
-        valence = [clip.valence for clip in clips]
-        scored_report = _with_valence(scored_report, folder, answers, scores, valence, scoring.reader.labels)
+    scored_report, unscored_valence = _scored(run, answers, scores)
     report = replace(
         scored_report,
         evaluation=description,
         data={
             "official_differences": corpus.official_differences(),
             "training_differences": training_differences(facts.trained, corpus),
-            "remarks": [*corpus.source.remarks, *corpus.vector_remarks, *remarks],
+            "remarks": [*corpus.source.remarks, *corpus.vector_remarks, *remarks, *unscored_valence],
         },
         model=model,
         **record(corpus.skipped_of(facts.split)),

@@ -147,8 +147,10 @@ class Predictor:
             raise UserError(f"there are {len(each)} questions for {len(clips)} clips; give one each")
         _require_texts("question", each)
         _require_texts("transcript", [clip.transcript for clip in clips])
-        if any(text is not None and not text.strip() for text in each):
+        if usual and any(text is not None and not text.strip() for text in each):
             raise UserError("question: is empty; leave it out to ask as in training")
+        if not usual and any(each):
+            raise UserError("question: this model gives labels and is not asked in words; leave it out")
         asked = [Question(task, usual if text is None else text) for text in each]
         size = READ_BATCHES * self.asking.batch_size
         for start in range(0, len(clips), size):

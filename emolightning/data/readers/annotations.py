@@ -1,12 +1,14 @@
 """The custom annotation file -> clips: a table of any kind, every problem of the file reported at once.
 
 The format is the one of Emotion-LLaMA's evaluation guide: a header `video_name, emotion_label, transcription`, a space
-after each comma, quoted texts; optional columns `split`, `reason`, `subject`; `start` and `end` of pieces of videos.
+after each comma, quoted texts; optional columns `split`, `reason`, `subject`, `valence`; `start` and `end` of pieces of
+videos.
 """
 
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,8 +21,10 @@ from emolightning.data.readers.custom_columns import (
     OPTIONAL_COLUMNS,
     TRANSCRIPT,
     TRANSCRIPT_OFF,
+    VALENCE,
     CustomColumns,
 )
+from emolightning.data.readers.label_files import NO_VALENCE
 from emolightning.data.readers.label_map import LabelMap, UnknownLabel, what_to_do
 from emolightning.data.readers.pieces import END, START, overlaps, piece_id, read_span
 from emolightning.data.readers.values import (
@@ -169,7 +173,7 @@ def _texts(row: Row, columns: CustomColumns, problems: _Problems) -> _Row | None
         f"{name} {value!r} is not a text"
         for name, value in values.items()
         if name in (*COLUMNS, *OPTIONAL_COLUMNS)
-        and not isinstance(value, str | int | float | None if name in (START, END) else str | int | None)
+        and not isinstance(value, str | int | float | None if name in (START, END, VALENCE) else str | int | None)
     ]
     problems.found += [(row.line, fault) for fault in faults]
     texts = {name: "" if value is None else str(value).strip() for name, value in values.items()}
@@ -203,15 +207,30 @@ def _clips(
         transcript = check(spoken, row.values.get(TRANSCRIPT, ""))
         split = check(_split, row.values.get("split", ""))
         reason, subject = (check(_text, key, row.values.get(key, "")) for key in ("reason", "subject"))
+        valence = check(_number, VALENCE, row.values.get(VALENCE, ""))
         if len(problems) > before:  # Of a row that is wrong no answer is asked for: it would be told twice.
             split = None
         if identity and video:
             source = f"{path}, line {row.line}"
-            clips[row.line] = Clip(
-                identity, video, transcript, label, reason, split=split, subject=subject, source=source, span=span
-            )
+            about = {"split": split, "subject": subject, "valence": valence, "source": source, "span": span}
+            clips[row.line] = Clip(identity, video, transcript, label, reason, **about)
     problems.found += overlaps(clips)
     return list(clips.values())
+
+
+def _number(column: str, text: str) -> float | None:
+    """A number on whatever scale; None for an empty cell and for MER2023's code for none.
+
+    Raises:
+        BadValue: anything else.
+    """
+    try:
+        value = float(text) if text else NO_VALENCE
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadValue(f"{column} {text[:40]!r} is not a number; leave it empty, or {NO_VALENCE}, where there is none")
+    return None if value == NO_VALENCE else value
 
 
 def _twice(row: _Row, first: _Row) -> str:

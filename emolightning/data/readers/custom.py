@@ -21,8 +21,8 @@ class CustomData(ClipSource):
     Args:
         annotations: a table (CSV, TSV, JSON, JSONL, .xlsx) with the columns `video_name`, `emotion_label` and
             `transcription`; optional are `split` (train, val or test), `reason` (an explanation, the answer that
-            prompt.task=reason trains), `subject` (nobody is in two splits), and `start` and `end` (seconds): the row is
-            about that piece of the video.
+            prompt.task=reason trains), `subject` (nobody is in two splits), `valence` (a number), and `start` and `end`
+            (seconds): the row is about that piece of the video.
         media: folder of the clips; None for the folder that holds the annotations.
         columns: our name of a column -> its name in the file, for each that is called otherwise.
         label_map: word or code of the file -> label, or null to leave its rows out, `{exc: happy, xxx: null}`; or a

@@ -11,7 +11,8 @@ from emolightning.files.names import composed
 
 TRANSCRIPT = "transcription"
 COLUMNS = (NAME, LABEL, TRANSCRIPT)
-OPTIONAL_COLUMNS = ("split", "reason", "subject", START, END)
+VALENCE = "valence"
+OPTIONAL_COLUMNS = ("split", "reason", "subject", VALENCE, START, END)
 TRANSCRIPT_OFF = "switch the transcript off with inputs.transcript=false"
 
 OTHER_NAMES = {

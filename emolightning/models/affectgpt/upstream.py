@@ -42,6 +42,15 @@ WEIGHTS = "projections.safetensors"
 
 KIND = "AffectGPT checkpoint"
 
+FEATURES = {
+    "_target_": "emolightning.data.stores.features.FolderFeatures",
+    "root": "data/features",
+    "face": "clip_affectgpt_faces-FRA",
+    "frame": "clip_affectgpt-FRA",
+    "speech": "hubert_affectgpt-FRA",
+}
+"""Where an evaluation of an imported model looks for vectors that it is not told of."""
+
 UNUSED = {
     HEAD: "the base's embeddings again: its head is tied to them",
     OF_TRAINING: "Light-MER's projection of hidden states, which only training uses",
@@ -164,6 +173,7 @@ def import_affectgpt(
         "inputs": [name for name in INPUTS if name in widths or name == "transcript"],
         "feature_widths": widths,
         "base_fingerprints": base,
+        "features": FEATURES,
         **({"epoch": epochs[-1]} if epochs else {}),
         **(description or {}),
     }

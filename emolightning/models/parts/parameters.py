@@ -43,8 +43,9 @@ def parts(model: EmotionModel) -> list[Part]:
     """Each part, of those without a base each child, with numbers of parameters."""
     rows = []
     for name, module in model.named_children():
-        children = module.named_children() if name in model.fresh_parts else [(None, module)]
-        rows += [_part(f"{name}.{child}" if child else name, part) for child, part in children]
+        children = module.named_children() if name in model.fresh_parts else ()
+        own = [(f"{name}.{child}", part) for child, part in children]
+        rows += [_part(*each) for each in own or [(name, module)]]
     return rows
 
 

@@ -24,7 +24,7 @@ def describe(model: Any, llama: Path, out: Path, folders: Mapping[str, str]) -> 
         "model": {**model, "llm": base, "language": language, "vision": vision, "train": train},
         "features": {
             "_target_": "emolightning.data.stores.features.FolderFeatures",
-            "root": "${paths.data}/features",
+            "root": "data/features",
             **folders,
         },
         "prompt": {"layout": "train", "task": "emotion", "pool": "fixed"},

@@ -1,0 +1,94 @@
+"""Scores of several labels a clip, as MMEVerse's published script computes them.
+
+Texts are split at commas and semicolons. The classes are the labels of the truths: any other label of an answer counts
+nowhere.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from emolightning.scoring.metrics.intervals import percentile_interval
+from emolightning.scoring.metrics.resampling import Resampling
+
+DEFINITIONS = {
+    "micro_f1": "F1 of all labels of all clips together; labels that no truth has count nowhere",
+    "samples_f1": "mean over clips of the F1 of a clip's labels",
+    "jaccard": "mean over clips of |both| / (|either| + 1e-6)",
+    "map": "unweighted mean over the labels of the truths of the average precision of yes or no",
+}
+"""Score -> what it is."""
+
+LEAST = 1e-6
+"""The published script adds it below the line of each Jaccard index."""
+
+PER_CLIP = 5
+"""Columns that are not of single classes."""
+
+
+def labels_in(text: str) -> list[str]:
+    """The labels of a text, in lower case.
+
+    >>> labels_in("Anger; fear,, fear")
+    ['anger', 'fear', 'fear']
+    """
+    return [label for part in re.split(r"[,;]", text) if (label := part.strip().lower())]
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """What is added up over clips."""
+
+    classes: tuple[str, ...]
+    """The labels of the truths."""
+    columns: np.ndarray
+    """(clips, 5 + 3 x classes) float64: right, said and true labels, F1, Jaccard index; the first three by class."""
+
+    def values(self) -> dict[str, float]:
+        """Each score."""
+        return {name: float(value) for name, value in self._scores(self.columns.sum(axis=0)).items()}
+
+    def intervals(self, resampling: Resampling) -> dict[str, tuple[float, float]]:
+        """Percentile ends of each score."""
+        parts = [self._scores(totals) for totals in resampling.totals(np.arange(len(self.columns)), self.columns)]
+        num_units = resampling.num_units(len(self.columns))
+        drawn = {name: np.concatenate([part[name] for part in parts]) for name in DEFINITIONS}
+        return {name: percentile_interval(values, num_units=num_units) for name, values in drawn.items()}
+
+    def _scores(self, totals: np.ndarray) -> dict[str, np.ndarray]:
+        """(..., columns) -> each score, (...)."""
+        number = len(self.columns)
+        both, said, true, f1, jaccard = np.moveaxis(totals[..., :PER_CLIP], -1, 0)
+        of_class = totals[..., PER_CLIP:].reshape(*totals.shape[:-1], 3, len(self.classes))
+        right, named, real = np.moveaxis(of_class, -2, 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            recall, precision = right / real, np.where(named > 0, right / named, 0.0)
+            average = np.nanmean(recall * precision + (1 - recall) * real / number, axis=-1)
+            micro = np.where(said + true > 0, 2 * both / (said + true), 0.0)
+        return {"micro_f1": micro, "samples_f1": f1 / number, "jaccard": jaccard / number, "map": average}
+
+
+def counted(truths: Sequence[Sequence[str]], answers: Sequence[Sequence[str]]) -> LabelCounts:
+    """The counts of some clips.
+
+    Args:
+        truths: labels of each clip; at least one clip has some.
+        answers: the same clips.
+
+    >>> counts = counted([["fear", "anger"], ["fear"]], [["fear", "boredom"], ["anger"]])
+    >>> {name: round(value, 4) for name, value in counts.values().items()}
+    {'micro_f1': 0.4, 'samples_f1': 0.3333, 'jaccard': 0.25, 'map': 0.75}
+    """
+    classes = tuple(sorted({label for labels in truths for label in labels}))
+    place = {label: number for number, label in enumerate(classes)}
+    real, said = (np.zeros((len(truths), len(classes))) for _ in range(2))
+    for bits, texts in ((real, truths), (said, answers)):
+        for row, labels in enumerate(texts):
+            bits[row, [place[label] for label in labels if label in place]] = 1
+    both, either = real * said, np.maximum(real, said)
+    sums = [bits.sum(axis=1) for bits in (both, said, real)]
+    f1 = np.divide(2 * sums[0], sums[1] + sums[2], out=np.zeros(len(real)), where=sums[1] + sums[2] > 0)
+    jaccard = sums[0] / (either.sum(axis=1) + LEAST)
+    return LabelCounts(classes, np.column_stack([*sums, f1, jaccard, both, said, real]))
