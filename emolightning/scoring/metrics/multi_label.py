@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emolightning.scoring.metrics.intervals import percentile_interval
-from emolightning.scoring.metrics.resampling import Resampling
+from emolightning.scoring.metrics.resampling import Resampling, affordable
 
 DEFINITIONS = {
     "micro_f1": "F1 of all labels of all clips together; labels that no truth has count nowhere",
@@ -24,7 +24,7 @@ DEFINITIONS = {
 LEAST = 1e-6
 """The published script adds it below the line of each Jaccard index."""
 
-PER_CLIP = 5
+PER_CLIP = 6
 """Columns that are not of single classes."""
 
 
@@ -44,7 +44,7 @@ class LabelCounts:
     classes: tuple[str, ...]
     """The labels of the truths."""
     columns: np.ndarray
-    """(clips, 5 + 3 x classes) float64: right, said and true labels, F1, Jaccard index; the first three by class."""
+    """(clips, 6 + 3 x classes) float64: 1, right, said and true labels, F1, Jaccard index; those labels by class."""
 
     def values(self) -> dict[str, float]:
         """Each score."""
@@ -52,20 +52,20 @@ class LabelCounts:
 
     def intervals(self, resampling: Resampling) -> dict[str, tuple[float, float]]:
         """Percentile ends of each score."""
-        parts = [self._scores(totals) for totals in resampling.totals(np.arange(len(self.columns)), self.columns)]
+        draws = affordable(resampling, len(self.columns)).totals(np.arange(len(self.columns)), self.columns)
+        parts = [self._scores(totals) for totals in draws]
         num_units = resampling.num_units(len(self.columns))
         drawn = {name: np.concatenate([part[name] for part in parts]) for name in DEFINITIONS}
         return {name: percentile_interval(values, num_units=num_units) for name, values in drawn.items()}
 
     def _scores(self, totals: np.ndarray) -> dict[str, np.ndarray]:
         """(..., columns) -> each score, (...)."""
-        number = len(self.columns)
-        both, said, true, f1, jaccard = np.moveaxis(totals[..., :PER_CLIP], -1, 0)
+        number, both, said, true, f1, jaccard = np.moveaxis(totals[..., :PER_CLIP], -1, 0)
         of_class = totals[..., PER_CLIP:].reshape(*totals.shape[:-1], 3, len(self.classes))
         right, named, real = np.moveaxis(of_class, -2, 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             recall, precision = right / real, np.where(named > 0, right / named, 0.0)
-            average = np.nanmean(recall * precision + (1 - recall) * real / number, axis=-1)
+            average = np.nanmean(recall * precision + (1 - recall) * real / number[..., None], axis=-1)
             micro = np.where(said + true > 0, 2 * both / (said + true), 0.0)
         return {"micro_f1": micro, "samples_f1": f1 / number, "jaccard": jaccard / number, "map": average}
 
@@ -91,4 +91,4 @@ def counted(truths: Sequence[Sequence[str]], answers: Sequence[Sequence[str]]) -
     sums = [bits.sum(axis=1) for bits in (both, said, real)]
     f1 = np.divide(2 * sums[0], sums[1] + sums[2], out=np.zeros(len(real)), where=sums[1] + sums[2] > 0)
     jaccard = sums[0] / (either.sum(axis=1) + LEAST)
-    return LabelCounts(classes, np.column_stack([*sums, f1, jaccard, both, said, real]))
+    return LabelCounts(classes, np.column_stack([np.ones(len(real)), *sums, f1, jaccard, both, said, real]))
