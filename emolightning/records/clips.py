@@ -193,7 +193,7 @@ class Said:
     missing_because: str = ""
     """Why it says nothing."""
     valence: float | None = None
-    """Of a model that gives it."""
+    """The predicted one, of a model that gives it."""
 
 
 @dataclass(frozen=True, slots=True)

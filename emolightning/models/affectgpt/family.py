@@ -166,10 +166,16 @@ class AffectGPTFamily:
 
         base = os.path.abspath(files.llama)
         model = {**settings, "llm": base, "language": {**settings["language"], "path": base}}
-        parts = {name: self._part(model, name) for name in ("language", "lora", "fusion")}
-        prompt = {"layout": "train", "task": "emotion", "pool": "fixed"}
-        about = {"llama": files.llama, "checkpoints": files.checkpoints, "out": out, "dry_run": dry_run}
-        report = import_affectgpt(**parts, **about, description={"model": model, "prompt": prompt})
+        report = import_affectgpt(
+            llama=files.llama,
+            checkpoints=files.checkpoints,
+            out=out,
+            language=self._part(model, "language"),
+            lora=self._part(model, "lora"),
+            fusion=self._part(model, "fusion"),
+            description={"model": model, "prompt": {"layout": "train", "task": "emotion", "pool": "fixed"}},
+            dry_run=dry_run,
+        )
         return [*report.lines(), f"written: {out}/adapter, {out}/import.json"]
 
     def export_released(
