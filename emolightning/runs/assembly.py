@@ -170,7 +170,7 @@ def _require_label_probabilities(cfg: DictConfig) -> None:
     Raises:
         UserError: the model runs elsewhere, or its answers are no labels.
     """
-    if not family_of(cfg.model).has_weights:
+    if family_of(cfg.model).weights == "elsewhere":
         raise UserError("probabilities=true: a model on a server does not say how likely labels are; leave it out")
     if cfg.prompt.task != EMOTION:
         raise UserError(
