@@ -1,6 +1,7 @@
 """Fixtures: where recorded data lies, whole runs that test files share, and a place for helpers that they import."""
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hydra.core.hydra_config import HydraConfig
 
 REPO = Path(__file__).resolve().parents[1]
@@ -18,7 +20,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory, runs
 
 from config_cache import parse_once  # noqa: E402
-from runs import Workplace  # noqa: E402
+from runs import Workplace, clips_below  # noqa: E402
 
 parse_once()
 
@@ -60,18 +62,26 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+def shared_by_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of xdist have in common. What lies there is for looking at only."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-by-workers"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory, shared_by_workers: Path) -> Iterator[Workplace]:
     """Where programs run, with rendered clips that are made once."""
-    place = Workplace(tmp_path_factory.mktemp("workplace"))
+    place = Workplace(tmp_path_factory.mktemp("workplace"), shared_by_workers / "small")
     yield place
     place.close()
 
 
 @pytest.fixture(scope="session")
-def smoke_clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def smoke_clips(shared_by_workers: Path) -> tuple[str, ...]:
     """Words that choose the clips of `experiment=smoke`, rendered and described by the first run that needs them."""
-    folder = tmp_path_factory.mktemp("smoke")
-    return (f"data.folder={folder}/clips", f"data.cache={folder}/cache")
+    return clips_below(shared_by_workers / "smoke")
 
 
 @pytest.fixture(scope="session")
@@ -84,8 +94,10 @@ def background(workplace: Workplace) -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture(scope="session")
-def trained(workplace: Workplace) -> Path:
+def trained(workplace: Workplace, shared_by_workers: Path) -> Path:
     """A small run, logged to W&B and to a file, and evaluated on its test split. For looking at only."""
-    run = workplace.train(workplace.folder / "outputs" / "trained", "logger=default")
-    workplace.evaluate(run)
+    run = shared_by_workers / "trained"
+    with FileLock(shared_by_workers / "trained.lock"):
+        if not run.exists():
+            workplace.evaluate(workplace.train(run, "logger=default"))
     return run

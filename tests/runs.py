@@ -33,16 +33,23 @@ OF_PROGRAM = "LOG_OF_PROGRAM"
 """A variable that tells a program, and what it starts, from others."""
 
 
+def clips_below(folder: Path) -> tuple[str, str]:
+    """Words that choose where clips are rendered, and their features cached."""
+    return (f"data.folder={folder}/clips", f"data.cache={folder}/cache")
+
+
 class Workplace:
     """A folder to run programs in: no W&B key, no settings of this machine, one set of rendered clips for all.
 
     Args:
         folder: current folder and home of the programs.
+        rendered: folder of the clips that the first program that needs them renders.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, rendered: Path):
         self.folder = folder
-        self.clips = (f"data.folder={folder}/clips", f"data.cache={folder}/cache")
+        self.rendered = rendered
+        self.clips = clips_below(rendered)
         self._started: list[AnyProcess] = []
         self._starts: WarmStarts | None = None
         self._lock = threading.Lock()

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,16 +116,15 @@ def test_what_a_worker_needs_can_be_sent_to_it(loaded: Any) -> None:
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_a_mistake_in_a_worker_is_one_sentence(loaded: Any, data: ClipDataModule, num_workers: int) -> None:
-    loader = loaded("val", num_workers)
-    path = data.corpus.frames["image"].folder / f"{data.corpus.clips_of('val')[7].id}.npy"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:40])
-    try:
-        with pytest.raises(UserError) as error:
-            list(loader)
-    finally:
-        path.write_bytes(whole)
+def test_a_mistake_in_a_worker_is_one_sentence(
+    loaded: Any, data: ClipDataModule, num_workers: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store = data.corpus.frames["image"]
+    monkeypatch.setattr(store, "folder", Path(shutil.copytree(store.folder, tmp_path / "frames")))
+    path = store.folder / f"{data.corpus.clips_of('val')[7].id}.npy"
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(UserError) as error:
+        list(loaded("val", num_workers))
     assert str(error.value).startswith(f"{path}: not a readable .npy array")
     assert "Traceback" not in str(error.value)
     assert "\n" not in str(error.value)
