@@ -20,9 +20,11 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory, runs
 
 from config_cache import parse_once  # noqa: E402
+from forked_pools import fork_pools  # noqa: E402
 from runs import Workplace, clips_below  # noqa: E402
 
 parse_once()
+fork_pools()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,7 +75,7 @@ def shared_by_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory: pytest.TempPathFactory, shared_by_workers: Path) -> Iterator[Workplace]:
     """Where programs run, with rendered clips that are made once."""
-    place = Workplace(tmp_path_factory.mktemp("workplace"), shared_by_workers / "small")
+    place = Workplace(tmp_path_factory.mktemp("workplace"), shared_by_workers)
     yield place
     place.close()
 
@@ -96,7 +98,7 @@ def background(workplace: Workplace) -> Iterator[ThreadPoolExecutor]:
 @pytest.fixture(scope="session")
 def trained(workplace: Workplace, shared_by_workers: Path) -> Path:
     """A small run, logged to W&B and to a file, and evaluated on its test split. For looking at only."""
-    run = shared_by_workers / "trained"
+    run = shared_by_workers / "outputs" / "trained"
     with FileLock(shared_by_workers / "trained.lock"):
         if not run.exists():
             workplace.evaluate(workplace.train(run, "logger=default"))

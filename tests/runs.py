@@ -42,14 +42,14 @@ class Workplace:
     """A folder to run programs in: no W&B key, no settings of this machine, one set of rendered clips for all.
 
     Args:
-        folder: current folder and home of the programs.
-        rendered: folder of the clips that the first program that needs them renders.
+        folder: current folder of the programs.
+        home: their home, where the first program that needs clips renders them.
     """
 
-    def __init__(self, folder: Path, rendered: Path):
+    def __init__(self, folder: Path, home: Path):
         self.folder = folder
-        self.rendered = rendered
-        self.clips = clips_below(rendered)
+        self.home = home
+        self.clips = clips_below(home)
         self._started: list[AnyProcess] = []
         self._starts: WarmStarts | None = None
         self._lock = threading.Lock()
@@ -124,7 +124,7 @@ class Workplace:
         ours = ("WANDB", "EMOLIGHTNING", "HYDRA", "NETRC", "PYTHONPATH", "LOCAL_RANK", "WORLD_SIZE", "SLURM")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         # `python -m emolightning` must be the one of this checkout, whichever is installed.
-        return {**kept, "HOME": str(self.folder), "PYTHONPATH": str(REPO), "COLUMNS": "200"}
+        return {**kept, "HOME": str(self.home), "PYTHONPATH": str(REPO), "COLUMNS": "200"}
 
 
 class Program:

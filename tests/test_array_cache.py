@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from data_factory import corpus_of
 from deadly_clips import count_bytes
+from forked_pools import spawned
 
 from emolightning.data.readers.custom import CustomData
 from emolightning.data.stores import apart, cache
@@ -41,8 +42,10 @@ def test_only_the_clip_that_kills_its_worker_is_lost(tmp_path):
 
 @pytest.mark.multi_process
 def test_a_clip_whose_worker_is_killed_once_is_tried_again(tmp_path):
+    """New interpreters read the clips here, as outside of tests."""
     clips = make_clips(tmp_path, {0: "SIGSEGV once"})
-    summary = compute_missing(clips, {"a": tmp_path / "a"}, count_bytes, title="t", num_workers=2)
+    with spawned():
+        summary = compute_missing(clips, {"a": tmp_path / "a"}, count_bytes, title="t", num_workers=2)
     assert not summary.problems
     assert len(list((tmp_path / "a").glob("*.npy"))) == NUM_CLIPS
 

@@ -82,7 +82,7 @@ def test_a_run_records_its_recipes_and_an_evaluation_with_others_is_refused(
     widths = read_json(trained / "adapter/emolightning.json")["feature_widths"]
     made_by = {name: Manifest("signal-1", "SignalFeatures", weights="", level="utterance") for name in widths}
     assert recorded_recipes(trained) == recorded_recipes(trained / "adapter") == made_by
-    clips = sorted({path.stem for path in (workplace.rendered / "clips").rglob("*.mp4")})
+    clips = sorted({path.stem for path in (workplace.home / "clips").rglob("*.mp4")})
     for name, width in widths.items():
         store = VectorFolder.open(tmp_path / name, OTHER)
         for clip_id in clips:

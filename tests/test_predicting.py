@@ -52,7 +52,7 @@ def said(predictor: Predictor, *clips: Clip, **how: object) -> list[Prediction]:
 def test_answers_are_those_of_an_evaluation(trained: Path, workplace: Workplace) -> None:
     """Without labels, one clip at a time or several, the model says what eval.py has written."""
     written = {line["id"]: line for line in answers(trained)}
-    (media,) = {path.parent for path in (workplace.rendered / "clips").rglob("*.mp4")}
+    (media,) = {path.parent for path in (workplace.home / "clips").rglob("*.mp4")}
     rows = {clip.id: clip for clip in clips_of(trained)}
     some = [Clip(name, media / f"{name}.mp4", transcript=rows[name].transcript) for name in list(written)[:5]]
     predictor = open_predictor(trained)
@@ -75,7 +75,7 @@ def clips_of(trained: Path) -> list[Clip]:
 def test_a_served_run_says_what_an_evaluation_says(trained: Path, workplace: Workplace) -> None:
     """With its own question or the same one written out, in OpenAI's form, to the byte."""
     written = {line["id"]: line for line in answers(trained)}
-    (media,) = {path.parent for path in (workplace.rendered / "clips").rglob("*.mp4")}
+    (media,) = {path.parent for path in (workplace.home / "clips").rglob("*.mp4")}
     rows = {clip.id: clip for clip in clips_of(trained)}
     predictor = open_predictor(trained)
     app = create_app([served("trained", predictor, trained)])

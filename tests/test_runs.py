@@ -214,7 +214,7 @@ def test_wandb_has_scores_and_configuration(workplace: Workplace, trained: Path)
     last = validations(trained)[-1]
     for name in ("val/loss", "val/weighted_f1", "val/uar", "val/war"):
         assert found(shown["summary"], name) == pytest.approx(float(last[name]), abs=1e-6)
-    saved = yaml.safe_load((trained / "config.yaml").read_text().replace(str(workplace.folder), "~"))  # Their home.
+    saved = yaml.safe_load((trained / "config.yaml").read_text().replace(str(workplace.home), "~"))  # Their home.
     for group in ("data", "model", "optimizer", "schedule", "trainer", "seed"):
         assert shown["config"][group] == saved[group]
 
@@ -513,7 +513,7 @@ FOLDERS = {"face": "mae_340_UTT", "motion": "maeV_399_UTT", "speech": "HL-UTT"}
 def own_features(place: Workplace, trained: Path) -> Path:
     """Vectors from folders, three frames a clip, another optimizer and schedule, bfloat16."""
     root = place.folder / "features"
-    with (place.folder / "clips" / "annotations.csv").open(newline="") as file:
+    with (place.home / "clips" / "annotations.csv").open(newline="") as file:
         names = [Path(row["video_name"]).stem for row in csv.DictReader(file, skipinitialspace=True)]
     random = np.random.default_rng(0)
     for name, width in WIDTHS.items():

@@ -155,13 +155,17 @@ def test_a_token_is_asked_for_and_an_example_tried(browser: Browser, clip: Path)
 
 
 def test_a_recording(browser: Browser) -> None:
+    """A machine that is busy may encode nothing in the first second, which the page says; then it is recorded again."""
     with running(fake()) as address:
         tab = ready(browser, address)
-        tab.click("#record")
-        tab.wait("document.querySelector('#record').innerText === 'Stop'")
-        tab.value("new Promise((done) => setTimeout(done, 1200))")
-        tab.click("#record")
-        tab.wait("!document.querySelector('#submit').disabled")
-        tab.click("#submit")
-        tab.wait("document.querySelector('.answer') || !document.querySelector('#problem').hidden")
+        for seconds in (1.2, 5, 15):
+            tab.click("#record")
+            tab.wait("document.querySelector('#record').innerText === 'Stop'")
+            tab.value(f"new Promise((done) => setTimeout(done, {1000 * seconds}))")
+            tab.click("#record")
+            tab.wait("!document.querySelector('#submit').disabled")
+            tab.click("#submit")
+            tab.wait("document.querySelector('.answer') || !document.querySelector('#problem').hidden")
+            if "cut short" not in tab.text("#problem"):
+                break
         assert tab.text("#problem") == ""

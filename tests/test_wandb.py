@@ -32,7 +32,7 @@ def _continue(place: Workplace, trained: Path) -> Path:
     run = place.folder / "outputs" / "continued"
     shutil.copytree(trained, run)
     words = ("resume=auto", "trainer.max_epochs=5", "logger=[wandb,tensorboard]", "data.private=true")
-    described = ("tags=[tiny,private]", f"notes='clips of {place.folder}/clips'", "logger.wandb.group=a group")
+    described = ("tags=[tiny,private]", f"notes='clips of {place.home}/clips'", "logger.wandb.group=a group")
     place.train(run, "run_name=trained", *words, *described)
     place.evaluate(run, "logger=wandb")
     return run
@@ -146,14 +146,14 @@ def test_artifacts_are_the_adapter_and_the_data(trained: Path, record: Path) -> 
 
 def test_no_path_of_the_home_folder_leaves(workplace: Workplace, record: Path) -> None:
     config = json.dumps(wandb_files.summary(record)["config"])
-    assert str(workplace.folder) not in config  # the home of the programs
+    assert str(workplace.home) not in config
     assert "~/outputs/trained" in config
     assert not wandb_files.records(record, "environment")
     for path in (record / "files").rglob("*"):
-        assert path.is_dir() or str(workplace.folder) not in path.read_text(errors="replace")
+        assert path.is_dir() or str(workplace.home) not in path.read_text(errors="replace")
     sent = wandb_files.staged(record)
     assert {"emolightning.json", "adapter_config.json", "projections.safetensors", "clip_list.csv"} <= set(sent)
-    assert [name for name, content in sent.items() if str(workplace.folder).encode() in content] == []
+    assert [name for name, content in sent.items() if str(workplace.home).encode() in content] == []
 
 
 def test_a_finished_run_alerts_when_all_is_written(trained: Path, record: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from config_cache import parse_once
+from forked_pools import fork_pools
 from hydra import compose, initialize_config_dir
 from warm import NUMBER, WarmStarts, start_own_programs_warm
 
@@ -30,6 +31,10 @@ IMPORTED = (
     "emolightning.commands.cli",
     "emolightning.runs.train",
     "emolightning.runs.evaluate",
+    "emolightning.runs.assembly",
+    "emolightning.benchmarks.synthetic.reader",
+    "emolightning.models.emotion_llama.build",
+    "emolightning.scoring.classification",
     "peft.tuners.lora",
     "transformers.models.llama.modeling_llama",
     "transformers.models.blip_2.modeling_blip_2",
@@ -37,6 +42,8 @@ IMPORTED = (
     "torchmetrics.classification",
     "av",
     "wandb",
+    "wandb.sdk.launch",
+    "tabulate",
     "rich.progress",
     "rich.traceback",
     "jinja2",
@@ -127,6 +134,7 @@ def become(request: Mapping[str, Any], files: list[int]) -> None:
     starts = begin_within()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     start_own_programs_warm(starts, INHERITED)
+    fork_pools()
     os._exit(exit_code(request["words"]))
 
 
