@@ -17,6 +17,8 @@ SHARED = REPO.parent / "shared"
 # A shell starts background jobs with Ctrl-C ignored, and all processes below inherit that: undo it for its tests.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Two workers and their programs share the cores; threads of each operation would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory, runs
 
 from config_cache import parse_once  # noqa: E402

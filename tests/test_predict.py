@@ -476,9 +476,24 @@ def test_a_timeline(run: Path, tmp_path: Path, opened: None) -> None:
     table = tmp_path / "table.csv"
     assert ask(run, path, table, "window=1s", "step=0.5s", "batch_size=8") == 0
     assert (tmp_path / "table.csv.pictures" / "talk.svg").read_text(encoding="utf-8") == picture
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["start"], row["end"]) for row in rows] == [(str(line["start"]), str(line["end"])) for line in lines]
     why = tmp_path / "why.jsonl"
     assert ask(run, path, why, "window=2s", "prompt.task=reason", "explanation_tokens=2") == 0
     assert not (tmp_path / "why.jsonl.pictures").exists()
+
+
+def test_a_table_with_other_columns_is_not_continued(
+    run: Path, tmp_path: Path, opened: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, table = make_media(tmp_path / "a.mp4", seconds=0.4), tmp_path / "table.csv"
+    assert ask(run, path, table) == 0
+    table.write_text(table.read_text().replace(",start,end", "", 1))
+    assert ask(run, path, table) == 2
+    said = capsys.readouterr().err
+    assert "its columns are not those of this version: id, status, " in said
+    assert "overwrite=true" in said
 
 
 @pytest.mark.parametrize(("seconds", "number"), [(0.3, 1), (5.0, 1), (5.1, 1), (5.5, 2), (7.0, 3)])

@@ -93,6 +93,8 @@ def _predict(cfg: DictConfig) -> int:
     print(f"{out}: {_described(done)}")
     if done.pictures:
         print(f"pictures: {done.pictures}")
+    elif request.draws and request.form == "upstream":
+        print("no pictures: the lines of format=upstream hold no probabilities")
     return FAILED if done.failed else 0
 
 

@@ -169,11 +169,16 @@ class PredictionFile:
         self._refuse(problems)
 
     def require_settings(self, settings: str) -> None:
-        """Refuse answers of another model or other settings.
+        """Refuse answers of another model or other settings, and a table with other columns.
 
         Raises:
             Conflict: names each item.
         """
+        if self.form == "csv":
+            for place in self._places():
+                first = next(iter(_lines(place, self.form)), None)
+                if first is not None and _cells(first[1]) != self.columns():
+                    self._refuse([f"its columns are not those of this version: {', '.join(self.columns())}"])
         known = [name for name, record in self.known.items() if record["status"] == "success"]
         changed = [name for name in known if self.known[name]["settings"] != settings]
         self._refuse([f"{name}: the model or its settings have changed since it was answered" for name in changed])
@@ -216,7 +221,7 @@ class PredictionFile:
     def columns(self) -> list[str]:
         """Names of the columns of a table."""
         chances = [f"p_{label}" for label in self.labels]
-        return [*FACTS["csv"], "label", *chances, "text", "question", "inputs", "error", "video"]
+        return [*FACTS["csv"], "label", *chances, "text", "question", "inputs", "error", "video", "start", "end"]
 
     def encoded(self, record: Mapping[str, Any]) -> str:
         """One line."""
@@ -229,7 +234,7 @@ class PredictionFile:
             record["label"],
             *(chances.get(label) for label in self.labels),
             *(record["text"], record["question"], json.dumps(record["inputs"], ensure_ascii=False)),
-            *(": ".join(error.values()), record["video"]),
+            *(": ".join(error.values()), record["video"], record.get("start"), record.get("end")),
         ]
         return table_row(["" if cell is None else cell for cell in cells])
 
