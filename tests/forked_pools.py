@@ -9,6 +9,8 @@ import multiprocessing.util
 import os
 import signal
 import sys
+import threading
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,19 +45,30 @@ def fork(path: Any, words: list[Any], descriptors: Iterable[int]) -> int:
     pid = os.fork()
     if pid:
         return pid
+    code = 1
     try:
-        begin = 3
-        for descriptor in kept:
-            os.closerange(begin, descriptor)
-            begin = descriptor + 1
-        os.closerange(begin, 1 << 16)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        sys.argv[:] = ["-c", MARK]
+        code = _interpret(words, kept)
+    except BaseException:
+        traceback.print_exc()
+    finally:  # Whatever else happens: this is no process of tests.
+        os._exit(code)
+
+
+def _interpret(words: list[Any], kept: list[int]) -> int:
+    """Do what `python WORDS` does, with standard input and output and some other descriptors; gives its exit code."""
+    begin = 3
+    for descriptor in kept:
+        os.closerange(begin, descriptor)
+        begin = descriptor + 1
+    os.closerange(begin, 1 << 16)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    # What pools of this process would do at its end: they are not this child's, and its descriptors are others.
+    threading._threading_atexits.clear()  # type: ignore[attr-defined]
+    sys.argv[:] = ["-c", MARK]
+    try:
         exec(words[-2], {"__name__": "__main__"})
     except SystemExit as error:
-        os._exit(error.code if isinstance(error.code, int) else 1)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    os._exit(1)
+        return error.code if isinstance(error.code, int) else 1
+    return 0
