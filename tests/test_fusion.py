@@ -248,6 +248,9 @@ def test_a_table_has_a_row_for_each_feature_and_fusion(place: Path, capsys: pyte
     assert all(row["scores"]["test"]["f1"]["mean"] > 0.6 for row in found[:2])
     assert "no nowhere" in capsys.readouterr().out
     assert merbench(place, "rows2", "table=nowhere.csv") == 1
+    table.write_text("model,modality,network,speech,words,face\nVoice,A,mpl,speech,,\n")
+    with pytest.raises(InputErrors, match="'mpl' is not one of .*; did you mean mlp?"):
+        read_rows(str(table))
 
 
 def test_the_published_table_names_published_rows() -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emolightning.benchmarks.published.table import read_published
+from emolightning.config.places import CONFIG_DIR
+from emolightning.config.problems import not_one_of
 from emolightning.data.readers.tables import read_table
 from emolightning.errors import InputErrors, UserError, shown
 
@@ -53,7 +55,7 @@ def read_rows(table: str) -> list[Row]:
 
     Raises:
         UserError: there is no such file.
-        InputErrors: rows without a network or without a folder.
+        InputErrors: rows without a folder, or without a network that there is.
     """
     path = KNOWN[table][1] if table in KNOWN else Path(table)
     if not path.is_file():
@@ -64,12 +66,14 @@ def read_rows(table: str) -> list[Row]:
         absent = [name for name in COLUMNS if name not in found]
         return [f"has no column {', '.join(absent)}"] if absent else []
 
-    rows = []
+    rows, networks = [], sorted(file.stem for file in (CONFIG_DIR / "model" / "fusion").glob("*.yaml"))
     for record in read_table(path, faults, problems):
         values = {name: (record.values[name] or "").strip() for name in COLUMNS}
         folders = {name: values[name] for name in INPUTS if values[name]}
         if not values["model"] or not values["network"] or not folders:
             problems.append(f"{record.where}: needs a model, a network and a folder of vectors")
+        elif values["network"] not in networks:
+            problems.append(f"{record.where}: network: {not_one_of(values['network'], networks)}")
         wrong = [name for name in folders.values() if ".." in name or "/" in name or "\\" in name]
         problems += [f"{record.where}: {shown(name)} is no name of a folder" for name in wrong]
         remark = (record.values.get(REMARK) or "").strip()

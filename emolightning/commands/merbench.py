@@ -76,7 +76,11 @@ def _table(cfg: DictConfig, given: Sequence[str]) -> None:
                 line |= _one(of_row)
         found.append(line)
     if all("absent" in line for line in found):
-        raise UserError(f"features.root={cfg.features.root}: has none of the folders that table={cfg.table} names")
+        named = ", ".join(found[0]["absent"])
+        raise UserError(
+            f"features.root={cfg.features.root}: has none of the folders that table={cfg.table} names; say "
+            f"features.root=FOLDER, the one that holds {named} and others"
+        )
     write_json(root / "table.json", {"rows": found})
     print(_lines(found))
     print(f"table: {root / 'table.json'}")

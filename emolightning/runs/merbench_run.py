@@ -137,7 +137,10 @@ def _task(cfg: DictConfig) -> Task:
     splits = {split: [clip for clip in corpus.clips if clip.split == split] for split in ("train", "val", "test")}
     learned = [split for split in ("train", "val") if splits[split]]
     if not learned or not splits["test"]:
-        raise UserError(f"data={corpus.source.name}: needs clips to train on and clips in the split test")
+        raise UserError(
+            f"data={corpus.source.name}: needs clips to train on and clips in the split test; of data=mer2023 and "
+            "mer2024 the former are the labels that data.train=FILE names"
+        )
     parts = [_rows(cfg, corpus, split, classifier.places) for split in learned]
     return Task(
         folder=Path(cfg.output_dir),
