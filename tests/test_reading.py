@@ -1,5 +1,6 @@
 """Answers as language models write them: read as a person reads them, and no label invented."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -161,3 +162,25 @@ def test_the_headline_under_other_parsers(tmp_path: Path, capsys: pytest.Capture
     assert others["strict"] == {"weighted_f1": 0.5, "unreadable": 1}
     assert others["upstream"] == {"weighted_f1": 0.5, "unreadable": 0}
     assert "weighted_f1 under other parsers: strict 0.5000 (1 unreadable)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_sheet_to_read_by_hand_and_its_agreement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["sad", "=happy", "not angry", "surprise or not", "neutral"]
+    file = write_csv(
+        tmp_path / "p.csv", ("id", "answer", "truth"), [(f"c{n}", text, "sad") for n, text in enumerate(texts)]
+    )
+    words = (f"answers={file}", "labels=mer6")
+    score(tmp_path / "out", *words, "hand_check=4")
+    sheet = tmp_path / "out" / "hand_check.csv"
+    rows = list(csv.DictReader(sheet.open(encoding="utf-8-sig", newline="")))
+    assert len(rows) == 4
+    assert all(row["human"] == "" and not row["answer"].startswith("=") for row in rows)
+    filled = write_csv(tmp_path / "filled.csv", rows[0], [[row["id"], row["answer"], "", "none"] for row in rows[:3]])
+    checked = score(tmp_path / "checked", *words, f"hand_check={filled}")["reading"]["hand_check"]
+    num_none = sum(row["read_as"] == "none" for row in rows[:3])
+    assert (checked["num_checked"], checked["agreement"], checked["invented"]) == (3, num_none / 3, 3 - num_none)
+    assert "A person reads" in capsys.readouterr().out
+    for human, said in (("sadd", "did you mean 'sad'?"), ("", "the column human is empty")):
+        wrong = write_csv(tmp_path / "wrong.csv", rows[0], [["c0", "sad", "sad", human]])
+        assert said in " ".join(refusal(capsys, tmp_path / "refused", *words, f"hand_check={wrong}").split())
+    assert "hand_check" in refusal(capsys, tmp_path / "refused", *words, "hand_check=nowhere.csv")

@@ -16,6 +16,7 @@ each row, and the truth, unless it is in a file of its own:
   aliases=default|none|FILE            more words for a label; a table with the columns alias and label
   aliases=replace:FILE                 no others than those
   answer_list=whole|first|first_valid  of a comma-separated list the first entry, or the first that names a label
+  hand_check=50|FILE                   writes hand_check.csv, a sheet of 50 answers to read yourself; reads one back
   cluster=COLUMN                       clips that share it are not independent, e.g. subject, film or dialogue
 
 Several files are folds: their mean and deviation. With columns.valence_answer and columns.valence_truth there are also
@@ -23,6 +24,7 @@ MER2023's squared error and combined score. Writes metrics.json, answers.jsonl a
 """
 
 from collections.abc import Collection
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -108,6 +110,13 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
         problems.append(Problem("truth", f"has {len(cfg.truth)} files for {len(files)} of answers; give one for each"))
     if cfg.benchmark is not None and cfg.benchmark not in official_benchmarks():
         problems.append(Problem("benchmark", not_one_of(cfg.benchmark, official_benchmarks())))
+    if cfg.hand_check == "0":
+        problems.append(Problem("hand_check", "0 answers are no sheet; say e.g. hand_check=50"))
+    if cfg.hand_check is not None and not cfg.hand_check.isdecimal() and not Path(cfg.hand_check).is_file():
+        wanted = "must be a number of answers, for a new sheet, or a sheet that is filled in"
+        problems.append(Problem("hand_check", f"{cfg.hand_check!r} {wanted}; there is no such file"))
+    if cfg.hand_check is not None and len(files) > 1:
+        problems.append(Problem("hand_check", f"is for one file of answers; answers has {len(files)}"))
     pair = ("valence_answer", "valence_truth")
     problems += [
         Problem(f"columns.{name}", f"is required with columns.{other}")

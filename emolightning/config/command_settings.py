@@ -124,6 +124,8 @@ class ScoreConfig(AnswerFileConfig):
     """Gets `metrics.json`, `answers.jsonl` and `report.html`; of folds one folder each."""
     valence_missing: str = "error"
     """Clips with a true valence and no predicted one: `error`, `worst` (the largest error possible), or `exclude`."""
+    hand_check: str | None = None
+    """A number writes `hand_check.csv`, a sheet of so many answers for a person to read; FILE is one filled in."""
     cluster: str | None = None
     """Column of the table with the truth, e.g. subject, film or dialogue: clips that share it are not independent."""
     stratified: bool = False

@@ -23,6 +23,7 @@ from emolightning.runs.report.page import write_page
 from emolightning.runs.report.table import print_metrics
 from emolightning.scoring.classification import counted_clips
 from emolightning.scoring.folds import fold_report, refuse_shared_clips
+from emolightning.scoring.hand_check import SHEET, agreement, write_sheet
 from emolightning.scoring.predictions import Columns, Predictions, read_predictions, with_labels
 from emolightning.scoring.readable import refuse_unreadable
 from emolightning.scoring.sampling import Sampling, sampled
@@ -139,11 +140,30 @@ def _score(
         **described,
         "differences_from_official": _differences(benchmark, cfg.split, answers, scoring),
     }
+    report = _with_hand_check(cfg.hand_check, report, answers, scores, scoring)
     report = _with_warnings(replace(report, evaluation=evaluation))
     _make_room(folder, key)
     join(folder, key, answers, scores)
+    if cfg.hand_check is not None and cfg.hand_check.isdecimal():
+        sheet = folder / SHEET
+        count = write_sheet(sheet, answers, scores, int(cfg.hand_check))
+        print(f"{sheet}: {count} answers; fill in the column human and give it back: hand_check={sheet}")
     _write(folder, report, answers, scores)
     return report
+
+
+def _with_hand_check(
+    hand_check: str | None, report: Report, answers: Sequence[Answer], scores: Sequence[Score], scoring: Scoring
+) -> Report:
+    """The report with the agreement of a sheet that a person filled in, where one is given."""
+    if hand_check is None:
+        return report
+    if scoring.reader is None:
+        raise UserError("hand_check is for answers with one label; leave it out, or say scoring=classification")
+    if hand_check.isdecimal():
+        return report
+    checked = agreement(Path(hand_check), answers, scores, scoring.reader)
+    return replace(report, reading={**(report.reading or {}), "hand_check": checked})
 
 
 def _score_folds(

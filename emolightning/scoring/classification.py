@@ -176,7 +176,7 @@ class Classification:
         texts = Counter((answer.truth, None if answer.is_missing else answer.text) for answer, _ in kept)
         truths = np.array([self.labels.index(truth) for truth, _ in texts if truth is not None])
         times = np.array(list(texts.values()))
-        found = {}
+        found: dict[str, dict[str, float]] = {}
         for name, reader in self._others.items():
             labels = [None if text is None else reader.read(text).label for _, text in texts]
             answered = np.array([len(self.labels) if label is None else self.labels.index(label) for label in labels])

@@ -71,7 +71,15 @@ def _by_parser(report: dict[str, Any]) -> list[str]:
     """The headline as other parsers read the same answers."""
     others = report.get("reading", {}).get("other_parsers", {})
     listed = [f"{name} {of['weighted_f1']:.4f} ({of['unreadable']} unreadable)" for name, of in others.items()]
-    return [f"weighted_f1 under other parsers: {', '.join(listed)}."] if listed else []
+    notes = [f"weighted_f1 under other parsers: {', '.join(listed)}."] if listed else []
+    if checked := report.get("reading", {}).get("hand_check"):
+        low, high = checked["ci95"]
+        notes.append(
+            f"A person reads {checked['agreement']:.1%} of {checked['num_checked']} answers alike (95 % interval "
+            f"{low:.1%} to {high:.1%}); {checked['invented']} labels are invented, {checked['lost']} lost, "
+            f"{checked['other_label']} are others."
+        )
+    return notes
 
 
 def about_intervals(report: Mapping[str, Any]) -> list[str]:
