@@ -235,7 +235,13 @@ def test_valence(tmp_path: Path) -> None:
     measured = values(report)
     assert measured["valence_mse"] == pytest.approx(mse, abs=1e-12)
     assert measured["mer2023_combined"] == pytest.approx(measured["weighted_f1"] - mse / 4, abs=1e-12)
-    for name in ("valence_mse", "mer2023_combined"):
+    predicted, true = (np.array([float(row[column]) for row in used]) for column in (3, 4))
+    assert measured["valence_mae"] == pytest.approx(np.abs(predicted - true).mean(), abs=1e-12)
+    assert measured["valence_pearson"] == pytest.approx(np.corrcoef(predicted, true)[0, 1], abs=1e-12)
+    covariance = np.cov(predicted, true, ddof=0)
+    ccc = 2 * covariance[0, 1] / (np.trace(covariance) + (predicted.mean() - true.mean()) ** 2)
+    assert measured["valence_ccc"] == pytest.approx(ccc, abs=1e-12)
+    for name in ("valence_mse", "mer2023_combined", "valence_mae", "valence_ccc", "valence_pearson"):
         low, high = report["metrics"][name]["ci95"]
         assert low < measured[name] < high
     assert report["valence"] == {

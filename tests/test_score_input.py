@@ -115,7 +115,10 @@ def test_clips_that_do_not_pair_up(
     [
         (["labels=mer7"], "labels: no vocabulary 'mer7'"),
         ([], "scoring.labels is required"),
-        (["labels=mer6", "parser=word"], "'word' is not one of words, strict, upstream; did you mean words?"),
+        (
+            ["labels=mer6", "parser=word"],
+            "'word' is not one of words, strict, regex, upstream, upstream_2026; did you mean words?",
+        ),
         (["labels=[happy,sad]", "parser=upstream"], "parser=upstream makes 'neutral' of what it cannot read"),
         (["labels=mer6", "aliases=nowhere.csv"], "aliases=nowhere.csv: is neither default nor none"),
         (["labels=mer6", "columns.valence_truth=v"], "columns.valence_answer is required with columns.valence_truth"),

@@ -18,10 +18,16 @@ DEFINITIONS = {
 """Score name -> what it is; a published number is comparable only with the same definition."""
 
 VALENCE_MSE, COMBINED = "valence_mse", "mer2023_combined"
+VALENCE_MAE, VALENCE_CCC, VALENCE_PEARSON = "valence_mae", "valence_ccc", "valence_pearson"
 
 VALENCE_DEFINITIONS = {
     VALENCE_MSE: "mean squared error of valence over clips that have a true value",
     COMBINED: "weighted F1 - 0.25 x valence_mse (ranked MER2023's MULTI and NOISE)",
+    VALENCE_MAE: "mean absolute error of valence over clips that have a true value",
+    VALENCE_CCC: "concordance of valence (Lin): 2 cov / (var + var + squared difference of the means), over clips that "
+    "have a true value; 0 where nothing varies",
+    VALENCE_PEARSON: "Pearson's correlation of valence over clips that have a true value; 0 where one of both is "
+    "constant",
 }
 """Scores of systems that predict valence beside the label."""
 
@@ -50,4 +56,4 @@ LOGGED = ("val/loss", f"val/{UNREADABLE_COUNT}", *(f"val/{name}" for name in DEF
 
 def is_loss(name: str) -> bool:
     """Whether less is better of a logged number."""
-    return name.rpartition("/")[2] in ("loss", UNREADABLE_COUNT, VALENCE_MSE)
+    return name.rpartition("/")[2] in ("loss", UNREADABLE_COUNT, VALENCE_MSE, VALENCE_MAE)

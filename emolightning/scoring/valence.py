@@ -9,7 +9,15 @@ import numpy as np
 from emolightning.errors import InputErrors
 from emolightning.records.clips import Answer, Score
 from emolightning.records.report import Report
-from emolightning.records.score_names import COMBINED, VALENCE_DEFINITIONS, VALENCE_MISSING, VALENCE_MSE
+from emolightning.records.score_names import (
+    COMBINED,
+    VALENCE_CCC,
+    VALENCE_DEFINITIONS,
+    VALENCE_MAE,
+    VALENCE_MISSING,
+    VALENCE_MSE,
+    VALENCE_PEARSON,
+)
 from emolightning.scoring.classification import class_indices
 from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
 from emolightning.scoring.metrics.resampling import affordable
@@ -21,12 +29,22 @@ from emolightning.scoring.metrics.valence import (
     bootstrap_samples,
     combined,
     mean_squared_error,
+    sums_of,
+    valence_scores,
     worst_guesses,
 )
 from emolightning.scoring.predictions import Predictions
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 
 Missing = Literal["error", "worst", "exclude"]
+RANGES = {
+    VALENCE_MSE: (0.0, LARGEST),
+    VALENCE_MAE: (0.0, HIGH - LOW),
+    VALENCE_CCC: (-1.0, 1.0),
+    VALENCE_PEARSON: (-1.0, 1.0),
+}
+"""Score -> its lowest and highest value."""
+
 SHOWN = 5
 """Clips that a message about many of them names."""
 
@@ -40,7 +58,7 @@ def add_valence(
     missing: Missing = "error",
     sampling: Sampling = BY_CLIP,
 ) -> Report:
-    """The report with two more metrics, and what was counted.
+    """The report with the scores of valence, and what was counted.
 
     Args:
         report: of the labels.
@@ -72,15 +90,16 @@ def add_valence(
         "predicted_off_the_scale": off_the_scale,
         "num_bootstrap_samples": resampling.num_samples,
     }
-    mse = mean_squared_error(predicted, true)
-    draws = bootstrap_samples(truths, answered, (predicted - true) ** 2, len(labels), resampling)
-    exact = same_value_interval(mse, num_scored, lowest=0.0, highest=LARGEST)
-    num_units = resampling.num_units(len(predicted))
-    samples = {
-        name: percentile_interval(drawn, num_units=num_units)
-        for name, drawn in zip(VALENCE_DEFINITIONS, draws, strict=True)
+    found = {name: float(value) for name, value in valence_scores(sums_of(predicted, true).sum(axis=0)).items()}
+    found[VALENCE_MSE] = mean_squared_error(predicted, true)
+    exact = {
+        name: same_value_interval(found[name], num_scored, lowest=low, highest=high)
+        for name, (low, high) in RANGES.items()
     }
-    added = _metrics(report.metrics["weighted_f1"], mse, samples, exact, method=sampling.bootstrap())
+    draws = bootstrap_samples(truths, answered, (predicted, true), len(labels), resampling)
+    num_units = resampling.num_units(len(predicted))
+    samples = {name: percentile_interval(drawn, num_units=num_units) for name, drawn in draws.items()}
+    added = _metrics(report.metrics["weighted_f1"], found, samples, exact, method=sampling.bootstrap())
     for metric in added.values():
         metric["definition"] += VALENCE_MISSING[missing]
     metrics = {**report.metrics, **added}
@@ -152,9 +171,9 @@ def _number(text: str) -> float | None:
 
 def _metrics(
     f1: Mapping[str, Any],
-    mse: float,
+    found: Mapping[str, float],
     intervals: Mapping[str, tuple[float, float]],
-    exact: tuple[float, float],
+    exact: Mapping[str, tuple[float, float]],
     *,
     method: str,
 ) -> dict[str, dict[str, Any]]:
@@ -162,23 +181,22 @@ def _metrics(
 
     Args:
         f1: entry of the weighted F1.
-        mse: the squared error.
-        intervals: of both scores, by resampling.
-        exact: ends of the error where all clips have the same one.
+        found: the scores of valence alone.
+        intervals: of all scores, by resampling.
+        exact: ends of those of valence where all samples have the same value.
         method: what the resampling is called.
     """
     low, high = f1["ci95"]
-    exact_ends = {VALENCE_MSE: exact, COMBINED: (combined(low, exact[1]), combined(high, exact[0]))}
-    values = {
-        VALENCE_MSE: (mse, mse),
-        COMBINED: (combined(f1["value"], mse), combined(f1["value_without_unreadable"], mse)),
-    }
+    mse, (least, most) = found[VALENCE_MSE], exact[VALENCE_MSE]
+    exact_ends = {**exact, COMBINED: (combined(low, most), combined(high, least))}
+    values = {name: (value, value) for name, value in found.items()}
+    values[COMBINED] = combined(f1["value"], mse), combined(f1["value_without_unreadable"], mse)
     return {
         name: {
-            "value": value,
+            "value": values[name][0],
             **interval_entry(intervals[name], exact_ends[name], method=method),
-            "definition": VALENCE_DEFINITIONS[name],
-            "value_without_unreadable": without,
+            "definition": definition,
+            "value_without_unreadable": values[name][1],
         }
-        for name, (value, without) in values.items()
+        for name, definition in VALENCE_DEFINITIONS.items()
     }

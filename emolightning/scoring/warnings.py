@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from emolightning.models.parts.card import RANDOM_BASE
-from emolightning.records.score_names import COMBINED, VALENCE_MSE
+from emolightning.records.score_names import VALENCE_MSE
 from emolightning.scoring.scoring import NO_ANSWER
 
 FEW_CLIPS = 20
@@ -88,7 +88,7 @@ def _left_out(report: dict[str, Any]) -> Iterator[str]:
     """Clips that an average does not see, though they have a truth: the score may be better for it."""
     valence = report.get("valence", {})
     if (count := valence.get("missing_predicted", 0)) and valence["missing"] == "exclude":
-        yield f"valence: {count} clips have no predicted value and are left out of {VALENCE_MSE} and {COMBINED}"
+        yield f"valence: {count} clips have no predicted value and are left out of {VALENCE_MSE} and its like"
     elif count:
         yield f"valence: {count} clips have no predicted value; each counts as the largest error possible"
     groups = report.get("open_vocabulary", {}).get("synonym_groups") or {}

@@ -5,7 +5,8 @@ MER2023 paper (arXiv 2304.08981), equations 10 to 12. A clip without valence car
 
 import numpy as np
 
-from emolightning.scoring.metrics.classification import scores
+from emolightning.records.score_names import COMBINED, VALENCE_CCC, VALENCE_MAE, VALENCE_MSE, VALENCE_PEARSON
+from emolightning.scoring.metrics.classification import joined, scores
 from emolightning.scoring.metrics.resampling import Resampling, kinds_of
 
 MISSING = -10.0
@@ -16,6 +17,9 @@ LOW, HIGH = -5.0, 5.0
 
 LARGEST = (HIGH - LOW) ** 2
 """Squared error from one end of the scale to the other."""
+
+NO_SPREAD = 1e-12
+"""Variances as small as this are rounding."""
 
 MSE_WEIGHT = 0.25
 """Weight of the squared error in the combined score."""
@@ -50,33 +54,70 @@ def combined(weighted_f1: float, mse: float) -> float:
     return weighted_f1 - MSE_WEIGHT * mse
 
 
+def sums_of(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """What the scores of valence are made of, summed over any clips: float64 (clips, 7), 0 without both values.
+
+    Args:
+        predicted: (clips,), NaN where there is none.
+        true: (clips,), NaN where there is none; both are taken from its mean, for the sake of precision.
+    """
+    known = ~np.isnan(predicted - true)
+    middle = true[known].mean() if known.any() else 0.0
+    ours, theirs = (np.where(known, values - middle, 0.0) for values in (predicted, true))
+    return np.stack(
+        [known, ours, theirs, ours**2, theirs**2, ours * theirs, np.abs(ours - theirs)], axis=1, dtype=np.float64
+    )
+
+
+def valence_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """The scores of valence alone.
+
+    Args:
+        sums: (..., 7), of clips.
+
+    Returns:
+        name -> float64 (...), NaN where no clip has both values.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ours, theirs, ours_squared, theirs_squared, products, errors = np.moveaxis(sums[..., 1:] / sums[..., :1], -1, 0)
+        variances = np.maximum(ours_squared - ours**2, 0.0), np.maximum(theirs_squared - theirs**2, 0.0)
+        covariance = products - ours * theirs
+        spread, both = np.sqrt(variances[0] * variances[1]), variances[0] + variances[1] + (ours - theirs) ** 2
+        return {
+            VALENCE_MSE: np.maximum(ours_squared - 2 * products + theirs_squared, 0.0),
+            VALENCE_MAE: errors,
+            VALENCE_CCC: np.where(both > NO_SPREAD, 2 * covariance / both, both * 0.0),
+            VALENCE_PEARSON: np.where(spread > NO_SPREAD, np.clip(covariance / spread, -1.0, 1.0), spread * 0.0),
+        }
+
+
 def bootstrap_samples(
-    truths: np.ndarray, predictions: np.ndarray, squares: np.ndarray, num_classes: int, resampling: Resampling
-) -> tuple[np.ndarray, np.ndarray]:
-    """Squared error and combined score of samples of as many clips, drawn with replacement.
+    truths: np.ndarray,
+    predictions: np.ndarray,
+    valence: tuple[np.ndarray, np.ndarray],
+    num_classes: int,
+    resampling: Resampling,
+) -> dict[str, np.ndarray]:
+    """The scores of valence and the combined one of samples of as many clips, drawn with replacement.
 
     Label and valence of a clip are drawn together, so the clips are needed and not only their matrix.
 
     Args:
         truths: (clips,), class indices.
         predictions: (clips,), class indices, or `num_classes` for an unreadable answer.
-        squares: (clips,), squared differences of valence, NaN where there is none.
+        valence: predicted and true, (clips,) each, NaN where there is none.
         num_classes: size of the vocabulary.
         resampling: how clips are drawn.
 
     Returns:
-        float64 (num_samples,) twice; NaN in samples where no clip has valence.
+        name -> float64 (num_samples,); NaN in samples where no clip has valence.
     """
     cells, num_cells = truths * (num_classes + 1) + predictions, num_classes * (num_classes + 1)
-    kinds, first = kinds_of([cells, squares])
-    known = ~np.isnan(squares[first])
-    values = np.concatenate(
-        [np.eye(num_cells)[cells[first]], np.where(known, squares[first], 0.0)[:, None], known[:, None]], axis=1
-    )
-    errors, f1 = [], []
+    kinds, first = kinds_of([cells, *valence])
+    values = np.concatenate([np.eye(num_cells)[cells[first]], sums_of(*valence)[first]], axis=1)
+    pieces = []
     for totals in resampling.totals(kinds, values):
-        with np.errstate(invalid="ignore"):  # no clip with valence: NaN
-            errors.append(totals[:, -2] / totals[:, -1])
-        f1.append(scores(totals[:, :num_cells].reshape(-1, num_classes, num_classes + 1))["weighted_f1"])
-    mse = np.concatenate(errors)
-    return mse, np.concatenate(f1) - MSE_WEIGHT * mse
+        found = valence_scores(totals[:, num_cells:])
+        f1 = scores(totals[:, :num_cells].reshape(-1, num_classes, num_classes + 1))["weighted_f1"]
+        pieces.append({**found, COMBINED: f1 - MSE_WEIGHT * found[VALENCE_MSE]})
+    return joined(pieces)
