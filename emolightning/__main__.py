@@ -51,6 +51,10 @@ COMMANDS = {
         "emolightning.commands.compare",
         "is B better than A? runs, files and published figures on the same clips, in one table",
     ),
+    "pseudo-label": (
+        "emolightning.commands.pseudo_label",
+        "labels for unlabelled clips: what trained runs are sure of, as an annotation file",
+    ),
     "reproduce": ("emolightning.commands.reproduce", "published scores, and a run's scores beside them"),
     "report": ("emolightning.commands.report", "report.html of an evaluated run again, from its folder"),
 }

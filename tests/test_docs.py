@@ -22,7 +22,7 @@ from site_pages import LINK, pages
 
 from emolightning.__main__ import COMMANDS
 from emolightning.benchmarks.registry import official_benchmarks
-from emolightning.commands import compare, extract, score, serve
+from emolightning.commands import compare, extract, pseudo_label, score, serve
 from emolightning.commands.doctor import main as doctor
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
@@ -54,6 +54,7 @@ FULL_WORDS = {
     "extract": extract.full_words,
     "serve": serve.full_words,
     "compare": compare.full_words,
+    "pseudo-label": pseudo_label.full_words,
 }
 """Commands that have shorter words for some settings."""
 COMPOSED = [command for command in [*commands_tagged("compose"), *CHECKED] if PROGRAM.search(command)]

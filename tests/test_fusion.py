@@ -12,6 +12,7 @@ import emolightning as el
 from emolightning.__main__ import main
 from emolightning.benchmarks.classifier_table import published_value, read_rows
 from emolightning.config.families import family_of
+from emolightning.data.readers.annotations import read_custom
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.family import Sees
 from emolightning.models.fusion.family import FAMILY
@@ -132,6 +133,28 @@ def test_an_evaluation_notes_how_likely_labels_are(trained: Path, place: Path) -
         assert not isinstance(asked, Failure)
         assert line["probabilities"] == pytest.approx(asked.probabilities, abs=1e-5)
     assert lines[0]["key"] != json.loads((trained / "answers.jsonl").read_text().splitlines()[0])["key"]
+
+
+def test_a_run_labels_clips_that_nobody_has_labelled(
+    trained: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "new").mkdir()
+    for number in range(6):
+        (place / "new" / f"test{number:02}.mp4").write_bytes(b"no video")
+    command = ["pseudo-label", f"run={trained}", f"media={place}/new", f"out={place}/pseudo.csv", "device=cpu"]
+    with pytest.raises(SystemExit):
+        main([*command, f"labelled={place}/clips.csv", f"labelled_media={place}/media"])
+    assert "each of the 6 clips has a label already, e.g. 'test00'" in capsys.readouterr().err
+    assert main([*command, "min_confidence=0.5"]) == 0
+    assert "6 answered, 0 had an answer before" in capsys.readouterr().out
+    clips = read_custom(place / "pseudo.csv", place / "new", LABELS, needs_transcript=False)
+    assert [(clip.id, clip.label, clip.split) for clip in clips] == [
+        (f"test{number:02}", LABELS[number % 3], "train") for number in range(6)
+    ]
+    (place / "pseudo.csv").unlink()
+    (place / "pseudo.json").unlink()
+    assert main([*command, "min_confidence=0.5"]) == 0
+    assert "0 answered, 6 had an answer before" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ OWN = {
     "inspect": "file=???",
     "score": "columns.truth_id=null",
     "combine": "how=mean",
+    "pseudo-label": "min_confidence=0.9",
     "reproduce": "benchmark=null",
     "report": "checkpoint=???",
 }

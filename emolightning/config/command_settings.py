@@ -174,6 +174,12 @@ class AnswerColumns:
     """Which clip; of the truth file, too."""
     answer: str = "answer"
     """What the system said; columns `p_LABEL` may say how likely each label is."""
+
+
+@dataclass
+class CombinedColumns(AnswerColumns):
+    """The same, and that of the truth."""
+
     truth: str = "truth"
     """The right answer, in the truth file."""
 
@@ -196,10 +202,49 @@ class CombineConfig:
     """A table with the truth of each clip, where the runs do not have it."""
     labels: list[str] | None = None
     """The vocabulary, by name or spelt out, for answers that are texts."""
-    columns: AnswerColumns = field(default_factory=AnswerColumns)
+    columns: CombinedColumns = field(default_factory=CombinedColumns)
     """Names of the columns of tables."""
     missing: str = "error"
     """Clips that only some of the systems have an answer about: `error`, or `others`, what those say, counted."""
+
+
+@dataclass
+class PseudoLabelConfig:
+    """Clips without labels, and who labels them."""
+
+    run: str = MISSING
+    """A run folder, a checkpoint file inside one, or an adapter folder, which is asked; or answers that are there: a
+    file of `predict`, a folder of `combine`."""
+    out: str = MISSING
+    """The annotation file, a CSV table; its counts lie beside it, and so do the answers."""
+    media: str | None = None
+    """The clips, as in `predict`: a folder, a pattern, or a table with a column video, and transcript where there is
+    one."""
+    data: Any = None
+    """Instead, the clips of a dataset, with its transcripts."""
+    min_confidence: float = 0.9
+    """The least probability of the label that is said; 0 also takes answers without probabilities."""
+    agree_with: list[str] = field(default_factory=list)
+    """Others like `run`, all of which must say the same label."""
+    max_per_label: int | None = None
+    """The most clips of a label, the likeliest first; null takes all."""
+    take_known: bool = False
+    """Also take clips whose truth is known. Those of a test split make scores on it worthless, which is said."""
+    labelled: str | None = None
+    """An annotation file whose rows come first, and whose clips are not labelled again."""
+    labelled_media: str | None = None
+    """Folder of its clips; null is the folder that holds it."""
+    labels: list[str] | None = None
+    """The vocabulary of answers that are texts, in tables, by name or spelt out."""
+    columns: AnswerColumns = field(default_factory=AnswerColumns)
+    """Names of the columns of such tables."""
+    settings: list[str] = field(default_factory=list)
+    """What each run is asked with: settings of `predict`, which may also be written without this, e.g.
+    `features=live`."""
+    seed: int = 42
+    """Seed of splits, where the annotation file has none."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
 
 
 @dataclass

@@ -77,6 +77,18 @@ def extraction(cfg: DictConfig) -> tuple[Extraction, list[Clip], Faults]:
     return made, source.read_clips(), {name: [Fault(NO_MEDIA, reason)] for name, reason in source.lost.items()}
 
 
+def clips_of_dataset(cfg: DictConfig, *, transcripts: bool) -> list[Clip]:
+    """The clips of a dataset of which only the files are looked at.
+
+    Args:
+        cfg: of a command that has the group `data`.
+        transcripts: whether what is said is read.
+    """
+    own, _, _ = split_settings(plain(cfg.data))
+    source: ClipSource = build(own, "data", inputs=("transcript",) if transcripts else ())
+    return source.read_clips()
+
+
 def _refuse_unused(cfg: DictConfig, recipe: Recipe) -> None:
     """Settings of an extraction that this recipe would leave aside.
 

@@ -191,7 +191,9 @@ def _answer(
     failed: Counter[str] = Counter()
     seconds = 0.0
     questions = [item.question or usual for item in todo]
-    answers = predictor.stream([item.clip for item in todo], question=questions, task=request.task)
+    # What nobody asks is left to the model: a classifier has no question.
+    own = [item.question or request.question for item in todo]
+    answers = predictor.stream([item.clip for item in todo], question=own, task=request.task)
     each = zip(todo, questions, strict=True)
     for item, question in track(each, "Answers", total=len(todo), disable=len(todo) < WITH_BAR):
         is_full = False

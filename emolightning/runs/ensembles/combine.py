@@ -156,7 +156,7 @@ def _truths_of(request: Request) -> dict[str, str]:
 
 def _table(systems: Sequence[System], truths: Mapping[str, str], *, missing: str) -> Table:
     """The systems side by side; what they do not have in common is refused, or counted as asked for."""
-    labels = _same_labels(systems)
+    labels = same_labels(systems)
     clips = list(dict.fromkeys(clip for system in systems for clip in system.opinions))
     absent = {system.name: [clip for clip in clips if clip not in system.opinions] for system in systems}
     if missing == "error" and any(absent.values()):
@@ -178,7 +178,7 @@ def _why(system: System, absent: Sequence[str]) -> str:
     return f" ({', '.join(f'{count} {kind}' for kind, count in kinds.items())})" if kinds else ""
 
 
-def _same_labels(systems: Sequence[System]) -> tuple[str, ...]:
+def same_labels(systems: Sequence[System]) -> tuple[str, ...]:
     """The vocabulary of all of them."""
     first = systems[0]
     if unknown := [system.name for system in systems if not system.labels]:
@@ -196,7 +196,9 @@ def _known(
     systems: Sequence[System], truths: Mapping[str, str], labels: Sequence[str], clips: Sequence[str]
 ) -> dict[str, str]:
     """Clip -> true label, of those that have one; systems that were told different truths are refused."""
-    reader, known, problems = LabelReader(labels), {}, []
+    reader = LabelReader(labels)
+    known: dict[str, str] = {}
+    problems = []
     said = [(s.name, {clip: o.truth for clip, o in s.opinions.items() if o.truth}) for s in systems]
     for name, of_one in [*said, *([("truth", truths)] if truths else [])]:
         for clip in clips:

@@ -123,17 +123,16 @@ def _evaluation(run: Path, setting: str, split: str | None) -> Path:
     Raises:
         UserError: there is none, or several.
     """
-    latest, *aside = [place for place in (run, *sorted((run / ASIDE).glob("*"))) if (place / ANSWERS).is_file()] or [
-        None
-    ]
+    there = [place for place in (run, *sorted((run / ASIDE).glob("*"))) if (place / ANSWERS).is_file()]
     command = f"{spoken('eval')} {quoted_override('checkpoint', run)}"
-    if latest is None:
+    if not there:
         raise UserError(f"{setting}: {run}: no {ANSWERS} there; evaluate first: {command}")
+    latest = there[0]
     if split is None or (latest == run and _report_of(run).get("split", split) == split):
         return latest
-    wanted = [place for place in (latest, *aside) if _report_of(place).get("split") == split]
+    wanted = [place for place in there if _report_of(place).get("split") == split]
     if not wanted:
-        splits = sorted({str(_report_of(place).get("split")) for place in (latest, *aside)})
+        splits = sorted({str(_report_of(place).get("split")) for place in there})
         raise UserError(
             f"{setting}: {run}: no evaluation of split {split}, only of {', '.join(splits)}; make it: {command} "
             f"split={split} probabilities=true"
