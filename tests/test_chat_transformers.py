@@ -13,7 +13,7 @@ import torch
 from chat_factory import CONFIGS, make_chat
 from in_process import evaluate, fit
 from language_factory import make_qwen2
-from runs import answers, make_dataset
+from runs import REPO, Workplace, answers, make_dataset, tensor_hashes
 from safetensors.torch import load_file
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -33,6 +33,7 @@ from emolightning.prompt.questions import Question
 from emolightning.records.clips import Clip, Film, Span
 from emolightning.records.predictions import Prediction
 from emolightning.runs.assembly_of_clips import open_predictor
+from emolightning.training.learner import EmotionLearner
 
 QUICK = ("evaluation.max_new_tokens=3", "model.language.dtype=float32", "data.frame=even:3")
 LANGUAGE = "emolightning.models.parts.language.LanguageSettings"
@@ -130,12 +131,63 @@ def test_a_chat_model_learns_by_adapters(models: Path, dataset: tuple[str, ...],
     assert found.logprobs == pytest.approx(logprobs_of(predictor, found.logprobs, media / "clip0.mp4"))
 
 
+@pytest.mark.slow
+def test_an_interrupted_training_ends_with_the_same_bytes(
+    models: Path, dataset: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ("model=chat/transformers", chat(models, "qwen2_vl"), *dataset, *QUICK, "data.batch_size=1", "logger=csv")
+
+    def train(name: str, *words: str) -> dict[str, str]:
+        more = ("trainer.max_epochs=2", "checkpoints.every_num_steps=1", f"output_dir={tmp_path / name}")
+        with composed("train", [*own, *more, *words]) as cfg:
+            fit(cfg)
+        return tensor_hashes(tmp_path / name)
+
+    step = EmotionLearner.training_step
+
+    def breaks(self: EmotionLearner, batch: Any, batch_idx: int) -> Any:
+        if self.global_step == 3:
+            raise RuntimeError("the power failed")
+        return step(self, batch, batch_idx)
+
+    whole = train("whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(EmotionLearner, "training_step", breaks)
+        with pytest.raises(RuntimeError, match="the power failed"):
+            train("broken")
+    assert train("broken", "resume=auto") == whole
+
+
+@pytest.mark.slow
+@pytest.mark.multi_process
+def test_two_ranks_train_and_answer_with_the_same_bytes(
+    workplace: Workplace, models: Path, dataset: tuple[str, ...]
+) -> None:
+    own = ("model=chat/transformers", chat(models, "qwen2_vl"), *dataset[:-1], *QUICK, "data.batch_size=1")
+    place = workplace.folder / "chat"
+    ranks = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    workplace.call(REPO / "train.py", *own, *ranks, "trainer.max_epochs=1", "logger=csv", f"output_dir={place}/run")
+    for name, words in {"alone": ("trainer=cpu", "split=all"), "both": (*ranks, "split=all")}.items():
+        workplace.evaluate(place / "run", *words, f"output_dir={place}/{name}")
+        workplace.call(REPO / "eval.py", *own, *words, f"output_dir={place}/{name}-as-it-is")
+    for kind in ("", "-as-it-is"):
+        alone, both = (
+            [(line["id"], line["answer"], line["key"]) for line in answers(place / f"{name}{kind}")]
+            for name in ("alone", "both")
+        )
+        assert alone == both
+
+
 def logprobs_of(predictor: Any, labels: Iterable[str], video: Path) -> dict[str, float]:
     """The same by one pass over prompt and answer for each label, with the model's own loss."""
     (seen,) = predictor.reader.read([Clip("new", video, transcript="What a day.")])
     question = Question("emotion", predictor.question())
     example = predictor.processor.example(Clip("new", video), seen.loaded, question, index=0)
     found = {}
+    turn = predictor.processor.turn(example, None)
+    with torch.no_grad():
+        likely = predictor.model.language(**turn.context).logits[0, -1].argmax()
+    assert predictor.model.language.generate(**turn.context, max_new_tokens=1, do_sample=False)[0, -1] == likely
     for label in labels:
         turn = predictor.processor.turn(example, label)
         context = turn.context["input_ids"]

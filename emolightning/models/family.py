@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from emolightning.models.emotion_model import EmotionModel
     from emolightning.models.parts.language import LanguageSettings
 
-__all__ = ["Family", "InputKind", "Inputs", "Occasion", "Processor", "Questions", "Released", "Sees"]
+__all__ = ["Family", "InputKind", "Inputs", "Occasion", "Processor", "Questions", "Released", "Sees", "Weights"]
+
+Weights = Literal["run", "folder", "elsewhere"]
+"""Where a family's weights come from: a run trains some of them; or all are in a folder, and a run may train adapters
+beside them; or the model runs elsewhere, is asked and not trained, and no checkpoint is of it."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,7 @@ class Family(Protocol):
     """
 
     name: str
-    weights: Literal["run", "folder", "elsewhere"]
-    """Where they come from: a run trains some of them; or all are in a folder, and a run may train adapters beside
-    them; or the model runs elsewhere, is asked and not trained, and no checkpoint is of it."""
+    weights: Weights
     inputs: Inputs
     """What it can take of a clip, in its order."""
     layouts: Sequence[str]

@@ -62,5 +62,6 @@ def active_inputs(inputs: Inputs, modalities: Sequence[str], switches: Mapping[s
         if about.modality in modalities and switches.get(name, about.is_on)
     }
     if not active:
-        raise UserError(f"no input is left: modalities={list(modalities)} with inputs {dict(switches)}")
+        own = {name: switches.get(name, about.is_on) for name, about in inputs.items()}
+        raise UserError(f"no input is left: modalities={list(modalities)} with inputs {own}")
     return active

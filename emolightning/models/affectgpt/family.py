@@ -7,7 +7,7 @@ from emolightning.errors import UserError
 from emolightning.models.affectgpt.inputs import FRESH, INPUTS, OF_TEACHER
 from emolightning.models.affectgpt.instructions import TASKS, question
 from emolightning.models.affectgpt.layouts import NAMES, layout_of
-from emolightning.models.family import Family, Occasion, Released, Sees
+from emolightning.models.family import Family, Occasion, Released, Sees, Weights
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -26,7 +26,7 @@ class AffectGPTFamily:
     """AffectGPT: pooled vectors of faces or frames and of the voice, one token of both, and a subtitle."""
 
     name = "affectgpt"
-    weights = "run"
+    weights: Weights = "run"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = NAMES
     tasks: Sequence[str] = tuple(TASKS)

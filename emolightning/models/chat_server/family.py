@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from emolightning.models.chat_server.inputs import INPUTS
 from emolightning.models.chat_server.questions import TASKS, question_of
-from emolightning.models.family import Family, Occasion, Sees
+from emolightning.models.family import Family, Occasion, Sees, Weights
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -20,7 +20,7 @@ class ChatServerFamily:
     """Chat models that answer over HTTP."""
 
     name = "chat_server"
-    weights = "elsewhere"
+    weights: Weights = "elsewhere"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = ("train",)
     tasks: Sequence[str] = tuple(TASKS)

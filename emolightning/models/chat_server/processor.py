@@ -52,4 +52,4 @@ class ServerProcessor:
 
 def sent_of(example: Example) -> list[Medium]:
     """All files of an example, in the order of its inputs."""
-    return [medium for media in example.media.values() for medium in media]
+    return [medium for media in example.media.values() for medium in media if isinstance(medium, Medium)]

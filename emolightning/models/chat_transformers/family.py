@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emolightning.models.chat_server.questions import TASKS, question_of
 from emolightning.models.chat_transformers.inputs import INPUTS, taken
-from emolightning.models.family import Family, Occasion, Sees
+from emolightning.models.family import Family, Occasion, Sees, Weights
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -21,7 +21,7 @@ class ChatTransformersFamily:
     """Chat models that transformers has, as they are or with adapters."""
 
     name = "chat_transformers"
-    weights = "folder"
+    weights: Weights = "folder"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = ("train",)
     tasks: Sequence[str] = tuple(TASKS)

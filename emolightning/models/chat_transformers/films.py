@@ -92,6 +92,11 @@ class FilmProcessor(VideoProcessorMixin):
     do_resize = do_rescale = do_normalize = True
     do_center_crop = False
     rescale_factor = 1 / 255
+    size: dict[str, int]
+    crop_size: dict[str, int]
+    patch_size: int
+    merge_size: int
+    temporal_patch_size: int
 
     def __init__(self, way: Way, settings: Mapping[str, Any], max_pixels: int | None = None):
         super().__init__()
@@ -117,7 +122,7 @@ class FilmProcessor(VideoProcessorMixin):
         Args:
             videos: a list, or a list of lists, of one array: (frames, height, width, 3) uint8.
             video_metadata: what is known of it.
-            **kwargs: what processors pass on; their sizes are Omni's, which are its folder's or the defaults.
+            **kwargs: what processors pass on, and nothing of it is needed: Omni's sizes are those of its folder.
         """
         video = videos[0][0] if isinstance(videos[0], list | tuple) else videos[0]
         frames = torch.from_numpy(video).permute(0, 3, 1, 2).contiguous()
@@ -127,7 +132,7 @@ class FilmProcessor(VideoProcessorMixin):
     def _whole(self, frames: Tensor) -> Tensor:
         """Frames of one size, (1, frames, 3, height, width)."""
         if self.do_resize:
-            frames = self.resized(frames, *self._size(*frames.shape[-2:]))
+            frames = self.resized(frames, *self._size(frames.shape[-2], frames.shape[-1]))
         if self.do_center_crop:
             frames = _cropped(frames, self.crop_size["height"], self.crop_size["width"])
         return self.normalised(frames)[None]
@@ -145,7 +150,8 @@ class FilmProcessor(VideoProcessorMixin):
         """Rows of patches, their grid, and what of it counts."""
         factor = self.patch_size * self.merge_size
         if self.do_resize:
-            frames = self.resized(frames, *self._size_of_patches(len(frames), *frames.shape[-2:], factor))
+            number, _, height, width = frames.shape
+            frames = self.resized(frames, *self._size_of_patches(number, height, width, factor))
         pixels, grid = patchified(
             self.normalised(frames), self.patch_size, merge=self.merge_size, together=self.temporal_patch_size
         )
@@ -176,7 +182,7 @@ class FilmProcessor(VideoProcessorMixin):
         """float32; both steps in one, as transformers does it."""
         if not self.do_normalize:
             return frames * self.rescale_factor if self.do_rescale else frames
-        mean, deviation = (torch.tensor(self.__getattribute__(name)) for name in ("image_mean", "image_std"))
+        mean, deviation = (torch.tensor(getattr(self, name)) for name in ("image_mean", "image_std"))
         if self.do_rescale:
             mean, deviation = mean * (1.0 / self.rescale_factor), deviation * (1.0 / self.rescale_factor)
         return frames.float().sub(mean.view(-1, 1, 1)).div_(deviation.view(-1, 1, 1))

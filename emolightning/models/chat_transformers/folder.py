@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,13 @@ def read_folder(path: str | Path, max_pixels: int | None = None) -> ChatFolder:
         UserError: says in one sentence what is missing, or why it cannot be used.
     """
     folder = Path(path)
+    files = [file for file in sorted(folder.glob("*")) if not file.match("*.safetensors")]
+    return _read(folder, max_pixels, tuple((file.name, file.stat().st_mtime_ns) for file in files if file.is_file()))
+
+
+@lru_cache(maxsize=2)
+def _read(folder: Path, max_pixels: int | None, stamps: tuple[tuple[str, int], ...]) -> ChatFolder:
+    """Read once in each process, unless a file changes: a tokenizer takes a second."""
     config = read_config(folder)
     model_type = _model_type(folder, config)
     processor = _processor(folder, model_type, max_pixels)
@@ -91,7 +99,10 @@ def read_config(folder: Path) -> Mapping[str, Any]:
         UserError: there is none, or it is not that of a model.
     """
     if not folder.is_dir():
-        raise UserError(f"model.path={folder}: no such folder; name the Hugging Face folder of a chat model")
+        wrong = "is no folder" if folder.exists() else "no such folder"
+        raise UserError(
+            f"model.path={folder}: {wrong}; name the folder that holds a chat model's files (nothing is downloaded)"
+        )
     file = folder / CONFIG
     if not file.is_file():
         raise UserError(f"model.path={folder}: has no {CONFIG}; name the folder that holds the model's files")
@@ -130,7 +141,7 @@ def _processor(folder: Path, model_type: str, max_pixels: int | None) -> Any:
     try:
         arguments = [_part(folder, name, model_type, max_pixels) for name in kind.get_attributes()]
         about, _ = kind.get_processor_dict(str(folder), local_files_only=True)
-        return _with_own_films(kind).from_args_and_dict(arguments, about)
+        made = _with_own_films(kind).from_args_and_dict(arguments, about)
     except Exception as error:  # Whatever damaged files make of transformers' many classes.
         if library := next((name for said, name in NEEDED.items() if said in str(error)), ""):
             raise UserError(
@@ -141,6 +152,8 @@ def _processor(folder: Path, model_type: str, max_pixels: int | None) -> Any:
             f"{folder}: transformers cannot make the processor of {model_type} ({first_line(error)}); get a whole copy "
             "of the model, with preprocessor_config.json or processor_config.json and its tokenizer"
         ) from error
+    made.__class__ = kind  # What worker processes are sent needs a class that they find by name.
+    return made
 
 
 def _processor_class(folder: Path, model_type: str) -> Any:

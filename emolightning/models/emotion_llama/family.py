@@ -7,7 +7,7 @@ from emolightning.errors import UserError
 from emolightning.models.emotion_llama.inputs import FEATURES, INPUTS, VISUAL
 from emolightning.models.emotion_llama.instructions import POOLS, instruction_pool, prompt_order
 from emolightning.models.emotion_llama.layouts import LAYOUTS
-from emolightning.models.family import Family, Occasion, Released, Sees
+from emolightning.models.family import Family, Occasion, Released, Sees, Weights
 from emolightning.prompt.processor import SequenceProcessor
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
@@ -29,7 +29,7 @@ class EmotionLlamaFamily:
     """Emotion-LLaMA: EVA-CLIP, three feature vectors and a transcript before a language model with LoRA."""
 
     name = "emotion_llama"
-    weights = "run"
+    weights: Weights = "run"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = LAYOUTS
     tasks: Sequence[str] = tuple(POOLS)

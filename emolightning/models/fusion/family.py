@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from emolightning.config.problems import not_one_of
 from emolightning.errors import InputErrors, UserError
-from emolightning.models.family import Family, Occasion, Sees
+from emolightning.models.family import Family, Occasion, Sees, Weights
 from emolightning.models.fusion.inputs import INPUTS
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
@@ -21,7 +21,7 @@ class FusionFamily:
     """Networks on feature vectors that give a label, and perhaps valence."""
 
     name = "fusion"
-    weights = "run"
+    weights: Weights = "run"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = ("train",)
     tasks: Sequence[str] = (TASK,)

@@ -17,10 +17,6 @@ Targets = Sequence[str] | str
 ALL = "all-linear"
 
 
-class Pattern(str):
-    """A regular expression for whole names of layers."""
-
-
 @dataclass(frozen=True)
 class LoraSettings:
     """The defaults are upstream's (`lora_r` 64, alpha 16, dropout 0.05, q and v)."""
@@ -51,19 +47,13 @@ def attach_lora(language: Any, settings: LoraSettings, *, within: str = "") -> P
     Raises:
         UserError: no linear layer is called like one of the targets.
     """
-    targets = settings.targets
+    part = language.get_submodule(within) if within else language
+    targets = _known(part, settings.targets, "model.lora.targets")
     if within:
-        targets = _layers_within(language.get_submodule(within), targets, within)
-    return _attach(language, settings, targets, key="model.lora.targets", task_type="CAUSAL_LM")
-
-
-def _layers_within(module: nn.Module, targets: Targets, name: str) -> "Pattern":
-    """The targets inside of a module as the pattern that PEFT takes."""
-    if targets == ALL:
-        targets = list(dict.fromkeys(name.rpartition(".")[2] for name in _linear_layers(module)))
-    targets = [targets] if isinstance(targets, str) else list(targets)
-    _require_layers(module, targets, "model.lora.targets")
-    return Pattern(rf"{re.escape(name)}\.(.*\.)?({'|'.join(map(re.escape, targets))})")
+        names = dict.fromkeys(_own_name(name) for name in _linear_layers(part)) if targets == ALL else targets
+        # PEFT takes a regular expression for whole names of layers.
+        targets = rf"{re.escape(within)}\.(.*\.)?({'|'.join(map(re.escape, names))})"
+    return _attach(language, settings, targets, task_type="CAUSAL_LM")
 
 
 def attach_vision_lora(tower: Any, settings: LoraSettings) -> PeftModel:
@@ -72,13 +62,20 @@ def attach_vision_lora(tower: Any, settings: LoraSettings) -> PeftModel:
     Raises:
         UserError: no linear layer is called like one of the targets.
     """
-    return _attach(tower, settings, settings.vision_targets, key="model.lora.vision_targets", task_type=None)
+    targets = _known(tower, settings.vision_targets, "model.lora.vision_targets")
+    return _attach(tower, settings, targets, task_type=None)
 
 
-def _attach(model: Any, settings: LoraSettings, targets: Targets, *, key: str, task_type: str | None) -> PeftModel:
-    if targets != ALL and not isinstance(targets, Pattern):
-        targets = [targets] if isinstance(targets, str) else list(targets)
-        _require_layers(model, targets, key)
+def _known(model: nn.Module, targets: Targets, key: str) -> list[str] | str:
+    """The names of layers that there are, or `all-linear`."""
+    if targets == ALL:
+        return ALL
+    names = [targets] if isinstance(targets, str) else list(targets)
+    _require_layers(model, names, key)
+    return names
+
+
+def _attach(model: Any, settings: LoraSettings, targets: list[str] | str, *, task_type: str | None) -> PeftModel:
     if settings.use_dora and is_int8_on_cpu(model):
         raise UserError(
             "model.lora.use_dora=true: PEFT has no DoRA beside int8 weights on a CPU; say "
@@ -88,7 +85,7 @@ def _attach(model: Any, settings: LoraSettings, targets: Targets, *, key: str, t
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        target_modules=str(targets) if isinstance(targets, str) else targets,
+        target_modules=targets,
         use_dora=settings.use_dora,
         use_rslora=settings.use_rslora,
         bias="none",
@@ -102,10 +99,14 @@ def _require_layers(model: nn.Module, targets: list[str], key: str) -> None:
     layers = _linear_layers(model)
     unknown = [target for target in targets if not any(f".{name}".endswith(f".{target}") for name in layers)]
     if unknown or not targets:
-        names = dict.fromkeys(name.rpartition(".")[2] for name in layers)
+        names = dict.fromkeys(map(_own_name, layers))
         wrong = f"no linear layer is called {' or '.join(unknown)}" if unknown else "names no layer"
         raise UserError(f"{key}={list(targets)}: {wrong}; {type(model).__name__} has {', '.join(names)}; or say {ALL}")
 
 
 def _linear_layers(model: nn.Module) -> list[str]:
     return [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
+
+
+def _own_name(layer: str) -> str:
+    return layer.rpartition(".")[2]
