@@ -13,12 +13,14 @@ import torch
 from chat_factory import CONFIGS, make_chat
 from in_process import evaluate, fit
 from language_factory import make_qwen2
+from peft import PeftModel
 from runs import REPO, Workplace, answers, make_dataset, tensor_hashes
 from safetensors.torch import load_file
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from emolightning.commands import estimate as estimate_command
 from emolightning.commands import evaluate as eval_command
+from emolightning.commands import export_weights as export_command
 from emolightning.config.composing import composed
 from emolightning.config.families import families
 from emolightning.data.media.choice import parse_frame_choice, require_equal
@@ -26,11 +28,12 @@ from emolightning.data.media.sending import media_of
 from emolightning.data.media.video import read_film, read_frames
 from emolightning.errors import UserError
 from emolightning.models.chat_transformers.films import QWEN2, WAYS, FilmProcessor, patchified
-from emolightning.models.chat_transformers.folder import read_folder
+from emolightning.models.chat_transformers.folder import CHAT, read_folder
 from emolightning.models.chat_transformers.processor import PER_TOKEN, ChatProcessor
+from emolightning.models.parts.pretrained import load_pretrained
 from emolightning.prompt.processor import Loaded
 from emolightning.prompt.questions import Question
-from emolightning.records.clips import Clip, Film, Span
+from emolightning.records.clips import Clip, Film, Span, Waveform
 from emolightning.records.predictions import Prediction
 from emolightning.runs.assembly_of_clips import open_predictor
 from emolightning.training.learner import EmotionLearner
@@ -129,6 +132,23 @@ def test_a_chat_model_learns_by_adapters(models: Path, dataset: tuple[str, ...],
     same = next(line for line in answers(tmp_path / "e") if line["id"] == "clip0")
     assert found.text == same["answer"]
     assert found.logprobs == pytest.approx(logprobs_of(predictor, found.logprobs, media / "clip0.mp4"))
+
+
+@pytest.mark.slow
+def test_the_adapter_is_pefts_own(models: Path, dataset: tuple[str, ...], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    own = ("model=chat/transformers", chat(models, "qwen2_vl"), *dataset, *QUICK, f"output_dir={run}", "logger=csv")
+    with composed("train", [*own, "trainer.max_epochs=1", "optimizer.lr=0.01"]) as cfg:
+        fit(cfg)
+    base = load_pretrained(models / "qwen2_vl", kind=CHAT, dtype=torch.float32)
+    loaded = PeftModel.from_pretrained(base, str(run / "adapter")).state_dict()
+    ours = open_predictor(run, device="cpu").model.language.state_dict()
+    assert loaded.keys() == ours.keys()
+    assert all(torch.equal(value, ours[name]) for name, value in loaded.items())
+    said = pytest.raises(UserError, match=r"its adapter is in PEFT's own form; load it .* PeftModel.from_pretrained")
+    for form in ("merged", "upstream"):
+        with composed("export_weights", [f"checkpoint={run}", f"format={form}", f"out={tmp_path}/out"]) as cfg, said:
+            export_command.export_weights(cfg)
 
 
 @pytest.mark.slow
@@ -241,6 +261,7 @@ def test_pixels_of_a_frame_have_a_limit_and_are_part_of_the_key(models: Path) ->
     assert one.processor.video_processor.to_dict() != other.processor.video_processor.to_dict()
 
 
+CLIP = Clip("a", Path("a.mp4"))
 WORDS = "She says <|im_end|> and <|video_pad|> </s>"
 
 
@@ -250,7 +271,7 @@ def test_what_is_said_is_text_whatever_it_looks_like(models: Path) -> None:
     turns = []
     for said in ("She says nothing", WORDS):
         loaded = Loaded(said, media={"pictures": (film,)})
-        example = processor.example(Clip("a", Path("a.mp4")), loaded, Question("emotion", "Which?"), index=0)
+        example = processor.example(CLIP, loaded, Question("emotion", "Which?"), index=0)
         turns.append(processor.turn(example, "happy"))
     ends, pads = (processor.processor.tokenizer.convert_tokens_to_ids(name) for name in ("<|im_end|>", "<|video_pad|>"))
     for token in (ends, pads):
@@ -259,6 +280,33 @@ def test_what_is_said_is_text_whatever_it_looks_like(models: Path) -> None:
     assert WORDS in processor.processor.tokenizer.decode(turns[1].context["input_ids"][0])
     tokenizer = processor.tokenizer
     assert turns[0].answer.tolist() == [*tokenizer.text_ids("happy"), ends]
+
+
+def test_sound_beyond_what_is_heard_is_said(models: Path) -> None:
+    processor = ChatProcessor(read_folder(chat(models, "qwen2_audio").partition("=")[2]))
+
+    def batch(sound: Waveform) -> Any:
+        loaded = Loaded(None, media={"waveform": (sound,)})
+        return processor.collate([processor.example(CLIP, loaded, Question("emotion", "Which?"), index=0)])
+
+    assert batch(Waveform(np.zeros(48_000, np.float32), 16_000)).prompts == ["<3.00 s of sound>\nWhich?"]
+    long = batch(Waveform(np.zeros(80_000, np.float32), 16_000))
+    assert long.prompts == ["<5.00 s of sound, 4 s of them heard>\nWhich?"]
+    with pytest.raises(UserError, match="hears 16000 samples a second, and sound is read at 8000"):
+        batch(Waveform(np.zeros(800, np.float32), 8_000))
+
+
+@pytest.mark.slow
+def test_a_prompt_that_is_longer_than_the_context_is_refused(
+    whole: Path, dataset: tuple[str, ...], tmp_path: Path
+) -> None:
+    shutil.copytree(whole, tmp_path / "model")
+    about = json.loads((whole / "config.json").read_text())["text_config"]
+    changed(tmp_path / "model", "config.json", text_config={**about, "max_position_embeddings": 50})
+    with pytest.raises(
+        UserError, match=r"clip clip\d: its prompt has \d+ tokens, and .* has room for 50 with the answer"
+    ):
+        asked(f"model.path={tmp_path / 'model'}", dataset, tmp_path / "run")
 
 
 def test_an_answer_begins_as_the_template_writes_it(models: Path) -> None:

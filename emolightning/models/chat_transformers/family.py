@@ -43,8 +43,8 @@ class ChatTransformersFamily:
         """
         from emolightning.models.chat_transformers.build import require_own_settings
 
-        parts = (self._part(settings, name) for name in ("language", "train"))
-        require_own_settings(*parts, settings["max_pixels"])
+        language, train = (self._part(settings, name) for name in ("language", "train"))
+        require_own_settings(language, train, settings["max_pixels"])
         self.require_weights(settings)
 
     def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:

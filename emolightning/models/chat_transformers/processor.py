@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,10 +54,6 @@ class ChatBatch(Batch):
 
     turns: "Turns"
 
-    def to(self, device: Any) -> Self:
-        """The same on a device."""
-        return replace(super().to(device), turns=self.turns.to(device))
-
 
 class Turns:
     """The turns of a batch, out of Lightning's reach."""
@@ -98,7 +94,7 @@ class ChatProcessor:
     def collate(self, examples: Sequence[Example]) -> ChatBatch:
         """A batch; the answers are those of the clips."""
         turns = [self.turn(example, target_text(example.clip, example.task)) for example in examples]
-        return ChatBatch(**shared_parts(examples, prompts=[_shown(each) for each in examples]), turns=Turns(turns))
+        return ChatBatch(**shared_parts(examples, prompts=[self._shown(each) for each in examples]), turns=Turns(turns))
 
     def frame_streams(self, frames: Mapping[str, int]) -> dict[str, int]:
         """Nothing: frames are seen inside of the model."""
@@ -145,6 +141,7 @@ class ChatProcessor:
         options: dict[str, Any] = {}
         for medium in (each for media in example.media.values() for each in media):
             if isinstance(medium, Waveform):
+                self._require_rate(medium)
                 content.append({"type": "audio", "audio": medium.samples})
             elif isinstance(medium, Film) and self.folder.way.enters == "images":
                 content += [{"type": "image", "image": frame} for frame in medium.frames]
@@ -152,6 +149,33 @@ class ChatProcessor:
                 content.append({"type": "video", "video": medium.frames})
                 options = {"videos_kwargs": {"video_metadata": [_about(medium)], **self._rate(medium)}}
         return [*content, {"type": "text", "text": asked(example)}], options
+
+    def _require_rate(self, sound: Waveform) -> None:
+        """Refuse sound at another rate than the model hears: it would be another voice."""
+        rate = getattr(self.hears, "sampling_rate", sound.rate)
+        if rate != sound.rate:
+            raise UserError(
+                f"{self.folder.path}: hears {rate} samples a second, and sound is read at {sound.rate}; say "
+                "inputs.waveform=false"
+            )
+
+    @property
+    def hears(self) -> Any:
+        """What turns sound into the model's tensors; None for a model that is deaf."""
+        return getattr(self.processor, "feature_extractor", None)
+
+    def _shown(self, example: Example) -> str:
+        """What was asked, for logs and answers: film and sound by what they are."""
+        parts = []
+        for medium in (each for media in example.media.values() for each in media):
+            if isinstance(medium, Film):
+                number, height, width, _ = medium.frames.shape
+                parts.append(f"<{number} frames of {width} x {height}>")
+            elif isinstance(medium, Waveform):
+                most = getattr(self.hears, "n_samples", None) or len(medium.samples)
+                heard = f", {most / medium.rate:g} s of them heard" if len(medium.samples) > most else ""
+                parts.append(f"<{len(medium.samples) / medium.rate:.2f} s of sound{heard}>")
+        return "\n".join([*parts, asked(example)])
 
     def _rate(self, film: Film) -> dict[str, float]:
         """Omni's processor takes the frames a second from the caller; the others from what is known of the film."""
@@ -171,18 +195,6 @@ def _about(film: Film) -> dict[str, Any]:
         "total_num_frames": film.total, "fps": film.fps, "frames_indices": list(film.positions), "height": height,
         "width": width, "duration": film.total / film.fps,
     }  # fmt: skip
-
-
-def _shown(example: Example) -> str:
-    """What was asked, for logs and answers: film and sound by what they are."""
-    parts = []
-    for medium in (each for media in example.media.values() for each in media):
-        if isinstance(medium, Film):
-            number, height, width, _ = medium.frames.shape
-            parts.append(f"<{number} frames of {width} x {height}>")
-        elif isinstance(medium, Waveform):
-            parts.append(f"<{len(medium.samples) / medium.rate:.2f} s of sound>")
-    return "\n".join([*parts, asked(example)])
 
 
 class AnsweringTokenizer(Tokenizer):
