@@ -103,7 +103,7 @@ class FilmProcessor(VideoProcessorMixin):
         own = {name: value for name, value in settings.items() if value is not None and not name.startswith("_")}
         for name, value in {**way.defaults, **own}.items():
             setattr(self, name, value)
-        self.size = dict(self.size)
+        self.size = dict(getattr(self, "size", None) or {})
         for old, new in (("min_pixels", "shortest_edge"), ("max_pixels", "longest_edge")):
             if way.enters == "patches" and old in own:  # As older folders call them.
                 self.size[new] = own[old]
@@ -122,36 +122,28 @@ class FilmProcessor(VideoProcessorMixin):
         Args:
             videos: a list, or a list of lists, of one array: (frames, height, width, 3) uint8.
             video_metadata: what is known of it.
-            **kwargs: what processors pass on, and nothing of it is needed: Omni's sizes are those of its folder.
+            **kwargs: what processors pass on; of it their own `size` counts, as Omni has one.
         """
         video = videos[0][0] if isinstance(videos[0], list | tuple) else videos[0]
         frames = torch.from_numpy(video).permute(0, 3, 1, 2).contiguous()
-        made = self._patches(frames) if self.way.enters == "patches" else {"pixel_values_videos": self._whole(frames)}
+        size = dict(kwargs.get("size") or self.size)
+        made = self._patches(frames, size) if self.way.enters == "patches" else self._whole(frames, size)
         return BatchFeature({**made, "video_metadata": [VideoMetadata(**dict(each)) for each in video_metadata]})
 
-    def _whole(self, frames: Tensor) -> Tensor:
+    def _whole(self, frames: Tensor, size: Mapping[str, int]) -> dict[str, Tensor]:
         """Frames of one size, (1, frames, 3, height, width)."""
         if self.do_resize:
-            frames = self.resized(frames, *self._size(frames.shape[-2], frames.shape[-1]))
+            frames = self.resized(frames, *_size(size, frames.shape[-2], frames.shape[-1]))
         if self.do_center_crop:
             frames = _cropped(frames, self.crop_size["height"], self.crop_size["width"])
-        return self.normalised(frames)[None]
+        return {"pixel_values_videos": self.normalised(frames)[None]}
 
-    def _size(self, height: int, width: int) -> tuple[int, int]:
-        """As large as the folder says; by the shorter side with the aspect ratio kept."""
-        if "height" in self.size:
-            return self.size["height"], self.size["width"]
-        side = self.size["shortest_edge"]
-        short, long = sorted((height, width))
-        other = int(side * long / short)
-        return (side, other) if height <= width else (other, side)
-
-    def _patches(self, frames: Tensor) -> dict[str, Tensor]:
+    def _patches(self, frames: Tensor, size: Mapping[str, int]) -> dict[str, Tensor]:
         """Rows of patches, their grid, and what of it counts."""
         factor = self.patch_size * self.merge_size
         if self.do_resize:
             number, _, height, width = frames.shape
-            frames = self.resized(frames, *self._size_of_patches(number, height, width, factor))
+            frames = self.resized(frames, *self._size_of_patches(size, number, height, width, factor))
         pixels, grid = patchified(
             self.normalised(frames), self.patch_size, merge=self.merge_size, together=self.temporal_patch_size
         )
@@ -161,8 +153,10 @@ class FilmProcessor(VideoProcessorMixin):
             made["video_compression_mask"] = changing(pixels, grid, self.merge_size)
         return made
 
-    def _size_of_patches(self, number: int, height: int, width: int, factor: int) -> tuple[int, int]:
-        fewest, most = self.size["shortest_edge"], self.size["longest_edge"]
+    def _size_of_patches(
+        self, size: Mapping[str, int], number: int, height: int, width: int, factor: int
+    ) -> tuple[int, int]:
+        fewest, most = size["shortest_edge"], size["longest_edge"]
         if self.way.pixels == "film":
             limit = most if self.most is None else min(most, self.most * number)
             fewest = min(fewest, limit)
@@ -186,6 +180,16 @@ class FilmProcessor(VideoProcessorMixin):
         if self.do_rescale:
             mean, deviation = mean * (1.0 / self.rescale_factor), deviation * (1.0 / self.rescale_factor)
         return frames.float().sub(mean.view(-1, 1, 1)).div_(deviation.view(-1, 1, 1))
+
+
+def _size(size: Mapping[str, int], height: int, width: int) -> tuple[int, int]:
+    """As large as the folder says; by the shorter side with the aspect ratio kept."""
+    if "height" in size:
+        return size["height"], size["width"]
+    side = size["shortest_edge"]
+    short, long = sorted((height, width))
+    other = int(side * long / short)
+    return (side, other) if height <= width else (other, side)
 
 
 def _cropped(frames: Tensor, height: int, width: int) -> Tensor:
