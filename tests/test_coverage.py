@@ -78,7 +78,7 @@ def held(sets: list[Counted], true: dict[str, float]) -> dict[str, float]:
 @pytest.mark.parametrize("number", [180, 834])
 @pytest.mark.parametrize("kind", list(POPULATIONS))
 def test_intervals_hold_the_true_value_as_often_as_they_say(kind, number, num_actors):
-    found = held(*drawn(kind, number, 2_000, num_actors=num_actors))
+    found = held(*drawn(kind, number, 1_000, num_actors=num_actors))
     print(
         f"| {kind}{', 24 actors' * bool(num_actors)} | {number} |",
         " | ".join(f"{100 * found[n]:.1f}" for n in HEADLINES),

@@ -160,6 +160,18 @@ class RunConfig:
 
 
 @dataclass
+class LikelihoodSettings:
+    """How likely each label is as the whole answer, beside what is generated."""
+
+    length_normalised: bool = False
+    """Take the mean over a label's tokens where else their sum is taken, which favours short labels."""
+    prior_correction: bool = False
+    """Divide by what labels get without any content: features and frames of zeros, the transcript `N/A`."""
+    fitted_on: str | None = None
+    """Folder of the same evaluation of validation clips: temperature and thresholds are fitted on it, never on test."""
+
+
+@dataclass
 class EvalConfig(RunConfig):
     """A trained run, and what to ask it."""
 
@@ -179,7 +191,10 @@ class EvalConfig(RunConfig):
     intervals: str = "score"
     """Intervals of labels: `score` (Wilson's, carried over to averages), or `percentile` of a bootstrap."""
     probabilities: bool = False
-    """Also note in answers.jsonl how likely each label is, which `combine` takes; for a language model a pass more."""
+    """Also note in answers.jsonl how likely each label is, which `combine` takes; for a language model a pass more.
+    `evaluation=likelihood` says the same."""
+    likelihood: LikelihoodSettings = field(default_factory=LikelihoodSettings)
+    """How these probabilities are made, and what is fitted to them."""
 
 
 @dataclass

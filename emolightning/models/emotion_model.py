@@ -99,6 +99,10 @@ class EmotionModel(nn.Module):
     ) -> Tensor:
         """Log-probability in nats of each label as the whole answer, (batch, labels) float32."""
 
+    def label_lengths(self, batch: Any, labels: Sequence[str]) -> list[int]:
+        """Tokens that each label's log-probability sums over; 1 where a label is one class of a network."""
+        return [1] * len(labels)
+
     @abstractmethod
     def describe(self, base: str | None) -> str:
         """What it is, for the first line of a run.

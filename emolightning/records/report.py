@@ -29,6 +29,8 @@ class Report:
     per_class: Mapping[str, Section] | None = None
     confusion_matrix: Section | None = None
     """`labels`, and `counts` with the truth as rows."""
+    likelihood: Section | None = None
+    """Scores of the likeliest labels, their agreement with the generated ones, and calibration."""
     open_vocabulary: Section | None = None
     judge: Section | None = None
     text: Section | None = None

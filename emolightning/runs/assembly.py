@@ -32,6 +32,7 @@ from emolightning.runs.assembly_of_models import build_processor, inputs_of, pla
 from emolightning.runs.estimate.load import Load
 from emolightning.runs.evaluate import refuse_skipped, require_whole_split
 from emolightning.runs.feature_recipes import require_same_recipes
+from emolightning.runs.likelihood import read_validation
 from emolightning.runs.positions import require_room
 from emolightning.runs.predicting import EMOTION
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
@@ -55,11 +56,12 @@ from emolightning.runs.weights import (
     require_same_model,
     trained_sees,
 )
+from emolightning.scoring.likelihood import labels_of
 from emolightning.scoring.sampling import sampled
 from emolightning.scoring.scoring import Scoring, require_comparable
 from emolightning.training.checkpoints.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.keeping import keeping
-from emolightning.training.learner import EmotionLearner
+from emolightning.training.learner import EmotionLearner, Likelihood
 from emolightning.training.lightning_internals import leave_signals_alone
 from emolightning.training.optim.groups import parameter_groups
 from emolightning.training.plan import Plan
@@ -145,6 +147,13 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     require_comparable(corpus.clips_of(cfg.split), scoring, cfg.split)
     subjects = {clip.id: clip.subject for clip in corpus.clips_of(cfg.split)}
     sampling = sampled(cfg.cluster, subjects, is_stratified=cfg.stratified, intervals=cfg.intervals)
+    likelihood, validation = None, None
+    _refuse_unused(cfg)
+    if cfg.probabilities:
+        likelihood = Likelihood(cfg.likelihood.length_normalised, cfg.likelihood.prior_correction)
+        if cfg.likelihood.fitted_on:
+            labels_of(scoring, corpus.source.labels)
+            validation = read_validation(Path(cfg.likelihood.fitted_on), subjects.keys())
     trained = plain(cfg.trained) if cfg.trained else {}
     labels = vocabulary(trained["labels"]) if trained.get("labels") else corpus.source.labels
     sees = Sees(tuple(corpus.inputs), {}, labels)
@@ -155,11 +164,9 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     processor = _processor_with_room(cfg, corpus, (cfg.split,))
     drawn = cfg.seed if cfg.evaluation.do_sample else None
     facts = EvaluationFacts(
-        rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn, sampling
+        rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn, sampling, validation
     )
-    learner = partial(
-        build_learner, cfg, corpus, sees=sees, is_empty=rank > 0, has_probabilities=bool(cfg.probabilities)
-    )
+    learner = partial(build_learner, cfg, corpus, sees=sees, is_empty=rank > 0, likelihood=likelihood)
     data = ClipDataModule(corpus, processor, loading_of(cfg), shuffle=tuple(cfg.shuffle))
     return Run(data, learner, trainer, scoring, facts)
 
@@ -187,6 +194,13 @@ def _occasion(cfg: DictConfig, learned: Sequence[str] = (), *, waits_for_all: bo
         precomputes_vision=cfg.precompute_vision,
         waits_for_all=waits_for_all,
     )
+
+
+def _refuse_unused(cfg: DictConfig) -> None:
+    """Settings of what is not asked for would be dropped."""
+    given = [name for name, value in cfg.likelihood.items() if value]
+    if given and not cfg.probabilities:
+        raise UserError(f"likelihood.{given[0]} is of evaluation=likelihood, which was not said; say it, too")
 
 
 def _set_up_process(cfg: DictConfig, rank: int) -> None:

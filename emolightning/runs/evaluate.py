@@ -26,6 +26,8 @@ from emolightning.runs.run import EvaluationFacts, Run
 from emolightning.runs.vision_pass import with_vision
 from emolightning.runs.wandb_record import EvaluationRecord, wandb_of
 from emolightning.runs.weights import load_weights
+from emolightning.scoring.classification import Classification
+from emolightning.scoring.likelihood import Fitted, likelihood_section
 from emolightning.scoring.metrics.valence import HIGH, LOW
 from emolightning.scoring.predictions import Predictions
 from emolightning.scoring.valence import add_valence
@@ -45,11 +47,14 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
     with explained_out_of_memory(facts.load, trains=False):
         learner = run.make_learner()
     description: dict[str, Any] = {}
+    fitted = None
     model = describe_model(run, learner)  # While it is whole: a precomputed vision leaves out its tower.
     if facts.rank == 0:  # Its weights go to the others when the loop starts.
         if facts.weights is not None:
             load_weights(learner.model, facts.weights, own=learner.base_fingerprints)
         description = describe_evaluation(run, learner)
+        if facts.validation is not None:
+            fitted = facts.validation.fitted(corpus.source.labels, description)
         for difference in training_differences(facts.trained, corpus):
             print(f"note: {difference}")
         if len(clips) < min(FEW_CLIPS, len(corpus.clips)):
@@ -65,7 +70,7 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
             trainer.test(learner, datamodule=with_vision(run, learner, clips), verbose=False)
         if not trainer.is_global_zero:
             return {}
-        report, scored = _finish(run, writer.key, description, model, remarks=learner.model.remarks())
+        report, scored = _finish(run, writer.key, description, model, remarks=learner.model.remarks(), fitted=fitted)
         record.log(report, scored, corpus, checkpoint=facts.checkpoint)
     return report
 
@@ -129,8 +134,24 @@ def describe_evaluation(run: Run[EvaluationFacts], learner: EmotionLearner) -> d
         "prompt": facts.config["prompt"],
         **{name: facts.config[name] for name in ("precompute_dtype", "probabilities") if facts.config.get(name)},
         "generation": facts.config["evaluation"],
+        **({"likelihood": found} if any((found := _how_likely(facts)).values()) else {}),
         **learner.model.identity(),
     }
+
+
+def _how_likely(facts: EvaluationFacts) -> dict[str, bool]:
+    """What log-probabilities depend on; what is fitted is fitted to them."""
+    return {name: facts.config["likelihood"][name] for name in ("length_normalised", "prior_correction")}
+
+
+def _likelihood(
+    run: Run[EvaluationFacts], answers: Sequence[Answer], scores: Sequence[Score], fitted: Fitted | None
+) -> dict[str, Any] | None:
+    """What the likeliest labels are worth, where that was asked for."""
+    has_them = all(answer.probabilities is not None for answer in answers)
+    if not has_them or not isinstance(run.scoring, Classification):
+        return None
+    return likelihood_section(answers, scores, run.scoring, sampling=run.facts.sampling, fitted=fitted)
 
 
 def _prepare_folder(facts: EvaluationFacts, key: str, skipped: Sequence[Skipped]) -> None:
@@ -201,6 +222,7 @@ def _finish(
     model: dict[str, Any],
     *,
     remarks: Sequence[str],
+    fitted: Fitted | None,
 ) -> tuple[dict[str, Any], list[tuple[Answer, Score]]]:
     """One answers file in the order of the split, and the scores of all of it: here each answer is scored, once."""
     facts, scoring, corpus = run.facts, run.scoring, run.data.corpus
@@ -214,6 +236,7 @@ def _finish(
     report = replace(
         scored_report,
         evaluation=description,
+        likelihood=_likelihood(run, answers, scores, fitted),
         data={
             "official_differences": corpus.official_differences(),
             "training_differences": training_differences(facts.trained, corpus),

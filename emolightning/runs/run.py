@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.estimate.load import Load
+from emolightning.runs.likelihood import ValidationAnswers
 from emolightning.scoring.sampling import BY_CLIP, Sampling
 from emolightning.scoring.scoring import Scoring
 from emolightning.training.learner import EmotionLearner
@@ -67,6 +68,8 @@ class EvaluationFacts(Facts):
     """None where nothing is drawn."""
     sampling: Sampling = BY_CLIP
     """Which clips were sampled independently, for intervals."""
+    validation: ValidationAnswers | None = None
+    """What temperature and thresholds are fitted on."""
 
 
 Known = TypeVar("Known", bound=Facts)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,17 @@ from emolightning.training.optim.schedule import Length, Schedule
 from emolightning.training.stopping.divergence import require_finite_loss, require_finite_weights
 from emolightning.training.validation import Validation
 
+
+@dataclass(frozen=True)
+class Likelihood:
+    """How labels are scored."""
+
+    length_normalised: bool = False
+    """By the mean over a label's tokens, not their sum."""
+    prior_correction: bool = False
+    """Less what a label gets without any content."""
+
+
 SHOWN = ("weighted_f1", "uar", "war")
 """Scores beside the progress bar."""
 
@@ -48,7 +59,7 @@ class EmotionLearner(pl.LightningModule):
         seed: with the number of batches done it fixes dropout, so that a resumed run repeats an uninterrupted one.
         summed_batches: 1, or the number of batches whose gradients are summed for a step, as upstream accumulates.
         num_val_clips: size of the validation split; scores of any other set of clips are refused.
-        has_probabilities: whether answers of a test say how likely each label is.
+        likelihood: how answers of a test say how likely each label is; None does not ask.
     """
 
     def __init__(
@@ -64,7 +75,7 @@ class EmotionLearner(pl.LightningModule):
         seed: int = 0,
         summed_batches: int = 1,
         num_val_clips: int | None = None,
-        has_probabilities: bool = False,
+        likelihood: Likelihood | None = None,
     ):
         super().__init__()
         # Checkpoints hold what trains, so loading is checked by load_trained_state and not by torch's strict mode.
@@ -78,7 +89,8 @@ class EmotionLearner(pl.LightningModule):
         self.seed = seed
         self.summed_batches = summed_batches
         self.num_val_clips = num_val_clips
-        self.has_probabilities = has_probabilities
+        self.likelihood = likelihood
+        self._prior: Tensor | float = 0.0
         self.validation = Validation(scoring) if scoring is not None else None
         self._resumed_batches = 0
         self._has_pending_gradients = False
@@ -188,11 +200,26 @@ class EmotionLearner(pl.LightningModule):
         """Answers only: they are scored when all are in the file that a callback writes them to."""
         projected = self.model.project(batch)
         answers = self.answer(batch, projected)
-        if self.has_probabilities:
-            found = self.model.label_logprobs(batch, self.labels, projected=projected).double().softmax(dim=1).tolist()
+        if self.likelihood is not None:
+            found = (self._logprobs(batch, self.likelihood, projected) - self._prior).softmax(dim=1).tolist()
             chances = [{label: round(p, DIGITS) for label, p in zip(self.labels, row, strict=True)} for row in found]
             answers = [replace(answer, probabilities=row) for answer, row in zip(answers, chances, strict=True)]
         return {"answers": answers}
+
+    def on_test_start(self) -> None:
+        """What labels get without any content, once, before the clips."""
+        if self.likelihood is not None and self.likelihood.prior_correction:
+            data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+            batch = data.without_content().to(self.device)
+            with torch.no_grad():
+                self._prior = self._logprobs(batch, self.likelihood, self.model.project(batch))
+
+    def _logprobs(self, batch: Batch, likelihood: Likelihood, projected: dict[str, Tensor]) -> Tensor:
+        """(batch, labels) float64, by token if asked for."""
+        found = self.model.label_logprobs(batch, self.labels, projected=projected).double()
+        if likelihood.length_normalised:
+            found = found / found.new_tensor(self.model.label_lengths(batch, self.labels))
+        return found
 
     def answer(self, batch: Batch, projected: dict[str, Tensor]) -> list[Answer]:
         """Ask the model about each clip of a batch."""

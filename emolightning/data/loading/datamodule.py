@@ -1,6 +1,7 @@
 """Batches of what was read, for Lightning: the samplers and loaders of each split."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,9 @@ from emolightning.data.loading.settings import Loading
 from emolightning.data.readers.annotations import annotation_hash
 from emolightning.data.stores.visual import VisualStore
 from emolightning.prompt.processor import Processor
+
+NO_CONTENT = "N/A"
+"""The transcript of a question about nothing."""
 
 
 class ClipDataModule(pl.LightningDataModule):
@@ -100,6 +104,14 @@ class ClipDataModule(pl.LightningDataModule):
         return self._loader(
             dataset, EvaluationSampler(len(dataset), batch_size=size, answered=answered, **self._ranks())
         )
+
+    def without_content(self) -> Any:
+        """A batch that asks the question of the evaluated split about nothing: zeros, and the transcript `N/A`."""
+        example = self.dataset(self._evaluated[0])[0, 0]
+        clip = example.clip if example.clip.transcript is None else replace(example.clip, transcript=NO_CONTENT)
+        images = {name: frames.new_zeros(frames.shape) for name, frames in example.images.items()}
+        features = {name: vectors.new_zeros(vectors.shape) for name, vectors in example.features.items()}
+        return self.processor.collate([replace(example, clip=clip, images=images, features=features)])
 
     def _loader(self, dataset: ClipDataset, batches: TrainSampler | EvaluationSampler) -> Loader:
         corpus = self.corpus

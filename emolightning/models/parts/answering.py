@@ -146,6 +146,10 @@ class AnsweringModel(EmotionModel):
             self.language, embeddings, tokens.attention_mask, answers, is_one_by_one=self.is_synced
         )
 
+    def label_lengths(self, batch: SequenceBatch, labels: Sequence[str]) -> list[int]:
+        """Tokens of each label, the one that ends an answer included."""
+        return [len(self.answer_ids(label, batch.prompts[0])) for label in labels]
+
     def generate_ids(self, embeddings: Tensor, attention_mask: Tensor, generation: Generation) -> Tensor:
         """New tokens that follow embedded contexts.
 

@@ -12,12 +12,13 @@ from PIL import Image
 from emolightning.files.writing import write_whole
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.runs.report.pictures import jpeg_uri
-from emolightning.runs.report.table import about_intervals
+from emolightning.runs.report.table import about_intervals, about_likelihood
 
 MAX_SHOWN = 60
 """Clips shown of each kind; the page says how many there are in all."""
 
 THUMBNAIL_PX = 112
+RELIABILITY = ("low", "high", "num_clips", "confidence", "accuracy")
 SHARES = ("precision", "recall", "f1")
 
 
@@ -47,6 +48,8 @@ def unshowable(report: Mapping[str, Any]) -> list[str]:
     differences = about.get("detectable_difference")
     if not isinstance(differences, dict) or not _are_numbers([about.get("num_units"), *differences.values()]):
         found.append("sampling: must have num_units, and a number for each detectable_difference")
+    if "likelihood" in report and not _is_likelihood(report["likelihood"]):
+        found.append("likelihood: must be what an evaluation writes; evaluate once more")
     for label, row in report.get("per_class", {}).items():
         numbers = [row.get(name) for name in SHARES] if isinstance(row, dict) else [None]
         ends = row.get("ci95") if isinstance(row, dict) else None
@@ -63,6 +66,16 @@ def unshowable(report: Mapping[str, Any]) -> list[str]:
     if not all(isinstance(row, list) and len(row) == len(labels) and _are_numbers(row) for row in counts):
         found.append("confusion_matrix: counts must have a number for each label")
     return found
+
+
+def _is_likelihood(section: Any) -> bool:
+    """Whether everything of it that is shown is there, and a number where it should be one."""
+    try:
+        about_likelihood({"likelihood": section})
+        parts = [section["reliability"], *([section["fitted"]["reliability"]] if "fitted" in section else [])]
+        return all(_are_numbers([row[name] for name in RELIABILITY]) for rows in parts for row in rows)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def _pair(ends: Any) -> Sequence[Any]:
@@ -96,6 +109,7 @@ def write_page(
         groups=_groups(rows, has_labels),
         has_labels=has_labels,
         about_intervals=about_intervals(report),
+        about_likelihood=about_likelihood(report),
         max_shown=MAX_SHOWN,
         pictures={clip_id: [jpeg_uri(thumbnail(frame)) for frame in shown] for clip_id, shown in frames.items()},
         curves=[_curve(name, history) for name in ("val/weighted_f1", "val/war", "val/loss") if len(history) > 1],

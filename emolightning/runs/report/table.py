@@ -17,7 +17,7 @@ def metrics_table(report: dict[str, Any]) -> Group:
     parts: list[Any] = [_summary(report), _scores(report)]
     if "confusion_matrix" in report:
         parts += [_classes(report), _confusion(report)]
-    return Group(*parts)
+    return Group(*parts, *map(Text, about_likelihood(report)))
 
 
 def print_metrics(report: dict[str, Any]) -> None:
@@ -105,6 +105,37 @@ def about_intervals(report: Mapping[str, Any]) -> list[str]:
             "the same clips, which `emolightning compare` takes into account)."
         )
     return sentences
+
+
+def about_likelihood(report: Mapping[str, Any]) -> list[str]:
+    """What the likeliest labels are worth, and whether their probabilities are what they say; nothing without them."""
+    section = report.get("likelihood")
+    if section is None:
+        return []
+    agreement = section["agreement"]
+    sentences = [
+        f"Likeliest labels: {_headlines(section['metrics'])}; they are the generated ones for "
+        f"{100 * agreement['share']:.1f} % of {section['num_clips']} clips ({agreement['num_different']} differ, "
+        f"{agreement['unread']} of these unreadable).",
+        f"Their probabilities: {_calibrated(section['calibration'])}; area under risk against coverage "
+        f"{section['risk_coverage']['area']:.4f}.",
+    ]
+    if fitted := section.get("fitted"):
+        thresholds = ", ".join(f"{label} {value:.2f}" for label, value in fitted["thresholds"].items())
+        sentences += [
+            f"Fitted on {fitted['num_clips']} validation clips, temperature {fitted['temperature']:.3f}: "
+            f"{_calibrated(fitted['calibration'])}.",
+            f"With thresholds tuned there for {fitted['tuned_for']} ({thresholds}): {_headlines(fitted['metrics'])}.",
+        ]
+    return sentences
+
+
+def _headlines(metrics: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {metrics[name]['value']:.4f}" for name in HEADLINES)
+
+
+def _calibrated(values: Mapping[str, float]) -> str:
+    return f"ECE {values['ece']:.4f}, Brier {values['brier']:.4f}, NLL {values['nll']:.4f}"
 
 
 def _number(value: float | None) -> str:
