@@ -44,12 +44,18 @@ A_LIST = "write a list, e.g. ['happy', 'excited'], or one label without brackets
 NO_TRUE_WORD = f"no clip has any true emotion word; for each clip {A_LIST}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Labels:
-    """The words of one text, in the readings of the two official scripts."""
+    """The words of one text, in the readings of the two official scripts; mostly these are the same."""
 
-    quoted: list[str]
-    separated: list[str]
+    quoted: tuple[str, ...]
+    separated: tuple[str, ...]
+
+
+def _labels(quoted_words: Sequence[str], separated_words: Sequence[str]) -> _Labels:
+    words = tuple(separated_words)
+    other = tuple(quoted_words)
+    return _Labels(words if other == words else other, words)
 
 
 class OpenVocabulary:
@@ -111,9 +117,9 @@ class OpenVocabulary:
     def score(self, answer: Answer) -> Score:
         """The words of one answer as a written list, or the reason there are none."""
         found = self._read_answer(answer.text)
-        words = (tuple(found.quoted), tuple(found.separated))
+        words = (found.quoted, found.separated)
         if found.separated:
-            return Score(answer.clip_id, str(found.separated), None, answer.text, words=words)
+            return Score(answer.clip_id, str(list(found.separated)), None, answer.text, words=words)
         is_unread = self.answers == "text" and answer.text.strip()
         reason = why_missing(answer) if answer.is_missing else NO_WORD if is_unread else EMPTY
         return Score(answer.clip_id, None, reason, answer.text, words=words)
@@ -191,10 +197,12 @@ class OpenVocabulary:
     def _read_answer(self, text: str) -> _Labels:
         if self.answers == "text":
             words = words_in_text(text, self.wheels)
-            labels = _Labels(words, words)
+            labels = _labels(words, words)
         else:
-            labels = _Labels(quoted(text), separated(text))
-        return _Labels(labels.quoted[: self.max_labels], labels.separated[: self.max_labels])
+            labels = _labels(quoted(text), separated(text))
+        if self.max_labels is None:
+            return labels
+        return _labels(labels.quoted[: self.max_labels], labels.separated[: self.max_labels])
 
     def _groups_of(
         self, answers: Sequence[Answer], truths: Sequence[_Labels], answered: Sequence[_Labels]
@@ -245,7 +253,7 @@ def _read_truths(answers: Sequence[Answer]) -> list[_Labels]:
         for answer, text in zip(answers, texts, strict=True)
         if list_fault(text) == UNBALANCED
     ]
-    truths = [_Labels(quoted(text), separated(text)) for text in texts]
+    truths = [_labels(quoted(text), separated(text)) for text in texts]
     if not problems and not any(labels.separated for labels in truths):
         problems.append(NO_TRUE_WORD)
     if problems:
@@ -254,7 +262,7 @@ def _read_truths(answers: Sequence[Answer]) -> list[_Labels]:
 
 
 def _labels_of(scores: Sequence[Score]) -> list[_Labels]:
-    return [_Labels(list(quoted_words), list(words)) for quoted_words, words in (score.words for score in scores)]
+    return [_Labels(quoted_words, words) for quoted_words, words in (score.words for score in scores)]
 
 
 def _sets(

@@ -4,8 +4,9 @@ A measure is what is averaged over clips: an array (clips, 1), or (clips, 2) for
 clips that do not count. A score is computed from averages, and anew from those of each draw for its interval.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,11 +91,11 @@ def measure(sets: LabelSets, wheels: EmotionWheels, levels: Sequence[int]) -> Me
     has_one_truth = {len(set(words)) for words in truths} <= {0, 1}
     for level in sorted({*levels, *((1,) if has_one_truth else ())}):
         for wheel in range(len(wheels.wheels)):
-            true, answered = (_sectors(words, wheels, wheel, level) for words in (truths, answers))
-            found[f"level{level}/wheel{wheel + 1}"] = overlaps(true, answered)
+            sectors = partial(_sectors, wheels=wheels, wheel=wheel, level=level)
+            found[f"level{level}/wheel{wheel + 1}"] = overlaps(sectors(truths), sectors(answers))
             if level == 1 and has_one_truth:
-                found[f"hit/wheel{wheel + 1}"] = hits(true, answered)
-    found["num_labels"] = np.array([[len(words)] for words in answers], dtype=np.float64)
+                found[f"hit/wheel{wheel + 1}"] = hits(sectors(truths), sectors(answers))
+    found["num_labels"] = np.fromiter(map(len, answers), dtype=np.float64)[:, None]
     return found
 
 
@@ -195,17 +196,17 @@ def clips_counted(measures: Measures) -> dict[str, int]:
 def _grouped(sets: LabelSets, groups: Sequence[Groups | None]) -> np.ndarray:
     # A clip of which nothing was answered needs no groups: leaving it out would reward saying nothing.
     known = [own is not None or not words for own, words in zip(groups, sets.answered_quoted, strict=True)]
-    true = [merged(words, own or []) for words, own in zip(sets.true_quoted, groups, strict=True)]
-    answered = [merged(words, own or []) for words, own in zip(sets.answered_quoted, groups, strict=True)]
+    true = (merged(words, own or []) for words, own in zip(sets.true_quoted, groups, strict=True))
+    answered = (merged(words, own or []) for words, own in zip(sets.answered_quoted, groups, strict=True))
     return np.where(np.array(known)[:, None], overlaps(true, answered), np.nan)
 
 
-def _mapped(words: Words, function: Callable[[str], str | None]) -> list[set[str]]:
+def _mapped(words: Words, function: Callable[[str], str | None]) -> Iterator[set[str]]:
     """What the function makes of the words of each clip, without those of which it makes nothing."""
-    return [{target for word in own if (target := function(word)) is not None} for own in words]
+    return ({target for word in own if (target := function(word)) is not None} for own in words)
 
 
-def _sectors(words: Words, wheels: EmotionWheels, wheel: int, level: int) -> list[set[str]]:
+def _sectors(words: Words, wheels: EmotionWheels, wheel: int, level: int) -> Iterator[set[str]]:
     return _mapped(words, lambda word: wheels.sector(word, wheel, level))
 
 

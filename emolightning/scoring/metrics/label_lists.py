@@ -5,6 +5,7 @@ They differ on purpose: published values depend on either, to the letter.
 """
 
 import re
+from sys import intern  # Words repeat: a million answers hold millions of them.
 
 _QUOTES = re.compile("['\"]")
 _SEPARATORS = re.compile("['\",]")
@@ -29,7 +30,7 @@ def quoted(text: str) -> list[str]:
     inside = text.split("[")[1].split("]")[0]
     if not _QUOTES.search(inside):
         return separated(inside)
-    return [word.lower() for word in _QUOTES.split(inside) if word.strip() not in ("", ",")]
+    return [intern(word.lower()) for word in _QUOTES.split(inside) if word.strip() not in ("", ",")]
 
 
 def separated(text: str) -> list[str]:
@@ -39,7 +40,7 @@ def separated(text: str) -> list[str]:
     ['happy', 'sad', 'don', 't know']
     """
     inside = text.strip().removeprefix("[").removesuffix("]")
-    return [word.strip().lower() for word in _SEPARATORS.split(inside) if word.strip()]
+    return [intern(word.strip().lower()) for word in _SEPARATORS.split(inside) if word.strip()]
 
 
 def list_fault(text: str) -> str | None:

@@ -4,7 +4,8 @@ For one clip with true set Y and answered set P: precision |Y n P| / |P|, recall
 F is computed from the two averages and is not the mean of the clips' F: so the official scripts define it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 
 import numpy as np
 
@@ -29,21 +30,21 @@ def overlap(truth: Collection[str], answer: Collection[str]) -> tuple[float, flo
     return shared / len(answered), shared / len(true)
 
 
-def overlaps(truths: Sequence[Collection[str]], answers: Sequence[Collection[str]]) -> np.ndarray:
+def overlaps(truths: Iterable[Collection[str]], answers: Iterable[Collection[str]]) -> np.ndarray:
     """Precision and recall of each clip: float64 (clips, 2), NaN for clips that do not count."""
-    pairs = [overlap(truth, answer) for truth, answer in zip(truths, answers, strict=True)]
-    return np.array(pairs, dtype=np.float64).reshape(len(pairs), 2)
+    pairs = chain.from_iterable(overlap(truth, answer) for truth, answer in zip(truths, answers, strict=True))
+    return np.fromiter(pairs, dtype=np.float64).reshape(-1, 2)
 
 
-def hits(truths: Sequence[Collection[str]], answers: Sequence[Collection[str]]) -> np.ndarray:
+def hits(truths: Iterable[Collection[str]], answers: Iterable[Collection[str]]) -> np.ndarray:
     """Whether the one true word of each clip is among the answered ones, however many these are.
 
     Returns:
         float64 (clips, 1): 1, 0, or NaN for a clip without true word.
     """
     pairs = zip(truths, answers, strict=True)
-    found = [float(not set(truth).isdisjoint(answer)) if truth else np.nan for truth, answer in pairs]
-    return np.array(found, dtype=np.float64).reshape(len(found), 1)
+    found = (float(not set(truth).isdisjoint(answer)) if truth else np.nan for truth, answer in pairs)
+    return np.fromiter(found, dtype=np.float64).reshape(-1, 1)
 
 
 def num_counted(values: np.ndarray) -> int:
