@@ -65,8 +65,11 @@ def read_validation(folder: Path, clips: Collection[str]) -> ValidationAnswers:
     answers = [answer for answer, _ in read_scored(folder, latest_key(folder)) if answer.truth is not None]
     if shared := [answer.clip_id for answer in answers if answer.clip_id in clips]:
         raise UserError(f"{setting}: {len(shared)} of its clips are evaluated now, e.g. {shared[0]!r}; {cure}")
-    chances = [value for answer in answers for value in (answer.probabilities or {"": None}).values()]
-    if not chances or not all(isinstance(value, int | float) for value in chances):
+    if not answers or not all(_are_numbers(answer.probabilities) for answer in answers):
         raise UserError(f"{setting}: its answers say nothing of how likely labels are; {cure}")
     described = report.get("evaluation")
     return ValidationAnswers(folder, described if isinstance(described, dict) else {}, answers)
+
+
+def _are_numbers(probabilities: Mapping[str, Any] | None) -> bool:
+    return bool(probabilities) and all(isinstance(value, int | float) for value in (probabilities or {}).values())

@@ -1,6 +1,6 @@
 """Labels by how likely they are as the whole answer: their scores, agreement with the generated ones, calibration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer, Score
+from emolightning.records.report import Section
 from emolightning.scoring.classification import Classification, class_indices
 from emolightning.scoring.metrics.calibration import (
     SMALLEST,
@@ -119,12 +120,12 @@ def _numbers(answers: Sequence[Answer], labels: Sequence[str]) -> tuple[np.ndarr
 
 def _metrics(
     answers: Sequence[Answer], said: np.ndarray, scoring: Classification, sampling: Sampling
-) -> dict[str, dict[str, Any]]:
+) -> Mapping[str, Section]:
     """Scores with intervals, as those of generated answers are computed."""
     labels = [scoring.labels[index] for index in said]
     texts = [replace(answer, text=label, is_missing=False) for answer, label in zip(answers, labels, strict=True)]
     scores = [Score(answer.clip_id, answer.text, None, answer.text) for answer in texts]
-    return dict(scoring.report(texts, scores, benchmark="", split="", sampling=sampling).metrics)
+    return scoring.report(texts, scores, benchmark="", split="", sampling=sampling).metrics
 
 
 def _agreement(likeliest: Sequence[str], read: Sequence[str | None]) -> dict[str, Any]:

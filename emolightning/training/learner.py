@@ -33,9 +33,9 @@ class Likelihood:
     """How labels are scored."""
 
     length_normalised: bool = False
-    """By the mean over a label's tokens, not their sum."""
+    """The mean over a label's tokens counts, not their sum."""
     prior_correction: bool = False
-    """Less what a label gets without any content."""
+    """What a label gets without any content is taken off."""
 
 
 SHOWN = ("weighted_f1", "uar", "war")
