@@ -334,7 +334,9 @@ class Comparison(Mapping[str, Difference]):
         pairs = self.content["pairs"]
         self._found = {
             name: Difference(
-                *(row[key] for key in ("first", "second", "difference")),
+                row["first"],
+                row["second"],
+                row["difference"],
                 tuple(row["ci95"]),
                 row["p_holm"],
                 row["verdict"],

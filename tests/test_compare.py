@@ -229,6 +229,89 @@ def test_words() -> None:
     assert full_words(["scoring=open_vocabulary", "runs=a"]) == ["scoring=open_vocabulary", 'runs=["a"]']
 
 
+def test_equal_answers_are_not_known_to_be_equal(place: Path, tmp_path: Path) -> None:
+    write_csv(tmp_path / "copy.csv", HEADER, rows(set(range(12))))
+    (pair,) = compare(tmp_path, f"runs=[{place}/a.csv,{tmp_path}/copy.csv]", "labels=mer6")["pairs"]
+    war = pair["metrics"]["war"]
+    most = 1 - 0.025 ** (1 / 40)
+    assert (war["difference"], war["p"]) == (0, 1)
+    assert war["ci95"] == pytest.approx([-most, most])
+
+
+def test_what_a_run_records_is_in_the_table(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One table for a trained run and one that never saw the data: it says which is which, and a dash for the rest."""
+    models: dict[str, dict[str, Any]] = {
+        "trained": {"trained_on": "mine", "evaluated_on": "mine", "num_parameters": 886_336, "num_trained": 192_512},
+        "elsewhere": {"trained_on": None, "evaluated_on": "mine"},
+        "other": {"trained_on": "dfew", "evaluated_on": "mine", "num_parameters": 7_000_000_000, "num_trained": 0},
+    }
+    for name, model in models.items():
+        (tmp_path / name).mkdir()
+        report = json.loads((place / "runs" / "a" / "metrics.json").read_text()) | {"model": model}
+        report["evaluation"] |= {"inputs": ["speech", "transcript"]}
+        (tmp_path / name / "metrics.json").write_text(json.dumps(report))
+        (tmp_path / name / ANSWERS).write_bytes((place / "runs" / "a" / ANSWERS).read_bytes())
+    (tmp_path / "trained" / "config.yaml").write_text("seed: 0\nmodel:\n  rank: 8\noutput_dir: x\n")
+    (tmp_path / "other" / "config.yaml").write_text("seed: 0\nmodel:\n  rank: 16\noutput_dir: y\n")
+    found = compare(tmp_path / "out", f"runs=[{','.join(str(tmp_path / name) for name in models)},{place}/runs/b]")
+    assert [system["training"] for system in found["systems"]] == [
+        "trained on mine",
+        "zero-shot",
+        "zero-shot (trained on dfew)",
+        None,
+    ]
+    assert found["systems"][0]["modality"] == "AT"
+    pairs = {(pair["first"], pair["second"]): pair for pair in found["pairs"]}
+    assert pairs["trained", "other"]["settings"] == {"model.rank": [8, 16]}
+    assert pairs["trained", "elsewhere"]["settings"] == {}
+    text = (tmp_path / "out" / "compare.md").read_text()
+    assert "| trained | measured here | trained on mine | AT | 886 k | 193 k |" in text
+    assert "| elsewhere | measured here | zero-shot | AT | - | - |" in text
+    assert "| other | measured here | zero-shot (trained on dfew) | AT | 7 B | 0 |" in text
+    assert "zero-shot systems and systems that were trained on these data are in one table" in text
+    assert "whether b saw these data in training is not recorded" in text
+    capsys.readouterr()
+
+
+def test_sets_of_words_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truths = ["['happy', 'calm']", "['sad']", "['angry', 'worried']", "['surprised']"] * 3
+    files = []
+    for name, others in (("right", set()), ("half", {0, 2, 3, 5})):
+        said = [(f"c{at}", "['bored']" if at in others else truth, truth) for at, truth in enumerate(truths)]
+        files.append(write_csv(tmp_path / f"{name}.csv", HEADER, said))
+    score(tmp_path / "runs" / "right", f"answers={files[0]}", "scoring=open_vocabulary")
+    words = f"runs=[{tmp_path}/runs/right,{files[1]}]"
+    (pair,) = compare(tmp_path / "out", words, "scoring=open_vocabulary")["pairs"]
+    assert pair["metrics"]["ungrouped_recall"]["first"] == 1
+    assert pair["metrics"]["ungrouped_recall"]["second"] == pytest.approx(8 / 12)
+    assert "mcnemar" not in pair
+    capsys.readouterr()
+    said = refused(capsys, f"runs=[{tmp_path}/runs/right,{tmp_path}/runs/right/answers.jsonl]")
+    assert "are sets of words; say scoring=open_vocabulary" in said
+
+
+EMER = ("benchmark=emer_v1", "columns.id=names", "columns.answer=chi_reasons", "columns.truth=chi_reasons")
+
+
+@pytest.mark.parametrize("number", [pytest.param(2, id="two"), pytest.param(6, id="six", marks=pytest.mark.slow)])
+def test_emers_systems_in_one_table(shared: Path, tmp_path: Path, number: int) -> None:
+    folder = shared / "benchmarks" / "affectgpt_emer_v1_baselines"
+    files = sorted(path for path in folder.glob("*.csv") if path.name != "gt.csv")[:number]
+    runs = ",".join(f'"{path}"' for path in files)
+    found = compare(tmp_path, f"runs=[{runs}]", f"truth={folder}/gt.csv", *EMER)
+    assert len(found["pairs"]) == number * (number - 1) / 2
+    for pair in found["pairs"]:
+        assert set(pair["metrics"]) == {"clue_overlap_offline", "label_overlap_offline"}
+        row = pair["metrics"]["clue_overlap_offline"]
+        assert row["ci95"][0] < row["difference"] < row["ci95"][1]
+        assert row["cohens_dz"] * row["difference"] > 0
+    published = {cell["model"]: cell["printed"] for cell in found["published"] if cell["metric"] == "clue_overlap"}
+    assert len(published) == 7
+    assert published["Emotion-LLaMA"] == "7.83"
+    verdicts = {verdict for cell in found["published"] for verdict in cell["verdicts"].values()}
+    assert all(verdict.startswith("not comparable: gpt-3.5-turbo-16k-0613 gave these grades") for verdict in verdicts)
+
+
 GPT4V = ("columns.id=name", "columns.answer=gpt4v", "columns.truth=gt", "answer_list=first", "benchmark=mer2023_multi")
 
 

@@ -11,6 +11,7 @@ from emolightning.errors import UserError
 from emolightning.records.score_names import is_loss
 from emolightning.runs.compare.clips import Compared
 from emolightning.runs.compare.systems import GRADES, LABELS, WORDS, System, indices
+from emolightning.scoring.metrics.intervals import exact_proportion, has_no_width
 from emolightning.scoring.metrics.paired import (
     Summed,
     exchanged,
@@ -188,18 +189,29 @@ def _differences(first: Measured, second: Measured, compared: Compared, how: Res
     found = {}
     for name, value in here.items():
         difference = there[name] - value
-        low, high = np.quantile(drawn[name], [0.025, 0.975])
+        low, high = (float(end) for end in np.quantile(drawn[name], [0.025, 0.975]))
+        if has_no_width((low, high)):  # Nothing differs here, and could on other clips.
+            most = _range(first.system) * float(exact_proportion(0, how.num_units(len(compared.ids)))[1])
+            low, high = difference - most, difference + most
         found[name] = {
             "first": value,
             "second": there[name],
             "difference": difference,
-            "ci95": [float(low), float(high)],
+            "ci95": [low, high],
             "p": p_value(difference, by_chance[name]),
             "detectable": float(DETECTED * drawn[name].std()),
         }
     for name, p in _exact(first, second, compared, how).items():
         found[name]["p"] = p
     return found
+
+
+def _range(system: System) -> float:
+    """How far two values of a clip can be apart: 1, or the scale of the judge."""
+    if system.kind != GRADES:
+        return 1.0
+    lowest, highest = system.report["judge"]["scale"]
+    return float(highest - lowest)
 
 
 def _by_chance(

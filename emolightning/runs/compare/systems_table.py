@@ -110,7 +110,7 @@ def published_rows(
             "modality": score.modality or None,
             "protocol": score.protocol.way,
             "about": score.protocol.about,
-            "training": {True: "zero-shot", False: "trained", None: None}[score.protocol.conditions.get("zero_shot")],
+            "training": {"True": "zero-shot", "False": "trained"}.get(str(score.protocol.conditions.get("zero_shot"))),
             "metric": score.metric,
             "printed": score.printed,
             "scale": score.scale,

@@ -127,8 +127,8 @@ def _over_seeds(system: Summed, sums: Sequence[np.ndarray], rng: np.random.Gener
     scores = [system.scores(each) for each in sums]
     if len(scores) == 1:
         return dict(scores[0])
-    shares = rng.multinomial(len(scores) - 1, np.full(len(scores), 1 / len(scores)), size=len(sums[0])).T
-    shares = shares / (len(scores) - 1)
+    times = rng.multinomial(len(scores) - 1, np.full(len(scores), 1 / len(scores)), size=len(sums[0])).T
+    shares = times / (len(scores) - 1)
     return {name: (shares * [each[name] for each in scores]).sum(axis=0) for name in scores[0]}
 
 
