@@ -180,6 +180,12 @@ def test_what_cannot_be_compared_is_refused(place: Path, tmp_path: Path, capsys:
     assert "names has 1 names for 2 runs" in refused(capsys, both, "names=x")
     assert "'x.pdf' is a file of no known form" in refused(capsys, both, "out=x.pdf")
     assert "num_samples is 5" in refused(capsys, both, "num_samples=5")
+    said = refused(capsys, f"runs=[{a},Emotion-LLaMA]", "labels=mer6")
+    assert "and the runs are on no official benchmark; say benchmark=NAME" in said
+    said = refused(capsys, f"runs=[{a},{place}/b.csv]", "benchmark=mer2023_semi")
+    assert "a: has 40 clips, mer2023_semi has 834; compare them without benchmark=" in said
+    (tmp_path / "seeds.json").write_text('{"seeds": [{"seed": "../x"}]}')
+    assert "seeds is no list of runs with their seeds" in refused(capsys, f"runs=[{run},{tmp_path}]")
     assert "only figures were published" in refused(capsys, "runs=[GPT-4V,AffectGPT]")
 
 

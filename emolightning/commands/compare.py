@@ -109,6 +109,6 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
                 f"{cfg.out!r} is a file of no known form; say a folder, or a file that ends in {', '.join(FORMS)}",
             )
         )
-    if cfg.out is not None and Path(cfg.out).is_file() and Path(cfg.out).suffix not in FORMS:
+    if cfg.out is not None and Path(cfg.out).is_file() and not Path(cfg.out).suffix:
         problems.append(Problem("out", f"{cfg.out} is a file; say a folder"))
     return problems

@@ -113,7 +113,9 @@ def with_table(
     by_column = {name: [found[clip][place] for clip in compared.ids] for place, name in enumerate(columns)}
     clusters = np.array(by_column[cluster]) if cluster else None
     if clusters is not None and (clusters == clusters[0]).all():
-        raise UserError(f"cluster={cluster}: all clips are of {clusters[0]!r}; clusters are drawn, so it needs several")
+        raise UserError(
+            f"cluster={cluster}: all clips are of {str(clusters[0])!r}; clusters are drawn, so it needs several"
+        )
     return Compared(
         compared.ids, compared.truths, compared.left_out, clusters, {name: by_column[name] for name in slices}
     )

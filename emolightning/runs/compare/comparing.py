@@ -9,6 +9,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from emolightning.benchmarks.differences import owners
+from emolightning.benchmarks.published.comparison import MOST_MISSING
 from emolightning.benchmarks.published.table import read_published
 from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.config.building import build
@@ -51,6 +52,7 @@ def compared(cfg: DictConfig) -> dict[str, Any]:
             f"runs: {systems[0].path} alone is no comparison: add another run or file; published figures are set "
             "beside it only with benchmark=NAME, or where the run is on an official benchmark"
         )
+    _refuse_unpublished(named, benchmark)
     found, headline = measured(systems, clips, how, scoring), headline_of(systems, benchmark)
     published = [] if clips.left_out else published_rows(systems, benchmark, cfg.system, named)
     rows = [system_row(each, clips) for each in found]
@@ -154,8 +156,32 @@ def _refuse_clips_of_others(cfg: DictConfig, systems: Sequence[System], clips: C
             problems.append(f"{system.name}: these are the clips of {' or '.join(others)}, not of {wanted}")
         elif own in official and own != wanted:
             problems.append(f"{system.name}: is a run on {own}, not on benchmark={wanted}")
+        elif cfg.benchmark and (expected := official[wanted].num_clips) and _is_other_set(len(clips.ids), expected):
+            problems.append(
+                f"{system.name}: has {len(clips.ids)} clips, {wanted} has {expected}; compare them without benchmark=, "
+                "with labels=... if they are files"
+            )
     if problems:
         raise InputErrors("runs", problems, note="compare runs on the clips of one benchmark")
+
+
+def _is_other_set(number: int, expected: int) -> bool:
+    return abs(number - expected) > MOST_MISSING * expected
+
+
+def _refuse_unpublished(named: Sequence[str], benchmark: str | None) -> None:
+    """Models of which nothing was published on the benchmark of the runs.
+
+    Raises:
+        UserError: names them, and where they have figures.
+    """
+    for name in named:
+        where = list(dict.fromkeys(s.benchmark for s in read_published() if s.model.casefold() == name.casefold()))
+        if benchmark not in where:
+            about = f"not on {benchmark}" if benchmark else "and the runs are on no official benchmark"
+            raise UserError(
+                f"runs: figures of {name} were published on {', '.join(where)}, {about}; say benchmark=NAME"
+            )
 
 
 def _columns(headline: str, rows: Sequence[dict[str, Any]], published: Sequence[dict[str, Any]]) -> list[str]:

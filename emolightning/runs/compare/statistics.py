@@ -191,7 +191,7 @@ def _differences(first: Measured, second: Measured, compared: Compared, how: Res
         difference = there[name] - value
         low, high = (float(end) for end in np.quantile(drawn[name], [0.025, 0.975]))
         if has_no_width((low, high)):  # Nothing differs here, and could on other clips.
-            most = _range(first.system) * float(exact_proportion(0, how.num_units(len(compared.ids)))[1])
+            most = _range(first.system) * float(exact_proportion(0, _num_units(name, compared, how))[1])
             low, high = difference - most, difference + most
         found[name] = {
             "first": value,
@@ -204,6 +204,14 @@ def _differences(first: Measured, second: Measured, compared: Compared, how: Res
     for name, p in _exact(first, second, compared, how).items():
         found[name]["p"] = p
     return found
+
+
+def _num_units(name: str, compared: Compared, how: Resampling) -> int:
+    """Independent clips, or clusters of them, that a score is of."""
+    if not name.startswith(RECALL):
+        return how.num_units(len(compared.ids))
+    of_class = np.array(compared.truths) == name.removeprefix(RECALL)
+    return int(of_class.sum()) if how.clusters is None else len(np.unique(how.clusters[of_class]))
 
 
 def _range(system: System) -> float:

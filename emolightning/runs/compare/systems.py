@@ -130,9 +130,9 @@ def read_system(name: str, path: Path, read_file: Callable[[Path], Said]) -> Sys
 def _seed_folders(root: Path) -> list[Path]:
     """The runs of a folder that `seeds=[...]` has written, as far as they came to their end."""
     seeds = read_json_object(root / SEEDS).get("seeds")
-    if not isinstance(seeds, list) or not all(isinstance(one, dict) for one in seeds):
-        raise DamagedFile(root / SEEDS, "seeds is no list of runs")
-    return [root / f"seed-{int(one['seed'])}" for one in seeds if not one.get("exit_code")]
+    if not isinstance(seeds, list) or not all(isinstance(one, dict) and type(one.get("seed")) is int for one in seeds):
+        raise DamagedFile(root / SEEDS, "seeds is no list of runs with their seeds")
+    return [root / f"seed-{one['seed']}" for one in seeds if not one.get("exit_code")]
 
 
 def _read_run(folder: Path) -> Said:
