@@ -42,10 +42,11 @@ def continuation_logprobs(
     )
     first = functional.log_softmax(read.logits[:, -1].float(), dim=-1)
     together = 1 if is_one_by_one else max(1, ROWS // len(embeddings))
-    sums = [
-        _after(language, copy.deepcopy(read.past_key_values), attention_mask, first, texts[start : start + together])
-        for start in range(0, len(texts), together)
-    ]
+    sums = []
+    for start in range(0, len(texts), together):
+        is_last = start + together >= len(texts)  # It may use up the keys and values themselves.
+        cache = read.past_key_values if is_last else copy.deepcopy(read.past_key_values)
+        sums.append(_after(language, cache, attention_mask, first, texts[start : start + together]))
     return torch.cat(sums, dim=1)
 
 
