@@ -26,7 +26,7 @@ from emolightning.config.check import ConfigError, check_config
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.errors import UserError
 from emolightning.runs.processes import STOPPED, Programs, start
-from emolightning.runs.seeds import FOLDER, GROUP, run_seeds, spread
+from emolightning.runs.seeds import FOLDER, GROUP, run_seeds, spread, with_clips
 
 
 def test_the_numbers_are_those_of_scipy() -> None:
@@ -39,6 +39,24 @@ def test_the_numbers_are_those_of_scipy() -> None:
     assert found.n == 4
     one = spread([0.5])
     assert (one.mean, one.sd, one.ci95, one.n) == (0.5, None, None, 1)
+
+
+@pytest.mark.parametrize(("seeds", "num_clips"), [(3, 100), (8, 50)])
+def test_the_interval_over_seeds_and_clips_holds_the_true_value(seeds: int, num_clips: int) -> None:
+    """Simulated: a seed makes a model better or worse, and all models answer the same easy and hard clips."""
+    rng, held, alone = np.random.default_rng(seeds), [], []
+    for _ in range(400):
+        easy = rng.normal(0, 0.5, num_clips)
+        answers = rng.normal(0.6 + rng.normal(0, 0.05, (seeds, 1)) + easy, 0.2)
+        values, errors = answers.mean(axis=1).tolist(), (answers.std(axis=1, ddof=1) / np.sqrt(num_clips)).tolist()
+        low, high = with_clips(values, errors) or (0, 0)
+        held.append(low <= 0.6 <= high)
+        low, high = spread(values).ci95 or (0, 0)
+        alone.append(low <= 0.6 <= high)
+    assert 0.92 < np.mean(held) < 0.985
+    assert np.mean(alone) < np.mean(held) - 0.02
+    assert with_clips([0.5], [0.1]) is None
+    assert with_clips([0.5, 0.5], [0.1, 0.1]) == pytest.approx((0.5 - 0.196, 0.5 + 0.196), abs=1e-4)
 
 
 @pytest.mark.parametrize("seeds", [[], [1, 1], [-1], [2**32]], ids=str)

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,8 @@ class Outcome:
     exit_code: int
     scores: dict[str, float]
     """Score -> value on the test split; empty when it failed."""
+    errors: dict[str, float] = field(default_factory=dict)
+    """Score -> its standard error over clips, by its interval; of those that have one."""
 
 
 def run_seeds(cfg: DictConfig, overrides: Sequence[str]) -> int:
@@ -132,13 +134,36 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(mean, sd, (mean - half, mean + half), n)
 
 
+def with_clips(values: Sequence[float], errors: Sequence[float]) -> tuple[float, float] | None:
+    """Interval of the mean over other seeds and other clips; None for a single seed.
+
+    All seeds answer the same clips, so that more seeds make the error over clips no smaller. The degrees of freedom of
+    the sum of both variances are Satterthwaite's; clips are many.
+
+    Args:
+        values: of each seed.
+        errors: of each seed, standard errors over clips.
+    """
+    of_seeds = spread(values)
+    if of_seeds.sd is None:
+        return None
+    from scipy.stats import norm, t
+
+    seeds = of_seeds.sd**2 / of_seeds.n
+    variance = seeds + sum(error**2 for error in errors) / len(errors)
+    tail = (1 + LEVEL) / 2
+    quantile = t.ppf(tail, (of_seeds.n - 1) * (variance / seeds) ** 2) if seeds else norm.ppf(tail)
+    half = float(quantile) * math.sqrt(variance)
+    return of_seeds.mean - half, of_seeds.mean + half
+
+
 def _run_seed(seed: int, *, root: Path, name: str, overrides: list[str], programs: Programs) -> Outcome:
     """Train and test a seed unless that is done with the same overrides; output in `seed-<n>.log`."""
     folder, log, note = root / f"seed-{seed}", root / f"seed-{seed}.log", root / f"seed-{seed}.json"
     done = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
     if done.get("overrides") == kept(overrides):
         print(f"seed {seed}: done before", flush=True)
-        return Outcome(seed, str(folder), 0, done["scores"])
+        return Outcome(seed, str(folder), 0, done["scores"], done.get("errors", {}))
     print(f"seed {seed}: running, output in {log}", flush=True)
     own = [f"seed={seed}", override("output_dir", folder), override("run_name", f"{name}-seed-{seed}"), "resume=auto"]
     code = programs.call([*program("train"), *overrides, *own], log)
@@ -146,15 +171,29 @@ def _run_seed(seed: int, *, root: Path, name: str, overrides: list[str], program
     if code:
         print(f"seed {seed}: failed with exit code {code}: {last_lines(log)}", flush=True)
         return Outcome(seed, str(folder), code, {})
-    scores = _scores(folder)  # Kept: another evaluation of the run replaces its metrics.json.
-    write_json(note, {"overrides": kept(overrides), "scores": scores})
+    scores, errors = _scores(folder)  # Kept: another evaluation of the run replaces its metrics.json.
+    write_json(note, {"overrides": kept(overrides), "scores": scores, "errors": errors})
     print(f"seed {seed}: done", flush=True)
-    return Outcome(seed, str(folder), 0, scores)
+    return Outcome(seed, str(folder), 0, scores, errors)
 
 
-def _scores(folder: Path) -> dict[str, float]:
+def _scores(folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Values, and standard errors over clips: what a 95 % interval is 2 x 1.96 times as wide as."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]
-    return {name: metric["value"] for name, metric in metrics.items() if metric["value"] is not None}
+    known = {name: metric for name, metric in metrics.items() if metric["value"] is not None}
+    widths = {name: metric["ci95"][1] - metric["ci95"][0] for name, metric in known.items() if "ci95" in metric}
+    return {name: metric["value"] for name, metric in known.items()}, {n: w / 3.92 for n, w in widths.items()}
+
+
+def _over_clips_too(outcomes: Sequence[Outcome], names: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Score -> interval over seeds and clips, of those that have errors in every seed that has a value."""
+    found = {}
+    for name in names:
+        own = [outcome for outcome in outcomes if name in outcome.scores]
+        if all(name in outcome.errors for outcome in own):
+            ends = with_clips([outcome.scores[name] for outcome in own], [outcome.errors[name] for outcome in own])
+            found |= {} if ends is None else {name: ends}
+    return found
 
 
 def _write(root: Path, overrides: list[str], outcomes: Sequence[Outcome], spreads: Mapping[str, Spread]) -> None:
@@ -163,6 +202,7 @@ def _write(root: Path, overrides: list[str], outcomes: Sequence[Outcome], spread
         "overrides": kept(overrides)["shown"],
         "num_failed": sum(bool(outcome.exit_code) for outcome in outcomes),
         "scores": {name: asdict(found) for name, found in spreads.items()},
+        "ci95_over_seeds_and_clips": _over_clips_too(outcomes, list(spreads)),
         "seeds": [asdict(outcome) for outcome in outcomes],
     }
     write_json(root / "seeds.json", content)
@@ -179,12 +219,14 @@ def _print(root: Path, outcomes: Sequence[Outcome], spreads: Mapping[str, Spread
     from rich.table import Table
 
     table = Table("score", title="Test scores over seeds")
-    for name in ("mean", "sd", "95 % interval of the mean", "n"):
+    joint = _over_clips_too(outcomes, list(spreads))
+    for name in ("mean", "sd", "95 % interval of the mean", *(["over clips, too"] if joint else []), "n"):
         table.add_column(name, justify="right")
     for name, found in spreads.items():
         sd = "-" if found.sd is None else f"{found.sd:.4f}"
         interval = "-" if found.ci95 is None else f"{found.ci95[0]:.4f} - {found.ci95[1]:.4f}"
-        table.add_row(name, f"{found.mean:.4f}", sd, interval, str(found.n))
+        more = [f"{joint[name][0]:.4f} - {joint[name][1]:.4f}" if name in joint else "-"] if joint else []
+        table.add_row(name, f"{found.mean:.4f}", sd, interval, *more, str(found.n))
     if spreads:
         Console().print(table)
     failed = [str(outcome.seed) for outcome in outcomes if outcome.exit_code]
