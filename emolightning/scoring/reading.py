@@ -116,6 +116,7 @@ class LabelReader:
         self._phrases = {phrase(word): label for word, label in own.items()} | {phrase(one): one for one in self.labels}
         self._labels = {spelling(label): label for label in self.labels}
         self._spellings = self.aliases | self._labels
+        self._most_words = max(len(label.split()) for label in self._labels)
         self._longest = 2 * max(map(len, self.labels))
         self._items = Items(Lexicon(self.labels, self.aliases, wide=wide))
         self._known: dict[str, Reading] = {}
@@ -150,10 +151,11 @@ class LabelReader:
             word = read_upstream(text)
             is_default = text.split(" ")[-1] != word
             return Reading(word, is_default=is_default) if word in self.labels else Reading(None, OUTSIDE)
-        if not text or text.isspace() or not normalised(text):
+        if not text or text.isspace() or not (text.isascii() or normalised(text)):
             return Reading(None, EMPTY)
         if self.parser == "strict":
-            label = self._labels.get(spelling(text))
+            is_longer = text.isascii() and len(text.split()) > self._most_words
+            label = None if is_longer else self._labels.get(spelling(text))
             return Reading(label) if label else Reading(None, NOT_EXACT)
         if self.parser == "upstream_2026":
             found = read_upstream_2026(text, self._phrases)
@@ -176,6 +178,8 @@ class LabelReader:
         best = (likeliest(items) if len(mentions) > 1 else []) or chosen(mentions, num_sentences)
         read_from = statement.place or (STATEMENTS[best[0].level] if best else "")
         passed_over = _passed_over(mentions, best)
+        # Beside one that the vocabulary has, an emotion that it lacks is no choice: "anger, disgust" is angry.
+        best = [mention for mention in best if mention.label] or best
         found = {mention.label for mention in best}
         if len(found) > 1:
             return Reading(None, SEVERAL, read_from=read_from, passed_over=passed_over)

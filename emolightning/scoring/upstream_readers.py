@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from emolightning.records.labels import MER6
 
+NO_LETTERS = re.compile(r"[\W_]+")
+
 UPSTREAM_DEFAULT = "neutral"
 """What the older code reads from an answer that does not end in one of its labels."""
 
@@ -28,8 +30,8 @@ def phrase(text: str) -> str:
     >>> phrase("The_Emotion: SAD!")
     'the emotion sad'
     """
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
-    return re.sub(r"\W+", " ", folded).strip()
+    composed = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return NO_LETTERS.sub(" ", composed.casefold()).strip()
 
 
 def read_upstream_2026(text: str, phrases: Mapping[str, str]) -> list[str]:
