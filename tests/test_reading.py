@@ -23,7 +23,8 @@ from emolightning.scoring.reading import (
 
 def agreement(answers: list[tuple[str, str | None]]) -> tuple[float, list[str]]:
     """Share of answers read as a person does, and those that are read as a label that they do not give."""
-    read = [(text, LabelReader(MER6).read(text).label, label) for text, label in answers]
+    reader = LabelReader(MER6)
+    read = [(text, reader.read(text).label, label) for text, label in answers]
     invented = [text for text, ours, theirs in read if ours not in (theirs, None)]
     return sum(ours == theirs for _, ours, theirs in read) / len(read), invented
 

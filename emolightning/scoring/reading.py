@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from emolightning.errors import UserError
@@ -118,8 +118,13 @@ class LabelReader:
         self._spellings = self.aliases | self._labels
         self._most_words = max(len(label.split()) for label in self._labels)
         self._longest = 2 * max(map(len, self.labels))
-        self._items = Items(Lexicon(self.labels, self.aliases, wide=wide))
+        self._wide = wide
         self._known: dict[str, Reading] = {}
+
+    @cached_property
+    def _items(self) -> Items:
+        """Made when the first text is read by its words: other parsers need none."""
+        return Items(Lexicon(self.labels, self.aliases, wide=self._wide))
 
     def read(self, text: str) -> Reading:
         """The label of one answer, or the reason there is none."""
