@@ -238,7 +238,7 @@ def list_entries(text: str) -> list[str]:
 def _compiled(pattern: str | None, parser: Parser) -> re.Pattern[str] | None:
     if (pattern is None) == (parser == "regex"):
         raise UserError(
-            f"pattern={pattern}: parser=regex needs a pattern, and no other parser has one; say e.g. "
+            f"pattern={pattern or ''}: parser=regex needs a pattern, and no other parser has one; say e.g. "
             "parser=regex 'pattern=\"emotion: (.+)\"'"
         )
     try:

@@ -53,6 +53,8 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
 
 def likeliest(items: Sequence[Item]) -> list[Mention]:
     """The emotions with the largest number, where each has one, as in `sad 0.7, happy 0.3`; none otherwise."""
+    if [item.cue for item in items].count(Cue.NUMBER) < 2:
+        return []
     row = [(place, item) for place, item in enumerate(items) if item.cue is Cue.LABEL or _is_share(items, place)]
     labels, numbers = ([item for _, item in row if (item.cue is Cue.LABEL) == side] for side in (True, False))
     alternates = all(one[1].cue is not next_one[1].cue for one, next_one in pairwise(row))
