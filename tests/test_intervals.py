@@ -129,6 +129,20 @@ def test_subjects_whose_clips_are_all_alike_are_what_counts():
     assert "each subject" in drawn["interval"]
 
 
+@pytest.mark.parametrize("names", ["abab", "aabb", "abcd"])
+@pytest.mark.parametrize("said", ["happy", "sad"])
+def test_clusters_that_are_all_alike_are_no_certainty(names, said):
+    of_clips = {f"c{number}": name for number, name in enumerate(names)}
+    sampling = sampled("subject", of_clips, is_stratified=False, intervals="score")
+    pairs = [("happy", "happy"), ("sad", said)] * 2
+    for metric in report_of(pairs, ("happy", "sad"), sampling=sampling).metrics.values():
+        low, high = metric["ci95"]
+        assert low <= metric["value"] <= high
+        assert high - low > 0.05
+    for metric in report_of(pairs, ("happy", "sad"), sampling=Sampling(is_stratified=True)).metrics.values():
+        assert metric["ci95"][1] - metric["ci95"][0] > 0.05
+
+
 def test_labels_that_were_chosen_beforehand_vary_less():
     pairs = [("happy", "happy")] * 40 + [("sad", "happy")] * 38 + [("sad", "sad")] * 2
     widths = {}

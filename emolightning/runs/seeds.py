@@ -187,7 +187,7 @@ def _scores(folder: Path) -> tuple[dict[str, float], dict[str, float]]:
 
 def _over_clips_too(outcomes: Sequence[Outcome], names: Sequence[str]) -> dict[str, tuple[float, float]]:
     """Score -> interval over seeds and clips, of those that have errors in every seed that has a value."""
-    found = {}
+    found: dict[str, tuple[float, float]] = {}
     for name in names:
         own = [outcome for outcome in outcomes if name in outcome.scores]
         if all(name in outcome.errors for outcome in own):
