@@ -157,7 +157,7 @@ def test_names_from_outside_are_text(place: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_compared_is_refused(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    a, run = f"{place}/a.csv", f"{place}/runs/a"
+    run = f"{place}/runs/a"
     fewer = write_csv(tmp_path / "fewer.csv", HEADER, [*rows({0})[:30], ("new", "sad", "sad")])
     said = refused(capsys, f"runs=[{run},{fewer}]", "labels=mer6")
     assert "a: 10 of its clips are not in every system: 'c30', 'c31'" in said
@@ -166,6 +166,11 @@ def test_what_cannot_be_compared_is_refused(place: Path, tmp_path: Path, capsys:
     other = write_csv(tmp_path / "other.csv", HEADER, [(*rows(set())[0][:2], "sad"), *rows(set())[1:]])
     said = refused(capsys, f"runs=[{run},{other}]", "labels=mer6")
     assert "other: 1 of 40 clips have another truth than in a: 'c0' is 'sad' there and 'happy' here" in said
+
+
+@pytest.mark.slow
+def test_what_was_typed_wrongly_is_refused(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, run = f"{place}/a.csv", f"{place}/runs/a"
     strange = write_csv(tmp_path / "strange.csv", HEADER, [(f"x{row[0]}", *row[1:]) for row in rows(set())])
     assert "a and strange have no clip in common" in refused(capsys, f"runs=[{run},{strange}]", "labels=mer6")
     assert f"{a} is a file of answers: say how they are read, e.g. labels=mer6" in refused(capsys, f"runs=[{run},{a}]")
@@ -197,6 +202,7 @@ def test_shared_clips_are_counted(place: Path, tmp_path: Path) -> None:
     assert found["systems"][0]["metrics"]["war"]["value"] == pytest.approx(18 / 30)
 
 
+@pytest.mark.slow
 def test_a_run_folder_that_is_damaged_is_refused(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +221,7 @@ def test_a_run_folder_that_is_damaged_is_refused(
     assert "cannot be read: it is no answer" in refused(capsys, f"runs=[{place}/runs/b,{folder}]")
 
 
+@pytest.mark.slow
 def test_one_file_of_a_form_is_written(place: Path, tmp_path: Path) -> None:
     sys.argv = ["emolightning", "compare"]
     words = (f"runs=[{place}/runs/a,{place}/runs/b]", FEWER, f"out={tmp_path}/table.tex")
@@ -279,6 +286,7 @@ def test_what_a_run_records_is_in_the_table(place: Path, tmp_path: Path, capsys:
     capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_sets_of_words_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truths = ["['happy', 'calm']", "['sad']", "['angry', 'worried']", "['surprised']"] * 3
     files = []
