@@ -227,7 +227,7 @@ def _key(sentence: Sentence, place: int) -> None:
         if item.cue in (Cue.IS, Cue.COLON, Cue.LABEL):
             sentence.level = max(sentence.level, BARE)
             return
-        if item.cue not in (Cue.WORD, Cue.SIGN, Cue.MAINLY, Cue.SEEMS):
+        if item.cue not in (Cue.WORD, Cue.SIGN, Cue.MAINLY, Cue.SEEMS, Cue.ASKING):
             return
 
 

@@ -17,6 +17,8 @@ class Cue(IntEnum):
     """Denies what came before in its clause, as in Japanese and Korean, or `can be ruled out`."""
     ABOUT = auto()
     """What comes before says what this is like, and not the person: `a sad story`."""
+    ASKING = auto()
+    """At its beginning, a sentence with a question mark asks, and does not guess."""
     ONLY = auto()
     """After a negation: `not only` denies nothing."""
     RELEASE = auto()
@@ -76,14 +78,15 @@ class Cue(IntEnum):
 
 
 WORDS: Mapping[Cue, str] = {
-    Cue.NOT: "not no never without neither nor cannot isnt doesnt dont wasnt arent hardly barely scarcely lacks "
-    "lacking anything~but far~from free~of absence~of lack~of devoid~of i~doubt fails~to nothing 不是 并非 並非 并不 "
-    "並不 没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
+    Cue.NOT: "not rule~out rules~out exclude no never without neither nor cannot isnt doesnt dont wasnt arent hardly "
+    "barely scarcely lacks lacking anything~but far~from free~of absence~of lack~of devoid~of i~doubt fails~to "
+    "nothing 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
     Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing ではなく じゃなく ではない じゃない "
     "でなく なく ない ません なかった 않 아니 없 못",
     Cue.ONLY: "only just merely simply solely",
     Cue.ABOUT: "story stories song songs music movie movies film news tale tales memory memories poem event events "
     "situation scene topic ending day",
+    Cue.ASKING: "would does do did can shall what which who how why",
     Cue.RELEASE: "hide hides hiding conceal contain control suppress mask stop avoid 只是 就是 不由得 忍不住 不禁 "
     "不得不",
     Cue.BUT: "but however yet nevertheless nonetheless whereas 而是 但是 但 然而 不过 不過 可是 却 卻 而 しかし "
@@ -91,8 +94,8 @@ WORDS: Mapping[Cue, str] = {
     Cue.THAN: "rather~than instead~of as~opposed~to than opposed~to in~place~of",
     Cue.LESS: "less not~so~much not~as pretends~to~be pretending~to~be pretends pretending feigned used~to~be "
     "formerly",
-    Cue.CONCEDE: "although though even~though even~if despite in~spite~of while albeit notwithstanding 虽然 雖然 "
-    "尽管 儘管 即使 固然",
+    Cue.CONCEDE: "although if unless though even~though even~if despite in~spite~of while albeit notwithstanding "
+    "虽然 雖然 尽管 儘管 即使 固然",
     Cue.THEN: "then later afterwards eventually now 后来 後來 然后",
     Cue.SEEMS: "seem seems seemed appear appears appeared look looks looked sound sounds sounded smile smiles "
     "smiling laughs laughing words suggest suggests suggesting",

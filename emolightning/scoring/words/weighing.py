@@ -29,7 +29,9 @@ GROUP = frozenset((Cue.AND, Cue.OR, Cue.COMMA, Cue.SIGN, Cue.NUMBER))
 """What may be between emotions that are meant alike."""
 
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
-NOT_BARE = frozenset((Cue.WORD, Cue.SEEMS, Cue.IS, Cue.WITH, Cue.BECAUSE, Cue.ABOUT, Cue.SLIGHTLY, Cue.PERHAPS))
+NOT_BARE = frozenset(
+    (Cue.WORD, Cue.SEEMS, Cue.IS, Cue.WITH, Cue.BECAUSE, Cue.ABOUT, Cue.ASKING, Cue.SLIGHTLY, Cue.PERHAPS)
+)
 
 
 def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
@@ -123,9 +125,11 @@ def _close(sentence: Sentence, *, is_asked: bool) -> None:
         for mention in usable:
             mention.drop(LISTED)
     elif is_asked:
-        count_less(usable)
+        is_question = sentence.items[0].cue in (Cue.ASKING, Cue.IS, Cue.PERHAPS)
         for mention in usable:
-            mention.level = 0
+            mention.weight, mention.level = LESS, 0
+            if is_question:
+                mention.drop(NOT_ASSERTED)
     elif sentence.is_ranked:
         count_less(usable[1:])
     elif sentence.is_mixed and len({mention.label for mention in usable}) > 1:
