@@ -46,11 +46,13 @@ def test_folds_warn_of_all_clips_together(tmp_path: Path) -> None:
         ({"reading": {"made_neutral": 1}}, "1 answers that name no label were made neutral by parser=upstream"),
         ({"evaluation": {"zero_features": {"face": 2}}}, "2 clips have no face vector, and zeros in its place"),
         ({"data": {"official_differences": ["other clips"]}}, "other clips"),
+        ({"num_clips": 19}, "there are only 19 clips"),
+        ({"sampling": {"unit": "film", "num_units": 9}}, "the clips have only 9 different film"),
         ({"judge": {"failures": {"clue": {"HTTP 500": 2}}}}, "clue: the judge gave 2 clips no grade; the mean leaves"),
     ],
 )
 def test_what_is_warned_of(changes: dict, said: str) -> None:
-    plain = {"num_clips": 2, "num_scored": 2, "unscored": {}}
+    plain = {"num_clips": 40, "num_scored": 40, "unscored": {}}
     assert warnings_of(plain) == []
     (warning,) = warnings_of(plain | changes)
     assert warning.startswith(said)
