@@ -63,7 +63,7 @@ def test_a_benchmark_keeps_its_labels(tmp_path: Path) -> None:
     run = run_of(tmp_path / "run", labels="mer6", frame="first")
     cfg = composed(f"checkpoint={run}", "data=dfew", "data.root=x")
     assert (cfg.data.labels, cfg.data.frame) == ("dfew7", "middle")
-    assert cfg.trained == {"labels": "mer6", "frame": "first"}
+    assert cfg.trained == {"labels": "mer6", "frame": "first", "dataset": "synthetic"}
 
 
 def data_of(labels: tuple[str, ...], frame: str = "middle", *, image: bool = True) -> Any:
