@@ -53,7 +53,8 @@ def measure(*, width: int, layers: int, tokens: int, clips: int, labels: int, ro
     def scored() -> None:
         continuation_logprobs(model, embeddings, mask, texts)
 
-    context(), scored()
+    context()
+    scored()
     taken = [(seconds(context), seconds(scored)) for _ in range(rounds)]
     return median(one for one, _ in taken), median(other for _, other in taken)
 
