@@ -16,6 +16,8 @@ from emolightning.models.parts.card import RANDOM_BASE, has_random_base, model_c
 from emolightning.records.labels import DFEW7, MER6, MER9
 from emolightning.runs.as_trained import training_differences
 
+LONG = {"evaluation": {"max_new_tokens": 77}}
+
 CUSTOM = ("data=custom", "data.annotations=mine.csv")
 
 
@@ -44,6 +46,16 @@ def test_data_without_labels_of_its_own_takes_those_of_the_run(tmp_path: Path, l
     assert (cfg.data.labels, cfg.data.frame) == (labels, frame)
     cfg = composed(f"checkpoint={run}", *CUSTOM, "data.labels=mer9", "data.frame=last")
     assert (cfg.data.labels, cfg.data.frame) == ("mer9", "last")
+
+
+@pytest.mark.parametrize("more", [(), ("evaluation=likelihood",), ("evaluation.num_beams=2",)])
+def test_an_answer_is_as_long_as_the_run_says_however_it_is_evaluated(tmp_path: Path, more: tuple[str, ...]) -> None:
+    """The group `evaluation` is about other keys than the settings `evaluation.*` of a run."""
+    run = run_of(tmp_path / "run", labels="mer6")
+    OmegaConf.save(OmegaConf.merge(OmegaConf.load(run / "config.yaml"), LONG), run / "config.yaml")
+    cfg = composed(f"checkpoint={run}", *more)
+    assert cfg.evaluation.max_new_tokens == 77
+    assert cfg.probabilities is ("evaluation=likelihood" in more)
 
 
 def test_an_adapter_folder_knows_its_labels_too(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ OWN = {
     "score": "columns.truth_id=null",
     "combine": "how=mean",
     "pseudo-label": "min_confidence=0.9",
+    "compare": "only_shared=false",
     "reproduce": "benchmark=null",
     "report": "checkpoint=???",
 }

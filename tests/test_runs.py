@@ -185,7 +185,8 @@ def test_metrics_json_has_the_documented_form_and_agrees_with_the_answers(traine
     assert (
         documented
         <= set(report)
-        <= documented | {"aliases", "reading", "data", "evaluation", "model", "num_skipped", "skipped", "skipped_clips"}
+        <= documented
+        | {"aliases", "reading", "sampling", "data", "evaluation", "model", "num_skipped", "skipped", "skipped_clips"}
     )
     assert (report["benchmark"], report["split"], report["num_clips"]) == ("synthetic", "test", NUM_CLIPS["test"])
     assert report["num_scored"] + sum(report["unscored"].values()) == report["num_clips"]

@@ -234,7 +234,7 @@ def test_faults_of_a_fold(tmp_path):
     path = root / "EmoLabel_DataSplit" / "train(single-labeled)" / "set_1.csv"
     path.write_text("video_name,label\n1,8\n2,2\n2,2\n77,1\n")
     with pytest.raises(InputErrors) as caught:
-        make_dfew(root, inputs=("transcript",)).read()
+        make_dfew(root, inputs=("image",)).read()
     first, second, third = caught.value.problems
     assert "line 2: label '8' is not 1 to 7" in first
     assert "line 4: 2 is there twice" in second

@@ -35,6 +35,7 @@ IN_PLACE = {
     "emolightning/training/loggers/csv_log.py": "appended row by row, a half row is cut off",
     "emolightning/training/checkpoints/checkpoint_io.py": "into the place that written_whole gives",
     "emolightning/commands/ablate.py": "into the place that written_whole gives",
+    "emolightning/scoring/hand_check.py": "into the place that written_whole gives",
     "emolightning/runs/merbench_run.py": "into the place that written_whole gives",
     "emolightning/runs/seeds.py": "into the place that written_whole gives",
     "emolightning/runs/sweep/results.py": "into the place that written_whole gives",

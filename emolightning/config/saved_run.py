@@ -69,7 +69,8 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
         ConfigStore.instance().store(name=SAVED_RUN, node=node)
         return
     source, saved, saved_output = _saved_configuration(checkpoint)
-    dropped = {*NOT_INHERITED, *_groups_chosen(argv, folder), *_groups_filled(folder / f"{config_name}.yaml")}
+    chosen = {*_groups_chosen(argv, folder), *_groups_filled(folder / f"{config_name}.yaml")}
+    dropped = {*NOT_INHERITED, *(group for group in chosen if not _is_global(folder / group))}
     kept = {key: value for key, value in saved.items() if key not in dropped} | UNUSED
     problems = foreign_objects(kept, "", [known_classes(folder), *allowed_classes(argv)])
     if problems:
@@ -256,6 +257,11 @@ def _checkpoint_of(argv: Sequence[str]) -> str | None:
 def _groups_chosen(argv: Iterable[str], folder: Path) -> set[str]:
     """`data=dfew` chooses a group, `data.batch_size=4` does not."""
     return {override_key(word) for word in argv if "=" in word and (folder / override_key(word)).is_dir()}
+
+
+def _is_global(group: Path) -> bool:
+    """Whether the options of a group are about keys elsewhere, and not about the key that is called as the group is."""
+    return any(path.read_text(encoding="utf-8").startswith("# @package _global_") for path in group.glob("*.yaml"))
 
 
 def _groups_filled(primary: Path) -> set[str]:

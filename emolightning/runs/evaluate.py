@@ -141,7 +141,8 @@ def describe_evaluation(run: Run[EvaluationFacts], learner: EmotionLearner) -> d
 
 def _how_likely(facts: EvaluationFacts) -> dict[str, bool]:
     """What log-probabilities depend on; what is fitted is fitted to them."""
-    return {name: facts.config["likelihood"][name] for name in ("length_normalised", "prior_correction")}
+    asked = facts.config.get("likelihood", {})
+    return {name: asked.get(name, False) for name in ("length_normalised", "prior_correction")}
 
 
 def _likelihood(
