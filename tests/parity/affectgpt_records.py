@@ -27,8 +27,8 @@ FUSED, LOGITS, LOSS, WEIGHTS, LIGHT_WEIGHTS = 1.4e-6, 4.4e-6, 5e-7, 2.5e-7, 1e-5
 """Limits of the record's README, relative to the largest recorded magnitude; a figure of one digit up to where it would
 be the next."""
 GRADIENTS, LIGHT_GRADIENTS, OF_SINKHORN = 2.5e-4, 3.5e-6, 1e-5
-"""The same, of gradients as they are. Sinkhorn's, of which float64 gives the same digits, follow the hidden states: noise
-of 4.4e-6 in these, which the README allows, moves them by 1.0e-5 to 1.4e-5."""
+"""The same, of gradients as they are. Sinkhorn's, of which float64 gives the same digits, follow the hidden states:
+noise of 4.4e-6 in these, which the README allows, moves them by 1.0e-5 to 1.4e-5."""
 EXAMPLE = "I really can't believe it, this is wonderful!"
 """The subtitle of the prompts in the real vocabulary."""
 
