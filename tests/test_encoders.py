@@ -15,6 +15,7 @@ from encoder_factory import SPEECH, TEXT, make_speech, make_text, make_whisper, 
 from safetensors.torch import load_file, save_file
 
 from emolightning.errors import InputErrors, UserError
+from emolightning.files.digests import sha256_of
 from emolightning.models.encoders import acoustic
 from emolightning.models.encoders.acoustic import AcousticFunctionals
 from emolightning.models.encoders.attention import LONGEST, queries_first
@@ -23,7 +24,6 @@ from emolightning.models.encoders.speech import CLASSES, SpeechEncoder, SpeechPi
 from emolightning.models.encoders.text import TextEncoder
 from emolightning.models.encoders.vggish import VggishEncoder, build, patches
 from emolightning.models.encoders.whisper import WhisperDecoderStates, WhisperStates
-from emolightning.models.parts.torch_files import sha256
 
 SOUNDS = [noise(1.7, 1), noise(0.05, 2), np.zeros(8000, np.float32), noise(2.9, 3), noise(1.7, 4)]
 TEXTS = ["hello there", "a", "i did not, really!", "a", "zzz zzz zzz"]
@@ -268,8 +268,8 @@ def test_a_bin_file_gives_the_same_values_and_its_own_fingerprint(folders, folde
     before = hubert(folders / "hubert")
     after = hubert(as_bin(folder))
     assert np.array_equal(before.encode(SOUNDS[:1])[0], after.encode(SOUNDS[:1])[0])
-    assert before.fingerprint == sha256(folders / "hubert" / "model.safetensors")
-    assert after.fingerprint == sha256(folder / "pytorch_model.bin") != before.fingerprint
+    assert before.fingerprint == sha256_of(folders / "hubert" / "model.safetensors")
+    assert after.fingerprint == sha256_of(folder / "pytorch_model.bin") != before.fingerprint
 
 
 @pytest.mark.parametrize("kind", TEXT)
@@ -325,7 +325,7 @@ def test_files_beside_the_weights_are_known_by_their_content(folders, tmp_path, 
     folder = Path(shutil.copytree(folders / case.folder, tmp_path / case.folder))
     (folder / "README.md").write_text("read by nobody")
     before = case.build(tmp_path).side_files
-    assert before == {name: sha256(folder / name) for name in before}
+    assert before == {name: sha256_of(folder / name) for name in before}
     assert {"config.json", *read} <= before.keys()
     assert not {"README.md", "model.safetensors"} & before.keys()
     for file in read:

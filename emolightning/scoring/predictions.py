@@ -1,6 +1,5 @@
 """A predictions file and its truth -> one answer a clip; what does not pair up is refused, or counted as asked for."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from emolightning.errors import InputErrors, UserError
+from emolightning.files.digests import sha256_of
 from emolightning.files.media_suffixes import MEDIA_SUFFIXES
 from emolightning.files.names import composed
 from emolightning.records.clips import Answer
@@ -290,8 +290,8 @@ def _paired(given: _Table, true: _Table, ids: Ids, *, has_valence: bool) -> Pred
     if has_valence:
         valence = ([said.values[2] if said else None for said, _ in rows], [row.values[2] for _, row in rows])
     facts = {
-        "answers_sha256": _sha256(given.path),
-        "truth_sha256": _sha256(true.path),
+        "answers_sha256": sha256_of(given.path),
+        "truth_sha256": sha256_of(true.path),
         "ids": ids,
         "num_rows": given.num_rows,
         "equal_repeats": given.num_repeats,
@@ -302,8 +302,3 @@ def _paired(given: _Table, true: _Table, ids: Ids, *, has_valence: bool) -> Pred
     answer_lines = [said.line if said else 0 for said, _ in rows]
     truth_lines = [row.line for _, row in rows]
     return Predictions(answers, answer_lines, given.path, truth_lines, true.path, facts, valence)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

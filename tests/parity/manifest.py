@@ -6,7 +6,7 @@ from parity.comparison import Each, Unchecked
 from parity.golden import GoldenFolder
 from parity.subject import Subject
 
-from emolightning.models.parts.torch_files import sha256
+from emolightning.files.digests import sha256_of
 
 FILE = "MANIFEST.json"
 NOTES = ("README.md", "bench_")
@@ -26,4 +26,4 @@ def _file(golden: GoldenFolder, name: str) -> Any:
     if not golden.has(name):
         return Unchecked("absent")
     path = golden.place(name)
-    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}

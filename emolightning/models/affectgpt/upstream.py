@@ -13,6 +13,7 @@ from torch import Tensor
 
 import emolightning
 from emolightning.errors import InputErrors, UserError
+from emolightning.files.digests import sha256_of
 from emolightning.files.documents import read_json_object
 from emolightning.files.staging import staged
 from emolightning.files.writing import written_whole
@@ -32,7 +33,7 @@ from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.parameters import PLAIN
 from emolightning.models.parts.safetensors_files import read_safetensor, safetensors_infos, write_safetensors
-from emolightning.models.parts.torch_files import TorchFile, sha256
+from emolightning.models.parts.torch_files import TorchFile
 
 REPORT, ADAPTER = "import.json", "adapter"
 LANGUAGE, OWN_LANGUAGE, PROJECTIONS = "llama_model.", "language.", "projections."
@@ -166,7 +167,7 @@ def import_affectgpt(
         return report
     if any((out / name).exists() for name in (ADAPTER, REPORT)):
         raise UserError(f"out={out}: has {ADAPTER} or {REPORT} already; give another folder, or remove them")
-    report.files = {str(path): {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in checkpoints}
+    report.files = {str(path): {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in checkpoints}
     base = {"language": open_base(LanguageSettings(path=str(llama))).fingerprints(sorted(PLAIN))}
     epochs = [file.epoch for file in files if file.epoch is not None]
     content = {

@@ -38,10 +38,10 @@ class VggishEncoder:
     takes: Literal["sound"] = "sound"
 
     def __init__(self, *, weights: str, device: str = "cpu", hop_seconds: float = 0.5):
-        from emolightning.models.parts.torch_files import sha256
+        from emolightning.files.digests import sha256_of
 
         self._network = _load(Path(weights)).to(device)
-        self.fingerprint = sha256(Path(weights))
+        self.fingerprint = sha256_of(Path(weights))
         self.side_files: dict[str, str] = {}
         self._device = device
         self._hop_frames = round(hop_seconds * SAMPLE_RATE_HZ / HOP)

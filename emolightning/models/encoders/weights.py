@@ -12,10 +12,11 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from emolightning.errors import InputErrors, UserError
+from emolightning.files.digests import sha256_of
 from emolightning.files.documents import read_json_object
 from emolightning.models.parts.pretrained import CONFIG, first_line, refuse_adapter, refuse_kernels
 from emolightning.models.parts.safetensors_files import SafetensorsFolder
-from emolightning.models.parts.torch_files import TorchFile, sha256
+from emolightning.models.parts.torch_files import TorchFile
 
 TORCH_FILE = "pytorch_model.bin"
 SHOWN = 5
@@ -136,7 +137,7 @@ def weights_files(folder: Path) -> list[Path]:
 
 def fingerprint(files: Collection[Path]) -> str:
     """The SHA-256 of a file, as model hubs show it; of several files that over theirs, in the order of their names."""
-    digests = [sha256(path) for path in sorted(files, key=lambda path: path.name)]
+    digests = [sha256_of(path) for path in sorted(files, key=lambda path: path.name)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
@@ -157,7 +158,7 @@ TOKENIZING = (
 
 def side_files(folder: Path, names: Collection[str]) -> dict[str, str]:
     """File beside the weights -> its SHA-256: `config.json`, and those of `names` that are there."""
-    return {name: sha256(folder / name) for name in sorted({CONFIG, *names}) if (folder / name).is_file()}
+    return {name: sha256_of(folder / name) for name in sorted({CONFIG, *names}) if (folder / name).is_file()}
 
 
 def _require_layers(folder: Path, config: Mapping[str, Any], num_tensors: int) -> None:

@@ -1,6 +1,5 @@
 """`.pth` files, read without running code and without loading what is not asked for."""
 
-import hashlib
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +13,6 @@ from torch import Tensor
 from emolightning.errors import UserError
 from emolightning.models.parts.tensor_info import TensorInfo, dtype_name, require_file, require_plain_names
 
-CHUNK_BYTES = 1 << 24
 GROUP_BYTES = 128 * 2**20
 """Bytes of a file that stay mapped at a time while it is streamed."""
 ZIP_START = b"PK\x03\x04"
@@ -141,12 +139,3 @@ def _info(path: Path, name: str, tensor: Tensor) -> TensorInfo:
         kind = "quantised" if tensor.is_quantized else "without values" if tensor.is_meta else "sparse"
         raise UserError(f"{path}: {ascii(name)} is {kind}; only plain tensors can be used: convert it first")
     return TensorInfo(tuple(tensor.shape), dtype_name(tensor))
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, whatever its size."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from emolightning.benchmarks.published.measured import METRICS
 from emolightning.errors import InputErrors, UserError, quoted_override
+from emolightning.files.digests import sha256_of
 from emolightning.files.writing import require_writable, write_json, writing
-from emolightning.records.clips import Answer, Clip, Score
+from emolightning.records.clips import PROBABILITY_DIGITS, Answer, Clip, Score
 from emolightning.runs.answers import ANSWERS, evaluation_key, join
-from emolightning.runs.ensembles.systems import METRICS, Reading, System, read_system, sha256_of
+from emolightning.runs.ensembles.systems import Reading, System, read_system
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.report.page import write_page
 from emolightning.runs.report.table import print_metrics
@@ -27,8 +29,6 @@ from emolightning.scoring.warnings import warnings_of
 How = Literal["mean", "vote", "weights"]
 VAL = "val"
 NO_LABEL = "no system names a label"
-DIGITS = 6
-"""Digits of a probability that is written, as an evaluation does."""
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ def _answers(how: How, table: Table, weights: Sequence[float]) -> tuple[list[Ans
         chances = None
         if mean is not None:
             row = zip(table.labels, mean[number].tolist(), strict=True)
-            chances = {each: round(chance, DIGITS) for each, chance in row}
+            chances = {each: round(chance, PROBABILITY_DIGITS) for each, chance in row}
         because = "" if label else NO_LABEL
         answers.append(Answer(clip, label, "", table.truths.get(clip), 0.0, not label, because, chances))
     return answers, ties

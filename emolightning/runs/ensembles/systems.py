@@ -1,6 +1,5 @@
 """What one system said about each clip, from the folder of an evaluation or from a file of answers."""
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -8,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emolightning.benchmarks.published.measured import read_report
+from emolightning.benchmarks.published.measured import METRICS, read_report
 from emolightning.config.places import spoken
 from emolightning.config.problems import closest
 from emolightning.data.tables.reading import Problem, Row, described, read_table
 from emolightning.errors import InputErrors, UserError, quoted_override, shown
+from emolightning.files.digests import sha256_of
 from emolightning.files.names import composed
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answers import ANSWERS, ASIDE
 from emolightning.scoring.reading import LabelReader
 
-METRICS = "metrics.json"
 COLUMN = "p_"
 """Beginning of the columns of a table that hold probabilities."""
 
@@ -105,12 +104,6 @@ def read_system(name: str, setting: str, reading: Reading, *, split: str | None 
         )
     labels = found.labels or scored or reading.labels
     return System(name, file, sha256_of(file), found.opinions, found.failed, labels, report)
-
-
-def sha256_of(file: Path) -> str:
-    """The digest of a file."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _report_of(folder: Path) -> dict[str, Any]:

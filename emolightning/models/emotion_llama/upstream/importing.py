@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.errors import InputErrors, UserError
+from emolightning.files.digests import sha256_of
 from emolightning.files.staging import staged
 from emolightning.models.emotion_llama.upstream.base import open_base
 from emolightning.models.emotion_llama.upstream.format import FORMAT, Format
@@ -19,7 +20,6 @@ from emolightning.models.emotion_llama.upstream.writing import write_adapter, wr
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.models.parts.lora import LoraSettings
 from emolightning.models.parts.parameters import PLAIN
-from emolightning.models.parts.torch_files import sha256
 from emolightning.models.parts.vision import VisionSettings
 
 REPORT = "import.json"
@@ -72,7 +72,7 @@ def import_weights(
     if dry_run:
         return report
     paths = [*sources.llama.files, eva, checkpoint]
-    report.files = {str(path): {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in paths}
+    report.files = {str(path): {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths}
     _require_free(out, report.files)
     more = dict(description or {}) | (
         {"epoch": sources.checkpoint.epoch} if sources.checkpoint.epoch is not None else {}
