@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emolightning.models.chat_server.inputs import INPUTS
-from emolightning.models.chat_server.questions import TASKS, question_of
 from emolightning.models.family import Family, Occasion, Sees, Weights
+from emolightning.models.parts.chat_questions import TASKS, question_of
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary

@@ -11,9 +11,9 @@ from torch import Tensor
 from emolightning.errors import UserError
 from emolightning.models.chat_server.inputs import INPUTS
 from emolightning.models.chat_server.processor import ServerBatch, sent_of
-from emolightning.models.chat_server.questions import VERSION, told, with_labels
 from emolightning.models.chat_server.server import OURS, Server
 from emolightning.models.emotion_model import EmotionModel
+from emolightning.models.parts.chat_questions import VERSION, told, with_labels
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.asking.asker import Outcome, Question
 from emolightning.prompt.asking.client import FILTERED, Message

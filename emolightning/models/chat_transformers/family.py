@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emolightning.models.chat_server.questions import TASKS, question_of
 from emolightning.models.chat_transformers.inputs import INPUTS, taken
 from emolightning.models.family import Family, Occasion, Sees, Weights
+from emolightning.models.parts.chat_questions import TASKS, question_of
 from emolightning.prompt.questions import Questions
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary

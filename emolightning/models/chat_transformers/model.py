@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from emolightning.errors import UserError
-from emolightning.models.chat_server.questions import VERSION
 from emolightning.models.chat_transformers.processor import PER_TOKEN, ChatBatch, ChatProcessor, Turn
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.answering import clip_seed, one_by_one
+from emolightning.models.parts.chat_questions import VERSION
 from emolightning.models.parts.context import positions_of
 from emolightning.models.parts.generation import Generation
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from emolightning.errors import UserError
-from emolightning.models.chat_server.questions import told
 from emolightning.models.chat_transformers.folder import ChatFolder
+from emolightning.models.parts.chat_questions import told
 from emolightning.models.parts.pretrained import first_line
 from emolightning.models.parts.tokenizer import Tokenizer, end_of_turn
 from emolightning.prompt.batching import shared_parts
