@@ -18,8 +18,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.benchmarks.registry import described, official_benchmarks
+from emolightning.commands import score
 from emolightning.commands.cli import run
-from emolightning.commands.score import OF_SCORING, as_list
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
 
@@ -41,23 +41,10 @@ def full_words(argv: list[str]) -> list[str]:
     >>> full_words(["runs=a.csv", "labels=mer6"])
     ['runs=["a.csv"]', 'scoring.labels=mer6', 'scoring=classification']
     """
-    words = []
-    for word in argv:
-        key, equals, _ = word.partition("=")
-        if equals and key in OF_SCORING:
-            word = f"scoring.{word}"
-        words.append(as_list(word, LISTS))
-    given = dict(word.partition("=")[::2] for word in words)
-    if "scoring" in given:
-        return words
-    official = official_benchmarks().get(given.get("benchmark", ""))
-    if official is not None:
-        words.append(f"scoring={official.kind}")
-        if official.labels and "scoring.labels" not in given:
-            words.append(f"scoring.labels=[{','.join(official.labels)}]")
-    elif any(key.startswith("scoring.") for key in given):
-        words.append("scoring=classification")
-    return words
+    words = score.full_words(argv, LISTS)
+    given = {word.partition("=")[0] for word in words}
+    is_of_labels = "scoring" not in given and any(key.startswith("scoring.") for key in given)
+    return [*words, *(["scoring=classification"] if is_of_labels else [])]
 
 
 def help_list() -> str:

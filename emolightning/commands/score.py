@@ -45,18 +45,22 @@ def main(argv: list[str]) -> int:
     return run(score, "score", full_words(argv))
 
 
-def full_words(argv: list[str]) -> list[str]:
+def full_words(argv: list[str], lists: Collection[str] = LISTS) -> list[str]:
     """The command line as Hydra takes it, with what a benchmark implies.
+
+    Args:
+        argv: as it was typed.
+        lists: settings that are lists.
 
     >>> full_words(["answers=a.csv", "labels=mer6"])
     ['answers=["a.csv"]', 'scoring.labels=mer6']
     """
     words = []
     for word in argv:
-        key, equals, value = word.partition("=")
+        key, equals, _ = word.partition("=")
         if equals and key in OF_SCORING:
             word = f"scoring.{word}"
-        words.append(as_list(word, LISTS))
+        words.append(as_list(word, lists))
     given = dict(word.partition("=")[::2] for word in words)
     official = official_benchmarks().get(given.get("benchmark", ""))
     if official is None:

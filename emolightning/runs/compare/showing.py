@@ -130,6 +130,11 @@ def p_text(p: float) -> str:
     return "<0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
+def _p_is(p: float) -> str:
+    text = p_text(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
 def _pair_sheet(pair: Content, content: Content) -> Sheet:
     first, second = pair["first"], pair["second"]
     extra = "cohens_dz" in next(iter(pair["metrics"].values()))
@@ -153,11 +158,10 @@ def sentences(pair: Content, content: Content) -> list[str]:
     row = pair["metrics"].get(headline)
     if row is not None:
         ends = f"95 % interval {row['ci95'][0]:+.4f} to {row['ci95'][1]:+.4f}"
-        p = p_text(row["p_holm"])
         is_so = "no difference shown" if row["verdict"] == "no difference shown" else f"{second} is {row['verdict']}"
         found.append(
             f"{is_so}: {headline} {row['second']:.4f} against {row['first']:.4f}, "
-            f"difference {row['difference']:+.4f}, {ends}, p {p if p.startswith('<') else f'= {p}'}"
+            f"difference {row['difference']:+.4f}, {ends}, {_p_is(row['p_holm'])}"
         )
         if row["detectable"]:
             found.append(
@@ -185,8 +189,7 @@ def _mcnemar_sentences(pair: Content, content: Content) -> list[str]:
     elif pair["has_seeds"]:
         found.append(f"{sizes}; p-values are of draws of seeds and clips")
     else:
-        p = p_text(test["p_exact"])
-        found.append(f"exact McNemar test of right answers: p {p if p.startswith('<') else f'= {p}'}; {sizes}")
+        found.append(f"exact McNemar test of right answers: {_p_is(test['p_exact'])}; {sizes}")
     return found
 
 

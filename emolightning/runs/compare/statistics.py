@@ -11,23 +11,13 @@ from emolightning.errors import UserError
 from emolightning.records.score_names import is_loss
 from emolightning.runs.compare.clips import Compared
 from emolightning.runs.compare.systems import GRADES, LABELS, WORDS, System, indices
-from emolightning.scoring.metrics.intervals import exact_proportion, has_no_width
-from emolightning.scoring.metrics.paired import (
-    Summed,
-    exchanged,
-    holm,
-    mcnemar,
-    p_value,
-    resampled,
-)
+from emolightning.scoring.metrics.intervals import DETECTED, exact_proportion, has_no_width
+from emolightning.scoring.metrics.paired import Summed, exchanged, holm, mcnemar, p_value, resampled
 from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.summed import RECALL, of_labels, of_means, of_words
 
 LEVEL = 0.05
 """Differences that chance alone gives more rarely than this are called differences."""
-
-DETECTED = 1.959964 + 0.841621
-"""Standard deviations of a difference that is found at LEVEL in four of five trials."""
 
 MOST_SLICES = 50
 """Most values of a column of slices; a column of names is none."""

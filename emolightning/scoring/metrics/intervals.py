@@ -92,7 +92,10 @@ def interval_entry(
     return {"ci95": list(exact if no_width else ends), "interval": EXACT if no_width else method}
 
 
-DETECTABLE = (norm.ppf(0.975) + norm.ppf(0.8)) * np.sqrt(2) / (2 * norm.ppf(0.975))
+DETECTED = float(norm.ppf(0.975) + norm.ppf(0.8))
+"""Standard errors of a difference that 4 of 5 tests at 5 % find."""
+
+DETECTABLE = DETECTED * np.sqrt(2) / (2 * norm.ppf(0.975))
 """Width of a 95 % interval -> the difference of two independent scores like it that 4 of 5 tests at 5 % find."""
 
 
