@@ -331,7 +331,7 @@ class Comparison(Mapping[str, Difference]):
 
     def __init__(self, content: Mapping[str, Any]):
         self.content = dict(content)
-        pairs = self.content["pairs"]
+        self._first = next(iter(self.content["pairs"]), {})
         self._found = {
             name: Difference(
                 row["first"],
@@ -341,7 +341,7 @@ class Comparison(Mapping[str, Difference]):
                 row["p_holm"],
                 row["verdict"],
             )
-            for name, row in (pairs[0]["metrics"] if pairs else {}).items()
+            for name, row in self._first.get("metrics", {}).items()
         }
 
     def __getitem__(self, name: str) -> Difference:
@@ -356,12 +356,12 @@ class Comparison(Mapping[str, Difference]):
     @property
     def fixed(self) -> list[str]:
         """Clips that the second has right and the first has not."""
-        return list(self.content["pairs"][0].get("fixed", {}).get("clips", ()))
+        return list(self._first.get("fixed", {}).get("clips", ()))
 
     @property
     def broke(self) -> list[str]:
         """Clips that the first has right and the second has not."""
-        return list(self.content["pairs"][0].get("broke", {}).get("clips", ()))
+        return list(self._first.get("broke", {}).get("clips", ()))
 
     def __repr__(self) -> str:
         return f"Comparison({'; '.join(self._sentences())})"

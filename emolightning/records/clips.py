@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 IGNORED = -100
 """Target value of positions that carry no loss: the context and the padding."""
 
+PROBABILITY_DIGITS = 6
+"""Digits of a probability that is kept: the last ones of a float depend on which clips share a batch."""
+
 
 @dataclass(frozen=True)
 class Span:

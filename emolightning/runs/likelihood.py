@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emolightning.benchmarks.published.measured import read_report
+from emolightning.benchmarks.published.measured import METRICS, read_report
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer
 from emolightning.runs.answers import latest_key, read_scored
@@ -56,9 +56,9 @@ def read_validation(folder: Path, clips: Collection[str]) -> ValidationAnswers:
         UserError: it is none, is not of validation clips, or is of clips that are evaluated now.
     """
     setting = f"likelihood.fitted_on={folder}"
-    file, cure = folder / "metrics.json", "evaluate with evaluation=likelihood split=val output_dir=FOLDER first"
+    file, cure = folder / METRICS, "evaluate with evaluation=likelihood split=val output_dir=FOLDER first"
     if not file.is_file():
-        raise UserError(f"{setting}: no metrics.json there; {cure}")
+        raise UserError(f"{setting}: no {METRICS} there; {cure}")
     report = read_report(file)
     if report["split"] != VALIDATION:
         raise UserError(f"{setting}: is of split={report['split']}; what is fitted must not see test clips: {cure}")

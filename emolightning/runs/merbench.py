@@ -3,7 +3,7 @@
 The released code seeds nothing; here folds, weights, order and dropout follow from one seed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,29 +149,6 @@ def averaged(outputs: Sequence[Outputs]) -> Outputs:
         torch.stack([each.logits for each in outputs]).mean(dim=0),
         torch.stack(valences).mean(dim=0) if valences else None,
     )
-
-
-def cross_validated(
-    make: Callable[[], nn.Module], train: Rows, tests: Mapping[str, Rows], recipe: Recipe, *, seed: int, folds: int = 5
-) -> dict[str, dict[str, float]]:
-    """Mean scores of the folds on their held-out clips (`cv`), and those of each test by the mean of their logits.
-
-    Args:
-        make: gives a fresh network.
-        train: clips that are divided.
-        tests: name -> clips that are answered.
-        recipe: of training.
-        seed: of everything that is drawn.
-        folds: how many.
-    """
-    done = []
-    for number, (learned, held_out) in enumerate(folds_of(len(train), folds, seed=seed)):
-        with torch.random.fork_rng():
-            torch.manual_seed(seed * 1_000_003 + number)
-            network = make()
-        fold_seed = seed * 1_000_003 + number
-        done.append(train_fold(network, train.at(learned), train.at(held_out), tests, recipe, seed=fold_seed))
-    return summarised(done, tests)
 
 
 def summarised(done: Sequence[Fold], tests: Mapping[str, Rows]) -> dict[str, dict[str, float]]:

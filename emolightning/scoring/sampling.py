@@ -11,9 +11,9 @@ from emolightning.records.clips import Answer
 from emolightning.records.score_names import BOOTSTRAP, CLUSTERED_BOOTSTRAP, SCORE_INTERVAL
 from emolightning.scoring.metrics.intervals import detectable_difference
 from emolightning.scoring.metrics.resampling import Resampling
+from emolightning.scoring.predictions import some
 
 Intervals = Literal["score", "percentile"]
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,7 @@ def sampled(
         )
     without = [clip for clip, value in of_clips.items() if not (value or "").strip()]
     if without:
-        some = ", ".join(map(repr, without[:SHOWN])) + (", ..." if len(without) > SHOWN else "")
-        about = f"{len(without)} of {len(of_clips)} clips have none: {some}; fill it in, or leave out cluster"
+        about = f"{len(without)} of {len(of_clips)} clips have none: {some(without)}; fill it in, or leave out cluster"
         raise InputErrors(f"cluster={cluster}", [about])
     known = {clip: str(value).strip() for clip, value in of_clips.items()}
     if len(set(known.values())) < 2:

@@ -33,7 +33,7 @@ from emolightning.scoring.metrics.valence import (
     valence_scores,
     worst_guesses,
 )
-from emolightning.scoring.predictions import Predictions
+from emolightning.scoring.predictions import Predictions, some
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 
 Missing = Literal["error", "worst", "exclude"]
@@ -44,9 +44,6 @@ RANGES = {
     VALENCE_PEARSON: (-1.0, 1.0),
 }
 """Score -> its lowest and highest value."""
-
-SHOWN = 5
-"""Clips that a message about many of them names."""
 
 
 def add_valence(
@@ -126,10 +123,10 @@ def _predicted_and_true(predictions: Predictions) -> tuple[np.ndarray, np.ndarra
 def _refused(absent: np.ndarray, predictions: Predictions) -> str:
     """Which clips lack a prediction, and what may be made of them."""
     places = np.flatnonzero(absent)
-    clips = ", ".join(repr(predictions.answers[place].clip_id) for place in places[:SHOWN])
+    clips = some([predictions.answers[place].clip_id for place in places])
     return (
-        f"{len(places)} of {len(absent)} clips have a true valence and no predicted one: {clips}"
-        f"{', ...' if len(places) > SHOWN else ''}; leaving clips out can only flatter, so give each a number, or say "
+        f"{len(places)} of {len(absent)} clips have a true valence and no predicted one: {clips}; "
+        "leaving clips out can only flatter, so give each a number, or say "
         "valence_missing=worst (each counts as the end of the scale that is farther away) or valence_missing=exclude "
         "(they are left out, and the report warns of it)"
     )

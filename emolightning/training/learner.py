@@ -18,7 +18,7 @@ from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.family import Sees
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.parameters import base_fingerprints, load_checkpoint, trained_state
-from emolightning.records.clips import Answer, Batch
+from emolightning.records.clips import PROBABILITY_DIGITS, Answer, Batch
 from emolightning.scoring.scoring import Scoring
 from emolightning.training.engines.optimizer_state import read_optimizer, write_optimizer
 from emolightning.training.engines.sharing import share_weights
@@ -40,9 +40,6 @@ class Likelihood:
 
 SHOWN = ("weighted_f1", "uar", "war")
 """Scores beside the progress bar."""
-
-DIGITS = 6
-"""Digits of a probability that is kept: the last ones of a float depend on which clips share a batch."""
 
 
 class EmotionLearner(pl.LightningModule):
@@ -202,7 +199,10 @@ class EmotionLearner(pl.LightningModule):
         answers = self.answer(batch, projected)
         if self.likelihood is not None:
             found = (self._logprobs(batch, self.likelihood, projected) - self._prior).softmax(dim=1).tolist()
-            chances = [{label: round(p, DIGITS) for label, p in zip(self.labels, row, strict=True)} for row in found]
+            chances = [
+                {label: round(p, PROBABILITY_DIGITS) for label, p in zip(self.labels, row, strict=True)}
+                for row in found
+            ]
             answers = [replace(answer, probabilities=row) for answer, row in zip(answers, chances, strict=True)]
         return {"answers": answers}
 
