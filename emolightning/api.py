@@ -331,7 +331,7 @@ class Comparison(Mapping[str, Difference]):
 
     def __init__(self, content: Mapping[str, Any]):
         self.content = dict(content)
-        self._first = next(iter(self.content["pairs"]), {})
+        self._first: Mapping[str, Any] = next(iter(self.content["pairs"]), {})
         self._found = {
             name: Difference(
                 row["first"],

@@ -12,6 +12,7 @@ from score_factory import HEADER, score, write_csv
 
 import emolightning as el
 from emolightning.__main__ import main
+from emolightning.api import Comparison
 from emolightning.commands.compare import full_words
 from emolightning.runs.answers import ANSWERS
 
@@ -341,3 +342,24 @@ def test_published_predictions_give_the_recorded_values(shared: Path, tmp_path: 
     published = {cell["model"]: cell for cell in found["published"] if cell["protocol"] == "gpt4v"}
     assert published["GPT-4V"]["printed"] == "63.50"
     assert published["GPT-4V"]["value"] == "0.6350"
+
+
+@pytest.mark.parametrize(
+    ("words", "scoring"),
+    [
+        (["benchmark=dfew"], "classification"),
+        (["benchmark=mer2024_ov"], "open_vocabulary"),
+        (["labels=mer6"], "classification"),
+        (["scoring=reasoning", "benchmark=dfew"], "reasoning"),
+        ([], None),
+    ],
+)
+def test_what_is_scored_follows_from_labels_or_benchmark(words: list[str], scoring: str | None) -> None:
+    found = full_words(["runs=[a.csv,b.csv]", *words])
+    assert [word for word in found if word.startswith("scoring=")] == ([f"scoring={scoring}"] if scoring else [])
+    assert any(word.startswith("scoring.labels=") for word in found) == (scoring == "classification")
+
+
+def test_published_figures_alone_have_no_clips_that_were_fixed() -> None:
+    found = Comparison({"pairs": []})
+    assert (len(found), found.fixed, found.broke) == (0, [], [])

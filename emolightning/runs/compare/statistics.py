@@ -271,10 +271,11 @@ def _per_class(
 
 def _cohens_dz(first: System, second: System, name: str, compared: Compared) -> float | None:
     """Mean difference of grades over its deviation; of several seeds, of their means."""
-    mean = [
-        np.nanmean([[said.grades()[name].get(clip, np.nan) for clip in compared.ids] for said in system.said], axis=0)
+    grades = [
+        np.ma.masked_invalid([[said.grades()[name].get(clip, np.nan) for clip in compared.ids] for said in system.said])
         for system in (first, second)
     ]
+    mean = [of_seeds.mean(axis=0).filled(np.nan) for of_seeds in grades]
     change = (mean[1] - mean[0])[~np.isnan(mean[1] - mean[0])]
     return float(change.mean() / deviation) if len(change) > 1 and (deviation := change.std(ddof=1)) > 0 else None
 
