@@ -19,7 +19,7 @@ from emolightning.records.clips import Answer
 from emolightning.runs.answers import join
 from emolightning.runs.ensembles.combine import Request
 from emolightning.runs.ensembles.combine import combine as put_together
-from emolightning.runs.ensembles.systems import Reading
+from emolightning.runs.ensembles.systems import Reading, read_system
 from emolightning.scoring.classification import Classification
 from emolightning.scoring.ensembles import decide, fitted_weights, mean_probabilities, votes
 
@@ -162,6 +162,15 @@ def test_files_of_predict_without_any_truth(tmp_path: Path, suffix: str, capsys:
     assert {line["id"]: line["prediction"] for line in said(tmp_path / "out")} == {"x": "sad", "y": "sad", "z": "angry"}
     assert not (tmp_path / "out" / "metrics.json").exists()
     assert "3 clips, no truth is known: sad 2, angry 1" in capsys.readouterr().out
+
+
+def test_columns_of_tables_are_not_those_of_evaluations(tmp_path: Path) -> None:
+    tables = Reading(LABELS, "name", "emotion")
+    run = evaluated(tmp_path / "run", A, TRUTHS)
+    assert set(read_system(str(run), "runs", tables).opinions) == set(TRUTHS)
+    table = tmp_path / "theirs.csv"
+    table.write_text("id,name,label,status\n1,t1,sad,\n2,t2,happy,\n")
+    assert set(read_system(str(table), "runs", tables).opinions) == {"t1", "t2"}
 
 
 def test_published_tables_vote_and_meet_their_truth(tmp_path: Path) -> None:

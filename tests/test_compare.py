@@ -14,7 +14,10 @@ import emolightning as el
 from emolightning.__main__ import main
 from emolightning.api import Comparison
 from emolightning.commands.compare import full_words
+from emolightning.config.problems import absent
 from emolightning.runs.answers import ANSWERS
+from emolightning.runs.compare.writing import require_free
+from emolightning.runs.score import _require_free
 
 TRUTHS = ["happy", "sad", "angry", "neutral"] * 10
 FEWER = "num_samples=500"
@@ -193,6 +196,42 @@ def test_what_was_typed_wrongly_is_refused(place: Path, tmp_path: Path, capsys: 
     (tmp_path / "seeds.json").write_text('{"seeds": [{"seed": "../x"}]}')
     assert "seeds is no list of runs with their seeds" in refused(capsys, f"runs=[{run},{tmp_path}]")
     assert "only figures were published" in refused(capsys, "runs=[GPT-4V,AffectGPT]")
+
+
+def test_nothing_is_written_over(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    theirs, listed = tmp_path / "labels.csv", tmp_path / "mine" / "clips.csv"
+    listed.parent.mkdir()
+    for file in (theirs, listed):
+        file.write_text("id,label\nc0,happy\n")
+    said = refused(capsys, f"runs=[{place}/runs/a,{place}/runs/b]", f"out={theirs}")
+    assert f"{theirs} is there already" in said
+    assert f"out={tmp_path}/labels-2.csv" in said
+    assert theirs.read_text() == "id,label\nc0,happy\n"
+    with pytest.raises(el.UserError, match="clips.csv is there already"):
+        require_free(listed.parent, ["a", "b"])
+
+
+def test_an_earlier_comparison_is_renewed_and_no_other(tmp_path: Path) -> None:
+    require_free(tmp_path, ["a", "b"])
+    (tmp_path / "compare.json").write_text('{"runs": ["a", "b"]}')
+    require_free(tmp_path, ["a", "b"])
+    for content in ('{"runs": ["a", "c"]}', "{}", "[", '{"runs": 3}'):
+        (tmp_path / "compare.json").write_text(content)
+        with pytest.raises(el.UserError, match="nothing is written over"):
+            require_free(tmp_path, ["a", "b"])
+
+
+def test_a_system_by_another_name_is_the_same(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    link, circle, run = tmp_path / "link.csv", tmp_path / "circle.csv", place / "runs" / "a"
+    link.symlink_to(place / "a.csv")
+    circle.symlink_to(circle)
+    said = refused(capsys, f"runs=[{place}/a.csv,{link},{run},{run}/metrics.json]", "labels=mer6")
+    assert f"{place}/a.csv and {link} and {run} and {run}/metrics.json: given twice" in said
+    said = refused(capsys, f"runs=[{run},{circle}]", "labels=mer6")
+    assert f"{circle}: is a link that leads nowhere" in said
+    _require_free(tmp_path / "scores", [circle])
+    assert absent(circle, "file") == "is a link that leads nowhere; name a file"
+    assert absent(tmp_path, "file") == "is a folder; name a file"
 
 
 def test_shared_clips_are_counted(place: Path, tmp_path: Path) -> None:

@@ -8,7 +8,11 @@ import pytest
 from answer_texts import ANSWERS
 from score_factory import refusal, score, write_csv
 
+from emolightning.records.clips import Answer
 from emolightning.records.labels import BOLD26, DFEW7, IEMOCAP9, MAFW11, MELD7, MER6, MER9
+from emolightning.scoring.classification import Classification
+from emolightning.scoring.hand_check import agreement as agreement_of_sheet
+from emolightning.scoring.hand_check import require_unfilled, write_sheet
 from emolightning.scoring.reading import (
     CUT_OFF,
     DENIED_ONLY,
@@ -188,3 +192,25 @@ def test_a_sheet_to_read_by_hand_and_its_agreement(tmp_path: Path, capsys: pytes
         wrong = write_csv(tmp_path / "wrong.csv", rows[0], [["c0", "sad", "sad", human]])
         assert said in " ".join(refusal(capsys, tmp_path / "refused", *words, f"hand_check={wrong}").split())
     assert "hand_check" in refusal(capsys, tmp_path / "refused", *words, "hand_check=nowhere.csv")
+
+
+def test_a_sheet_that_is_filled_in_stays_and_ids_are_no_formulas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scoring = Classification(labels=("happy", "sad"))
+    answers = [Answer(name, "sad", "", "sad", 0.0) for name in ("=1+1", "@sum(1)", "-c3")]
+    scores = [scoring.score(answer) for answer in answers]
+    sheet = tmp_path / "out" / "hand_check.csv"
+    require_unfilled(sheet)
+    write_sheet(sheet, answers, scores, 3)
+    require_unfilled(sheet)
+    rows = list(csv.DictReader(sheet.open(encoding="utf-8-sig", newline="")))
+    assert {row["id"] for row in rows} == {f"'{answer.clip_id}" for answer in answers}
+    write_csv(sheet, rows[0], [[row["id"], row["answer"], row["read_as"], "sad"] for row in rows])
+    checked = agreement_of_sheet(sheet, answers, scores, scoring.reader)
+    assert (checked["num_checked"], checked["agreement"]) == (3, 1.0)
+    file, filled = write_csv(tmp_path / "p.csv", ("id", "answer", "truth"), [("c", "sad", "sad")]), sheet.read_bytes()
+    with pytest.raises(SystemExit):
+        score(sheet.parent, f"answers={file}", "labels=mer6", "hand_check=3")
+    assert "3 of its rows are filled in" in " ".join(capsys.readouterr().err.split())
+    assert (sheet.read_bytes(), [item.name for item in sheet.parent.iterdir()]) == (filled, [sheet.name])

@@ -12,6 +12,7 @@ right answers is McNemar's exact test; with several systems they are adjusted by
 benchmark is in the same table.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,12 @@ def help_list() -> str:
 
 def compare(cfg: DictConfig) -> int:
     """Check, compare, print and write."""
-    found = compare_content(cfg)
-    from emolightning.runs.compare.writing import print_comparison, write_comparison
+    check_config(cfg, own_problems(cfg))
+    from emolightning.runs.compare.writing import print_comparison, require_free, write_comparison
 
+    if cfg.out is not None:
+        require_free(Path(cfg.out), [str(word) for word in cfg.runs])
+    found = compare_content(cfg)
     print_comparison(found)
     if cfg.out is not None:
         for path in write_comparison(found, Path(cfg.out)):
@@ -72,14 +76,24 @@ def compare_content(cfg: DictConfig) -> dict[str, Any]:
     return compared(cfg)
 
 
+def _place(name: str) -> str:
+    """Where a system lies, through links; of the files of a run its folder."""
+    path = os.path.realpath(name)
+    folder, file = os.path.split(path)
+    return folder if file in ("metrics.json", "answers.jsonl") and (Path(folder) / "metrics.json").is_file() else path
+
+
 def own_problems(cfg: DictConfig) -> list[Problem]:
     """Settings that do not go together."""
     problems = []
     runs = [] if OmegaConf.is_missing(cfg, "runs") else list(cfg.runs)
     if not runs and not OmegaConf.is_missing(cfg, "runs"):
         problems.append(Problem("runs", "is empty: say runs=[A,B]"))
-    if repeated := sorted({name for name in runs if runs.count(name) > 1}):
-        problems.append(Problem("runs", f"{', '.join(repeated)} is given twice; a system is not compared with itself"))
+    places = [_place(str(name)) for name in runs]
+    repeated = [name for name, place in zip(runs, places, strict=True) if places.count(place) > 1]
+    if repeated:
+        listed = " and ".join(dict.fromkeys(map(str, repeated)))
+        problems.append(Problem("runs", f"{listed}: given twice; a system is not compared with itself"))
     if cfg.benchmark is not None and cfg.benchmark not in official_benchmarks():
         problems.append(Problem("benchmark", not_one_of(cfg.benchmark, official_benchmarks())))
     if (cfg.cluster or cfg.slices) and cfg.clips is None:

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,23 @@ def closest(word: object, options: Iterable[str]) -> str | None:
     cutoff = 0.0 if with_part else 0.7 if len(written) <= SHORT else 0.6
     matches = difflib.get_close_matches(written, with_part or list(spellings), n=1, cutoff=cutoff)
     return spellings[matches[0]] if matches else None
+
+
+def absent(path: Path, wanted: str = "file or folder") -> str:
+    """What to say of a path that is not what was wanted: something else is there, or a name is near.
+
+    >>> absent(Path("/"), "file")
+    'is a folder; name a file'
+    """
+    if path.is_dir():
+        return f"is a folder; name a {wanted}"
+    if path.is_symlink() and not path.exists():
+        return f"is a link that leads nowhere; name a {wanted}"
+    if path.exists():
+        return f"is no ordinary file; name a {wanted}"
+    siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = closest(path.name, siblings)
+    return f"no such {wanted}{f'; did you mean {path.parent / near}?' if near else ''}"
 
 
 def suggestion(word: object, options: Iterable[str], *, limit: int = 12) -> str:

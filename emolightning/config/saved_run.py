@@ -15,7 +15,7 @@ from yaml import YAMLError
 from emolightning.config.families import all_inputs
 from emolightning.config.known_targets import allowed_classes, foreign_objects, known_classes
 from emolightning.config.places import CONFIG_DIR
-from emolightning.config.problems import closest
+from emolightning.config.problems import absent
 from emolightning.config.renamed import saved_as_now, with_present_names
 from emolightning.config.sources import SAVED_RUN, override_key, read_yaml
 from emolightning.errors import InputErrors, UserError
@@ -227,10 +227,7 @@ def find_run_folder(checkpoint: str | Path) -> Path:
     """
     path = Path(checkpoint).expanduser()
     if not path.exists():
-        siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = closest(path.name, siblings)
-        hint = f"; did you mean {path.parent / near}?" if near else ""
-        raise UserError(f"checkpoint={checkpoint}: no such file or folder{hint}")
+        raise UserError(f"checkpoint={checkpoint}: {absent(path)}")
     path = path.resolve()
     for candidate in [path, *path.parents][: LEVELS + 1]:
         if (candidate / CONFIG_FILE).is_file():

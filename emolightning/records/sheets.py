@@ -112,15 +112,17 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
     >>> csv_text(["id"], [["=1+1"], [-0.5]])
     "id\n'=1+1\n-0.5\n"
+    >>> csv_text(["=1+1"], [])
+    "'=1+1\n"
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([[_cell(cell) for cell in row] for row in rows])
+    writer.writerows([[uncomputed(cell) for cell in row] for row in (columns, *rows)])
     return file.getvalue()
 
 
-def _cell(cell: object) -> object:
+def uncomputed(cell: object) -> object:
+    """A cell as it is, a text that a spreadsheet would compute behind an apostrophe."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) and not _is_number(cell) else cell
 
 

@@ -1,5 +1,6 @@
 """What `score` does with a checked configuration, in order."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from emolightning.runs.report.page import write_page
 from emolightning.runs.report.table import print_metrics
 from emolightning.scoring.classification import counted_clips
 from emolightning.scoring.folds import fold_report, refuse_shared_clips
-from emolightning.scoring.hand_check import SHEET, agreement, write_sheet
+from emolightning.scoring.hand_check import SHEET, agreement, require_unfilled, write_sheet
 from emolightning.scoring.predictions import Columns, Predictions, read_predictions, with_labels
 from emolightning.scoring.readable import refuse_unreadable
 from emolightning.scoring.sampling import Sampling, sampled
@@ -76,7 +77,8 @@ def _require_free(folder: Path, files: Sequence[Path]) -> None:
     other = quoted_override("output_dir", f"{folder}-scores")
     if (folder / "config.yaml").exists():
         raise UserError(f"output_dir={folder} is the folder of a run, whose answers must not change; say e.g. {other}")
-    if any(file.resolve() == (folder / ANSWERS).resolve() for file in files):
+    # Path.resolve raises where links go in a circle.
+    if os.path.realpath(folder / ANSWERS) in map(os.path.realpath, files):
         raise UserError(f"output_dir={folder} holds the answers that are read and must not change; say e.g. {other}")
     require_writable(folder, "output_dir")
 
@@ -142,6 +144,8 @@ def _score(
     }
     report = _with_hand_check(cfg.hand_check, report, answers, scores, scoring)
     report = _with_warnings(replace(report, evaluation=evaluation))
+    if cfg.hand_check is not None and cfg.hand_check.isdecimal():
+        require_unfilled(folder / SHEET)
     _make_room(folder, key)
     join(folder, key, answers, scores)
     if cfg.hand_check is not None and cfg.hand_check.isdecimal():

@@ -6,10 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from emolightning.errors import InputErrors
+from emolightning.errors import InputErrors, UserError, quoted_override
 from emolightning.files.writing import written_whole
 from emolightning.records.clips import Answer, Score
 from emolightning.records.labels import nearest
+from emolightning.records.sheets import uncomputed
 from emolightning.scoring.metrics.intervals import exact_proportion
 from emolightning.scoring.reading import LabelReader
 from emolightning.scoring.rows import read_rows
@@ -18,9 +19,6 @@ SHEET = "hand_check.csv"
 COLUMNS = ("id", "answer", "read_as", "human")
 NO_LABEL = ("none", "-")
 """What a person writes for an answer that gives no label."""
-
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would run; such an answer gets an apostrophe."""
 
 
 def write_sheet(path: Path, answers: Sequence[Answer], scores: Sequence[Score], count: int) -> int:
@@ -41,9 +39,25 @@ def write_sheet(path: Path, answers: Sequence[Answer], scores: Sequence[Score], 
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for answer, score in drawn:
-            shown = f"'{answer.text}" if answer.text.startswith(FORMULAS) else answer.text
-            writer.writerow([answer.clip_id, shown, score.value or NO_LABEL[0], ""])
+            cells = (answer.clip_id, answer.text, score.value or NO_LABEL[0], "")
+            writer.writerow([uncomputed(cell) for cell in cells])
     return len(drawn)
+
+
+def require_unfilled(path: Path) -> None:
+    """Refuse to write a sheet over one that a person has worked on.
+
+    Raises:
+        UserError: it has answers of a person.
+        InputErrors: a file of this name is no such sheet.
+    """
+    if not path.exists():
+        return
+    if count := sum(bool((row.values[0] or "").strip()) for row in read_rows(path, ("human",))):
+        raise UserError(
+            f"{path}: {count} of its rows are filled in, and it is not written over; give it back with "
+            f"{quoted_override('hand_check', path)}, or say another output_dir"
+        )
 
 
 def agreement(path: Path, answers: Sequence[Answer], scores: Sequence[Score], reader: LabelReader) -> dict[str, Any]:
@@ -59,9 +73,11 @@ def agreement(path: Path, answers: Sequence[Answer], scores: Sequence[Score], re
         InputErrors: ids of other clips, words that are no label, or no row that is filled in.
     """
     read = {answer.clip_id: score.value for answer, score in zip(answers, scores, strict=True)}
+    written = {str(uncomputed(clip_id)): clip_id for clip_id in read}
     pairs, problems, num_empty = [], [], 0
     for row in read_rows(path, ("id", "human")):
         clip_id, human = ((value or "").strip() for value in row.values)
+        clip_id = clip_id if clip_id in read else written.get(clip_id, clip_id)
         label = reader.label_of(human)
         if not human:
             num_empty += 1

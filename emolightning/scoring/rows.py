@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emolightning.config.problems import closest
+from emolightning.config.problems import absent
 from emolightning.data.tables.columns import column_faults
 from emolightning.data.tables.reading import Problem, described, read_table
 from emolightning.errors import InputErrors, UserError
@@ -43,9 +43,7 @@ def read_rows(
         InputErrors: everything that is wrong in it, by line; also a file without rows.
     """
     if not path.is_file():
-        siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = closest(path.name, siblings)
-        raise UserError(f"{path}: no such file{f'; did you mean {path.parent / near}?' if near else ''}")
+        raise UserError(f"{path}: {absent(path, 'file')}")
     problems: list[Problem] = []
     required = [column for column in columns if column not in optional]
     rows = []

@@ -1,5 +1,6 @@
 """What `compare` does with a checked configuration, in order."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -63,6 +64,7 @@ def compared(cfg: DictConfig) -> dict[str, Any]:
         "headline": headline,
         "columns": _columns(headline, rows, published),
         "cluster": None if clips.clusters is None else _cluster(cfg.cluster, clips.clusters),
+        "runs": [str(word) for word in cfg.runs],
         "draws": {"num_samples": cfg.num_samples, "seed": cfg.seed},
         "systems": rows,
         "published": published,
@@ -99,7 +101,11 @@ def _systems(cfg: DictConfig, scoring: Scoring | None) -> tuple[list[System], li
 
 def _short_names(paths: Sequence[str]) -> list[str]:
     """The last part of each path, or all of it where that is not enough to tell them apart."""
-    short = [Path(path).resolve().stem if Path(path).is_file() else Path(path).resolve().name for path in paths]
+    # Path.resolve raises where links go in a circle.
+    short = [
+        Path(os.path.realpath(path)).stem if Path(path).is_file() else os.path.basename(os.path.realpath(path))
+        for path in paths
+    ]
     return short if len(set(short)) == len(short) else list(paths)
 
 

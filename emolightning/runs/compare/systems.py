@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from emolightning.benchmarks.published.measured import METRICS, read_report
-from emolightning.config.problems import closest
+from emolightning.config.problems import absent
 from emolightning.config.saved_run import CONFIG_FILE, read_configuration
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import DamagedFile, read_json_object
@@ -117,11 +117,7 @@ def read_system(name: str, path: Path, read_file: Callable[[Path], Said]) -> Sys
     if path.is_dir():
         return System(name, path, [_read_run(path)])
     if not path.is_file():
-        siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = closest(path.name, siblings)
-        raise UserError(
-            f"runs: {path}: no such file or folder{f'; did you mean {path.parent / near}?' if near else ''}"
-        )
+        raise UserError(f"runs: {path}: {absent(path)}")
     if path.name in (METRICS, ANSWERS) and (path.parent / METRICS).is_file():
         return System(name, path.parent, [_read_run(path.parent)])
     return System(name, path, [read_file(path)])

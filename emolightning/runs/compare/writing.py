@@ -1,11 +1,14 @@
 """A comparison printed and written: JSON, Markdown, LaTeX, CSV, and a page."""
 
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from emolightning.benchmarks.published.printing import make_console, print_sheet
+from emolightning.errors import UserError, quoted_override
+from emolightning.files.documents import read_json_object
 from emolightning.files.writing import require_writable, write_whole
 from emolightning.records.sheets import csv_text, latex, markdown
 from emolightning.runs.compare.showing import sentences, sheets
@@ -23,6 +26,33 @@ def print_comparison(content: Content) -> None:
         print(f"{pair['second']} against {pair['first']}: {(sentences(pair, content) or ['no score in common'])[0]}")
 
 
+def require_free(out: Path, runs: Sequence[str]) -> None:
+    """Refuse to write over anything but an earlier comparison of the same systems, before anything is computed.
+
+    Raises:
+        UserError: what is there, and another name.
+        CannotWrite: the system refuses.
+    """
+    alone = out.suffix in FORMS and not out.is_dir()
+    require_writable(out.parent if alone else out, "out")
+    there = [file for file in ([out] if alone else [out / name for name in _texts()]) if os.path.lexists(file)]
+    if there and (alone or _compared_in(out) != list(runs)):
+        other = out.with_stem(f"{out.stem}-2") if alone else f"{out}-2"
+        raise UserError(
+            f"out={out}: {there[0]} is there already and is of other systems, or no comparison; nothing is written "
+            f"over: say e.g. {quoted_override('out', other)}"
+        )
+
+
+def _compared_in(folder: Path) -> list[str] | None:
+    """What an earlier comparison in a folder was given as `runs`; None where there is none."""
+    try:
+        runs = read_json_object(folder / "compare.json").get("runs")
+    except (OSError, UserError):
+        return None
+    return runs if isinstance(runs, list) else None
+
+
 def write_comparison(content: Content, out: Path) -> list[Path]:
     """Write all forms into a folder, or the one that a file's name says.
 
@@ -37,10 +67,14 @@ def write_comparison(content: Content, out: Path) -> list[Path]:
         write_whole(out, FORMS[out.suffix](content))
         return [out]
     require_writable(out, "out")
-    texts = {f"compare{suffix}": make for suffix, make in FORMS.items()} | {"pairs.csv": _pairs, "clips.csv": _clips}
+    texts = _texts()
     for name, make in texts.items():
         write_whole(out / name, make(content))
     return [out / name for name in texts]
+
+
+def _texts() -> dict[str, Callable[[Content], str]]:
+    return {f"compare{suffix}": make for suffix, make in FORMS.items()} | {"pairs.csv": _pairs, "clips.csv": _clips}
 
 
 def _json(content: Content) -> str:

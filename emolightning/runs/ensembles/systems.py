@@ -2,14 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from emolightning.benchmarks.published.measured import METRICS, read_report
 from emolightning.config.places import spoken
-from emolightning.config.problems import closest
+from emolightning.config.problems import absent, closest
 from emolightning.data.tables.reading import Problem, Row, described, read_table
 from emolightning.errors import InputErrors, UserError, quoted_override, shown
 from emolightning.files.digests import sha256_of
@@ -91,10 +91,7 @@ def read_system(name: str, setting: str, reading: Reading, *, split: str | None 
     elif path.is_file():
         file, report = path, _report_of(path.parent) if path.name == ANSWERS else {}
     else:
-        siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = closest(path.name, siblings)
-        hint = f"; did you mean {path.parent / near}?" if near else ""
-        raise UserError(f"{setting}: {name}: no such file or folder{hint}")
+        raise UserError(f"{setting}: {name}: {absent(path)}")
     found = _Lines(reading, file)
     matrix = report.get("confusion_matrix")
     scored = tuple(matrix["labels"][:-1]) if isinstance(matrix, dict) and matrix.get("labels") else ()
@@ -169,20 +166,26 @@ class _Lines:
 
     def _faults(self, names: Sequence[str]) -> list[str]:
         """What is wrong with the columns."""
-        column = self.reading
         ours = {"label", "status"} <= set(names) or {"prediction", "unscored_because"} <= set(names)
-        wanted = {"columns.id": column.id} | ({} if ours else {"columns.answer": column.answer})
+        wanted = {"columns.id": self._id_column(names)} | ({} if ours else {"columns.answer": self.reading.answer})
         return [
             f"no column {name!r}; the file has {list(names[:12])}; say {setting}={closest(name, names) or 'NAME'}"
             for setting, name in wanted.items()
             if name not in names
         ]
 
+    def _id_column(self, names: Collection[str]) -> str:
+        """The column of clips: files of ours have their own, whatever it is called in the tables beside them."""
+        ours = {"id", "label", "status"}, {"id", "prediction", "unscored_because"}
+        known = self.reading.id in names or not any(every <= set(names) for every in ours)
+        return self.reading.id if known else Reading.id
+
     def _add(self, row: Row) -> None:
         values = row.values
-        clip = composed(str(values.get(self.reading.id) or "").strip())
+        column = self._id_column(values)
+        clip = composed(str(values.get(column) or "").strip())
         if not clip:
-            raise _Wrong(f"{self.reading.id} is empty")
+            raise _Wrong(f"{column} is empty")
         if clip in self._lines:
             raise _Wrong(f"{clip!r} is in line {self._lines[clip]} as well; a system has one answer about a clip")
         self._lines[clip] = row.line
