@@ -39,7 +39,7 @@ def test_two_ranks_answer_with_the_same_bytes_as_one_and_a_new_clip_is_answered(
     assert (place / "one" / "metrics.json").read_bytes() == (place / "two" / "metrics.json").read_bytes()
     said = [[(line["id"], line["answer"]) for line in answers(place / name)] for name in ("one", "adapter")]
     assert said[0] == said[1]
-    clip = next((workplace.folder / "clips").rglob("*.mp4"))
+    clip = next((workplace.home / "clips").rglob("*.mp4"))
     answer = el.load(run).predict(clip, transcript="Oh no!")
     assert abs(sum(answer.probabilities.values()) - 1) < 1e-5
 
