@@ -2,11 +2,15 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from omegaconf import OmegaConf
 
 from emolightning.__main__ import main
+from emolightning.commands import pseudo_label as command
 from emolightning.data.readers.custom import CustomData
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip, Span
@@ -150,3 +154,18 @@ def test_mistakes_are_told(
     for part in parts:
         assert part in refused
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("labels", [("happy", "sad"), ("calm", "tense", "angry")])
+def test_a_run_that_answers_nothing_still_has_its_labels(
+    labels: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "asked.jsonl"
+    out.write_text(json.dumps({"id": "x", "label": None, "status": "error", "error": {"kind": "no media file"}}) + "\n")
+    cfg = {"out": str(out), "num_threads": 1, "question": None, "prompt": {"task": "emotion"}, "overwrite": False}
+    monkeypatch.setattr(command, "composed", lambda *_: nullcontext(OmegaConf.create(cfg)))
+    monkeypatch.setattr("emolightning.runs.threads.set_num_threads", lambda _: None)
+    done = SimpleNamespace(failed={"no media file": 1}, answered=0, skipped=0)
+    monkeypatch.setattr("emolightning.runs.predict.predict", lambda *_: done)
+    said = command._asked(command._Asking([], labels, False), [], "outputs/a")
+    assert (said.name, said.labels, said.failed) == ("outputs/a", labels, {"x": "no media file"})

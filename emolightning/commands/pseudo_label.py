@@ -182,7 +182,8 @@ def _asked(asking: _Asking, items: "list[Item]", name: str) -> "System":
         done = predict(request, lambda: predictor(cfg))
     failed = sum(done.failed.values())
     print(f"{cfg.out}: {done.answered} answered, {done.skipped} had an answer before, {failed} failed")
-    return replace(read_system(str(cfg.out), "run", Reading()), name=name)
+    system = read_system(str(cfg.out), "run", Reading())
+    return replace(system, name=name, labels=system.labels or asking.labels)  # the file of no answer tells no labels
 
 
 def _read(cfg: DictConfig, name: str, number: int) -> "System":
