@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
+from emolightning.errors import UserError
 from emolightning.models.parts.card import RANDOM_BASE, has_random_base, model_card
 from emolightning.records.labels import DFEW7, MER6, MER9
 from emolightning.runs.as_trained import training_differences
@@ -56,6 +57,13 @@ def test_an_answer_is_as_long_as_the_run_says_however_it_is_evaluated(tmp_path: 
     cfg = composed(f"checkpoint={run}", *more)
     assert cfg.evaluation.max_new_tokens == 77
     assert cfg.probabilities is ("evaluation=likelihood" in more)
+
+
+@pytest.mark.parametrize("model", ["chat/server", "chat/transformers"])
+def test_a_model_without_a_run_needs_a_dataset(model: str) -> None:
+    with pytest.raises(UserError, match=r"say data=NAME, one of custom, dfew, .*synthetic$"):
+        composed(f"model={model}", "model.path=x")
+    load_saved_run([f"model={model}", "--help"])
 
 
 def test_an_adapter_folder_knows_its_labels_too(tmp_path: Path) -> None:

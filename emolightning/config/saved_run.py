@@ -61,12 +61,17 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
         config_name: the primary config that has `saved_run` in its defaults list.
 
     Raises:
-        UserError: no such checkpoint, none that belongs to a run, or one that would run code of its own.
+        UserError: no such checkpoint, none that belongs to a run, or one that would run code of its own; or a model
+            without a run, and no dataset.
     """
     checkpoint = _checkpoint_of(argv)
     if checkpoint is None:
-        node = WITHOUT_RUN if "model" in _groups_chosen(argv, folder) and config_name == "eval" else {}
-        ConfigStore.instance().store(name=SAVED_RUN, node=node)
+        groups = _groups_chosen(argv, folder) if config_name == "eval" else set()
+        is_run = not any(word.startswith("-") for word in argv)  # --help and --cfg show a configuration with gaps.
+        if is_run and "model" in groups and "data" not in groups:
+            names = ", ".join(sorted(path.stem for path in (folder / "data").glob("[!_]*.yaml")))
+            raise UserError(f"a model without a run is evaluated on a dataset: say data=NAME, one of {names}")
+        ConfigStore.instance().store(name=SAVED_RUN, node=WITHOUT_RUN if "model" in groups else {})
         return
     source, saved, saved_output = _saved_configuration(checkpoint)
     chosen = {*_groups_chosen(argv, folder), *_groups_filled(folder / f"{config_name}.yaml")}
