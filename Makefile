@@ -36,7 +36,7 @@ ablation: $(INSTALLED)  ## the same with each of A, V, T, AV, AT, VT, AVT, again
 	$(BIN)/python -m emolightning ablate experiment=demo
 
 test: $(INSTALLED_DEV)  ## the default tests: no network, no GPU, no weights
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 slow: $(INSTALLED_DEV)  ## the tests that take minutes each: runs killed ten times, a sweep of twelve trials, torchrun
 	$(BIN)/python -m pytest -m 'slow and not gpu and not weights' -s
