@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -180,7 +181,7 @@ def test_what_was_typed_wrongly_is_refused(place: Path, tmp_path: Path, capsys: 
     assert f"{a} is a file of answers: say how they are read, e.g. labels=mer6" in refused(capsys, f"runs=[{run},{a}]")
     assert f"{place}/runs/c: no such file or folder" in refused(capsys, f"runs=[{run},{place}/runs/c]")
     assert f"did you mean {place}/clips.csv?" in refused(capsys, f"runs=[{run},{place}/clip.csv]")
-    assert "is given twice" in refused(capsys, f"runs=[{run},{run}]")
+    assert "given twice; a system is not compared with itself" in refused(capsys, f"runs=[{run},{run}]")
     assert f"{run} alone is no comparison" in refused(capsys, f"runs={run}")
     assert f"{place}: no metrics.json there; run eval.py" in refused(capsys, f"runs=[{run},{place}]")
     both = f"runs=[{run},{place}/runs/b]"
@@ -340,7 +341,8 @@ def test_sets_of_words_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert pair["metrics"]["ungrouped_recall"]["second"] == pytest.approx(8 / 12)
     assert "mcnemar" not in pair
     capsys.readouterr()
-    said = refused(capsys, f"runs=[{tmp_path}/runs/right,{tmp_path}/runs/right/answers.jsonl]")
+    copied = shutil.copytree(tmp_path / "runs" / "right", tmp_path / "runs" / "copied")
+    said = refused(capsys, f"runs=[{tmp_path}/runs/right,{copied}]")
     assert "are sets of words; say scoring=open_vocabulary" in said
 
 
