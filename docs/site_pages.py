@@ -18,7 +18,11 @@ from emolightning.commands.cli_help import about_file, default_text, schema_docs
 from emolightning.config.places import CONFIG_DIR, PACKAGE
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.models.encoders.recipes import Recipe, read_recipe, recipe_files
-from emolightning.records.score_names import DEFINITIONS
+from emolightning.records.score_names import DEFINITIONS, DIMENSION_DEFINITIONS
+from emolightning.scoring.metrics.multi_label import DEFINITIONS as MULTI_LABEL
+from emolightning.scoring.metrics.sentiment import PROTOCOLS
+from emolightning.scoring.open_vocabulary_measures import DEFINITIONS as OPEN_VOCABULARY
+from emolightning.scoring.preference import TWO_CLASS_DEFINITIONS
 
 REPO = PACKAGE.parent
 
@@ -145,9 +149,22 @@ def commands() -> Iterator[str]:
 
 
 def scores() -> Iterator[str]:
-    """Each score with the definition that `metrics.json` gives."""
-    yield from ("# Scores", "", "| name | definition |", "|---|---|")
-    yield from (f"| `{name}` | {cell(text)} |" for name, text in DEFINITIONS.items())
+    """Each score with the definition that `metrics.json` gives, by the kind of scoring."""
+    kinds = {
+        "Labels": DEFINITIONS,
+        "Two descriptions (`scoring=preference`), beside those of labels": TWO_CLASS_DEFINITIONS,
+        "Valence and arousal beside labels": DIMENSION_DEFINITIONS,
+        "Several labels (`scoring=multi_label`)": MULTI_LABEL,
+        "Sets of words (`scoring=open_vocabulary`)": OPEN_VOCABULARY,
+        **{
+            f"Sentiment (`scoring=sentiment scoring.protocol={name}`): {each.about}": each.definitions()
+            for name, each in PROTOCOLS.items()
+        },
+    }
+    yield "# Scores"
+    for title, definitions in kinds.items():
+        yield from ("", f"## {title}", "", "| name | definition |", "|---|---|")
+        yield from (f"| `{name}` | {cell(text)} |" for name, text in definitions.items())
 
 
 def official_sets() -> Iterator[str]:

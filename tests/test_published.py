@@ -14,7 +14,7 @@ from emolightning.benchmarks.published.protocols import all_protocols
 from emolightning.benchmarks.published.table import COLUMNS, PublishedScore, read_published, read_scores
 from emolightning.benchmarks.registry import cards, official_benchmarks, published_files
 from emolightning.errors import InputErrors
-from emolightning.records.score_names import DEFINITIONS, VALENCE_DEFINITIONS
+from emolightning.records.score_names import DEFINITIONS, DIMENSION_DEFINITIONS
 from emolightning.scoring.open_vocabulary_measures import DEFINITIONS as OPEN_VOCABULARY
 
 PAGE_MER2023 = """
@@ -93,7 +93,7 @@ def test_protocols_are_used_and_of_known_benchmarks(published: list[PublishedSco
 
 
 def test_scores_of_our_benchmarks_have_the_names_that_runs_give_them(published: list[PublishedScore]) -> None:
-    names = {*DEFINITIONS, *VALENCE_DEFINITIONS, *OPEN_VOCABULARY, "clue_overlap", "label_overlap"}
+    names = {*DEFINITIONS, *DIMENSION_DEFINITIONS, *OPEN_VOCABULARY, "clue_overlap", "label_overlap"}
     assert {score.metric for score in published if score.benchmark in official_benchmarks()} <= names
 
 

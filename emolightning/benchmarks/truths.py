@@ -38,6 +38,11 @@ def official_truth(path: Path, columns: Columns, *, benchmark: str | None, split
             f"truth={path} has one label for each clip, but benchmark={benchmark} is not scored by single labels; give "
             "the truth as a CSV or JSONL table"
         )
+    if columns.arousal_truth is not None:
+        raise UserError(
+            f"columns.arousal_truth={columns.arousal_truth}: {path} is a benchmark's own file of labels, which has no "
+            "arousal; give the truth as a table with the columns id, truth and this one"
+        )
     problems: list[str] = []
     found = _read(path, problems, benchmark, split)
     if problems or not found:

@@ -32,6 +32,7 @@ from emolightning.benchmarks.registry import described, official_benchmarks
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
+from emolightning.records.score_names import DIMENSIONS
 
 OF_SCORING = ("labels", "parser", "aliases", "answer_list", "pattern")
 """Settings of `scoring` that need not be written with its name."""
@@ -121,10 +122,16 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
         problems.append(Problem("hand_check", f"{cfg.hand_check!r} {wanted}; there is no such file"))
     if cfg.hand_check is not None and len(files) > 1:
         problems.append(Problem("hand_check", f"is for one file of answers; answers has {len(files)}"))
-    pair = ("valence_answer", "valence_truth")
-    problems += [
-        Problem(f"columns.{name}", f"is required with columns.{other}")
-        for name, other in (pair, pair[::-1])
-        if cfg.columns[other] is not None and cfg.columns[name] is None
-    ]
+    for dimension in DIMENSIONS:
+        pair = (f"{dimension}_answer", f"{dimension}_truth")
+        problems += [
+            Problem(f"columns.{name}", f"is required with columns.{other}")
+            for name, other in (pair, pair[::-1])
+            if cfg.columns[other] is not None and cfg.columns[name] is None
+        ]
+        if cfg.columns[pair[0]] is not None and len(files) > 1:
+            problems.append(Problem(f"columns.{pair[0]}", f"is for one file of answers; answers has {len(files)}"))
+        scale = list(cfg[f"{dimension}_scale"])
+        if len(scale) != 2 or not scale[0] < scale[1]:
+            problems.append(Problem(f"{dimension}_scale", f"must be [LOWEST,HIGHEST], e.g. [-5,5], not {scale}"))
     return problems

@@ -86,6 +86,10 @@ class ColumnNames:
     """Predicted valence; with valence_truth it is scored, and MER2023's combined score with it."""
     valence_truth: str | None = None
     """True valence, -5 to 5, or -10 for none."""
+    arousal_answer: str | None = None
+    """Predicted arousal; with arousal_truth it is scored as valence is."""
+    arousal_truth: str | None = None
+    """True arousal, on arousal_scale, or -10 for none."""
 
 
 @dataclass
@@ -123,7 +127,12 @@ class ScoreConfig(AnswerFileConfig):
     output_dir: str = MISSING
     """Gets `metrics.json`, `answers.jsonl` and `report.html`; of folds one folder each."""
     valence_missing: str = "error"
-    """Clips with a true valence and no predicted one: `error`, `worst` (the largest error possible), or `exclude`."""
+    """Clips with a true valence (or arousal) and no predicted one: `error`, `worst` (the largest error possible), or
+    `exclude`."""
+    valence_scale: list[float] = field(default_factory=lambda: [-5.0, 5.0])
+    """Lowest and highest valence; MER2023's combined score is for its own, -5 to 5."""
+    arousal_scale: list[float] = field(default_factory=lambda: [-5.0, 5.0])
+    """Lowest and highest arousal."""
     hand_check: str | None = None
     """A number writes `hand_check.csv`, a sheet of so many answers for a person to read; FILE is one filled in."""
     cluster: str | None = None

@@ -15,7 +15,7 @@ from emolightning.config.run_settings import EvalConfig, PredictConfig, RunConfi
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
 from emolightning.records.inputs import MODALITIES, Inputs, active_inputs
-from emolightning.records.score_names import LOGGED, PER_CLASS, VALENCE_MISSING
+from emolightning.records.score_names import LOGGED, MISSING_NUMBERS, PER_CLASS
 
 LAYOUTS = tuple(dict.fromkeys(layout for family in families().values() for layout in family.layouts))
 TASKS = tuple(dict.fromkeys(task for family in families().values() for task in family.tasks))
@@ -39,7 +39,7 @@ PAIRINGS = ("id", "row")
 MISSING_ANSWERS = ("error", "count")
 EXTRA_ANSWERS = ("error", "ignore")
 HOW = ("mean", "vote", "weights")
-MISSING_VALENCE = tuple(VALENCE_MISSING)
+MISSING_VALENCE = tuple(MISSING_NUMBERS)
 INTERVALS = ("score", "percentile")
 
 CHOICES = {

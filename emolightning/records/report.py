@@ -38,6 +38,8 @@ class Report:
     clips: list[dict[str, Any]] | None = None
     """What a judge said of each clip."""
     valence: Section | None = None
+    arousal: Section | None = None
+    sentiment: Section | None = None
     evaluation: Section | None = None
     """Everything that the answers depend on."""
     data: Section | None = None

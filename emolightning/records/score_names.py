@@ -17,26 +17,33 @@ DEFINITIONS = {
 }
 """Score name -> what it is; a published number is comparable only with the same definition."""
 
-VALENCE_MSE, COMBINED = "valence_mse", "mer2023_combined"
-VALENCE_MAE, VALENCE_CCC, VALENCE_PEARSON = "valence_mae", "valence_ccc", "valence_pearson"
+DIMENSIONS = ("valence", "arousal")
+"""What may be predicted as a number beside the label."""
 
-VALENCE_DEFINITIONS = {
-    VALENCE_MSE: "mean squared error of valence over clips that have a true value",
-    COMBINED: "weighted F1 - 0.25 x valence_mse (ranked MER2023's MULTI and NOISE)",
-    VALENCE_MAE: "mean absolute error of valence over clips that have a true value",
-    VALENCE_CCC: "concordance of valence (Lin): 2 cov / (var + var + squared difference of the means), over clips that "
-    "have a true value; 0 where nothing varies",
-    VALENCE_PEARSON: "Pearson's correlation of valence over clips that have a true value; 0 where one of both is "
-    "constant",
+OF_DIMENSION = {
+    "mse": "mean squared error of {} over clips that have a true value",
+    "mae": "mean absolute error of {} over clips that have a true value",
+    "ccc": "concordance of {} (Lin): 2 cov / (var + var + squared difference of the means), over clips that have a "
+    "true value; 0 where nothing varies",
+    "pearson": "Pearson's correlation of {} over clips that have a true value; 0 where one of both is constant",
 }
-"""Scores of systems that predict valence beside the label."""
+"""Score of numbers -> what it is, with a place for their name: `valence_mse`, `arousal_mse`."""
 
-VALENCE_MISSING = {
+COMBINED = "mer2023_combined"
+COMBINED_DEFINITION = "weighted F1 - 0.25 x valence_mse (ranked MER2023's MULTI and NOISE)"
+
+DIMENSION_DEFINITIONS = {
+    **{f"{name}_{score}": about.format(name) for name in DIMENSIONS for score, about in OF_DIMENSION.items()},
+    COMBINED: COMBINED_DEFINITION,
+}
+"""Scores of systems that predict numbers beside the label."""
+
+MISSING_NUMBERS = {
     "error": "",
     "worst": "; a missing prediction counts as the end of the scale that is farther from the true value",
     "exclude": "; clips without a predicted value are left out",
 }
-"""What becomes of clips with a true valence and no predicted one -> what the definition says of it."""
+"""What becomes of clips with a true value and no predicted one -> what the definition says of it."""
 
 SCORE_INTERVAL = "score interval (Wilson's, carried over to averages over classes)"
 BOOTSTRAP = "percentile bootstrap over clips"
@@ -54,6 +61,10 @@ LOGGED = ("val/loss", f"val/{UNREADABLE_COUNT}", *(f"val/{name}" for name in DEF
 """What a validation with `scoring=classification` logs, beside the scores per class."""
 
 
+LOSSES = ("loss", UNREADABLE_COUNT, "mae")
+
+
 def is_loss(name: str) -> bool:
     """Whether less is better of a logged number."""
-    return name.rpartition("/")[2] in ("loss", UNREADABLE_COUNT, VALENCE_MSE, VALENCE_MAE)
+    own = name.rpartition("/")[2]
+    return own in LOSSES or own.endswith(("_mse", "_mae"))

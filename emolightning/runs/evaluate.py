@@ -27,10 +27,10 @@ from emolightning.runs.vision_pass import with_vision
 from emolightning.runs.wandb_record import EvaluationRecord, wandb_of
 from emolightning.runs.weights import load_weights
 from emolightning.scoring.classification import Classification
+from emolightning.scoring.dimensions import add_dimension
 from emolightning.scoring.likelihood import Fitted, likelihood_section
-from emolightning.scoring.metrics.valence import HIGH, LOW
+from emolightning.scoring.metrics.dimensions import HIGH, LOW
 from emolightning.scoring.predictions import Predictions
-from emolightning.scoring.valence import add_valence
 from emolightning.scoring.warnings import FEW_CLIPS, warnings_of
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, RunFolder
@@ -212,8 +212,8 @@ def _scored(run: Run[EvaluationFacts], answers: Sequence[Answer], scores: Sequen
         return report, [f"valence is not scored: a clip has {off[0]:g}, and the scale is from {LOW:g} to {HIGH:g}"]
     written, told = ([None if value is None else repr(value) for value in values] for values in (said, true))
     place, lines = facts.output_dir / ANSWERS, list(range(1, len(answers) + 1))
-    predictions = Predictions(list(answers), lines, place, lines, place, valence=(written, told))
-    return add_valence(report, predictions, scores, scoring.reader.labels, sampling=facts.sampling), []
+    predictions = Predictions(list(answers), lines, place, lines, place, dimensions={"valence": (written, told)})
+    return add_dimension(report, predictions, scores, scoring.reader.labels, sampling=facts.sampling), []
 
 
 def _finish(

@@ -18,18 +18,19 @@ from emolightning.errors import UserError, quoted_override
 from emolightning.files.writing import require_writable, write_json, writing
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report
+from emolightning.records.score_names import DIMENSIONS
 from emolightning.runs.answers import ANSWERS, evaluation_key, join, set_aside_other
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.report.page import write_page
 from emolightning.runs.report.table import print_metrics
 from emolightning.scoring.classification import counted_clips
+from emolightning.scoring.dimensions import add_dimension
 from emolightning.scoring.folds import fold_report, refuse_shared_clips
 from emolightning.scoring.hand_check import SHEET, agreement, require_unfilled, write_sheet
 from emolightning.scoring.predictions import Columns, Predictions, read_predictions, with_labels
 from emolightning.scoring.readable import refuse_unreadable
 from emolightning.scoring.sampling import Sampling, sampled
 from emolightning.scoring.scoring import Scoring
-from emolightning.scoring.valence import add_valence
 from emolightning.scoring.warnings import described, warnings_of
 
 
@@ -45,10 +46,12 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
     scoring: Scoring = build(cfg.scoring, "scoring")
     folder, files = Path(cfg.output_dir), [_answers_file(Path(name)) for name in cfg.answers]
     _require_free(folder, files)
-    if scoring.reader is None and (len(files) > 1 or cfg.columns.valence_answer):
+    numbers = [f"columns.{name}_answer" for name in DIMENSIONS if cfg.columns[f"{name}_answer"]]
+    if scoring.reader is None and (len(files) > 1 or numbers):
+        what = " and ".join(["several files (folds)"] * (len(files) > 1) + numbers)
         raise UserError(
-            "several files (folds) and columns.valence_answer are scored with scoring=classification only; say "
-            "scoring=classification, or give a single file and leave out columns.valence_answer"
+            f"{what} are scored with scoring=classification only; say scoring=classification, or give a single file "
+            "and leave out columns.valence_answer and columns.arousal_answer"
         )
     truths: list[Path | None] = [Path(name) for name in cfg.truth] or [None] * len(files)
     read = [
@@ -126,9 +129,18 @@ def _score(
     name = benchmark or predictions.answers_file.stem
     sampling = _sampling(cfg, [predictions])
     report = scoring.report(answers, scores, benchmark=name, split=cfg.split, sampling=sampling)
-    if predictions.valence is not None and scoring.reader is not None:
-        labels = scoring.reader.labels
-        report = add_valence(report, predictions, scores, labels, missing=cfg.valence_missing, sampling=sampling)
+    for dimension in predictions.dimensions:
+        scale = tuple(cfg[f"{dimension}_scale"])
+        report = add_dimension(
+            report,
+            predictions,
+            scores,
+            scoring.reader.labels if scoring.reader else (),
+            name=dimension,
+            scale=(scale[0], scale[1]),
+            missing=cfg.valence_missing,
+            sampling=sampling,
+        )
     described = {
         **predictions.facts,
         "scoring": OmegaConf.to_container(cfg.scoring, resolve=True),

@@ -6,7 +6,6 @@ clips that do not count. A score is computed from averages, and anew from those 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from emolightning.scoring.metrics.open_vocabulary import (
     num_counted,
     overlaps,
     resampled_averages,
+    shared_hits,
 )
 from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.metrics.synonym_groups import Groups, merged
@@ -29,12 +29,13 @@ Words = Sequence[Sequence[str]]
 """The words of each clip."""
 
 Measures = dict[str, np.ndarray]
-"""`grouped`, `ungrouped`, `m1`, `m2`, `level1/wheel1`, ..., `hit/wheel1`, ..., `num_labels` -> (clips, 1 or 2)."""
+"""`grouped`, `m1`, `level1/wheel1`, `level1_all/wheel1`, ..., `hit/wheel1`, ..., `num_labels` -> (clips, 1 or 2)."""
 
 _CLIPS = "mean over clips of"
 _GROUPED = "words of one synonym group counting as one (MER2024-OV)"
 _BASES = "words mapped to their base"
 _EXTRA = "further labels cost nothing: read it beside num_labels and ew_precision_level1"
+_ALL = "over all clips: those that the wheels leave out, as neutral ones, are compared by their words as they are"
 
 DEFINITIONS = {
     "accuracy": f"set-level accuracy, a precision: {_CLIPS} |Y n P| / |P|, {_GROUPED}",
@@ -52,6 +53,7 @@ DEFINITIONS = {
             ("recall", f"{_CLIPS} |Y n P| / |Y|"),
         )
     },
+    "ew_f1_level1_all": f"ew_f1_level1 {_ALL}",
     "ew_f1": "mean of ew_f1_level1 and ew_f1_level2 (MER2025 Track 2)",
     "m1_f1": f"F of mean precision and mean recall, {_BASES} (OV-MER's M1)",
     "m1_precision": f"{_CLIPS} |Y n P| / |P|, {_BASES}",
@@ -61,6 +63,9 @@ DEFINITIONS = {
     "m2_recall": f"{_CLIPS} |Y n P| / |Y|, {_BASES} and this to a wheel's word",
     "m_avg": "mean of m1_f1, m2_f1 and the F of each wheel at levels 1 and 2 (OV-MER's M-avg)",
     "hit": f"share of clips whose true level-1 sector is among the answered ones, averaged over the wheels; {_EXTRA}",
+    "hit_all": f"hit {_ALL}",
+    "mscore": "hit, where each clip counts 1 over the answered sectors that are the truth of any clip (printed by "
+    "MER-UniBench's script)",
     "num_labels": "mean number of labels of an answer, those that no wheel knows included",
 }
 """Score -> what it is. Y: true set, P: answered set; for an empty P both ratios are 0."""
@@ -91,12 +96,34 @@ def measure(sets: LabelSets, wheels: EmotionWheels, levels: Sequence[int]) -> Me
     has_one_truth = {len(set(words)) for words in truths} <= {0, 1}
     for level in sorted({*levels, *((1,) if has_one_truth else ())}):
         for wheel in range(len(wheels.wheels)):
-            sectors = partial(_sectors, wheels=wheels, wheel=wheel, level=level)
-            found[f"level{level}/wheel{wheel + 1}"] = overlaps(sectors(truths), sectors(answers))
-            if level == 1 and has_one_truth:
-                found[f"hit/wheel{wheel + 1}"] = hits(sectors(truths), sectors(answers))
+            true, said = (list(_sectors(words, wheels, wheel, level)) for words in (truths, answers))
+            found[f"level{level}/wheel{wheel + 1}"] = overlaps(true, said)
+            if level == 1:
+                found |= _of_all_clips(f"wheel{wheel + 1}", (true, said), (truths, answers), has_one_truth)
     found["num_labels"] = np.fromiter(map(len, answers), dtype=np.float64)[:, None]
     return found
+
+
+def _of_all_clips(
+    wheel: str, sectors: tuple[Words, Words], words: tuple[Words, Words], has_one_truth: bool
+) -> Measures:
+    """Measures of level 1 that count every clip with a true word, and of one true word a clip its hits."""
+    by_words = [known if left_out else () for known, left_out in zip(words[0], map(_is_empty, sectors[0]), strict=True)]
+    found = {f"level1_all/{wheel}": _either(overlaps(*sectors), overlaps(by_words, words[1]))}
+    if has_one_truth:
+        found[f"hit/{wheel}"] = hits(*sectors)
+        found[f"hit_all/{wheel}"] = _either(found[f"hit/{wheel}"], hits(by_words, words[1]))
+        found[f"mscore/{wheel}"] = shared_hits(*sectors)
+    return found
+
+
+def _is_empty(words: Sequence[str]) -> bool:
+    return not words
+
+
+def _either(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The first, where a clip counts; else the second."""
+    return np.where(np.isnan(values), others, values)
 
 
 def scores(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -121,8 +148,11 @@ def scores(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         family = _family(f"level{level}/", means)
         if family:
             found |= _named(f"ew_{{}}_level{level}", family)
-    if family := _family("hit/", means):
-        found["hit"] = np.mean([values[..., 0] for values in family], axis=0)
+    if family := _family("level1_all/", means):
+        found["ew_f1_level1_all"] = _named("{}", family)["f1"]
+    for name in ("hit", "hit_all", "mscore"):
+        if family := _family(f"{name}/", means):
+            found[name] = np.mean([values[..., 0] for values in family], axis=0)
     found["num_labels"] = means["num_labels"][..., 0]
     found |= _over_levels(found, means)
     return {name: found[name] for name in DEFINITIONS if name in found}
@@ -131,7 +161,7 @@ def scores(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def names_of(levels: Sequence[int], *, has_groups: bool) -> tuple[str, ...]:
     """The scores that these rings of the wheels give, with or without synonym groups; `hit` only where it applies."""
     absent = set() if has_groups else {"accuracy", "recall", "average"}
-    absent |= {name for name in DEFINITIONS for level in LEVELS if level not in levels and name.endswith(f"{level}")}
+    absent |= {name for name in DEFINITIONS for level in LEVELS if level not in levels and f"level{level}" in name}
     absent |= set() if set(LEVELS) <= set(levels) else {"ew_f1", "m_avg"}
     return tuple(name for name in DEFINITIONS if name not in absent)
 
@@ -184,7 +214,7 @@ def per_wheel(measures: Measures) -> dict[str, dict[str, dict[str, float]]]:
     for name, values in measures.items():
         family, _, wheel = name.partition("/")
         if wheel:
-            found.setdefault(family, {})[wheel] = {**_row(values), "num_clips": num_counted(values)}
+            found.setdefault(family, {})[wheel] = {**_row(family, values), "num_clips": num_counted(values)}
     return found
 
 
@@ -242,8 +272,8 @@ def _over_levels(found: Mapping[str, np.ndarray], means: Mapping[str, np.ndarray
     }
 
 
-def _row(values: np.ndarray) -> dict[str, float]:
+def _row(family: str, values: np.ndarray) -> dict[str, float]:
     means = averages(values)
     if len(means) == 1:
-        return {"hit": float(means[0])}
+        return {family: float(means[0])}
     return {"f1": float(f_score(*means)), "precision": float(means[0]), "recall": float(means[1])}

@@ -1,7 +1,7 @@
 """A predictions file and its truth -> one answer a clip; what does not pair up is refused, or counted as asked for."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -13,12 +13,14 @@ from emolightning.files.media_suffixes import MEDIA_SUFFIXES
 from emolightning.files.names import composed
 from emolightning.records.clips import Answer
 from emolightning.records.labels import nearest
+from emolightning.records.score_names import DIMENSIONS
 from emolightning.scoring.reading import LabelReader
 from emolightning.scoring.row_pairs import paired_by_row
 from emolightning.scoring.rows import Row, read_rows
 
 Ids = Literal["exact", "stem"]
 PairBy = Literal["id", "row"]
+SIDES = ("answer", "truth")
 SHOWN = 5
 """Ids that a message about many of them names."""
 
@@ -37,6 +39,10 @@ class Columns:
     """Predicted valence; None reads none."""
     valence_truth: str | None = None
     """True valence, where `truth` is."""
+    arousal_answer: str | None = None
+    """Predicted arousal; None reads none."""
+    arousal_truth: str | None = None
+    """True arousal, where `truth` is."""
     cluster: str | None = None
     """Subject, film or dialogue of each clip, where `truth` is."""
 
@@ -48,13 +54,20 @@ class Columns:
         """
         names = {
             self.cluster: "cluster",
-            self.valence_answer: "columns.valence_answer",
-            self.valence_truth: "columns.valence_truth",
+            **{getattr(self, f"{name}_{side}"): f"columns.{name}_{side}" for name in DIMENSIONS for side in SIDES},
             self.truth: "columns.truth",
             self.answer: "columns.answer",
             (self.truth_id or self.id) if of_truth else self.id: "columns.truth_id" if of_truth else "columns.id",
         }
         return {column: setting for column, setting in names.items() if column is not None}
+
+    def numbers(self, side: str) -> list[str]:
+        """Columns of the numbers that were asked for, in the order of `DIMENSIONS`.
+
+        Args:
+            side: `answer` or `truth`.
+        """
+        return [column for name in DIMENSIONS if (column := getattr(self, f"{name}_{side}"))]
 
 
 @dataclass(frozen=True)
@@ -70,8 +83,8 @@ class Predictions:
     truth_file: Path
     facts: dict[str, Any] = field(default_factory=dict)
     """What was read and counted, for `metrics.json`; no paths."""
-    valence: tuple[list[str | None], list[str | None]] | None = None
-    """Predicted and true valence of each clip as they are written; None where it was not asked for."""
+    dimensions: Mapping[str, tuple[list[str | None], list[str | None]]] = field(default_factory=dict)
+    """`valence` or `arousal` -> predicted and true ones of each clip as they are written; those that were asked for."""
     clusters: dict[str, str | None] | None = None
     """Clip id -> its subject, film or dialogue; None where it was not asked for."""
 
@@ -114,9 +127,8 @@ def read_predictions(
         UserError: no such file.
         InputErrors: everything wrong in a file, by line; clips that do not pair up.
     """
-    valence_answer = [columns.valence_answer] if columns.valence_answer else []
-    more = [name for name in (columns.valence_truth, columns.cluster) if name]
-    wanted = [columns.id, columns.answer, *valence_answer]
+    more = [*columns.numbers("truth"), *([columns.cluster] if columns.cluster else [])]
+    wanted = [columns.id, columns.answer, *columns.numbers("answer")]
     by_row, identity = pair_by == "row", partial(_identity, ids=ids)
     if truth is None:  # One file holds both; ids and truths are the same rows.
         names = [*wanted, columns.truth, *more]
@@ -144,7 +156,8 @@ def read_predictions(
     absent = [clip for clip in true.rows if clip not in given.rows]
     others = [clip for clip in given.rows if clip not in true.rows]
     _refuse(absent if missing == "error" else (), others if extra == "error" else (), true, given)
-    predictions = _paired(given, true, ids, has_valence=bool(valence_answer and columns.valence_truth))
+    asked = [name for name in DIMENSIONS if getattr(columns, f"{name}_answer") and getattr(columns, f"{name}_truth")]
+    predictions = _paired(given, true, ids, asked)
     if columns.cluster:
         predictions = replace(predictions, clusters={clip: row.values[-1] for clip, row in true.rows.items()})
     return replace(predictions, facts={**predictions.facts, "pair_by": "row"}) if by_row else predictions
@@ -280,15 +293,16 @@ def some(clips: Sequence[str]) -> str:
     return ", ".join(map(repr, clips[:SHOWN])) + (", ..." if len(clips) > SHOWN else "")
 
 
-def _paired(given: _Table, true: _Table, ids: Ids, *, has_valence: bool) -> Predictions:
+def _paired(given: _Table, true: _Table, ids: Ids, dimensions: Sequence[str]) -> Predictions:
     rows = [(given.rows.get(clip), row) for clip, row in true.rows.items()]
     answers = [
         Answer(clip, str(said.values[1]) if said else "", "", (row.values[1] or "").strip(), 0.0, said is None)
         for clip, (said, row) in zip(true.rows, rows, strict=True)
     ]
-    valence = None
-    if has_valence:
-        valence = ([said.values[2] if said else None for said, _ in rows], [row.values[2] for _, row in rows])
+    numbers = {
+        name: ([said.values[place] if said else None for said, _ in rows], [row.values[place] for _, row in rows])
+        for place, name in enumerate(dimensions, start=2)
+    }
     facts = {
         "answers_sha256": sha256_of(given.path),
         "truth_sha256": sha256_of(true.path),
@@ -301,4 +315,4 @@ def _paired(given: _Table, true: _Table, ids: Ids, *, has_valence: bool) -> Pred
     }
     answer_lines = [said.line if said else 0 for said, _ in rows]
     truth_lines = [row.line for _, row in rows]
-    return Predictions(answers, answer_lines, given.path, truth_lines, true.path, facts, valence)
+    return Predictions(answers, answer_lines, given.path, truth_lines, true.path, facts, numbers)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from emolightning.models.parts.card import RANDOM_BASE
-from emolightning.records.score_names import VALENCE_MSE
+from emolightning.records.score_names import DIMENSIONS
 from emolightning.scoring.scoring import NO_ANSWER
 
 FEW_CLIPS = 20
@@ -86,11 +86,12 @@ def _missing(report: dict[str, Any]) -> Iterator[str]:
 
 def _left_out(report: dict[str, Any]) -> Iterator[str]:
     """Clips that an average does not see, though they have a truth: the score may be better for it."""
-    valence = report.get("valence", {})
-    if (count := valence.get("missing_predicted", 0)) and valence["missing"] == "exclude":
-        yield f"valence: {count} clips have no predicted value and are left out of {VALENCE_MSE} and its like"
-    elif count:
-        yield f"valence: {count} clips have no predicted value; each counts as the largest error possible"
+    for name in DIMENSIONS:
+        numbers = report.get(name, {})
+        if (count := numbers.get("missing_predicted", 0)) and numbers["missing"] == "exclude":
+            yield f"{name}: {count} clips have no predicted value and are left out of {name}_mse and its like"
+        elif count:
+            yield f"{name}: {count} clips have no predicted value; each counts as the largest error possible"
     groups = report.get("open_vocabulary", {}).get("synonym_groups") or {}
     if count := groups.get("clips_without_groups", {}).get("count", 0):
         yield f"{count} clips have no synonym groups; those with an answer are left out of accuracy, recall, average"

@@ -10,6 +10,7 @@ from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.config.families import all_inputs
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import read_json_object
+from emolightning.records.score_names import DIMENSIONS
 
 METRICS = "metrics.json"
 LETTERS = {"audio": "A", "video": "V", "text": "T"}
@@ -208,7 +209,8 @@ def _remarks(report: Mapping[str, Any]) -> list[str]:
         found.append(
             f"{unreadable} answers without a label count as wrong; Emotion-LLaMA's own code makes them neutral"
         )
-    valence = _section(report, "valence")
-    if valence.get("missing") == "exclude" and valence.get("missing_predicted"):
-        found.append(f"valence of {valence['missing_predicted']} clips was not predicted and is left out of its scores")
+    for name in DIMENSIONS:
+        numbers = _section(report, name)
+        if numbers.get("missing") == "exclude" and (count := numbers.get("missing_predicted")):
+            found.append(f"{name} of {count} clips was not predicted and is left out of its scores")
     return list(dict.fromkeys(found))

@@ -47,6 +47,22 @@ def hits(truths: Iterable[Collection[str]], answers: Iterable[Collection[str]]) 
     return np.fromiter(found, dtype=np.float64).reshape(-1, 1)
 
 
+def shared_hits(truths: Iterable[Collection[str]], answers: Iterable[Collection[str]]) -> np.ndarray:
+    """What a hit is worth if answers are to be short: 1 over the answered words that are the truth of any clip.
+
+    Returns:
+        float64 (clips, 1): 0 for no hit, NaN for a clip without true word.
+
+    >>> shared_hits([{"sad"}, {"happy"}], [{"sad", "happy", "calm"}, {"sad"}]).tolist()
+    [[0.5], [0.0]]
+    """
+    true = [set(truth) for truth in truths]
+    known = set().union(*true)
+    pairs = zip(true, answers, strict=True)
+    found = ((1 / len(known & set(said)) if truth & set(said) else 0.0) if truth else np.nan for truth, said in pairs)
+    return np.fromiter(found, dtype=np.float64).reshape(-1, 1)
+
+
 def num_counted(values: np.ndarray) -> int:
     """Clips that count.
 

@@ -1,11 +1,10 @@
-"""MER2023's second measure for MULTI and NOISE: the error of valence, and the score that combines it with F1.
+"""Scores of numbers: the errors and correlations of valence, arousal and sentiment, and MER2023's combined score.
 
 MER2023 paper (arXiv 2304.08981), equations 10 to 12. A clip without valence carries the code -10 in the official files.
 """
 
 import numpy as np
 
-from emolightning.records.score_names import COMBINED, VALENCE_CCC, VALENCE_MAE, VALENCE_MSE, VALENCE_PEARSON
 from emolightning.scoring.metrics.classification import joined, scores
 from emolightning.scoring.metrics.resampling import Resampling, kinds_of
 
@@ -13,16 +12,16 @@ MISSING = -10.0
 """The official files' code for a clip without valence."""
 
 LOW, HIGH = -5.0, 5.0
-"""Ends of the scale, very negative and very positive."""
-
-LARGEST = (HIGH - LOW) ** 2
-"""Squared error from one end of the scale to the other."""
+"""Ends of MER2023's scale of valence, very negative and very positive."""
 
 NO_SPREAD = 1e-12
 """Variances as small as this are rounding."""
 
 MSE_WEIGHT = 0.25
 """Weight of the squared error in the combined score."""
+
+NUM_SUMS = 7
+"""Columns of `sums_of`."""
 
 
 def mean_squared_error(predicted: np.ndarray, true: np.ndarray) -> float:
@@ -40,9 +39,9 @@ def mean_squared_error(predicted: np.ndarray, true: np.ndarray) -> float:
     return float(squares[known].mean()) if known.any() else float("nan")
 
 
-def worst_guesses(true: np.ndarray) -> np.ndarray:
+def worst_guesses(true: np.ndarray, low: float, high: float) -> np.ndarray:
     """The end of the scale that is farther from each true value: what a missing prediction may count as."""
-    return np.where(true > (LOW + HIGH) / 2, LOW, HIGH)
+    return np.where(true > (low + high) / 2, low, high)
 
 
 def combined(weighted_f1: float, mse: float) -> float:
@@ -55,7 +54,7 @@ def combined(weighted_f1: float, mse: float) -> float:
 
 
 def sums_of(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """What the scores of valence are made of, summed over any clips: float64 (clips, 7), 0 without both values.
+    """What the scores of numbers are made of, summed over any clips: float64 (clips, 7), 0 without both values.
 
     Args:
         predicted: (clips,), NaN where there is none.
@@ -69,8 +68,8 @@ def sums_of(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     )
 
 
-def valence_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """The scores of valence alone.
+def number_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """The scores of `OF_DIMENSION`.
 
     Args:
         sums: (..., 7), of clips.
@@ -84,40 +83,40 @@ def valence_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         covariance = products - ours * theirs
         spread, both = np.sqrt(variances[0] * variances[1]), variances[0] + variances[1] + (ours - theirs) ** 2
         return {
-            VALENCE_MSE: np.maximum(ours_squared - 2 * products + theirs_squared, 0.0),
-            VALENCE_MAE: errors,
-            VALENCE_CCC: np.where(both > NO_SPREAD, 2 * covariance / both, both * 0.0),
-            VALENCE_PEARSON: np.where(spread > NO_SPREAD, np.clip(covariance / spread, -1.0, 1.0), spread * 0.0),
+            "mse": np.maximum(ours_squared - 2 * products + theirs_squared, 0.0),
+            "mae": errors,
+            "ccc": np.where(both > NO_SPREAD, 2 * covariance / both, both * 0.0),
+            "pearson": np.where(spread > NO_SPREAD, np.clip(covariance / spread, -1.0, 1.0), spread * 0.0),
         }
 
 
 def bootstrap_samples(
     truths: np.ndarray,
     predictions: np.ndarray,
-    valence: tuple[np.ndarray, np.ndarray],
+    numbers: tuple[np.ndarray, np.ndarray],
     num_classes: int,
     resampling: Resampling,
 ) -> dict[str, np.ndarray]:
-    """The scores of valence and the combined one of samples of as many clips, drawn with replacement.
+    """The scores of numbers and the combined one of samples of as many clips, drawn with replacement.
 
-    Label and valence of a clip are drawn together, so the clips are needed and not only their matrix.
+    Label and number of a clip are drawn together, so the clips are needed and not only their matrix.
 
     Args:
         truths: (clips,), class indices.
         predictions: (clips,), class indices, or `num_classes` for an unreadable answer.
-        valence: predicted and true, (clips,) each, NaN where there is none.
+        numbers: predicted and true, (clips,) each, NaN where there is none.
         num_classes: size of the vocabulary.
         resampling: how clips are drawn.
 
     Returns:
-        name -> float64 (num_samples,); NaN in samples where no clip has valence.
+        name -> float64 (num_samples,); NaN in samples where no clip has both numbers.
     """
     cells, num_cells = truths * (num_classes + 1) + predictions, num_classes * (num_classes + 1)
-    kinds, first = kinds_of([cells, *valence])
-    values = np.concatenate([np.eye(num_cells)[cells[first]], sums_of(*valence)[first]], axis=1)
+    kinds, first = kinds_of([cells, *numbers])
+    values = np.concatenate([np.eye(num_cells)[cells[first]], sums_of(*numbers)[first]], axis=1)
     pieces = []
     for totals in resampling.totals(kinds, values):
-        found = valence_scores(totals[:, num_cells:])
+        found = number_scores(totals[:, num_cells:])
         f1 = scores(totals[:, :num_cells].reshape(-1, num_classes, num_classes + 1))["weighted_f1"]
-        pieces.append({**found, COMBINED: f1 - MSE_WEIGHT * found[VALENCE_MSE]})
+        pieces.append({**found, "combined": f1 - MSE_WEIGHT * found["mse"]})
     return joined(pieces)
