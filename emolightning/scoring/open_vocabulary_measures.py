@@ -243,7 +243,7 @@ def _sectors(words: Words, wheels: EmotionWheels, wheel: int, level: int) -> Ite
 def _family_counts(name: str, measures: Mapping[str, np.ndarray]) -> bool:
     """Whether some clip counts on one of the wheels: a wheel without any has the score 0 then, as officially."""
     family, slash, _ = name.partition("/")
-    members = _family(f"{family}/", measures) if slash else [measures[name]]
+    members = _family(f"{family.removesuffix('_all')}/", measures) if slash else [measures[name]]
     return any(num_counted(values) for values in members)
 
 

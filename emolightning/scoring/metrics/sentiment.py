@@ -73,7 +73,7 @@ class Protocol:
     about: str
     cuts: tuple[Cut, ...]
     scale: tuple[float, float] | None = None
-    """Of the numbers; None where answers are words and have no error."""
+    """The numbers' lowest and highest; None where answers are words and have no error."""
     is_clipped: bool = False
     """Predictions off the scale count as its ends, for errors too."""
 
