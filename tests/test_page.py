@@ -1,6 +1,7 @@
 """report.html: whole without network, and nothing in it runs."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -15,7 +16,9 @@ from score_factory import metrics_of
 from emolightning.records.clips import Answer, Clip
 from emolightning.runs.answers import join
 from emolightning.runs.report.collect import write_report
-from emolightning.runs.report.page import MAX_SHOWN, shown_clips, thumbnail, write_page
+from emolightning.runs.report.gallery import MOST_CLIPS, GalleryClip, Media, gallery
+from emolightning.runs.report.page import MAX_SHOWN, shown_clips, write_page
+from emolightning.runs.report.pictures import thumbnail
 from emolightning.scoring.classification import Classification
 
 LABELS = ("happy", "sad")
@@ -29,46 +32,73 @@ def make_rows(num_clips, text="happy"):
     return [(clip, answer, SCORING.score(answer)) for clip, answer in zip(clips, answers, strict=True)]
 
 
-def render(tmp_path, rows, history=()):
+def render(tmp_path, rows, history=(), **more):
     report = metrics_of(SCORING, [answer for _, answer, _ in rows], benchmark="b<i>", split="test")
     report["evaluation"] = {"note": HOSTILE}
-    frames = {rows[0][0].id: [np.zeros((20, 30, 3), np.uint8)]}
-    write_page(tmp_path / "report.html", report, rows, frames=frames, history=list(history))
+    media = {rows[0][0].id: Media(frames=["data:image/jpeg;base64,AAAA"])}
+    write_page(tmp_path / "report.html", {**report, **more}, rows, media=media, history=list(history))
     return (tmp_path / "report.html").read_text()
 
 
+def cards_of(page):
+    """The data of the clips, as the page's script reads it."""
+    return json.loads(re.search(r'id="clips-data">(.*?)</script>', page, re.DOTALL)[1])
+
+
 def test_text_from_outside_is_escaped(tmp_path):
-    page = render(tmp_path, make_rows(2, text=f"sad {HOSTILE}"))
-    assert "<script" not in page
-    assert "onerror=alert(1)>" not in page.replace("onerror=alert(1)&gt;", "")
+    page = render(tmp_path, make_rows(2, text=f"sad {HOSTILE} </script>\u2028 & \u202e \ud800"))
+    assert re.findall(r"<script[^>]*>", page) == ['<script type="application/json" id="clips-data">', "<script>"]
+    assert page.count("</script>") == 2
+    assert "onerror=alert(1)>" not in page
     assert "&lt;script&gt;" in page
     assert "b&lt;i&gt;" in page
+    assert cards_of(page)[0]["a"] == f"sad {HOSTILE} </script>\u2028 & \u202e \ud800"
 
 
-@pytest.mark.parametrize(("number", "is_folded"), [(9, False), (700, True)])
-def test_long_texts_are_folded_and_whole(tmp_path, number, is_folded):
-    clip = Clip("c", Path("c.mp4"), transcript="word " * number + "<end>", label="happy")
-    answer = Answer("c", "happy " * number + "<stop>", "prompt", "happy", 0.1)
-    page = render(tmp_path, [(clip, answer, SCORING.score(answer))])
-    assert page.count("<details") == (2 if is_folded else 0)
-    assert ("3305 more characters)" in page) == is_folded
-    for end in ("&lt;end&gt;", "&lt;stop&gt;"):
-        assert end in page
+def test_long_texts_are_cut_with_a_count(tmp_path):
+    clip = Clip("c", Path("c.mp4"), transcript="word " * 2000 + "<end>", label="happy")
+    answer = Answer("c", "happy " * 9, "prompt", "happy", 0.1)
+    (card,) = cards_of(render(tmp_path, [(clip, answer, SCORING.score(answer))]))
+    assert card["t"].endswith("word ... (5 more characters)")
+    assert card["a"] == answer.text
 
 
-def test_nothing_is_loaded_from_elsewhere(tmp_path):
+def test_only_its_own_script_runs_and_nothing_is_loaded_from_elsewhere(tmp_path):
     page = render(tmp_path, make_rows(1))
-    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert sources
-    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert re.findall(r'(?:src|href)="([^"#]+)"', page) == ["data:,"]
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
+    script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'; img-src data:;")
 
 
 def test_curves_and_counts(tmp_path):
     history = [{"val/weighted_f1": 0.1 * k, "val/war": 0.2, "val/loss": 1.0 - 0.1 * k} for k in range(4)]
     page = render(tmp_path, make_rows(MAX_SHOWN + 5), history)
     assert page.count("<polyline") == 3
-    assert f"Right answers ({MAX_SHOWN + 5})" in page
-    assert page.count('class="clip"') == MAX_SHOWN
+    assert f"Clips ({MAX_SHOWN + 5})" in page
+    assert len(cards_of(page)) == MAX_SHOWN + 5
+
+
+def test_wrong_clips_come_first_and_the_page_is_bounded():
+    rows = make_rows(3) + [(clip, answer, SCORING.score(answer)) for clip, answer, _ in make_rows(1, text="sad")]
+    assert [clip.id for clip in shown_clips([*rows[:3], (Clip("w", Path("w")), *rows[3][1:])])] == [
+        "w",
+        "c0",
+        "c1",
+        "c2",
+    ]
+    many = gallery([GalleryClip(str(number), "sad") for number in range(MOST_CLIPS + 1)], {})
+    assert (many["total"], many["number"], len(many["data"])) == (MOST_CLIPS + 1, MOST_CLIPS, MOST_CLIPS)
+
+
+def test_a_headline_is_shown_beside_chance(tmp_path):
+    rows = make_rows(3)
+    page = render(tmp_path, rows)
+    assert '<p class="big">1.0000</p>' in page
+    assert "always happy: 1.0000" in page
+    assert "labels at random: 0.6667" in page
 
 
 def test_only_shown_clips_need_pictures():
@@ -100,7 +130,7 @@ def test_the_page_shows_the_frames_that_were_evaluated(evaluated, choice, number
     page = write_report(folder, clips).read_text()
     pictures = [
         Image.open(io.BytesIO(base64.b64decode(found)))
-        for found in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
+        for found in re.findall(r'"data:image/jpeg;base64,([^"]+)"', page)
     ]
     shown = [round(np.asarray(picture)[32, 40:56].mean() / 5) for picture in pictures]
     assert shown == 2 * numbers

@@ -1,5 +1,7 @@
 """Rows about pieces of videos: columns `start` and `end`, and what follows from them up to a run's clips."""
 
+import base64
+import io
 import json
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 from data_factory import corpus_of
 from media_factory import make_media
+from PIL import Image
 
 from emolightning.data.checkup.duplicates import duplicate_sentences
 from emolightning.data.readers.annotations import annotation_hash, read_custom
@@ -16,7 +19,7 @@ from emolightning.data.stores.features import SignalFeatures
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip, Span
 from emolightning.records.labels import MER6
-from emolightning.runs.report.collect import _pictures
+from emolightning.runs.report.collect import media_of
 
 HEADER = "video_name,emotion_label,transcription,start,end"
 
@@ -175,8 +178,11 @@ def test_a_run_sees_the_pieces_and_a_changed_table_is_noticed(tmp_path):
 def test_the_page_shows_the_frame_of_the_piece(tmp_path):
     video = make_media(tmp_path / "a.mp4", seconds=2)
     clips = [Clip("one", video, span=Span(0, 0.6)), Clip("two", video, span=Span(1.2, 2)), Clip("all", video)]
-    found = {name: round(float(frame[24, 32].mean()) / 5) for name, (frame,) in _pictures(clips, "middle").items()}
-    assert found == {"one": 7, "two": 40, "all": 25}
+    media = media_of(clips, clips, "middle", tmp_path)
+    frames = {name: Image.open(io.BytesIO(base64.b64decode(found.frames[0][23:]))) for name, found in media.items()}
+    shown = {name: round(float(np.asarray(frame)[24, 32].mean()) / 5) for name, frame in frames.items()}
+    assert shown == {"one": 7, "two": 40, "all": 25}
+    assert [found.video for found in media.values()] == ["a.mp4#t=0,0.6", "a.mp4#t=1.2,2", "a.mp4"]
 
 
 def test_a_piece_beyond_the_end_is_named_with_its_row(tmp_path):

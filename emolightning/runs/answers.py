@@ -127,9 +127,9 @@ def read_scored(folder: Path, key: str) -> list[tuple[Answer, Score]]:
             continue
         _require_kinds(line, SCORED, f"{path}, line {number}")
         answer = _answer(line)
-        found.append(
-            (answer, Score(answer.clip_id, line["prediction"], line["unscored_because"], answer.text, line["alias"]))
-        )
+        read, because, alias = line["prediction"], line["unscored_because"], line["alias"]
+        told = {name: str(line.get(name, "")) for name in ("read_from", "passed_over")}
+        found.append((answer, Score(answer.clip_id, read, because, answer.text, alias, **told)))
     return found
 
 

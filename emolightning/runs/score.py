@@ -250,7 +250,7 @@ def _write(folder: Path, report: Report, answers: Sequence[Answer], scores: Sequ
     write_json(folder / "metrics.json", content)
     nowhere = Path()
     rows = [(Clip(answer.clip_id, nowhere), answer, each) for answer, each in zip(answers, scores, strict=True)]
-    write_page(folder / "report.html", content, rows, frames={}, history=[])
+    write_page(folder / "report.html", content, rows, media={}, history=[])
 
 
 def _differences(benchmark: str | None, split: str, answers: Sequence[Answer], scoring: Scoring) -> list[str]:

@@ -366,7 +366,7 @@ def _write(out: Path, table: Table, answers: Sequence[Answer], facts: dict[str, 
     rows: list[tuple[Clip, Answer, Score]] = [
         (Clip(answer.clip_id, Path()), answer, score) for answer, score in zip(answers, scores, strict=True)
     ]
-    write_page(out / "report.html", content, rows, frames={}, history=[])
+    write_page(out / "report.html", content, rows, media={}, history=[])
     print_metrics(content)
     print("\n".join([*told, f"scores:  {out / METRICS}", f"report:  {out / 'report.html'}"]))
     return content

@@ -175,7 +175,16 @@ def _add_pictures(card: ClipCard, chosen: FrameChoice) -> None:
 
 
 def _add_sound(card: ClipCard) -> None:
-    waveform = read_waveform(card.clip.video, sample_rate=_RATE_HZ, span=card.clip.span)
-    card.seconds = len(waveform) / _RATE_HZ
-    edges = np.linspace(0, len(waveform), min(COLUMNS, len(waveform)) + 1).astype(int)[:-1]
-    card.sound = np.maximum.reduceat(np.abs(waveform), edges).astype(np.float64)
+    card.sound, card.seconds = loudness(card.clip, COLUMNS)
+
+
+def loudness(clip: Clip, parts: int) -> tuple[np.ndarray, float]:
+    """The loudest sample of each part of a clip, (parts,) float64, and the length of its sound in seconds.
+
+    Raises:
+        NoAudioTrack: there is no sound.
+        MediaError: the file cannot be read.
+    """
+    waveform = read_waveform(clip.video, sample_rate=_RATE_HZ, span=clip.span)
+    edges = np.linspace(0, len(waveform), min(parts, len(waveform)) + 1).astype(int)[:-1]
+    return np.maximum.reduceat(np.abs(waveform), edges).astype(np.float64), len(waveform) / _RATE_HZ

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader
 
 from emolightning.files.writing import write_whole
 from emolightning.runs.report.clip_cards import ClipCard, counted_remarks
 from emolightning.runs.report.pictures import jpeg_uri
+from emolightning.runs.report.rendering import render
 
 WAVE_HEIGHT = 44
 
@@ -24,9 +24,8 @@ def write_clips_page(path: Path, cards: Sequence[ClipCard], *, title: str, total
         total: clips of the dataset.
         settings: how the clips were looked at.
     """
-    # Transcripts, labels, ids and reasons come from outside: everything is escaped.
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
-    page = environment.get_template("clips.html.jinja").render(
+    page = render(
+        "clips.html.jinja",
         title=title,
         total=total,
         settings=settings,

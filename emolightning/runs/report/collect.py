@@ -5,21 +5,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from emolightning.benchmarks.published.measured import read_report
 from emolightning.config.places import spoken
-from emolightning.data.media.choice import parse_frame_choice
+from emolightning.data.media.audio import NoAudioTrack
+from emolightning.data.media.choice import FrameChoice, parse_frame_choice
 from emolightning.data.media.video import read_frames
 from emolightning.errors import InputErrors, UserError, quoted_override
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.runs.answers import latest_key, read_scored
-from emolightning.runs.report.page import shown_clips, thumbnail, unshowable, write_page
+from emolightning.runs.report.clip_cards import loudness
+from emolightning.runs.report.figures import VALIDATION
+from emolightning.runs.report.gallery import Media, address
+from emolightning.runs.report.page import shown_clips, write_page
+from emolightning.runs.report.pictures import jpeg_uri, thumbnail
+from emolightning.runs.report.showable import unshowable
 from emolightning.training.loggers.logged_rows import number_of, read_rows
 
 log = logging.getLogger(__name__)
 
-VALIDATION = ("val/weighted_f1", "val/war", "val/loss")
+PARTS_OF_WAVE = 120
 
 
 def write_report(folder: Path, clips: Sequence[Clip]) -> Path:
@@ -72,23 +76,48 @@ def write_evaluated(
         )
     rows = [(known[answer.clip_id], answer, score) for answer, score in scored]
     path = folder / "report.html"
-    frames = _pictures(shown_clips(rows), str(report["evaluation"]["frame"]))
-    write_page(path, report, rows, frames=frames, history=_history(folder))
+    media = media_of([clip for clip, _, _ in rows], shown_clips(rows), str(report["evaluation"]["frame"]), folder)
+    write_page(path, report, rows, media=media, history=_history(folder))
     return path
 
 
-def _pictures(clips: Sequence[Clip], frame: str) -> dict[str, list[np.ndarray]]:
-    """The evaluated frames of each clip that can still be read; a page without some pictures is better than none."""
-    choice = parse_frame_choice(frame)
-    pictures, unreadable = {}, []
+def media_of(clips: Sequence[Clip], pictured: Sequence[Clip], frame: str, folder: Path) -> dict[str, Media]:
+    """Addresses of all videos that are there, and pictures and sound of some.
+
+    Args:
+        clips: of the page.
+        pictured: those whose files are read.
+        frame: the choice of frames that were evaluated.
+        folder: of the page.
+    """
+    choice, seen, unreadable = parse_frame_choice(frame), {clip.id for clip in pictured}, []
+    found: dict[str, Media] = {}
     for clip in clips:
-        try:
-            pictures[clip.id] = read_frames(clip.video, choice.of_clip(clip.id), span=clip.span, keep=thumbnail)
-        except UserError as error:
-            unreadable.append(str(error))
+        frames, wave = [], []
+        if clip.id in seen:
+            try:
+                frames = _frames(clip, choice)
+                wave = _wave(clip)
+            except UserError as error:  # A page without some pictures is better than none.
+                unreadable.append(str(error))
+        found[clip.id] = Media(address(clip, folder), frames, wave)
     if unreadable:
         log.warning("report.html: no picture for %d clips, e.g. %s", len(unreadable), unreadable[0])
-    return pictures
+    return found
+
+
+def _frames(clip: Clip, choice: FrameChoice) -> list[str]:
+    frames = read_frames(clip.video, choice.of_clip(clip.id), span=clip.span, keep=thumbnail)
+    return [jpeg_uri(thumbnail(frame)) for frame in frames]
+
+
+def _wave(clip: Clip) -> list[int]:
+    """Loudness of the parts of a clip, 0 to 99; nothing of a clip without sound."""
+    try:
+        loud, _ = loudness(clip, PARTS_OF_WAVE)
+    except NoAudioTrack:
+        return []
+    return [int(min(99, 99 * value)) for value in loud]
 
 
 def _history(folder: Path) -> list[dict[str, float]]:

@@ -6,9 +6,18 @@ import io
 import numpy as np
 from PIL import Image
 
+THUMBNAIL_PX = 112
+
 
 def jpeg_uri(pixels: np.ndarray) -> str:
     """(height, width, 3) uint8 as the address of an image."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def thumbnail(frame: np.ndarray) -> np.ndarray:
+    """(height, width, 3) uint8, shrunk to the size of a card."""
+    image = Image.fromarray(frame)
+    image.thumbnail((THUMBNAIL_PX * 2, THUMBNAIL_PX))
+    return np.asarray(image)

@@ -1,0 +1,135 @@
+"""The drawings of one evaluation, from its `metrics.json`: for its page, for papers, for W&B."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from emolightning.runs.report.charts import Axis, Curve, Drawing, Mark, Row, axis, curves, matrix, rows, ticks
+from emolightning.runs.report.table import HEADLINES
+from emolightning.scoring.metrics.chance import chance_levels
+
+Report = Mapping[str, Any]
+
+SHARES = {"precision": "accent", "recall": "second", "f1": "fourth"}
+"""Value of a class -> colour of its mark."""
+
+CHANCE = (("this run", "accent"), ("chance", "muted"))
+
+VALIDATION = ("val/weighted_f1", "val/war", "val/loss")
+
+UNIT = Axis("", 0, 1, ticks(0, 1))
+
+
+def drawings(report: Report) -> list[Drawing]:
+    """All drawings that its content allows, in the order of a page."""
+    return [*_scores(report), *_confusion(report), *_classes(report), *_reliability(report), *_risk(report)]
+
+
+def supports(report: Report) -> dict[str, int]:
+    """Clips of each label."""
+    return {label: row["support"] for label, row in (report.get("per_class") or {}).items()}
+
+
+def _scores(report: Report) -> Iterator[Drawing]:
+    """The main scores of labels beside what chance gets of them; others have scales of their own."""
+    levels = chance_levels(supports(report)) if "confusion_matrix" in report else {}
+    known = {name: score for name, score in report["metrics"].items() if score["value"] is not None}
+    drawn = [
+        Row(
+            name,
+            [*_chances(levels, name), Mark(known[name]["value"], _ends(known[name]))],
+            f"{known[name]['value']:.4f}",
+        )
+        for name in HEADLINES
+        if levels and name in known
+    ]
+    if drawn:
+        svg = rows("Scores with 95 % intervals", drawn, UNIT, legend=CHANCE, is_level=True)
+        yield Drawing(
+            "scores", "Scores", svg, "With 95 % intervals; chance: one label for all clips, or labels at random"
+        )
+
+
+def _chances(levels: Mapping[str, Mapping[str, float]], name: str) -> list[Mark]:
+    return [Mark(values[name], colour="muted", tip=f"{who}: {values[name]:.4f}") for who, values in levels.items()]
+
+
+def _ends(score: Report) -> tuple[float, float] | None:
+    ends = score.get("ci95")
+    return None if not ends or ends[0] is None else (ends[0], ends[1])
+
+
+def _confusion(report: Report) -> Iterator[Drawing]:
+    if "confusion_matrix" in report:
+        labels, counts = report["confusion_matrix"]["labels"], report["confusion_matrix"]["counts"]
+        is_used = any(row[-1] for row in counts)  # Without unreadable answers their column says nothing.
+        shown = len(labels) if is_used else len(labels) - 1
+        svg = matrix("Confusion matrix", labels[: len(counts)], labels[:shown], [row[:shown] for row in counts])
+        yield Drawing("confusion", "Confusion matrix", svg, "Clips, and their share of the row; rows are the truth")
+
+
+def _classes(report: Report) -> Iterator[Drawing]:
+    if found := report.get("per_class"):
+        drawn = [
+            Row(
+                label,
+                [
+                    Mark(row[name], _of_class(row, name), colour, f"{label}: {name} {row[name]:.4f}")
+                    for name, colour in SHARES.items()
+                ],
+                f"{row['support']} clips",
+            )
+            for label, row in found.items()
+        ]
+        svg = rows("Scores of each class with 95 % intervals", drawn, UNIT, legend=list(SHARES.items()))
+        yield Drawing("per-class", "Per class", svg, "With 95 % intervals")
+
+
+def _of_class(row: Report, name: str) -> tuple[float, float] | None:
+    ends = (row.get("ci95") or {}).get(name)
+    return None if ends is None else (ends[0], ends[1])
+
+
+def _reliability(report: Report) -> Iterator[Drawing]:
+    """Points below the diagonal are labels that are less often right than their probability says."""
+    if section := report.get("likelihood"):
+        drawn = [_reliable("as they are", section["reliability"], "accent")]
+        if fitted := section.get("fitted"):
+            name = f"with temperature {fitted['temperature']:.2f}"
+            drawn.append(_reliable(name, fitted["reliability"], "second"))
+        scales = (
+            Axis("probability of the likeliest label", 0, 1, ticks(0, 1)),
+            Axis("share of right labels", 0, 1, ticks(0, 1)),
+        )
+        svg = curves("Reliability diagram", drawn, *scales, has_diagonal=True)
+        caption = f"ECE {section['calibration']['ece']:.4f}; below the dashed line: surer than right"
+        yield Drawing("reliability", "Reliability", svg, caption)
+
+
+def _reliable(name: str, parts: Sequence[Report], colour: str) -> Curve:
+    points = [(part["confidence"], part["accuracy"]) for part in parts]
+    tips = [f"{part['num_clips']} clips: {part['confidence']:.3f} said, {part['accuracy']:.3f} right" for part in parts]
+    return Curve(name, points, colour=colour, tips=tips)
+
+
+def _risk(report: Report) -> Iterator[Drawing]:
+    if section := report.get("likelihood"):
+        found = section["risk_coverage"]
+        points = [(point["coverage"], point["risk"]) for point in found["points"]]
+        tips = [f"the surest {100 * x:.0f} %: {100 * y:.1f} % wrong" for x, y in points]
+        x = Axis("share of clips that are answered, surest first", 0, 1, ticks(0, 1))
+        y = axis("share of wrong ones among them", [0.0, *(risk for _, risk in points)], within=(0, 1))
+        svg = curves("Risk against coverage", [Curve("", points, tips=tips)], x, y)
+        yield Drawing("risk-coverage", "Risk against coverage", svg, f"Area {found['area']:.4f}; lower is better")
+
+
+def validation_drawings(history: Sequence[Mapping[str, float]]) -> list[Drawing]:
+    """Validations of a training run in their order; empty where there are fewer than two."""
+    if len(history) < 2:
+        return []
+    number = Axis("validation", 1, len(history), ticks(1, len(history)))
+    found = []
+    for name in VALIDATION:
+        points = [(float(place), row[name]) for place, row in enumerate(history, start=1)]
+        svg = curves(name, [Curve("", points)], number, axis(name, [value for _, value in points]))
+        found.append(Drawing(name.replace("/", "-"), name, svg, f"{points[-1][1]:.4f} at the end"))
+    return found

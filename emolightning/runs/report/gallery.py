@@ -1,0 +1,98 @@
+"""The clips of a page: data that its script makes cards of, with filters, search and keys.
+
+Everything of a clip is text in the data; only the addresses of media come from the dataset, and are quoted.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from emolightning.errors import is_unicode
+from emolightning.records.clips import Clip
+
+MOST_CLIPS = 10_000
+"""Clips of a page; those that are wrong or unreadable come first."""
+
+LONGEST_TEXT = 10_000
+"""Characters shown of a text."""
+
+
+@dataclass(frozen=True)
+class Media:
+    """What can be seen and heard of a clip."""
+
+    video: str = ""
+    """Address of the file, relative to the page."""
+    frames: Sequence[str] = ()
+    """Pictures as addresses that hold them."""
+    wave: Sequence[int] = ()
+    """Loudness of the parts of the clip, 0 to 99."""
+
+
+@dataclass(frozen=True)
+class GalleryClip:
+    """One clip, its truth, and what was said about it."""
+
+    id: str
+    truth: str | None
+    answer: str = ""
+    read: str | None = None
+    """What was read from the answer."""
+    outcome: str = ""
+    """`right`, `wrong` or `unreadable`; empty where answers are more or less good."""
+    how: str = ""
+    """How it was read, or why not."""
+    transcript: str = ""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """What one can filter by, beside truth, answer and outcome."""
+    said: Sequence[tuple[str, str]] = ()
+    """Answers of several systems, or what a judge says."""
+
+
+def gallery(clips: Sequence[GalleryClip], media: Mapping[str, Media]) -> dict[str, Any]:
+    """What the template needs: the data of at most MOST_CLIPS clips, and how many there are.
+
+    Args:
+        clips: those that are to be kept first.
+        media: of some of them, by id.
+    """
+    shown = clips[:MOST_CLIPS]
+    return {"total": len(clips), "number": len(shown), "data": [_data(clip, media.get(clip.id)) for clip in shown]}
+
+
+def _data(clip: GalleryClip, media: Media | None) -> dict[str, Any]:
+    """Short names, and nothing that is empty: a page may have thousands."""
+    cut = {
+        name: text
+        if len(text) <= LONGEST_TEXT
+        else f"{text[:LONGEST_TEXT]}... ({len(text) - LONGEST_TEXT} more characters)"
+        for name, text in (("a", clip.answer), ("t", clip.transcript), ("y", clip.truth or ""))
+    }
+    data = {
+        "i": clip.id,
+        **cut,
+        "p": clip.read if clip.read != clip.answer else None,
+        "o": clip.outcome,
+        "h": clip.how,
+        "q": [[label, round(chance, 4)] for label, chance in clip.probabilities.items()],
+        "g": dict(clip.groups),
+        "s": [list(each) for each in clip.said],
+    }
+    if media is not None:
+        data |= {"v": media.video, "f": list(media.frames), "w": list(media.wave)}
+    return {name: value for name, value in data.items() if value}
+
+
+def address(clip: Clip, folder: Path) -> str:
+    """Where a page in a folder finds the video of a clip; empty where there is no such file.
+
+    The path is the dataset's and quoted, so that it can be nothing but a path; a piece of a file has its times.
+    """
+    if not clip.video.is_file() or not is_unicode(str(clip.video)):
+        return ""
+    path = quote(Path(os.path.relpath(clip.video, folder)).as_posix())
+    return f"{path}#t={clip.span.start:g},{clip.span.end:g}" if clip.span else path
