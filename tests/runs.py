@@ -29,6 +29,9 @@ SMALL = ("experiment=smoke", "data.num_train=48", "trainer.max_epochs=4")
 """24 steps of 8 clips: enough for answers that are words of the vocabulary."""
 
 
+INHERITED = dict(os.environ)
+"""As the tests began: a library that a test imports may set variables, with which nothing would start warm."""
+
 OF_PROGRAM = "LOG_OF_PROGRAM"
 """A variable that tells a program, and what it starts, from others."""
 
@@ -122,7 +125,7 @@ class Workplace:
 
     def _environment(self) -> dict[str, str]:
         ours = ("WANDB", "EMOLIGHTNING", "HYDRA", "NETRC", "PYTHONPATH", "LOCAL_RANK", "WORLD_SIZE", "SLURM")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        kept = {name: value for name, value in INHERITED.items() if not name.startswith(ours)}
         # `python -m emolightning` must be the one of this checkout, whichever is installed.
         return {**kept, "HOME": str(self.home), "PYTHONPATH": str(REPO), "COLUMNS": "200"}
 

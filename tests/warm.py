@@ -40,9 +40,15 @@ def can_start_warm(words: Sequence[str], variables: Mapping[str, str]) -> bool:
         words: behind `python`.
         variables: those that differ from what the forking process was started with.
     """
+    words = without_options(words)
     is_ours = words[1] in MODULES if words[0] == "-m" else Path(words[0]).name in SCRIPTS
     cold = [name for name in variables if name.startswith(READ_AT_IMPORT) and name not in KNOWN]
     return is_ours and hasattr(os, "fork") and not cold
+
+
+def without_options(words: Sequence[str]) -> Sequence[str]:
+    """Words behind `python` without the `-u` with which torchrun starts its ranks."""
+    return words[1:] if words[:1] == ["-u"] else words
 
 
 class WarmStarts:

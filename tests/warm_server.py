@@ -16,12 +16,13 @@ import threading
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from config_cache import parse_once
 from forked_pools import fork_pools
 from hydra import compose, initialize_config_dir
-from warm import NUMBER, WarmStarts, start_own_programs_warm
+from warm import NUMBER, WarmStarts, start_own_programs_warm, without_options
 
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
@@ -47,6 +48,8 @@ IMPORTED = (
     "rich.progress",
     "rich.traceback",
     "jinja2",
+    # What each rank of DeepSpeed imports. Where there is a GPU its import might begin CUDA, which no fork survives.
+    *(("deepspeed", "deepspeed.runtime.zero.muon.muon_optimizer") if which("nvidia-smi") is None else ()),
 )
 """What most programs import, if nothing else is said. None of it starts a thread or reads what tests set in the
 environment."""
@@ -181,6 +184,8 @@ def begin_within() -> WarmStarts:
 def exit_code(words: list[str]) -> int:
     """Run a program to its end as Python would, exit handlers and output included."""
     code: Any = 0
+    if words != (words := list(without_options(words))):
+        sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     try:
         if words[0] == "-m":
             sys.argv[:] = words[1:]
