@@ -163,7 +163,8 @@ PROGRAM = """
 """
 
 
-@pytest.mark.parametrize("how", ["stdin", pytest.param("script", marks=pytest.mark.slow)])
+@pytest.mark.slow  # A notebook, which has no main program to import either, does it in every run of the tests.
+@pytest.mark.parametrize("how", ["stdin", "script"])
 def test_five_lines(how: str, place: Path, tmp_path: Path, workplace: Workplace) -> None:
     """From stdin, and from a script elsewhere that guards nothing."""
     script = tmp_path / "ask.py"

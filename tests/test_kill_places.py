@@ -16,7 +16,7 @@ SLOW = [pytest.mark.slow, pytest.mark.timeout(7200)]
 @pytest.mark.parametrize(
     ("selection", "end", "at_least"),
     [
-        ("few", "kill", 3),
+        ("few", "kill", 2),
         pytest.param("telling", "kill", 6, marks=SLOW),
         pytest.param("telling", "ENOSPC", 6, marks=SLOW),
         pytest.param("all", "kill", 80, marks=SLOW),
