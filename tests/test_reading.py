@@ -9,7 +9,7 @@ from answer_texts import ANSWERS
 from score_factory import refusal, score, write_csv
 
 from emolightning.records.clips import Answer
-from emolightning.records.labels import BOLD26, DFEW7, IEMOCAP9, MAFW11, MELD7, MER6, MER9
+from emolightning.records.labels import BOLD26, DFEW7, IEMOCAP9, MAFW11, MELD7, MER6, MER9, vocabulary
 from emolightning.scoring.classification import Classification
 from emolightning.scoring.hand_check import agreement as agreement_of_sheet
 from emolightning.scoring.hand_check import require_unfilled, write_sheet
@@ -44,6 +44,15 @@ def test_recorded_answers(shared: Path) -> None:
     share, invented = agreement([(line["answer"], line["reading"]) for line in lines])
     assert invented == []
     assert share >= 0.9
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_answers_that_were_written_before_the_rules_were_looked_at(number: int) -> None:
+    lines = map(json.loads, (Path(__file__).parent / "answers_held_back.jsonl").read_text("utf-8").splitlines())
+    rows = [line for line in lines if line["set"] == number]
+    read = [(row, read_label(row["answer"], vocabulary(row["labels"])).label) for row in rows]
+    assert [row["answer"] for row, label in read if label not in (row["reading"], None)] == []
+    assert sum(label == row["reading"] for row, label in read) >= 0.95 * len(rows) > 0
 
 
 @pytest.mark.parametrize("form", ["tags", "last_line", "json"])

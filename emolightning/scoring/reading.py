@@ -9,9 +9,10 @@ from typing import Literal
 from emolightning.errors import UserError
 from emolightning.records.labels import SYNONYMS, folded, normalised, spelling
 from emolightning.scoring.upstream_readers import UPSTREAM_DEFAULT, phrase, read_upstream, read_upstream_2026
-from emolightning.scoring.words.changes import DENIED, Mention
 from emolightning.scoring.words.items import Items
 from emolightning.scoring.words.lexicon import Lexicon
+from emolightning.scoring.words.quotes import with_quoted
+from emolightning.scoring.words.sentence import DENIED, Mention
 from emolightning.scoring.words.statement import final_statement
 from emolightning.scoring.words.weighing import STATEMENTS, chosen, likeliest, mentions_of
 
@@ -178,7 +179,7 @@ class LabelReader:
         statement = final_statement(text)
         if statement.is_cut_off:
             return Reading(None, CUT_OFF, read_from=statement.place)
-        items = self._items.of(folded(statement.text))
+        items = with_quoted(self._items.of(folded(statement.text)))
         mentions, num_sentences = mentions_of(items)
         best = (likeliest(items) if len(mentions) > 1 else []) or chosen(mentions, num_sentences)
         read_from = statement.place or (STATEMENTS[best[0].level] if best else "")

@@ -1,75 +1,37 @@
 """What each cue does to the emotions of its sentence."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
+from emolightning.scoring.words import subjects, turns
 from emolightning.scoring.words.cues import Cue
-from emolightning.scoring.words.items import Item
+from emolightning.scoring.words.sentence import (
+    BARE,
+    CONCEDED,
+    CONCLUDED,
+    DENIED,
+    FINAL,
+    KEYED,
+    LESS,
+    Sentence,
+    count_less,
+)
 
-DENIED, CONCEDED, NOT_ASSERTED, LISTED = "denied", "conceded", "not asserted", "listed as an option"
-LESS, PLAIN, MORE = 1, 2, 3
-"""How much an emotion counts within its sentence."""
+DASHES = frozenset("-\u2013\u2014\u2015")
 
-BARE, CONCLUDED, KEYED, FINAL = 10, 15, 17, 20
-"""How much a sentence counts: a label alone, a conclusion, a line `Emotion: ...`, a final answer."""
-
-BEGINS = frozenset((Cue.COMMA, Cue.SIGN, Cue.COLON, Cue.AND))
-"""What a clause begins after."""
-
-
-@dataclass(slots=True)
-class Mention:
-    """An emotion that an answer names."""
-
-    word: str
-    label: str | None
-    is_misspelt: bool
-    sentence: int
-    weight: int = PLAIN
-    """0 if it is not the answer."""
-    level: int = 0
-    because: str = ""
-    """Why it is not."""
-    said_of: str = ""
-    """The person that its sentence names first."""
-
-    def drop(self, why: str) -> None:
-        """It is named, and not the answer."""
-        self.weight, self.because = 0, why
-
-
-class Sentence:
-    """What holds at a place of a sentence."""
-
-    clause = 0
-    """The number of mentions before this clause."""
-    part = 0
-    """The number of mentions before the last `but`."""
-    is_denied = has_denied = is_than = is_less = is_conceded = is_refused = is_hedged = is_slight = is_main = False
-    is_with = is_because = is_at_first = is_option = is_ranked = is_mixed = has_seemed = False
-    was_named = False
-    """The item before belongs to a group of emotions."""
-
-    def __init__(self, number: int, items: Sequence[Item], *, level: int, is_explaining: bool):
-        self.number, self.items, self.level, self.is_explaining = number, items, level, is_explaining
-        self.mentions: list[Mention] = []
-
-    def next(self, place: int, distance: int = 1) -> Cue | None:
-        """What comes next; None at the end."""
-        return self.items[place + distance].cue if place + distance < len(self.items) else None
-
-    def before(self, place: int) -> Cue | None:
-        """What came before; None at the beginning."""
-        return self.items[place - 1].cue if place else None
-
-    def begins_clause(self, place: int) -> bool:
-        """Whether a word is the first one of a clause."""
-        return place == 0 or self.items[place - 1].cue in BEGINS
-
-
-def count_less(mentions: Sequence[Mention]) -> None:
-    for mention in mentions:
-        mention.weight = min(mention.weight, LESS)
+BEFORE_A_KEY = frozenset((Cue.SIGN, Cue.WORD, Cue.MAINLY, Cue.DOMINANT, Cue.PERSON))
+AFTER_A_KEY = BEFORE_A_KEY | {
+    Cue.SEEMS,
+    Cue.ASKING,
+    Cue.FROM,
+    Cue.TO,
+    Cue.THAT,
+    Cue.SHOWS,
+    Cue.ANOTHER,
+    Cue.SPEAKS,
+    Cue.ALSO,
+    Cue.OBJECT,
+}
+"""What may be between a key and what it says."""
 
 
 def _deny(sentence: Sentence, place: int) -> None:
@@ -97,10 +59,15 @@ def _comma(sentence: Sentence, place: int) -> None:
     goes_on = sentence.next(place) is Cue.LABEL
     if not (goes_on and sentence.has_denied and _is_list(sentence, place)):
         sentence.is_denied = False
-    sentence.is_refused = False
+    sentence.is_refused = sentence.is_object = sentence.is_reported = False
     if not goes_on:
-        sentence.is_conceded = sentence.is_hedged = False
+        sentence.is_conceded = sentence.is_hedged = sentence.is_of_another = sentence.is_of_a_thing = False
         sentence.clause = len(sentence.mentions)
+
+
+def _sign(sentence: Sentence, place: int) -> None:
+    if place and sentence.items[place].word in DASHES:  # "not fear - it is anger"
+        sentence.is_denied = False
 
 
 def _colon(sentence: Sentence, _: int) -> None:
@@ -118,13 +85,16 @@ def _is_list(sentence: Sentence, place: int) -> bool:
 
 
 def _and(sentence: Sentence, place: int) -> None:
+    sentence.is_object = False
     if sentence.next(place) in (Cue.IS, Cue.SEEMS):  # "not angry and looks sad"
         sentence.is_denied = False
 
 
 def _but(sentence: Sentence, place: int) -> None:
     sentence.is_denied = sentence.is_conceded = sentence.is_refused = sentence.is_hedged = False
-    sentence.is_because = sentence.is_at_first = False
+    sentence.is_because = sentence.is_object = sentence.is_reported = sentence.is_at_first = sentence.is_of_another = (
+        sentence.is_of_a_thing
+    ) = False
     rest = sentence.items[place + 1 :]
     is_weaker = any(item.cue in (Cue.SLIGHTLY, Cue.PERHAPS, Cue.NOT, Cue.REFUSE) for item in rest)
     is_named = any(item.cue is Cue.LABEL for item in rest)
@@ -143,7 +113,12 @@ def _less(sentence: Sentence, _: int) -> None:
 
 
 def _concede(sentence: Sentence, place: int) -> None:
-    if sentence.items[place].word != "while" or sentence.begins_clause(place):
+    word = sentence.items[place].word
+    if word == "if" and sentence.is_hedged and not sentence.begins_clause(place):
+        subjects.drop_supposed(sentence)
+    elif word == "if" and sentence.has_asked:
+        sentence.is_refused = True
+    elif word != "while" or sentence.begins_clause(place):
         sentence.is_conceded, sentence.is_denied = True, False
 
 
@@ -161,8 +136,12 @@ def _at_first(sentence: Sentence, _: int) -> None:
     sentence.is_at_first = True
 
 
-def _slightly(sentence: Sentence, _: int) -> None:
-    sentence.is_slight = True
+def _slightly(sentence: Sentence, place: int) -> None:
+    is_after = place > 1 and sentence.items[place - 1].word == "(" and sentence.before(place - 1) is Cue.LABEL
+    if is_after:  # "worried (secondary)"
+        count_less(sentence.mentions[-1:])
+    else:
+        sentence.is_slight = True
 
 
 def _with(sentence: Sentence, _: int) -> None:
@@ -219,7 +198,7 @@ def _final(sentence: Sentence, place: int) -> None:
 
 def _key(sentence: Sentence, place: int) -> None:
     after = sentence.next(place)
-    starts = all(item.cue in (Cue.SIGN, Cue.WORD, Cue.MAINLY) for item in sentence.items[:place]) and place < 4
+    starts = all(item.cue in BEFORE_A_KEY for item in sentence.items[:place]) and place < 4
     if after in (Cue.COLON, None) and starts and not sentence.is_slight:
         sentence.level, sentence.is_explaining = max(sentence.level, KEYED), False
         return
@@ -227,7 +206,7 @@ def _key(sentence: Sentence, place: int) -> None:
         if item.cue in (Cue.IS, Cue.COLON, Cue.LABEL):
             sentence.level = max(sentence.level, BARE)
             return
-        if item.cue not in (Cue.WORD, Cue.SIGN, Cue.MAINLY, Cue.SEEMS, Cue.ASKING):
+        if item.cue not in AFTER_A_KEY:
             return
 
 
@@ -255,5 +234,12 @@ CHANGES: dict[Cue, Callable[[Sentence, int], None]] = {
     Cue.AT_FIRST: _at_first, Cue.SLIGHTLY: _slightly, Cue.WITH: _with, Cue.PERHAPS: _perhaps, Cue.MAINLY: _mainly,
     Cue.REFUSE: _refuse, Cue.BECAUSE: _because, Cue.EXPLAINING: _explain, Cue.SO: _so, Cue.CONCLUDE: _conclude,
     Cue.FINAL: _final, Cue.KEY: _key, Cue.OPTIONS: _option, Cue.RANKED: _rank, Cue.MORE_THAN: _more_than,
-    Cue.MIXED: _mix,
+    Cue.MIXED: _mix, Cue.SIGN: _sign,
+    Cue.BECOMES: turns.become, Cue.NOW: turns.now, Cue.UNTIL: turns.until, Cue.EARLIER: turns.earlier,
+    Cue.FROM: turns.leave, Cue.TO: turns.arrive,
+    Cue.PREVAILS: turns.prevail, Cue.DOMINANT: turns.dominate,
+    Cue.PERSON: subjects.person, Cue.ANOTHER: subjects.another, Cue.ABOUT: subjects.thing, Cue.THAT: subjects.that,
+    Cue.MAKES: subjects.make, Cue.ASKS: subjects.ask, Cue.ASKING: subjects.question, Cue.SUPPOSED: subjects.suppose,
+    Cue.ANY_EMOTION: subjects.any_emotion, Cue.ALSO: subjects.add,
+    Cue.OBJECT: subjects.object_of, Cue.IS: subjects.be, Cue.SPEAKS: subjects.report, Cue.FADES: turns.fade,
 }  # fmt: skip

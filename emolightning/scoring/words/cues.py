@@ -44,6 +44,42 @@ class Cue(IntEnum):
     """The clause is not sure."""
     MAINLY = auto()
     """The next emotions are more than others."""
+    PREVAILS = auto()
+    """The emotions before are more than others: `disgust dominates`."""
+    DOMINANT = auto()
+    """Said of the emotion before, or of the next one: `anger is the main emotion`, `the main emotion is anger`."""
+    BECOMES = auto()
+    """What was before has passed."""
+    NOW = auto()
+    """The same, where an emotion follows."""
+    EARLIER = auto()
+    FADES = auto()
+    UNTIL = auto()
+    FROM = auto()
+    TO = auto()
+    """Leads, after `from`, to what the person feels at the end: `from sad to happy`."""
+    PERSON = auto()
+    """Whom a sentence is about."""
+    ANOTHER = auto()
+    """Whom the question is not about: `her mother`, `the crowd`."""
+    MAKES = auto()
+    """What comes before is the cause of what follows."""
+    THAT = auto()
+    """After an emotion, the rest says why."""
+    ASKS = auto()
+    OBJECT = auto()
+    """After an emotion, the other emotions of the clause are what it is about."""
+    ALSO = auto()
+    """The sentence adds to those before it."""
+    SPEAKS = auto()
+    """What follows in quotes are words of the clip, and so is what `she says she` leads to."""
+    QUOTED = auto()
+    """An emotion in such words."""
+    SUPPOSED = auto()
+    """The sentence says what would be."""
+    SHOWS = auto()
+    ANY_EMOTION = auto()
+    """After `does not show`: nothing is shown."""
     REFUSE = auto()
     """What follows is not asserted: `it is hard to say whether`."""
     BECAUSE = auto()
@@ -79,13 +115,14 @@ class Cue(IntEnum):
 
 WORDS: Mapping[Cue, str] = {
     Cue.NOT: "not rule~out rules~out exclude no never without neither nor cannot isnt doesnt dont wasnt arent hardly "
-    "barely scarcely lacks lacking anything~but far~from free~of absence~of lack~of devoid~of i~doubt fails~to "
-    "nothing 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
-    Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing ではなく じゃなく ではない じゃない "
-    "でなく なく ない ません なかった 않 아니 없 못",
+    "barely scarcely lacks lacking wrong~to incorrect~to a~mistake~to misleading~to anything~but far~from free~of "
+    "absence~of lack~of devoid~of i~doubt fails~to nothing 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 "
+    "無 非 未 并没有 안",
+    Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing ではなく じゃなく ではない じゃない でなく "
+    "なく ない ません なかった 않 아니 없 못",
     Cue.ONLY: "only just merely simply solely",
     Cue.ABOUT: "story stories song songs music movie movies film news tale tales memory memories poem event events "
-    "situation scene topic ending day",
+    "situation scene topic ending day days times occasion occasions party atmosphere weather lyrics background",
     Cue.ASKING: "would does do did can shall what which who how why",
     Cue.RELEASE: "hide hides hiding conceal contain control suppress mask stop avoid 只是 就是 不由得 忍不住 不禁 "
     "不得不",
@@ -94,28 +131,58 @@ WORDS: Mapping[Cue, str] = {
     Cue.THAN: "rather~than instead~of as~opposed~to than opposed~to in~place~of",
     Cue.LESS: "less not~so~much not~as pretends~to~be pretending~to~be pretends pretending feigned used~to~be "
     "formerly",
-    Cue.CONCEDE: "although if unless though even~though even~if despite in~spite~of while albeit notwithstanding "
-    "虽然 雖然 尽管 儘管 即使 固然",
-    Cue.THEN: "then later afterwards eventually now 后来 後來 然后",
-    Cue.SEEMS: "seem seems seemed appear appears appeared look looks looked sound sounds sounded smile smiles "
-    "smiling laughs laughing words suggest suggests suggesting",
-    Cue.AT_FIRST: "starts~out started~out starts~off begins~as at~first initially might~say might~think may~suggest "
-    "might~suggest could~suggest might~expect would~expect on~the~surface first~glance 起初 一开始 一開始 最初 表面",
+    Cue.CONCEDE: "although if unless though even~though even~if despite in~spite~of while albeit notwithstanding 虽然 "
+    "雖然 尽管 儘管 即使 固然",
+    Cue.THEN: "then later afterwards eventually 后来 後來 然后",
+    Cue.NOW: "now 现在 現在 如今 今は 지금은",
+    Cue.EARLIER: "before earlier",
+    Cue.FADES: "wears~off wore~off fades faded subsides subsided disappears vanishes passes",
+    Cue.OBJECT: "of at by for",
+    Cue.UNTIL: "until till",
+    Cue.BECOMES: "turns~into turn~into turning~into turned~into turns~to turned~to becomes became becoming changes~to "
+    "changed~to changing~to shifts~to shifted~to shifting~to switches~to gives~way~to gave~way~to giving~way~to "
+    "transitions~to transitioned~to transitioning~to transitions~into transitioning~into evolves~into evolving~into "
+    "develops~into replaced~by grows gets getting returns~to returned~to goes~back~to ends~in ends~with ends~up "
+    "ended~up 变成 變成 变为 變為 变得 變得 转为 轉為 转变为 轉變為 转变成 转而",
+    Cue.FROM: "from",
+    Cue.TO: "to",
+    Cue.MAKES: "makes~him makes~her makes~them makes~the made~him made~her made~them made~the leaves~him leaves~her "
+    "leaves~the left~him left~her left~the making~him making~her",
+    Cue.THAT: "that",
+    Cue.ASKS: "asks asked asking wonders wondered wondering",
+    Cue.ALSO: "also too additionally furthermore moreover in~addition besides at~the~same~time 同时 同時 此外 另外 也 "
+    "また 또한",
+    Cue.SPEAKS: "says said saying reads shouts shouting yells exclaims states stated stating replies mutters subtitle "
+    "subtitles transcript dialogue line 说 說 喊 字幕 台词 臺詞",
+    Cue.SUPPOSED: "if~he~were if~she~were if~they~were if~the~person~were if~the~man~were if~the~woman~were if~he~was "
+    "if~she~was if~they~was if~he~had if~she~had if~they~had had~he had~she were~he were~she",
+    Cue.SHOWS: "show shows showing display displays displaying express expresses expressing exhibit exhibits convey "
+    "conveys betray betrays reveal reveals",
+    Cue.SEEMS: "seem seems seemed appear appears appeared look looks looked sound sounds sounded smile smiles smiling "
+    "laughs laughing words suggest suggests suggesting",
+    Cue.AT_FIRST: "starts~out started~out starts~off begins~as at~first initially previously might~say might~think "
+    "may~suggest might~suggest could~suggest might~expect would~expect on~the~surface first~glance 起初 一开始 一開始 "
+    "最初 表面 之前他 之前她 他之前 她之前 之前很 以前他 以前她 原本 本来 本來 刚开始 剛開始 처음에는",
     Cue.SLIGHTLY: "slightly hint~of hints~of touch~of bit somewhat little mild mildly trace~of traces~of tinge~of "
-    "tinged seemingly undertone~of undertones~of secondary secondarily some faint faintly also~some lesser "
-    "underlying second~choice runner-up 有点 有點 略带 略帶 一丝 一絲 些许 些許 少し ちょっと 약간 조금",
+    "tinged seemingly undertone~of undertones~of secondary secondarily some faint faintly also~some lesser underlying "
+    "second~choice runner-up weak weakly 次要 有点 有點 略带 略帶 一丝 一絲 些许 些許 少し ちょっと 약간 조금",
     Cue.WITH: "with accompanied~by followed~by",
     Cue.PERHAPS: "could might may possibly possible perhaps maybe potentially alternatively or~even conceivable "
     "plausible 可能 也许 也許 或许 或許 かもしれない かもしれません 아마",
-    Cue.MAINLY: "first~choice mostly mainly primarily predominantly dominant predominant primary main chiefly "
-    "largely leaning lean most~likely likeliest strongest prevailing overwhelming actually truly genuinely in~fact "
-    "in~reality really essentially ultimately 主要 其实 其實 实际上 實際上 主に 주로 사실",
+    Cue.PREVAILS: "dominates dominate dominated prevails prevail prevailed predominates outweighs outweigh "
+    "overshadows",
+    Cue.DOMINANT: "dominant predominant primary main strongest stronger prevailing dominating most~prominent "
+    "overriding 主要",
+    Cue.MAINLY: "first~choice mostly mainly primarily predominantly chiefly dominated~by largely leaning lean "
+    "most~likely likeliest overwhelming actually truly genuinely in~fact in~reality really essentially ultimately "
+    "其实 其實 实际上 實際上 主に 주로 사실",
     Cue.REFUSE: "cannot~determine cannot~tell can't~tell can't~determine can't~say cannot~say can't~identify "
     "unable~to cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain not~possible "
     "not~enough insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined not~clear "
-    "isn't~clear whether not~certain can't~decide cannot~decide wouldn't~say would~not~say 无法 無法 难以 難以 "
-    "不确定 不確定 不清楚 不知道 分からな わからな 모르",
-    Cue.BECAUSE: "because since due~to as~if as~though when owing~to thanks~to caused~by about 因为 因為 由于 由於",
+    "isn't~clear whether not~certain can't~decide cannot~decide wouldn't~say would~not~say 无法 無法 难以 難以 不确定 "
+    "不確定 不清楚 不知道 分からな わからな 모르",
+    Cue.BECAUSE: "because since due~to as~if as~though when owing~to thanks~to caused~by about at~how by~how "
+    "at~the~fact 因为 因為 由于 由於",
     Cue.EXPLAINING: "reason reasons reasoning explanation rationale analysis evidence justification alternatives "
     "alternative confidence note observation observations description context secondary~emotion second~choice 原因 "
     "理由 分析 解释 解釋",
@@ -130,20 +197,26 @@ WORDS: Mapping[Cue, str] = {
     "emotion~label 情绪 情緒 情感 心情 感情 감정",
     Cue.KEYS: "emotions labels feelings predictions candidates",
     Cue.OPTIONS: "options option~list choices candidate~labels candidate~emotions possible~labels possible~emotions "
-    "labels~are following~emotions following~labels categories choose~from select~from represents "
-    "which~emotion~label 选项 選項",
+    "labels~are following~emotions following~labels categories choose~from select~from represents which~emotion~label "
+    "选项 選項",
     Cue.RANKED: "ranked ranking top top-3 top-2 top-5 top~3 top~2 top~5 top~three top~two most~likely~to~least "
     "order~of~likelihood order~of~probability most~to~least descending",
-    Cue.MIXED: "mix mixture combination blend both between mixed equally simultaneously 既 混合",
-    Cue.IS: "is was would~be are as seems~to~be appears~to~be being should~be must~be 是 为 為 は",
+    Cue.MIXED: "mix mixture combination blend both between mixed equally simultaneously ranging~from ranges~from "
+    "range~from varies~from varying~from alternates~between 既 混合",
+    Cue.IS: "is was will~be would~be has~become have~become are as seems~to~be appears~to~be being should~be must~be "
+    "were 是 为 為 は",
     Cue.AND: "and plus as~well~as but~also yet~also 而且 和 与 與 及 又 と",
     Cue.OR: "or either 或 或者 还是 還是 または か~または",
     Cue.WORD: "no~doubt without~doubt without~a~doubt beyond~doubt no~wonder no~matter no~surprise~that "
     "not~surprisingly not~surprising couldn't~be could~not~be i'm~afraid i~am~afraid happy~to glad~to pleased~to "
     "happy~birthday happy~new~year happy~ending merry~christmas don't~worry no~worries calm~down calm~her calm~him "
     "calm~them surprise~party surprise~visit surprise~gift surprise~attack can't~help cannot~help couldn't~help "
-    "is~concerned are~concerned not~to~mention nothing~but no~less~than 不仅 不但 不只 不止 非常 不断 无比 无论 不错 "
-    "不同 没想到 未来 仕方な もったいな 少な 間違いな 違いな",
+    "from~time~to~time from~start~to~end from~beginning~to~end if~i~had~to if~i~have~to if~i~must if~anything "
+    "if~forced no~emotion~label no~emotion~labels no~emotion~listed no~emotion~from no~emotion~in~the~list "
+    "no~emotion~can no~emotions~can no~emotion~could contrasts~with contrasting~with in~contrast~with "
+    "emotion~is~concerned emotions~are~concerned mood~is~concerned face~is~concerned voice~is~concerned "
+    "not~to~mention nothing~but no~less~than 不仅 不但 不只 不止 非常 不断 无比 无论 不错 不同 没想到 未来 仕方な "
+    "もったいな 少な 間違いな 違いな",
 }  # fmt: skip
 """Cue -> words, each with `~` for a space; `WORD` holds sayings in which no emotion is named or denied."""
 
@@ -155,5 +228,39 @@ SIGNS: Mapping[str, Cue] = {
     "&": Cue.AND, "+": Cue.AND,
 }  # fmt: skip
 
-SAID_OF = frozenset(("he", "she", "they", "man", "woman", "boy", "girl", "mother", "father", "first", "second"))
-"""Who a sentence may be about: two of them may well feel differently."""
+_RELATIVES = (
+    *("mother", "father", "mom", "dad", "parents", "son", "daughter", "brother", "sister", "husband", "wife"),
+    *("friend", "friends", "boss", "colleague", "colleagues", "boyfriend", "girlfriend", "partner", "teacher"),
+    *("opponent", "interlocutor", "interviewer"),
+)
+_RELATIVES_IN_CHINESE = (
+    "妈妈",
+    "母亲",
+    "爸爸",
+    "父亲",
+    "朋友",
+    "老板",
+    "同事",
+    "丈夫",
+    "妻子",
+    "老公",
+    "老婆",
+    "儿子",
+    "女儿",
+)
+_VISIBLE = (
+    *("clear", "strong", "particular", "specific", "obvious", "visible", "noticeable", "discernible", "apparent"),
+    *("significant", "distinct", "real", "overt", "intense", "special", "evident", "facial", "outward"),
+)
+NAMES: Mapping[Cue, str] = {
+    Cue.PERSON: "he she they man woman boy girl mother father first second",
+    Cue.ANOTHER: "the~crowd the~audience people~around~him people~around~her people~around~them the~others others "
+    "other~people another~person another~man another~woman the~other~man the~other~woman the~other~person "
+    "everyone~else someone~else bystanders the~interviewer 周围的人 旁边的人 其他人 别人 观众 觀眾 对方 對方 "
+    + " ".join(f"{whose}~{who}" for whose in ("his", "her", "their") for who in _RELATIVES)
+    + " "
+    + " ".join(f"{whose}{who}" for whose in ("他的", "她的", "他", "她") for who in _RELATIVES_IN_CHINESE),
+    Cue.ANY_EMOTION: "any~emotion any~emotions "
+    + " ".join(f"any~{which}~{what}" for which in _VISIBLE for what in ("emotion", "emotions")),
+}
+"""The same for whom an answer is about, and for what a face may show."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from emolightning.records.labels import spelling
-from emolightning.scoring.words.cues import SAID_OF, SIGNS, WORDS, Cue
+from emolightning.scoring.words.cues import NAMES, SIGNS, WORDS, Cue
 from emolightning.scoring.words.lexicon import Lexicon
 
 HAN_AND_KANA = "\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -44,9 +44,15 @@ class Items:
 
     def __init__(self, lexicon: Lexicon):
         self._lexicon = lexicon
-        table = {spelling(word.replace("~", " ")): cue for cue, words in WORDS.items() for word in words.split()}
-        known = {word: Item(Cue.WORD, word) for word in SAID_OF}
-        known |= {word: Item(cue, word) for word, cue in table.items()}
+        tables = (NAMES, WORDS)
+        table = {
+            spelling(word.replace("~", " ")): cue
+            for words_of in tables
+            for cue, words in words_of.items()
+            for word in words.split()
+        }
+        unmoved = lexicon.meanings.get("emotionless")
+        known = {word: Item(cue, word, unmoved if cue is Cue.ANY_EMOTION else None) for word, cue in table.items()}
         known |= {word: Item(Cue.LABEL, word, label) for word, label in lexicon.meanings.items()}
         self._single: dict[str, Item] = {}
         self._sayings: dict[str, list[tuple[list[str], Item]]] = {}
@@ -102,9 +108,15 @@ class Items:
             if "\n" in window[1:]:  # The words of a label may be in two lines.
                 end += 1
                 window = [part for part in parts[place:end] if part != "\n"]
-            if window == tokens:
+            is_open = item.cue is Cue.WORD and tokens[-1] == "to"
+            if window == tokens and not (is_open and self._is_emotion(parts, end)):
                 return item, end
         return None, place + 1
+
+    def _is_emotion(self, parts: list[str], place: int) -> bool:
+        """Whether `happy to` is no saying, as in `from happy to sad`."""
+        item = self._single.get(parts[place]) if place < len(parts) else None
+        return item is not None and item.cue is Cue.LABEL
 
     def _compound(self, item: Item | None, parts: list[str], end: int, joined: set[int]) -> tuple[Item | None, int]:
         """A whole compound, or one like `sad-looking`, keeps its meaning; the parts of others have none."""

@@ -87,7 +87,8 @@ CONCEPTS: Mapping[str, tuple[str, ...]] = {
     ),
     "disgust": (
         "disgust disgusted disgusting disgustedly",
-        "revulsion repulsed revolted",
+        "revulsion repulsed repulsion revolted",
+        "grossed~out",
         "厌恶 厭惡 恶心 噁心 嫌恶 反感",
         "嫌悪",
         "혐오 역겨",

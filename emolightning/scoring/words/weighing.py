@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from emolightning.scoring.words.changes import (
+from emolightning.scoring.words.changes import CHANGES
+from emolightning.scoring.words.cues import Cue
+from emolightning.scoring.words.items import Item
+from emolightning.scoring.words.sentence import (
     BARE,
-    CHANGES,
     CONCEDED,
     CONCLUDED,
     DENIED,
@@ -15,13 +17,14 @@ from emolightning.scoring.words.changes import (
     LISTED,
     MORE,
     NOT_ASSERTED,
+    OF_ANOTHER,
     PLAIN,
+    QUOTED,
     Mention,
     Sentence,
     count_less,
 )
-from emolightning.scoring.words.cues import SAID_OF, Cue
-from emolightning.scoring.words.items import Item
+from emolightning.scoring.words.subjects import are_one, is_no_person
 
 STATEMENTS = {0: "the text", BARE: "a label alone", CONCLUDED: "a conclusion", KEYED: "a key", FINAL: "a final answer"}
 
@@ -30,7 +33,22 @@ GROUP = frozenset((Cue.AND, Cue.OR, Cue.COMMA, Cue.SIGN, Cue.NUMBER))
 
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
 NOT_BARE = frozenset(
-    (Cue.WORD, Cue.SEEMS, Cue.IS, Cue.WITH, Cue.BECAUSE, Cue.ABOUT, Cue.ASKING, Cue.SLIGHTLY, Cue.PERHAPS)
+    (
+        *(Cue.WORD, Cue.SEEMS, Cue.IS, Cue.WITH, Cue.BECAUSE, Cue.ABOUT, Cue.ASKING, Cue.SLIGHTLY, Cue.PERHAPS),
+        *(
+            Cue.PERSON,
+            Cue.ANOTHER,
+            Cue.FROM,
+            Cue.TO,
+            Cue.THAT,
+            Cue.ASKS,
+            Cue.SHOWS,
+            Cue.MAKES,
+            Cue.SPEAKS,
+            Cue.ALSO,
+            Cue.OBJECT,
+        ),
+    )
 )
 
 
@@ -79,8 +97,12 @@ def _weigh(sentence: Sentence, *, is_asked: bool) -> None:
         if cue is Cue.LABEL:
             _name(sentence, place)
             continue
+        if cue is Cue.QUOTED:
+            _quote(sentence, item)
         if sentence.was_named and cue not in GROUP:
-            if cue is Cue.ABOUT:
+            if cue is Cue.ABOUT and is_no_person(item.word) and sentence.mentions[-1].weight:
+                sentence.mentions[-1].drop(OF_ANOTHER)
+            elif cue is Cue.ABOUT:
                 count_less(sentence.mentions[-1:])
             sentence.was_named = False
             sentence.is_than = sentence.is_less = sentence.is_slight = sentence.is_main = sentence.is_with = False
@@ -100,30 +122,45 @@ def _name(sentence: Sentence, place: int) -> None:
         sentence.has_denied = True
     elif sentence.is_refused:
         mention.drop(NOT_ASSERTED)
+    elif sentence.is_reported:
+        mention.drop(QUOTED)
+    elif sentence.is_of_another:
+        mention.drop(OF_ANOTHER)
     elif sentence.is_conceded or sentence.is_at_first:
         mention.drop(CONCEDED)
     elif _is_lesser(sentence):
         mention.weight = LESS
     elif sentence.is_main:
         mention.weight = MORE
+    before = [one.word for one in sentence.items[:place] if one.cue is Cue.PERSON]
+    mention.said_of = before[-1] if before else ""
     sentence.mentions.append(mention)
     sentence.was_named = True
 
 
+def _quote(sentence: Sentence, item: Item) -> None:
+    mention = Mention(item.word, item.label, item.is_misspelt, sentence.number)
+    mention.drop(QUOTED)
+    sentence.mentions.append(mention)
+
+
 def _is_lesser(sentence: Sentence) -> bool:
-    is_beside = bool(sentence.mentions) and (sentence.is_with or sentence.is_because)
-    return sentence.is_slight or sentence.is_hedged or sentence.is_explaining or is_beside
+    is_beside = bool(sentence.mentions) and (sentence.is_with or sentence.is_because or sentence.is_object)
+    return sentence.is_slight or sentence.is_hedged or sentence.is_explaining or sentence.is_of_a_thing or is_beside
 
 
 def _close(sentence: Sentence, *, is_asked: bool) -> None:
     """What only the whole sentence shows."""
-    said_of = next((item.word for item in sentence.items if item.word in SAID_OF), "")
+    said_of = next((item.word for item in sentence.items if item.cue is Cue.PERSON), "")
     for mention in sentence.mentions:
-        mention.said_of = said_of
+        mention.said_of, mention.is_addition = mention.said_of or said_of, sentence.is_addition
     usable = [mention for mention in sentence.mentions if mention.weight]
     if sentence.is_option:
         for mention in usable:
             mention.drop(LISTED)
+    elif sentence.is_supposed:
+        for mention in usable:
+            mention.drop(NOT_ASSERTED)
     elif is_asked:
         is_question = sentence.items[0].cue in (Cue.ASKING, Cue.IS, Cue.PERHAPS)
         for mention in usable:
@@ -132,7 +169,7 @@ def _close(sentence: Sentence, *, is_asked: bool) -> None:
                 mention.drop(NOT_ASSERTED)
     elif sentence.is_ranked:
         count_less(usable[1:])
-    elif sentence.is_mixed and len({mention.label for mention in usable}) > 1:
+    elif sentence.is_mixed and len({one.label for one in usable}) > 1 and all(one.weight < MORE for one in usable):
         for mention in usable:
             mention.weight = MORE
     elif not sentence.level and usable and _is_bare(sentence):
@@ -161,5 +198,5 @@ def chosen(mentions: Sequence[Mention], num_sentences: int) -> list[Mention]:
 def _is_of_one(mentions: Sequence[Mention], num_sentences: int) -> bool:
     """Whether the last sentence, which names an emotion, is about the same person as the others that do."""
     last = mentions[-1]
-    said_of = {mention.said_of for mention in mentions if mention.said_of}
-    return last.sentence == num_sentences - 1 and len(said_of) <= 1 and last.weight >= PLAIN
+    is_last = last.sentence == num_sentences - 1 and last.weight >= PLAIN and not last.is_addition
+    return is_last and are_one({mention.said_of for mention in mentions if mention.said_of})

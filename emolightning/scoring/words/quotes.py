@@ -1,0 +1,34 @@
+"""Words of the clip that an answer quotes: they are what was heard, and not what was felt."""
+
+from collections.abc import Sequence
+
+from emolightning.scoring.words.cues import Cue
+from emolightning.scoring.words.items import OTHER, Item
+
+CLOSES = {'"': '"', "\u201c": "\u201d", "\u300c": "\u300d", "\u00ab": "\u00bb", "'": "'", "\u2018": "\u2019"}
+"""Opening sign -> closing sign."""
+
+NEAR = 5
+"""The items after `says` among which a quotation opens."""
+
+
+def with_quoted(items: Sequence[Item]) -> list[Item]:
+    """The same items, where what somebody is quoted to say names no emotion; a label alone in quotes is none of it."""
+    read = list(items)
+    for place, item in enumerate(items):
+        if item.cue not in (Cue.SPEAKS, Cue.ASKS):
+            continue
+        start = next((at for at in range(place + 1, min(place + NEAR, len(read))) if _opens(read[at])), None)
+        if start is None:
+            continue
+        closes = CLOSES[read[start].word]
+        end = next((at for at in range(start + 1, len(read)) if read[at].word == closes), start)
+        if len([one for one in read[start + 1 : end] if one.cue is not Cue.SIGN]) > 1:
+            read[start + 1 : end] = [
+                one._replace(cue=Cue.QUOTED) if one.cue is Cue.LABEL else OTHER for one in read[start + 1 : end]
+            ]
+    return read
+
+
+def _opens(item: Item) -> bool:
+    return item.cue is Cue.SIGN and item.word in CLOSES

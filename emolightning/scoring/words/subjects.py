@@ -1,0 +1,117 @@
+"""Whom an emotion is said of: the person of the clip, another one, a thing, or nobody, where the answer supposes."""
+
+from collections.abc import Set
+
+from emolightning.scoring.words.cues import Cue
+from emolightning.scoring.words.sentence import LESS, NOT_ASSERTED, Mention, Sentence
+
+PRONOUNS = {"he": frozenset(("man", "boy")), "she": frozenset(("woman", "girl")), "they": frozenset()}
+"""Who may be meant by one."""
+
+MADE_THINGS = frozenset(
+    (
+        *("story", "stories", "song", "songs", "music", "movie", "movies", "film", "news", "tale", "tales", "poem"),
+        *("weather", "lyrics", "party"),
+    )
+)
+"""What can be sad where nobody is."""
+
+VERBS = frozenset((Cue.IS, Cue.SEEMS, Cue.BECOMES, Cue.SHOWS))
+"""What makes the one before it the subject of a clause."""
+
+
+def are_one(said_of: Set[str]) -> bool:
+    """Whether sentences that name these are about one person.
+
+    >>> are_one({"man", "he"}), are_one({"man", "boy"})
+    (True, False)
+    """
+    named = said_of - PRONOUNS.keys()
+    pronouns = said_of & PRONOUNS.keys()
+    return len(named) <= 1 and len(pronouns) <= 1 and all(named <= PRONOUNS[one] for one in pronouns if named)
+
+
+def person(sentence: Sentence, place: int) -> None:
+    """A clause about the person of the clip ends one about others."""
+    if any(sentence.next(place, distance) in VERBS for distance in (1, 2, 3)):
+        sentence.is_of_another = sentence.is_of_a_thing = sentence.is_with = False
+
+
+def another(sentence: Sentence, place: int) -> None:
+    has_no_verb = not sentence.items[place].word.isascii() and sentence.begins_clause(place)  # "her friend very happy"
+    if sentence.next(place) in VERBS or (has_no_verb and Cue.LABEL in (sentence.next(place), sentence.next(place, 2))):
+        sentence.is_of_another = True
+
+
+def is_no_person(word: str) -> bool:
+    """Whether `a sad song` says nothing of the person, where `a sad day` may."""
+    return word in MADE_THINGS
+
+
+def thing(sentence: Sentence, place: int) -> None:
+    """`The music is sad` says less than an emotion of a person."""
+    if sentence.next(place) in (Cue.IS, Cue.SEEMS) and not sentence.level:
+        sentence.is_of_a_thing = True
+
+
+def that(sentence: Sentence, place: int) -> None:
+    """`Worried that his wife is angry`: the rest is what the emotion is about."""
+    if sentence.before(place) is Cue.LABEL:
+        sentence.is_because = True
+
+
+def make(sentence: Sentence, place: int) -> None:
+    """`The angry voice makes the child afraid`: what comes before is a cause."""
+    if any(item.cue is Cue.LABEL for item in sentence.items[place + 1 : place + 4]):
+        for mention in sentence.mentions:
+            mention.weight = min(mention.weight, LESS)
+
+
+def add(sentence: Sentence, _: int) -> None:
+    """`She is also worried` says one more emotion, and takes back none."""
+    sentence.is_addition = True
+
+
+def object_of(sentence: Sentence, place: int) -> None:
+    """`Afraid of the angry dog`: the other emotions of the clause are what it is about."""
+    if sentence.before(place) is Cue.LABEL:
+        sentence.is_object = True
+
+
+def be(sentence: Sentence, place: int) -> None:
+    """`If the tone were softer, the emotion would be sad`; `unless he acts, he would be angry`."""
+    words = [item.word for item in sentence.items]
+    starts = "unless" in words[:place] or ("if" in words[:place] and "were" in words[:place])
+    sentence.is_supposed |= starts and words[place] == "would be"
+
+
+def ask(sentence: Sentence, _: int) -> None:
+    sentence.has_asked = True
+
+
+def report(sentence: Sentence, place: int) -> None:
+    """`She says that she was happy` repeats words of the clip."""
+    after = sentence.next(place, 2) if sentence.next(place) is Cue.THAT else sentence.next(place)
+    sentence.is_reported |= after is Cue.PERSON
+
+
+def question(sentence: Sentence, _: int) -> None:
+    """`He asks why she is sad` asserts nothing."""
+    sentence.is_refused |= sentence.has_asked
+
+
+def suppose(sentence: Sentence, _: int) -> None:
+    sentence.is_supposed = True
+
+
+def any_emotion(sentence: Sentence, place: int) -> None:
+    """`Does not show any clear emotion` says that the person is neutral."""
+    item = sentence.items[place]
+    if sentence.is_denied and sentence.before(place) is Cue.SHOWS:
+        sentence.mentions.append(Mention(item.word, item.label, False, sentence.number, level=sentence.level))
+
+
+def drop_supposed(sentence: Sentence) -> None:
+    """`She might be happy if she got the job`: an `if` after its clause makes a guess a condition."""
+    for mention in sentence.mentions[sentence.clause :]:
+        mention.drop(NOT_ASSERTED)
