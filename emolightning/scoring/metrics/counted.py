@@ -89,6 +89,17 @@ def score_intervals(
     return {name: ends[0] for name, ends in found.items()}
 
 
+def accuracy_interval(clips: Counted, *, level: float = 0.95) -> tuple[float, float]:
+    """The score interval of the share of right answers alone: Wilson's, of clusters with their design effect."""
+    return _intervals(
+        lambda counts: {"war": scores(counts)["war"]},
+        lambda counts: {"war": [_accuracy(counts)]},
+        [clips],
+        False,
+        level,
+    )["war"][0]
+
+
 def class_intervals(
     clips: Counted, *, is_stratified: bool = False, level: float = 0.95
 ) -> dict[str, list[tuple[float, float]]]:
@@ -154,12 +165,16 @@ def _shares(counts: np.ndarray) -> dict[str, list[Shares]]:
         "weighted_f1": [Shares(hits, union, by_support, is_f1=True)],
         "macro_f1": [Shares(hits, union, declared, is_f1=True)],
         "uar": [Shares(hits, support, declared)],
-        "war": [Shares(hits.sum(keepdims=True), np.array([total]), np.ones(1))],
+        "war": [_accuracy(counts)],
         "macro_precision": [Shares(hits, answered, declared)],
         "weighted_precision": [Shares(hits, answered, by_support)],
         "macro_f1_observed": [Shares(hits, union, observed, is_f1=True)],
         "macro_precision_observed": [Shares(hits, answered, observed)],
     }
+
+
+def _accuracy(counts: np.ndarray) -> Shares:
+    return Shares(np.array([np.diagonal(counts).sum()]), np.array([counts.sum()]), np.ones(1))
 
 
 def alphabetical(clips: Counted, labels: Sequence[str]) -> Counted:
