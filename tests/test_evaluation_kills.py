@@ -32,8 +32,8 @@ def interrupt_all(program: Program) -> None:
 
 
 ENDS = {**KILLS, "Ctrl-C": (interrupt_all, {128 + signal.SIGINT})}
-EARLY = {1, -signal.SIGTERM, -signal.SIGINT}
-"""Exit codes of a program that was told to end before it listens, or whose other ranks were."""
+EARLY = {1, -signal.SIGTERM, -signal.SIGINT, -signal.SIGKILL}
+"""Exit codes of a program that was told to end before it listens, or whose other ranks ended before it did."""
 OF_ONE = [name for name in ENDS if not name.endswith("rank 1")]
 
 

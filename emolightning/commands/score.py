@@ -18,6 +18,7 @@ each row, and the truth, unless it is in a file of its own:
   answer_list=whole|first|first_valid  of a comma-separated list the first entry, or the first that names a label
   hand_check=50|FILE                   writes hand_check.csv, a sheet of 50 answers to read yourself; reads one back
   cluster=COLUMN                       clips that share it are not independent, e.g. subject, film or dialogue
+  slices=[subject,age:4]               where the system is weak: by values of a column, or by equal parts of numbers
 
 Several files are folds: their mean and deviation. With columns.valence_answer and columns.valence_truth there are also
 MER2023's squared error and combined score. Writes metrics.json, answers.jsonl and report.html, and prints a table.
@@ -37,7 +38,7 @@ from emolightning.records.score_names import DIMENSIONS
 OF_SCORING = ("labels", "parser", "aliases", "answer_list", "pattern")
 """Settings of `scoring` that need not be written with its name."""
 
-LISTS = ("answers", "truth")
+LISTS = ("answers", "truth", "slices")
 """Settings that are lists, where one file is written as itself."""
 
 

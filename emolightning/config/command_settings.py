@@ -137,6 +137,8 @@ class ScoreConfig(AnswerFileConfig):
     """A number writes `hand_check.csv`, a sheet of so many answers for a person to read; FILE is one filled in."""
     cluster: str | None = None
     """Column of the table with the truth, e.g. subject, film or dialogue: clips that share it are not independent."""
+    slices: list[str] = field(default_factory=list)
+    """Columns there, to see where the system is weak, e.g. [subject,language]; `age:4` makes four parts of numbers."""
     stratified: bool = False
     """It was decided beforehand how many clips each label has."""
     intervals: str = "score"
@@ -164,7 +166,7 @@ class CompareConfig(AnswerFileConfig):
     cluster: str | None = None
     """Column that says which clips belong together, e.g. `subject`: they are drawn together, for they are alike."""
     slices: list[str] = field(default_factory=list)
-    """Columns whose values are compared one by one, e.g. `language`."""
+    """Columns whose values are compared one by one, e.g. `language`; `age:4` makes four parts of numbers."""
     system: str | None = None
     """Only published models whose names contain this."""
     num_samples: int = 10_000

@@ -190,6 +190,9 @@ class EvalConfig(RunConfig):
     """It was decided beforehand how many clips each label has."""
     intervals: str = "score"
     """Intervals of labels: `score` (Wilson's, carried over to averages), or `percentile` of a bootstrap."""
+    slices: list[str] = field(default_factory=list)
+    """What clips are told apart by, to see where the model is weak: columns of the table, `duration`, `loudness`,
+    `silence`, `language`; `age:4` cuts numbers into four equal parts."""
     probabilities: bool = False
     """Also note in answers.jsonl how likely each label is, which `combine` takes; for a language model a pass more.
     `evaluation=likelihood` says the same."""

@@ -52,6 +52,8 @@ class Clip:
     """`train`, `val`, `test`, or None until the splits are made."""
     subject: str | None = None
     """Who is seen; clips of one subject never end up in two splits."""
+    attributes: "Mapping[str, str]" = field(default_factory=dict, hash=False, compare=False)
+    """Other columns of the table, in small letters -> what they say of the clip: no model sees them."""
     source: str = field(default="", compare=False)
     """Place of the annotation, e.g. `clips.csv, line 7`: for messages."""
     span: Span | None = None

@@ -29,6 +29,8 @@ class Report:
     per_class: Mapping[str, Section] | None = None
     confusion_matrix: Section | None = None
     """`labels`, and `counts` with the truth as rows."""
+    slices: Section | None = None
+    """Right answers by attributes of clips, see `emolightning.scoring.slices`."""
     likelihood: Section | None = None
     """Scores of the likeliest labels, their agreement with the generated ones, and calibration."""
     open_vocabulary: Section | None = None

@@ -29,6 +29,7 @@ from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain, untrained
+from emolightning.runs.attributes import asked_of_clips
 from emolightning.runs.estimate.load import Load
 from emolightning.runs.evaluate import refuse_skipped, require_whole_split
 from emolightning.runs.feature_recipes import require_same_recipes
@@ -147,6 +148,7 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     require_comparable(corpus.clips_of(cfg.split), scoring, cfg.split)
     subjects = {clip.id: clip.subject for clip in corpus.clips_of(cfg.split)}
     sampling = sampled(cfg.cluster, subjects, is_stratified=cfg.stratified, intervals=cfg.intervals)
+    attributes = asked_of_clips(cfg.slices, corpus, cfg.split, scoring) if rank == 0 else {}
     likelihood, validation = None, None
     _refuse_unused(cfg)
     if cfg.probabilities:
@@ -164,7 +166,18 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     processor = _processor_with_room(cfg, corpus, (cfg.split,))
     drawn = cfg.seed if cfg.evaluation.do_sample else None
     facts = EvaluationFacts(
-        rank, load_of(cfg), plain(cfg), cfg.checkpoint, weights, cfg.split, writer, trained, drawn, sampling, validation
+        rank,
+        load_of(cfg),
+        plain(cfg),
+        cfg.checkpoint,
+        weights,
+        cfg.split,
+        writer,
+        trained,
+        drawn,
+        sampling,
+        attributes,
+        validation,
     )
     learner = partial(build_learner, cfg, corpus, sees=sees, is_empty=rank > 0, likelihood=likelihood)
     data = ClipDataModule(corpus, processor, loading_of(cfg), shuffle=tuple(cfg.shuffle))

@@ -31,6 +31,7 @@ from emolightning.scoring.dimensions import add_dimension
 from emolightning.scoring.likelihood import Fitted, likelihood_section
 from emolightning.scoring.metrics.dimensions import HIGH, LOW
 from emolightning.scoring.predictions import Predictions
+from emolightning.scoring.slices import with_slices
 from emolightning.scoring.warnings import FEW_CLIPS, warnings_of
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.run_folder import BEST, RunFolder
@@ -203,6 +204,7 @@ def _scored(run: Run[EvaluationFacts], answers: Sequence[Answer], scores: Sequen
     report = scoring.report(
         answers, scores, benchmark=corpus.source.benchmark, split=facts.split, sampling=facts.sampling
     )
+    report = with_slices(report, answers, scores, scoring.reader, facts.attributes, facts.sampling)
     said = [answer.valence for answer in answers]
     true = [clip.valence for clip in corpus.clips_of(facts.split)]
     known = [value for value in true if value is not None]

@@ -13,6 +13,7 @@ from emolightning.runs.estimate.load import Load
 from emolightning.runs.likelihood import ValidationAnswers
 from emolightning.scoring.sampling import BY_CLIP, Sampling
 from emolightning.scoring.scoring import Scoring
+from emolightning.scoring.slices import Attribute
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.plan import Plan
 
@@ -68,6 +69,8 @@ class EvaluationFacts(Facts):
     """None where nothing is drawn."""
     sampling: Sampling = BY_CLIP
     """Which clips were sampled independently, for intervals."""
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    """What clips are told apart by, in their order."""
     validation: ValidationAnswers | None = None
     """What temperature and thresholds are fitted on."""
 

@@ -31,6 +31,7 @@ from emolightning.scoring.predictions import Columns, Predictions, read_predicti
 from emolightning.scoring.readable import refuse_unreadable
 from emolightning.scoring.sampling import Sampling, sampled
 from emolightning.scoring.scoring import Scoring
+from emolightning.scoring.slices import ONE_LABEL, attributes_asked, split_bins, with_slices
 from emolightning.scoring.warnings import described, warnings_of
 
 
@@ -53,9 +54,12 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
             f"{what} are scored with scoring=classification only; say scoring=classification, or give a single file "
             "and leave out columns.valence_answer and columns.arousal_answer"
         )
+    if cfg.slices and (scoring.reader is None or len(files) > 1):
+        raise UserError(f"slices={list(cfg.slices)}: {ONE_LABEL}; leave slices out, or score a single file of labels")
     truths: list[Path | None] = [Path(name) for name in cfg.truth] or [None] * len(files)
     read = [
-        read_file(cfg, file, truth, scoring, cluster=cfg.cluster) for file, truth in zip(files, truths, strict=True)
+        read_file(cfg, file, truth, scoring, cluster=cfg.cluster, slices=[split_bins(word)[0] for word in cfg.slices])
+        for file, truth in zip(files, truths, strict=True)
     ]
     scored = [[scoring.score(answer) for answer in predictions.answers] for predictions in read]
     for number, (predictions, scores) in enumerate(zip(read, scored, strict=True), start=1):
@@ -87,7 +91,13 @@ def _require_free(folder: Path, files: Sequence[Path]) -> None:
 
 
 def read_file(
-    cfg: DictConfig, answers: Path, truth: Path | None, scoring: Scoring, *, cluster: str | None = None
+    cfg: DictConfig,
+    answers: Path,
+    truth: Path | None,
+    scoring: Scoring,
+    *,
+    cluster: str | None = None,
+    slices: Sequence[str] = (),
 ) -> Predictions:
     """One file of answers with its truths.
 
@@ -97,11 +107,12 @@ def read_file(
         truth: where the truths are; None for a column of the answers.
         scoring: knows the labels.
         cluster: a column of the table with the truth.
+        slices: others.
 
     Raises:
         UserError: what is wrong in the files.
     """
-    columns = Columns(**cfg.columns, cluster=cluster)
+    columns = Columns(**cfg.columns, cluster=cluster, slices=slices)
     rows = official_truth(truth, columns, benchmark=cfg.benchmark, split=cfg.split) if truth else None
     predictions = read_predictions(
         answers,
@@ -141,11 +152,14 @@ def _score(
             missing=cfg.valence_missing,
             sampling=sampling,
         )
+    attributes = attributes_asked(cfg.slices, predictions.attributes, [answer.clip_id for answer in answers])
+    report = with_slices(report, answers, scores, scoring.reader, attributes, sampling)
     described = {
         **predictions.facts,
         "scoring": OmegaConf.to_container(cfg.scoring, resolve=True),
         "columns": OmegaConf.to_container(cfg.columns),
         **{name: cfg[name] for name in ("cluster", "stratified") if cfg[name]},
+        **({"slices": list(cfg.slices)} if cfg.slices else {}),
     }
     key = evaluation_key(described)
     evaluation = {

@@ -45,6 +45,12 @@ class Columns:
     """True arousal, where `truth` is."""
     cluster: str | None = None
     """Subject, film or dialogue of each clip, where `truth` is."""
+    slices: Sequence[str] = ()
+    """What else is asked of each clip there."""
+
+    def about_clips(self) -> list[str]:
+        """Columns that say something of clips which is no answer and no truth."""
+        return list(dict.fromkeys([*([self.cluster] if self.cluster else []), *self.slices]))
 
     def settings(self, *, of_truth: bool) -> dict[str, str]:
         """Column -> the setting of `score` that names it.
@@ -53,6 +59,7 @@ class Columns:
             of_truth: in the truth file, whose ids may have a column of their own.
         """
         names = {
+            **dict.fromkeys(self.slices, "slices"),
             self.cluster: "cluster",
             **{getattr(self, f"{name}_{side}"): f"columns.{name}_{side}" for name in DIMENSIONS for side in SIDES},
             self.truth: "columns.truth",
@@ -87,6 +94,8 @@ class Predictions:
     """`valence` or `arousal` -> predicted and true ones of each clip as they are written; those that were asked for."""
     clusters: dict[str, str | None] | None = None
     """Clip id -> its subject, film or dialogue; None where it was not asked for."""
+    attributes: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    """Column of `cluster` or `slices` -> clip id -> what it says."""
 
 
 @dataclass
@@ -127,7 +136,7 @@ def read_predictions(
         UserError: no such file.
         InputErrors: everything wrong in a file, by line; clips that do not pair up.
     """
-    more = [*columns.numbers("truth"), *([columns.cluster] if columns.cluster else [])]
+    more = list(dict.fromkeys([*columns.numbers("truth"), *columns.about_clips()]))
     wanted = [columns.id, columns.answer, *columns.numbers("answer")]
     by_row, identity = pair_by == "row", partial(_identity, ids=ids)
     if truth is None:  # One file holds both; ids and truths are the same rows.
@@ -143,10 +152,11 @@ def read_predictions(
         names = [columns.truth_id or columns.id, columns.truth, *more]
         files = [(answers, wanted), (truth, names)] if truth_rows is None else [(answers, wanted)]
         said, *read = _read_all(files, columns, by_row=by_row)
-        if truth_rows is not None and columns.cluster:
+        if truth_rows is not None and (asked := columns.about_clips()):
+            setting = f"cluster={asked[0]}" if columns.cluster else f"slices=[{','.join(asked)}]"
             raise UserError(
-                f"cluster={columns.cluster}: {truth} is a benchmark's own file of labels, which has no such column; "
-                "give the truth as a table with the columns id, truth and this one"
+                f"{setting}: {truth} is a benchmark's own file of labels, which has no such column; give the truth as "
+                "a table with the columns id, truth and this one"
             )
         truth_rows = read[0] if truth_rows is None else truth_rows
         if by_row:
@@ -158,8 +168,11 @@ def read_predictions(
     _refuse(absent if missing == "error" else (), others if extra == "error" else (), true, given)
     asked = [name for name in DIMENSIONS if getattr(columns, f"{name}_answer") and getattr(columns, f"{name}_truth")]
     predictions = _paired(given, true, ids, asked)
-    if columns.cluster:
-        predictions = replace(predictions, clusters={clip: row.values[-1] for clip, row in true.rows.items()})
+    about = {
+        name: {clip: row.values[2 + more.index(name)] for clip, row in true.rows.items()}
+        for name in columns.about_clips()
+    }
+    predictions = replace(predictions, clusters=about.get(columns.cluster or ""), attributes=about)
     return replace(predictions, facts={**predictions.facts, "pair_by": "row"}) if by_row else predictions
 
 

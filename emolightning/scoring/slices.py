@@ -16,15 +16,23 @@ shown without a test: `p`, `p_holm` and `verdict` are null.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
 from scipy.stats import hypergeom, norm
 
 from emolightning.errors import UserError
+from emolightning.records.clips import Answer, Score
+from emolightning.records.report import Report
+from emolightning.scoring.classification import class_indices
 from emolightning.scoring.metrics.counted import accuracy_interval, counted
 from emolightning.scoring.metrics.paired import holm
+from emolightning.scoring.reading import LabelReader
+from emolightning.scoring.sampling import Sampling
+
+ONE_LABEL = "slices are of answers with one label"
 
 LEVEL = 0.05
 """Gaps that chance alone gives more rarely than this are called gaps."""
@@ -44,6 +52,9 @@ MOST_EXACT = 4_000
 NUM_FLIPS = 20_000
 """Random signs of the clusters' sums."""
 
+MOST_FLIPPED = 200
+"""Clusters up to which signs are drawn; the sum of more is as good as normal."""
+
 ALIKE = 1 + 1e-7
 """Probabilities whose ratio is nearer to 1 than this are equal."""
 
@@ -53,7 +64,7 @@ class Attribute:
     """What is known of clips that may tell where a system is weak."""
 
     values: Sequence[str | float | None]
-    """For each clip; None or an empty text where it is not known."""
+    """What each clip has; None or an empty text where it is not known."""
     num_bins: int | None = None
     """Slices with equally many clips, of a column of numbers; None decides by the values."""
     unit: str = ""
@@ -141,6 +152,66 @@ def _binned(texts: Sequence[str | None], numbers: np.ndarray, num_bins: int, uni
     places = np.clip(np.searchsorted(edges, numbers, side="left") - 1, 0, None)
     found = iter(places.tolist())
     return Groups([None if text is None else names[next(found)] for text in texts], names, edges.tolist())
+
+
+def attributes_asked(
+    words: Sequence[str], values: Mapping[str, Mapping[str, str | float | None]], clip_ids: Sequence[str]
+) -> dict[str, Attribute]:
+    """What a setting `slices` asks for, of a table.
+
+    Args:
+        words: columns, perhaps with a number of slices.
+        values: column -> clip id -> what the table says.
+        clip_ids: in the order of the answers.
+
+    Raises:
+        UserError: a column is named twice.
+    """
+    found: dict[str, Attribute] = {}
+    for word in words:
+        column, num_bins = split_bins(str(word))
+        if column in found:
+            raise UserError(f"slices: {column} is there twice; name each column once")
+        found[column] = Attribute([values[column][clip] for clip in clip_ids], num_bins)
+    return found
+
+
+def with_slices(
+    report: Report,
+    answers: Sequence[Answer],
+    scores: Sequence[Score],
+    reader: LabelReader | None,
+    attributes: Mapping[str, Attribute],
+    sampling: Sampling,
+) -> Report:
+    """The report with its section `slices`, where any are asked for.
+
+    Args:
+        report: of the answers.
+        answers: one a clip.
+        scores: of them.
+        reader: knows the labels.
+        attributes: column -> what it says of the clips, in the order of the answers.
+        sampling: which clips are independent.
+
+    Raises:
+        UserError: a column that puts clips into no groups.
+    """
+    if not attributes or reader is None:
+        return report
+    truths, said = class_indices(answers, scores, reader.labels)
+    has_truth, clusters = truths >= 0, sampling.clusters(answers)
+    kept = {
+        column: replace(about, values=list(compress(about.values, has_truth))) for column, about in attributes.items()
+    }
+    section = slice_section(
+        truths[has_truth],
+        said[has_truth],
+        len(reader.labels),
+        kept,
+        None if clusters is None else {str(sampling.cluster): clusters[has_truth]},
+    )
+    return replace(report, slices=section)
 
 
 def slice_section(
@@ -259,6 +330,9 @@ def clustered_p(truths: np.ndarray, right: np.ndarray, inside: np.ndarray, clust
     _, cluster = np.unique(clusters, return_inverse=True)
     part = _less_mean_of_label(inside, truths) * _less_mean_of_label(right, truths)
     sums = np.bincount(cluster.reshape(-1), part)
+    if len(sums) > MOST_FLIPPED:
+        size = float(np.sqrt((sums**2).sum()))
+        return float(2 * norm.sf(abs(sums.sum()) / size)) if size else 1.0
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(NUM_FLIPS, len(sums)))
     return float((1 + (np.abs(signs @ sums) >= abs(sums.sum()) / ALIKE).sum()) / (1 + NUM_FLIPS))
 

@@ -46,6 +46,8 @@ from emolightning.records.clips import Clip
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
 
+USED = {*COLUMNS, *OPTIONAL_COLUMNS}
+
 PIECES = "if these are pieces of one video, say which in columns start and end, in seconds"
 
 _log = logging.getLogger(__name__)
@@ -137,7 +139,7 @@ def read_custom(
     if not rows and not len(problems):
         needs = ", ".join(known.names[column] for column in COLUMNS)
         problems.found.append((1, f"there are no clips in the file; it needs {needs} and one row for each clip"))
-    unused = sorted({column for row in rows for column in row.values} - {*COLUMNS, *OPTIONAL_COLUMNS})
+    unused = sorted({column for row in rows for column in row.values} - USED)
     if unused:
         _log.info("%s: columns that are not used: %s", path, ", ".join(unused))
     spoken = partial(_transcript, needed=needs_transcript, said_words=frozenset(map(str.casefold, said_words)))
@@ -213,6 +215,7 @@ def _clips(
         if identity and video:
             source = f"{path}, line {row.line}"
             about = {"split": split, "subject": subject, "valence": valence, "source": source, "span": span}
+            about["attributes"] = {name: value for name, value in row.values.items() if name not in USED}
             clips[row.line] = Clip(identity, video, transcript, label, reason, **about)
     problems.found += overlaps(clips)
     return list(clips.values())

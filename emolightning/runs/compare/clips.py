@@ -10,6 +10,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.runs.compare.systems import Said, System
 from emolightning.scoring.predictions import some
 from emolightning.scoring.rows import read_rows
+from emolightning.scoring.slices import Attribute, Groups, grouped, split_bins
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Compared:
     """System -> its clips that others do not have."""
     clusters: np.ndarray | None = None
     """The cluster of each clip, a text, (clips,)."""
-    slices: dict[str, list[str]] = field(default_factory=dict)
-    """Column -> its value for each clip."""
+    slices: dict[str, Groups] = field(default_factory=dict)
+    """Column -> the slices that it puts the clips into."""
 
 
 def same_clips(systems: Sequence[System], *, only_shared: bool) -> Compared:
@@ -86,16 +87,17 @@ def with_table(
         table: has a row for each of them, and perhaps for others.
         id_column: of the table.
         cluster: column whose values say which clips belong together, e.g. `subject`.
-        slices: columns whose values are looked at one by one.
+        slices: columns whose values are looked at one by one, or `age:4` for equal parts of numbers.
 
     Raises:
         InputErrors: what is wrong in the table; clips that it does not have, or twice with other values.
         UserError: all clips are in one cluster.
     """
-    columns = list(dict.fromkeys([*([cluster] if cluster else []), *slices]))
+    bins = dict(map(split_bins, slices))
+    columns = list(dict.fromkeys([*([cluster] if cluster else []), *bins]))
     settings = {
         id_column: "columns.id",
-        **{name: "slices" for name in slices},
+        **dict.fromkeys(bins, "slices"),
         **({cluster: "cluster"} if cluster else {}),
     }
     found: dict[str, tuple[str, ...]] = {}
@@ -116,6 +118,5 @@ def with_table(
         raise UserError(
             f"cluster={cluster}: all clips are of {str(clusters[0])!r}; clusters are drawn, so it needs several"
         )
-    return Compared(
-        compared.ids, compared.truths, compared.left_out, clusters, {name: by_column[name] for name in slices}
-    )
+    groups = {name: grouped(name, Attribute(by_column[name], number)) for name, number in bins.items()}
+    return Compared(compared.ids, compared.truths, compared.left_out, clusters, groups)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emolightning.records.sheets import Sheet
+from emolightning.scoring.metrics.paired import p_text
 from emolightning.scoring.predictions import some
 
 NOTHING = "-"
@@ -119,15 +120,6 @@ def _value(metric: Content | None) -> str:
 def _short(printed: str) -> str:
     """A printed figure, of a result file's sixteen digits rounded to those of ours."""
     return printed if len(printed.partition(".")[2]) <= 4 else f"{float(printed):.4f}"
-
-
-def p_text(p: float) -> str:
-    """A p-value as papers print it.
-
-    >>> p_text(0.04321), p_text(3e-11)
-    ('0.0432', '<0.0001')
-    """
-    return "<0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
 def _p_is(p: float) -> str:

@@ -14,13 +14,11 @@ from emolightning.runs.compare.systems import GRADES, LABELS, WORDS, System, ind
 from emolightning.scoring.metrics.intervals import DETECTED, exact_proportion, has_no_width
 from emolightning.scoring.metrics.paired import Summed, exchanged, holm, mcnemar, p_value, resampled
 from emolightning.scoring.metrics.resampling import Resampling
+from emolightning.scoring.slices import Groups
 from emolightning.scoring.summed import RECALL, of_labels, of_means, of_words
 
 LEVEL = 0.05
 """Differences that chance alone gives more rarely than this are called differences."""
-
-MOST_SLICES = 50
-"""Most values of a column of slices; a column of names is none."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ def _pair(first: Measured, second: Measured, compared: Compared, how: Resampling
             row["cohens_dz"] = _cohens_dz(first.system, second.system, name, compared)
     if compared.slices:
         pair["slices"] = {
-            column: _slices(first, second, compared, column, values, how) for column, values in compared.slices.items()
+            column: _slices(first, second, compared, groups, how) for column, groups in compared.slices.items()
         }
     return pair
 
@@ -281,18 +279,12 @@ def _cohens_dz(first: System, second: System, name: str, compared: Compared) -> 
 
 
 def _slices(
-    first: Measured, second: Measured, compared: Compared, column: str, values: Sequence[str], how: Resampling
+    first: Measured, second: Measured, compared: Compared, groups: Groups, how: Resampling
 ) -> dict[str, dict[str, Any]]:
     """The same of the clips with each value of a column: the share of right answers, or the first score."""
-    names = sorted(set(values))
-    if len(names) > MOST_SLICES:
-        raise UserError(
-            f"slices: {column} has {len(names)} different values, and at most {MOST_SLICES} can be looked at one by "
-            f"one; choose a column that puts clips into groups, or say cluster={column}"
-        )
     found = {}
-    for value in names:
-        mask = np.array([each == value for each in values])
+    for name in [*groups.names, *([None] if None in groups.of_clips else [])]:
+        mask = np.array([each == name for each in groups.of_clips])
         part = Compared(
             [clip for clip, is_in in zip(compared.ids, mask, strict=True) if is_in],
             [truth for truth, is_in in zip(compared.truths, mask, strict=True) if is_in],
@@ -300,8 +292,8 @@ def _slices(
         drawn = replace(how, clusters=None if how.clusters is None else how.clusters[mask])
         here, there = _part([first, second], mask, drawn)
         rows = _differences(here, there, part, drawn)
-        name = "war" if "war" in rows else next(iter(rows))
-        found[value or "(empty)"] = {"metric": name, "num_clips": len(part.ids), **rows[name]}
+        score = "war" if "war" in rows else next(iter(rows))
+        found[name or "(empty)"] = {"metric": score, "num_clips": len(part.ids), **rows[score]}
     for row, adjusted in zip(found.values(), holm([row["p"] for row in found.values()]), strict=True):
         row["p_holm"] = adjusted
     return found

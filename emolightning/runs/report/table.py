@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from emolightning.scoring.metrics.paired import p_text
+
 HEADLINES = ("weighted_f1", "macro_f1", "uar", "war")
 
 
@@ -17,6 +19,7 @@ def metrics_table(report: dict[str, Any]) -> Group:
     parts: list[Any] = [_summary(report), _scores(report)]
     if "confusion_matrix" in report:
         parts += [_classes(report), _confusion(report)]
+    parts += _slices(report)
     return Group(*parts, *map(Text, about_likelihood(report)))
 
 
@@ -151,6 +154,46 @@ def _classes(report: dict[str, Any]) -> Table:
             escape(label), *(f"{row[name]:.4f}" for name in ("precision", "recall", "f1")), str(row["support"])
         )
     return table
+
+
+def _slices(report: dict[str, Any]) -> list[Any]:
+    """Right answers by attributes of clips; nothing where none were asked for."""
+    section = report.get("slices")
+    if section is None:
+        return []
+    table = Table("slice", title="Right answers by slices", box=SIMPLE)
+    for name in ("clips", "right", "95 % interval", "expected", "gap", "p (Holm)"):
+        table.add_column(name, justify="right")
+    for column, about in section["columns"].items():
+        for row in about["slices"]:
+            p = "-" if row["p_holm"] is None else p_text(row["p_holm"])
+            cells = [str(row["num_clips"]), _number(row["value"]), " - ".join(map(_number, row["ci95"]))]
+            style = "bold" if row["verdict"] in ("weaker", "stronger") else ""
+            cells += [_number(row["expected"]), f"{row['gap']:+.4f}", p]
+            table.add_row(escape(f"{column} {row['name']}"), *cells, style=style)
+    return [table, Text("\n".join(about_slices(report)), style="dim")]
+
+
+def about_slices(report: Mapping[str, Any]) -> list[str]:
+    """What slices say, in words: the gaps that were found, and what was not looked at."""
+    section = report["slices"]
+    found = [
+        f"{column} {row['name']}: {row['verdict']}, {row['value']:.4f} of {row['num_clips']} clips are right, and "
+        f"{row['expected']:.4f} of all clips with these labels (p {p_text(row['p_holm'])})."
+        for column, about in section["columns"].items()
+        for row in about["slices"]
+        if row["verdict"] in ("weaker", "stronger")
+    ]
+    found = found or [f"No gap is shown in {section['num_tests']} slices."]
+    unknown = [
+        f"{column} {about['num_unknown']}" for column, about in section["columns"].items() if about["num_unknown"]
+    ]
+    found += [f"Clips of which it is not known: {', '.join(unknown)}."] if unknown else []
+    if small := sum(about["num_small"] for about in section["columns"].values()):
+        found.append(
+            f"{small} slices have fewer than {section['min_clips']} clips inside or outside and are not tested."
+        )
+    return [*found, "expected: what clips with the same labels have; p: of chance, adjusted over all slices."]
 
 
 def _confusion(report: dict[str, Any]) -> Table:

@@ -167,6 +167,15 @@ def p_value(difference: float, by_chance: np.ndarray) -> float:
     return float((1 + (np.abs(by_chance) >= abs(difference) - ROUNDING).sum()) / (1 + by_chance.size))
 
 
+def p_text(p: float) -> str:
+    """A p-value as papers print it.
+
+    >>> p_text(0.04321), p_text(3e-11)
+    ('0.0432', '<0.0001')
+    """
+    return "<0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjustment: with it one false alarm in any of the tests is as rare as in a single one.
 
