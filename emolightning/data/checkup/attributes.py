@@ -110,7 +110,8 @@ def measure_sound(clip: Clip, names: tuple[str, ...]) -> Outcome:
     loudness = silence = np.nan
     try:
         sound = read_waveform(clip.video, sample_rate=SAMPLE_RATE_HZ, span=clip.span).astype(np.float64)
-        loudness, silence = _decibels(sound[None])[0], np.mean(_decibels(_windows(sound)) < SILENT_DB)
+        loudness = float(_decibels(sound[None])[0])
+        silence = float(np.mean(_decibels(_windows(sound)) < SILENT_DB))
     except UserError:  # Without sound, or with one that cannot be read, which an input that needs it tells.
         pass
     return Outcome(dict.fromkeys(names, np.array([seconds, loudness, silence], dtype=np.float64)))
