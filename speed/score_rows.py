@@ -2,11 +2,12 @@
 
   python speed/score_rows.py
   python speed/score_rows.py rows=1000000 rounds=3 output=speed/results/score_rows.json
+  python speed/score_rows.py distinct=true output=speed/results/score_distinct_rows.json
 
 Writes a CSV with made-up answers: labels alone, labels in sentences, sentences that occur once, and some that cannot be
-read. Each round scores it in a process of its own: wall time from its start to its end, imports and all files that
-`score` writes included, and the most memory it held. The scores are compared with those counted while writing.
-Exit code 1 when they differ.
+read; with `distinct=true` no text occurs twice. Each round scores it in a process of its own: wall time from its start
+to its end, imports and all files that `score` writes included, and the most memory it held. The scores are compared
+with those counted while writing. Exit code 1 when they differ.
 """
 
 import sys
@@ -21,6 +22,7 @@ import os  # noqa: E402
 import subprocess  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
 from dataclasses import asdict, dataclass  # noqa: E402
 from statistics import median  # noqa: E402
 
@@ -35,8 +37,12 @@ from emolightning.runs.lineage import describe_process  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[1]
 FORMS = ("{label}", "{label}.", "The person is {label}.", "Clip {clip}: face and voice are {label}.", "I cannot say.")
+DISTINCT = (
+    *("Clip {clip}: {label}", "Clip {clip}: {label}.", "In clip {clip} the person is {label}."),
+    *("Clip {clip}: face and voice are {label}.", "I cannot say of clip {clip}."),
+)
 SHARES = (0.3, 0.25, 0.2, 0.2, 0.05)
-"""Share of the answers in each of FORMS."""
+"""Share of the answers in each of FORMS, and of DISTINCT."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,9 @@ def main(cfg: DictConfig) -> int:
     check_config(cfg)
     with tempfile.TemporaryDirectory() as folder:
         file, out = Path(folder) / "predictions.csv", Path(folder) / "out"
-        written = write_predictions(file, cfg.rows, np.random.default_rng(cfg.seed))
+        written = write_predictions(
+            file, cfg.rows, np.random.default_rng(cfg.seed), DISTINCT if cfg.distinct else FORMS
+        )
         rounds = []
         for number in range(cfg.rounds):
             rounds.append(score(file, out / str(number)))
@@ -74,6 +82,7 @@ def main(cfg: DictConfig) -> int:
     result = {
         **describe_process(sys.argv),
         "rows": cfg.rows,
+        "distinct": cfg.distinct,
         "file_mb": written.num_bytes / 1e6,
         "scores_are_right": is_right,
         "seconds": seconds,
@@ -88,7 +97,7 @@ def main(cfg: DictConfig) -> int:
     return int(not is_right)
 
 
-def write_predictions(path: Path, num_rows: int, rng: np.random.Generator) -> Written:
+def write_predictions(path: Path, num_rows: int, rng: np.random.Generator, texts: Sequence[str] = FORMS) -> Written:
     """Write the file: ids, answers of which about 70 % are right where they can be read, truths."""
     truths = rng.integers(0, len(MER6), num_rows)
     said = np.where(rng.random(num_rows) < 0.65, truths, rng.integers(0, len(MER6), num_rows))
@@ -98,7 +107,7 @@ def write_predictions(path: Path, num_rows: int, rng: np.random.Generator) -> Wr
         rows = csv.writer(file)
         rows.writerow(("id", "answer", "truth"))
         for clip, (truth, label, form) in enumerate(zip(truths.tolist(), said.tolist(), forms.tolist(), strict=True)):
-            answer = FORMS[form].format(label=MER6[label], clip=clip)
+            answer = texts[form].format(label=MER6[label], clip=clip)
             rows.writerow((f"sample_{clip:08}", answer, MER6[truth]))
     correct = int(((said == truths) & readable).sum())
     return Written(correct, int((~readable).sum()), path.stat().st_size)

@@ -327,8 +327,10 @@ def test_descriptions_of_a_benchmark(tmp_path: Path) -> None:
     assert report["evaluation"]["differences_from_official"] == ["emer_v1, test: 1 clips, the official set has 100"]
 
 
-def test_the_benchmark_at_a_small_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["speed/score_rows.py", "rows=300", "rounds=1", f"output={tmp_path / 'r.json'}"])
+@pytest.mark.parametrize("distinct", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_benchmark_at_a_small_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distinct: bool) -> None:
+    words = ("rows=300", "rounds=1", f"distinct={distinct}", f"output={tmp_path / 'r.json'}")
+    monkeypatch.setattr(sys, "argv", ["speed/score_rows.py", *words])
     assert run(score_rows.main, "score_rows") == 0
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["scores_are_right"]

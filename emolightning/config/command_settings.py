@@ -266,6 +266,8 @@ class ScoreRowsConfig:
     """Rows of the file."""
     rounds: int = 3
     """Processes that score it, one after the other."""
+    distinct: bool = False
+    """Every answer is another text; otherwise most of them repeat, as those of real systems do."""
     seed: int = 0
     """Seed of the made-up answers."""
     output: str | None = None

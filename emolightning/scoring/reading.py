@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Literal
 
 from emolightning.errors import UserError
 from emolightning.records.labels import SYNONYMS, folded, normalised, spelling
 from emolightning.scoring.upstream_readers import UPSTREAM_DEFAULT, phrase, read_upstream, read_upstream_2026
-from emolightning.scoring.words.items import Items
+from emolightning.scoring.words.items import Item, Items, without_lone_number
 from emolightning.scoring.words.lexicon import Lexicon
 from emolightning.scoring.words.quotes import with_quoted
 from emolightning.scoring.words.sentence import DENIED, Mention
@@ -73,6 +73,12 @@ class Reading:
     """Other emotions that the answer names, each with why it is not the answer."""
 
 
+@cache
+def _short(label: str | None, because: str | None = None, *, is_default: bool = False) -> Reading:
+    """One reading for all answers that are read alike."""
+    return Reading(label, because, is_default=is_default)
+
+
 class LabelReader:
     """Reads the label of a vocabulary from an answer.
 
@@ -121,6 +127,7 @@ class LabelReader:
         self._longest = 2 * max(map(len, self.labels))
         self._wide = wide
         self._known: dict[str, Reading] = {}
+        self._of_items: dict[tuple[str, tuple[Item, ...]], Reading] = {}
 
     @cached_property
     def _items(self) -> Items:
@@ -156,16 +163,16 @@ class LabelReader:
         if self.parser == "upstream":
             word = read_upstream(text)
             is_default = text.split(" ")[-1] != word
-            return Reading(word, is_default=is_default) if word in self.labels else Reading(None, OUTSIDE)
+            return _short(word, is_default=is_default) if word in self.labels else _short(None, OUTSIDE)
         if not text or text.isspace() or not (text.isascii() or normalised(text)):
             return Reading(None, EMPTY)
         if self.parser == "strict":
             is_longer = text.isascii() and len(text.split()) > self._most_words
             label = None if is_longer else self._labels.get(spelling(text))
-            return Reading(label) if label else Reading(None, NOT_EXACT)
+            return _short(label) if label else _short(None, NOT_EXACT)
         if self.parser == "upstream_2026":
             found = read_upstream_2026(text, self._phrases)
-            return Reading(found[0]) if len(found) == 1 else Reading(None, SEVERAL if found else NO_LABEL)
+            return _short(found[0]) if len(found) == 1 else _short(None, SEVERAL if found else NO_LABEL)
         if self.pattern is not None:
             match = self.pattern.search(text)
             if match is None:
@@ -179,27 +186,39 @@ class LabelReader:
         statement = final_statement(text)
         if statement.is_cut_off:
             return Reading(None, CUT_OFF, read_from=statement.place)
-        items = with_quoted(self._items.of(folded(statement.text)))
-        mentions, num_sentences = mentions_of(items)
-        best = (likeliest(items) if len(mentions) > 1 else []) or chosen(mentions, num_sentences)
-        read_from = statement.place or (STATEMENTS[best[0].level] if best else "")
-        passed_over = _passed_over(mentions, best)
-        # Beside one that the vocabulary has, an emotion that it lacks is no choice: "anger, disgust" is angry.
-        best = [mention for mention in best if mention.label] or best
-        found = {mention.label for mention in best}
-        if len(found) > 1:
-            return Reading(None, SEVERAL, read_from=read_from, passed_over=passed_over)
-        if not found:
-            is_denied = any(mention.because == DENIED and mention.label for mention in mentions)
-            reason = DENIED_ONLY if is_denied else NO_LABEL
-            return Reading(None, reason, read_from=read_from, passed_over=passed_over)
-        label = found.pop()
-        if label is None:
-            return Reading(None, OUTSIDE, read_from=read_from, passed_over=passed_over)
-        words = [mention.word for mention in best]
-        is_misspelt = all(mention.is_misspelt for mention in best)
-        alias = None if spelling(label) in words else words[0]
-        return Reading(label, alias=alias, is_misspelt=is_misspelt, read_from=read_from, passed_over=passed_over)
+        items = without_lone_number(self._items.of(folded(statement.text)))
+        known = (statement.place, tuple(items))
+        reading = self._of_items.get(known)
+        if reading is None:
+            reading = _from_items(items, statement.place)
+            if len(self._of_items) < MAX_REMEMBERED:
+                self._of_items[known] = reading
+        return reading
+
+
+def _from_items(items: Sequence[Item], place: str) -> Reading:
+    """What items say, whatever the words that say nothing: many texts are alike in all others."""
+    items = with_quoted(items)
+    mentions, num_sentences = mentions_of(items)
+    best = (likeliest(items) if len(mentions) > 1 else []) or chosen(mentions, num_sentences)
+    read_from = place or (STATEMENTS[best[0].level] if best else "")
+    passed_over = _passed_over(mentions, best)
+    # Beside one that the vocabulary has, an emotion that it lacks is no choice: "anger, disgust" is angry.
+    best = [mention for mention in best if mention.label] or best
+    found = {mention.label for mention in best}
+    if len(found) > 1:
+        return Reading(None, SEVERAL, read_from=read_from, passed_over=passed_over)
+    if not found:
+        is_denied = any(mention.because == DENIED and mention.label for mention in mentions)
+        reason = DENIED_ONLY if is_denied else NO_LABEL
+        return Reading(None, reason, read_from=read_from, passed_over=passed_over)
+    label = found.pop()
+    if label is None:
+        return Reading(None, OUTSIDE, read_from=read_from, passed_over=passed_over)
+    words = [mention.word for mention in best]
+    is_misspelt = all(mention.is_misspelt for mention in best)
+    alias = None if spelling(label) in words else words[0]
+    return Reading(label, alias=alias, is_misspelt=is_misspelt, read_from=read_from, passed_over=passed_over)
 
 
 def _passed_over(mentions: Sequence[Mention], best: Sequence[Mention]) -> str:

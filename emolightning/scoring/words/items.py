@@ -37,6 +37,7 @@ class Item(NamedTuple):
 
 
 OTHER = Item(Cue.WORD)
+A_NUMBER = Item(Cue.NUMBER)
 
 
 class Items:
@@ -159,6 +160,14 @@ class Items:
                 if not was_other:
                     yield OTHER
                 place, was_other = place + 1, True
+
+
+def without_lone_number(items: list[Item]) -> list[Item]:
+    """The same where a single number is any number: only two can say which emotion is likelier."""
+    numbers = [place for place, item in enumerate(items) if item.cue is Cue.NUMBER]
+    if len(numbers) == 1:
+        items[numbers[0]] = A_NUMBER
+    return items
 
 
 def _may_be_korean(run: str, place: int, item: Item) -> bool:
