@@ -48,15 +48,26 @@ def test_the_interval_over_seeds_and_clips_holds_the_true_value(seeds: int, num_
     for _ in range(400):
         easy = rng.normal(0, 0.5, num_clips)
         answers = rng.normal(0.6 + rng.normal(0, 0.05, (seeds, 1)) + easy, 0.2)
-        values, errors = answers.mean(axis=1).tolist(), (answers.std(axis=1, ddof=1) / np.sqrt(num_clips)).tolist()
-        low, high = with_clips(values, errors) or (0, 0)
+        values, halves = answers.mean(axis=1), 1.96 * answers.std(axis=1, ddof=1) / np.sqrt(num_clips)
+        ends = [(value - half, value + half) for value, half in zip(values, halves, strict=True)]
+        low, high = with_clips(values.tolist(), ends) or (0, 0)
         held.append(low <= 0.6 <= high)
-        low, high = spread(values).ci95 or (0, 0)
+        low, high = spread(values.tolist()).ci95 or (0, 0)
         alone.append(low <= 0.6 <= high)
     assert 0.92 < np.mean(held) < 0.985
     assert np.mean(alone) < np.mean(held) - 0.02
-    assert with_clips([0.5], [0.1]) is None
-    assert with_clips([0.5, 0.5], [0.1, 0.1]) == pytest.approx((0.5 - 0.196, 0.5 + 0.196), abs=1e-4)
+    assert with_clips([0.5], [(0.4, 0.6)]) is None
+
+
+@pytest.mark.parametrize("ends", [(0.85, 0.97), (0.3, 0.96)])
+def test_a_high_score_reaches_farther_down_than_up(ends: tuple[float, float]) -> None:
+    """Without a difference between seeds it is the interval over clips; with one both ends move outwards."""
+    assert with_clips([0.95, 0.95], [ends, ends]) == pytest.approx(ends)
+    low, high = with_clips([0.94, 0.96], [ends, ends]) or (1, 0)
+    for found, end in ((0.95 - low, ends[0]), (high - 0.95, ends[1])):
+        variance = 0.0002 / 2 + np.mean([(value - end) ** 2 for value in (0.94, 0.96)]) / 1.959964**2
+        quantile = scipy.stats.t.ppf(0.975, (variance / 0.0001) ** 2)
+        assert found == pytest.approx(quantile * np.sqrt(variance), rel=1e-5)
 
 
 @pytest.mark.parametrize("seeds", [[], [1, 1], [-1], [2**32]], ids=str)

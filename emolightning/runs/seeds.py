@@ -60,8 +60,8 @@ class Outcome:
     exit_code: int
     scores: dict[str, float]
     """Score -> value on the test split; empty when it failed."""
-    errors: dict[str, float] = field(default_factory=dict)
-    """Score -> its standard error over clips, by its interval; of those that have one."""
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Score -> its 95 % interval over clips; of those that have one."""
 
 
 def run_seeds(cfg: DictConfig, overrides: Sequence[str]) -> int:
@@ -134,27 +134,30 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(mean, sd, (mean - half, mean + half), n)
 
 
-def with_clips(values: Sequence[float], errors: Sequence[float]) -> tuple[float, float] | None:
+def with_clips(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
     """Interval of the mean over other seeds and other clips; None for a single seed.
 
-    All seeds answer the same clips, so that more seeds make the error over clips no smaller. The degrees of freedom of
+    All seeds answer the same clips, so that more seeds make the error over clips no smaller. Each end has an error of
+    its own: the interval of a high score reaches farther down than up, and so does this one. The degrees of freedom of
     the sum of both variances are Satterthwaite's; clips are many.
 
     Args:
         values: of each seed.
-        errors: of each seed, standard errors over clips.
+        intervals: of each seed, over clips.
     """
     of_seeds = spread(values)
     if of_seeds.sd is None:
         return None
     from scipy.stats import norm, t
 
-    seeds = of_seeds.sd**2 / of_seeds.n
-    variance = seeds + sum(error**2 for error in errors) / len(errors)
-    tail = (1 + LEVEL) / 2
-    quantile = t.ppf(tail, (of_seeds.n - 1) * (variance / seeds) ** 2) if seeds else norm.ppf(tail)
-    half = float(quantile) * math.sqrt(variance)
-    return of_seeds.mean - half, of_seeds.mean + half
+    seeds, tail = of_seeds.sd**2 / of_seeds.n, (1 + LEVEL) / 2
+    normal, distances = float(norm.ppf(tail)), []
+    for side in (0, 1):
+        squares = [(ends[side] - value) ** 2 for value, ends in zip(values, intervals, strict=True)]
+        variance = seeds + sum(squares) / len(squares) / normal**2
+        quantile = float(t.ppf(tail, (of_seeds.n - 1) * (variance / seeds) ** 2)) if seeds else normal
+        distances.append(quantile * math.sqrt(variance))
+    return of_seeds.mean - distances[0], of_seeds.mean + distances[1]
 
 
 def _run_seed(seed: int, *, root: Path, name: str, overrides: list[str], programs: Programs) -> Outcome:
@@ -163,7 +166,7 @@ def _run_seed(seed: int, *, root: Path, name: str, overrides: list[str], program
     done = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
     if done.get("overrides") == kept(overrides):
         print(f"seed {seed}: done before", flush=True)
-        return Outcome(seed, str(folder), 0, done["scores"], done.get("errors", {}))
+        return Outcome(seed, str(folder), 0, done["scores"], done.get("intervals", {}))
     print(f"seed {seed}: running, output in {log}", flush=True)
     own = [f"seed={seed}", override("output_dir", folder), override("run_name", f"{name}-seed-{seed}"), "resume=auto"]
     code = programs.call([*program("train"), *overrides, *own], log)
@@ -171,27 +174,27 @@ def _run_seed(seed: int, *, root: Path, name: str, overrides: list[str], program
     if code:
         print(f"seed {seed}: failed with exit code {code}: {last_lines(log)}", flush=True)
         return Outcome(seed, str(folder), code, {})
-    scores, errors = _scores(folder)  # Kept: another evaluation of the run replaces its metrics.json.
-    write_json(note, {"overrides": kept(overrides), "scores": scores, "errors": errors})
+    scores, intervals = _scores(folder)  # Kept: another evaluation of the run replaces its metrics.json.
+    write_json(note, {"overrides": kept(overrides), "scores": scores, "intervals": intervals})
     print(f"seed {seed}: done", flush=True)
-    return Outcome(seed, str(folder), 0, scores, errors)
+    return Outcome(seed, str(folder), 0, scores, intervals)
 
 
-def _scores(folder: Path) -> tuple[dict[str, float], dict[str, float]]:
-    """Values, and standard errors over clips: what a 95 % interval is 2 x 1.96 times as wide as."""
+def _scores(folder: Path) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Values, and intervals over clips."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]
     known = {name: metric for name, metric in metrics.items() if metric["value"] is not None}
-    widths = {name: metric["ci95"][1] - metric["ci95"][0] for name, metric in known.items() if "ci95" in metric}
-    return {name: metric["value"] for name, metric in known.items()}, {n: w / 3.92 for n, w in widths.items()}
+    intervals = {name: (metric["ci95"][0], metric["ci95"][1]) for name, metric in known.items() if "ci95" in metric}
+    return {name: metric["value"] for name, metric in known.items()}, intervals
 
 
 def _over_clips_too(outcomes: Sequence[Outcome], names: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Score -> interval over seeds and clips, of those that have errors in every seed that has a value."""
+    """Score -> interval over seeds and clips, of those that have one over clips in every seed that has a value."""
     found: dict[str, tuple[float, float]] = {}
     for name in names:
         own = [outcome for outcome in outcomes if name in outcome.scores]
-        if all(name in outcome.errors for outcome in own):
-            ends = with_clips([outcome.scores[name] for outcome in own], [outcome.errors[name] for outcome in own])
+        if all(name in outcome.intervals for outcome in own):
+            ends = with_clips([outcome.scores[name] for outcome in own], [outcome.intervals[name] for outcome in own])
             found |= {} if ends is None else {name: ends}
     return found
 

@@ -235,7 +235,7 @@ def slice_section(
         UserError: a column that puts clips into no groups.
     """
     columns: dict[str, Any] = {}
-    ((dependent, cluster),) = (clusters or {"": None}).items()
+    dependent, cluster = next(iter(clusters.items())) if clusters else ("", None)
     for column, attribute in attributes.items():
         groups = grouped(column, attribute)
         own = None if dependent == column else cluster

@@ -11,7 +11,7 @@ from emolightning.errors import UserError
 from emolightning.records.score_names import is_loss
 from emolightning.runs.compare.clips import Compared
 from emolightning.runs.compare.systems import GRADES, LABELS, WORDS, System, indices
-from emolightning.scoring.metrics.intervals import DETECTED, exact_proportion, has_no_width
+from emolightning.scoring.metrics.intervals import DETECTED, exact_proportion, has_no_width, percentile_interval
 from emolightning.scoring.metrics.paired import Summed, exchanged, holm, mcnemar, p_value, resampled
 from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.slices import Groups
@@ -177,9 +177,10 @@ def _differences(first: Measured, second: Measured, compared: Compared, how: Res
     found = {}
     for name, value in here.items():
         difference = there[name] - value
-        low, high = (float(end) for end in np.quantile(drawn[name], [0.025, 0.975]))
+        units = _num_units(name, compared, how)
+        low, high = percentile_interval(drawn[name], num_units=None if how.clusters is None else units)
         if has_no_width((low, high)):  # Nothing differs here, and could on other clips.
-            most = _range(first.system) * float(exact_proportion(0, _num_units(name, compared, how))[1])
+            most = _range(first.system) * float(exact_proportion(0, units)[1])
             low, high = difference - most, difference + most
         found[name] = {
             "first": value,
