@@ -12,6 +12,7 @@ each row, and the truth, unless it is in a file of its own:
   labels=mer6|mer9|dfew7|[a,b,c]       the vocabulary; benchmark=NAME knows its own
   parser=words|strict                  the one label that an answer gives; the whole answer
   parser=regex pattern=PATTERN         the same of the part that a regular expression finds
+  parser=judge judge=openai            as words; a model on a server reads what is left: judge.base_url judge.model
   parser=upstream|upstream_2026        as the released code reads: the last word, else neutral; the one that occurs
   aliases=default|none|FILE            more words for a label; a table with the columns alias and label
   aliases=replace:FILE                 no others than those
@@ -24,7 +25,9 @@ Several files are folds: their mean and deviation. With columns.valence_answer a
 MER2023's squared error and combined score. Writes metrics.json, answers.jsonl and report.html, and prints a table.
 """
 
-from collections.abc import Collection
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -99,8 +102,21 @@ def score(cfg: DictConfig) -> int:
     check_config(cfg, own_problems(cfg))
     from emolightning.runs.score import score_files
 
-    score_files(cfg)
+    with _uncollected():
+        score_files(cfg)
     return 0
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Millions of rows hold no cycles; to search them for some again and again takes a quarter of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def own_problems(cfg: DictConfig) -> list[Problem]:

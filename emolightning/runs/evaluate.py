@@ -31,6 +31,7 @@ from emolightning.scoring.dimensions import add_dimension
 from emolightning.scoring.likelihood import Fitted, likelihood_section
 from emolightning.scoring.metrics.dimensions import HIGH, LOW
 from emolightning.scoring.predictions import Predictions
+from emolightning.scoring.scoring import scores_of
 from emolightning.scoring.slices import with_slices
 from emolightning.scoring.warnings import FEW_CLIPS, warnings_of
 from emolightning.training.learner import EmotionLearner
@@ -233,7 +234,7 @@ def _finish(
     known = known_answers(folder, key)
     # Answers that were produced before may carry the truth of another scoring.
     answers = [replace(known[clip.id], truth=scoring.truth(clip)) for clip in clips]
-    scores = [scoring.score(answer) for answer in answers]
+    scores = scores_of(scoring, answers)
     join(folder, key, answers, scores)
     scored_report, unscored_valence = _scored(run, answers, scores)
     report = replace(

@@ -1,11 +1,9 @@
 """What `score` does with a checked configuration, in order."""
 
-import gc
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,24 +30,11 @@ from emolightning.scoring.hand_check import SHEET, agreement, require_unfilled, 
 from emolightning.scoring.predictions import Columns, Predictions, read_predictions, with_labels
 from emolightning.scoring.readable import refuse_unreadable
 from emolightning.scoring.sampling import Sampling, sampled
-from emolightning.scoring.scoring import Scoring
+from emolightning.scoring.scoring import Scoring, scores_of
 from emolightning.scoring.slices import ONE_LABEL, attributes_asked, split_bins, with_slices
 from emolightning.scoring.warnings import described, warnings_of
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Millions of rows hold no cycles; to search them for some again and again takes a quarter of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@_uncollected()
 def score_files(cfg: DictConfig) -> dict[str, Any]:
     """Read all files, score them, write and print the result.
 
@@ -76,7 +61,7 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
         read_file(cfg, file, truth, scoring, cluster=cfg.cluster, slices=[split_bins(word)[0] for word in cfg.slices])
         for file, truth in zip(files, truths, strict=True)
     ]
-    scored = [[scoring.score(answer) for answer in predictions.answers] for predictions in read]
+    scored = [scores_of(scoring, predictions.answers) for predictions in read]
     for number, (predictions, scores) in enumerate(zip(read, scored, strict=True), start=1):
         refuse_unreadable(predictions, scores, scoring, answer_column=cfg.columns.answer)
         refuse_other_clips(predictions, _benchmark_of(cfg, number if len(read) > 1 else None))
@@ -171,7 +156,7 @@ def _score(
     report = with_slices(report, answers, scores, scoring.reader, attributes, sampling)
     described = {
         **predictions.facts,
-        "scoring": OmegaConf.to_container(cfg.scoring, resolve=True),
+        "scoring": _settings_of(cfg.scoring),
         "columns": OmegaConf.to_container(cfg.columns),
         **{name: cfg[name] for name in ("cluster", "stratified") if cfg[name]},
         **({"slices": list(cfg.slices)} if cfg.slices else {}),
@@ -195,6 +180,12 @@ def _score(
         print(f"{sheet}: {count} answers; fill in the column human and give it back: hand_check={sheet}")
     _write(folder, report, answers, scores)
     return report
+
+
+def _settings_of(scoring: DictConfig) -> dict[str, Any]:
+    """What the result depends on: without a judge its key stays that of results from before there was any."""
+    settings = OmegaConf.to_container(scoring, resolve=True)
+    return {name: value for name, value in dict(settings).items() if (name, value) != ("judge", None)}  # type: ignore[arg-type]
 
 
 def _with_hand_check(

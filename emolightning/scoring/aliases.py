@@ -9,7 +9,7 @@ from emolightning.scoring.reading import Parser
 from emolightning.scoring.rows import read_rows
 
 DEFAULT, NONE, REPLACE = "default", "none", "replace:"
-WITH_ALIASES = ("words", "regex", "upstream_2026")
+WITH_ALIASES = ("words", "regex", "upstream_2026", "judge")
 """Parsers that know other words for a label; the one of 2026 only those of a file."""
 
 COLUMNS = ("alias", "label")

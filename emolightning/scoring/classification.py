@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from emolightning.errors import InputErrors
+from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.labels import vocabulary
 from emolightning.records.report import Report, Summary
 from emolightning.records.score_names import DEFINITIONS, PER_CLASS, UNREADABLE_COUNT
 from emolightning.scoring.aliases import DEFAULT, alias_table, described
+from emolightning.scoring.judges.answers import BY_JUDGE, JudgedReader
 from emolightning.scoring.metrics.classification import confusion_matrix, per_class, scores
 from emolightning.scoring.metrics.counted import Counted, alphabetical, class_intervals, counted, score_intervals
 from emolightning.scoring.metrics.intervals import has_no_width, percentile_interval
@@ -32,15 +33,16 @@ class Classification:
         labels: the vocabulary, by name or spelt out, in the order of the confusion matrix.
         parser: `words` finds the one label that the answer gives; for `strict` the whole answer must be a label;
             `regex` reads the part that a pattern finds; `upstream` is the released code's: the last word, else neutral;
-            `upstream_2026` that of its newer evaluator.
+            `upstream_2026` that of its newer evaluator; `judge` asks one about what words cannot read.
         aliases: other words for a label: `default` (inflections and synonyms), `none`, a CSV file with columns alias
             and label, which adds to the default, or `replace:FILE`, which takes its place.
         answer_list: `whole` reads the answer as one text; of a comma-separated list `first` reads the first entry and
             `first_valid` the first that names a label.
         pattern: of `parser=regex`, a regular expression; its first group, if it has one, is what counts.
+        judge: of `parser=judge`, a model on a server, which reads what rules cannot.
 
     Raises:
-        UserError: an unknown vocabulary, a wrong file of aliases.
+        UserError: an unknown vocabulary, a wrong file of aliases, a judge without its parser or the other way round.
     """
 
     def __init__(
@@ -51,12 +53,22 @@ class Classification:
         aliases: str = DEFAULT,
         answer_list: AnswerList = "whole",
         pattern: str | None = None,
+        judge: object = None,
     ):
+        if judge is not None and parser != "judge":
+            raise UserError(
+                f"judge: parser={parser} asks no judge; say parser=judge (scoring.parser=judge for eval.py), or leave "
+                "judge=... out"
+            )
         self.labels = vocabulary(labels)
         table, wide = alias_table(aliases, self.labels, parser)
         self.aliases = described(aliases, parser)
         known = partial(LabelReader, self.labels, aliases=table, wide=wide, answer_list=answer_list)
-        self.reader = known(parser=parser, pattern=pattern)
+        self.reader: LabelReader = (
+            JudgedReader(self.labels, judge=judge, pattern=pattern, aliases=table, wide=wide, answer_list=answer_list)
+            if parser == "judge"
+            else known(parser=parser, pattern=pattern)
+        )
         self._others = {name: known(parser=name) for name in WITHOUT_SETTINGS if name != parser and self._has(name)}
         of_classes = [f"{name}/{label}" for name in PER_CLASS for label in self.labels]
         self.names = (*DEFINITIONS, UNREADABLE_COUNT, *of_classes)
@@ -194,7 +206,14 @@ class Classification:
             "misspelt": sum(score.is_misspelt for score in scores),
             "other_parsers": self._by_parser(kept),
             "read_from": dict(Counter(score.read_from for score in scores if score.read_from).most_common()),
+            **self._judged(scores),
         }
+
+    def _judged(self, scores: Sequence[Score]) -> dict[str, Any]:
+        if not isinstance(self.reader, JudgedReader):
+            return {}
+        read = sum(score.read_from == BY_JUDGE for score in scores)
+        return {"read_by_judge": read, "judge": self.reader.describe()}
 
 
 def class_indices(

@@ -1,7 +1,7 @@
 """Answer text -> label, or the reason there is none. Nothing is mapped to a default class, except by name."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import Literal
@@ -39,13 +39,14 @@ QUOTES = " \t\r\n\u00a0\u3000'\"‘’“”„«»「」『』"
 
 NO_MATCH = "the pattern is not found"
 
-Parser = Literal["words", "strict", "regex", "upstream", "upstream_2026"]
+Parser = Literal["words", "strict", "regex", "upstream", "upstream_2026", "judge"]
 PARSERS: Mapping[str, str] = {
     "words": "the one label that a text gives",
     "strict": "the whole text is a label",
     "regex": "the same as words, of the part that pattern=... finds",
     "upstream": "the last word, else neutral",
     "upstream_2026": "the one label that occurs in the text, denied or not",
+    "judge": "the same as words, and a model on a server reads what is left",
 }
 """Name -> how it reads."""
 
@@ -142,6 +143,9 @@ class LabelReader:
             if len(self._known) < MAX_REMEMBERED:
                 self._known[text] = reading
         return reading
+
+    def prepare(self, texts: Iterable[str]) -> None:
+        """Do what is quicker for many texts at once; rules need nothing."""
 
     def label_of(self, word: str) -> str | None:
         """The label that a whole text is, directly or by an alias: for truths, whatever the parser of answers."""

@@ -79,6 +79,13 @@ def require_comparable(clips: Sequence[Clip], scoring: Scoring, split: str) -> N
     scoring.require_truths(truths)
 
 
+def scores_of(scoring: Scoring, answers: Sequence[Answer]) -> list[Score]:
+    """The score of each answer; what a judge has to read is asked for at once."""
+    if scoring.reader is not None:
+        scoring.reader.prepare(answer.text for answer in answers if not answer.is_missing)
+    return [scoring.score(answer) for answer in answers]
+
+
 def why_missing(answer: Answer) -> str:
     """Why an answer that is missing is."""
     return f"{NO_ANSWER}: {answer.missing_because}" if answer.missing_because else NO_ANSWER

@@ -104,6 +104,11 @@ def _replaced(report: dict[str, Any]) -> Iterator[str]:
     made_neutral = report.get("reading", {}).get("made_neutral", 0)
     if made_neutral:
         yield f"{made_neutral} answers that name no label were made neutral by parser=upstream"
+    reading = report.get("reading", {})
+    if judge := reading.get("judge"):
+        yield f"{reading['read_by_judge']} labels were read by the judge {judge['model']}, not by rules (parser=judge)"
+        if failed := sum(judge["failures"].values()):
+            yield f"the judge could not read {failed} answers ({', '.join(judge['failures'])}); they stay unreadable"
     for prefix, facts in described(report).items():
         for name, count in (facts.get("zero_features") or {}).items():
             if count:

@@ -11,7 +11,7 @@ from torch import Tensor
 from emolightning.errors import EndOfRun, UserError
 from emolightning.records.clips import Answer, Batch, Score
 from emolightning.records.report import Summary
-from emolightning.scoring.scoring import Scoring
+from emolightning.scoring.scoring import Scoring, scores_of
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Validation:
         """
         truths = [self.scoring.truth(clip) for clip in batch.clips]
         told = [replace(answer, truth=truth) for answer, truth in zip(answers, truths, strict=True)]
-        scores = [self.scoring.score(answer) for answer in told]
+        scores = scores_of(self.scoring, told)
         numbers = zip(batch.indices.tolist(), losses.detach().cpu().double().tolist(), tokens.tolist(), strict=True)
         for (index, loss, count), answer, score in zip(numbers, told, scores, strict=True):
             self._rows.setdefault(index, Row(replace(answer, prompt=""), score, loss, int(count)))

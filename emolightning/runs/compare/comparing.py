@@ -23,7 +23,7 @@ from emolightning.runs.score import read_file, refuse_other_clips
 from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.predictions import some
 from emolightning.scoring.readable import refuse_unreadable
-from emolightning.scoring.scoring import Scoring
+from emolightning.scoring.scoring import Scoring, scores_of
 
 NOT_OF_THE_RUN = ("output_dir", "run_name", "paths", "logger", "callbacks", "checkpoint", "num_threads", "resume")
 """Settings of which a difference means nothing for answers."""
@@ -117,7 +117,7 @@ def _read_file(cfg: DictConfig, scoring: Scoring | None, file: Path) -> Said:
             "columns.id, columns.answer and columns.truth where they have other names; or score it first"
         )
     predictions = read_file(cfg, file, Path(cfg.truth) if cfg.truth else None, scoring)
-    scores = [scoring.score(answer) for answer in predictions.answers]
+    scores = scores_of(scoring, predictions.answers)
     refuse_unreadable(predictions, scores, scoring, answer_column=cfg.columns.answer)
     refuse_other_clips(predictions, cfg.benchmark)
     name = cfg.benchmark or predictions.answers_file.stem
@@ -137,7 +137,7 @@ def _with_words(system: System, cfg: DictConfig, scoring: Scoring | None) -> Sys
     said = []
     for each in system.said:
         answers = [answer for answer, _ in each.scored]
-        scores = [scoring.score(answer) for answer in answers]
+        scores = scores_of(scoring, answers)
         name = str(each.report["benchmark"])
         report = scoring.report(answers, scores, benchmark=name, split=str(each.report["split"])).content()
         kept = {key: each.report[key] for key in ("evaluation", "model", "data") if key in each.report}

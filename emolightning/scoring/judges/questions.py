@@ -137,11 +137,20 @@ def read_json_score(reply: str) -> Reading:
     Raises:
         Unusable: anything else; a score that is no integer or outside of 1..10.
     """
-    content = _json_object(_without_fence(reply.strip()))
+    content = json_reply(reply)
     score, reason = content.get("score"), content.get("reason")
     if type(score) is not int or not isinstance(reason, str):  # a bool is an int, and means nothing here
         raise Unusable(MALFORMED)
     return Reading(_in_range(score), reason)
+
+
+def json_reply(reply: str) -> dict[str, Any]:
+    """The one JSON object that a reply is, alone or inside one code fence.
+
+    Raises:
+        Unusable: anything else.
+    """
+    return _json_object(_without_fence(reply.strip()))
 
 
 def _json_object(text: str) -> dict[str, Any]:
