@@ -65,8 +65,7 @@ def test_cards_agree_with_the_tables_beside_them() -> None:
     ],
 )
 def test_the_word_of_a_family_stands_for_all_of_it(word: str, names: list[str]) -> None:
-    known = [*official_benchmarks(), "ch_sims", "ch_sims_v2"]
-    assert family(word, known) == names
+    assert family(word, official_benchmarks()) == names
 
 
 def test_labels_of_an_official_set_are_read_by_the_folder_s_own_reader() -> None:

@@ -14,7 +14,7 @@ class Benchmark:
     """One official set of clips and the score that ranks on it."""
 
     name: str
-    kind: Literal["classification", "open_vocabulary", "reasoning"]
+    kind: Literal["classification", "open_vocabulary", "reasoning", "sentiment"]
     headline: str
     """The score that ranks: its name in `metrics.json`."""
     source: str

@@ -17,6 +17,9 @@ DFEW7 = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 CAER7 = ("happy", "anger", "neutral", "surprise", "fear", "sad", "disgust")
 MELD7 = ("joy", "fear", "sad", "neutral", "anger", "surprise", "disgust")
 E3 = ("angry", "disgusted", "happy", "sad", "sarcastic", "scared", "shy", "surprised")
+IEMOCAP4 = ("happy", "sad", "neutral", "angry")
+IEMOCAP5 = (*IEMOCAP4, "frustrated")
+IEMOCAP6 = (*IEMOCAP4, "excited", "frustrated")
 IEMOCAP9 = ("anger", "happiness", "disgust", "surprise", "fear", "sadness", "excited", "neutral", "frustration")
 MAFW11 = (
     *("anger", "anxiety", "contempt", "disappointment", "disgust", "fear", "happiness", "helplessness", "neutral"),
@@ -34,8 +37,9 @@ INTENT8 = (
 SENTIMENT3 = ("positive", "neutral", "negative")
 
 VOCABULARIES: dict[str, tuple[str, ...]] = {
-    "mer6": MER6, "mer9": MER9, "dfew7": DFEW7, "caer7": CAER7, "meld7": MELD7, "e3": E3, "iemocap9": IEMOCAP9,
-    "mafw11": MAFW11, "bold26": BOLD26, "intent8": INTENT8, "sentiment3": SENTIMENT3,
+    "mer6": MER6, "mer9": MER9, "dfew7": DFEW7, "caer7": CAER7, "meld7": MELD7, "e3": E3, "iemocap4": IEMOCAP4,
+    "iemocap5": IEMOCAP5, "iemocap6": IEMOCAP6, "iemocap9": IEMOCAP9, "mafw11": MAFW11,
+    "bold26": BOLD26, "intent8": INTENT8, "sentiment3": SENTIMENT3,
 }  # fmt: skip
 
 BASIC = frozenset({*MER9, *DFEW7})

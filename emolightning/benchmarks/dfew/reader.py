@@ -13,10 +13,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emolightning.benchmarks.official_data import OfficialData
+from emolightning.data.readers.clip_lists import read_list
 from emolightning.data.readers.expected import Expected, expect
 from emolightning.data.readers.label_files import LabelRow
 from emolightning.data.readers.labelled_clips import take_val
-from emolightning.data.readers.tables import build_clips, read_all, read_table, read_text
+from emolightning.data.readers.tables import build_clips, read_all, read_table
 from emolightning.data.readers.values import BadValue, MediaFolder, clip_id, label_of
 from emolightning.data.tables.kinds import TABLE_SUFFIXES
 from emolightning.errors import InputErrors, UserError
@@ -107,7 +108,7 @@ class DfewData(OfficialData):
             )
         if "transcript" in self.inputs:
             self.remarks.append("DFEW has no transcripts: the question is put without the sentence")
-        return [*(take_val(train, fraction=self.val_fraction, seed=self.seed) if train else []), *test]
+        return [*take_val(train, fraction=self.val_fraction, seed=self.seed), *test]
 
 
 def read_fold(path: Path, media: MediaFolder, split: str) -> list[Clip]:
@@ -161,14 +162,10 @@ def _official_rows(path: Path, problems: list[str]) -> list[FoldRow]:
 
 def _derived_rows(path: Path, problems: list[str]) -> list[FoldRow]:
     rows = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        fields = line.split()
-        if len(fields) not in (2, 3):
-            problems.append(f"line {number}: {line!r} is not `path label` or `path frames label`")
-            continue
+    for line in read_list(path, problems):
         # Paths are those of the machine that the file was made on; frame folders have zeros in front.
-        name = PurePosixPath(fields[0]).name
-        rows.append(FoldRow(name.lstrip("0") or name, fields[-1], f"line {number}", first=0))
+        name = PurePosixPath(line.path).name
+        rows.append(FoldRow(name.lstrip("0") or name, line.label, line.where, first=0))
     return rows
 
 

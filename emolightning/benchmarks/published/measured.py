@@ -164,6 +164,7 @@ def facts_of(report: Mapping[str, Any]) -> dict[str, object]:
         "modality": None if inputs is None else _modality(inputs),
         "transcript": None if inputs is None else "transcript" in inputs,
         "answers": ("lists" if words["answers"] == LISTS else "text") if "answers" in words else None,
+        "sentiment": _section(report, "sentiment").get("protocol"),
         "num_folds": report.get("num_folds", 1),
         "zero_shot": zero_shot(report),
     }

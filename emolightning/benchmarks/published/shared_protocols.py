@@ -5,6 +5,8 @@ UNIBENCH = (
     "checkpoint of AffectGPT is the best on the test set"
 )
 HIT = f"{UNIBENCH}; HIT at level 1, where further labels cost nothing, over clips whose label is in the wheel"
+UNIBENCH_SENTIMENT = f"{UNIBENCH}; weighted F1 of the sign, zeros left out"
+SENTIMENT_WORDS = {"sentiment": "mer_unibench", "zero_shot": True}
 WHEELS = {"wheels": "2025", "answers": "lists", "zero_shot": True}
 DOCUMENTATION_PAGE = "figures of upstream's documentation page alone"
 NOT_STATED = "which of the folds was tested is not stated"

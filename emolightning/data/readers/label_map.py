@@ -13,6 +13,7 @@ from emolightning.errors import PLAIN_KEY, InputErrors, UserError, quoted_overri
 from emolightning.records.labels import canonical, nearest, spelling
 
 FILE_COLUMNS = ("alias", "label")
+SETTING = "data.label_map"
 
 _SEVERAL = re.compile(r"\s*(?:[;,|/+&]|\band\b)\s*", re.IGNORECASE)
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
@@ -51,13 +52,17 @@ class LabelMap:
     Args:
         labels: the vocabulary.
         given: word or code -> label, or None to leave its rows out; or a table with the columns alias and label.
+        said_by: what gives these words: a setting, or the name of a corpus, which may have words for no clip.
 
     Raises:
         UserError: `given` names a label that is not in the vocabulary.
     """
 
-    def __init__(self, labels: Sequence[str], given: Mapping[str, str | None] | str | None = None):
+    def __init__(
+        self, labels: Sequence[str], given: Mapping[str, str | None] | str | None = None, *, said_by: str = SETTING
+    ):
         self.labels = tuple(labels)
+        self.said_by = said_by
         read = (
             _read_file(Path(given), self.labels)
             if isinstance(given, str)
@@ -74,7 +79,7 @@ class LabelMap:
             elif self.targets.setdefault(_key(word), label) != label:
                 problems.append(f"{word!r} is there twice, with different labels")
         if problems:
-            raise InputErrors("data.label_map", problems)
+            raise InputErrors(self.said_by, problems)
         self.mapped: Counter[tuple[str, str]] = Counter()
         self.understood: Counter[tuple[str, str]] = Counter()
         """(Word, label) -> rows whose word is another form of the label, such as anger of angry."""
@@ -117,12 +122,12 @@ class LabelMap:
             sentences.append(f"{LABEL}: {understood.total()} rows are read as labels ({_each(understood)})")
         if self.mapped:
             each = _each(self.mapped)
-            sentences.append(f"data.label_map: {sum(self.mapped.values())} rows are mapped ({each})")
+            sentences.append(f"{self.said_by}: {sum(self.mapped.values())} rows are mapped ({each})")
         if self.dropped.total():
             each = ", ".join(f"{word} {count}" for word, count in sorted((+self.dropped).items()))
-            sentences.append(f"data.label_map: {sum(self.dropped.values())} rows are left out ({each})")
+            sentences.append(f"{self.said_by}: {sum(self.dropped.values())} rows are left out ({each})")
         used = {_key(word) for word, _ in self.mapped} | {_key(word) for word in +self.dropped}
-        if idle := sorted(self.targets.keys() - used):
+        if self.said_by == SETTING and (idle := sorted(self.targets.keys() - used)):
             sentences.append(f"data.label_map: no row has {', '.join(map(repr, idle))}")
         return sentences
 

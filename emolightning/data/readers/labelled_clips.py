@@ -51,8 +51,8 @@ class ClipReader:
 
 def take_val(clips: Sequence[Clip], *, fraction: float, seed: int) -> list[Clip]:
     """The same clips, with a share of those in `train` moved to `val`: evenly over the labels, fixed by the seed."""
-    if not fraction:
-        return list(clips)
     pool = [replace(clip, split=None) for clip in clips if clip.split == "train"]
+    if not fraction or not pool:
+        return list(clips)
     divided = {clip.id: clip for clip in assign_splits(pool, seed=seed, ratios=(1 - fraction, fraction, 0.0))}
     return [divided.get(clip.id, clip) for clip in clips]

@@ -76,6 +76,15 @@ def plain_text(column: str, text: str) -> str | None:
     return text or None
 
 
+def mended(text: str) -> str:
+    r"""The text with what control characters are in Windows-1252, as some corpora were saved.
+
+    >>> mended("it\x92s")
+    'it’s'
+    """
+    return "".join(_of_windows(character) or character for character in text)
+
+
 def refuse_mojibake(column: str, text: str) -> None:
     """Refuse UTF-8 that was read as Windows-1252.
 

@@ -1,0 +1,1 @@
+"""IEMOCAP: dialogues of ten actors in five sessions."""

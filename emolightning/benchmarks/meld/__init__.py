@@ -1,0 +1,1 @@
+"""MELD: dialogues of a series."""

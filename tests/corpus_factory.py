@@ -1,0 +1,109 @@
+"""Small copies of corpora as their owners give them, oddities included, with short real videos."""
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from media_factory import make_media
+
+MELD_ROWS = (
+    (0, 0, "Chandler", "also I was the point person on my company\x92s transition", "neutral", "neutral"),
+    (0, 1, "The Interviewer", "You must\x92ve had your hands full.", "joy", "positive"),
+    (1, 0, "Joey", "", "sadness", "negative"),
+    (1, 1, "Chandler", "None", "anger", "negative"),
+    (1, 2, "Joey", "What, ever?", "surprise", "negative"),
+    (2, 0, "Monica", "Ew!", "disgust", "negative"),
+    (2, 1, "Monica", "No, no!", "fear", "negative"),
+)
+MELD_PLACES = {
+    "train": ("train_sent_emo.csv", "train/train_splits"),
+    "dev": ("dev_sent_emo.csv", "dev/dev_splits_complete"),
+    "test": ("test_sent_emo.csv", "test/output_repeated_splits_test"),
+}
+IEMOCAP_CODES = ("neu", "hap", "exc", "sad", "ang", "fru", "xxx", "sur")
+SIMS_ROWS = (
+    ("video_0001", "1", "我不想嫁给李茶", -1.0, "train"),
+    ("video_0001", "2", "", 0.6, "train"),
+    ("video_0002", "1", "好", 0.0, "valid"),
+    ("video_0001", "3", "不行", -0.2, "test"),
+    ("video_0003", "1", "行", 0.8, "test"),
+)
+MOSI_ROWS = (
+    ("-iRBcNs9oI8", "1", "AND IT WAS GREAT", 3.0, "test"),
+    ("03bSnISJMiM", "10", "WELL", -2.4000000954, "train"),
+    ("03bSnISJMiM", "2", "UMM", 0.0, "valid"),
+)
+
+
+def make_corpora(root: Path) -> Path:
+    """Folders as the settings call them, below `root`."""
+    video = make_media(root / "video.mp4", seconds=1.2)
+    make_meld(root / "MELD", video)
+    make_iemocap(root / "IEMOCAP_full_release", video)
+    make_mmsa(root / "CH-SIMS", video, "label.csv", SIMS_ROWS, digits=4)
+    make_mmsa(root / "CMU-MOSI", video, "label.csv", MOSI_ROWS)
+    return root
+
+
+def make_meld(root: Path, video: Path) -> None:
+    """Three tables with the same names of clips in each, and the real ones' apostrophes of Windows-1252."""
+    for part, (table, folder) in MELD_PLACES.items():
+        rows = [
+            (number, said, who, emotion, sentiment, dialogue, utterance, 1, 1, "00:16:16,059", "00:16:21,731")
+            for number, (dialogue, utterance, who, said, emotion, sentiment) in enumerate(MELD_ROWS, start=1)
+        ]
+        header = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
+        write_rows(root / table, header.split(","), rows)
+        for dialogue, utterance, *_ in MELD_ROWS:
+            link(video, root / folder / f"dia{dialogue}_utt{utterance}.mp4")
+        (root / folder / f"._dia{part}.mp4").write_bytes(b"attributes of Apple's")
+
+
+def make_iemocap(root: Path, video: Path) -> None:
+    """Turns with the votes of people below each, stray lines among the sentences, copies of Apple's attributes."""
+    for session in range(1, 6):
+        dialog, name = root / f"Session{session}" / "dialog", f"Ses0{session}F_impro01"
+        lines = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
+        said = []
+        for number, code in enumerate(IEMOCAP_CODES):
+            turn = f"{name}_{'FM'[number % 2]}{number // 2:03}"
+            start, end = 0.1 * number, 0.1 * number + 0.4
+            lines.append(f"[{start:.4f} - {end:.4f}]\t{turn}\t{code}\t[2.5000, 3.0000, {number}.5000]")
+            lines += ["C-E2:\tNeutral;\t()", "A-E3:\tval 3; act 2; dom  2;\t()", ""]
+            said += [f"{turn} [{start:08.4f}-{end:08.4f}]: Line {number}.", "M: Hm."]
+        write_text(dialog / "EmoEvaluation" / f"{name}.txt", lines)
+        write_text(dialog / "EmoEvaluation" / f"._{name}.txt", ["\x00\x05"])
+        write_text(dialog / "transcriptions" / f"{name}.txt", said)
+        link(video, dialog / "avi" / "DivX" / f"{name}.avi")
+
+
+def make_mmsa(root: Path, video: Path, table: str, rows: Iterable[Sequence[object]], digits: int = 0) -> None:
+    """One table for all splits; its clips have lost their zeros in front."""
+    header = ["video_id", "clip_id", "text", "label", "label_T", "label_A", "label_V", "annotation", "mode"]
+    rows = list(rows)
+    listed = [(movie, clip, said, value, value, value, value, "", mode) for movie, clip, said, value, mode in rows]
+    write_rows(root / table, header, listed)
+    for movie, clip, *_ in rows:
+        link(video, root / "Raw" / str(movie) / f"{str(clip).zfill(digits)}.mp4")
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table as its owners write it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_text(path: Path, lines: Iterable[str]) -> None:
+    """Lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def link(source: Path, target: Path) -> None:
+    """The same video under another name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.link(source, target)

@@ -1,0 +1,257 @@
+"""Corpora as their owners give them: their own files to clips, with what they drop, and the official numbers."""
+
+import csv
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corpus_factory import IEMOCAP_CODES, MELD_PLACES, MELD_ROWS, link, make_corpora, write_rows, write_text
+from hydra.errors import InstantiationException
+from test_benchmarks import evaluated, made
+
+from emolightning.benchmarks.registry import official_benchmarks
+from emolightning.data.checkup.checkup import look_at
+from emolightning.data.checkup.unusable import RowErrors
+from emolightning.data.readers.source import ClipSource
+from emolightning.errors import InputErrors, UserError
+from emolightning.records.clip_digests import digest
+from emolightning.records.clips import Clip, Span
+
+FOLDERS = {
+    "meld": "MELD",
+    "iemocap": "IEMOCAP_full_release",
+    "ch_sims": "CH-SIMS",
+    "ch_sims_v2": "CH-SIMS",
+    "cmu_mosi": "CMU-MOSI",
+    "cmu_mosei": "CMU-MOSI",
+}
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of them, small. For looking at only."""
+    return make_corpora(tmp_path_factory.mktemp("corpora"))
+
+
+@pytest.fixture
+def own(corpora: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(corpora, tmp_path / "own"))
+
+
+def source(root: Path, name: str, *overrides: str) -> ClipSource:
+    return made(root, name, f"data.root={root / FOLDERS[name]}", *overrides).source
+
+
+def read(root: Path, name: str, *overrides: str) -> dict[str, Clip]:
+    return {clip.id: clip for clip in source(root, name, *overrides).read_clips()}
+
+
+def labels(clips: dict[str, Clip], split: str = "test") -> list[str | None]:
+    return [clip.label for clip in clips.values() if clip.split == split]
+
+
+def test_meld_has_one_name_for_clips_of_three_splits(corpora: Path) -> None:
+    data = source(corpora, "meld")
+    clips = {clip.id: clip for clip in data.read_clips()}
+    assert Counter(clip.split for clip in clips.values()) == dict.fromkeys(("train", "val", "test"), len(MELD_ROWS))
+    assert labels(clips) == ["neutral", "happy", "sad", "angry", "surprise", "disgust", "fear"]
+    assert clips["test_dia0_utt1"].open_labels == ("joy",)  # On some wheels joy is another word than happy.
+    first = clips["dev_dia0_utt0"]
+    assert first.video == corpora / "MELD" / MELD_PLACES["dev"][1] / "dia0_utt0.mp4"
+    assert (first.subject, first.split) == ("Chandler", "val")
+    assert first.transcript == "also I was the point person on my company’s transition"
+    assert clips["test_dia1_utt0"].transcript == clips["test_dia1_utt1"].transcript == ""
+    assert data.remarks == [
+        "emotion_label: 9 rows are read as labels (anger -> angry 3, joy -> happy 3, sadness -> sad 3)",
+        "6 of 21 transcripts have characters of Windows-1252, which are read as meant",
+        "6 of 21 clips have an empty transcript: the sentence is empty",
+    ]
+
+
+def test_meld_s_other_label_and_dialogues(corpora: Path) -> None:
+    words = ("data.target=sentiment", "data.labels=sentiment3", "data.train=false", "data.subject=dialogue")
+    data = source(corpora, "meld", *words, "inputs.transcript=false")
+    clips = {clip.id: clip for clip in data.read_clips()}
+    assert data.benchmark == "meld_sentiment"
+    assert labels(clips) == ["neutral", "positive", *["negative"] * 5]
+    assert {clip.subject for clip in clips.values()} == {"test_dia0", "test_dia1", "test_dia2"}
+    assert {clip.transcript for clip in clips.values()} == {None}
+
+
+def test_clips_of_meld_in_one_folder_are_called_as_their_ids(own: Path) -> None:
+    for dialogue, utterance, *_ in MELD_ROWS:
+        link(own / "video.mp4", own / "MELD" / "subvideo" / f"test_dia{dialogue}_utt{utterance}.mp4")
+    clips = read(own, "meld", "data.media=subvideo", "data.train=false")
+    assert clips["test_dia2_utt1"].video == own / "MELD" / "subvideo" / "test_dia2_utt1.mp4"
+
+
+@pytest.mark.parametrize(
+    ("classes", "codes", "mapped"),
+    [
+        (4, "neu hap exc sad ang", "neutral happy happy sad angry"),
+        (5, "neu hap exc sad ang fru", "neutral happy happy sad angry frustrated"),
+        (6, "neu hap exc sad ang fru", "neutral happy excited sad angry frustrated"),
+    ],
+)
+def test_iemocap_s_turns_are_pieces_of_its_films(corpora: Path, classes: int, codes: str, mapped: str) -> None:
+    data = source(corpora, "iemocap", f"data.classes={classes}", "data.session=3")
+    clips = {clip.id: clip for clip in data.read_clips()}
+    assert labels(clips) == mapped.split()
+    assert {clip.id[:5] for clip in clips.values() if clip.split == "test"} == {"Ses03"}
+    assert {clip.id[:5] for clip in clips.values() if clip.split != "test"} == {"Ses01", "Ses02", "Ses04", "Ses05"}
+    people = {
+        split: {clip.subject for clip in clips.values() if clip.split == split} for split in ("train", "val", "test")
+    }
+    assert people["test"] == {"Ses03F", "Ses03M"}
+    assert people["val"]
+    assert not people["train"] & people["val"]
+    turn = clips["Ses03F_impro01_M000"]
+    assert (turn.label, turn.span, turn.valence, turn.transcript) == ("happy", Span(0.1, 0.5), 2.5, "Line 1.")
+    assert turn.video.name == "Ses03F_impro01.avi"
+    dropped = sorted(set(IEMOCAP_CODES) - set(codes.split()))
+    left_out = ", ".join(f"{code} 5" for code in dropped)
+    assert f"IEMOCAP: {5 * len(dropped)} rows are left out ({left_out})" in data.remarks
+
+
+def test_turns_of_iemocap_that_are_cut_already(own: Path) -> None:
+    link(own / "video.mp4", own / "IEMOCAP_full_release" / "subvideo-tgt" / "Ses05F_impro01_F000.avi")
+    data = source(own, "iemocap", "data.media=subvideo-tgt", "data.train=false")
+    data.takes_stock = True
+    clips = {clip.id: clip for clip in data.read_clips()}
+    assert (clips["Ses05F_impro01_F000"].span, len(clips), len(data.lost)) == (None, 5, 4)
+
+
+def test_numbers_of_sentiment_are_valence_and_their_sign_the_label(corpora: Path) -> None:
+    clips = read(corpora, "ch_sims")
+    assert [(clip.id, clip.valence, clip.label, clip.split) for clip in clips.values()] == [
+        ("video_0001_0001", -1.0, "negative", "train"),
+        ("video_0001_0002", 0.6, "positive", "train"),
+        ("video_0002_0001", 0.0, "neutral", "val"),
+        ("video_0001_0003", -0.2, "negative", "test"),
+        ("video_0003_0001", 0.8, "positive", "test"),
+    ]
+    assert clips["video_0001_0001"].subject == "video_0001"
+    assert clips["video_0001_0001"].video == corpora / "CH-SIMS" / "Raw" / "video_0001" / "0001.mp4"
+    clips = read(corpora, "cmu_mosi")
+    assert clips["03bSnISJMiM_10"].valence == -2.4000000954
+    assert clips["-iRBcNs9oI8_1"].transcript == "AND IT WAS GREAT"
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("meld", ["data.target=mood"], "'mood' is not one of emotion, sentiment"),
+        ("meld", ["data.target=sentiment"], r"has other ones; say data\.labels=sentiment3"),
+        ("meld", ["data.media=clips"], r"clips: no such folder; .* data\.media"),
+        ("iemocap", ["data.session=6"], "6 is not one of 1, 2, 3, 4, 5"),
+        ("iemocap", ["data.classes=7"], "7 is not one of 4, 5, 6"),
+        ("ch_sims", ["data.root=/nowhere"], r"/nowhere/label\.csv: no such file; set data\.root"),
+        ("ch_sims", ["data.truth=labels.csv"], r"labels\.csv: no such file"),
+    ],
+)
+def test_a_wrong_choice_is_named_with_what_there_is(corpora: Path, name: str, words: list[str], message: str) -> None:
+    with pytest.raises((UserError, InstantiationException), match=message):
+        source(corpora, name, *words).read_clips()
+
+
+def problems(root: Path, name: str, *words: str) -> list[str]:
+    with pytest.raises((RowErrors, InputErrors)) as caught:
+        source(root, name, *words).read_clips()
+    return caught.value.problems
+
+
+def test_wrong_rows_are_named_with_their_file_and_line(own: Path) -> None:
+    table = own / "MELD" / "test_sent_emo.csv"
+    table.write_text(table.read_text().replace(",joy,", ",joyous,").replace(",Monica,fear,", ",Monica,,"))
+    (word, empty) = problems(own, "meld", "data.train=false")
+    assert word.startswith("line 3: emotion_label 'joyous' is not one of ['angry', 'happy'")
+    assert empty.startswith("line 8: emotion_label is empty")
+    rows = own / "CH-SIMS" / "label.csv"
+    rows.write_text(rows.read_text().replace("0.8,0.8", "1.8,0.8").replace(",test", ",tset", 1))
+    (mode, number) = problems(own, "ch_sims")
+    assert mode == "line 5: mode 'tset' is not one of ['train', 'valid', 'test']"
+    assert number == "line 6: label '1.8' is not a number from -1 to 1"
+    turns = own / "IEMOCAP_full_release" / "Session5" / "dialog" / "EmoEvaluation" / "Ses05F_impro01.txt"
+    write_text(turns, ["[0.5 - 0.2]\tSes05F_impro01_F000\tneu\t[2.5, 2.5, 2.5]", "[0.5 - 0.7] Ses05F_impro01_F001 neu"])
+    (order, form, *_) = problems(own, "iemocap", "data.train=false")
+    assert (
+        order == "Ses05F_impro01.txt, line 1: the turn 'Ses05F_impro01_F000' ends at 0.2 s, before it begins at 0.5 s"
+    )
+    assert form.startswith("Ses05F_impro01.txt, line 2: '[0.5 - 0.7] Ses05F_impro01_F001 neu' is not")
+
+
+UNIBENCH = "unibench/labels"
+WORDS = {
+    "0": "happy", "1": "sad", "2": "neutral", "3": "angry", "4": "excited", "5": "frustrated",
+}  # fmt: skip
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(("file", "name"), [("cmumosi", "cmu_mosi"), ("sims", "ch_sims")])
+def test_the_real_lists_of_sentiment_are_the_official_ones(shared: Path, tmp_path: Path, file: str, name: str) -> None:
+    rows = [
+        (*row["name"].rsplit("_", 1), "", row["val"], "", "", "", "", row["split"].replace("val", "valid"))
+        for row in rows_of(shared / UNIBENCH / f"{file}.csv")
+    ]
+    header = ["video_id", "clip_id", "text", "label", "label_T", "label_A", "label_V", "annotation", "mode"]
+    write_rows(tmp_path / "label.csv", header, rows)
+    corpus = made(tmp_path, name, f"data.root={tmp_path}", "inputs.transcript=false")
+    corpus.source.takes_stock = True
+    corpus.clips = corpus.source.read_clips()
+    assert len(corpus.clips) == len(rows)
+    assert corpus.official_differences() == []
+    corpus.clips = corpus.clips[:-1]
+    assert corpus.official_differences()
+
+
+@pytest.mark.parametrize("session", [5, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 5))])
+def test_the_real_turns_of_iemocap_are_the_official_ones(shared: Path, tmp_path: Path, session: int) -> None:
+    official = official_benchmarks()[f"iemocap_session{session}"]
+    rows = [row for row in rows_of(shared / UNIBENCH / "iemocap_4way.csv") if row["name"][4] == str(session)]
+    codes = dict(zip("0123", ("exc", "sad", "neu", "ang"), strict=True))
+    lines = [f"[0.0 - 1.0]\t{row['name']}\t{codes[row['emo']]}\t[2.5, 2.5, 2.5]" for row in rows]
+    write_text(tmp_path / f"Session{session}" / "dialog" / "EmoEvaluation" / "Ses.txt", lines)
+    words = (f"data.root={tmp_path}", f"data.session={session}", "data.train=false", "inputs.transcript=false")
+    corpus = made(tmp_path, "iemocap", *words)
+    corpus.source.takes_stock = True
+    corpus.clips = corpus.source.read_clips()
+    assert corpus.official_differences() == []
+    assert digest({row["name"]: WORDS[row["emo"]] for row in rows}) == official.digests["test"].ids
+
+
+def test_doctor_counts_what_is_there_and_says_what_differs(corpora: Path) -> None:
+    found, _ = look_at(made(corpora, "meld", f"data.root={corpora / 'MELD'}", "modalities=[text]"), probe=0)
+    assert found.problems == []
+    assert found.classes["test"]["disgust"] == 1
+    assert "meld, test: 7 clips, the official set has 2610" in found.warnings
+    assert any(sentence.startswith("emotion_label: 9 rows are read") for sentence in found.warnings)
+
+
+EVALUATED = {
+    "meld": ("meld", 7, ["inputs.transcript=false"]),
+    "iemocap": ("iemocap_session5", 5, []),
+    "ch_sims": ("ch_sims", 2, ["scoring=sentiment", "scoring.protocol=sims"]),
+    "cmu_mosi": ("cmu_mosi", 1, ["scoring=sentiment"]),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "iemocap" else pytest.mark.slow) for name in EVALUATED]
+)
+def test_a_trained_model_is_evaluated(corpora: Path, trained: Path, tmp_path: Path, name: str) -> None:
+    benchmark, number, words = EVALUATED[name]
+    root = f"data.root={corpora / FOLDERS[name]}"
+    report, answers = evaluated(corpora, trained, tmp_path, name, root, *words)
+    assert (report["benchmark"], report["num_clips"], len(answers)) == (benchmark, number, number)
+    truths: Any = [line["truth"] for line in answers]
+    expected = list(read(corpora, name).values())
+    tested = [clip for clip in expected if clip.split == "test"]
+    assert truths == ([repr(clip.valence) for clip in tested] if "sentiment" in words[0:1] else truths)
+    assert len(truths) == len(tested)
