@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 from score_factory import HEADER, refusal, score, values, write_csv, write_jsonl
-from sklearn.metrics import balanced_accuracy_score, f1_score, mean_squared_error, precision_score
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    f1_score,
+    matthews_corrcoef,
+    mean_squared_error,
+    precision_score,
+)
 
 from emolightning.commands.cli import run
 from emolightning.records.labels import MER6
@@ -52,6 +58,7 @@ def test_values_are_those_of_scikit_learn(tmp_path: Path) -> None:
             "macro_f1_observed": macro["f1"],
             "uar": recall,
             "war": np.mean(np.array(truths) == np.array(answers)),
+            "mcc": matthews_corrcoef(truths, [said if said in MER6 else "unreadable" for said in answers]),
             "macro_precision": macro["precision"],
             "macro_precision_observed": macro["precision"],
             "weighted_precision": precision_score(truths, answers, average="weighted", **options),

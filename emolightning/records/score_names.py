@@ -1,5 +1,7 @@
 """The scores of a classification: their names and what they are; `scoring/metrics/classification.py` has the sums."""
 
+MCC = "mcc"
+
 DEFINITIONS = {
     "weighted_f1": "mean of per-class F1 weighted by the number of clips of the class (MER's headline score)",
     "macro_f1": "unweighted mean of per-class F1 over the labels that have at least one true clip in what is scored",
@@ -10,6 +12,8 @@ DEFINITIONS = {
     "what is scored; unreadable and missing answers lower no precision",
     "weighted_precision": "mean of per-class precision weighted by the number of clips of the class; unreadable and "
     "missing answers lower no precision",
+    MCC: "Matthews' correlation of truths and answers (of several classes Gorodkin's R_K), unreadable answers as a "
+    "class of their own; 0 where truths or answers are all one class",
     "macro_f1_observed": "unweighted mean of per-class F1 over the labels that occur in truths or answers "
     "(scikit-learn's default): one answer with a label of no clip lowers it",
     "macro_precision_observed": "unweighted mean of per-class precision over the labels that occur in truths or "
@@ -46,6 +50,7 @@ MISSING_NUMBERS = {
 """What becomes of clips with a true value and no predicted one -> what the definition says of it."""
 
 SCORE_INTERVAL = "score interval (Wilson's, carried over to averages over classes)"
+FISHER = "Fisher's transformation, with the variance of score intervals"
 BOOTSTRAP = "percentile bootstrap over clips"
 CLUSTERED_BOOTSTRAP = "percentile bootstrap over each {}, with all of its clips"
 EXACT = "exact binomial bounds, for resampling shows no spread"

@@ -11,7 +11,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.labels import vocabulary
 from emolightning.records.report import Report, Summary
-from emolightning.records.score_names import DEFINITIONS, PER_CLASS, UNREADABLE_COUNT
+from emolightning.records.score_names import DEFINITIONS, FISHER, MCC, PER_CLASS, UNREADABLE_COUNT
 from emolightning.scoring.aliases import DEFAULT, alias_table, described
 from emolightning.scoring.judges.answers import BY_JUDGE, JudgedReader
 from emolightning.scoring.metrics.classification import confusion_matrix, per_class, scores
@@ -257,7 +257,8 @@ def interval_entries(sets: Sequence[Counted], labels: Sequence[str], sampling: S
         units = sum(clips.num_units for clips in sets)
         drawn = {name: percentile_interval(values, num_units=units) for name, values in means.items()}
         ends = {name: ends[name] if has_no_width(drawn[name]) else drawn[name] for name in ends}
-    return {name: {"ci95": list(pair), "interval": sampling.method()} for name, pair in ends.items()}
+    methods = {MCC: FISHER} if sampling.intervals == "score" else {}
+    return {name: {"ci95": list(pair), "interval": methods.get(name, sampling.method())} for name, pair in ends.items()}
 
 
 def _metrics(clips: Counted, labels: Sequence[str], sampling: Sampling) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from emolightning.records.score_names import MCC
 from emolightning.scoring.metrics.resampling import Resampling
+
+ROUNDING = 1e-12
+"""Shares of the clips as small as this are none."""
 
 
 def confusion_matrix(truths: npt.ArrayLike, predictions: npt.ArrayLike, num_classes: int) -> np.ndarray:
@@ -72,9 +76,28 @@ def _averages(values: Mapping[str, np.ndarray], counts: np.ndarray, *, war: np.n
         "war": war,
         "macro_precision": _mean_where(values["precision"], declared),
         "weighted_precision": _ratio((values["precision"] * support).sum(axis=-1), total),
+        MCC: matthews(counts),
         "macro_f1_observed": _mean_where(values["f1"], observed),
         "macro_precision_observed": _mean_where(values["precision"], observed),
     }
+
+
+def matthews(counts: np.ndarray) -> np.ndarray:
+    """Correlation of truths and answers (Gorodkin 2004, equation 8); 0 where either has one class alone.
+
+    Args:
+        counts: (..., classes, classes + 1)
+
+    >>> round(float(matthews(np.array([[2, 0, 0], [1, 1, 0]]))), 4)
+    0.5774
+    """
+    support, answered, total = counts.sum(axis=-1), counts.sum(axis=-2), counts.sum(axis=(-2, -1))
+    hits = np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=-1)
+    together = hits * total - (support * answered[..., :-1]).sum(axis=-1)
+    squared = np.asarray(total, dtype=np.float64) ** 2
+    spreads = [squared - (each.astype(np.float64) ** 2).sum(axis=-1) for each in (support, answered)]
+    varies = np.minimum(*spreads) > ROUNDING * squared
+    return _ratio(np.where(varies, together, 0), np.sqrt(np.where(varies, spreads[0] * spreads[1], 0)))
 
 
 def paired_samples(

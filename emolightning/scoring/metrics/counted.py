@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from emolightning.records.score_names import PER_CLASS
-from emolightning.scoring.metrics.classification import confusion_matrix, joined, per_class, scores
+from emolightning.records.score_names import MCC, PER_CLASS
+from emolightning.scoring.metrics.classification import confusion_matrix, joined, matthews, per_class, scores
 from emolightning.scoring.metrics.resampling import NUM_SAMPLES, drawn, members
 from emolightning.scoring.metrics.score_intervals import (
     Shares,
@@ -86,7 +86,43 @@ def score_intervals(
         level: share of such intervals that hold the true value.
     """
     found = _intervals(scores, _shares, sets, is_stratified, level)
-    return {name: ends[0] for name, ends in found.items()}
+    ends = {name: ends[0] for name, ends in found.items()}
+    return {**ends, MCC: _of_correlation(sets, is_stratified, level)}
+
+
+def _of_correlation(sets: Sequence[Counted], is_stratified: bool, level: float) -> tuple[float, float]:
+    """Interval of Matthews' correlation, which is no mean of shares: by Fisher's transformation.
+
+    Its variance is that with pseudo-counts. The transformation has no end at -1 and 1: the middle is no nearer to it
+    than half way from the value with pseudo-counts, and the end on the side of 0 no farther than from that value.
+    """
+    effects = [
+        design_effects(_correlation, clips.counts, clips.members, is_stratified=is_stratified)[MCC] for clips in sets
+    ]
+    smooth, sampled, clips_alone = (sum(effect[place] for effect in effects) for place in range(3))
+    spread = float(np.sqrt(smooth * ratio_or_one(sampled, clips_alone))[0]) / len(sets)
+    if not spread:  # All truths are of one class: nothing is known.
+        return -1.0, 1.0
+    seen = float(np.mean([matthews(clips.counts) for clips in sets]))
+    evened = float(np.mean([matthews(smoothed(clips.counts)) for clips in sets]))
+    nearest = (1 + abs(evened)) / 2
+    lows, highs = [], []
+    for middle in (min(max(seen, -nearest), nearest), evened):
+        distance = quantile_for(sets, level) * spread / (1 - middle**2)
+        lows.append(float(np.tanh(np.arctanh(middle) - distance)))
+        highs.append(float(np.tanh(np.arctanh(middle) + distance)))
+    low, high = (max(lows), highs[0]) if seen >= 0 else (lows[0], min(highs))
+    return min(low, seen), max(high, seen)
+
+
+def _correlation(counts: np.ndarray) -> dict[str, np.ndarray]:
+    return {MCC: matthews(counts)}
+
+
+def quantile_for(sets: Sequence[Counted], level: float) -> float:
+    """Standard errors between what was seen and an end of an interval: of few clusters more."""
+    is_clustered = sets[0].members is not None
+    return quantile_of(sum(clips.members.shape[0] for clips in sets) if is_clustered else None, level)
 
 
 def accuracy_interval(clips: Counted, *, level: float = 0.95) -> tuple[float, float]:
@@ -122,8 +158,7 @@ def _intervals(
 ) -> dict[str, list[tuple[float, float]]]:
     """Intervals of what a function makes of a matrix, given the same values as shares of classes."""
     effects = [design_effects(function, clips.counts, clips.members, is_stratified=is_stratified) for clips in sets]
-    is_clustered = sets[0].members is not None
-    quantile = quantile_of(sum(clips.members.shape[0] for clips in sets) if is_clustered else None, level)
+    quantile = quantile_for(sets, level)
     shares = [shares_of(clips.counts) for clips in sets]
     smooth = [shares_of(smoothed(clips.counts)) for clips in sets]
     found = {}
