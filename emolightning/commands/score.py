@@ -132,6 +132,8 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
         problems.append(Problem("truth", f"has {len(cfg.truth)} files for {len(files)} of answers; give one for each"))
     if cfg.benchmark is not None and cfg.benchmark not in official_benchmarks():
         problems.append(Problem("benchmark", not_one_of(cfg.benchmark, official_benchmarks())))
+    if cfg.probabilities and (cfg.pair_by != "id" or cfg.ids != "exact"):
+        problems.append(Problem("probabilities", "are found by ids as they are written; leave out pair_by and ids"))
     if cfg.hand_check == "0":
         problems.append(Problem("hand_check", "0 answers are no sheet; say e.g. hand_check=50"))
     if cfg.hand_check is not None and not cfg.hand_check.isdecimal() and not Path(cfg.hand_check).is_file():

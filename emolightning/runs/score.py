@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,16 @@ from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report
 from emolightning.records.score_names import DIMENSIONS
 from emolightning.runs.answers import ANSWERS, evaluation_key, join, set_aside_other
+from emolightning.runs.ensembles.systems import Reading, read_system
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.report.page import write_page
 from emolightning.runs.report.table import print_metrics
-from emolightning.scoring.classification import counted_clips
+from emolightning.scoring.classification import Classification, counted_clips
 from emolightning.scoring.dimensions import add_dimension
 from emolightning.scoring.folds import fold_report, refuse_shared_clips
 from emolightning.scoring.hand_check import SHEET, agreement, require_unfilled, write_sheet
-from emolightning.scoring.predictions import Columns, Predictions, read_predictions, with_labels
+from emolightning.scoring.likelihood import likelihood_section
+from emolightning.scoring.predictions import Columns, Predictions, read_predictions, some, with_labels
 from emolightning.scoring.readable import refuse_unreadable
 from emolightning.scoring.sampling import Sampling, sampled
 from emolightning.scoring.scoring import Scoring, scores_of
@@ -61,6 +63,8 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
         read_file(cfg, file, truth, scoring, cluster=cfg.cluster, slices=[split_bins(word)[0] for word in cfg.slices])
         for file, truth in zip(files, truths, strict=True)
     ]
+    if cfg.probabilities:
+        read = [with_probabilities(predictions, scoring, cfg.columns) for predictions in read]
     scored = [scores_of(scoring, predictions.answers) for predictions in read]
     for number, (predictions, scores) in enumerate(zip(read, scored, strict=True), start=1):
         refuse_unreadable(predictions, scores, scoring, answer_column=cfg.columns.answer)
@@ -127,6 +131,28 @@ def read_file(
     return with_labels(predictions, scoring.reader) if scoring.reader else predictions
 
 
+def with_probabilities(predictions: Predictions, scoring: Scoring, columns: Mapping[str, Any]) -> Predictions:
+    """The same with how likely each label is, for every clip.
+
+    Raises:
+        UserError: some clip has no probabilities, they are of other labels, or answers are no labels.
+    """
+    if not isinstance(scoring, Classification):
+        raise UserError("probabilities=true is for answers with one label; leave it out, or say scoring=classification")
+    file, labels = predictions.answers_file, tuple(scoring.labels)
+    found = read_system(str(file), "answers", Reading(labels, columns["id"], columns["answer"])).opinions
+    known = {clip: opinion.probabilities for clip, opinion in found.items() if opinion.probabilities is not None}
+    if without := [answer.clip_id for answer in predictions.answers if answer.clip_id not in known]:
+        raise UserError(
+            f"{file}: probabilities=true, but {len(without)} of {len(predictions.answers)} clips have none: "
+            f"{some(without)}; write them in columns p_{labels[0]}, p_{labels[1]}, ..., or leave out probabilities=true"
+        )
+    if others := sorted({label for each in known.values() for label in each} ^ {*labels}):
+        raise UserError(f"{file}: probabilities and labels differ in {', '.join(others)}; say labels=[...] of the file")
+    answers = [replace(answer, probabilities=known[answer.clip_id]) for answer in predictions.answers]
+    return replace(predictions, answers=answers)
+
+
 def _score(
     cfg: DictConfig,
     predictions: Predictions,
@@ -154,11 +180,13 @@ def _score(
         )
     attributes = attributes_asked(cfg.slices, predictions.attributes, [answer.clip_id for answer in answers])
     report = with_slices(report, answers, scores, scoring.reader, attributes, sampling)
+    if cfg.probabilities and isinstance(scoring, Classification):
+        report = replace(report, likelihood=likelihood_section(answers, scores, scoring, sampling=sampling))
     described = {
         **predictions.facts,
         "scoring": _settings_of(cfg.scoring),
         "columns": OmegaConf.to_container(cfg.columns),
-        **{name: cfg[name] for name in ("cluster", "stratified") if cfg[name]},
+        **{name: cfg[name] for name in ("cluster", "stratified", "probabilities") if cfg[name]},
         **({"slices": list(cfg.slices)} if cfg.slices else {}),
     }
     key = evaluation_key(described)

@@ -20,6 +20,7 @@ from emolightning.scoring.metrics.calibration import (
     risk_coverage,
     softmax,
 )
+from emolightning.scoring.metrics.ranking import ranking
 from emolightning.scoring.sampling import BY_CLIP, Sampling
 from emolightning.scoring.scoring import Scoring
 
@@ -94,6 +95,7 @@ def likelihood_section(
         "calibration": calibration(probabilities, truths),
         "reliability": reliability(probabilities, truths),
         "risk_coverage": risk_coverage(probabilities, truths),
+        "ranking": ranking(probabilities, truths, tuple(scoring.labels), sampling.clusters(true)),
     }
     if fitted is None:
         return section

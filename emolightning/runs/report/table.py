@@ -123,6 +123,9 @@ def about_likelihood(report: Mapping[str, Any]) -> list[str]:
         f"Their probabilities: {_calibrated(section['calibration'])}; area under risk against coverage "
         f"{section['risk_coverage']['area']:.4f}.",
     ]
+    if ranked := section.get("ranking", {}).get("metrics"):
+        values = ", ".join(f"{name} {each['value']:.4f}" for name, each in ranked.items())
+        sentences.append(f"Ranked by them: {values}.")
     if fitted := section.get("fitted"):
         thresholds = ", ".join(f"{label} {value:.2f}" for label, value in fitted["thresholds"].items())
         sentences += [
