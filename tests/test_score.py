@@ -321,7 +321,7 @@ def test_scoring_of_a_benchmark_without_labels(tmp_path: Path) -> None:
     report = score(tmp_path / "out", f"answers={file}", "benchmark=mer2024_ov")
     assert report["unscored"] == {"empty answer": 1}
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "Clips (1)" in page
+    assert "Clips (2)" in page
     assert "Confusion matrix" not in page
 
 
