@@ -19,8 +19,8 @@ TOP = (2, 3)
 
 DEFINITIONS = {
     **{
-        f"top_{k}_accuracy": f"share of clips whose true label is among the {k} likeliest; of equally likely ones it is "
-        "the last"
+        f"top_{k}_accuracy": f"share of clips whose true label is among the {k} likeliest, and the last of those that "
+        "are equally likely"
         for k in TOP
     },
     "macro_auc": "unweighted mean of the area under the ROC curve of each label against all others, over the labels "
@@ -37,7 +37,7 @@ def ranks_of_truths(probabilities: np.ndarray, truths: np.ndarray) -> np.ndarray
 
 
 def area_under_roc(values: np.ndarray, is_true: np.ndarray) -> tuple[float, np.ndarray]:
-    """Share of (true, other) pairs of clips in which the true one has the higher value, and each clip's influence on it.
+    """Share of (true, other) pairs of clips in which the true one has the higher value, and the influence of each clip.
 
     Args:
         values: (clips,)
