@@ -134,7 +134,7 @@ class ScoreConfig(AnswerFileConfig):
     arousal_scale: list[float] = field(default_factory=lambda: [-5.0, 5.0])
     """Lowest and highest arousal."""
     probabilities: bool = False
-    """Read how likely each label is too, from columns `p_LABEL` or an object `probabilities`: top-k, AUC, calibration."""
+    """Score how likely labels are, from columns `p_LABEL` or an object `probabilities`: top-k, AUC, calibration."""
     hand_check: str | None = None
     """A number writes `hand_check.csv`, a sheet of so many answers for a person to read; FILE is one filled in."""
     cluster: str | None = None
