@@ -177,6 +177,9 @@ def test_aliases_are_a_choice():
 @pytest.mark.parametrize(
     ("text", "first", "first_valid"),
     [
+        ("['comfort', 'concern', 'care', 'happy']", None, "happy"),
+        ("[concern, sadness, warmth]", None, "sad"),
+        ("[concern, anger]", "worried", "worried"),
         ("sad, happy", "sad", "sad"),
         ("['Pain', 'happy']", None, "happy"),
         ("[sad and happy, angry]", None, "angry"),

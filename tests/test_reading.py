@@ -123,6 +123,7 @@ def test_each_answer_keeps_why_it_was_read_so(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "out" / "answers.jsonl").read_text().splitlines()]
     assert [line["read_from"] for line in lines] == ["the text", "a label alone", "the answer is the label"]
     assert lines[0]["passed_over"] == "anger (denied)"
+    assert [line.get("misspelt") for line in lines] == [True, None, None]
 
 
 @pytest.mark.parametrize(

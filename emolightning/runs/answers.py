@@ -96,6 +96,7 @@ def _line(key: str, answer: Answer, score: Score | None) -> dict[str, Any]:
         "prompt": answer.prompt,
         "seconds": round(answer.seconds, 6),
         **({"read_from": score.read_from} if score and score.read_from else {}),
+        **({"misspelt": True} if score and score.is_misspelt else {}),
         **({"passed_over": score.passed_over} if score and score.passed_over else {}),
         **({"missing_because": answer.missing_because} if answer.missing_because else {}),
         **({"probabilities": dict(answer.probabilities)} if answer.probabilities is not None else {}),

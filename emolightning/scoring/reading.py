@@ -34,6 +34,12 @@ MAX_REMEMBERED = 65_536
 COMMAS = re.compile("[,，、،]")
 """What separates entries: also the commas of Chinese, Japanese and Arabic."""
 
+MAY_BE_CARE = ("concern", "concerned")
+CARES = re.compile(
+    r"\b(?:care\b|caring|comfort|encourag|sympath|support|lov(?:e|ing)\b|affection|warm|gentle|nurtur)", re.I
+)
+"""What in a list says that `concern` is care for somebody, and no worry."""
+
 QUOTES = " \t\r\n\u00a0\u3000'\"‘’“”„«»「」『』"
 """What may be around an entry."""
 
@@ -158,7 +164,11 @@ class LabelReader:
     def _read_list(self, text: str) -> Reading:
         if self.answer_list == "whole":
             return self._read_one(text)
-        readings = [self._read_one(entry) for entry in list_entries(text)]
+        cares = MAY_BE_CARE if CARES.search(text) else ()
+        readings = [
+            _short(None, NO_LABEL) if entry.casefold() in cares else self._read_one(entry)
+            for entry in list_entries(text)
+        ]
         if self.answer_list == "first_valid":
             return next((reading for reading in readings if reading.label), readings[0])
         return readings[0]
