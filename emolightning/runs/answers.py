@@ -129,7 +129,8 @@ def read_scored(folder: Path, key: str) -> list[tuple[Answer, Score]]:
         _require_kinds(line, SCORED, f"{path}, line {number}")
         answer = _answer(line)
         read, because, alias = line["prediction"], line["unscored_because"], line["alias"]
-        told = {name: str(line.get(name, "")) for name in ("read_from", "passed_over")}
+        told: dict[str, Any] = {name: str(line.get(name, "")) for name in ("read_from", "passed_over")}
+        told["is_misspelt"] = line.get("misspelt") is True
         found.append((answer, Score(answer.clip_id, read, because, answer.text, alias, **told)))
     return found
 
