@@ -1,12 +1,15 @@
 """Feature classifiers from one end to the other: trained, resumed, evaluated, asked, on vectors that tell the label."""
 
+import itertools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from in_process import broken_at
+from vector_factory import WIDTHS, words_of, write_clips
 
 import emolightning as el
 from emolightning.__main__ import main
@@ -25,7 +28,6 @@ from emolightning.records.predictions import Failure
 from emolightning.runs.assembly_of_clips import open_predictor
 
 LABELS = ("happy", "sad", "angry")
-WIDTHS = {"speech": 6, "words": 4, "face": 5}
 SPLITS = {"train": 30, "val": 12, "test": 12}
 
 
@@ -33,30 +35,23 @@ SPLITS = {"train": 30, "val": 12, "test": 12}
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Clips without content, and vectors of two lengths that say which label they have."""
     folder, rng = tmp_path_factory.mktemp("fusion"), np.random.default_rng(3)
-    (folder / "media").mkdir()
     centres = {name: rng.normal(size=(len(LABELS), width)) for name, width in WIDTHS.items()}
-    rows = ["video_name,emotion_label,split,valence"]
-    for split, number in SPLITS.items():
-        for index in range(number):
-            clip, label = f"{split}{index:02}", index % len(LABELS)
-            (folder / "media" / f"{clip}.mp4").write_bytes(b"no video")
-            rows.append(f"{clip}.mp4,{LABELS[label]},{split},{label - 1}")
-            for name, width in WIDTHS.items():
-                vectors = centres[name][label] + 0.2 * rng.normal(size=(1 + index % 3, width))
-                (folder / name).mkdir(exist_ok=True)
-                np.save(folder / name / f"{clip}.npy", vectors.astype(np.float32))
-    (folder / "clips.csv").write_text("\n".join(rows) + "\n")
+    rows = [
+        {"video_name": f"{split}{index:02}", "emotion_label": label, "split": split, "valence": LABELS.index(label) - 1}
+        for split, number in SPLITS.items()
+        for index, label in zip(range(number), itertools.cycle(LABELS), strict=False)
+    ]
+
+    def vectors(row: Mapping[str, object], name: str) -> np.ndarray:
+        tokens, label = 1 + int(str(row["video_name"])[-2:]) % 3, LABELS.index(str(row["emotion_label"]))
+        return centres[name][label] + 0.2 * rng.normal(size=(tokens, WIDTHS[name]))
+
+    write_clips(folder, rows, vectors)
     return folder
 
 
 def words(place: Path, run: str, *more: str) -> list[str]:
-    features = [f"+features.{name}={name}" if name == "words" else f"features.{name}={name}" for name in WIDTHS]
-    return [
-        *("data=custom", f"data.annotations={place}/clips.csv", f"data.media={place}/media", "data.num_workers=0"),
-        *(f"data.labels=[{','.join(LABELS)}]", f"data.cache={place}/cache", "data.batch_size=8", "inputs.motion=false"),
-        *("features=folders", f"features.root={place}", *features, "optimizer.lr=5e-3", "logger=none"),
-        *("callbacks=eval", "trainer.enable_progress_bar=false", f"run_name={run}", f"output_dir={place}/{run}", *more),
-    ]
+    return words_of(place, run, LABELS, *more)
 
 
 @pytest.fixture(scope="module")

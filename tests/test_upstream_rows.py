@@ -171,8 +171,9 @@ def test_a_question_without_labels_offers_none(folder):
 
 def test_labels_that_training_lacks_are_named():
     classes = {"train": {"sad": 3}, "val": {"sad": 1}, "test": {"neutral": 2}}
-    first, second = coverage_warnings(classes, vocabulary=["sad", "neutral"], offered=["sad", "neutral"])
+    first, between, second = coverage_warnings(classes, vocabulary=["sad", "neutral"], offered=["sad", "neutral"])
     assert first == "never in training but in test: neutral (2 clips); the model cannot learn to answer it"
+    assert between == "in training but never in test: sad; scores of test say nothing about it"
     assert second.startswith("offered in the question but never in training: neutral;")
     assert coverage_warnings({"train": {"sad": 1}}, vocabulary=["sad"], offered=["sad"]) == []
 

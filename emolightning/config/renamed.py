@@ -58,6 +58,12 @@ SETTINGS = {
 }
 """Dotted key, or the beginning of one -> the present one."""
 
+ADDED: dict[str, dict[str, Any]] = {
+    "data": {"sampling": "none"},
+    "loss": {"class_weights": None, "focal_gamma": 0.0, "label_smoothing": 0.0},
+}
+"""Settings that came later, with what runs did before; of a dataset only where a run has one."""
+
 BUILT_IN = {
     "early_stopping": "is no callback any more; say early_stopping.patience=N, or early_stopping.enabled=false",
     "last": "is no callback any more but saved in every run; say checkpoints.every_num_steps=N",
@@ -97,8 +103,8 @@ def present_words(words: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a saved run with the present names: classes, and settings that were those of callbacks."""
-    present = with_present_names(saved)
+    """The configuration of a saved run with the present names: classes, settings of callbacks, and later settings."""
+    present = _with_added(with_present_names(saved))
     callbacks = present.get("callbacks")
     if not isinstance(callbacks, dict) or not BUILT_IN.keys() & callbacks.keys():
         return present
@@ -108,6 +114,12 @@ def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
         "early_stopping": _early_stopping(callbacks.get("early_stopping"), present.get("monitor")),
         "checkpoints": {"every_num_steps": (callbacks.get("last") or {}).get("every_num_steps", 100)},
     }
+
+
+def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
+    """The same with the settings that came later, so that an earlier run goes on and is known to be finished."""
+    groups = {name: saved.get(name, {} if name != "data" else None) for name in ADDED}
+    return saved | {name: {**ADDED[name], **keys} for name, keys in groups.items() if isinstance(keys, dict)}
 
 
 def _early_stopping(callback: Any, monitor: Any) -> dict[str, Any]:

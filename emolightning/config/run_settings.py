@@ -40,6 +40,20 @@ class PromptSettings:
 
 
 @dataclass
+class LossSettings:
+    """What training makes of the cross-entropy of an answer; validations measure it as it is."""
+
+    class_weights: Any = None
+    """Null; `balanced`: in inverse proportion to the clips of a label; or `{label: weight}`, 1 for the others. The mean
+    over the clips of an epoch is made 1."""
+    focal_gamma: float = 0.0
+    """The loss of a token, or of a class, times (1 - p) to this power, p being the probability of what is true: clips
+    that are known count less; 0 is off, 2 is usual."""
+    label_smoothing: float = 0.0
+    """Share of the target that is spread over all tokens, or classes; 0 is off, 0.1 is usual."""
+
+
+@dataclass
 class Monitor:
     """The one number that picks the best checkpoint."""
 
@@ -119,6 +133,8 @@ class RunConfig:
     tower's values and halves their size."""
     accumulation: str = "mean"
     """Gradients of `trainer.accumulate_grad_batches` batches: `mean`, or `sum` as upstream, remainder carried over."""
+    loss: LossSettings = field(default_factory=LossSettings)
+    """What training makes of the cross-entropy."""
     monitor: Monitor = field(default_factory=Monitor)
     """The number that picks the best checkpoint."""
     early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)

@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from emolightning.config.command_settings import CombineConfig, ExtractConfig
 from emolightning.config.families import all_inputs, families, family_of
+from emolightning.config.loss_values import check_loss
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.renamed import BUILT_IN
 from emolightning.config.run_settings import EvalConfig, PredictConfig, RunConfig
@@ -115,6 +116,8 @@ RANGES = {
     "trainer.check_val_every_n_epoch": (1, None),
     "trainer.val_check_interval": (1e-6, None),
     "trainer.num_nodes": (1, None),
+    "loss.focal_gamma": (0, None),
+    "loss.label_smoothing": (0, 0.99),
     "early_stopping.patience": (0, None),
     "checkpoints.every_num_steps": (0, None),
     "callbacks.sample_answers.num_clips": (0, None),
@@ -184,6 +187,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + _check_seeds(cfg)
         + _check_evaluation(cfg)
         + check_trainer(cfg)
+        + check_loss(cfg)
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.records.clips import Said
 
@@ -54,12 +55,14 @@ class EmotionModel(nn.Module):
         mean = losses.sum() / numbers.sum()
         return mean if more is None else mean + more
 
-    def learning_losses(self, batch: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+    def learning_losses(self, batch: Any, cross_entropy: CrossEntropy = PLAIN) -> tuple[Tensor, Tensor, Tensor | None]:
         """What training minimises: loss of each clip, what it sums over, and what is added to the mean, if anything."""
-        return *self.answer_losses(batch), None
+        return *self.answer_losses(batch, cross_entropy=cross_entropy), None
 
     @abstractmethod
-    def answer_losses(self, batch: Any, projected: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    def answer_losses(
+        self, batch: Any, projected: Mapping[str, Tensor] | None = None, *, cross_entropy: CrossEntropy = PLAIN
+    ) -> tuple[Tensor, Tensor]:
         """Loss of each clip, (batch,) float32, and what it sums over, (batch,) int64: tokens of the answer, or 1."""
 
     @abstractmethod

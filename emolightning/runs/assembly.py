@@ -16,13 +16,14 @@ from emolightning.config.families import family_of
 from emolightning.config.sources import chosen
 from emolightning.config.values import MONITORS
 from emolightning.data.loading.corpus import Corpus, opens_media
-from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.datamodule import ClipDataModule, label_draws
 from emolightning.data.loading.settings import Loading, split_settings
 from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
 from emolightning.errors import UserError
 from emolightning.files.writing import require_writable
 from emolightning.models.family import Occasion, Sees
+from emolightning.models.parts.cross_entropy import CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor
 from emolightning.records.inputs import Inputs
@@ -61,6 +62,7 @@ from emolightning.scoring.likelihood import labels_of
 from emolightning.scoring.sampling import sampled
 from emolightning.scoring.scoring import Scoring, require_comparable
 from emolightning.training.checkpoints.checkpoint_io import AtomicCheckpointIO
+from emolightning.training.class_weights import class_weights
 from emolightning.training.keeping import keeping
 from emolightning.training.learner import EmotionLearner, Likelihood
 from emolightning.training.lightning_internals import leave_signals_alone
@@ -101,6 +103,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
 
     def plan_for(corpus: Corpus) -> Plan:
         require_batches(trainer, corpus, loading)
+        _class_weights(cfg, corpus, loading)
         plan = plan_of(config["trainer"], corpus, loading, processes=processes, accumulates=accumulates)
         if plan.validations != 0:
             require_scores(monitors, scoring, corpus.clips_of("val"))
@@ -118,8 +121,16 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     plan = plan_for(corpus)  # Again: clips may have been skipped.
     facts = TrainingFacts(rank, load_of(cfg), config, plan, parts, cfg.monitor.metric, resume_from, initial)
     number = len(corpus.clips_of("val"))
+    settings = {name: value for name, value in config["loss"].items() if name != "class_weights"}
+    tools |= {"cross_entropy": CrossEntropy(**settings), "class_weights": _class_weights(cfg, corpus, loading)}
     learner = partial(_seeded_learner, cfg, corpus, scoring=scoring, num_val_clips=number, is_empty=rank > 0, **tools)
     return Run(ClipDataModule(corpus, processor, loading), learner, trainer, scoring, facts)
+
+
+def _class_weights(cfg: DictConfig, corpus: Corpus, loading: Loading) -> dict[str, float] | None:
+    """How much clips of each label count; refuses what cannot be weighed or drawn by label."""
+    given, draws = plain(cfg.loss)["class_weights"], label_draws(corpus, loading)
+    return class_weights(given, corpus.clips_of("train"), labels=corpus.source.labels, draws=draws)
 
 
 def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:

@@ -38,6 +38,7 @@ FIXED = (
     "optimizer",
     "schedule",
     "accumulation",
+    "loss",
 )
 """Settings that a checkpoint was made with, and that a continuation of the same run keeps."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from emolightning.data.loading.corpus import Corpus
-from emolightning.data.loading.datamodule import num_batches
+from emolightning.data.loading.datamodule import label_draws, num_batches
 from emolightning.data.loading.settings import Loading
 from emolightning.records.score_names import is_loss
 from emolightning.scoring.warnings import FEW_CLIPS
@@ -15,6 +15,9 @@ from emolightning.training.stopping.early_stopping import EarlyStopping
 
 CLASSES_SHOWN = 12
 """Most classes shown of a split; truths that are no labels of a small vocabulary would fill the screen."""
+
+UNEQUAL = 10
+"""Times as many clips as of another label, from which on a model may do best to forget the latter."""
 
 SCORES_SHOWN = ("val/weighted_f1", "val/uar", "val/war", "val/loss")
 
@@ -33,19 +36,41 @@ def plan_of(trainer: Mapping[str, Any], corpus: Corpus, loading: Loading, *, pro
     return make_plan(trainer, batches=batches, val_batches=val_batches, accumulates=accumulates)
 
 
-def describe_clips(corpus: Corpus, *, batch_size: int) -> str:
-    """A line a split, with its classes, and what is worth doubting.
+def describe_clips(corpus: Corpus, loading: Loading, *, weights: Mapping[str, float] | None = None) -> str:
+    """A line a split, with its classes, how unequal ones are made equal, and what is worth doubting.
 
     Args:
         corpus: already read.
-        batch_size: clips per process and step.
+        loading: clips per process and step, and which are drawn.
+        weights: label -> weight of its clips in the loss.
     """
-    lines = []
+    lines: list[str] = []
     for split, counts in corpus.classes().items():
         shown = [f"{label} {number}" for label, number in sorted(counts.items())[:CLASSES_SHOWN]]
         more = [f"and {len(counts) - CLASSES_SHOWN} more"] if len(counts) > CLASSES_SHOWN else []
         lines.append(f"{split} {sum(counts.values())} clips" + (f": {', '.join([*shown, *more])}" if counts else ""))
-    return "data: " + "\n      ".join([*lines, *_too_few(corpus, batch_size)])
+    return "data: " + "\n      ".join(
+        [*lines, *_evened(corpus, loading, weights), *_too_few(corpus, loading.batch_size)]
+    )
+
+
+def _evened(corpus: Corpus, loading: Loading, weights: Mapping[str, float] | None) -> list[str]:
+    """What an epoch draws and how much its clips count; or that labels are far from equal and nothing is done."""
+    lines, draws = [], label_draws(corpus, loading)
+    if draws is not None:
+        drawn = ", ".join(f"{label} {number}" for label, number in draws.quotas.items())
+        lines.append(f"data.sampling={loading.sampling}: of train an epoch draws {drawn}")
+    if weights is not None:
+        shown = ", ".join(f"{label} {weight:.3g}" for label, weight in weights.items())
+        lines.append(f"loss.class_weights: {shown}")
+    counts = corpus.classes()["train"]
+    if not lines and 1 < len(counts) <= CLASSES_SHOWN and max(counts.values()) >= UNEQUAL * min(counts.values()):
+        least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+        lines.append(
+            f"{most} has {counts[most] / counts[least]:.0f} times as many clips of train as {least}; "
+            "data.sampling=sqrt (or balanced) and loss.class_weights=balanced raise the recall of rare labels"
+        )
+    return lines
 
 
 def _too_few(corpus: Corpus, batch_size: int) -> list[str]:

@@ -48,7 +48,7 @@ def fit(run: Run[TrainingFacts]) -> None:
         print(_start(run, learner))
     if trainer.is_global_zero:
         print(_load(run, learner))
-        print(describe_clips(corpus, batch_size=run.data.batch_size))
+        print(describe_clips(corpus, run.data.loading, weights=learner.class_weights))
     said = describe_plan(facts.plan, trainer)  # On all ranks: early stopping learns of the plan.
     if is_trial:
         _try_out(run, learner)

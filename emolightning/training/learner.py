@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,12 +16,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from emolightning.errors import UserError
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.family import Sees
+from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.parameters import base_fingerprints, load_checkpoint, trained_state
 from emolightning.records.clips import PROBABILITY_DIGITS, Answer, Batch
 from emolightning.scoring.scoring import Scoring
 from emolightning.training.engines.optimizer_state import read_optimizer, write_optimizer
 from emolightning.training.engines.sharing import share_weights
+from emolightning.training.label_losses import LabelLosses
 from emolightning.training.optim.groups import parameter_groups
 from emolightning.training.optim.schedule import Length, Schedule
 from emolightning.training.stopping.divergence import require_finite_loss, require_finite_weights
@@ -57,6 +59,8 @@ class EmotionLearner(pl.LightningModule):
         summed_batches: 1, or the number of batches whose gradients are summed for a step, as upstream accumulates.
         num_val_clips: size of the validation split; scores of any other set of clips are refused.
         likelihood: how answers of a test say how likely each label is; None does not ask.
+        cross_entropy: of a token or a class, in training.
+        class_weights: label -> weight of its clips in training; None counts all alike.
     """
 
     def __init__(
@@ -73,6 +77,8 @@ class EmotionLearner(pl.LightningModule):
         summed_batches: int = 1,
         num_val_clips: int | None = None,
         likelihood: Likelihood | None = None,
+        cross_entropy: CrossEntropy = PLAIN,
+        class_weights: Mapping[str, float] | None = None,
     ):
         super().__init__()
         # Checkpoints hold what trains, so loading is checked by load_trained_state and not by torch's strict mode.
@@ -87,6 +93,9 @@ class EmotionLearner(pl.LightningModule):
         self.summed_batches = summed_batches
         self.num_val_clips = num_val_clips
         self.likelihood = likelihood
+        self.cross_entropy = cross_entropy
+        self.class_weights = class_weights
+        self.label_losses = LabelLosses(self.labels)
         self._prior: Tensor | float = 0.0
         self.validation = Validation(scoring) if scoring is not None else None
         self._resumed_batches = 0
@@ -134,6 +143,8 @@ class EmotionLearner(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch; logged is that of all ranks' batches together."""
+        if batch_idx == 0:  # And not where an epoch begins: one that is resumed in the middle goes on.
+            self.label_losses = LabelLosses(self.labels)
         loss, together = self._losses(batch)
         require_finite_loss(float(together), self.trainer)
         self.log("train/loss", together, prog_bar=True, batch_size=len(batch.clips))
@@ -142,15 +153,28 @@ class EmotionLearner(pl.LightningModule):
     def _losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """This rank's part of the loss, and the loss: the mean over the answer tokens of all ranks' clips. Scalars."""
         ranks = self.trainer.world_size
+        losses, tokens, more = self.model.learning_losses(batch, self.cross_entropy)
+        by_label = self.label_losses.of_batch((clip.label for clip in batch.clips), losses, tokens)
+        if self.class_weights is not None:
+            weights = [1.0 if clip.label is None else self.class_weights[clip.label] for clip in batch.clips]
+            losses = losses * losses.new_tensor(weights)
         if ranks == 1:
-            loss = self.model(batch)
+            self.label_losses.sums += by_label
+            loss = losses.sum() / tokens.sum()
+            loss = loss if more is None else loss + more
             return loss, loss.detach()
-        losses, tokens, more = self.model.learning_losses(batch)
         own = torch.stack([losses.detach().sum().double(), tokens.sum().double()])
-        total, num_tokens = self.trainer.strategy.reduce(own, reduce_op="sum")
+        both = self.trainer.strategy.reduce(torch.cat([own, by_label.flatten().to(own)]), reduce_op="sum")
+        total, num_tokens = both[:2]
+        self.label_losses.sums += both[2:].cpu().view_as(by_label)
         # Engines average gradients over ranks; a mean of means would weigh the clips of ranks with fewer tokens more.
         loss = losses.sum() * (ranks / num_tokens).to(losses.dtype)
         return loss if more is None else loss + more, total / num_tokens
+
+    def on_train_epoch_end(self) -> None:
+        """Log the loss of each label, before weights."""
+        for name, value in self.label_losses.means().items():
+            self.log(f"train/{name}", value, rank_zero_only=False, sync_dist=False)
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
@@ -255,6 +279,7 @@ class EmotionLearner(pl.LightningModule):
         checkpoint["batches_per_epoch"] = int(self.trainer.num_training_batches)
         checkpoint["step_size"] = self._step_size()
         checkpoint["val_scores"] = self._val_scores()
+        checkpoint["label_losses"] = self.label_losses.sums
         if self._has_pending_gradients:
             gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
             checkpoint["pending_gradients"] = gradients
@@ -278,6 +303,9 @@ class EmotionLearner(pl.LightningModule):
         self._optimizer_to_restore = checkpoint["optimizer"]
         self._resumed_batches = checkpoint["batches_per_epoch"]
         self._gradients_to_restore = checkpoint.get("pending_gradients", {})
+        sums = checkpoint.get("label_losses")  # Absent in files of earlier versions.
+        if sums is not None and sums.shape == self.label_losses.sums.shape:
+            self.label_losses.sums = sums.clone()
 
     def _restore_gradients(self) -> None:
         """Right before the first batch: Lightning drops gradients between loading a checkpoint and training."""

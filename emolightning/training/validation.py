@@ -24,6 +24,8 @@ class Row:
     """Summed cross-entropy of the answer's tokens in nats."""
     tokens: int
     """Number of those tokens."""
+    label: str | None = None
+    """The true one."""
 
 
 class Validation:
@@ -64,12 +66,12 @@ class Validation:
         told = [replace(answer, truth=truth) for answer, truth in zip(answers, truths, strict=True)]
         scores = scores_of(self.scoring, told)
         numbers = zip(batch.indices.tolist(), losses.detach().cpu().double().tolist(), tokens.tolist(), strict=True)
-        for (index, loss, count), answer, score in zip(numbers, told, scores, strict=True):
-            self._rows.setdefault(index, Row(replace(answer, prompt=""), score, loss, int(count)))
+        for (index, loss, count), answer, score, clip in zip(numbers, told, scores, batch.clips, strict=True):
+            self._rows.setdefault(index, Row(replace(answer, prompt=""), score, loss, int(count), clip.label))
         return told, scores
 
     def finish(self, trainer: Any, *, num_clips: int | None) -> dict[str, float]:
-        """`loss` and the scores over all ranks, the same on each; the rows are forgotten.
+        """`loss`, that of each label, and the scores over all ranks, the same on each; the rows are forgotten.
 
         Args:
             trainer: Lightning's.
@@ -96,8 +98,9 @@ class Validation:
         if isinstance(found, str):
             raise EndOfRun(f"validation: {found}")
         self.last = found
-        loss = math.fsum(row.loss for row in ordered) / math.fsum(row.tokens for row in ordered)
-        return {"loss": loss, **found.values}
+        labels = sorted({row.label for row in ordered if row.label is not None and row.tokens})
+        by_label = {f"loss/{label}": _loss([row for row in ordered if row.label == label]) for label in labels}
+        return {"loss": _loss(ordered), **by_label, **found.values}
 
     def _summary(self, rows: Sequence[Row]) -> Summary | str:
         """The scores, or why there are none: every rank must learn of it."""
@@ -105,3 +108,7 @@ class Validation:
             return self.scoring.summary([row.answer for row in rows], [row.score for row in rows])
         except UserError as error:
             return str(error)
+
+
+def _loss(rows: Sequence[Row]) -> float:
+    return math.fsum(row.loss for row in rows) / math.fsum(row.tokens for row in rows)

@@ -30,6 +30,11 @@ def coverage_warnings(
         if counts:
             named = ", ".join(f"{label} ({n} clip{'s' if n > 1 else ''})" for label, n in counts.items())
             warnings.append(f"never in training but in {split}: {named}; the model cannot learn to answer it")
+        missing = [label for label in vocabulary if label in trained and not classes.get(split, {}).get(label)]
+        if missing and any(classes.get(split, {}).values()):
+            warnings.append(
+                f"in training but never in {split}: {', '.join(missing)}; scores of {split} say nothing about it"
+            )
     unseen = [label for label in offered if label not in trained]
     if unseen:
         warnings.append(

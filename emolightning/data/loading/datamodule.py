@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from emolightning.data.loading.corpus import Corpus
+from emolightning.data.loading.draws import LabelDraws, labels_of
 from emolightning.data.loading.examples import ClipDataset
 from emolightning.data.loading.loader import Loader
 from emolightning.data.loading.same_clips import require_same_clips
@@ -80,6 +81,7 @@ class ClipDataModule(pl.LightningDataModule):
             seed=self.corpus.source.seed,
             progress=self._progress if self.trainer is not None else None,
             repeats=getattr(self.trainer, "overfit_batches", 0) > 0,
+            draws=label_draws(self.corpus, self.loading),
             **self._ranks(),
         )
         return self._loader(dataset, sampler)
@@ -129,6 +131,18 @@ class ClipDataModule(pl.LightningDataModule):
         assert self.trainer is not None
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total
         return progress.processed, int(self.trainer.num_training_batches)  # Fewer with limit_train_batches.
+
+
+def label_draws(corpus: Corpus, loading: Loading) -> LabelDraws | None:
+    """What a pass over the train split draws; None for each clip once.
+
+    Raises:
+        UserError: clips have no label to draw by.
+    """
+    if loading.sampling == "none":
+        return None
+    labels = labels_of(corpus.clips_of("train"), f"data.sampling={loading.sampling}")
+    return LabelDraws(labels, loading.sampling, seed=corpus.source.seed)
 
 
 def num_batches(corpus: Corpus, loading: Loading, processes: int) -> tuple[int, int]:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import Sampler
 
+from emolightning.data.loading.draws import LabelDraws
+
 
 class ClipKey(NamedTuple):
     """What a dataset makes an example of."""
@@ -36,6 +38,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
         progress: called when an iteration starts; batches finished since the start of training on each rank, and
             batches in an epoch, which a trainer may limit. None starts at the beginning.
         repeats: every epoch has the batches of the first one, to see whether they can be learned by heart.
+        draws: what a pass consists of; None is each clip once.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
         batches_per_epoch: int | None = None,
         progress: Callable[[], tuple[int, int]] | None = None,
         repeats: bool = False,
+        draws: LabelDraws | None = None,
     ):
         self.num_clips = num_clips
         self.batch_size = batch_size
@@ -58,6 +62,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
         self.batches_per_epoch = batches_per_epoch
         self.progress = progress
         self.repeats = repeats
+        self.draws = draws
 
     def __len__(self) -> int:
         """Batches per epoch; the last one of a whole split may be smaller."""
@@ -96,7 +101,11 @@ class TrainSampler(Sampler[list[ClipKey]]):
     def permutation(self, epoch: int) -> list[int]:
         """The order of the clips in one pass over them."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        return torch.randperm(self.num_clips, generator=generator).tolist()
+        order: list[int] = torch.randperm(self.num_clips, generator=generator).tolist()
+        if self.draws is None:
+            return order
+        drawn = self.draws.of_pass(epoch)
+        return [drawn[place] for place in order]
 
 
 class EvaluationSampler(Sampler[list[ClipKey]]):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from emolightning.data.checkup.unusable import OnError
+from emolightning.data.loading.draws import Sampling
 from emolightning.data.media.choice import FrameChoice, parse_frame_choice
 from emolightning.data.stores.features import Missing
 from emolightning.errors import UserError
@@ -50,6 +51,9 @@ class Loading:
     """Null for the whole train split, or a number per process (upstream's `iters_per_epoch`)."""
     num_workers: int = 0
     """Loader processes; 0 reads in the training process."""
+    sampling: Sampling = "none"
+    """What a pass over the train split draws. `none`: each clip once; `balanced`: all labels equally often; `sqrt`:
+    in proportion to the square root of their clips. As many clips as there are, drawn by (seed, pass)."""
 
 
 def split_settings(group: Mapping[str, Any]) -> tuple[dict[str, Any], Reading, Loading]:

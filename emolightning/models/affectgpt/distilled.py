@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from emolightning.models.affectgpt.affectgpt import AffectGPT
 from emolightning.models.affectgpt.distillation import (
@@ -20,6 +19,7 @@ from emolightning.models.affectgpt.distillation import (
 )
 from emolightning.models.affectgpt.fusion import Fusion
 from emolightning.models.affectgpt.inputs import OF_TEACHER
+from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.records.clips import IGNORED, SequenceBatch
 
 
@@ -75,14 +75,16 @@ class DistilledAffectGPT(AffectGPT):
         """Its parts by name."""
         return {**super().parts(), "distillation": self.distillation}
 
-    def learning_losses(self, batch: SequenceBatch) -> tuple[Tensor, Tensor, Tensor | None]:
+    def learning_losses(
+        self, batch: SequenceBatch, cross_entropy: CrossEntropy = PLAIN
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Cross-entropy of the answers and their tokens, clip by clip, and what the teacher adds to the mean."""
         targets = batch.sequence.targets[:, 1:]
         mask = targets != IGNORED
         hidden = self._hidden(self, batch, self.project(batch))
         answers = hidden[:, :-1][mask]
         words = self.language.get_output_embeddings()(answers)
-        losses = functional.cross_entropy(words.float(), targets[mask], reduction="none")
+        losses = cross_entropy(words, targets[mask])
         sums = torch.zeros(len(targets), dtype=losses.dtype, device=losses.device)
         sums = sums.index_add(0, mask.nonzero()[:, 0], losses)
         with torch.no_grad():

@@ -14,6 +14,7 @@ from emolightning.models.chat_server.processor import ServerBatch, sent_of
 from emolightning.models.chat_server.server import OURS, Server
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.chat_questions import VERSION, told, with_labels
+from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.asking.asker import Outcome, Question
 from emolightning.prompt.asking.client import FILTERED, Message
@@ -94,7 +95,9 @@ class ServerModel(EmotionModel):
         """What it says about each clip; nothing where it refuses."""
         return [said.text for said in self.say(batch, generation)]
 
-    def answer_losses(self, batch: Any, projected: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    def answer_losses(
+        self, batch: Any, projected: Mapping[str, Tensor] | None = None, *, cross_entropy: CrossEntropy = PLAIN
+    ) -> tuple[Tensor, Tensor]:
         """It is not trained here."""
         self._refuse("trained")
 

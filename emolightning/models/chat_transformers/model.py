@@ -18,6 +18,7 @@ from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.answering import clip_seed, one_by_one
 from emolightning.models.parts.chat_questions import VERSION
 from emolightning.models.parts.context import positions_of
+from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 
 
@@ -78,14 +79,16 @@ class ChatModel(EmotionModel):
         """Kind of the model and where it is from."""
         return f"{self.asking.folder.model_type} of {self.asking.folder.path}, its own chat template"
 
-    def answer_losses(self, batch: Any, projected: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    def answer_losses(
+        self, batch: Any, projected: Mapping[str, Tensor] | None = None, *, cross_entropy: CrossEntropy = PLAIN
+    ) -> tuple[Tensor, Tensor]:
         """Cross-entropy of the answers, clip by clip: sums in nats, and numbers of tokens."""
         assert isinstance(batch, ChatBatch)
         losses, counts = [], []
         for row, turn in self._turns(batch, 0):
             assert turn.answer is not None
             is_own = batch.is_own[row]
-            losses.append(self._loss(turn, turn.answer) * is_own)
+            losses.append(self._loss(turn, turn.answer, cross_entropy) * is_own)
             counts.append(is_own * len(turn.answer))
         number = len(batch.clips)
         return torch.stack(losses[:number]), torch.stack(counts[:number]).long()
@@ -144,8 +147,8 @@ class ChatModel(EmotionModel):
             for name, tensor in context.items()
         }
 
-    def _loss(self, turn: Turn, answer: Tensor) -> Tensor:
-        """Sum of the negative log-probabilities of an answer's tokens, float32."""
+    def _loss(self, turn: Turn, answer: Tensor, cross_entropy: CrossEntropy = PLAIN) -> Tensor:
+        """Sum over an answer's tokens, float32; the negative log-probability, unless training is told otherwise."""
         context, number = self._arguments(turn.context), len(answer)
         context |= {"input_ids": torch.cat([context["input_ids"], answer[None]], dim=1)}
         for name, fill in (("attention_mask", 1), *((name, 0) for name in PER_TOKEN)):
@@ -154,7 +157,7 @@ class ChatModel(EmotionModel):
         if "logits_to_keep" in inspect.signature(self._own().forward).parameters:
             context["logits_to_keep"] = number + 1  # type: ignore[assignment]
         logits = self.language(**context, use_cache=False).logits[0, -number - 1 : -1]
-        return functional.cross_entropy(logits.float(), answer, reduction="sum")
+        return cross_entropy(logits, answer).sum()
 
     def _generate(self, turn: Turn, generation: Generation) -> str:
         tokenizer = self.asking.tokenizer

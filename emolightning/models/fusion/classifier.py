@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.fusion.networks.blocks import Fused, FusionNetwork
+from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.records.clips import Batch, Said
 
@@ -45,7 +45,9 @@ class FusionClassifier(EmotionModel):
         streams = [torch.cat([vectors[name] for name in names], dim=-1) for names in self.places]
         return self.network(streams if self.is_sequence else [stream[:, 0] for stream in streams])
 
-    def answer_losses(self, batch: Batch, projected: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    def answer_losses(
+        self, batch: Batch, projected: Mapping[str, Tensor] | None = None, *, cross_entropy: CrossEntropy = PLAIN
+    ) -> tuple[Tensor, Tensor]:
         """Cross-entropy of the label plus squared error of valence plus the penalty of the batch, clip by clip.
 
         Returns:
@@ -55,7 +57,7 @@ class FusionClassifier(EmotionModel):
         device = found.emotions.device
         is_known = torch.tensor([clip.label in self.labels for clip in batch.clips], device=device)
         targets = torch.tensor([self._number(clip.label) for clip in batch.clips], device=device)
-        losses = functional.cross_entropy(found.emotions.float(), targets, reduction="none") + found.penalty
+        losses = cross_entropy(found.emotions, targets) + found.penalty
         if found.valence is not None:
             true = torch.tensor([float("nan") if c.valence is None else c.valence for c in batch.clips], device=device)
             has_valence = ~true.isnan()

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed
-from torch.nn import functional
 
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.continuations import continuation_logprobs, positions_of, told
+from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.records.clips import IGNORED, SequenceBatch, TokenBatch
 
@@ -56,13 +56,18 @@ class AnsweringModel(EmotionModel):
         return embeddings
 
     def answer_losses(
-        self, batch: SequenceBatch, projected: Mapping[str, Tensor] | None = None
+        self,
+        batch: SequenceBatch,
+        projected: Mapping[str, Tensor] | None = None,
+        *,
+        cross_entropy: CrossEntropy = PLAIN,
     ) -> tuple[Tensor, Tensor]:
         """Cross-entropy of the answers, clip by clip.
 
         Args:
             batch: clips with answers.
             projected: result of `project`, when it is at hand.
+            cross_entropy: of a token.
 
         Returns:
             Sum over the answer's tokens in nats, (batch,) float32; number of those tokens, (batch,) int64.
@@ -81,7 +86,7 @@ class AnsweringModel(EmotionModel):
             **self._told(tokens.attention_mask),
         ).logits
         kept = is_target[:, places]
-        losses = functional.cross_entropy(logits[kept].float(), targets[is_target], reduction="none")
+        losses = cross_entropy(logits[kept], targets[is_target])
         rows = is_target.nonzero()[:, 0]
         sums = torch.zeros(len(targets), dtype=losses.dtype, device=losses.device).index_add(0, rows, losses)
         return sums, is_target.sum(dim=1)
