@@ -72,7 +72,12 @@ def test_a_validation_has_the_numbers_of_an_evaluation(name: str, seed: int) -> 
     values, report = validated(scoring, clips, said), evaluated(scoring, clips, said)
     expected = {score: entry["value"] for score, entry in report["metrics"].items()}
     assert {score: values[score] for score in expected} == expected
-    assert set(values) - {"loss"} <= set(scoring.names)
+    own = {name for name in values if name.partition("/")[0] == "loss"}
+    assert set(values) - own <= set(scoring.names)
+    for label in {clip.label for clip in clips}:
+        mine = [index for index, clip in enumerate(clips) if clip.label == label]
+        mean = sum(0.1 * index for index in mine) / sum(index % 3 + 1 for index in mine)
+        assert values[f"loss/{label}"] == pytest.approx(mean)
     assert set(expected) <= set(scoring.names)
 
 
