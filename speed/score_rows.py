@@ -3,11 +3,14 @@
   python speed/score_rows.py
   python speed/score_rows.py rows=1000000 rounds=3 output=speed/results/score_rows.json
   python speed/score_rows.py distinct=true output=speed/results/score_distinct_rows.json
+  python speed/score_rows.py kind=words rounds=1 output=speed/results/score_words.json
+  python speed/score_rows.py rows=100000 clusters=5000 output=speed/results/score_clusters.json
 
 Writes a CSV with made-up answers: labels alone, labels in sentences, sentences that occur once, and some that cannot be
-read; with `distinct=true` no text occurs twice. Each round scores it in a process of its own: wall time from its start
-to its end, imports and all files that `score` writes included, and the most memory it held. The scores are compared
-with those counted while writing. Exit code 1 when they differ.
+read; with `distinct=true` no text occurs twice. `kind=words` writes lists of emotion words, `clusters=N` a column of so
+many subjects, of which 10,000 samples are drawn for intervals. Each round scores it in a process of its own: wall time
+from its start to its end, imports and all files that `score` writes included, and the most memory it held. The scores
+are compared with those counted while writing. Exit code 1 when they differ.
 """
 
 import sys
@@ -36,6 +39,25 @@ from emolightning.records.labels import MER6  # noqa: E402
 from emolightning.runs.lineage import describe_process  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[1]
+WORDS = (
+    "happy",
+    "grateful",
+    "angry",
+    "tired",
+    "sad",
+    "lonely",
+    "proud",
+    "curious",
+    "afraid",
+    "bored",
+    "calm",
+    "guilty",
+)
+"""None is a form of another."""
+
+ROUNDING = 1e-9
+"""Means that are as near as this are equal."""
+
 FORMS = ("{label}", "{label}.", "The person is {label}.", "Clip {clip}: face and voice are {label}.", "I cannot say.")
 DISTINCT = (
     *("Clip {clip}: {label}", "Clip {clip}: {label}.", "In clip {clip} the person is {label}."),
@@ -49,7 +71,8 @@ SHARES = (0.3, 0.25, 0.2, 0.2, 0.05)
 class Written:
     """What is in the file."""
 
-    correct: int
+    value: float
+    """What `score` must find: the share of right answers, or the mean share of an answer's words that are true."""
     unreadable: int
     num_bytes: int
 
@@ -68,20 +91,27 @@ def main(cfg: DictConfig) -> int:
     check_config(cfg)
     with tempfile.TemporaryDirectory() as folder:
         file, out = Path(folder) / "predictions.csv", Path(folder) / "out"
-        written = write_predictions(
-            file, cfg.rows, np.random.default_rng(cfg.seed), DISTINCT if cfg.distinct else FORMS
+        rng, texts = np.random.default_rng(cfg.seed), DISTINCT if cfg.distinct else FORMS
+        is_words = cfg.kind == "words"
+        written = (
+            write_words(file, cfg.rows, rng)
+            if is_words
+            else write_predictions(file, cfg.rows, rng, texts, clusters=cfg.clusters)
         )
         rounds = []
         for number in range(cfg.rounds):
-            rounds.append(score(file, out / str(number)))
+            rounds.append(score(file, out / str(number), words_of(cfg)))
             print(f"round {number + 1}: {rounds[-1].seconds:.1f} s, {rounds[-1].peak_memory_gb:.2f} GB", flush=True)
         report = json.loads((out / "0" / "metrics.json").read_text(encoding="utf-8"))
-    is_right = report["metrics"]["war"]["value"] == written.correct / cfg.rows
+    found = report["metrics"]["ungrouped_accuracy" if is_words else "war"]["value"]
+    is_right = bool(abs(found - written.value) < ROUNDING)
     is_right &= report["num_clips"] - report["num_scored"] == written.unreadable
     seconds = median(each.seconds for each in rounds)
     result = {
         **describe_process(sys.argv),
         "rows": cfg.rows,
+        "kind": cfg.kind,
+        "clusters": cfg.clusters,
         "distinct": cfg.distinct,
         "file_mb": written.num_bytes / 1e6,
         "scores_are_right": is_right,
@@ -97,7 +127,30 @@ def main(cfg: DictConfig) -> int:
     return int(not is_right)
 
 
-def write_predictions(path: Path, num_rows: int, rng: np.random.Generator, texts: Sequence[str] = FORMS) -> Written:
+def words_of(cfg: DictConfig) -> list[str]:
+    """What `score` is told beside the file."""
+    if cfg.kind == "words":
+        return ["scoring=open_vocabulary"]
+    return ["labels=mer6", *(["cluster=subject", "intervals=percentile"] if cfg.clusters else [])]
+
+
+def write_words(path: Path, num_rows: int, rng: np.random.Generator) -> Written:
+    """Write the file: ids, lists of one to five words, true ones."""
+    total = 0.0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("id", "answer", "truth"))
+        numbers = rng.integers(1, 6, (num_rows, 2)).tolist()
+        for clip, sizes in enumerate(numbers):
+            said, true = ([WORDS[place] for place in rng.permutation(len(WORDS))[:size]] for size in sizes)
+            total += len({*said} & {*true}) / len(said)
+            rows.writerow((f"sample_{clip:08}", f"[{', '.join(said)}]", f"[{', '.join(true)}]"))
+    return Written(total / num_rows, 0, path.stat().st_size)
+
+
+def write_predictions(
+    path: Path, num_rows: int, rng: np.random.Generator, texts: Sequence[str] = FORMS, *, clusters: int = 0
+) -> Written:
     """Write the file: ids, answers of which about 70 % are right where they can be read, truths."""
     truths = rng.integers(0, len(MER6), num_rows)
     said = np.where(rng.random(num_rows) < 0.65, truths, rng.integers(0, len(MER6), num_rows))
@@ -105,17 +158,17 @@ def write_predictions(path: Path, num_rows: int, rng: np.random.Generator, texts
     readable = forms != len(FORMS) - 1
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(("id", "answer", "truth"))
+        rows.writerow(("id", "answer", "truth", *(["subject"] if clusters else [])))
         for clip, (truth, label, form) in enumerate(zip(truths.tolist(), said.tolist(), forms.tolist(), strict=True)):
             answer = texts[form].format(label=MER6[label], clip=clip)
-            rows.writerow((f"sample_{clip:08}", answer, MER6[truth]))
-    correct = int(((said == truths) & readable).sum())
+            rows.writerow((f"sample_{clip:08}", answer, MER6[truth], *([f"s{clip % clusters}"] if clusters else [])))
+    correct = float(((said == truths) & readable).mean())
     return Written(correct, int((~readable).sum()), path.stat().st_size)
 
 
-def score(file: Path, out: Path) -> Round:
+def score(file: Path, out: Path, words: Sequence[str]) -> Round:
     """Score the file in a process of its own."""
-    command = [sys.executable, "-m", "emolightning", "score", f"answers={file}", "labels=mer6", f"output_dir={out}"]
+    command = [sys.executable, "-m", "emolightning", "score", f"answers={file}", *words, f"output_dir={out}"]
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)  # of this child alone, where getrusage gives the largest of all

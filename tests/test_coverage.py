@@ -7,8 +7,9 @@ import pytest
 from scipy.special import expit, logit
 from scipy.stats import binom
 
-from emolightning.scoring.metrics.classification import scores
-from emolightning.scoring.metrics.counted import Counted, score_intervals
+from emolightning.records.score_names import PER_CLASS
+from emolightning.scoring.metrics.classification import per_class, scores
+from emolightning.scoring.metrics.counted import Counted, class_intervals_of_each, intervals_of_each
 from emolightning.scoring.metrics.score_intervals import Shares, quantile_of, score_interval
 
 HEADLINES = ("weighted_f1", "macro_f1", "uar", "war")
@@ -39,7 +40,7 @@ def test_every_result_of_two_classes_weighed_by_its_chance(sizes, recalls):
 
 
 def drawn(kind: str, number: int, repeats: int, *, num_actors: int) -> tuple[list[Counted], dict[str, float]]:
-    """Test sets, of actors who are each easier or harder if there are any, and the true scores."""
+    """Test sets, of actors who are each easier or harder if there are any, and the true scores, also of classes."""
     rng, population = np.random.default_rng(number), POPULATIONS[kind]
     shares, recalls = population.sum(axis=1), np.diagonal(population) / population.sum(axis=1)
     wrong = np.where(np.eye(6, dtype=bool), 0, population)
@@ -51,12 +52,16 @@ def drawn(kind: str, number: int, repeats: int, *, num_actors: int) -> tuple[lis
 
     actors = max(1, num_actors)
     spread = 0.8 * bool(num_actors)
-    true = scores(padded(cells(rng.normal(0, spread, 100_000)).mean(axis=0)) * 1e12)
+    matrix = padded(cells(rng.normal(0, spread, 100_000)).mean(axis=0)) * 1e12
+    true, of_classes = scores(matrix), per_class(matrix)
     chances = cells(rng.normal(0, spread, (repeats, actors))).reshape(repeats, actors, 36)
     sizes = np.full(actors, number // actors) + (np.arange(actors) < number % actors)
     counts = padded(rng.multinomial(sizes, chances / chances.sum(axis=-1, keepdims=True)).reshape(-1, actors, 6, 6))
     sets = [Counted(one.sum(axis=0), one.reshape(actors, -1) if num_actors else None) for one in counts]
-    return sets, {name: float(true[name]) for name in HEADLINES}
+    values = {name: float(true[name]) for name in HEADLINES}
+    return sets, values | {
+        f"{name}/{place}": float(of_classes[name][place]) for name in PER_CLASS for place in range(6)
+    }
 
 
 def padded(matrix: np.ndarray) -> np.ndarray:
@@ -65,29 +70,34 @@ def padded(matrix: np.ndarray) -> np.ndarray:
 
 
 def held(sets: list[Counted], true: dict[str, float]) -> dict[str, float]:
-    """Score -> share of the intervals that hold the true value."""
-    found = [score_intervals([one]) for one in sets]
-    return {
-        name: float(np.mean([ends[name][0] <= value <= ends[name][1] for ends in found]))
-        for name, value in true.items()
-    }
+    """Score -> share of the intervals that hold the true value; of a class, among the sets that have its clips."""
+    whole, of_classes = intervals_of_each([[one] for one in sets]), class_intervals_of_each(sets)
+    found = {name: [low <= true[name] <= high for low, high in (ends[name] for ends in whole)] for name in HEADLINES}
+    for name, place in product(PER_CLASS, range(6)):
+        value = true[f"{name}/{place}"]
+        pairs = [ends[name][place] for one, ends in zip(sets, of_classes, strict=True) if one.counts[place].any()]
+        found[f"{name}/{place}"] = [low <= value <= high for low, high in pairs]
+    return {name: float(np.mean(each)) for name, each in found.items()}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("num_actors", [0, 24])
 @pytest.mark.parametrize("number", [180, 834])
 @pytest.mark.parametrize("kind", list(POPULATIONS))
-def test_intervals_hold_the_true_value_as_often_as_they_say(kind, number, num_actors):
-    found = held(*drawn(kind, number, 1_000, num_actors=num_actors))
+def test_intervals_hold_the_true_value_as_often_as_they_say(kind: str, number: int, num_actors: int) -> None:
+    found = held(*drawn(kind, number, 2_000, num_actors=num_actors))
+    classes = [f"{100 * value:.1f}" for name, value in found.items() if "/" in name]
     print(
         f"| {kind}{', 24 actors' * bool(num_actors)} | {number} |",
         " | ".join(f"{100 * found[n]:.1f}" for n in HEADLINES),
+        f"| {min(classes, key=float)} to {max(classes, key=float)} | {found}",
     )
-    assert all(0.93 <= share <= 0.97 for share in found.values()), found
+    assert all(0.93 <= found[name] <= 0.97 for name in HEADLINES), found
 
 
-def test_a_few_sets_of_24_actors():
+def test_a_few_sets_of_24_actors() -> None:
     """Too few to tell 93 from 95 %; without the number of actors 6 of 10 intervals would hold the true value."""
     sets, true = drawn("balanced", 834, 20, num_actors=24)
-    assert np.mean(list(held(sets, true).values())) > 0.87
-    assert np.mean(list(held([Counted(one.counts) for one in sets], true).values())) < 0.85
+    with_actors, without = held(sets, true), held([Counted(one.counts) for one in sets], true)
+    assert np.mean([with_actors[name] for name in HEADLINES]) > 0.87
+    assert np.mean([without[name] for name in HEADLINES]) < 0.85

@@ -129,7 +129,9 @@ def test_a_planted_weakness_is_found(weak: str, found: tuple[str, str]) -> None:
 @pytest.mark.parametrize(("number", "clustered"), [(180, False), (834, False), (834, True)])
 def test_without_one_few_reports_cry_wolf(number: int, clustered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 1,000 reports; with actors who differ, tested by whole actors."""
-    monkeypatch.setattr(slices, "accuracy_interval", lambda clips: (0, 1))  # Half of the time, and none of the tests.
+    monkeypatch.setattr(
+        slices, "accuracy_intervals", lambda clips: [(0, 1)] * len(clips)
+    )  # Half of the time, and none of the tests.
     rng, alarms = np.random.default_rng(7), 0
     for _ in range(1_000):
         truths, said, about = drawn(rng, number, actors=0.15 * clustered)

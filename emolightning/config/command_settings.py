@@ -266,6 +266,10 @@ class ScoreRowsConfig:
 
     rows: int = 1_000_000
     """Rows of the file."""
+    kind: str = "labels"
+    """`labels`, or `words`: lists of emotion words, scored by scoring=open_vocabulary."""
+    clusters: int = 0
+    """Subjects of the clips; with them intervals are percentiles of 10,000 draws of whole subjects."""
     rounds: int = 3
     """Processes that score it, one after the other."""
     distinct: bool = False

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
-from emolightning.config.command_settings import CombineConfig, ExtractConfig
+from emolightning.config.command_settings import CombineConfig, ExtractConfig, ScoreRowsConfig
 from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.loss_values import check_loss
 from emolightning.config.problems import Problem, not_one_of, suggestion
@@ -78,6 +78,7 @@ OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
     PredictConfig: {"format": ("jsonl", "csv", "upstream"), "device": REAL_DEVICES},
     EvalConfig: {"cluster": ("subject",)},
     ExtractConfig: {"dtype": KEPT_DTYPES, "device": REAL_DEVICES},
+    ScoreRowsConfig: {"kind": ("labels", "words")},
     CombineConfig: {"missing": ("error", "others")},
 }
 """The same where a command means something else by a name."""
@@ -144,6 +145,7 @@ RANGES = {
     "probe": (0, None),
     "rounds": (1, None),
     "rows": (1, None),
+    "clusters": (0, None),
     "samples": (1, None),
     "transcript_tokens": (1, None),
     "answer_tokens": (2, None),

@@ -27,7 +27,7 @@ from emolightning.errors import UserError
 from emolightning.records.clips import Answer, Score
 from emolightning.records.report import Report
 from emolightning.scoring.classification import class_indices
-from emolightning.scoring.metrics.counted import accuracy_interval, counted
+from emolightning.scoring.metrics.counted import Counted, accuracy_intervals, counted
 from emolightning.scoring.metrics.paired import holm
 from emolightning.scoring.reading import LabelReader
 from emolightning.scoring.sampling import Sampling
@@ -264,13 +264,11 @@ def _rows(
     clusters = None if clusters is None else clusters[known]
     right = truths == said
     shares = np.bincount(truths, right, num_classes) / np.maximum(np.bincount(truths, minlength=num_classes), 1)
+    masks = [names == name for name in groups.names]
+    intervals = accuracy_intervals([_counted(truths, said, num_classes, clusters, inside) for inside in masks])
     rows = []
-    for name in groups.names:
-        inside = names == name
-        number, of_slice = int(inside.sum()), None if clusters is None else clusters[inside]
-        if of_slice is not None and len(np.unique(of_slice)) < 2:  # One cluster shows no spread.
-            of_slice = None
-        ends = accuracy_interval(counted(truths[inside], said[inside], num_classes, of_slice))
+    for name, inside, ends in zip(groups.names, masks, intervals, strict=True):
+        number = int(inside.sum())
         value, expected = float(right[inside].mean()), float(shares[truths[inside]].mean())
         p = None
         if min(number, len(right) - number) >= MIN_CLIPS:
@@ -289,6 +287,16 @@ def _rows(
             }
         )
     return rows
+
+
+def _counted(
+    truths: np.ndarray, said: np.ndarray, num_classes: int, clusters: np.ndarray | None, inside: np.ndarray
+) -> Counted:
+    """The clips of a slice; of a single cluster, which shows no spread, clips count as independent."""
+    of_slice = None if clusters is None else clusters[inside]
+    if of_slice is not None and len(np.unique(of_slice)) < 2:
+        of_slice = None
+    return counted(truths[inside], said[inside], num_classes, of_slice)
 
 
 def exact_p(truths: np.ndarray, right: np.ndarray, inside: np.ndarray) -> float:

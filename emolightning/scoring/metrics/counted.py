@@ -1,6 +1,6 @@
 """A confusion matrix whose clips were sampled somehow, and the intervals of its scores that follow from that."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ from emolightning.scoring.metrics.resampling import NUM_SAMPLES, drawn, members
 from emolightning.scoring.metrics.score_intervals import (
     Shares,
     design_effects,
+    intervals_of,
     quantile_of,
     ratio_or_one,
-    score_interval,
     smoothed,
     together,
 )
@@ -85,9 +85,24 @@ def score_intervals(
         is_stratified: it was decided beforehand how many clips each class has.
         level: share of such intervals that hold the true value.
     """
-    found = _intervals(scores, _shares, sets, is_stratified, level)
-    ends = {name: ends[0] for name, ends in found.items()}
-    return {**ends, MCC: _of_correlation(sets, is_stratified, level)}
+    return intervals_of_each([sets], is_stratified=is_stratified, level=level)[0]
+
+
+def intervals_of_each(
+    systems: Sequence[Sequence[Counted]], *, is_stratified: bool = False, level: float = 0.95
+) -> list[dict[str, tuple[float, float]]]:
+    """The same of several systems, much faster than one by one.
+
+    Args:
+        systems: confusion matrices of each, of each fold one.
+        is_stratified: it was decided beforehand how many clips each class has.
+        level: share of such intervals that hold the true value.
+    """
+    found = _intervals(scores, _shares, systems, is_stratified, level)
+    return [
+        {**{name: ends[0] for name, ends in of_system.items()}, MCC: _of_correlation(sets, is_stratified, level)}
+        for sets, of_system in zip(systems, found, strict=True)
+    ]
 
 
 def _of_correlation(sets: Sequence[Counted], is_stratified: bool, level: float) -> tuple[float, float]:
@@ -125,15 +140,16 @@ def quantile_for(sets: Sequence[Counted], level: float) -> float:
     return quantile_of(sum(clips.members.shape[0] for clips in sets) if is_clustered else None, level)
 
 
-def accuracy_interval(clips: Counted, *, level: float = 0.95) -> tuple[float, float]:
-    """The score interval of the share of right answers alone: Wilson's, of clusters with their design effect."""
-    return _intervals(
+def accuracy_intervals(parts: Sequence[Counted], *, level: float = 0.95) -> list[tuple[float, float]]:
+    """Score intervals of the share of right answers alone: Wilson's, of clusters with their design effect."""
+    found = _intervals(
         lambda counts: {"war": scores(counts)["war"]},
         lambda counts: {"war": [_accuracy(counts)]},
-        [clips],
+        [[clips] for clips in parts],
         False,
         level,
-    )["war"][0]
+    )
+    return [of_part["war"][0] for of_part in found]
 
 
 def class_intervals(
@@ -146,33 +162,59 @@ def class_intervals(
         is_stratified: it was decided beforehand how many clips each class has.
         level: share of such intervals that hold the true value.
     """
-    return _intervals(_values_of_classes, _shares_of_classes, [clips], is_stratified, level)
+    return class_intervals_of_each([clips], is_stratified=is_stratified, level=level)[0]
+
+
+def class_intervals_of_each(
+    systems: Sequence[Counted], *, is_stratified: bool = False, level: float = 0.95
+) -> list[dict[str, list[tuple[float, float]]]]:
+    """The same of several systems."""
+    return _intervals(_values_of_classes, _shares_of_classes, [[clips] for clips in systems], is_stratified, level)
+
+
+Ends = dict[str, list[tuple[float, float]]]
+"""Score -> its intervals: one, or one a class."""
 
 
 def _intervals(
     function: Callable[[np.ndarray], dict[str, np.ndarray]],
     shares_of: Callable[[np.ndarray], dict[str, list[Shares]]],
-    sets: Sequence[Counted],
+    systems: Sequence[Sequence[Counted]],
     is_stratified: bool,
     level: float,
-) -> dict[str, list[tuple[float, float]]]:
+) -> list[Ends]:
     """Intervals of what a function makes of a matrix, given the same values as shares of classes."""
+    all_parts: list[tuple[int, str, Shares, float, float]] = []
+    for place, sets in enumerate(systems):
+        quantile = quantile_for(sets, level)
+        for name, part, effect in _parts(function, shares_of, sets, is_stratified):
+            all_parts.append((place, name, part, effect, quantile))
+    places, names, parts, effects, quantiles = zip(*all_parts, strict=True)
+    found: list[Ends] = [{} for _ in systems]
+    ends = intervals_of(parts, effects=effects, quantiles=quantiles)
+    for place, name, pair in zip(places, names, ends, strict=True):
+        found[place].setdefault(name, []).append(pair)
+    return found
+
+
+def _parts(
+    function: Callable[[np.ndarray], dict[str, np.ndarray]],
+    shares_of: Callable[[np.ndarray], dict[str, list[Shares]]],
+    sets: Sequence[Counted],
+    is_stratified: bool,
+) -> Iterator[tuple[str, Shares, float]]:
+    """Name, shares and design effect of each score of one system."""
     effects = [design_effects(function, clips.counts, clips.members, is_stratified=is_stratified) for clips in sets]
-    quantile = quantile_for(sets, level)
     shares = [shares_of(clips.counts) for clips in sets]
     smooth = [shares_of(smoothed(clips.counts)) for clips in sets]
-    found = {}
     for name in shares[0]:
         own = [together(parts) for parts in zip(*(part[name] for part in shares), strict=True)]
         even = [together(parts) for parts in zip(*(part[name] for part in smooth), strict=True)]
         independent = np.array([part.variance(part.seen()) for part in even]) * len(sets) ** 2
         factors = ratio_or_one(sum(effect[name][0] for effect in effects), independent)
         factors = factors * ratio_or_one(*(sum(effect[name][place] for effect in effects) for place in (1, 2)))
-        found[name] = [
-            score_interval(part, effect=float(factor), quantile=quantile)
-            for part, factor in zip(own, factors, strict=True)
-        ]
-    return found
+        for part, factor in zip(own, factors.tolist(), strict=True):
+            yield name, part, factor
 
 
 def _values_of_classes(counts: np.ndarray) -> dict[str, np.ndarray]:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.stats import chi2, norm, t
 
 PRIOR = 1.0
@@ -31,22 +30,25 @@ ROUNDS = 4
 SMALLEST, LARGEST = -6.0, 12.0
 """Tilts that are tried, as powers of ten."""
 
+HALVINGS = 50
+"""Halvings of this range: as near as floating point comes."""
+
 ALMOST_ZERO = 1e-12
 """Distance that is none."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """A score as a weighted mean of shares, one a class."""
+    """A score as a weighted mean of shares, one a class; or several scores, along a first axis of each array."""
 
     hits: np.ndarray
-    """(classes,)"""
+    """(..., classes)"""
     totals: np.ndarray
-    """(classes,)"""
+    """(..., classes)"""
     weights: np.ndarray
-    """(classes,), 0 for a class that does not count."""
-    is_f1: bool = False
-    """The mean is of 2 J / (1 + J), not of the shares themselves."""
+    """(..., classes), 0 for a class that does not count."""
+    is_f1: bool | np.ndarray = False
+    """The mean is of 2 J / (1 + J), not of the shares themselves; of several scores (..., 1)."""
 
     def variance(self, shares: np.ndarray) -> np.ndarray:
         """The variance that independent shares give it: (..., classes) -> (...)."""
@@ -56,16 +58,20 @@ class Shares:
 
     def value(self, shares: np.ndarray) -> np.ndarray:
         """The score that shares give: (..., classes) -> (...)."""
-        return (self.weights * (2 * shares / (1 + shares) if self.is_f1 else shares)).sum(axis=-1)
+        return (self.weights * np.where(self.is_f1, 2 * shares / (1 + shares), shares)).sum(axis=-1)
 
     def seen(self) -> np.ndarray:
         """The shares that were counted, 0 where nothing was."""
-        return np.divide(self.hits, self.totals, out=np.zeros(len(self.hits)), where=self.totals > 0)
+        return np.divide(self.hits, self.totals, out=np.zeros(np.shape(self.hits)), where=self.totals > 0)
 
-    def tilted(self, tilt: float) -> np.ndarray:
-        """The likeliest shares of which the score is higher (or lower) by what the tilt asks for."""
+    def tilted(self, tilt: np.ndarray) -> np.ndarray:
+        """The likeliest shares of which the score is higher (or lower) by what the tilt asks for.
+
+        Args:
+            tilt: (..., 1)
+        """
         shares = (self.hits + 0.5) / (self.totals + 1)
-        for _ in range(ROUNDS if self.is_f1 else 1):
+        for _ in range(ROUNDS if np.any(self.is_f1) else 1):
             push = tilt * self.weights * self._slopes(shares)
             rest = self.totals - push
             root = np.sqrt(rest**2 + 4 * push * self.hits)
@@ -75,7 +81,7 @@ class Shares:
         return shares
 
     def _slopes(self, shares: np.ndarray) -> np.ndarray:
-        return 2 / (1 + shares) ** 2 if self.is_f1 else np.ones(np.shape(shares))
+        return np.where(self.is_f1, 2 / (1 + shares) ** 2, 1.0)
 
 
 def together(parts: Sequence[Shares]) -> Shares:
@@ -97,20 +103,50 @@ def score_interval(shares: Shares, *, effect: float, quantile: float) -> tuple[f
     ...     Shares(np.array([9]), np.array([10]), np.array([1.0])), effect=1.0, quantile=1.96))
     (0.5958, 0.9821)
     """
-    if not (shares.totals[shares.weights > 0] > 0).any():
-        return 0.0, 1.0
-    seen = float(shares.value(shares.seen()))
+    return intervals_of([shares], effects=[effect], quantiles=[quantile])[0]
 
-    def beyond(size: float, sign: int) -> float:
-        likeliest = shares.tilted(sign * 10**size)
-        distance = abs(float(shares.value(likeliest)) - seen)
-        return distance - quantile * float(np.sqrt(effect * shares.variance(likeliest))) - ALMOST_ZERO
 
-    def end(sign: int) -> float:
-        size = LARGEST if beyond(LARGEST, sign) <= 0 else brentq(beyond, SMALLEST, LARGEST, args=(sign,))
-        return float(shares.value(shares.tilted(sign * 10**size)))
+def intervals_of(
+    parts: Sequence[Shares], *, effects: Sequence[float], quantiles: Sequence[float]
+) -> list[tuple[float, float]]:
+    """Lower and upper end of several scores, looked for together.
 
-    return min(end(-1), seen), max(end(1), seen)
+    Args:
+        parts: of each score.
+        effects: design effects.
+        quantiles: standard errors between what was seen and an end.
+    """
+    shares, factor = _side_by_side(parts), np.asarray(quantiles) * np.sqrt(effects)
+    seen = shares.value(shares.seen())
+    ends = [_ends(shares, sign, factor) for sign in (-1, 1)]
+    is_known = ((shares.totals > 0) & (shares.weights > 0)).any(axis=-1)
+    low, high = (np.where(is_known, end, empty) for end, empty in zip(ends, (0.0, 1.0), strict=True))
+    low, high = np.where(is_known, np.minimum(low, seen), low), np.where(is_known, np.maximum(high, seen), high)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def _side_by_side(parts: Sequence[Shares]) -> Shares:
+    """(scores, classes), with classes of no weight where a score has fewer."""
+    width = max(len(part.hits) for part in parts)
+    columns = (
+        np.stack([np.pad(getattr(part, name).astype(np.float64), (0, width - len(part.hits))) for part in parts])
+        for name in ("hits", "totals", "weights")
+    )
+    hits, totals, weights = columns
+    return Shares(hits, totals, weights, np.array([[part.is_f1] for part in parts]))
+
+
+def _ends(shares: Shares, sign: int, factor: np.ndarray) -> np.ndarray:
+    """The tilt at which the distance from what was seen is `factor` independent standard errors; its score."""
+    seen = shares.value(shares.seen())
+    low, high = np.full(len(seen), SMALLEST), np.full(len(seen), LARGEST)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        likeliest = shares.tilted(sign * 10 ** middle[:, None])
+        distance = np.abs(shares.value(likeliest) - seen) - ALMOST_ZERO
+        is_beyond = distance > factor * np.sqrt(shares.variance(likeliest))
+        low, high = np.where(is_beyond, low, middle), np.where(is_beyond, middle, high)
+    return shares.value(shares.tilted(sign * 10 ** high[:, None]))
 
 
 def influences(function: Callable[[np.ndarray], Mapping[str, np.ndarray]], counts: np.ndarray) -> dict[str, np.ndarray]:
