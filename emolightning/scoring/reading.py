@@ -38,7 +38,8 @@ MAY_BE_CARE = ("concern", "concerned")
 CARES = re.compile(
     r"\b(?:care\b|caring|comfort|encourag|sympath|support|lov(?:e|ing)\b|affection|warm|gentle|nurtur)", re.I
 )
-"""What in a list says that `concern` is care for somebody, and no worry."""
+WORRIES = re.compile("worr|anxi|uneas|nervous|tens", re.I)
+"""What in a list says that `concern` is care for somebody, and no worry; and what says that it is worry."""
 
 QUOTES = " \t\r\n\u00a0\u3000'\"‘’“”„«»「」『』"
 """What may be around an entry."""
@@ -164,7 +165,7 @@ class LabelReader:
     def _read_list(self, text: str) -> Reading:
         if self.answer_list == "whole":
             return self._read_one(text)
-        cares = MAY_BE_CARE if CARES.search(text) else ()
+        cares = MAY_BE_CARE if CARES.search(text) and not WORRIES.search(text) else ()
         readings = [
             _short(None, NO_LABEL) if entry.casefold() in cares else self._read_one(entry)
             for entry in list_entries(text)

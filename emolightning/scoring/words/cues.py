@@ -121,16 +121,17 @@ WORDS: Mapping[Cue, str] = {
     Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing ではなく じゃなく ではない じゃない でなく "
     "なく ない ません なかった 않 아니 없 못",
     Cue.ONLY: "only just merely simply solely",
-    Cue.ABOUT: "story stories song songs music movie movies film news tale tales memory memories poem event events "
-    "situation scene topic ending day days times occasion occasions party atmosphere weather lyrics background",
-    Cue.ASKING: "would does do did can shall what which who how why",
+    Cue.ABOUT: "crowd crowds audience couple story stories song songs music movie movies film news tale tales memory "
+    "memories poem event events situation scene topic ending day days times occasion occasions party atmosphere "
+    "weather lyrics background",
+    Cue.ASKING: "为什么 為什麼 would does do did can shall what which who how why",
     Cue.RELEASE: "hide hides hiding conceal contain control suppress mask stop avoid 只是 就是 不由得 忍不住 不禁 "
     "不得不",
     Cue.BUT: "but however yet nevertheless nonetheless whereas 而是 但是 但 然而 不过 不過 可是 却 卻 而 しかし "
     "ですが だが けど でも 하지만 그러나 지만",
     Cue.THAN: "rather~than instead~of as~opposed~to than opposed~to in~place~of",
-    Cue.LESS: "less not~so~much not~as pretends~to~be pretending~to~be pretends pretending feigned used~to~be "
-    "formerly",
+    Cue.LESS: "has~to~look has~to~appear has~to~seem less not~so~much not~as pretends~to~be pretending~to~be pretends "
+    "pretending feigned used~to~be formerly",
     Cue.CONCEDE: "although if unless though even~though even~if despite in~spite~of while albeit notwithstanding 虽然 "
     "雖然 尽管 儘管 即使 固然",
     Cue.THEN: "then later afterwards eventually 后来 後來 然后",
@@ -149,11 +150,11 @@ WORDS: Mapping[Cue, str] = {
     Cue.MAKES: "makes~him makes~her makes~them makes~the made~him made~her made~them made~the leaves~him leaves~her "
     "leaves~the left~him left~her left~the making~him making~her",
     Cue.THAT: "that",
-    Cue.ASKS: "asks asked asking wonders wondered wondering",
+    Cue.ASKS: "问 問 asks asked asking wonders wondered wondering",
     Cue.ALSO: "also too additionally furthermore moreover in~addition besides at~the~same~time 同时 同時 此外 另外 也 "
     "また 또한",
-    Cue.SPEAKS: "says said saying reads shouts shouting yells exclaims states stated stating replies mutters subtitle "
-    "subtitles transcript dialogue line 说 說 喊 字幕 台词 臺詞",
+    Cue.SPEAKS: "claims claimed says said saying reads shouts shouting yells exclaims states stated stating replies "
+    "mutters subtitle subtitles transcript dialogue line 说 說 喊 字幕 台词 臺詞",
     Cue.SUPPOSED: "if~he~were if~she~were if~they~were if~the~person~were if~the~man~were if~the~woman~were if~he~was "
     "if~she~was if~they~was if~he~had if~she~had if~they~had had~he had~she were~he were~she",
     Cue.SHOWS: "show shows showing display displays displaying express expresses expressing exhibit exhibits convey "
@@ -169,7 +170,7 @@ WORDS: Mapping[Cue, str] = {
     Cue.WITH: "with accompanied~by followed~by",
     Cue.PERHAPS: "could might may possibly possible perhaps maybe potentially alternatively or~even conceivable "
     "plausible 可能 也许 也許 或许 或許 かもしれない かもしれません 아마",
-    Cue.PREVAILS: "dominates dominate dominated prevails prevail prevailed predominates outweighs outweigh "
+    Cue.PREVAILS: "wins dominates dominate dominated prevails prevail prevailed predominates outweighs outweigh "
     "overshadows",
     Cue.DOMINANT: "dominant predominant primary main strongest stronger prevailing dominating most~prominent "
     "overriding 主要",
@@ -257,7 +258,7 @@ NAMES: Mapping[Cue, str] = {
     Cue.ANOTHER: "the~crowd the~audience people~around~him people~around~her people~around~them the~others others "
     "other~people another~person another~man another~woman the~other~man the~other~woman the~other~person "
     "everyone~else someone~else bystanders the~interviewer 周围的人 旁边的人 其他人 别人 观众 觀眾 对方 對方 "
-    + " ".join(f"{whose}~{who}" for whose in ("his", "her", "their") for who in _RELATIVES)
+    + " ".join(f"{whose}~{who}" for whose in ("his", "her", "their", "whose") for who in _RELATIVES)
     + " "
     + " ".join(f"{whose}{who}" for whose in ("他的", "她的", "他", "她") for who in _RELATIVES_IN_CHINESE),
     Cue.ANY_EMOTION: "any~emotion any~emotions "

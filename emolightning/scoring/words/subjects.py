@@ -91,8 +91,8 @@ def ask(sentence: Sentence, _: int) -> None:
 
 def report(sentence: Sentence, place: int) -> None:
     """`She says that she was happy` repeats words of the clip."""
-    after = sentence.next(place, 2) if sentence.next(place) is Cue.THAT else sentence.next(place)
-    sentence.is_reported |= after is Cue.PERSON
+    after = [sentence.next(place, distance) for distance in (1, 2, 3)]
+    sentence.is_reported |= after[0] is Cue.PERSON or (after[0] is Cue.THAT and Cue.PERSON in after)
 
 
 def question(sentence: Sentence, _: int) -> None:
