@@ -35,6 +35,36 @@ MOSI_ROWS = (
     ("03bSnISJMiM", "2", "UMM", 0.0, "valid"),
 )
 
+NAMES = {
+    "RAVDESS": [
+        *(f"Video_Speech_Actor_{a:02}/Actor_{a:02}/01-01-0{e}-01-02-01-{a:02}.mp4" for a in (1, 2, 24) for e in (1, 6)),
+        *(f"Video_Speech_Actor_01/Actor_01/0{modality}-01-05-02-01-02-01.mp4" for modality in (1, 2)),
+        "Video_Song_Actor_02/Actor_02/01-02-03-01-01-01-02.mp4",
+        "Video_Speech_Actor_01/Actor_01/._01-01-08-01-02-01-01.mp4",
+    ],
+    "CREMA-D": [
+        f"VideoFlash/{actor}_{code}.flv" for actor in (1001, 1002, 1091) for code in ("IEO_ANG_HI", "DFA_NEU_XX")
+    ]
+    + ["VideoFlash/1040_ITH_SAD_X.flv", "AudioWAV/1001_IEO_ANG_HI.wav", "VideoFlash/intro.flv"],
+    "SAVEE": [
+        f"AudioVisualClip/{who}/{code}.avi" for who in ("DC", "JE", "KL") for code in ("a1", "sa01", "su15", "n30")
+    ],
+    "eNTERFACE05": [
+        *("subject 1/anger/sentence 1/s1_an_1.avi", "subject 6/disgust/s6_di_2.avi", "subject 44/fear/s44_fe_5.avi"),
+        "subject 3/happiness/sentence 5/s_3_ha_5.avi",
+    ],
+}
+"""Corpora whose names are their annotation, with one file of each odd kind."""
+
+MAFW_LINES = {
+    "test": [("00025", "anger"), ("00028", "disappointment")],
+    "train": [("03747", "happiness"), ("00001", "anxiety")],
+}
+FERV39K_LINES = {
+    "test": [("Action/Happy/0267", "Happy"), ("Crime/Fear/0267", "Fear")],
+    "train": [("Action/Sad/0001", "Sad"), ("War/Disgust/0002", "Disgust")],
+}
+
 
 def make_corpora(root: Path) -> Path:
     """Folders as the settings call them, below `root`."""
@@ -43,6 +73,11 @@ def make_corpora(root: Path) -> Path:
     make_iemocap(root / "IEMOCAP_full_release", video)
     make_mmsa(root / "CH-SIMS", video, "label.csv", SIMS_ROWS, digits=4)
     make_mmsa(root / "CMU-MOSI", video, "label.csv", MOSI_ROWS)
+    for corpus, names in NAMES.items():
+        for name in names:
+            link(video, root / corpus / name)
+    make_mafw(root / "MAFW", video)
+    make_ferv39k(root / "FERV39k", video)
     return root
 
 
@@ -76,6 +111,25 @@ def make_iemocap(root: Path, video: Path) -> None:
         write_text(dialog / "EmoEvaluation" / f"._{name}.txt", ["\x00\x05"])
         write_text(dialog / "transcriptions" / f"{name}.txt", said)
         link(video, dialog / "avi" / "DivX" / f"{name}.avi")
+
+
+def make_mafw(root: Path, video: Path) -> None:
+    """Official lists with words, and DFER-CLIP's with numbers and paths of another machine."""
+    for split, lines in MAFW_LINES.items():
+        official = [f"{name}.mp4 {word}" for name, word in lines]
+        write_text(root / "Train & Test Set" / "single" / "no_caption" / "set_1" / f"{split}.txt", official)
+        numbers = {"anger": 3, "disappointment": 10, "happiness": 0, "anxiety": 8}
+        write_text(root / f"clip_{split}.txt", [f"/data/MAFW/{name} 47 {numbers[word]}" for name, word in lines])
+        for name, _ in lines:
+            link(video, root / "data" / "clips" / f"{name}.mp4")
+
+
+def make_ferv39k(root: Path, video: Path) -> None:
+    """Official lists, called .csv and divided by spaces; the same number is in two scenes."""
+    for split, lines in FERV39K_LINES.items():
+        write_text(root / "4_setups" / "All_scenes" / f"{split}_All.csv", [f"{path} {word}" for path, word in lines])
+        for path, _ in lines:
+            link(video, root / "2_ClipsforFaceCrop" / f"{path}.mp4")
 
 
 def make_mmsa(root: Path, video: Path, table: str, rows: Iterable[Sequence[object]], digits: int = 0) -> None:

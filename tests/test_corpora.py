@@ -4,7 +4,6 @@ import csv
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 from corpus_factory import IEMOCAP_CODES, MELD_PLACES, MELD_ROWS, link, make_corpora, write_rows, write_text
@@ -14,7 +13,7 @@ from test_benchmarks import evaluated, made
 from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.data.checkup.checkup import look_at
 from emolightning.data.checkup.unusable import RowErrors
-from emolightning.data.readers.source import ClipSource
+from emolightning.data.readers.source import SPLITS, ClipSource
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clip_digests import digest
 from emolightning.records.clips import Clip, Span
@@ -26,6 +25,12 @@ FOLDERS = {
     "ch_sims_v2": "CH-SIMS",
     "cmu_mosi": "CMU-MOSI",
     "cmu_mosei": "CMU-MOSI",
+    "ravdess": "RAVDESS",
+    "crema_d": "CREMA-D",
+    "savee": "SAVEE",
+    "enterface05": "eNTERFACE05",
+    "mafw": "MAFW",
+    "ferv39k": "FERV39k",
 }
 
 
@@ -140,9 +145,92 @@ def test_numbers_of_sentiment_are_valence_and_their_sign_the_label(corpora: Path
     assert clips["-iRBcNs9oI8_1"].transcript == "AND IT WAS GREAT"
 
 
+def test_ravdess_takes_speech_with_picture_and_sound(corpora: Path) -> None:
+    data = source(corpora, "ravdess")
+    clips = {clip.id: clip for clip in data.read_clips()}
+    assert len(clips) == 7
+    scared = clips["01-01-06-01-02-01-24"]
+    assert (scared.label, scared.subject, scared.transcript) == ("fear", "24", "Dogs are sitting by the door.")
+    assert data.remarks[0] == "RAVDESS: 2 files are left out (channel 02 1, modality 02 1)"
+    splits = {split: {clip.subject for clip in clips.values() if clip.split == split} for split in SPLITS}
+    assert sorted(who for people in splits.values() for who in people) == ["01", "02", "24"]
+    sung = source(corpora, "ravdess", "data.channel=song", "data.ratios=[0,0,1]").read_clips()
+    assert [(clip.id, clip.label, clip.split) for clip in sung] == [("01-02-03-01-01-01-02", "happy", "test")]
+
+
+def test_crema_d_has_twelve_sentences_and_one_name_of_another_form(corpora: Path) -> None:
+    data = source(corpora, "crema_d")
+    clips = {clip.id: clip for clip in data.read_clips()}
+    odd = clips["1040_ITH_SAD_X"]
+    assert (odd.label, odd.subject, odd.transcript) == ("sad", "1040", "I think I have a doctor's appointment.")
+    assert len(clips) == 7
+    assert data.remarks[0] == (
+        "CREMA-D: 1 files are left out, for they are not called like '1001_DFA_ANG_XX.flv': intro.flv"
+    )
+    heard = source(corpora, "crema_d", "data.media=AudioWAV", "data.ratios=[0,0,1]").read_clips()
+    assert [clip.video.name for clip in heard] == ["1001_IEO_ANG_HI.wav"]
+
+
+def test_savee_and_enterface_have_names_below_folders(corpora: Path) -> None:
+    clips = read(corpora, "savee", "inputs.transcript=false")
+    assert [clip.id for clip in clips.values()][:4] == ["DC_a01", "DC_n30", "DC_sa01", "DC_su15"]
+    assert [clip.label for clip in clips.values()][:4] == ["angry", "neutral", "sad", "surprise"]
+    data = source(corpora, "enterface05", "data.ratios=[1,0,0]")
+    clips = {clip.id: clip for clip in data.read_clips()}
+    assert {name: (clip.label, clip.subject) for name, clip in clips.items()} == {
+        "s1_an_1": ("angry", "1"), "s3_ha_5": ("happy", "3"), "s44_fe_5": ("fear", "44"), "s6_di_2": ("disgust", "6"),
+    }  # fmt: skip
+    assert data.remarks[-1] == "eNTERFACE'05 has no transcripts: the question is put without the sentence"
+
+
+def test_mafw_in_both_of_its_forms(corpora: Path) -> None:
+    clips = read(corpora, "mafw", "data.val_fraction=0")
+    assert {name: (clip.label, clip.split) for name, clip in clips.items()} == {
+        "00025": ("angry", "test"), "00028": ("disappointment", "test"),
+        "03747": ("happy", "train"), "00001": ("anxiety", "train"),
+    }  # fmt: skip
+    derived = read(
+        corpora, "mafw", "data.val_fraction=0", "data.truth=clip_test.txt", "data.train_truth=clip_train.txt"
+    )
+    assert {name: clip.label for name, clip in derived.items()} == {name: clip.label for name, clip in clips.items()}
+
+
+def test_ferv39k_has_one_number_in_several_scenes(corpora: Path) -> None:
+    clips = read(corpora, "ferv39k", "data.train=false")
+    assert {name: clip.label for name, clip in clips.items()} == {
+        "Action/Happy/0267": "happy",
+        "Crime/Fear/0267": "fear",
+    }
+    assert clips["Crime/Fear/0267"].video == corpora / "FERV39k" / "2_ClipsforFaceCrop" / "Crime" / "Fear" / "0267.mp4"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["00025.mp4 3"], "line 1: label '3': lists of `path label` number the eleven classes in different orders"),
+        (["00025 47 11"], "line 1: label '11' is not 0 to 10 (happy, sad"),
+        (["00025.mp4 angr"], "line 1: emotion_label 'angr' is not one of"),
+        (["00025.mp4"], "line 1: '00025.mp4' is not `path label` or `path frames label`"),
+        (["00025.mp4 anger", "00025 47 3"], "line 2: 00025 is there twice"),
+        ([".. anger"], "line 1: video_name '..' leaves the media folder"),
+        ([], "there are no clips in the file"),
+    ],
+)
+def test_wrong_lines_of_a_list(own: Path, lines: list[str], said: str) -> None:
+    write_text(own / "MAFW" / "own.txt", lines)
+    found = problems(own, "mafw", "data.train=false", "data.truth=own.txt")
+    assert any(said in problem for problem in found), found
+
+
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
+        ("mafw", ["data.fold=6"], "6 is not one of 1, 2, 3, 4, 5"),
+        ("mafw", ["data.fold=2"], r"set_2/train\.txt .*no such file; set data\.root"),
+        ("ravdess", ["data.channel=sung"], "'sung' is not one of speech, song, both"),
+        ("crema_d", ["data.media=clips"], r"clips: no such folder; .* data\.media"),
+        ("crema_d", ["data.ratios=[1,0]"], r"data\.ratios: \[1, 0\] must be three shares"),
+        ("savee", ["data.media=../MAFW"], "no file is called like 'DC/sa01.avi'; set data.root to the folder of SAVEE"),
         ("meld", ["data.target=mood"], "'mood' is not one of emotion, sentiment"),
         ("meld", ["data.target=sentiment"], r"has other ones; say data\.labels=sentiment3"),
         ("meld", ["data.media=clips"], r"clips: no such folder; .* data\.media"),
@@ -211,6 +299,21 @@ def test_the_real_lists_of_sentiment_are_the_official_ones(shared: Path, tmp_pat
     assert corpus.official_differences()
 
 
+@pytest.mark.parametrize(
+    ("fold", "split"), [(2, "test"), *(pytest.param(1, split, marks=pytest.mark.slow) for split in ("test", "train"))]
+)
+def test_the_real_lists_of_mafw_are_the_official_ones(shared: Path, tmp_path: Path, fold: int, split: str) -> None:
+    rows = rows_of(shared / "unibench" / "mafw" / f"set_{fold}_{split}.csv")
+    write_text(tmp_path / "list.txt", [f"x/{row['name']} {row['frames']} {row['label']}" for row in rows])
+    write_text(tmp_path / f"MAFW_set_{fold}_test_faces.txt", ["99999 1 0"])
+    words = ("data.truth=list.txt", "data.train=false") if split == "test" else ("data.train_truth=list.txt",)
+    corpus = made(tmp_path, "mafw", f"data.root={tmp_path}", f"data.fold={fold}", "inputs.transcript=false", *words)
+    corpus.source.takes_stock = True
+    corpus.clips = [clip for clip in corpus.source.read_clips() if clip.id != "99999"]
+    assert len(corpus.clips) == len(rows)
+    assert corpus.official_differences() == []
+
+
 @pytest.mark.parametrize("session", [5, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 5))])
 def test_the_real_turns_of_iemocap_are_the_official_ones(shared: Path, tmp_path: Path, session: int) -> None:
     official = official_benchmarks()[f"iemocap_session{session}"]
@@ -239,6 +342,12 @@ EVALUATED = {
     "iemocap": ("iemocap_session5", 5, []),
     "ch_sims": ("ch_sims", 2, ["scoring=sentiment", "scoring.protocol=sims"]),
     "cmu_mosi": ("cmu_mosi", 1, ["scoring=sentiment"]),
+    "mafw": ("mafw_fold1", 2, ["inputs.transcript=false", "data.train=false"]),
+    "ferv39k": ("ferv39k", 2, ["inputs.transcript=false", "data.train=false"]),
+    "ravdess": ("ravdess", 7, ["data.ratios=[0,0,1]"]),
+    "crema_d": ("crema_d", 7, ["data.ratios=[0,0,1]"]),
+    "savee": ("savee", 12, ["data.ratios=[0,0,1]", "inputs.transcript=false"]),
+    "enterface05": ("enterface05", 4, ["data.ratios=[0,0,1]", "inputs.transcript=false"]),
 }
 
 
@@ -250,8 +359,9 @@ def test_a_trained_model_is_evaluated(corpora: Path, trained: Path, tmp_path: Pa
     root = f"data.root={corpora / FOLDERS[name]}"
     report, answers = evaluated(corpora, trained, tmp_path, name, root, *words)
     assert (report["benchmark"], report["num_clips"], len(answers)) == (benchmark, number, number)
-    truths: Any = [line["truth"] for line in answers]
-    expected = list(read(corpora, name).values())
+    truths = [line["truth"] for line in answers]
+    ours = [word for word in words if not word.startswith("scoring")]
+    expected = list(read(corpora, name, *ours).values())
     tested = [clip for clip in expected if clip.split == "test"]
-    assert truths == ([repr(clip.valence) for clip in tested] if "sentiment" in words[0:1] else truths)
-    assert len(truths) == len(tested)
+    is_number = "scoring=sentiment" in words
+    assert truths == [repr(clip.valence) if is_number else clip.label for clip in tested]

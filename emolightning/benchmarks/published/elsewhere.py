@@ -1,9 +1,6 @@
 """Protocols of published figures on benchmarks that this project does not evaluate; they are in `elsewhere.csv`."""
 
 from emolightning.benchmarks.published.shared_protocols import (
-    BEST_EPOCH,
-    GPT4V,
-    NOT_STATED,
     UNIBENCH,
     WHEELS,
 )
@@ -13,10 +10,6 @@ FAMILIES = {"ovmerd_plus": "ovmerd"}
 """Benchmark -> the word that means it and its siblings."""
 
 PROTOCOLS = (
-    Protocol("mafw", "partition_not_stated", "one partition into training and test clips", never=NOT_STATED),
-    Protocol("mafw", "five_folds", f"trained on each fold: mean over five test sets; {BEST_EPOCH}"),
-    Protocol("ravdess", "r1_omni", "not trained on RAVDESS"),
-    *(Protocol(name, "gpt4v", GPT4V) for name in ("ravdess", "ferv39k", "enterface05")),
     Protocol("ovmerd_plus", "mer_unibench", f"{UNIBENCH}; F at level 1", num_clips=532, conditions=WHEELS),
     Protocol("mer_unibench", "mean", "mean over the nine sets, whose scores have three definitions"),
     Protocol(

@@ -15,6 +15,8 @@ class ListedClip:
     label: str
     where: str
     """`line 7`."""
+    has_frames: bool
+    """Whether the line has a number of frames, too."""
 
 
 def read_list(path: Path, problems: list[str]) -> list[ListedClip]:
@@ -27,7 +29,7 @@ def read_list(path: Path, problems: list[str]) -> list[ListedClip]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         fields = line.split()
         if len(fields) in (2, 3):
-            found.append(ListedClip(fields[0], fields[-1], f"line {number}"))
+            found.append(ListedClip(fields[0], fields[-1], f"line {number}", len(fields) == 3))
         else:
             problems.append(f"line {number}: {line!r} is not `path label` or `path frames label`")
     return found

@@ -10,7 +10,7 @@ from emolightning.data.readers.annotations import read_custom
 from emolightning.data.readers.custom_columns import COLUMNS, OPTIONAL_COLUMNS
 from emolightning.data.readers.expected import Expected
 from emolightning.data.readers.source import ClipSource
-from emolightning.data.readers.splits import assign_splits
+from emolightning.data.readers.splits import assign_splits, three_shares
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 
@@ -49,7 +49,7 @@ class CustomData(ClipSource):
         self.columns = _known(columns or {})
         self.label_map = label_map
         self.said_words = tuple(said_words or ())
-        self.ratios = _three(ratios)
+        self.ratios = three_shares(ratios)
 
     def read_clips(self) -> list[Clip]:
         """Read the file; splits come from its column, or by ratio, subject-disjoint and fixed by the seed."""
@@ -88,10 +88,3 @@ def _known(columns: Mapping[str, str | None]) -> Mapping[str, str | None]:
     if wrong := [name for name in columns if name not in known]:
         raise UserError(f"data.columns.{wrong[0]}: {suggestion(wrong[0], known)}")
     return columns
-
-
-def _three(ratios: Sequence[float]) -> tuple[float, float, float]:
-    if len(ratios) != 3:
-        raise UserError(f"data.ratios: {list(ratios)} must be three shares, for train, val and test")
-    train, val, test = (float(ratio) for ratio in ratios)
-    return train, val, test

@@ -59,6 +59,18 @@ def assign_splits(
     return [replace(clip, split=split_of[clip.id]) for clip in clips]
 
 
+def three_shares(ratios: Sequence[float]) -> tuple[float, float, float]:
+    """Ratios of a configuration.
+
+    Raises:
+        UserError: they are not three.
+    """
+    if len(ratios) != 3:
+        raise UserError(f"data.ratios: {list(ratios)} must be three shares, for train, val and test")
+    train, val, test = (float(ratio) for ratio in ratios)
+    return train, val, test
+
+
 def select(clips: Sequence[Clip], split: str) -> list[Clip]:
     """The clips of `train`, `val` or `test`, or `all` of them.
 

@@ -1,0 +1,1 @@
+"""CREMA-D: 91 actors say twelve sentences in six emotions."""

@@ -1,0 +1,1 @@
+"""FERV39k: faces in 22 scenes."""

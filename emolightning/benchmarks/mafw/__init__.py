@@ -1,0 +1,1 @@
+"""MAFW: films in eleven classes, five official folds."""

@@ -1,0 +1,1 @@
+"""RAVDESS: 24 actors say two sentences in eight emotions."""

@@ -1,0 +1,1 @@
+"""SAVEE: four men say sentences in seven emotions."""
