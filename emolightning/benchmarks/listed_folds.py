@@ -1,6 +1,6 @@
 """Corpora of faces whose folds are lists of clips without a header: one list for train and one for test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class ListedFoldData(CorpusData):
         *,
         root: str,
         read_line: ReadLine,
-        lists: dict[str, tuple[str, ...]],
+        lists: Mapping[str, Sequence[str]],
         folders: tuple[str, ...],
         train: bool = True,
         truth: str | None = None,

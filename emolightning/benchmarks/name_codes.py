@@ -66,7 +66,7 @@ class NameCodeData(CorpusData):
         super().__init__(title=corpus.title, benchmark=corpus.benchmark, parts=[part], codes=corpus.codes, **shared)
 
     def with_splits(self, clips: list[Clip]) -> list[Clip]:
-        """By ratio, subject by subject."""
+        """Splits are made by ratio, subject by subject."""
         return assign_splits(clips, ratios=self.ratios, seed=self.seed)
 
     def _read_names(self, folder: Path, problems: list[str]) -> list[Entry]:

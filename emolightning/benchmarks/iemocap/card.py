@@ -38,7 +38,9 @@ _SESSIONS = (
 )
 
 
-def _whole(name: str, number: int, digests: Digests, **others: tuple[str, ...]) -> Benchmark:
+def _whole(
+    name: str, number: int, digests: Digests, *, read_by: tuple[str, ...] = (), folds: tuple[str, ...] = ()
+) -> Benchmark:
     return Benchmark(
         name=name,
         kind="classification",
@@ -47,7 +49,8 @@ def _whole(name: str, number: int, digests: Digests, **others: tuple[str, ...]) 
         source=SOURCE,
         sizes={"all": 5531 if number == 4 else 7380},
         digests={"all": digests},
-        **others,
+        read_by=read_by,
+        folds=folds,
     )
 
 
