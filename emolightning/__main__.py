@@ -15,7 +15,11 @@ COMMANDS = {
     "chat": ("emolightning.commands.chat", "questions about one clip, typed in the terminal"),
     "ablate": (
         "emolightning.commands.ablate",
-        "train and test each set of modalities, against the best achievable accuracy",
+        "which inputs a run needs: each removed, zeroed, shuffled or its mean, or each set trained and tested",
+    ),
+    "robustness": (
+        "emolightning.commands.robustness",
+        "how a run bears noise, blur, lost frames, wrong words, other questions: curves with intervals",
     ),
     "sweep": ("emolightning.commands.sweep", "a W&B sweep file on this machine, without a server"),
     "doctor": (

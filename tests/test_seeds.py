@@ -23,6 +23,7 @@ import emolightning.runs.processes
 import emolightning.runs.seeds
 from emolightning.commands.ablate import ablate
 from emolightning.config.check import ConfigError, check_config
+from emolightning.config.composing import composed
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.errors import UserError
 from emolightning.runs.processes import STOPPED, Programs, start
@@ -272,9 +273,9 @@ def test_secrets_are_in_no_file(fakes: Fakes) -> None:
 
 def test_secrets_of_an_ablation_are_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emolightning.commands.ablate.check_config", lambda cfg: None)
-    monkeypatch.setattr("emolightning.commands.ablate.program", lambda *words: [sys.executable, "-c", "1/0"])
-    cfg = OmegaConf.create({"output_dir": str(tmp_path / "x"), "run_name": "x", "seeds": None, "data": {}})
-    assert ablate(cfg, overrides=["data.api_key=hunter2"], sets=["A"], parallel=1) == 1
+    monkeypatch.setattr("emolightning.runs.variants.evaluating.program", lambda *words: [sys.executable, "-c", "1/0"])
+    with composed("train", ["experiment=smoke", f"output_dir={tmp_path / 'x'}"]) as cfg:
+        assert ablate(cfg, overrides=["data.api_key=hunter2"], sets=["A"], parallel=1) == 1
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {"ablation.json", "A.overrides.json"} <= {path.name for path in files}
     assert [path.name for path in files if b"hunter2" in path.read_bytes()] == []

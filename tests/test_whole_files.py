@@ -34,7 +34,7 @@ IN_PLACE = {
     "emolightning/runs/processes.py": "a log, appended by the program itself",
     "emolightning/training/loggers/csv_log.py": "appended row by row, a half row is cut off",
     "emolightning/training/checkpoints/checkpoint_io.py": "into the place that written_whole gives",
-    "emolightning/commands/ablate.py": "into the place that written_whole gives",
+    "emolightning/runs/variants/evaluating.py": "a log, appended by the evaluation itself",
     "emolightning/scoring/hand_check.py": "into the place that written_whole gives",
     "emolightning/runs/merbench_run.py": "into the place that written_whole gives",
     "emolightning/runs/seeds.py": "into the place that written_whole gives",

@@ -1,52 +1,75 @@
-"""`python -m emolightning ablate [sets=A,V,T,AV,AT,VT,AVT] [parallel=2] [key=value ...]`: train and test modality sets.
+"""`python -m emolightning ablate [checkpoint=RUN] [how=...] [sets=...] [inputs=...] [key=value ...]`: what is needed?
 
-Every set is a run of its own, in processes of its own, under <output_dir>-ablation/<set>; a set that is finished with
-the same overrides is reused, an interrupted one continues. On data=synthetic each score is printed beside the best
-achievable accuracy that follows from the generator. Writes ablation.json and ablation.csv and prints a table.
+  ablate checkpoint=outputs/demo how=[removed,shuffled]     a trained run, with every set of modalities left
+  ablate checkpoint=outputs/demo sets=AV inputs=all how=[zeroed,mean]
+  ablate experiment=demo sets=A,V,T,AVT parallel=2          a training for each set, from this command line
 
-  sets       any of A, V, T, AV, AT, VT, AVT, with commas; left out, all of them
-  parallel   runs at the same time (1)
-  key=value  for all runs, as for train.py
+With a checkpoint nothing is trained: the run is evaluated as it is, and again with the other inputs changed; key=value
+is as for eval.py. Without one every set is trained and tested in processes of its own, with key=value as for train.py.
+Each row is an ordinary evaluation in a folder of its own, <output_dir>-ablation/<row>; one that is finished with the
+same settings is not done again, an interrupted one continues. On data=synthetic each score is beside the best possible
+accuracy that follows from the generator. Writes ablation.json, .md, .tex and .csv and prints a table with intervals and
+paired tests against the run as it is.
+
+  sets       modalities that are left as they are, any of A, V, T, AV, AT, VT, AVT, with commas; left out, all that
+             there are, or none where inputs= is said
+  inputs     inputs that are changed one by one, e.g. [speech,face], or all
+  how        removed (default): not in the sequence; zeroed: zeros, black, silence, no words; mean: the mean over the
+             training clips (perturb.mean_of=val takes those of validation); shuffled: exchanged among all clips, so
+             that no clip keeps its own. A training has its inputs removed.
+  parallel   evaluations or runs at the same time (1)
+  key=value  for all rows
 """
 
-import csv
-import json
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
-from emolightning.config.places import program
-from emolightning.errors import UserError, override
-from emolightning.files.writing import write_json, written_whole
-from emolightning.runs.processes import Programs, kept
+from emolightning.config.families import require_run
+from emolightning.config.problems import not_one_of
+from emolightning.config.sources import override_key
+from emolightning.errors import UserError
 
-MODALITY_OF = {"A": "audio", "V": "video", "T": "text"}
 SETS = ("A", "V", "T", "AV", "AT", "VT", "AVT")
-SCORES = ("war", "uar", "weighted_f1")
-OWN = ("sets", "parallel")
-"""Settings of this command; everything else goes to train.py."""
+HOW = ("removed", "zeroed", "mean", "shuffled")
+OWN = ("sets", "inputs", "how", "parallel")
+"""Settings of this command; everything else goes to train.py or eval.py."""
+
+OF_ROWS = ("shuffle", "perturb.zeroed", "perturb.mean", "perturb.corruption", "seeds", "resume", "run_name")
+"""Settings that the rows have for themselves."""
 
 
 def main(argv: list[str]) -> int:
-    """Run all sets; 1 if one of them failed."""
+    """Run all rows; 1 if one of them failed."""
     own = dict(word.split("=", 1) for word in argv if word.split("=", 1)[0] in OWN and "=" in word)
     overrides = [word for word in argv if word.split("=", 1)[0] not in OWN]
-    sets = _sets(own.get("sets", ",".join(SETS)))
-    parallel = _parallel(own.get("parallel", "1"))
-    return run(partial(ablate, overrides=overrides, sets=sets, parallel=parallel), "train", overrides)
+    is_trained = any(word.startswith(("checkpoint=", "model=chat/")) for word in overrides)
+    asked = partial(
+        ablate,
+        overrides=overrides,
+        sets=_words("sets", own.get("sets"), SETS, str.upper),
+        inputs=_words("inputs", own.get("inputs")) or [],
+        how=_words("how", own.get("how", "removed"), HOW) or [],
+        parallel=_parallel(own.get("parallel", "1")),
+    )
+    return run(asked, "eval" if is_trained else "train", overrides)
 
 
-def _sets(text: str) -> list[str]:
-    chosen = [name.strip().upper() for name in text.strip("[]").split(",")]
-    wrong = [name for name in chosen if name not in SETS]
-    if wrong:
-        raise UserError(f"sets={text}: {wrong} not known; choose from {','.join(SETS)}")
-    return chosen
+def _words(
+    key: str, text: str | None, options: Sequence[str] | None = None, spelt: Callable[[str], str] = str
+) -> list[str] | None:
+    """A list of words, with or without brackets."""
+    if text is None:
+        return None
+    chosen = [spelt(word.strip().strip("'\"")) for word in text.strip("[]").split(",")]
+    for word in chosen:
+        if options is not None and word not in options:
+            raise UserError(f"{key}={text}: {not_one_of(word, options)}")
+    return list(dict.fromkeys(chosen))
 
 
 def _parallel(text: str) -> int:
@@ -55,110 +78,53 @@ def _parallel(text: str) -> int:
     return int(text)
 
 
-def ablate(cfg: DictConfig, *, overrides: list[str], sets: list[str], parallel: int) -> int:
-    """Train and test each set, then print and store the table.
+def ablate(
+    cfg: DictConfig,
+    *,
+    overrides: Sequence[str],
+    sets: Sequence[str] | None,
+    parallel: int,
+    inputs: Sequence[str] = (),
+    how: Sequence[str] = ("removed",),
+) -> int:
+    """Carry out all rows, then print and store the table.
 
     Args:
-        cfg: the composed training configuration, for a check before the first run and for its folders.
-        overrides: the command line, passed on to each run.
-        sets: e.g. `["A", "AVT"]`.
-        parallel: runs at the same time.
+        cfg: the composed configuration, for a check before the first row and for its folders.
+        overrides: the command line, passed on to each row.
+        sets: modalities that are left, e.g. `["A", "AV"]`.
+        parallel: rows at the same time.
+        inputs: those that are changed one by one.
+        how: they are changed.
     """
     check_config(cfg)
-    if cfg.seeds:
-        raise UserError("seeds: each set is one run here; use sweeps/modalities.yaml for sets and seeds together")
+    _refuse_overrides(cfg, overrides)
+    if not is_evaluated(cfg) and (wrong := [way for way in how if way != "removed"]):
+        raise UserError(
+            f"how={','.join(wrong)}: is of a trained run: say checkpoint=RUN; a training has its inputs removed"
+        )
+    from emolightning.runs.variants.ablating import ablated
+    from emolightning.runs.variants.writing import print_variants, write_variants
+
     root = Path(f"{cfg.output_dir}-ablation")
-    root.mkdir(parents=True, exist_ok=True)
-    if parallel > 1:  # Runs that start together would wait for the first one to render and extract.
-        print("preparing the data", flush=True)
-        _prepare(cfg)
-    with ThreadPoolExecutor(parallel) as pool, Programs() as programs:
-        rows = list(pool.map(lambda name: _run_set(name, root, overrides, cfg.run_name, programs), sets))
-    limits = _ceilings(cfg)
-    table = [{**row, **_against_ceiling(row, limits)} for row in rows]
-    write_json(root / "ablation.json", {"overrides": kept(overrides)["shown"], "rows": table})
-    _write_csv(root / "ablation.csv", table)
-    _print_table(table, root)
-    return int(any(row["failed"] for row in rows))
+    content = ablated(cfg, root, overrides, sets=sets, single=inputs, ways=how, parallel=parallel)
+    files = write_variants(content, root)
+    print_variants(content)
+    print(f"table: {', '.join(map(str, files))}; rows: {root}/<row>")
+    return int(any(row["failed"] for row in content["rows"]))
 
 
-def _prepare(cfg: DictConfig) -> None:
-    from emolightning.runs.assembly import read_corpus
-
-    read_corpus(cfg)
-
-
-def _run_set(name: str, root: Path, overrides: list[str], run_name: str, programs: Programs) -> dict[str, Any]:
-    """One row: trains and tests a set unless that is done, output in <set>.log."""
-    folder = root / name
-    note, metrics = root / f"{name}.overrides.json", folder / "metrics.json"
-    is_same = note.exists() and json.loads(note.read_text()) == kept(overrides)
-    if not (is_same and metrics.exists()):
-        print(f"{name}: running, output in {root / name}.log", flush=True)
-        write_json(note, kept(overrides))
-        modalities = ",".join(MODALITY_OF[letter] for letter in name)
-        train = [
-            *overrides,
-            f"modalities=[{modalities}]",
-            override("run_name", f"{run_name}-{name}"),
-            override("output_dir", folder),
-            f"resume={'auto' if is_same else 'null'}",
-        ]
-        log = root / f"{name}.log"
-        failed = programs.call([*program("train"), *train], log)
-        failed = failed or programs.call([*program("eval"), override("checkpoint", folder)], log)
-        if failed:
-            print(f"{name}: failed with exit code {failed}, see {root / name}.log", flush=True)
-            return {"set": name, "failed": failed, "num_clips": 0}
-    report = json.loads(metrics.read_text())
-    scores = {score: report["metrics"][score] for score in SCORES}
-    print(f"{name}: WAR {scores['war']['value']:.4f}", flush=True)
-    return {"set": name, "failed": 0, "num_clips": report["num_clips"], **scores}
+def is_evaluated(cfg: DictConfig) -> bool:
+    """Whether a run is given, and nothing is trained."""
+    return "checkpoint" in cfg
 
 
-def _ceilings(cfg: DictConfig) -> dict[str, float]:
-    """Best achievable accuracy of each set, where the data are made by a known process."""
-    if "error_rate" not in cfg.data:
-        return {}
-    from emolightning.benchmarks.synthetic.process import ceilings
-
-    return ceilings(cfg.data.error_rate)
-
-
-def _against_ceiling(row: dict[str, Any], limits: dict[str, float]) -> dict[str, Any]:
-    """The ceiling, and how far above it the WAR is in binomial standard deviations."""
-    if row["failed"] or row["set"] not in limits:
-        return {}
-    ceiling = limits[row["set"]]
-    deviation = (ceiling * (1 - ceiling) / row["num_clips"]) ** 0.5
-    return {"ceiling": ceiling, "above_ceiling_sd": (row["war"]["value"] - ceiling) / deviation}
-
-
-def _write_csv(path: Path, table: list[dict[str, Any]]) -> None:
-    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["set", *SCORES, "ceiling", "above_ceiling_sd", "num_clips", "exit_code"])
-        for row in table:
-            values = [row[score]["value"] if score in row else "" for score in SCORES]
-            last = [row.get("ceiling", ""), row.get("above_ceiling_sd", ""), row["num_clips"], row["failed"]]
-            writer.writerow([row["set"], *values, *last])
-
-
-def _print_table(table: list[dict[str, Any]], root: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table("modalities", title="Test scores by modality set, with 95 % intervals")
-    for name in (*SCORES, "ceiling", "above it, in sd"):
-        shown.add_column(name, justify="right")
-    for row in table:
-        values = [_with_interval(row[score]) if score in row else "failed" for score in SCORES]
-        limit = [f"{row['ceiling']:.4f}", f"{row['above_ceiling_sd']:+.1f}"] if "ceiling" in row else ["-", "-"]
-        shown.add_row(row["set"], *values, *limit)
-    Console().print(shown)
-    print(f"table: {root / 'ablation.json'}, {root / 'ablation.csv'}; runs: {root}/<set>")
-
-
-def _with_interval(score: dict[str, Any]) -> str:
-    low, high = score["ci95"]
-    return f"{score['value']:.4f} [{low:.2f}, {high:.2f}]"
+def _refuse_overrides(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """What the rows have for themselves."""
+    for word in overrides:
+        key = override_key(word)
+        if key in OF_ROWS and word != "resume=auto":
+            remedy = "use sweeps/modalities.yaml for sets and seeds together" if key == "seeds" else "leave it out"
+            raise UserError(f"{word}: each row is one run here, with a {key} of its own; {remedy}")
+    if is_evaluated(cfg):
+        require_run(cfg.model, cfg.checkpoint)

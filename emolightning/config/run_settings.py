@@ -188,6 +188,29 @@ class LikelihoodSettings:
 
 
 @dataclass
+class PerturbSettings:
+    """What is done to the inputs of clips that are answered, to see how much the answers rely on them."""
+
+    zeroed: list[str] = field(default_factory=list)
+    """Inputs that are shown without content: vectors of zeros, black frames, silence, an empty transcript."""
+    mean: list[str] = field(default_factory=list)
+    """Inputs of which every clip has the mean over the clips of `mean_of`."""
+    mean_of: str = "train"
+    """Split of these clips, train or val; never the one that is answered."""
+    corruption: str | None = None
+    """What is made worse: noise, mer2024_noise, blur, occlusion, dropped_frames, words, vectors or wording, see
+    `robustness`."""
+    severity: float = 1.0
+    """How much: decibels, a factor, a share, or the number of a sentence."""
+    inputs: list[str] = field(default_factory=list)
+    """The inputs that are made worse; empty takes all that the corruption is about."""
+    noise: str | None = None
+    """Folder with files of noise, e.g. of MUSAN; null is white noise."""
+    seed: int = 0
+    """Seed of what is drawn for each clip."""
+
+
+@dataclass
 class EvalConfig(RunConfig):
     """A trained run, and what to ask it."""
 
@@ -199,6 +222,8 @@ class EvalConfig(RunConfig):
     """Labels and frames of the run that is evaluated: read from it, `data=custom` takes them."""
     shuffle: list[str] = field(default_factory=list)
     """Inputs permuted across clips, to see how much the model relies on them."""
+    perturb: PerturbSettings = field(default_factory=PerturbSettings)
+    """Inputs without content, or made worse; see the commands `ablate` and `robustness`."""
     cluster: str | None = None
     """`subject`: clips of one subject are not independent, and intervals say so; data.columns.subject=NAME takes any
     column for it, e.g. film or dialogue."""
@@ -214,6 +239,19 @@ class EvalConfig(RunConfig):
     `evaluation=likelihood` says the same."""
     likelihood: LikelihoodSettings = field(default_factory=LikelihoodSettings)
     """How these probabilities are made, and what is fitted to them."""
+
+
+@dataclass
+class RobustnessConfig(EvalConfig):
+    """A trained run, and what makes its inputs worse."""
+
+    corruptions: list[str] | None = None
+    """Any of noise, mer2024_noise, blur, occlusion, dropped_frames, words, vectors, wording, frame, label_order; null
+    takes all that the run allows."""
+    severities: dict[str, Any] = field(default_factory=dict)
+    """Corruption: list of severities, from mild to hard; what is not named takes its own."""
+    num_samples: int = 10_000
+    """Draws for intervals and p-values."""
 
 
 @dataclass

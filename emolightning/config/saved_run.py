@@ -29,6 +29,7 @@ LEVELS = 3
 
 NOT_INHERITED = (
     *("hydra", "defaults", "paths", "resume", "init_from", "checkpoint", "split", "shuffle", "judge", "trained"),
+    "perturb",
     *("labels", "offered", "frame"),  # What an adapter folder says of its training.
 )
 """Keys of a saved run that are not the evaluation's: folders belong to the machine, the rest to that one call."""
@@ -43,6 +44,9 @@ OF_ONE_CALL = {"other_recipe": "refuse"}
 UNUSED = {"optimizer": None, "schedule": None}
 """Parts of training that an evaluation does not build."""
 
+
+EVALUATING = ("eval", "robustness")
+"""Primary configs that may start from no run."""
 
 WITHOUT_RUN = {"checkpoint": None, "run_name": "${data.name}-server", **UNUSED}
 """What an evaluation starts from that is of no run: its model runs elsewhere."""
@@ -66,7 +70,7 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
     """
     checkpoint = _checkpoint_of(argv)
     if checkpoint is None:
-        groups = _groups_chosen(argv, folder) if config_name == "eval" else set()
+        groups = _groups_chosen(argv, folder) if config_name in EVALUATING else set()
         is_run = not any(word.startswith("-") for word in argv)  # --help and --cfg show a configuration with gaps.
         if is_run and "model" in groups and "data" not in groups:
             names = ", ".join(sorted(path.stem for path in (folder / "data").glob("[!_]*.yaml")))

@@ -31,12 +31,14 @@ from emolightning.config.run_settings import (
     LoadingConfig,
     MerbenchConfig,
     PredictConfig,
+    RobustnessConfig,
     RunConfig,
 )
 
 SCHEMAS = {
     "run_schema": RunConfig,
     "eval_schema": EvalConfig,
+    "robustness_schema": RobustnessConfig,
     "predict_schema": PredictConfig,
     "doctor_schema": DoctorConfig,
     "estimate_schema": EstimateConfig,

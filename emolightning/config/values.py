@@ -12,9 +12,10 @@ from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.loss_values import check_loss
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.renamed import BUILT_IN
-from emolightning.config.run_settings import EvalConfig, PredictConfig, RunConfig
+from emolightning.config.run_settings import EvalConfig, PredictConfig, RobustnessConfig, RunConfig
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
+from emolightning.records.corruptions import CORRUPTIONS
 from emolightning.records.inputs import MODALITIES, Inputs, active_inputs
 from emolightning.records.score_names import LOGGED, MISSING_NUMBERS, PER_CLASS
 
@@ -65,6 +66,8 @@ CHOICES = {
     "extra": EXTRA_ANSWERS,
     "valence_missing": MISSING_VALENCE,
     "intervals": INTERVALS,
+    "perturb.corruption": tuple(CORRUPTIONS),
+    "perturb.mean_of": ("train", "val"),
     "ours.precision": PRECISIONS,
     "ours.dtype": DTYPES,
     "ours.attention": ATTENTIONS,
@@ -77,6 +80,7 @@ CHOICES = {
 OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
     PredictConfig: {"format": ("jsonl", "csv", "upstream"), "device": REAL_DEVICES},
     EvalConfig: {"cluster": ("subject",)},
+    RobustnessConfig: {"cluster": ("subject",)},
     ExtractConfig: {"dtype": KEPT_DTYPES, "device": REAL_DEVICES},
     ScoreRowsConfig: {"kind": ("labels", "words")},
     CombineConfig: {"missing": ("error", "others")},
@@ -85,6 +89,9 @@ OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
 
 NOT_EMPTY = ("run_name", "output_dir", "paths.outputs", "paths.data", "paths.weights", "checkpoint", "out")
 """Names of files and folders: an empty one would mean the current folder."""
+
+OF_INPUTS = ("shuffle", "perturb.zeroed", "perturb.mean", "perturb.inputs")
+"""Lists of inputs that something is done to."""
 
 MONITORS = ("monitor.metric", "early_stopping.monitor")
 
@@ -95,6 +102,7 @@ SIZES = ("width", "num_layers", "num_heads", "mlp_width")
 
 RANGES = {
     "seed": (0, 2**32 - 1),
+    "perturb.seed": (0, 2**32 - 1),
     "num_threads": (1, None),
     "parallel": (1, None),
     "explanation_tokens": (1, None),
@@ -229,7 +237,7 @@ def leaf_keys(node: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 def _check_inputs(cfg: DictConfig) -> list[Problem]:
     problems = []
-    for key, options in (("modalities", MODALITIES), ("shuffle", all_inputs())):
+    for key, options in (("modalities", MODALITIES), *((key, all_inputs()) for key in OF_INPUTS)):
         for name in _value(cfg, key) or ():
             if name not in options:
                 problems.append(Problem(key, not_one_of(name, options)))
@@ -240,8 +248,8 @@ def _check_inputs(cfg: DictConfig) -> list[Problem]:
         active = active_inputs(_inputs_of(_value(cfg, "model")), modalities, switches)
     except UserError as error:
         return [Problem("modalities", str(error))]
-    idle = [name for name in _value(cfg, "shuffle") or () if name not in active]
-    return [Problem("shuffle", f"{name} is not an input of this run; it has {', '.join(active)}") for name in idle]
+    idle = [(key, name) for key in OF_INPUTS for name in _value(cfg, key) or () if name not in active]
+    return [Problem(key, f"{name} is not an input of this run; it has {', '.join(active)}") for key, name in idle]
 
 
 def _inputs_of(model: Any) -> Inputs:
@@ -296,7 +304,7 @@ def _check_callbacks(cfg: DictConfig) -> list[Problem]:
 
 def _check_evaluation(cfg: DictConfig) -> list[Problem]:
     """Settings of training that an evaluation would ignore."""
-    if OmegaConf.get_type(cfg) is not EvalConfig:
+    if OmegaConf.get_type(cfg) not in (EvalConfig, RobustnessConfig):
         return []
     idle = {key: _value(cfg, key) for key in ("resume", "init_from")}
     return [Problem(key, "is for train.py alone; leave it out") for key, value in idle.items() if value is not None]

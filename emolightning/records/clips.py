@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from emolightning.records.corruptions import Corruption
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
@@ -58,6 +60,8 @@ class Clip:
     """Place of the annotation, e.g. `clips.csv, line 7`: for messages."""
     span: Span | None = None
     """The piece of the video that this is about; None for all of it."""
+    corruption: Corruption | None = None
+    """What is done to its picture or sound when they are read."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from emolightning.config.values import MONITORS
 from emolightning.data.loading.corpus import Corpus, opens_media
 from emolightning.data.loading.datamodule import ClipDataModule, label_draws
 from emolightning.data.loading.settings import Loading, split_settings
+from emolightning.data.perturbing.perturbing import Perturbing, perturbing_of
+from emolightning.data.perturbing.sound import noise_files
 from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
 from emolightning.errors import UserError
@@ -26,6 +28,7 @@ from emolightning.models.family import Occasion, Sees
 from emolightning.models.parts.cross_entropy import CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor
+from emolightning.records.corruptions import Corruption
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
@@ -92,7 +95,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     family, parts, processes = family_of(cfg.model), trained_parts(cfg), step_size(config).processes
     waits = processes > 1 and not OmegaConf.select(cfg, "trainer.strategy.find_unused_parameters", default=False)
     learned = [task for task, weight in (config["prompt"].get("tasks") or {}).items() if weight]
-    family.require_on(_occasion(cfg, learned, waits_for_all=waits), config["model"])
+    family.require_on(occasion(cfg, learned, waits_for_all=waits), config["model"])
     require_something_to_train(parts, fresh_parts=family.fresh_parts, has_weights=bool(resume_from or initial))
     # What libraries refuse of these is said before data are read.
     trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
@@ -140,7 +143,7 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     if rank == 0:
         require_writable(Path(cfg.output_dir), "output_dir")
     family, weights = family_of(cfg.model), None
-    family.require_on(_occasion(cfg), plain(cfg.model))
+    family.require_on(occasion(cfg), plain(cfg.model))
     if cfg.checkpoint is None:  # The model is asked as it is, here or elsewhere.
         cfg.model = untrained(plain(cfg.model))
         family.require(plain(cfg.model))
@@ -209,7 +212,7 @@ def _require_label_probabilities(cfg: DictConfig) -> None:
         )
 
 
-def _occasion(cfg: DictConfig, learned: Sequence[str] = (), *, waits_for_all: bool = False) -> Occasion:
+def occasion(cfg: DictConfig, learned: Sequence[str] = (), *, waits_for_all: bool = False) -> Occasion:
     """What a family may refuse before anything is read."""
     return Occasion(
         layout=cfg.prompt.layout,
@@ -333,6 +336,7 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
     family, inputs = family_of(cfg.model), inputs_of(cfg)
     own, reading, loading = split_settings(plain(cfg.data))
     features = build(cfg.features, "features")
+    perturbing = _perturbing(cfg, inputs, reads_media=features is not None and features.reads_media)
     lenient = takes_stock or not opens_media(inputs, features)
     source: ClipSource = build(own, "data", inputs=_read(inputs, features), takes_stock=lenient)
     protocol = source.official.prompt_order if source.official else ()
@@ -344,6 +348,26 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
         frame_sizes=family.frame_sizes(plain(cfg.model)),
         reading=reading,
         num_workers=loading.num_workers,
+        perturbing=perturbing,
+    )
+
+
+def _perturbing(cfg: DictConfig, inputs: Inputs, *, reads_media: bool) -> Perturbing:
+    """What is done to the inputs of the clips that are answered; a training and a check of data do nothing."""
+    if (asked := OmegaConf.select(cfg, "perturb")) is None:
+        return Perturbing()
+    corruption = None
+    if asked.corruption is not None:
+        corruption = Corruption(asked.corruption, asked.severity, asked.seed, noise_files(asked.noise))
+    return perturbing_of(
+        inputs,
+        reads_media=reads_media,
+        split=cfg.split,
+        zeroed=tuple(asked.zeroed),
+        mean=tuple(asked.mean),
+        mean_of=asked.mean_of,
+        corruption=corruption,
+        only=tuple(asked.inputs),
     )
 
 

@@ -55,7 +55,7 @@ class ItemReader:
             )
         try:
             if self.takes == "sound":
-                return Outcome({ITEM: read_waveform(clip.video, span=clip.span)})
+                return Outcome({ITEM: read_waveform(clip.video, span=clip.span, corruption=clip.corruption)})
             assert self.positions is not None
             faces = self.faces.crops(
                 clip, self.positions, decoded_at=self.decoded_at, most_bytes=MOST_HANDED_OVER_BYTES

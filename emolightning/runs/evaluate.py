@@ -131,6 +131,7 @@ def describe_evaluation(run: Run[EvaluationFacts], learner: EmotionLearner) -> d
         "shuffle": list(shuffle),
         # Of the exchange, and of sampling; neither means anything to an evaluation without them.
         "shuffle_seed": corpus.source.seed if shuffle else None,
+        **({"perturb": corpus.perturbing.description()} if corpus.perturbing else {}),
         "sampling_seed": facts.sampling_seed,
         "frame": str(corpus.reading.frame),
         "prompt": facts.config["prompt"],
@@ -176,7 +177,8 @@ def _tell_card(facts: EvaluationFacts, report: dict[str, Any]) -> None:
     run = RunFolder(facts.output_dir)
     # In a run folder from elsewhere a link could lead to any folder.
     is_its_own = facts.weights in (run.adapter, run.checkpoints / BEST) and not run.adapter.is_symlink()
-    if is_its_own and facts.split == "test" and not facts.config["shuffle"] and (run.adapter / DESCRIPTION).is_file():
+    is_changed = facts.config["shuffle"] or report["evaluation"].get("perturb")
+    if is_its_own and facts.split == "test" and not is_changed and (run.adapter / DESCRIPTION).is_file():
         write_scores(run.adapter, report)
 
 

@@ -59,7 +59,7 @@ def precompute_vision(
         (part,) = (part for part, module in model.parts().items() if module is tower)
         kept: Kept = dtype or ("float16" if tower.settings.dtype == "float16" else "float32")
         found[name] = VisualStore(
-            corpus.folder,
+            corpus.folder_of(name),
             frames=corpus.frames[name],
             tower=base_fingerprint(model, part),
             streams=tuple(processor.frame_streams({name: 1})),

@@ -158,6 +158,8 @@ def why_not(score: PublishedScore, run: MeasuredRun, benchmark: str | None) -> s
         return f"other clips: the run has {run.num_clips}, the figure is of {expected}"
     if "shuffle" in run.facts:
         return f"the run permuted {', '.join(run.facts['shuffle'])} across clips"  # type: ignore[arg-type]
+    if "perturb" in run.facts:
+        return "the run's inputs were changed (perturb.*)"
     for name, wanted in score.protocol.conditions.items():
         if run.facts.get(name, wanted) != wanted and name == "zero_shot":
             ways = ("zero-shot", "trained on these data")

@@ -161,6 +161,7 @@ def facts_of(report: Mapping[str, Any]) -> dict[str, object]:
         "wheels": wheels.get("year") or wheels.get("name"),
         "synonym_groups": groups.get("sha256") or _model(groups),
         "shuffle": tuple(how.get("shuffle") or ()) or None,
+        "perturb": how.get("perturb") or None,
         "modality": None if inputs is None else _modality(inputs),
         "transcript": None if inputs is None else "transcript" in inputs,
         "answers": ("lists" if words["answers"] == LISTS else "text") if "answers" in words else None,

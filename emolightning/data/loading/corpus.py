@@ -24,6 +24,8 @@ from emolightning.data.checkup.unusable import (
 from emolightning.data.loading.settings import Reading
 from emolightning.data.media.choice import FrameChoice, parse_frame_choice, require_equal
 from emolightning.data.media.frames import FrameStore
+from emolightning.data.perturbing.perturbing import Perturbing
+from emolightning.data.perturbing.words import misheard
 from emolightning.data.readers.annotations import annotation_hash
 from emolightning.data.readers.source import SPLITS, ClipSource
 from emolightning.data.readers.splits import select
@@ -39,6 +41,9 @@ log = logging.getLogger(__name__)
 
 MANY = 100
 """Clips whose files take so long that wrong rows are not kept for later."""
+
+PERTURBED = "perturbed"
+"""Folder of the cache for what is computed of media that are read otherwise; of no use once it was answered."""
 
 LEAST_WORKERS = 2
 """Processes that decode frames."""
@@ -63,6 +68,7 @@ class Corpus:
         reading: which frames, and what is done where something is missing.
         frame_sizes: frame input -> pixels of a frame.
         num_workers: processes that decode.
+        perturbing: what is done to the inputs of clips that are answered.
     """
 
     def __init__(
@@ -75,11 +81,13 @@ class Corpus:
         frame_sizes: Mapping[str, int],
         reading: Reading = Reading(),  # noqa: B008  # frozen
         num_workers: int = 0,
+        perturbing: Perturbing = Perturbing(),  # noqa: B008  # frozen
     ):
         self.source = source
         self.inputs = inputs
         self.feature_source = features
-        self.questions = questions
+        self.questions = perturbing.asked(questions)
+        self.perturbing = perturbing
         self.reading = reading
         self.frame_sizes = dict(frame_sizes)
         self.num_workers = max(LEAST_WORKERS, num_workers)
@@ -113,10 +121,12 @@ class Corpus:
             if check and not findings.errors and (self.reading.on_error == "skip" or not findings.faults):
                 self.clips = [clip for clip in clips if clip.id not in findings.faults]
                 check(self)
+            # Media that are read otherwise are of no use to another run: those of clips that are not answered are left.
+            fed = select(clips, self.perturbing.split) if self.perturbing.reads_media else clips
             with findings.noting():
-                self.features = self.load_features(clips)
+                self.features = self.load_features(fed)
             findings.add(self.features.faults)
-            findings.add(self.prepare_frames(clips))
+            findings.add(self.prepare_frames(fed))
         if trains:
             with findings.noting():
                 self.refuse_without_answer([clip for clip in clips if clip.id not in findings.faults])
@@ -159,30 +169,34 @@ class Corpus:
             finally:
                 lost = self.source.lost if opens_media(self.inputs, self.feature_source) else {}
                 findings.add({clip_id: [Fault(NO_MEDIA, reason)] for clip_id, reason in lost.items()})
-        return clips
+        return clips if self.perturbing.misheard is None else misheard(clips, self.perturbing.misheard)
 
     def load_features(self, clips: Sequence[Clip]) -> LoadedFeatures:
-        """The vectors of the active feature inputs."""
+        """The vectors of the active feature inputs; those of media that are read otherwise are kept apart."""
         names = named(self.inputs, "vectors")
-        if not names:
-            return LoadedFeatures({})
-        if self.feature_source.reads_media:
+        if self.feature_source is not None and self.feature_source.reads_media:
             clips = self._found(clips)
-        if not clips:
-            return LoadedFeatures({})
-        return self.feature_source.load(clips, names, cache=self.folder, missing=self.reading.missing)
+        found = LoadedFeatures({})
+        for place in dict.fromkeys(map(self.folder_of, names)):
+            here = [name for name in names if self.folder_of(name) == place]
+            read = [self.perturbing.of_clip(here[0], clip) for clip in clips]
+            if clips:
+                more = self.feature_source.load(read, here, cache=place, missing=self.reading.missing)
+                found = found.with_other(more)
+        return found
 
     def prepare_frames(self, clips: Sequence[Clip]) -> Faults:
         """Decode what vision towers will see, if there are any; what cannot be decoded is returned."""
         faults: dict[str, list[Fault]] = {}
         for name in named(self.inputs, "frames"):
             self.frames[name] = FrameStore(
-                self.folder,
+                self.folder_of(name),
                 choice=self.choice_of(name),
                 image_size=self.frame_sizes[name],
                 num_workers=self.num_workers,
             )
-            found = self.frames[name].prepare([clip for clip in self._found(clips) if clip.id not in faults])
+            usable = [clip for clip in self._found(clips) if clip.id not in faults]
+            found = self.frames[name].prepare([self.perturbing.of_clip(name, clip) for clip in usable])
             faults |= {clip_id: list(of_clip) for clip_id, of_clip in found.items()}
         return faults
 
@@ -212,6 +226,11 @@ class Corpus:
         """The cache of this dataset. Clip ids are unique within a media folder only."""
         place = str(self.source.media_folder().resolve())
         return self.cache / f"{self.source.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+
+    def folder_of(self, name: str) -> Path:
+        """Where what is computed of an input is kept: apart where its media are read otherwise."""
+        apart = self.perturbing.folder(name)
+        return self.folder if apart is None else self.folder / PERTURBED / apart
 
     @property
     def num_frames(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.sampler import ClipKey
 from emolightning.data.media.sending import media_of
+from emolightning.data.perturbing.loaded import LoadedPerturbation, mean_over, mean_picture
 from emolightning.data.stores.visual import VisualStore
 from emolightning.errors import UserError
 from emolightning.prompt.processor import Loaded, Processor
@@ -54,7 +55,10 @@ class ClipDataset(Dataset[Example]):
         self.questions = corpus.questions
         self.processor = processor
         self.training = training
-        self.visual = dict(visual)
+        self.perturbing = corpus.perturbing
+        self.changed = self._changed(corpus) if self.perturbing else None
+        own = (*self.perturbing.zeroed, *self.perturbing.mean)  # These frames no tower has seen.
+        self.visual = {name: store for name, store in visual.items() if name not in own}
         self.donors: Mapping[str, Sequence[int]] = {
             name: shuffled(len(self.clips), corpus.source.seed) for name in shuffle
         }
@@ -67,6 +71,8 @@ class ClipDataset(Dataset[Example]):
         epoch, index, is_borrowed = ClipKey(*key)
         clip = self.clips[index]
         loaded = Loaded(self.transcript(index), self._images(index), self._streams(index), self._media(index))
+        if self.changed is not None:
+            loaded = self.changed(loaded, clip.id, next(iter(named(self.inputs, "text")), None))
         question = self.questions.ask(clip, epoch=epoch, training=self.training)
         return self.processor.example(clip, loaded, question, index=index, is_borrowed=is_borrowed)
 
@@ -93,10 +99,32 @@ class ClipDataset(Dataset[Example]):
 
     def _media(self, index: int) -> dict[str, tuple[AnyMedium, ...]]:
         kinds = {name: self.inputs[name].kind for name in self.sent}
-        return {name: media_of(self.source(name, index), kinds[name], how) for name, how in self.sent.items()}
+        clips = {name: self.perturbing.of_clip(name, self.source(name, index)) for name in self.sent}
+        return {name: media_of(clips[name], kinds[name], how) for name, how in self.sent.items()}
 
     def _vectors(self, name: str, index: int) -> Tensor:
         return torch.from_numpy(self.features.vectors[name][self.source(name, index).id])
+
+    def _changed(self, corpus: Corpus) -> LoadedPerturbation:
+        """What is done to inputs once they are loaded.
+
+        Raises:
+            UserError: there are no clips that a mean could be of.
+        """
+        of = self.perturbing.mean_of
+        clips = [clip for clip in corpus.clips if clip.split == of]
+        if self.perturbing.mean and not clips:
+            raise UserError(
+                f"perturb.mean: data={corpus.source.name} has no clips in split {of}, and a mean is never one over the "
+                "clips that are answered; say perturb.zeroed, or perturb.mean_of=SPLIT with clips"
+            )
+        means = {
+            name: mean_picture(clips, self.frames[name])
+            if name in self.frames
+            else mean_over(clips, self.features.vectors[name])
+            for name in self.perturbing.mean
+        }
+        return LoadedPerturbation(self.perturbing, means)
 
 
 def shuffled(num_clips: int, seed: int) -> list[int]:

@@ -9,7 +9,9 @@ from av.container import InputContainer
 
 from emolightning.data.media.opening import MAX_SECONDS, MediaError, complete_packets, open_stream, packets_of
 from emolightning.data.media.pieces import sound_of_piece
+from emolightning.data.perturbing.sound import noisy
 from emolightning.records.clips import Span
+from emolightning.records.corruptions import Corruption
 
 
 class NoAudioTrack(MediaError):
@@ -26,13 +28,16 @@ def has_audio(path: Path) -> bool:
         return stream is not None and any(packet.size for packet in packets_of(container, stream))
 
 
-def read_waveform(path: Path, *, sample_rate: int = 16000, span: Span | None = None) -> np.ndarray:
+def read_waveform(
+    path: Path, *, sample_rate: int = 16000, span: Span | None = None, corruption: Corruption | None = None
+) -> np.ndarray:
     """The audio track as one channel.
 
     Args:
         path: the file.
         sample_rate: Hz of what is returned.
         span: the piece that is read; None for all.
+        corruption: what is done to it; None leaves it as it is.
 
     Returns:
         (samples,) float32 in [-1, 1].
@@ -61,7 +66,13 @@ def read_waveform(path: Path, *, sample_rate: int = 16000, span: Span | None = N
         raise NoAudioTrack(path, f"its audio track is empty (0 samples){f' in {span}' if span else ''}")
     waveform = np.concatenate(chunks).astype(np.float32)
     waveform /= np.float32(32768)
-    return waveform
+    if corruption is None or corruption.about.modality not in ("audio", "both"):
+        return waveform
+    return noisy(waveform, sample_rate, corruption, _noise)
+
+
+def _noise(path: Path, rate: int) -> np.ndarray:
+    return read_waveform(path, sample_rate=rate)
 
 
 def _frames(container: InputContainer, stream: av.AudioStream, span: Span | None) -> Iterator[av.AudioFrame]:

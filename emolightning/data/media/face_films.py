@@ -131,7 +131,7 @@ def each_picture(
     """
     wanted = iter(positions)
     next_one = next(wanted, None)
-    for position, (_, frame) in enumerate(each_frame(clip.video, clip.span)):
+    for position, (_, frame) in enumerate(each_frame(clip.video, clip.span, corruption=clip.corruption)):
         if position == next_one:
             yield keep(position, read(frame))
             next_one = next(wanted, None)
@@ -145,7 +145,7 @@ def _look(
 ) -> tuple[list[tuple[int, np.ndarray]], list[float]]:
     """Frame and boxes of each look, in pixels of the frame, and the time of every frame."""
     looks, seconds = [], []
-    for position, (second, frame) in enumerate(each_frame(clip.video, clip.span)):
+    for position, (second, frame) in enumerate(each_frame(clip.video, clip.span, corruption=clip.corruption)):
         seconds.append(second)
         if position % every == 0:
             grey = upright_grey(frame, LOOKED_AT_PX)
@@ -158,7 +158,7 @@ def _look(
 def _mouths(clip: Clip, films: Sequence[Film]) -> list[np.ndarray]:
     """How the lower half of each face moves, frame by frame."""
     halves: list[list[np.ndarray]] = [[] for _ in films]
-    for position, (_, frame) in enumerate(each_frame(clip.video, clip.span)):
+    for position, (_, frame) in enumerate(each_frame(clip.video, clip.span, corruption=clip.corruption)):
         picture = Image.fromarray(upright_grey(frame, max(frame.width, frame.height)))
         for film, seen in zip(films, halves, strict=True):
             if film.first <= position < film.first + len(film.boxes):

@@ -54,5 +54,7 @@ def read_clip_frames(clip: Clip, names: tuple[str, ...], *, choice: FrameChoice,
     """The chosen frames of one clip: uint8 (frames, size, size, 3)."""
     # Resized one by one: four frames of 8K at full size are 400 MB.
     choice = choice.of_clip(clip.id)
-    frames = read_frames(clip.video, choice, span=clip.span, keep=partial(resize, size=image_size))
+    frames = read_frames(
+        clip.video, choice, span=clip.span, keep=partial(resize, size=image_size), corruption=clip.corruption
+    )
     return Outcome({name: np.stack(frames) for name in names})

@@ -33,10 +33,12 @@ def media_of(clip: Clip, kind: Kind, choice: FrameChoice) -> tuple[AnyMedium, ..
         UserError: it is a piece of a file, which cannot be sent as it is.
     """
     if kind == "stills":
-        frames = read_frames(clip.video, choice.of_clip(clip.id), span=clip.span, keep=_shrunk)
+        frames = read_frames(
+            clip.video, choice.of_clip(clip.id), span=clip.span, keep=_shrunk, corruption=clip.corruption
+        )
         return tuple(Medium("image", "jpeg", _jpeg(frame)) for frame in frames)
     if kind == "film":
-        return (read_film(clip.video, choice.of_clip(clip.id), span=clip.span),)
+        return (read_film(clip.video, choice.of_clip(clip.id), span=clip.span, corruption=clip.corruption),)
     if kind in ("sound", "waveform"):
         return _heard(clip, as_file=kind == "sound")
     if clip.span is not None:
@@ -70,7 +72,7 @@ def _jpeg(frame: np.ndarray) -> bytes:
 def _heard(clip: Clip, *, as_file: bool) -> tuple[AnyMedium, ...]:
     """One channel, as samples or as a file of 16 bits."""
     try:
-        waveform = read_waveform(clip.video, sample_rate=SAMPLE_RATE, span=clip.span)
+        waveform = read_waveform(clip.video, sample_rate=SAMPLE_RATE, span=clip.span, corruption=clip.corruption)
     except NoAudioTrack:
         return ()
     if not as_file:

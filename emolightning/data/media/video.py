@@ -15,7 +15,9 @@ from emolightning.data.media.choice import FrameChoice, even_positions
 from emolightning.data.media.opening import MediaError, check_size, complete_packets, open_stream, packets_of
 from emolightning.data.media.pieces import frames_of_piece, num_frames_of_piece
 from emolightning.data.media.signal import peak_of
+from emolightning.data.perturbing.pictures import worse_frames
 from emolightning.records.clips import Film, Span
+from emolightning.records.corruptions import Corruption
 
 THUMBNAIL = 112
 """Pixels of a side of the small pictures."""
@@ -47,6 +49,7 @@ def read_frames(
     span: Span | None = None,
     num_threads: int = 1,
     keep: Keep | None = None,
+    corruption: Corruption | None = None,
 ) -> list[np.ndarray]:
     """The chosen frames, each (height, width, 3) uint8 RGB, turned upright if the file says how.
 
@@ -59,6 +62,7 @@ def read_frames(
         span: the piece of the video whose frames are meant; None for all of it.
         num_threads: that decode.
         keep: makes something smaller of each frame as it comes; None keeps frames as they are.
+        corruption: what is done to the frames; None leaves them as they are. The choice is made without it.
 
     Raises:
         MediaError: not a usable video, cut short, or an index beyond its end.
@@ -66,26 +70,28 @@ def read_frames(
     path, keep = Path(path), keep or np.asarray
     choice = known_choice(path, choice, span=span, num_threads=num_threads)
     if choice == FrameChoice("index", 0) and span is None:
-        return _decode(path, span, [0], num_threads, keep)[0]
-    return _chosen(path, choice, span, num_threads, keep)[0]
+        return _decode(path, span, [0], num_threads, keep, corruption)[0]
+    return _chosen(path, choice, span, num_threads, keep, corruption)[0]
 
 
 def _chosen(
-    path: Path, choice: FrameChoice, span: Span | None, num_threads: int, keep: Keep
+    path: Path, choice: FrameChoice, span: Span | None, num_threads: int, keep: Keep, corruption: Corruption | None
 ) -> tuple[list[np.ndarray], list[int], int]:
     """The chosen frames, which of the clip they are, and how many it has."""
     total = count_frames(path, span)
     positions = _positions(path, choice, total)
-    frames, num_decoded = _decode(path, span, positions, num_threads, keep)
+    frames, num_decoded = _decode(path, span, positions, num_threads, keep, corruption)
     if len(frames) < len(positions):
         # Some packets gave no picture (damaged ones, or never meant to be shown): now the number of pictures is known.
         total, positions = num_decoded, _positions(path, choice, num_decoded)
-        frames, _ = _decode(path, span, positions, num_threads, keep)
+        frames, _ = _decode(path, span, positions, num_threads, keep, corruption)
     return frames, positions, total
 
 
-def read_film(path: Path, choice: FrameChoice, *, span: Span | None = None) -> Film:
-    """The chosen frames at full size, and when they are.
+def read_film(
+    path: Path, choice: FrameChoice, *, span: Span | None = None, corruption: Corruption | None = None
+) -> Film:
+    """The chosen frames at full size, and when they are; see `read_frames`.
 
     Raises:
         MediaError: not a usable video, cut short, or an index beyond its end.
@@ -94,7 +100,7 @@ def read_film(path: Path, choice: FrameChoice, *, span: Span | None = None) -> F
     with _open_video(path) as (_, stream):
         fps = float(stream.average_rate or DEFAULT_FPS)
     choice = known_choice(path, choice, span=span)
-    frames, positions, total = _chosen(path, choice, span, 1, np.asarray)
+    frames, positions, total = _chosen(path, choice, span, 1, np.asarray, corruption)
     return Film(np.stack(frames), tuple(positions), total, fps)
 
 
@@ -121,6 +127,7 @@ def read_thumbnails(
     size: int = THUMBNAIL,
     max_frames: int = MOST_THUMBNAILS,
     num_threads: int = 1,
+    corruption: Corruption | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Small square pictures evenly spaced over the clip: the centre, shrunk with its aspect ratio kept.
 
@@ -131,19 +138,24 @@ def read_thumbnails(
     Raises:
         MediaError: not a usable video, or cut short.
     """
-    pictures, seconds, _ = _read_small(Path(path), span, size, max_frames, num_threads)
+    pictures, seconds, _ = _read_small(Path(path), span, size, max_frames, num_threads, corruption)
     return pictures, np.array(seconds, dtype=np.float64)
 
 
 def _read_small(
-    path: Path, span: Span | None, size: int, max_frames: int, num_threads: int
+    path: Path,
+    span: Span | None,
+    size: int,
+    max_frames: int,
+    num_threads: int,
+    corruption: Corruption | None = None,
 ) -> tuple[np.ndarray, list[float], list[int]]:
     """The pictures of `read_thumbnails`, their times, and which frames they are."""
     num_frames = count_frames(path, span)
     wanted = even_positions(num_frames, min(num_frames, max_frames))
     pictures: list[np.ndarray] = []
     seconds: list[float] = []
-    for position, (time, frame) in enumerate(each_frame(path, span, num_threads=num_threads)):
+    for position, (time, frame) in enumerate(each_frame(path, span, num_threads=num_threads, corruption=corruption)):
         if len(pictures) < len(wanted) and position == wanted[len(pictures)]:
             pictures.append(_thumbnail(frame, size))
             seconds.append(time)
@@ -154,7 +166,9 @@ def _read_small(
     return np.stack(pictures), seconds, wanted[: len(pictures)]
 
 
-def each_frame(path: Path, span: Span | None = None, *, num_threads: int = 1) -> Iterator[tuple[float, av.VideoFrame]]:
+def each_frame(
+    path: Path, span: Span | None = None, *, num_threads: int = 1, corruption: Corruption | None = None
+) -> Iterator[tuple[float, av.VideoFrame]]:
     """Every frame as it is decoded, with its seconds since the first; see `upright_pixels` and `upright_grey`.
 
     Raises:
@@ -162,7 +176,7 @@ def each_frame(path: Path, span: Span | None = None, *, num_threads: int = 1) ->
     """
     start = 0.0
     with _open_video(path, num_threads) as (container, stream):
-        for position, frame in enumerate(_frames(path, container, stream, span)):
+        for position, frame in enumerate(_frames(path, container, stream, span, corruption)):
             time = frame.time if frame.time is not None else position / float(stream.average_rate or DEFAULT_FPS)
             start = time if position == 0 else start
             yield time - start, frame
@@ -193,9 +207,16 @@ def _open_video(path: Path, num_threads: int = 1) -> Iterator[tuple[InputContain
 
 
 def _frames(
-    path: Path, container: InputContainer, stream: av.VideoStream, span: Span | None
+    path: Path,
+    container: InputContainer,
+    stream: av.VideoStream,
+    span: Span | None,
+    corruption: Corruption | None,
 ) -> Iterator[av.VideoFrame]:
     """The decoded frames of a stream, whose size may change."""
+    if corruption is not None and corruption.about.modality in ("video", "both"):
+        yield from worse_frames(_frames(path, container, stream, span, None), corruption, upright_pixels)
+        return
     frames: Iterator[av.VideoFrame]
     if span is None:
         frames = (frame for packet in packets_of(container, stream) for frame in packet.decode())
@@ -228,13 +249,18 @@ def _positions(path: Path, choice: FrameChoice, num_frames: int) -> list[int]:
 
 
 def _decode(
-    path: Path, span: Span | None, positions: list[int], num_threads: int, keep: Keep
+    path: Path,
+    span: Span | None,
+    positions: list[int],
+    num_threads: int,
+    keep: Keep,
+    corruption: Corruption | None,
 ) -> tuple[list[np.ndarray], int]:
     """The frames at these positions as far as they exist, and how many were decoded, none beyond the last position."""
     found: dict[int, np.ndarray] = {}
     num_decoded = 0
     with _open_video(path, num_threads) as (container, stream):
-        for position, frame in enumerate(_frames(path, container, stream, span)):
+        for position, frame in enumerate(_frames(path, container, stream, span, corruption)):
             num_decoded += 1
             if position in positions:
                 found[position] = keep(upright_pixels(frame))

@@ -122,14 +122,14 @@ def describe_clip(clip: Clip, names: tuple[str, ...]) -> Outcome:
     arrays: dict[str, np.ndarray] = {}
     absent: dict[str, str] = {}
     if "face" in names or "motion" in names:
-        frames, times_s = read_thumbnails(clip.video, span=clip.span)
+        frames, times_s = read_thumbnails(clip.video, span=clip.span, corruption=clip.corruption)
         if "face" in names:
             arrays["face"] = describe_face(frames)[None]
         if "motion" in names:
             arrays["motion"] = describe_motion(frames, times_s)[None]
     if "speech" in names:
         try:
-            waveform = read_waveform(clip.video, sample_rate=SAMPLE_RATE_HZ, span=clip.span)
+            waveform = read_waveform(clip.video, sample_rate=SAMPLE_RATE_HZ, span=clip.span, corruption=clip.corruption)
             arrays["speech"] = describe_speech(waveform, SAMPLE_RATE_HZ)[None]
         except NoAudioTrack as error:
             absent["speech"] = str(error)

@@ -111,6 +111,20 @@ class LoadedFeatures:
         """Feature input -> width."""
         return {name: of_input.width for name, of_input in self.vectors.items() if of_input}
 
+    def with_other(self, other: "LoadedFeatures") -> "LoadedFeatures":
+        """These and those of other inputs of the same clips."""
+        faults = {clip_id: list(found) for clip_id, found in self.faults.items()}
+        for clip_id, found in other.faults.items():
+            faults.setdefault(clip_id, []).extend(found)
+        return LoadedFeatures(
+            self.vectors | other.vectors,
+            self.zeros | other.zeros,
+            faults,
+            self.made_by | other.made_by,
+            self.absent | other.absent,
+            self.remarks | other.remarks,
+        )
+
     def without(self, clips: Collection[str]) -> "LoadedFeatures":
         """The same for the other clips."""
         vectors = {name: of_input.without(clips) for name, of_input in self.vectors.items()}

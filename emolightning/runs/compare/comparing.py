@@ -96,7 +96,7 @@ def _systems(cfg: DictConfig, scoring: Scoring | None) -> tuple[list[System], li
         raise UserError(f"names: {', '.join(twice)} is there twice; give each system a name of its own")
     read = partial(_read_file, cfg, scoring)
     systems = [read_system(name, Path(path), read) for name, path in zip(names, paths, strict=True)]
-    return [_with_words(system, cfg, scoring) for system in systems], named
+    return [with_words(system, scoring) for system in systems], named
 
 
 def _short_names(paths: Sequence[str]) -> list[str]:
@@ -125,8 +125,12 @@ def _read_file(cfg: DictConfig, scoring: Scoring | None, file: Path) -> Said:
     return Said(report.content(), list(zip(predictions.answers, scores, strict=True)))
 
 
-def _with_words(system: System, cfg: DictConfig, scoring: Scoring | None) -> System:
-    """Sets of words are read again: an answer's line does not hold them as they were read."""
+def with_words(system: System, scoring: Scoring | None) -> System:
+    """Sets of words are read again: an answer's line does not hold them as they were read.
+
+    Raises:
+        UserError: nobody says how they are read.
+    """
     if system.kind != WORDS or system.path.is_file():
         return system
     if scoring is None or not hasattr(scoring, "measures"):

@@ -119,7 +119,9 @@ def _of_grades(systems: Sequence[System], compared: Compared, scoring: Any) -> l
     ]
 
 
-def pairs(systems: Sequence[Measured], compared: Compared, how: Resampling, headline: str) -> list[dict[str, Any]]:
+def pairs(
+    systems: Sequence[Measured], compared: Compared, how: Resampling, headline: str, *, against_first: bool = False
+) -> list[dict[str, Any]]:
     """Each system against each earlier one, p-values adjusted for the number of pairs.
 
     Args:
@@ -127,8 +129,10 @@ def pairs(systems: Sequence[Measured], compared: Compared, how: Resampling, head
         compared: their clips.
         how: these are drawn.
         headline: the score that ranks.
+        against_first: each against the first alone.
     """
-    found = [_pair(first, second, compared, how) for first, second in combinations(systems, 2)]
+    chosen = [(systems[0], other) for other in systems[1:]] if against_first else combinations(systems, 2)
+    found = [_pair(first, second, compared, how) for first, second in chosen]
     for name in found[0]["metrics"] if found else ():
         for pair, adjusted in zip(found, holm([pair["metrics"][name]["p"] for pair in found]), strict=True):
             row = pair["metrics"][name]

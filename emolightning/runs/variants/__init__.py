@@ -1,0 +1,1 @@
+"""One run, evaluated in many ways: `emolightning ablate` and `emolightning robustness`."""
