@@ -98,8 +98,8 @@ def _require(cfg: DictConfig, inputs: Inputs, row: Ablated) -> None:
             family_of(cfg.model).require_on(replace(occasion(cfg), inputs=left), plain(cfg.model))
         if row.how in ("zeroed", "mean"):
             contents = contents_of(inputs, row.changed, row.how)
-            how: Any = {"mean_of": cfg.perturb.mean_of, "split": cfg.split, "reads_media": False}
-            perturbing_of(inputs, **contents, **how)
+            zeroed, mean, of = contents["zeroed"], contents["mean"], cfg.perturb.mean_of
+            perturbing_of(inputs, reads_media=False, split=cfg.split, zeroed=zeroed, mean=mean, mean_of=of)
     except UserError as error:
         raise UserError(f"{row.variant.name}: {error}; or leave this row out (sets=..., inputs=..., how=...)") from None
 
