@@ -138,7 +138,8 @@ def _at_first(sentence: Sentence, _: int) -> None:
 
 def _slightly(sentence: Sentence, place: int) -> None:
     is_after = place > 1 and sentence.items[place - 1].word == "(" and sentence.before(place - 1) is Cue.LABEL
-    if is_after:  # "worried (secondary)"
+    is_second = sentence.items[place].word.startswith("second") and sentence.next(place) in (None, Cue.COMMA)
+    if is_after or (is_second and sentence.mentions):  # "worried (secondary)", "worried would be my second guess"
         count_less(sentence.mentions[-1:])
     else:
         sentence.is_slight = True

@@ -116,14 +116,17 @@ class Cue(IntEnum):
 WORDS: Mapping[Cue, str] = {
     Cue.NOT: "not rule~out rules~out exclude no never without neither nor cannot isnt doesnt dont wasnt arent hardly "
     "barely scarcely lacks lacking wrong~to incorrect~to a~mistake~to misleading~to anything~but far~from free~of "
-    "absence~of lack~of devoid~of i~doubt fails~to nothing 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 "
-    "無 非 未 并没有 안",
-    Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing ではなく じゃなく ではない じゃない でなく "
-    "なく ない ません なかった 않 아니 없 못",
+    "absence~of lack~of devoid~of i~doubt fails~to nothing nobody none~of opposite~of contrary~of little~evidence "
+    "little~sign little~indication little~reason few~signs few~indications scant~evidence 不是 并非 並非 并不 並不 "
+    "没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
+    Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing cannot~be~supported can't~be~supported "
+    "not~supported cannot~be~confirmed can't~be~confirmed not~confirmed is~wrong would~be~wrong does~not~fit "
+    "doesn't~fit does~not~apply doesn't~apply ではなく じゃなく ではない じゃない でなく なく ない ません なかった 않 "
+    "아니 없 못",
     Cue.ONLY: "only just merely simply solely",
     Cue.ABOUT: "crowd crowds audience couple story stories song songs music movie movies film news tale tales memory "
     "memories poem event events situation scene topic ending day days times occasion occasions party atmosphere "
-    "weather lyrics background",
+    "weather lyrics background childhood colour colours color colors",
     Cue.ASKING: "为什么 為什麼 would does do did can shall what which who how why",
     Cue.RELEASE: "hide hides hiding conceal contain control suppress mask stop avoid 只是 就是 不由得 忍不住 不禁 "
     "不得不",
@@ -131,12 +134,12 @@ WORDS: Mapping[Cue, str] = {
     "ですが だが けど でも 하지만 그러나 지만",
     Cue.THAN: "rather~than instead~of as~opposed~to than opposed~to in~place~of",
     Cue.LESS: "has~to~look has~to~appear has~to~seem less not~so~much not~as pretends~to~be pretending~to~be pretends "
-    "pretending feigned used~to~be formerly",
+    "pretending feigned feigns feigning fakes faking faked fake mistaken~for taken~for used~to~be formerly",
     Cue.CONCEDE: "although if unless though even~though even~if despite in~spite~of while albeit notwithstanding 虽然 "
     "雖然 尽管 儘管 即使 固然",
     Cue.THEN: "then later afterwards eventually 后来 後來 然后",
     Cue.NOW: "now 现在 現在 如今 今は 지금은",
-    Cue.EARLIER: "before earlier",
+    Cue.EARLIER: "before earlier once",
     Cue.FADES: "wears~off wore~off fades faded subsides subsided disappears vanishes passes",
     Cue.OBJECT: "of at by for",
     Cue.UNTIL: "until till",
@@ -154,7 +157,7 @@ WORDS: Mapping[Cue, str] = {
     Cue.ALSO: "also too additionally furthermore moreover in~addition besides at~the~same~time 同时 同時 此外 另外 也 "
     "また 또한",
     Cue.SPEAKS: "claims claimed says said saying reads shouts shouting yells exclaims states stated stating replies "
-    "mutters subtitle subtitles transcript dialogue line 说 說 喊 字幕 台词 臺詞",
+    "mutters quotes quoting subtitle subtitles transcript dialogue line 说 說 喊 字幕 台词 臺詞",
     Cue.SUPPOSED: "if~he~were if~she~were if~they~were if~the~person~were if~the~man~were if~the~woman~were if~he~was "
     "if~she~was if~they~was if~he~had if~she~had if~they~had had~he had~she were~he were~she",
     Cue.SHOWS: "show shows showing display displays displaying express expresses expressing exhibit exhibits convey "
@@ -162,11 +165,13 @@ WORDS: Mapping[Cue, str] = {
     Cue.SEEMS: "seem seems seemed appear appears appeared look looks looked sound sounds sounded smile smiles smiling "
     "laughs laughing words suggest suggests suggesting",
     Cue.AT_FIRST: "starts~out started~out starts~off begins~as at~first initially previously might~say might~think "
-    "may~suggest might~suggest could~suggest might~expect would~expect on~the~surface first~glance 起初 一开始 一開始 "
-    "最初 表面 之前他 之前她 他之前 她之前 之前很 以前他 以前她 原本 本来 本來 刚开始 剛開始 처음에는",
+    "would~have~said might~have~said would~have~guessed may~suggest might~suggest could~suggest might~expect "
+    "would~expect on~the~surface first~glance 起初 一开始 一開始 最初 表面 之前他 之前她 他之前 她之前 之前很 以前他 "
+    "以前她 原本 本来 本來 刚开始 剛開始 처음에는",
     Cue.SLIGHTLY: "slightly hint~of hints~of touch~of bit somewhat little mild mildly trace~of traces~of tinge~of "
     "tinged seemingly undertone~of undertones~of secondary secondarily some faint faintly also~some lesser underlying "
-    "second~choice runner-up weak weakly 次要 有点 有點 略带 略帶 一丝 一絲 些许 些許 少し ちょっと 약간 조금",
+    "second~choice second~guess second~best runner-up weak weakly 次要 有点 有點 略带 略帶 一丝 一絲 些许 些許 少し "
+    "ちょっと 약간 조금",
     Cue.WITH: "with accompanied~by followed~by",
     Cue.PERHAPS: "could might may possibly possible perhaps maybe potentially alternatively or~even conceivable "
     "plausible 可能 也许 也許 或许 或許 かもしれない かもしれません 아마",
@@ -180,6 +185,7 @@ WORDS: Mapping[Cue, str] = {
     Cue.REFUSE: "cannot~determine cannot~tell can't~tell can't~determine can't~say cannot~say can't~identify "
     "unable~to cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain not~possible "
     "not~enough insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined not~clear "
+    "too~early~to too~short~to too~little~to contains~the~word uses~the~word says~the~word mentions~the~word "
     "isn't~clear whether not~certain can't~decide cannot~decide wouldn't~say would~not~say 无法 無法 难以 難以 不确定 "
     "不確定 不清楚 不知道 分からな わからな 모르",
     Cue.BECAUSE: "because since due~to as~if as~though when owing~to thanks~to caused~by about at~how by~how "
@@ -210,8 +216,9 @@ WORDS: Mapping[Cue, str] = {
     Cue.OR: "or either 或 或者 还是 還是 または か~または",
     Cue.WORD: "no~doubt without~doubt without~a~doubt beyond~doubt no~wonder no~matter no~surprise~that "
     "not~surprisingly not~surprising couldn't~be could~not~be i'm~afraid i~am~afraid happy~to glad~to pleased~to "
-    "happy~birthday happy~new~year happy~ending merry~christmas don't~worry no~worries calm~down calm~her calm~him "
-    "calm~them surprise~party surprise~visit surprise~gift surprise~attack can't~help cannot~help couldn't~help "
+    "sad~to~say sad~to~report sad~to~inform afraid~to~say 生日快乐 新年快乐 节日快乐 圣诞快乐 happy~birthday "
+    "happy~new~year happy~ending merry~christmas don't~worry no~worries calm~down calm~her calm~him calm~them "
+    "surprise~party surprise~visit surprise~gift surprise~attack can't~help cannot~help couldn't~help "
     "from~time~to~time from~start~to~end from~beginning~to~end if~i~had~to if~i~have~to if~i~must if~anything "
     "if~forced no~emotion~label no~emotion~labels no~emotion~listed no~emotion~from no~emotion~in~the~list "
     "no~emotion~can no~emotions~can no~emotion~could contrasts~with contrasting~with in~contrast~with "

@@ -63,7 +63,7 @@ CONCEPTS: Mapping[str, tuple[str, ...]] = {
         "astonished astonishment astonishing astounded",
         "amazed amazement",
         "shocked shock",
-        "startled stunned",
+        "startled stunned taken~aback",
         "惊讶 驚訝 吃惊 吃驚 惊奇 驚奇 诧异 詫異 震惊 震驚 惊诧 惊愕 惊异",
         "驚い 驚き 驚く 驚か おどろ びっくり",
         "놀람 놀라 놀란 놀랐 놀랍 놀랄 당황",

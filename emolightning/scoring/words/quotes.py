@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from emolightning.scoring.words.cues import Cue
 from emolightning.scoring.words.items import OTHER, Item
+from emolightning.scoring.words.subjects import is_no_person
 
 CLOSES = {'"': '"', "\u201c": "\u201d", "\u300c": "\u300d", "\u00ab": "\u00bb", "'": "'", "\u2018": "\u2019"}
 """Opening sign -> closing sign."""
@@ -13,10 +14,13 @@ NEAR = 5
 
 
 def with_quoted(items: Sequence[Item]) -> list[Item]:
-    """The same items, where what somebody is quoted to say names no emotion; a label alone in quotes is none of it."""
+    """The same items, where what somebody is quoted to say, or a film is called, names no emotion.
+
+    A label alone in quotes is none of it.
+    """
     read = list(items)
     for place, item in enumerate(items):
-        if item.cue not in (Cue.SPEAKS, Cue.ASKS):
+        if item.cue not in (Cue.SPEAKS, Cue.ASKS) and not (item.cue is Cue.ABOUT and is_no_person(item.word)):
             continue
         start = next((at for at in range(place + 1, min(place + NEAR, len(read))) if _opens(read[at])), None)
         if start is None:

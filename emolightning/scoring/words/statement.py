@@ -42,7 +42,7 @@ KEYS = (
 )
 """Where JSON says its answer, the most telling first."""
 
-SCORES = ("score", "probability", "confidence", "prob", "value", "weight", "likelihood", "percentage")
+SCORES = ("score", "probability", "confidence", "conf", "prob", "p", "value", "weight", "likelihood", "percentage")
 OPENED = re.compile(r'["\'](?:{})["\']\s*:\s*["\']([^"\'{{}}\[\]]+)'.format("|".join(KEYS)), re.IGNORECASE)
 """A key of JSON that was cut off, with its text."""
 

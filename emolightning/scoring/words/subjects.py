@@ -11,7 +11,7 @@ PRONOUNS = {"he": frozenset(("man", "boy")), "she": frozenset(("woman", "girl"))
 MADE_THINGS = frozenset(
     (
         *("story", "stories", "song", "songs", "music", "movie", "movies", "film", "news", "tale", "tales", "poem"),
-        *("weather", "lyrics", "party"),
+        *("weather", "lyrics", "party", "background", "childhood", "colour", "colours", "color", "colors"),
     )
 )
 """What can be sad where nobody is."""
@@ -79,10 +79,10 @@ def object_of(sentence: Sentence, place: int) -> None:
 
 
 def be(sentence: Sentence, place: int) -> None:
-    """`If the tone were softer, the emotion would be sad`; `unless he acts, he would be angry`."""
+    """`If the tone were softer, the emotion would be sad`; `he would be angry if he knew`."""
     words = [item.word for item in sentence.items]
     starts = "unless" in words[:place] or ("if" in words[:place] and "were" in words[:place])
-    sentence.is_supposed |= starts and words[place] == "would be"
+    sentence.is_supposed |= (starts or "if" in words[place:]) and words[place] == "would be"
 
 
 def ask(sentence: Sentence, _: int) -> None:

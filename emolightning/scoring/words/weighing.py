@@ -31,6 +31,9 @@ STATEMENTS = {0: "the text", BARE: "a label alone", CONCLUDED: "a conclusion", K
 GROUP = frozenset((Cue.AND, Cue.OR, Cue.COMMA, Cue.SIGN, Cue.NUMBER))
 """What may be between emotions that are meant alike."""
 
+SAID_OF_ALL = frozenset(("sadly", "happily", "surprisingly", "gladly", "unhappily"))
+"""`Sadly, nothing can be seen` is what the writer feels; `Angrily, he asks` is not."""
+
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
 NOT_BARE = frozenset(
     (
@@ -114,8 +117,8 @@ def _weigh(sentence: Sentence, *, is_asked: bool) -> None:
 
 def _name(sentence: Sentence, place: int) -> None:
     item = sentence.items[place]
-    if place == 0 and item.word.endswith("ly") and sentence.next(place) is Cue.COMMA:
-        return  # "Sadly, nothing can be seen."
+    if place == 0 and item.word in SAID_OF_ALL and sentence.next(place) is Cue.COMMA:
+        return
     mention = Mention(item.word, item.label, item.is_misspelt, sentence.number, level=sentence.level)
     if sentence.is_denied or sentence.is_than or sentence.is_less:
         mention.drop(DENIED)
