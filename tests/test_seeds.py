@@ -19,15 +19,15 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 from runs import REPO, SMALL, Workplace, read_json
 
+import emolightning.runs.members
 import emolightning.runs.processes
-import emolightning.runs.seeds
 from emolightning.commands.ablate import ablate
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.composing import composed
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.errors import UserError
-from emolightning.runs.processes import STOPPED, Programs, start
-from emolightning.runs.seeds import FOLDER, GROUP, run_seeds, spread, with_clips
+from emolightning.runs.processes import GROUP, STOPPED, Programs, start
+from emolightning.runs.seeds import FOLDER, run_seeds, spread, with_clips
 
 
 def test_the_numbers_are_those_of_scipy() -> None:
@@ -153,6 +153,8 @@ if script == "train":
     folder = pathlib.Path(words["output_dir"])
     folder.mkdir()
     (folder / "seen.json").write_text(json.dumps({"words": words, "environment": dict(os.environ)}))
+    if "folds" in words:
+        (folder / "metrics.json").write_text(json.dumps({"metrics": {"war": {"value": 0.5}}}))
 else:
     folder = pathlib.Path(words["checkpoint"])
     seed = float(json.loads((folder / "seen.json").read_text())["words"]["seed"])
@@ -167,11 +169,11 @@ class Fakes:
         self.root = folder / "several"
         (folder / "fake.py").write_text(FAKE)
         fake = [sys.executable, str(folder / "fake.py")]
-        monkeypatch.setattr(emolightning.runs.seeds, "program", lambda name: [*fake, name])
+        monkeypatch.setattr(emolightning.runs.members, "program", lambda name: [*fake, name])
 
-    def run(self, *overrides: str, seeds: Sequence[int] = (1, 3), code: int = 0) -> dict[str, Any]:
+    def run(self, *overrides: str, seeds: Sequence[int] = (1, 3), code: int = 0, **more: Any) -> dict[str, Any]:
         """What is in seeds.json afterwards."""
-        cfg = {"output_dir": str(self.root), "run_name": "several", "parallel": 2, "seeds": list(seeds)}
+        cfg = {"output_dir": str(self.root), "run_name": "several", "parallel": 2, "seeds": list(seeds), **more}
         assert run_seeds(OmegaConf.create(cfg), overrides) == code
         return read_json(self.root / "seeds.json")
 
@@ -204,6 +206,11 @@ def test_the_same_command_runs_the_seed_that_failed_and_no_other(
     assert (war["mean"], war["sd"], war["n"]) == (pytest.approx(0.2), pytest.approx(np.std([0.1, 0.3], ddof=1)), 2)
     with (fakes.root / "seeds.csv").open(newline="") as file:
         assert [(row["seed"], float(row["war"])) for row in csv.DictReader(file)] == [("1", 0.1), ("3", 0.3)]
+
+
+def test_each_seed_may_cross_validate_and_is_not_tested_again(fakes: Fakes) -> None:
+    assert fakes.run("folds=5", folds=5)["scores"]["war"]["mean"] == 0.5  # Of train.py, not of eval.py.
+    assert fakes.seen(3)["words"]["folds"] == "5"
 
 
 def test_another_evaluation_of_a_run_does_not_change_the_mean(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:

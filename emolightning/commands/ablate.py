@@ -39,7 +39,10 @@ HOW = ("removed", "zeroed", "mean", "shuffled")
 OWN = ("sets", "inputs", "how", "parallel")
 """Settings of this command; everything else goes to train.py or eval.py."""
 
-OF_ROWS = ("shuffle", "perturb.zeroed", "perturb.mean", "perturb.corruption", "seeds", "resume", "run_name")
+OF_ROWS = (
+    *("shuffle", "perturb.zeroed", "perturb.mean", "perturb.corruption"),
+    *("seeds", "folds", "leave_one", "resume", "run_name"),
+)
 """Settings that the rows have for themselves."""
 
 

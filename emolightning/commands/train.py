@@ -19,13 +19,17 @@ def main(argv: list[str]) -> int:
 
 
 def train(cfg: DictConfig) -> int:
-    """One training run, or one for each of `seeds`."""
+    """One training run, or one for each of `seeds` or folds."""
     check_config(cfg)
     require_trainable(cfg.model)
     if cfg.seeds:
         from emolightning.runs.seeds import run_seeds
 
         return run_seeds(cfg, HydraConfig.get().overrides.task)
+    if cfg.folds or cfg.leave_one:
+        from emolightning.runs.cross_validation import cross_validate
+
+        return cross_validate(cfg, HydraConfig.get().overrides.task)
     from emolightning.runs.assembly import training
     from emolightning.runs.train import fit
 

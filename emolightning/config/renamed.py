@@ -59,7 +59,7 @@ SETTINGS = {
 """Dotted key, or the beginning of one -> the present one."""
 
 ADDED: dict[str, dict[str, Any]] = {
-    "data": {"sampling": "none"},
+    "data": {"sampling": "none", "held_out": None},
     "loss": {"class_weights": None, "focal_gamma": 0.0, "label_smoothing": 0.0},
 }
 """Settings that came later, with what runs did before; of a dataset only where a run has one."""
@@ -119,7 +119,8 @@ def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
 def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
     """The same with the settings that came later, so that an earlier run goes on and is known to be finished."""
     groups = {name: saved.get(name, {} if name != "data" else None) for name in ADDED}
-    return saved | {name: {**ADDED[name], **keys} for name, keys in groups.items() if isinstance(keys, dict)}
+    new = {"folds": None, "leave_one": None, **saved}
+    return new | {name: {**ADDED[name], **keys} for name, keys in groups.items() if isinstance(keys, dict)}
 
 
 def _early_stopping(callback: Any, monitor: Any) -> dict[str, Any]:

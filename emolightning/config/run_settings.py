@@ -115,8 +115,14 @@ class RunConfig:
     """Seed of weights, order and instructions, 0 to 2**32 - 1."""
     seeds: list[int] | None = None
     """train.py: trains and tests once for each, in output_dir/seed-<n>, and gives mean, deviation and interval."""
+    folds: int | None = None
+    """train.py: cross-validates, a run for each of so many folds in output_dir/fold-<n>: labels are spread evenly,
+    nobody is in two folds; each is tested once, the next one is for validation."""
+    leave_one: str | None = None
+    """train.py: the same with a fold for each `subject`, or each value of another column of the table, e.g. `session`
+    or `fold`."""
     parallel: int = 1
-    """How many runs of `seeds` train at the same time."""
+    """How many runs of `seeds`, `folds` or `leave_one` train at the same time."""
     num_threads: int = 1
     """CPU threads of each process."""
     modalities: list[str] = field(default_factory=lambda: list(MODALITIES))
@@ -349,7 +355,7 @@ class MerbenchConfig(RunConfig):
     """Settings that are drawn from the network's search space; the best on held-out clips is taken."""
     repeats: int = 6
     """Runs with the best settings, each with folds and weights of its own; reported are their mean and deviation."""
-    folds: int = 5
+    folds: int | None = 5
     """Parts of the training clips, each held out once."""
     epochs: int = 100
     """Passes over the clips of a fold."""

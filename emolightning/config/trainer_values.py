@@ -65,6 +65,6 @@ def _trial(trainer: Mapping[str, Any], cfg: DictConfig) -> list[Problem]:
     """A few batches of which nothing is kept."""
     if not trainer.get("fast_dev_run"):
         return []
-    given = [name for name in ("resume", "seeds") if cfg.get(name)]
+    given = [name for name in ("resume", "seeds", "folds", "leave_one") if cfg.get(name)]
     why = "tries the first batches of a new run and keeps nothing"
     return [Problem("trainer.fast_dev_run", f"{why}; leave out {name}={cfg[name]}") for name in given]

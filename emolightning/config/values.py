@@ -12,7 +12,7 @@ from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.loss_values import check_loss
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.renamed import BUILT_IN
-from emolightning.config.run_settings import EvalConfig, PredictConfig, RobustnessConfig, RunConfig
+from emolightning.config.run_settings import EvalConfig, MerbenchConfig, PredictConfig, RobustnessConfig, RunConfig
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
 from emolightning.records.corruptions import CORRUPTIONS
@@ -195,6 +195,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + _check_monitor(cfg)
         + _check_callbacks(cfg)
         + _check_seeds(cfg)
+        + _check_folds(cfg)
         + _check_evaluation(cfg)
         + check_trainer(cfg)
         + check_loss(cfg)
@@ -321,6 +322,23 @@ def _check_seeds(cfg: DictConfig) -> list[Problem]:
     wrong = [seed for seed in seeds if not low <= seed <= high]
     if wrong or not seeds or len(set(seeds)) < len(seeds):
         return [Problem("seeds", f"must be different numbers from {low} to {high}, at least one, not {list(seeds)}")]
+    return []
+
+
+def _check_folds(cfg: DictConfig) -> list[Problem]:
+    """Only train.py repeats itself."""
+    schema = OmegaConf.get_type(cfg)
+    given = [name for name in ("folds", "leave_one") if _value(cfg, name) is not None]
+    if not given or schema is MerbenchConfig:
+        return []
+    if schema is not RunConfig:
+        return [Problem(name, "is for train.py alone") for name in given]
+    if len(given) == 2:
+        return [Problem("leave_one", "says which folds there are, and so does folds; leave out one of both")]
+    if _value(cfg, "data.held_out") is not None:
+        return [Problem("data.held_out", f"is said for each run by {given[0]}; leave out one of both")]
+    if given == ["folds"] and cfg.folds == 2:
+        return [Problem("folds", "must be at least 3, not 2: one is tested, one is for validation")]
     return []
 
 

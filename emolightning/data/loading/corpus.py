@@ -27,6 +27,7 @@ from emolightning.data.media.frames import FrameStore
 from emolightning.data.perturbing.perturbing import Perturbing
 from emolightning.data.perturbing.words import misheard
 from emolightning.data.readers.annotations import annotation_hash
+from emolightning.data.readers.folds import in_fold
 from emolightning.data.readers.source import SPLITS, ClipSource
 from emolightning.data.readers.splits import select
 from emolightning.data.stores.features import FeatureSource
@@ -159,7 +160,7 @@ class Corpus:
         clips: list[Clip] = []
         with findings.noting():
             try:
-                clips = self.source.read_clips()
+                clips = self._divided(self.source.read_clips())
             except RowErrors as error:
                 clips = error.clips
                 if len(clips) > MANY:  # This takes a while.
@@ -170,6 +171,11 @@ class Corpus:
                 lost = self.source.lost if opens_media(self.inputs, self.feature_source) else {}
                 findings.add({clip_id: [Fault(NO_MEDIA, reason)] for clip_id, reason in lost.items()})
         return clips if self.perturbing.misheard is None else misheard(clips, self.perturbing.misheard)
+
+    def _divided(self, clips: list[Clip]) -> list[Clip]:
+        """The clips with their splits: those of the source, or of a fold."""
+        held_out = self.reading.held_out
+        return clips if held_out is None or not clips else in_fold(clips, held_out, seed=self.source.seed)
 
     def load_features(self, clips: Sequence[Clip]) -> LoadedFeatures:
         """The vectors of the active feature inputs; those of media that are read otherwise are kept apart."""

@@ -29,6 +29,9 @@ class Reading:
     other_recipe: OtherRecipe = "refuse"
     """What to do where vectors were made by another recipe than those that the weights were trained with: `refuse`, or
     `accept`, which stands among the warnings of everything that the run writes."""
+    held_out: str | None = None
+    """Divides all clips anew, for cross-validation: `2/5` tests the second of five folds and validates on the third,
+    `subject=s01` tests one subject (or another column of the table). `folds` and `leave_one` say it for each run."""
     cache: str = "data/cache"
     """Folder for features and frames."""
     choice: FrameChoice = field(init=False, repr=False)

@@ -43,7 +43,7 @@ def assign_splits(
         return list(clips)
     if len(without) < len(clips):
         raise UserError(
-            f"{len(without)} of {len(clips)} clips have no split: {_named(without)}; "
+            f"{len(without)} of {len(clips)} clips have no split: {named_some(without)}; "
             "fill the split column for every clip, or leave it out to split by ratio"
         )
     shares = _shares(ratios)
@@ -92,12 +92,17 @@ def _shares(ratios: tuple[float, float, float]) -> dict[str, float]:
     return {split: ratio for split, ratio in zip(SPLITS, ratios, strict=True) if ratio > 0}
 
 
+def group_of(clip: Clip) -> str:
+    """What the clip stays together with: its subject, the video that it is a piece of, or nothing else."""
+    alone = f"clip\0{clip.id}" if clip.span is None else f"video\0{clip.id.rpartition('_')[0]}"
+    return alone if clip.subject is None else f"subject\0{clip.subject}"
+
+
 def _groups(clips: Sequence[Clip], seed: int) -> list[Group]:
     """Largest group first, since a large one fits badly at the end; groups of one size in the order of their hashes."""
     members: dict[str, Group] = defaultdict(list)
     for clip in clips:
-        alone = f"clip\0{clip.id}" if clip.span is None else f"video\0{clip.id.rpartition('_')[0]}"
-        members[alone if clip.subject is None else f"subject\0{clip.subject}"].append(clip)
+        members[group_of(clip)].append(clip)
 
     def place(name: str) -> tuple[int, str]:
         return -len(members[name]), hashlib.sha256(f"{seed}\0{name}".encode()).hexdigest()
@@ -148,11 +153,12 @@ def _refuse_divided_subjects(clips: Sequence[Clip]) -> None:
     divided = [f"{subject} ({', '.join(sorted(found))})" for subject, found in splits.items() if len(found) > 1]
     if divided:
         raise UserError(
-            f"{len(divided)} subject(s) are in more than one split: {_named(divided)}; a model would be tested on "
+            f"{len(divided)} subject(s) are in more than one split: {named_some(divided)}; a model would be tested on "
             "faces and voices it was trained on, so give each subject one split"
         )
 
 
-def _named(names: list[str]) -> str:
+def named_some(names: list[str]) -> str:
+    """The first of some names, and how many more there are."""
     rest = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + rest

@@ -1,0 +1,184 @@
+"""Cross-validation: every clip is tested once, nobody is in two folds, and all folds give one result."""
+
+import random
+import signal
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from runs import REPO, Workplace, read_json
+from sklearn.metrics import recall_score
+from vector_factory import WIDTHS, words_of, write_clips
+
+import emolightning as el
+from emolightning.config.check import ConfigError, check_config
+from emolightning.config.run_settings import EvalConfig, RunConfig
+from emolightning.data.readers.folds import divided, folds_of, in_fold
+from emolightning.errors import UserError
+from emolightning.records.clips import Clip
+from emolightning.runs.answers import latest_key, read_answers
+
+LABELS = ("happy", "sad", "angry")
+
+
+def clips_of(subjects: int, each: int) -> list[Clip]:
+    """Clips of three labels, of subjects with a session each two."""
+    rng = np.random.default_rng(subjects)
+    return [
+        Clip(
+            f"s{subject}-{number}",
+            Path("x.mp4"),
+            label=str(rng.choice(LABELS, p=[0.6, 0.3, 0.1])),
+            subject=f"s{subject}",
+            attributes={"session": f"Ses{subject // 2}"},
+        )
+        for subject in range(subjects)
+        for number in range(each + subject)
+    ]
+
+
+@pytest.mark.parametrize(("subjects", "folds"), [(10, 5), (7, 3), (23, 10)])
+def test_each_clip_is_tested_once_and_nobody_is_in_two_folds(subjects: int, folds: int) -> None:
+    clips, tested = clips_of(subjects, 8), Counter[str]()
+    for name in folds_of(clips, folds=folds, leave_one=None):
+        found = in_fold(clips, name, seed=3)
+        assert [clip.id for clip in found] == [clip.id for clip in clips]
+        splits = defaultdict(set)
+        for clip in found:
+            splits[clip.subject].add(clip.split)
+        assert {len(where) for where in splits.values()} == {1}
+        tested.update(clip.id for clip in found if clip.split == "test")
+    assert tested == Counter(clip.id for clip in clips)
+
+
+def test_labels_are_spread_evenly_whatever_the_order_of_the_rows() -> None:
+    alone = [Clip(f"c{number}", Path("x.mp4"), label=LABELS[number % 3 % 2]) for number in range(90)]
+    counts = Counter((fold, alone[int(clip[1:])].label) for clip, fold in divided(alone, 5, seed=1).items())
+    assert counts == {(fold, label): number for fold in range(5) for label, number in (("happy", 12), ("sad", 6))}
+    shuffled = random.Random(2).sample(alone, 90)
+    assert divided(shuffled, 5, seed=1) == divided(alone, 5, seed=1) != divided(alone, 5, seed=2)
+    of_people = clips_of(20, 10)
+    fold_of = divided(of_people, 4, seed=0)
+    shares = Counter((fold_of[clip.id], clip.label) for clip in of_people)
+    for label in LABELS:
+        own = [shares[fold, label] for fold in range(4)]
+        assert max(own) - min(own) <= 0.5 * np.mean(own)
+
+
+def test_one_session_is_left_out_and_validation_shares_none_with_training() -> None:
+    clips = clips_of(10, 6)
+    names = folds_of(clips, folds=None, leave_one="session")
+    assert names == [f"session=Ses{number}" for number in range(5)]
+    for name in names:
+        sessions = defaultdict(set)
+        for clip in in_fold(clips, name, seed=0):
+            sessions[clip.split].add(clip.attributes["session"])
+        assert sessions["test"] == {name.partition("=")[2]}
+        assert not sessions["train"] & sessions["val"]
+        assert sessions["val"]
+    assert {clip.subject for clip in in_fold(clips, "subject=s3", seed=0) if clip.split == "test"} == {"s3"}
+
+
+@pytest.mark.parametrize(
+    ("held_out", "said"),
+    [
+        ("0/5", "say e.g. 1/5"),
+        ("1/2", "of at least 3 folds"),
+        ("third", "say a fold, e.g. 2/5, or who is tested"),
+        ("2/9", "6 subjects cannot fill 9 folds; say fewer folds, or leave_one=subject"),
+        ("subject=s33", "'s33' is not one of s0, s1, .*; did you mean s3"),
+        ("sesion=Ses1", "'sesion' is not one of subject, session; did you mean session"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(held_out: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        in_fold(clips_of(6, 4), held_out, seed=0)
+
+
+def test_columns_that_make_no_folds_are_refused() -> None:
+    clips = clips_of(4, 4)
+    with pytest.raises(UserError, match="leave_one=session: 2 values for 22 clips; .* need three"):
+        folds_of(clips, folds=None, leave_one="session")
+    without = [*clips, Clip("nobody", Path("x.mp4"), label="sad")]
+    with pytest.raises(UserError, match="leave_one=subject: 1 of 23 clips have none: nobody"):
+        folds_of(without, folds=None, leave_one="subject")
+    across = [Clip(f"c{n}", Path("x"), label="sad", subject="s", attributes={"fold": str(n % 3)}) for n in range(6)]
+    with pytest.raises(UserError, match="1 subject.s. are in more than one split"):
+        in_fold(across, "fold=1", seed=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"folds": 5, "leave_one": "subject"}, "leave out one of both"),
+        ({"folds": 1}, "folds: must be at least 2"),
+        ({"folds": 2}, "folds: must be at least 3, not 2"),
+        ({"folds": 5, "data": {"held_out": "1/5"}}, "data.held_out is said for each run by folds"),
+    ],
+)
+def test_settings_that_make_no_folds_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_config(OmegaConf.merge(OmegaConf.structured(RunConfig), settings))  # type: ignore[arg-type]
+    assert said in str(caught.value)
+    with pytest.raises(ConfigError, match=r"folds is for train\.py alone"):
+        check_config(OmegaConf.merge(OmegaConf.structured(EvalConfig), {"folds": 5, "checkpoint": "x"}))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six subjects, whose vectors are as different as labels are."""
+    folder, rng = tmp_path_factory.mktemp("folds") / "clips", np.random.default_rng(7)
+    centres = {name: {kind: rng.normal(size=width) for kind, width in WIDTHS.items()} for name in (*LABELS, *"abcdef")}
+    rows = [
+        {"video_name": f"{subject}-{number}", "emotion_label": LABELS[number % 3], "subject": subject}
+        for subject in "abcdef"
+        for number in range(9)
+    ]
+
+    def vectors(row: Mapping[str, object], name: str) -> np.ndarray:
+        means = [centres[str(row[column])][name] for column in ("emotion_label", "subject")]
+        return sum(means)[None] + 0.3 * rng.normal(size=(1, WIDTHS[name]))
+
+    write_clips(folder, rows, vectors)
+    return folder
+
+
+def said_of(run: Path) -> dict[str, tuple[str, str | None]]:
+    return {clip: (answer.text, answer.truth) for clip, answer in read_answers(run, latest_key(run)).items()}
+
+
+@pytest.mark.slow
+def test_a_killed_cross_validation_goes_on_and_is_what_separate_runs_are(place: Path, workplace: Workplace) -> None:
+    words = words_of(place, "cv", LABELS, "model=fusion/lf_dnn", "trainer.max_epochs=4")
+    root = place / "cv"
+    program = workplace.start(REPO / "train.py", *words, "folds=3")
+    program.signal_when((root / "fold-1-of-3.json").exists, signal.SIGKILL)
+    output = workplace.call(REPO / "train.py", *words, "folds=3")
+    assert "fold 1/3: done before" in output
+    assert "of 2 subjects" in output
+    report, content, together = read_json(root / "metrics.json"), read_json(root / "folds.json"), said_of(root)
+    assert (len(together), report["num_clips"], content["num_failed"]) == (54, 54, 0)
+    values = []
+    for number in (1, 2, 3):
+        own = words_of(place, f"own{number}", LABELS, "model=fusion/lf_dnn", "trainer.max_epochs=4")
+        run = el.train(*own, f"data.held_out={number}/3")
+        values.append(el.evaluate(run, "logger=none")["uar"].value)
+        fold = root / f"fold-{number}-of-3"
+        assert said_of(run) == said_of(fold)
+        assert said_of(run).items() <= together.items()
+        read = [torch.load(at / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for at in (run, fold)]
+        assert all(torch.equal(read[0][name], read[1][name]) for name in read[0])
+    uar = report["metrics"]["uar"]
+    assert uar["per_fold"] == values
+    assert uar["mean_over_folds"] == pytest.approx(np.mean(values)) == content["scores"]["uar"]["mean"]
+    assert uar["sd"] == pytest.approx(np.std(values, ddof=1))
+    truths, answers = zip(*((truth, answer) for answer, truth in together.values()), strict=True)
+    assert uar["value"] == pytest.approx(recall_score(truths, answers, average="macro"))
+    assert report["sampling"]["unit"] == "subject"
+    assert report["sampling"]["num_units"] == 6
+    assert (root / "report.html").stat().st_size > 10_000
