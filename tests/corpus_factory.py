@@ -78,6 +78,7 @@ def make_corpora(root: Path) -> Path:
             link(video, root / corpus / name)
     make_mafw(root / "MAFW", video)
     make_ferv39k(root / "FERV39k", video)
+    make_challenges(root, video)
     return root
 
 
@@ -130,6 +131,26 @@ def make_ferv39k(root: Path, video: Path) -> None:
         write_text(root / "4_setups" / "All_scenes" / f"{split}_All.csv", [f"{path} {word}" for path, word in lines])
         for path, _ in lines:
             link(video, root / "2_ClipsforFaceCrop" / f"{path}.mp4")
+
+
+def make_challenges(root: Path, video: Path) -> None:
+    """OV-MERD+ and tracks of MER2025 and MER2026, whose clips have one form of names; some lists have no word."""
+    names = [f"samplenew3_{number:08}" for number in (62, 181, 95001, 130000)]
+    for corpus in ("OV-MERD", "MER2025", "MER2026"):
+        for name in names:
+            link(video, root / corpus / "video" / f"{name}.mp4")
+        sentences = [(name, f"{name}的话", f"Line of {name}.") for name in names]
+        write_rows(root / corpus / "subtitle_chieng.csv", ["name", "chinese", "english"], sentences)
+    write_rows(
+        root / "OV-MERD" / "subtitle_eng.csv", ["name", "sentence"], [(name, f"Line of {name}.") for name in names]
+    )
+    words = list(zip(names, ("['worry', 'shocked']", "[calm, at ease]", "[]", "['angry']"), strict=True))
+    write_rows(root / "OV-MERD" / "ovlabel.csv", ["name", "openset"], words)
+    write_rows(root / "MER2026" / "track2_train_human.csv", ["name", "openset"], words[:2])
+    labels = list(zip(names, ("worried", "happy", "neutral", "angry"), (-1.5, 3, 0, -10), strict=True))
+    write_rows(root / "MER2025" / "track1_train_disdim.csv", ["name", "discrete", "valence"], labels)
+    write_rows(root / "MER2026" / "track1_train.csv", ["name", "discrete"], [row[:2] for row in labels[1:]])
+    write_rows(root / "MER2026" / "own_test.csv", ["name", "discrete"], [labels[0][:2]])
 
 
 def make_mmsa(root: Path, video: Path, table: str, rows: Iterable[Sequence[object]], digits: int = 0) -> None:

@@ -15,7 +15,7 @@ from in_process import evaluate
 from upstream_factory import make_upstream_folder
 
 from emolightning.benchmarks.differences import differences
-from emolightning.benchmarks.mer2024_ov.reader import open_labels
+from emolightning.benchmarks.open_words import open_labels
 from emolightning.benchmarks.registry import official_benchmark, official_benchmarks
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR

@@ -31,6 +31,10 @@ FOLDERS = {
     "enterface05": "eNTERFACE05",
     "mafw": "MAFW",
     "ferv39k": "FERV39k",
+    "ovmerd_plus": "OV-MERD",
+    "mer2025": "MER2025",
+    "mer2026": "MER2026",
+    "mer2026_fg": "MER2026",
 }
 
 
@@ -204,6 +208,39 @@ def test_ferv39k_has_one_number_in_several_scenes(corpora: Path) -> None:
     assert clips["Crime/Fear/0267"].video == corpora / "FERV39k" / "2_ClipsforFaceCrop" / "Crime" / "Fear" / "0267.mp4"
 
 
+def test_clips_without_a_word_are_neutral_as_officially(corpora: Path) -> None:
+    data = source(corpora, "ovmerd_plus")
+    clips = {clip.id: clip for clip in data.read_clips()}
+    assert [clip.open_labels for clip in clips.values()] == [
+        ("worry", "shocked"), ("calm", "at ease"), ("neutral",), ("angry",),
+    ]  # fmt: skip
+    assert clips["samplenew3_00000062"].transcript == "Line of samplenew3_00000062."
+    assert data.remarks == ["1 of 4 clips have no word: 'neutral' is used, as officially"]
+    assert len(read(corpora, "mer2026_fg")) == 2
+
+
+def test_the_real_list_of_ov_merd_is_the_official_one(shared: Path, tmp_path: Path) -> None:
+    store = shared / "benchmarks" / "mer2024_ov_store"
+    words = (f"data.root={store}", f"data.media={tmp_path}", "inputs.transcript=false")
+    corpus = made(tmp_path, "ovmerd_plus", *words)
+    corpus.source.takes_stock = True
+    corpus.clips = corpus.source.read_clips()
+    assert (len(corpus.clips), corpus.official_differences()) == (532, [])
+
+
+def test_challenges_train_on_what_is_public_and_test_on_what_is_given(corpora: Path) -> None:
+    clips = read(corpora, "mer2025", "data.val_fraction=0.25")
+    assert Counter(clip.split for clip in clips.values()) == {"train": 3, "val": 1}
+    assert clips["samplenew3_00000062"].valence == -1.5
+    assert clips["samplenew3_00130000"].valence is None
+    clips = read(corpora, "mer2026", "data.truth=own_test.csv", "data.val_fraction=0.4")
+    assert Counter(clip.split for clip in clips.values()) == {"train": 2, "val": 1, "test": 1}
+    with pytest.raises(UserError, match=r"data\.train and data\.truth are null: name the table"):
+        read(corpora, "mer2026", "data.train=null")
+    with pytest.raises(InputErrors, match="own_test.csv, line 2 as well"):
+        read(corpora, "mer2026", "data.truth=own_test.csv", "data.train=own_test.csv")
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -342,6 +379,8 @@ EVALUATED = {
     "iemocap": ("iemocap_session5", 5, []),
     "ch_sims": ("ch_sims", 2, ["scoring=sentiment", "scoring.protocol=sims"]),
     "cmu_mosi": ("cmu_mosi", 1, ["scoring=sentiment"]),
+    "ovmerd_plus": ("ovmerd_plus", 4, ["scoring=open_vocabulary", "prompt.task=reason"]),
+    "mer2026": ("mer2026_cross", 1, ["data.truth=own_test.csv", "data.train=null"]),
     "mafw": ("mafw_fold1", 2, ["inputs.transcript=false", "data.train=false"]),
     "ferv39k": ("ferv39k", 2, ["inputs.transcript=false", "data.train=false"]),
     "ravdess": ("ravdess", 7, ["data.ratios=[0,0,1]"]),
@@ -363,5 +402,7 @@ def test_a_trained_model_is_evaluated(corpora: Path, trained: Path, tmp_path: Pa
     ours = [word for word in words if not word.startswith("scoring")]
     expected = list(read(corpora, name, *ours).values())
     tested = [clip for clip in expected if clip.split == "test"]
-    is_number = "scoring=sentiment" in words
-    assert truths == [repr(clip.valence) if is_number else clip.label for clip in tested]
+    numbers, lists = (any(word == f"scoring={kind}" for word in words) for kind in ("sentiment", "open_vocabulary"))
+    assert truths == [
+        repr(clip.valence) if numbers else str(list(clip.open_labels or ())) if lists else clip.label for clip in tested
+    ]

@@ -15,6 +15,7 @@ from emolightning.data.readers.label_files import LabelRow, read_label_file
 from emolightning.data.readers.labelled_clips import ClipReader, take_val
 from emolightning.data.readers.tables import read_all, refuse_twice
 from emolightning.data.readers.transcripts import SENTENCES, Empty, Transcripts, read_transcripts
+from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 
 TRAIN_CORPUS = "train_corpus"
@@ -26,7 +27,7 @@ class Track:
     """Official names of one evaluation set; the first that exists is taken."""
 
     truth: tuple[str, ...]
-    """Label files."""
+    """Label files; none where the labels of the test are not public, and are given by name."""
     corpus: str | None
     """Array of the set, where the label file is an archive of several."""
     media: tuple[str, ...]
@@ -73,7 +74,9 @@ class MerData(OfficialData):
         self.val_fraction = val_fraction
         self.columns = (sentence,) if sentence is not None else SENTENCES
         self.empty_transcript = empty_transcript
-        self._truth = expect(self.root, "labels", "data.truth", given=truth, official=official_track.truth)
+        has_truth = truth is not None or official_track.truth
+        labels = expect(self.root, "labels", "data.truth", given=truth, official=official_track.truth)
+        self._truth = labels if has_truth else None
         self._media = self._folder_of("data.media", media, official_track.media)
         self._train = Expected("labels of train", "data.train", (self.root / train,)) if train is not None else None
         self._train_media = self._folder_of("data.train_media", train_media or media, ("video", "train"))
@@ -88,7 +91,7 @@ class MerData(OfficialData):
         """Labels, transcripts and folders."""
         table = [self._table] if "transcript" in self.inputs else []
         train = [self._train, self._train_media] if self._train else []
-        return [self._truth, *table, self._media, *train]
+        return [*([self._truth] if self._truth else []), *table, self._media, *train]
 
     def media_folder(self) -> Path:
         """The folder of the videos."""
@@ -96,11 +99,13 @@ class MerData(OfficialData):
 
     def read_clips(self) -> list[Clip]:
         """The clips of the track in the order of its label file, then those of the training part."""
-        truth = self._truth.require()
+        truth = self._truth.require() if self._truth else None
         train = self._train.require() if self._train else None
+        if truth is None and train is None:
+            raise UserError("data.train and data.truth are null: name the table of labels of one of them")
         transcripts = self._transcripts()
         tested = ClipReader(self.find_media(self._media), self.labels, transcripts)
-        reads = [partial(tested.read, truth, "test", corpus=self.corpus)]
+        reads = [partial(tested.read, truth, "test", corpus=self.corpus)] if truth else []
         if train is not None:
             trained = ClipReader(self.find_media(self._train_media), self.labels, transcripts)
             reads.append(partial(trained.read, train, "train", corpus=TRAIN_CORPUS))

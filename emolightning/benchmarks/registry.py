@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 
 import emolightning.benchmarks as room
-from emolightning.benchmarks.published.elsewhere import FAMILIES
 from emolightning.errors import UserError
 from emolightning.records.benchmark import Benchmark, Card
 
@@ -49,8 +48,7 @@ def family(word: str, names: Iterable[str]) -> list[str]:
     (['mer2024_semi', 'mer2024_ov'], ['dfew_fold1'])
     """
     of_cards = {each.name: card.family or folder for folder, card in cards().items() for each in card.benchmarks}
-    families = {**FAMILIES, **of_cards}
-    return [name for name in names if word in (name, families.get(name))]
+    return [name for name in names if word in (name, of_cards.get(name))]
 
 
 def reader_of(benchmark: str) -> ModuleType:

@@ -1,16 +1,8 @@
 """Protocols of published figures on benchmarks that this project does not evaluate; they are in `elsewhere.csv`."""
 
-from emolightning.benchmarks.published.shared_protocols import (
-    UNIBENCH,
-    WHEELS,
-)
 from emolightning.records.benchmark import Protocol
 
-FAMILIES = {"ovmerd_plus": "ovmerd"}
-"""Benchmark -> the word that means it and its siblings."""
-
 PROTOCOLS = (
-    Protocol("ovmerd_plus", "mer_unibench", f"{UNIBENCH}; F at level 1", num_clips=532, conditions=WHEELS),
     Protocol("mer_unibench", "mean", "mean over the nine sets, whose scores have three definitions"),
     Protocol(
         "ovmerd",

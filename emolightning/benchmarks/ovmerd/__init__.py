@@ -1,0 +1,1 @@
+"""OV-MERD+: any number of emotion words for each clip."""
