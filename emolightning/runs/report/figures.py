@@ -14,6 +14,11 @@ SHARES = {"precision": "accent", "recall": "second", "f1": "fourth"}
 
 CHANCE = (("this run", "accent"), ("chance", "muted"))
 
+SLICE = (("right answers", "accent"), ("weaker", "bad"), ("stronger", "good"), ("expected of its labels", "muted"))
+
+VERDICTS = {"weaker": "bad", "stronger": "good"}
+"""What is said of a slice -> colour of its mark."""
+
 VALIDATION = ("val/weighted_f1", "val/war", "val/loss")
 
 UNIT = Axis("", 0, 1, ticks(0, 1))
@@ -21,7 +26,8 @@ UNIT = Axis("", 0, 1, ticks(0, 1))
 
 def drawings(report: Report) -> list[Drawing]:
     """All drawings that its content allows, in the order of a page."""
-    return [*_scores(report), *_confusion(report), *_classes(report), *_reliability(report), *_risk(report)]
+    kinds = (_scores, _confusion, _classes, _reliability, _risk, _slices)
+    return [drawing for kind in kinds for drawing in kind(report)]
 
 
 def supports(report: Report) -> dict[str, int]:
@@ -120,6 +126,31 @@ def _risk(report: Report) -> Iterator[Drawing]:
         y = axis("share of wrong ones among them", [0.0, *(risk for _, risk in points)], within=(0, 1))
         svg = curves("Risk against coverage", [Curve("", points, tips=tips)], x, y)
         yield Drawing("risk-coverage", "Risk against coverage", svg, f"Area {found['area']:.4f}; lower is better")
+
+
+def _slices(report: Report) -> Iterator[Drawing]:
+    """The share of right answers of each slice, beside what its labels let expect."""
+    for column, found in ((report.get("slices") or {}).get("columns") or {}).items():
+        drawn = [
+            Row(
+                row["name"],
+                [
+                    Mark(row["expected"], colour="muted", tip=f"expected of its labels: {row['expected']:.4f}"),
+                    Mark(row["value"], _ends(row), VERDICTS.get(row["verdict"], "accent"), _of_slice(row)),
+                ],
+                f"{row['num_clips']} clips",
+            )
+            for row in found["slices"]
+        ]
+        if drawn:
+            unit = f" ({found['unit']})" if found.get("unit") else ""
+            svg = rows(f"Right answers by {column}", drawn, UNIT, legend=SLICE, is_level=True)
+            yield Drawing(f"slices-{'-'.join(str(column).split())}", f"By {column}{unit}", svg, "With 95 % intervals")
+
+
+def _of_slice(row: Report) -> str:
+    tested = "" if row["p_holm"] is None else f", p (Holm) {row['p_holm']:.4f}: {row['verdict']}"
+    return f"{row['name']}: {row['value']:.4f}, {row['gap']:+.4f} to what is expected{tested}"
 
 
 def validation_drawings(history: Sequence[Mapping[str, float]]) -> list[Drawing]:

@@ -43,7 +43,7 @@ def write_page(
         history: validations of the training run in order, names as in `metrics.csv`; empty when there are none.
     """
     has_labels, folder = "confusion_matrix" in report, path.parent
-    published, grades = published_sheet(report, folder), _grades(report)
+    published, grades, drawn = published_sheet(report, folder), _grades(report), drawings(report)
     page = render(
         "run.html.jinja",
         scripts=("gallery.js",),
@@ -53,7 +53,8 @@ def write_page(
         has_labels=has_labels,
         about_intervals=about_intervals(report),
         about_likelihood=about_likelihood(report),
-        drawings={drawing.name: drawing for drawing in drawings(report)},
+        drawings={drawing.name: drawing for drawing in drawn},
+        slices=[drawing for drawing in drawn if drawing.name.startswith("slices-")],
         validations=validation_drawings(history),
         published=published and (published, published.cells()),
         unreadable=_unreadable(rows),
