@@ -14,6 +14,7 @@ import numpy as np
 
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
+from emolightning.scoring.diagnosis import length_bias
 from emolightning.scoring.judges.judge import OVERLAPS, Grade, Judge, JudgeScore, Pair, failures
 from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
 from emolightning.scoring.metrics.open_vocabulary import resampled_averages
@@ -148,6 +149,9 @@ class Reasoning:
             **self.judge.describe(),
             "num_scored": {name: int((~np.isnan(_values(scores, name))).sum()) for name in OVERLAPS},
             "failures": {name: failures(getattr(score, name) for score in scores) for name in OVERLAPS},
+            "length_bias": {
+                name: length_bias([len(answer.text) for answer in answers], _values(scores, name)) for name in OVERLAPS
+            },
             "lowest_without_judge": dict(Counter(found for answer in answers if (found := _nothing_said(answer)))),
         }
 

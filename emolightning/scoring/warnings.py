@@ -5,6 +5,7 @@ from typing import Any
 
 from emolightning.models.parts.card import RANDOM_BASE
 from emolightning.records.score_names import DIMENSIONS
+from emolightning.scoring.diagnosis import diagnosis_of
 from emolightning.scoring.scoring import NO_ANSWER
 
 FEW_CLIPS = 20
@@ -31,6 +32,7 @@ def warnings_of(report: dict[str, Any]) -> list[str]:
         *_stray_labels(report),
         *_few_clips(report),
         *_small_classes(report),
+        *diagnosis_of(report),
     ]
     return list(dict.fromkeys(found))
 
