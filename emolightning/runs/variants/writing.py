@@ -1,4 +1,4 @@
-"""An ablation or a robustness as tables: on the screen, and as JSON, Markdown, LaTeX and CSV."""
+"""An ablation or a robustness as tables: on the screen, and as JSON, Markdown, LaTeX, CSV and a page."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from emolightning.files.writing import write_whole
 from emolightning.records.sheets import Sheet, csv_text, latex, markdown
 from emolightning.runs.compare.showing import NOTHING, p_text
 from emolightning.runs.compare.systems_table import MAIN
+from emolightning.runs.report.variants_page import variants_page
 
 Content = Mapping[str, Any]
 MOST_COLUMNS = 2
@@ -17,7 +18,7 @@ MOST_COLUMNS = 2
 
 
 def write_variants(content: Content, root: Path) -> list[Path]:
-    """Write `<kind>.json`, `.md`, `.tex` and `.csv` into a folder, and give the files.
+    """Write `<kind>.json`, `.md`, `.tex`, `.csv` and `.html` into a folder, and give the files.
 
     Raises:
         CannotWrite: the system refuses.
@@ -187,5 +188,6 @@ FORMS: dict[str, Callable[[Content], str]] = {
     ".md": lambda content: markdown(sheets(content)),
     ".tex": lambda content: latex(sheets(content)),
     ".csv": _csv,
+    ".html": lambda content: variants_page(content, sheets(content)),
 }
 """Suffix -> makes the text of such a file."""
