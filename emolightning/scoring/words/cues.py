@@ -116,17 +116,20 @@ class Cue(IntEnum):
 WORDS: Mapping[Cue, str] = {
     Cue.NOT: "not rule~out rules~out exclude no never without neither nor cannot isnt doesnt dont wasnt arent hardly "
     "barely scarcely lacks lacking wrong~to incorrect~to a~mistake~to misleading~to anything~but far~from free~of "
-    "absence~of lack~of devoid~of i~doubt fails~to nothing nobody none~of opposite~of contrary~of little~evidence "
-    "little~sign little~indication little~reason few~signs few~indications scant~evidence 不是 并非 並非 并不 並不 "
-    "没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
+    "absence~of lack~of devoid~of i~doubt fails~to nothing nobody none~of opposite~of contrary~of would~be~wrong~to "
+    "is~wrong~to evidence~against speaks~against speak~against argues~against i~disagree little~evidence little~sign "
+    "little~indication little~reason few~signs few~indications scant~evidence 不是 并非 並非 并不 並不 没有 沒有 毫无 "
+    "毫無 不 没 沒 无 無 非 未 并没有 안",
     Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing cannot~be~supported can't~be~supported "
-    "not~supported cannot~be~confirmed can't~be~confirmed not~confirmed is~wrong would~be~wrong does~not~fit "
-    "doesn't~fit does~not~apply doesn't~apply ではなく じゃなく ではない じゃない でなく なく ない ません なかった 않 "
-    "아니 없 못",
+    "not~supported cannot~be~confirmed can't~be~confirmed not~confirmed is~wrong was~wrong would~be~wrong "
+    "is~incorrect was~incorrect is~not~right is~not~correct is~not~visible is~not~present is~out~of~the~question "
+    "seems~off goes~too~far would~go~too~far does~not~describe doesn't~describe does~not~fit doesn't~fit "
+    "does~not~apply doesn't~apply ではなく じゃなく ではない じゃない でなく なく ない ません なかった 않 아니 없 못",
     Cue.ONLY: "only just merely simply solely",
     Cue.ABOUT: "crowd crowds audience couple story stories song songs music movie movies film news tale tales memory "
     "memories poem event events situation scene topic ending day days times occasion occasions party atmosphere "
-    "weather lyrics background childhood colour colours color colors",
+    "weather lyrics background people 的故事 的歌 的歌曲 的音乐 的音樂 的电影 的電影 的消息 的背景 childhood colour "
+    "colours color colors",
     Cue.ASKING: "为什么 為什麼 would does do did can shall what which who how why",
     Cue.RELEASE: "hide hides hiding conceal contain control suppress mask stop avoid 只是 就是 不由得 忍不住 不禁 "
     "不得不",
@@ -134,7 +137,8 @@ WORDS: Mapping[Cue, str] = {
     "ですが だが けど でも 하지만 그러나 지만",
     Cue.THAN: "rather~than instead~of as~opposed~to than opposed~to in~place~of",
     Cue.LESS: "has~to~look has~to~appear has~to~seem less not~so~much not~as pretends~to~be pretending~to~be pretends "
-    "pretending feigned feigns feigning fakes faking faked fake mistaken~for taken~for used~to~be formerly",
+    "pretending feigned feigns feigning fakes faking faked fake imitates imitating mimics mimicking mistaken~for "
+    "taken~for used~to~be formerly",
     Cue.CONCEDE: "although if unless though even~though even~if despite in~spite~of while albeit notwithstanding 虽然 "
     "雖然 尽管 儘管 即使 固然",
     Cue.THEN: "then later afterwards eventually 后来 後來 然后",
@@ -179,15 +183,16 @@ WORDS: Mapping[Cue, str] = {
     "overshadows",
     Cue.DOMINANT: "dominant predominant primary main strongest stronger prevailing dominating most~prominent "
     "overriding 主要",
-    Cue.MAINLY: "first~choice mostly mainly primarily predominantly chiefly dominated~by largely leaning lean "
-    "most~likely likeliest overwhelming actually truly genuinely in~fact in~reality really essentially ultimately "
-    "其实 其實 实际上 實際上 主に 주로 사실",
+    Cue.MAINLY: "first~choice above~all mostly mainly primarily predominantly chiefly dominated~by largely leaning "
+    "lean most~likely likeliest overwhelming actually truly genuinely in~fact in~reality really essentially "
+    "ultimately 其实 其實 实际上 實際上 主に 주로 사실",
     Cue.REFUSE: "cannot~determine cannot~tell can't~tell can't~determine can't~say cannot~say can't~identify "
     "unable~to cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain not~possible "
     "not~enough insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined not~clear "
     "too~early~to too~short~to too~little~to contains~the~word uses~the~word says~the~word mentions~the~word "
-    "isn't~clear whether not~certain can't~decide cannot~decide wouldn't~say would~not~say 无法 無法 难以 難以 不确定 "
-    "不確定 不清楚 不知道 分からな わからな 모르",
+    "calling~him calling~her calling~them hopes~that hopes~he hopes~she hopes~to wishes~that wishes~he wishes~she "
+    "wishes~to promises~to isn't~clear whether not~certain can't~decide cannot~decide wouldn't~say would~not~say 无法 "
+    "無法 难以 難以 不确定 不確定 不清楚 不知道 分からな わからな 모르",
     Cue.BECAUSE: "because since due~to as~if as~though when owing~to thanks~to caused~by about at~how by~how "
     "at~the~fact 因为 因為 由于 由於",
     Cue.EXPLAINING: "reason reasons reasoning explanation rationale analysis evidence justification alternatives "
@@ -218,7 +223,7 @@ WORDS: Mapping[Cue, str] = {
     "not~surprisingly not~surprising couldn't~be could~not~be i'm~afraid i~am~afraid happy~to glad~to pleased~to "
     "sad~to~say sad~to~report sad~to~inform afraid~to~say 生日快乐 新年快乐 节日快乐 圣诞快乐 happy~birthday "
     "happy~new~year happy~ending merry~christmas don't~worry no~worries calm~down calm~her calm~him calm~them "
-    "surprise~party surprise~visit surprise~gift surprise~attack can't~help cannot~help couldn't~help "
+    "surprise~party surprise~visit surprise~gift surprise~attack anger~management can't~help cannot~help couldn't~help "
     "from~time~to~time from~start~to~end from~beginning~to~end if~i~had~to if~i~have~to if~i~must if~anything "
     "if~forced no~emotion~label no~emotion~labels no~emotion~listed no~emotion~from no~emotion~in~the~list "
     "no~emotion~can no~emotions~can no~emotion~could contrasts~with contrasting~with in~contrast~with "
@@ -262,12 +267,18 @@ _VISIBLE = (
 )
 NAMES: Mapping[Cue, str] = {
     Cue.PERSON: "he she they man woman boy girl mother father first second",
-    Cue.ANOTHER: "the~crowd the~audience people~around~him people~around~her people~around~them the~others others "
-    "other~people another~person another~man another~woman the~other~man the~other~woman the~other~person "
-    "everyone~else someone~else bystanders the~interviewer 周围的人 旁边的人 其他人 别人 观众 觀眾 对方 對方 "
+    Cue.ANOTHER: "most~people anyone anybody the~crowd the~audience people~around~him people~around~her "
+    "people~around~them the~others others other~people another~person another~man another~woman the~other~man "
+    "the~other~woman the~other~person everyone~else someone~else bystanders the~interviewer "
+    "周围的人 旁边的人 其他人 别人 观众 觀眾 对方 對方 "
     + " ".join(f"{whose}~{who}" for whose in ("his", "her", "their", "whose") for who in _RELATIVES)
     + " "
     + " ".join(f"{whose}{who}" for whose in ("他的", "她的", "他", "她") for who in _RELATIVES_IN_CHINESE),
+    Cue.LESS: " ".join(
+        f"{tries}~to~{what}"
+        for tries in ("tries", "tried", "trying")
+        for what in ("look", "appear", "seem", "sound", "be")
+    ),
     Cue.ANY_EMOTION: "any~emotion any~emotions "
     + " ".join(f"any~{which}~{what}" for which in _VISIBLE for what in ("emotion", "emotions")),
 }

@@ -38,7 +38,7 @@ CONCEPTS: Mapping[str, tuple[str, ...]] = {
         "슬픔 슬프 슬퍼 슬픈 슬픕 슬펐 우울",
     ),
     "angry": (
-        "angry angrily anger angrier angriest angered",
+        "angry angrily anger angrier angriest angered angriness angryness",
         "annoyed annoyance annoying",
         "irritated irritation irritable irritably",
         "furious furiously fury",
@@ -49,7 +49,7 @@ CONCEPTS: Mapping[str, tuple[str, ...]] = {
         "분노 화남 화가 화난 화나 화내 화를 화났 격분 짜증",
     ),
     "worried": (
-        "worried worriedly worry worries worrying worrisome",
+        "worried worriedly worriedness worry worries worrying worrisome",
         "anxious anxiously anxiety anxieties",
         "nervous nervously nervousness",
         "concerned concern concerns",
@@ -79,7 +79,7 @@ CONCEPTS: Mapping[str, tuple[str, ...]] = {
         "중립 무표정 평온 침착 차분",
     ),
     "fear": (
-        "fear fearful fearfully fears",
+        "fear fearful fearfully fearfulness fears",
         "scared afraid frightened fright frightening terrified terror panic panicked",
         "害怕 恐惧 恐懼 惧怕 懼怕 惊恐 驚恐 惶恐",
         "恐怖 怖い 怖が 恐れ 恐ろし",

@@ -11,7 +11,8 @@ PRONOUNS = {"he": frozenset(("man", "boy")), "she": frozenset(("woman", "girl"))
 MADE_THINGS = frozenset(
     (
         *("story", "stories", "song", "songs", "music", "movie", "movies", "film", "news", "tale", "tales", "poem"),
-        *("weather", "lyrics", "party", "background", "childhood", "colour", "colours", "color", "colors"),
+        *("weather", "lyrics", "party", "background", "childhood", "people", "colour", "colours", "color", "colors"),
+        *("的故事", "的歌", "的歌曲", "的音乐", "的音樂", "的电影", "的電影", "的消息", "的背景"),
     )
 )
 """What can be sad where nobody is."""
@@ -61,8 +62,8 @@ def that(sentence: Sentence, place: int) -> None:
 
 
 def make(sentence: Sentence, place: int) -> None:
-    """`The angry voice makes the child afraid`: what comes before is a cause."""
-    if any(item.cue is Cue.LABEL for item in sentence.items[place + 1 : place + 4]):
+    """`The angry voice makes the child afraid`: what comes before is a cause, unless this already says why."""
+    if not sentence.is_because and any(item.cue is Cue.LABEL for item in sentence.items[place + 1 : place + 4]):
         for mention in sentence.mentions:
             mention.weight = min(mention.weight, LESS)
 

@@ -20,7 +20,8 @@ def now(sentence: Sentence, place: int) -> None:
     sentence.is_at_first = False
     is_said_next = sentence.next(place) in (Cue.LABEL, Cue.SEEMS, Cue.IS)
     rest = sentence.items[place + 1 :]
-    if (is_said_next or sentence.begins_clause(place)) and any(item.cue is Cue.LABEL for item in rest):
+    begins = sentence.begins_clause(place) or sentence.before(place) is Cue.BUT
+    if (is_said_next or begins) and any(item.cue is Cue.LABEL for item in rest):
         _pass(sentence, 0)
 
 
