@@ -269,7 +269,11 @@ def test_wrong_lines_of_a_list(own: Path, lines: list[str], said: str) -> None:
         ("crema_d", ["data.ratios=[1,0]"], r"data\.ratios: \[1, 0\] must be three shares"),
         ("savee", ["data.media=../MAFW"], "no file is called like 'DC/sa01.avi'; set data.root to the folder of SAVEE"),
         ("meld", ["data.target=mood"], "'mood' is not one of emotion, sentiment"),
-        ("meld", ["data.target=sentiment"], r"has other ones; say data\.labels=sentiment3"),
+        (
+            "meld",
+            ["data.target=sentiment"],
+            r"meld_sentiment has positive, negative as well; say 'data\.labels=\[positive, ?neutral, ?negative\]'",
+        ),
         ("meld", ["data.media=clips"], r"clips: no such folder; .* data\.media"),
         ("iemocap", ["data.session=6"], "6 is not one of 1, 2, 3, 4, 5"),
         ("iemocap", ["data.classes=7"], "7 is not one of 4, 5, 6"),

@@ -18,6 +18,7 @@ from emolightning.data.readers.labelled_clips import take_val
 from emolightning.data.readers.tables import build_clips, read_all, refuse_twice
 from emolightning.data.readers.transcripts import spoken
 from emolightning.data.readers.values import BadValue, MediaFolder, clip_id, is_missing, mended
+from emolightning.errors import UserError, quoted_override
 from emolightning.records.clips import Clip, Span
 
 Codes = Mapping[str, str | None]
@@ -85,6 +86,10 @@ class CorpusData(OfficialData):
         **shared: Any,
     ):
         super().__init__(**shared)
+        own = self.official.labels if self.official else ()
+        if missing := [label for label in own if label not in self.labels]:
+            pasted = quoted_override("data.labels", own)
+            raise UserError(f"data.labels: {self.benchmark} has {', '.join(missing)} as well; say {pasted}")
         self.title, self.parts = title, tuple(parts)
         self.codes, self.val_fraction = codes or {}, val_fraction
         self.keeps_words, self.empty_transcript = keeps_words, empty_transcript

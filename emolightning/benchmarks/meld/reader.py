@@ -13,8 +13,6 @@ from emolightning.benchmarks.registry import official_benchmark
 from emolightning.data.readers.expected import Expected, expect
 from emolightning.data.readers.label_files import LabelRow
 from emolightning.data.readers.tables import read_table
-from emolightning.errors import UserError
-from emolightning.records.labels import SENTIMENT3
 
 TABLES = {"train": "train_sent_emo.csv", "dev": "dev_sent_emo.csv", "test": "test_sent_emo.csv"}
 """Split as MELD calls it -> its table."""
@@ -62,8 +60,6 @@ class MeldData(CorpusData):
             if train or part == "test"
         ]
         super().__init__(title="MELD", benchmark=benchmark, parts=parts, keeps_words=True, **shared)
-        if target == "sentiment" and self.labels != SENTIMENT3:
-            raise UserError("data.labels: data.target=sentiment has other ones; say data.labels=sentiment3")
 
 
 def _folder(root: Path, part: str, media: str | None) -> Expected:

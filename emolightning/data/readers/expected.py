@@ -35,9 +35,9 @@ class Expected:
         if found is None:
             kind = "folder" if self.is_folder else "file"
             looked = " or ".join(str(path) for path in self.candidates)
+            other = "" if self.setting == "data.root" else f", or {self.setting} to the name of the {self.what}"
             raise UserError(
-                f"{looked}: no such {kind}; set data.root to the folder that holds the benchmark's files, "
-                f"or {self.setting} to the name of the {self.what}"
+                f"{looked}: no such {kind}; set data.root to the folder that holds the benchmark's files{other}"
             )
         return found
 
