@@ -62,6 +62,8 @@ def small_words(place: Workplace, script: list[str], words: list[str]) -> list[s
     if Path(script[-1]).name == "throughput.py":
         return ["rounds=1", "samples=2", "batch_size=2", "answer_tokens=2"]
     is_ablation, is_sweep = words[:1] == ["ablate"], words[:1] == ["sweep"]
+    if is_ablation and any(word.startswith("checkpoint=") for word in words):
+        return []
     if Path(script[-1]).name != "train.py" and not is_ablation and not is_sweep:
         return []
     data = [] if "data=custom" in words else [*SIZES, *place.clips]

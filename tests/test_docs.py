@@ -22,7 +22,7 @@ from site_pages import LINK, pages
 
 from emolightning.__main__ import COMMANDS
 from emolightning.benchmarks.registry import official_benchmarks
-from emolightning.commands import compare, extract, pseudo_label, score, serve
+from emolightning.commands import ablate, compare, extract, pseudo_label, score, serve
 from emolightning.commands.doctor import main as doctor
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
@@ -34,7 +34,9 @@ from emolightning.records.score_names import DEFINITIONS
 OUTPUTS = outputs()
 RUN, FAIL, SHOW = commands_tagged("run"), commands_tagged("fail"), commands_tagged("show")
 PROGRAM = re.compile(r"\b(python (\S+\.py|-m emolightning)|train\.py|slurm/train\.sbatch) ?")
-LONG = re.compile(r"python (train\.py|eval\.py|speed/\S+|-m emolightning (sweep|ablate|predict|doctor)) (?!--)")
+LONG = re.compile(
+    r"python (train\.py|eval\.py|speed/\S+|-m emolightning (sweep|ablate|robustness|predict|doctor)) (?!--)"
+)
 """Beginnings of commands that train, generate or read clips."""
 
 
@@ -148,7 +150,10 @@ def test_command_is_accepted(
         assert error.value.code == 1
         assert "missing" in capsys.readouterr().out
         return
-    if name in ("eval", "predict"):
+    if name == "ablate":  # Its rows are evaluations of a run, or trainings.
+        words = [word for word in words if word.partition("=")[0] not in ablate.OWN]
+        name = "eval" if any(word.startswith("checkpoint=") for word in words) else "train"
+    if name in ("eval", "predict", "robustness"):
         load_saved_run(words, CONFIG_DIR, name)
     if name in FULL_WORDS:
         words = FULL_WORDS[name](words)
