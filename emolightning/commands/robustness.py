@@ -13,8 +13,8 @@ clip: the same on any ranks, in batches of any size. Sound and pictures can be m
 run (features=signal, features=live, a vision tower, a chat model); vectors that are read from a store get vectors.
 
 Each level is an ordinary evaluation in a folder of its own, <output_dir>-robustness/<corruption>-<severity>; one that
-is finished with the same settings is not done again, an interrupted one continues. Writes robustness.json, .md, .tex
-and .csv and prints tables: scores with intervals, paired tests against the run as it is, area under the curve, share
+is finished with the same settings is not done again, an interrupted one continues. Writes robustness.json, .md, .tex,
+.csv and .html, and prints tables: scores with intervals, paired tests against the run as it is, area under the curve, share
 that is lost. key=value is as for eval.py.
 """
 
