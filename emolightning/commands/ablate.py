@@ -8,8 +8,8 @@ With a checkpoint nothing is trained: the run is evaluated as it is, and again w
 is as for eval.py. Without one every set is trained and tested in processes of its own, with key=value as for train.py.
 Each row is an ordinary evaluation in a folder of its own, <output_dir>-ablation/<row>; one that is finished with the
 same settings is not done again, an interrupted one continues. On data=synthetic each score is beside the best possible
-accuracy that follows from the generator. Writes ablation.json, .md, .tex, .csv and .html, and prints a table with intervals and
-paired tests against the run as it is.
+accuracy that follows from the generator. Writes ablation.json, .md, .tex, .csv and .html, and prints a table with
+intervals and paired tests against the run as it is.
 
   sets       modalities that are left as they are, any of A, V, T, AV, AT, VT, AVT, with commas; left out, all that
              there are, or none where inputs= is said

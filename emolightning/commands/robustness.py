@@ -14,8 +14,8 @@ run (features=signal, features=live, a vision tower, a chat model); vectors that
 
 Each level is an ordinary evaluation in a folder of its own, <output_dir>-robustness/<corruption>-<severity>; one that
 is finished with the same settings is not done again, an interrupted one continues. Writes robustness.json, .md, .tex,
-.csv and .html, and prints tables: scores with intervals, paired tests against the run as it is, area under the curve, share
-that is lost. key=value is as for eval.py.
+.csv and .html, and prints tables: scores with intervals, paired tests against the run as it is, area under the
+curve, share that is lost. key=value is as for eval.py.
 """
 
 from collections.abc import Sequence
