@@ -109,6 +109,8 @@ def test_the_words_of_two_labels_for_one_emotion_belong_to_neither() -> None:
         ("[anger, anxiety]", SEVERAL),
         ("I cannot tell whether he is sad", NO_LABEL),
         ("Options: happy, sad", NO_LABEL),
+        ("Say which emotion is shown, whether it be happy, sad, or surprise.", NO_LABEL),
+        ("['melancholy', 'worried']", SEVERAL),
     ],
 )
 def test_why_there_is_no_label(text: str, reason: str) -> None:

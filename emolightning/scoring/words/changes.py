@@ -60,7 +60,8 @@ def _comma(sentence: Sentence, place: int) -> None:
     if not (goes_on and sentence.has_denied and _is_list(sentence, place)):
         sentence.is_denied = False
     sentence.is_object = sentence.is_reported = False
-    sentence.is_refused &= goes_on and sentence.before(place) is Cue.LABEL  # "hard to choose: angry, worried"
+    is_entry = sentence.before(place) is Cue.LABEL and sentence.next(place) in (Cue.LABEL, Cue.OR)
+    sentence.is_refused &= is_entry  # "hard to choose: angry, worried"
     if not goes_on:
         sentence.is_conceded = sentence.is_hedged = sentence.is_of_another = sentence.is_of_a_thing = False
         sentence.clause = len(sentence.mentions)
