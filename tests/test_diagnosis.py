@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from score_factory import HEADER, score, write_csv
+from score_factory import HEADER, metrics_of, score, write_csv
 
+from emolightning.records.clips import Answer
+from emolightning.scoring.classification import Classification
 from emolightning.scoring.diagnosis import MIN_GRADED, diagnosis_of, length_bias
 
 
@@ -66,3 +68,36 @@ def test_a_score_warns(tmp_path: Path) -> None:
     report = score(tmp_path / "out", f"answers={write_csv(tmp_path / 'a.csv', HEADER, rows)}", "labels=[happy,sad]")
     assert any("happy is answered too often: 40 answers for 20 clips" in each for each in report["warnings"])
     assert "answered too often" in (tmp_path / "out" / "report.html").read_text()
+
+
+def read(*answers: tuple[str, str]) -> dict[str, Any]:
+    """The report of (text, truth) pairs."""
+    scoring = Classification(labels=["happy", "sad", "angry"])
+    given = [Answer(f"c{number}", text, "", truth, 0.0) for number, (text, truth) in enumerate(answers)]
+    return metrics_of(scoring, given, benchmark="b", split="test")
+
+
+def test_a_statement_against_its_reasons_is_named() -> None:
+    against = [
+        ("He laughs and is happy. <answer>sad</answer>", "happy"),
+        ("She cries; this is sadness. Final answer: angry", "sad"),
+        ('{"reason": "he is angry", "emotion": "sad"}', "angry"),
+        ("<think>She seems sad.</think> happy", "sad"),
+    ]
+    alike = [("He shouts, which is anger. <answer>angry</answer>", "angry"), ("Final answer: happy, not sad", "happy")]
+    report = read(*against * 4, *alike * 8, ("happy", "happy"))
+    found = report["reading"]["contradictions"]
+    assert (found["num_against"], found["num_wrong"]) == (16, 16)
+    assert found["clips"][0] == {"id": "c0", "stated": "sad", "reasons": "happy"}
+    said = next(each for each in diagnosis_of(report) if "reasons" in each)
+    assert "e.g. 'c0': sad, for reasons of happy" in said
+    assert "contradictions" not in read(*alike)["reading"]
+    few = diagnosis_of(read(*against[:1], *alike))
+    assert not [each for each in few if "reasons" in each]
+
+
+@pytest.mark.parametrize(("confidence", "is_said"), [(0.9, True), (0.62, False), (0.4, False)])
+def test_probabilities_that_are_too_high(confidence: float, is_said: bool) -> None:
+    parts = [{"num_clips": 100, "confidence": confidence, "accuracy": 0.6}]
+    said = diagnosis_of({"likelihood": {"reliability": parts}})
+    assert [each.startswith("the likeliest labels are said") for each in said] == ([True] if is_said else [])

@@ -103,7 +103,7 @@ def test_the_page_of_an_evaluation(browser: Browser, place: Path) -> None:
     tab.value("document.activeElement.blur()")
     tab.click('tr[data-truth="happy"][data-answer="worried"]')
     assert tab.value("document.querySelector('#found').innerText") == "5 of 60 clips"
-    assert HOSTILE in tab.text("#cards")
+    assert HOSTILE in tab.value("document.querySelector('#cards').textContent")  # Out of sight no text is laid out.
     assert is_quiet(tab, page)
 
 
@@ -212,3 +212,34 @@ def test_a_damaged_comparison_is_named(
     (tmp_path / "compare.json").write_text(json.dumps(content))
     assert main(["report", f"run={tmp_path}"]) == 1
     assert "compare.json: is damaged, or of another version" in capsys.readouterr().err
+
+
+SEEDS = {
+    "overrides": [HOSTILE],
+    "num_failed": 1,
+    "ci95_over_seeds_and_clips": {"war": [0.5, 0.8]},
+    "scores": {"war": {"mean": 0.65, "sd": 0.1, "ci95": [0.4, 0.9], "n": 2}},
+    "seeds": [
+        {"seed": k, "folder": f"{HOSTILE}/seed", "exit_code": k // 2, "scores": {"war": 0.6 + k / 10}} for k in range(3)
+    ],
+}
+
+
+def test_seeds_have_a_page(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "seeds.json").write_text(json.dumps(SEEDS))
+    assert main(["report", f"run={tmp_path}"]) == 0
+    page = tmp_path / "seeds.html"
+    tab = opened(browser, page, width=360)
+    assert sideways(tab) <= 0
+    assert "failed with exit code 1" in tab.text("main")
+    assert tab.value("document.querySelectorAll('figure svg circle').length") == 6
+    assert is_quiet(tab, page)
+
+
+def test_answers_from_a_file_have_their_page_again(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = place / "a" / "report.html"
+    before = page.read_text(encoding="utf-8")
+    assert main(["report", f"run={place / 'a'}"]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert len(page.read_text(encoding="utf-8")) > 0.9 * len(before)
+    assert f"python -m emolightning report run={place / 'a'}" in before

@@ -1,8 +1,9 @@
 """`python -m emolightning report run=outputs/demo [figures=svg] [data=...]`: write a page again, and its figures.
 
-The folder is that of an evaluation, or what `compare`, `ablate` or `robustness` has written. Nothing is answered or
-scored again. Pictures come from the clips, where they still are. An evaluation on other data than the run's needs the
-same data=... here. `figures=svg` or `figures=png` also writes each drawing as a file, into the folder's `figures/`.
+The folder is that of an evaluation, or what `score`, `compare`, `ablate`, `robustness` or `seeds=[...]` has written.
+Nothing is answered or scored again. Pictures come from the clips, where they still are. An evaluation on other data
+than the run's needs the same data=... here. `figures=svg` or `figures=png` also writes each drawing as a file, into the
+folder's `figures/`.
 """
 
 from functools import partial
@@ -16,7 +17,7 @@ from emolightning.config.check import check_config
 
 def main(argv: list[str]) -> int:
     """Compose the run's configuration as eval.py does, then write the page; other folders have all in their file."""
-    from emolightning.runs.report.other_pages import kind_of
+    from emolightning.runs.report.other_pages import is_scored, kind_of
 
     forms = [word.removeprefix("figures=") for word in argv if word.startswith("figures=")]
     words = [word for word in argv if not word.startswith("figures=")]
@@ -26,6 +27,8 @@ def main(argv: list[str]) -> int:
         if others := [word for word in words if not word.startswith("run=")]:
             refuse_usage(f"{others[0]}: a page of {kind}.json takes run=FOLDER and figures=svg alone")
         return orderly(partial(_other, folders[-1], kind, form))
+    if folders and is_scored(folders[-1]) and len(words) == 1:
+        return orderly(partial(_other, folders[-1], None, form))
     words = [f"checkpoint={word.removeprefix('run=')}" if word.startswith("run=") else word for word in words]
     return run(partial(report, form=form), "eval", words)
 
@@ -52,13 +55,13 @@ def report(cfg: DictConfig, *, form: str | None = None) -> int:
     return 0
 
 
-def _other(folder: Path, kind: str, form: str | None) -> int:
+def _other(folder: Path, kind: str | None, form: str | None) -> int:
     from emolightning.runs.report.figure_files import require_form, write_figures
-    from emolightning.runs.report.other_pages import write_other_page
+    from emolightning.runs.report.other_pages import write_other_page, write_scored_page
 
     if form is not None:
         require_form(form)
-    path, drawings = write_other_page(folder, kind)
+    path, drawings = write_other_page(folder, kind) if kind else write_scored_page(folder)
     print(path)
     for file in write_figures(folder, drawings, form) if form is not None else ():
         print(file)

@@ -8,9 +8,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from emolightning.files.writing import write_json
+from emolightning.files.writing import write_json, write_whole
 from emolightning.runs.members import Member, Outcome, Several, write_table
 from emolightning.runs.processes import kept
+from emolightning.runs.report.seeds_page import seeds_page
 
 OWN = ("seeds", "parallel", "seed", "output_dir", "run_name", "resume")
 """Settings that each seed gets anew."""
@@ -129,6 +130,7 @@ def _write(
         ],
     }
     write_json(root / "seeds.json", content)
+    write_whole(root / "seeds.html", seeds_page(content))
     write_table(root / "seeds.csv", "seed", list(map(str, seeds)), outcomes, list(spreads))
 
 
@@ -150,4 +152,4 @@ def _print(root: Path, outcomes: Sequence[Outcome], spreads: Mapping[str, Spread
     failed = [outcome.title.removeprefix("seed ") for outcome in outcomes if outcome.exit_code]
     if failed:
         print(f"{len(failed)} of {len(outcomes)} seeds failed and do not count in the means: {', '.join(failed)}")
-    print(f"table: {root / 'seeds.json'}, {root / 'seeds.csv'}; runs: {root}/seed-<n>")
+    print(f"table: {root / 'seeds.json'}, {root / 'seeds.csv'}; page: {root / 'seeds.html'}; runs: {root}/seed-<n>")

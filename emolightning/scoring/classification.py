@@ -13,6 +13,7 @@ from emolightning.records.labels import vocabulary
 from emolightning.records.report import Report, Summary
 from emolightning.records.score_names import DEFINITIONS, FISHER, MCC, PER_CLASS, UNREADABLE_COUNT
 from emolightning.scoring.aliases import DEFAULT, alias_table, described
+from emolightning.scoring.contradictions import contradictions
 from emolightning.scoring.judges.answers import BY_JUDGE, JudgedReader
 from emolightning.scoring.metrics.classification import confusion_matrix, per_class, scores
 from emolightning.scoring.metrics.counted import Counted, alphabetical, class_intervals, counted, score_intervals
@@ -207,7 +208,13 @@ class Classification:
             "other_parsers": self._by_parser(kept),
             "read_from": dict(Counter(score.read_from for score in scores if score.read_from).most_common()),
             **self._judged(scores),
+            **self._against_reasons(kept),
         }
+
+    def _against_reasons(self, kept: Sequence[tuple[Answer, Score]]) -> dict[str, Any]:
+        """Answers that contradict themselves; a judge would be asked about each part of each."""
+        found = contradictions(kept, self.reader) if self.reader.parser == "words" else None
+        return {} if found is None else {"contradictions": found}
 
     def _judged(self, scores: Sequence[Score]) -> dict[str, Any]:
         if not isinstance(self.reader, JudgedReader):

@@ -1,7 +1,8 @@
 """What a report shows to be wrong with the system itself, each with what can be done about it.
 
-The checks are of the founding evaluation design: labels that are answered too often or too rarely, and judges that
-grade length. Chance alone makes one report in twenty say something (Holm over the labels).
+The checks are of the founding evaluation design: labels that are answered too often or too rarely, statements against
+their reasons, probabilities that are too high, and judges that grade length. Chance alone makes few reports in a
+hundred say something (each check has its own 5 %; Holm over the labels).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ def diagnosis_of(report: Mapping[str, Any]) -> list[str]:
     Args:
         report: the content of `metrics.json`.
     """
-    return [*_one_sided(report), *_length_bias(report)]
+    return [*_one_sided(report), *_contradictions(report), *_too_sure(report), *_length_bias(report)]
 
 
 def _one_sided(report: Mapping[str, Any]) -> Iterator[str]:
@@ -59,6 +60,36 @@ def _one_sided(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.2f}" if whole else "-"
+
+
+def _contradictions(report: Mapping[str, Any]) -> Iterator[str]:
+    """Statements against their reasons, where such answers are wrong more often than others."""
+    found = (report.get("reading") or {}).get("contradictions")
+    if found and found["p"] < LEVEL:
+        first = found["clips"][0]
+        yield (
+            f"{found['num_against']} of {found['num_with_reasons']} answers with reasons state another label than "
+            f"these name, and {found['num_wrong']} of these are wrong, more often than the others (p = "
+            f"{found['p']:.2g}), e.g. {first['id'][:80]!r}: {first['stated']}, for reasons of {first['reasons']}. What "
+            "helps: read some by hand (score hand_check=50), or take the likeliest label (evaluation=likelihood)"
+        )
+
+
+def _too_sure(report: Mapping[str, Any]) -> Iterator[str]:
+    """Probabilities that are higher than the share of labels that are right."""
+    parts = (report.get("likelihood") or {}).get("reliability") or []
+    total = sum(part["num_clips"] for part in parts)
+    if not total:
+        return
+    said = sum(part["num_clips"] * part["confidence"] for part in parts) / total
+    right = round(sum(part["num_clips"] * part["accuracy"] for part in parts))
+    p = binomtest(right, total, min(1.0, said), alternative="less").pvalue
+    if p < LEVEL:
+        yield (
+            f"the likeliest labels are said to be right with probability {said:.2f} on average, and "
+            f"{right / total:.2f} of them are (p = {p:.2g}). What helps: a temperature that is fitted on validation "
+            "(evaluation=likelihood likelihood.fitted_on=FOLDER)"
+        )
 
 
 def length_bias(lengths: Sequence[int], grades: np.ndarray) -> dict[str, Any] | None:

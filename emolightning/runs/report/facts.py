@@ -12,7 +12,6 @@ from emolightning.benchmarks.published.measured import METRICS, measured_run
 from emolightning.benchmarks.published.printing import comparison_sheet
 from emolightning.benchmarks.published.table import read_published
 from emolightning.benchmarks.registry import official_benchmarks
-from emolightning.config.places import spoken
 from emolightning.errors import UserError, quoted_override
 from emolightning.files.documents import read_json_object, read_plain_yaml
 from emolightning.records.sheets import Sheet
@@ -121,7 +120,7 @@ def commands(folder: Path) -> list[str]:
     lineage = _read(folder / "lineage.json")
     typed = [lineage.get("command"), _evaluation(folder, lineage).get("command")]
     found = [_typed(words) for words in typed if isinstance(words, list) and words]
-    return list(dict.fromkeys([*found, f"{spoken('report')} {quoted_override('run', folder)}"]))
+    return list(dict.fromkeys([*found, f"python -m emolightning report {quoted_override('run', folder)}"]))
 
 
 def _typed(words: Sequence[object]) -> str:

@@ -1,21 +1,28 @@
-"""Pages of folders that hold no single evaluation: a comparison, an ablation, a robustness."""
+"""Pages of folders that are no run's: a comparison, an ablation, a robustness, seeds, answers from a file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emolightning.errors import UserError
+from emolightning.benchmarks.published.measured import METRICS, read_report
+from emolightning.config.saved_run import CONFIG_FILE
+from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import read_json_object
 from emolightning.files.writing import write_whole
+from emolightning.records.clips import Clip
+from emolightning.runs.answers import ANSWERS, latest_key, read_scored
 from emolightning.runs.report.charts import Drawing
+from emolightning.runs.report.figures import drawings
+from emolightning.runs.report.page import write_page
+from emolightning.runs.report.showable import unshowable
 
-AGAIN = {"compare": "compare", "ablation": "ablate", "robustness": "robustness"}
+AGAIN = {"compare": "compare", "ablation": "ablate", "robustness": "robustness", "seeds": "train seeds=[...]"}
 """Name of the file that holds everything -> the command that writes it."""
 
 
 def kind_of(folder: Path) -> str | None:
     """What a folder holds, of AGAIN; None where it is an evaluation's or nobody's."""
-    if (folder / "metrics.json").exists():
+    if (folder / METRICS).exists():
         return None
     return next((kind for kind in AGAIN if (folder / f"{kind}.json").is_file()), None)
 
@@ -30,14 +37,14 @@ def write_other_page(folder: Path, kind: str) -> tuple[Path, Sequence[Drawing]]:
     file, path = folder / f"{kind}.json", folder / f"{kind}.html"
     content = read_json_object(file)
     try:
-        text, drawings = _page(kind, content)
+        text, drawn = _page(kind, content)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise UserError(
             f"{file}: is damaged, or of another version ({type(error).__name__}: {error}); write it again with "
             f"emolightning {AGAIN[kind]}"
         ) from error
     write_whole(path, text)
-    return path, drawings
+    return path, drawn
 
 
 def _page(kind: str, content: Mapping[str, Any]) -> tuple[str, Sequence[Drawing]]:
@@ -45,7 +52,32 @@ def _page(kind: str, content: Mapping[str, Any]) -> tuple[str, Sequence[Drawing]
         from emolightning.runs.report.compare_page import compare_drawings, compare_page
 
         return compare_page(content), compare_drawings(content)
+    if kind == "seeds":
+        from emolightning.runs.report.seeds_page import seeds_drawings, seeds_page
+
+        return seeds_page(content), seeds_drawings(content)
     from emolightning.runs.report.variants_page import variants_drawings, variants_page
     from emolightning.runs.variants.writing import sheets
 
     return variants_page(content, sheets(content)), variants_drawings(content)
+
+
+def is_scored(folder: Path) -> bool:
+    """Whether a folder holds scores of answers from a file, which no run has given."""
+    return (folder / METRICS).is_file() and not (folder / CONFIG_FILE).exists()
+
+
+def write_scored_page(folder: Path) -> tuple[Path, Sequence[Drawing]]:
+    """Write the page of answers from a file once more; there are no clips to show.
+
+    Raises:
+        UserError: what is damaged.
+    """
+    report = read_report(folder / METRICS)
+    if problems := unshowable(report):
+        raise InputErrors(str(folder / METRICS), problems)
+    answers = folder / ANSWERS
+    scored = read_scored(folder, latest_key(folder)) if answers.is_file() and answers.stat().st_size else []
+    rows = [(Clip(answer.clip_id, Path()), answer, score) for answer, score in scored]
+    write_page(folder / "report.html", report, rows, media={}, history=[])
+    return folder / "report.html", drawings(report)
