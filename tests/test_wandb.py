@@ -112,7 +112,7 @@ def test_the_run_says_what_it_is(trained: Path, record: Path) -> None:
 
 
 def test_the_run_says_how_it_is_described(continued: "Future[Path]") -> None:
-    _, training, _ = wandb_files.offline_runs(continued.result())
+    _, training, *_ = wandb_files.offline_runs(continued.result())
     (run, *_) = wandb_files.records(training, "run")
     assert (run["tags"], run["run_group"]) == (["tiny", "private"], "a group")
     assert run["notes"] == "clips of ~/clips"
@@ -175,7 +175,7 @@ def test_a_continued_run_keeps_its_id_and_its_best(trained: Path, continued: "Fu
     run = continued.result()
     lineage = read_json(run / "lineage.json")
     assert lineage["wandb_run_id"] == read_json(trained / "lineage.json")["wandb_run_id"]
-    first, second, _ = wandb_files.offline_runs(run)
+    first, second, *_ = wandb_files.offline_runs(run)
     assert wandb_files.summary(first)["run_id"] == wandb_files.summary(second)["run_id"] == lineage["wandb_run_id"]
     assert wandb_files.history(second, "val/war")[0][0] > wandb_files.history(first, "val/war")[-1][0]
     best = wandb_files.summary(second)["summary"]["best/val/weighted_f1"]
@@ -184,18 +184,31 @@ def test_a_continued_run_keeps_its_id_and_its_best(trained: Path, continued: "Fu
 
 def test_an_evaluation_is_a_run_of_its_own_that_names_the_adapter(continued: "Future[Path]") -> None:
     run = continued.result()
-    lineage, record = read_json(run / "lineage.json"), wandb_files.offline_runs(run)[-1]
-    ((_, noted),) = lineage["evaluations"].items()
+    lineage, record = read_json(run / "lineage.json"), wandb_files.offline_runs(run)[2]
+    (noted,) = [each for each in lineage["evaluations"].values() if "wandb_run_id" in each]
     (started, *_) = wandb_files.records(record, "run")
     assert (started["job_type"], started["run_group"]) == ("eval", "trained")
     assert started["run_id"] == noted["wandb_run_id"] != lineage["wandb_run_id"]
     used = [(item["name"], item["declared"]) for item in noted["artifacts"]["used"]]
+    assert Path(noted["command"][0]).name == "eval.py"
     assert used == [(f"adapter-{lineage['wandb_run_id']}", False)]
     report = read_json(run / "metrics.json")
     assert wandb_files.summary(record)["summary"]["test/war"] == pytest.approx(report["metrics"]["war"]["value"])
     counts = report["confusion_matrix"]["counts"]
     cells = [cell["clips"] for cell in wandb_files.table(record, "test/confusion_matrix")]
     assert cells == [number for row in counts for number in row]
+    logged = wandb_files.summary(record)["summary"]
+    assert logged["test/figures/confusion"]["_type"] == logged["test/figures/per-class"]["_type"] == "html-file"
+
+
+def test_the_training_is_told_its_test_scores(continued: "Future[Path]") -> None:
+    run = continued.result()
+    record = wandb_files.offline_runs(run)[3]
+    (started, *_) = wandb_files.records(record, "run")
+    assert started["run_id"] == read_json(run / "lineage.json")["wandb_run_id"]
+    assert {"job_type", "run_group", "display_name", "notes"}.isdisjoint(started)
+    told, metrics = wandb_files.summary(record)["summary"], read_json(run / "metrics.json")["metrics"]
+    assert told["test/war"] == pytest.approx(metrics["war"]["value"])
 
 
 def test_of_private_data_no_transcript_leaves(continued: "Future[Path]") -> None:
@@ -203,7 +216,7 @@ def test_of_private_data_no_transcript_leaves(continued: "Future[Path]") -> None
     answers = [json.loads(line) for line in (run / "answers.jsonl").read_text().splitlines()]
     spoken = [line["prompt"].partition("video says: ")[2].partition(". ")[0] for line in answers]
     assert all(len(text) > 5 for text in spoken)
-    _, training, evaluation = wandb_files.offline_runs(run)
+    _, training, evaluation, _ = wandb_files.offline_runs(run)
     for folder, split in ((training, "val"), (evaluation, "test")):
         rows = wandb_files.table(folder, f"{split}/predictions")
         assert {"transcript", "answer"}.isdisjoint(rows[0])

@@ -230,6 +230,14 @@ def test_without_texts_a_table_shows_labels_only() -> None:
     }  # fmt: skip
 
 
+def test_a_table_has_pictures_where_texts_may_be_shown() -> None:
+    rows = [Row("c1", "words", "happy", "sad", "sad"), Row("c2", None, "sad", "sad", "sad")]
+    columns, table = prediction_table(rows, ["happy", "sad"], shows_texts=True, pictures={"c1": "a picture"})
+    assert columns[-1] == "picture"
+    assert [row[-1] for row in table] == ["a picture", None]
+    assert "picture" not in prediction_table(rows, ["happy"], shows_texts=False, pictures={"c1": "a picture"})[0]
+
+
 def test_the_agents_id_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_RUN_ID", raising=False)
     assert choose_id("earlier1") == "earlier1"

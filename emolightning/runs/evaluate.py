@@ -65,6 +65,8 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
         _prepare_folder(facts, writer.key, corpus.skipped)
         writer.known = frozenset(known_answers(folder, writer.key))
     record = EvaluationRecord(wandb_of(trainer.loggers) if trainer.is_global_zero else None, folder, writer.key)
+    if facts.rank == 0:
+        record.begun()
     reported = record.running(run_name=facts.config["run_name"], config=dict(facts.config))
     with guarded(facts.load, trainer, trains=False, reported=reported):
         # Other processes do not know what is answered, and would wait.

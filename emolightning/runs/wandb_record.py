@@ -3,8 +3,9 @@
 import csv
 import io
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,25 @@ from pytorch_lightning.loggers.logger import Logger
 
 from emolightning.config.saved_run import find_run_folder
 from emolightning.data.loading.corpus import Corpus
+from emolightning.data.media.choice import parse_frame_choice
+from emolightning.data.media.video import read_frames
 from emolightning.errors import UserError
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.files.writing import update_json, write_json
 from emolightning.records.clips import Answer, Clip, Score
+from emolightning.runs.lineage import describe_process
+from emolightning.runs.report.charts import standalone
+from emolightning.runs.report.figures import drawings
+from emolightning.runs.report.page import shown_clips
+from emolightning.runs.report.pictures import thumbnail
 from emolightning.training.loggers.artifacts import artifact_name, log_artifact, use_artifact
 from emolightning.training.loggers.tracking import WandbLog
 from emolightning.training.loggers.wandb_environment import choose_id, new_id, outside_the_agent
-from emolightning.training.loggers.wandb_tables import Row, log_confusion_matrix, prediction_table
+from emolightning.training.loggers.wandb_tables import Row, log_confusion_matrix, log_drawing, prediction_table
 from emolightning.training.run_folder import RunFolder
+
+MOST_PICTURES = 60
+"""Clips of a table that have a picture."""
 
 
 def wandb_of(loggers: Iterable[Logger]) -> WandbLog | None:
@@ -111,6 +122,13 @@ class EvaluationRecord:
         self.logger = logger
         self.folder = folder
         self.key = key
+        self.scores: dict[str, float] = {}
+        """What the run that was trained here is told: the scores of its own test split."""
+
+    def begun(self) -> None:
+        """Note what was typed, and when, so that anybody can repeat it."""
+        process = describe_process(sys.argv)
+        self._note(**{name: process[name] for name in ("command", "started", "git")})
 
     @contextmanager
     def running(self, *, run_name: str, config: dict[str, Any]) -> Iterator[None]:
@@ -128,6 +146,14 @@ class EvaluationRecord:
                 self.logger.begin(run_id=run_id, job_type="eval", group=run_name)
             self.logger.log_hyperparams(config)
             yield
+        self._tell_training(self.logger)
+
+    def _tell_training(self, logger: WandbLog) -> None:
+        """The test scores of a run that was trained in this folder stand beside its curves as well."""
+        training = read_lineage(self.folder).get("wandb_run_id")
+        if training and self.scores and logger.mode != "disabled":
+            with outside_the_agent():
+                logger.attempt("scores of the training", lambda: logger.add_scores(training, self.scores))
 
     def log(
         self,
@@ -151,8 +177,15 @@ class EvaluationRecord:
         values = summary_of(report)
         logger.attempt("scores", lambda: logger.experiment.summary.update(values))
         rows = [_row(clip, *pair) for clip, pair in zip(corpus.clips_of(split), scored, strict=True)]
-        columns, table = prediction_table(rows, corpus.source.labels, shows_texts=shows_texts)
+        pictures = logger.attempt("pictures", lambda: _pictures(report, scored, corpus)) if shows_texts else None
+        labels = corpus.source.labels
+        columns, table = prediction_table(rows, labels, shows_texts=shows_texts, pictures=pictures or {})
         logger.log_table(f"{split}/predictions", columns=columns, data=table)
+        for drawing in drawings(report):
+            if shows_texts or not drawing.name.startswith("slices-"):  # Which name people, or what they said.
+                log_drawing(logger, f"{split}/figures/{drawing.name}", standalone(drawing.svg))
+        is_its_own = read_lineage(self.folder).get("data", {}).get("benchmark") == report["benchmark"]
+        self.scores = values if split == "test" and is_its_own and not report["evaluation"]["shuffle"] else {}
         if matrix := report.get("confusion_matrix"):
             truths = matrix["labels"][: len(matrix["counts"])]
             log_confusion_matrix(logger, f"{split}/confusion_matrix", truths, matrix["labels"], matrix["counts"])
@@ -177,6 +210,20 @@ def summary_of(report: dict[str, Any]) -> dict[str, float]:
     scores = {f"{split}/{name}": item["value"] for name, item in report.get("metrics", {}).items()}
     counts = {f"{split}/{name}": report[name] for name in ("num_clips", "num_scored", "num_skipped") if name in report}
     return {name: value for name, value in {**scores, **counts}.items() if value is not None}
+
+
+def _pictures(report: dict[str, Any], scored: Sequence[tuple[Answer, Score]], corpus: Corpus) -> dict[str, Any]:
+    """The first evaluated frame of clips that are worth looking at first."""
+    import wandb
+
+    pairs = zip(corpus.clips_of(report["split"]), scored, strict=True)
+    chosen = shown_clips([(clip, answer, score) for clip, (answer, score) in pairs])[:MOST_PICTURES]
+    found, choice = {}, parse_frame_choice(str(report["evaluation"]["frame"]))
+    for clip in chosen:
+        with suppress(UserError):
+            frames = read_frames(clip.video, choice.of_clip(clip.id), span=clip.span, keep=thumbnail)
+            found[clip.id] = wandb.Image(frames[0])
+    return found
 
 
 def _row(clip: Clip, answer: Answer, score: Score) -> Row:

@@ -29,7 +29,7 @@ def contradictions(pairs: Iterable[tuple[Answer, Score]], reader: LabelReader) -
         pairs: answers with a truth, and what was read from them.
         reader: of the labels.
     """
-    table, named = Counter[tuple[bool, bool]](), []
+    table, named = Counter[tuple[bool, bool]](), list[dict[str, Any]]()
     for answer, score in pairs:
         reasons = label_of_reasons(answer, score, reader)
         if reasons is not None:

@@ -72,7 +72,7 @@ def _data(clip: GalleryClip, media: Media | None) -> dict[str, Any]:
         else f"{text[:LONGEST_TEXT]}... ({len(text) - LONGEST_TEXT} more characters)"
         for name, text in (("a", clip.answer), ("t", clip.transcript), ("y", clip.truth or ""))
     }
-    data = {
+    data: dict[str, Any] = {
         "i": clip.id,
         **cut,
         "p": clip.read if clip.read != clip.answer else None,

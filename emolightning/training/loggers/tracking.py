@@ -153,19 +153,31 @@ class WandbLog(WandbLogger):
     def _init(self, mode: str) -> Any:
         import wandb
 
+        given = self._wandb_init
+        shown = loggable(given, home_paths=self.home_paths) | {"dir": given["dir"]}
+        return wandb.init(**shown, settings=self._settings(mode))
+
+    def _settings(self, mode: str) -> Any:
+        import wandb
+
         known = wandb.Settings.model_fields  # Some are wandb's own business, and change their names.
         if unknown := [name for name in NO_CAPTURE if not self.capture and name not in known]:
             log.warning("W&B %s has no setting %s: what it captures is sent", wandb.__version__, ", ".join(unknown))
-        settings = wandb.Settings(
+        return wandb.Settings(
             mode=mode,
             init_timeout=INIT_TIMEOUT_S,
             finish_timeout=FINISH_TIMEOUT_S,
             silent=True,  # It prints all scores at the end, and in four lines what begin() says in one.
             **({} if self.capture else {name: value for name, value in NO_CAPTURE.items() if name in known}),
         )
-        given = self._wandb_init
-        shown = loggable(given, home_paths=self.home_paths) | {"dir": given["dir"]}
-        return wandb.init(**shown, settings=settings)
+
+    def add_scores(self, run_id: str, scores: Mapping[str, float]) -> None:
+        """Put scores into the summary of another run of the project, which has ended; offline in a second folder."""
+        import wandb
+
+        given = {name: self._wandb_init[name] for name in ("project", "entity", "dir")}
+        with wandb.init(**given, id=run_id, resume="allow", settings=self._settings(self.mode)) as run:
+            run.summary.update(dict(scores))
 
     def _init_offline(self, error: Exception) -> Any:
         """The same run, kept here until it is synced."""

@@ -1,6 +1,7 @@
 """Tables that training and evaluation log to W&B in the same form: answers, and the confusion matrix."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from emolightning.training.loggers.tracking import WandbLog
@@ -20,7 +21,11 @@ class Row(NamedTuple):
 
 
 def prediction_table(
-    rows: Iterable[Row], labels: Collection[str], *, shows_texts: bool
+    rows: Iterable[Row],
+    labels: Collection[str],
+    *,
+    shows_texts: bool,
+    pictures: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[list[str], list[list[Any]]]:
     """Columns and rows, with whether each answer is right; None where the truth is not known.
 
@@ -28,16 +33,19 @@ def prediction_table(
         rows: in their order.
         labels: of the data.
         shows_texts: without them only labels are shown, for any other truth or answer may quote the transcript.
+        pictures: of some clips, where these may be shown.
     """
     table: list[list[Any]] = []
     for row in rows:
         is_right = None if row.truth is None else row.read == row.truth
         if shows_texts:
-            table.append([row.clip, row.transcript or "", row.truth, row.answer, row.read, is_right])
+            pictured = [pictures.get(row.clip)] if pictures else []
+            table.append([row.clip, row.transcript or "", row.truth, row.answer, row.read, is_right, *pictured])
         else:
             table.append([row.clip, *(text if text in labels else None for text in (row.truth, row.read)), is_right])
     if shows_texts:
-        return ["clip", "transcript", "truth", "answer", "prediction", "correct"], table
+        columns = ["clip", "transcript", "truth", "answer", "prediction", "correct"]
+        return [*columns, *(["picture"] if pictures else [])], table
     return ["clip", "truth", "prediction", "correct"], table
 
 
@@ -73,3 +81,14 @@ def log_confusion_matrix(
         logger.experiment.log({f"{key}_plot": figure})
 
     logger.attempt(f"{key}_plot", plot)
+
+
+def log_drawing(logger: WandbLog, key: str, svg: str) -> None:
+    """Log a drawing, as it would be in a paper."""
+
+    def show() -> None:
+        import wandb
+
+        logger.experiment.log({key: wandb.Html(svg, inject=False)})
+
+    logger.attempt(key, show)
