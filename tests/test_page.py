@@ -89,7 +89,7 @@ def test_wrong_clips_come_first_and_the_page_is_bounded():
         "c1",
         "c2",
     ]
-    many = gallery([GalleryClip(str(number), "sad") for number in range(MOST_CLIPS + 1)], {})
+    many = gallery([GalleryClip(str(number), "sad") for number in range(MOST_CLIPS + 1)], {}, total=MOST_CLIPS + 1)
     assert (many["total"], many["number"], len(many["data"])) == (MOST_CLIPS + 1, MOST_CLIPS, MOST_CLIPS)
 
 

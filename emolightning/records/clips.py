@@ -30,7 +30,7 @@ class Span:
         return f"the piece from {self.start:g} to {self.end:g} s"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One annotated video, or a piece of one."""
 

@@ -6,6 +6,7 @@ clips that do not count. A score is computed from averages, and anew from those 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -231,12 +232,18 @@ def _grouped(sets: LabelSets, groups: Sequence[Groups | None]) -> np.ndarray:
     return np.where(np.array(known)[:, None], overlaps(true, answered), np.nan)
 
 
-def _mapped(words: Words, function: Callable[[str], str | None]) -> Iterator[set[str]]:
-    """What the function makes of the words of each clip, without those of which it makes nothing."""
-    return ({target for word in own if (target := function(word)) is not None} for own in words)
+def _mapped(words: Words, function: Callable[[str], str | None]) -> Iterator[frozenset[str]]:
+    """What the function makes of the words of each clip, without those of which it makes nothing.
+
+    Equal sets are one object, and a word is looked up once: of a million clips there are few of either.
+    """
+    target_of, sets = cache(function), dict[frozenset[str], frozenset[str]]()
+    for own in words:
+        found = frozenset(target for word in own if (target := target_of(word)) is not None)
+        yield sets.setdefault(found, found)
 
 
-def _sectors(words: Words, wheels: EmotionWheels, wheel: int, level: int) -> Iterator[set[str]]:
+def _sectors(words: Words, wheels: EmotionWheels, wheel: int, level: int) -> Iterator[frozenset[str]]:
     return _mapped(words, lambda word: wheels.sector(word, wheel, level))
 
 

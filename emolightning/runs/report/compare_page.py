@@ -27,7 +27,7 @@ def compare_page(content: Mapping[str, Any], media: Mapping[str, Media] | None =
         content=content,
         sheets=[(sheet, sheet.cells()) for sheet in sheets(content)],
         drawings=compare_drawings(content),
-        gallery=gallery(_clips(content), media or {}),
+        gallery=gallery(_clips(content), media or {}, total=len(content["clips"])),
     )
 
 
@@ -74,15 +74,15 @@ def _note(row: Mapping[str, Any]) -> str:
     return f"{row['difference']:+.4f} [{row['ci95'][0]:+.3f}, {row['ci95'][1]:+.3f}]"
 
 
-def _clips(content: Mapping[str, Any]) -> list[GalleryClip]:
+def _clips(content: Mapping[str, Any]) -> Iterator[GalleryClip]:
     """Each clip with what each system said; what one has right and the other has not is an outcome of its own."""
     changes: dict[str, list[str]] = {}
     for pair in content["pairs"]:
         for word in ("fixed", "broke"):
             for clip in pair.get(word, {}).get("clips", ()):
                 changes.setdefault(clip, []).append(f"{pair['second']} {word} ({pair['first']})")
-    return [
-        GalleryClip(
+    for clip in sorted(content["clips"], key=lambda clip: clip["id"] not in changes):
+        yield GalleryClip(
             clip["id"],
             truth=clip["truth"],
             said=[
@@ -91,5 +91,3 @@ def _clips(content: Mapping[str, Any]) -> list[GalleryClip]:
             ],
             groups={"change": "; ".join(changes.get(clip["id"], ["none"]))},
         )
-        for clip in sorted(content["clips"], key=lambda clip: clip["id"] not in changes)
-    ]

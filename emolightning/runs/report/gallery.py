@@ -4,8 +4,9 @@ Everything of a clip is text in the data; only the addresses of media come from 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -53,15 +54,16 @@ class GalleryClip:
     """Answers of several systems, or what a judge says."""
 
 
-def gallery(clips: Sequence[GalleryClip], media: Mapping[str, Media]) -> dict[str, Any]:
+def gallery(clips: Iterable[GalleryClip], media: Mapping[str, Media], *, total: int) -> dict[str, Any]:
     """What the template needs: the data of at most MOST_CLIPS clips, and how many there are.
 
     Args:
-        clips: those that are to be kept first.
+        clips: those that are to be kept first; no more are made than are shown.
         media: of some of them, by id.
+        total: clips in all.
     """
-    shown = clips[:MOST_CLIPS]
-    return {"total": len(clips), "number": len(shown), "data": [_data(clip, media.get(clip.id)) for clip in shown]}
+    data = [_data(clip, media.get(clip.id)) for clip in islice(clips, MOST_CLIPS)]
+    return {"total": total, "number": len(data), "data": data}
 
 
 def _data(clip: GalleryClip, media: Media | None) -> dict[str, Any]:

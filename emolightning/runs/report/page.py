@@ -62,7 +62,7 @@ def write_page(
         surest=_surest(rows) if has_labels else [],
         words=in_words(report, rows[0][1].prompt if rows else ""),
         commands=commands(folder),
-        gallery=gallery([_clip(row, grades, has_labels) for row in _ordered(rows, has_labels)], media),
+        gallery=gallery((_clip(row, grades, has_labels) for row in _ordered(rows, has_labels)), media, total=len(rows)),
         max_shown=MAX_SHOWN,
     )
     write_whole(path, page)
