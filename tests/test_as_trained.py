@@ -61,7 +61,7 @@ def test_an_answer_is_as_long_as_the_run_says_however_it_is_evaluated(tmp_path: 
 
 @pytest.mark.parametrize("model", ["chat/server", "chat/transformers"])
 def test_a_model_without_a_run_needs_a_dataset(model: str) -> None:
-    with pytest.raises(UserError, match=r"say data=NAME, one of custom, dfew, .*synthetic$"):
+    with pytest.raises(UserError, match=r"say data=NAME, one of .*custom, dfew, .*synthetic\b"):
         composed(f"model={model}", "model.path=x")
     load_saved_run([f"model={model}", "--help"])
 

@@ -111,7 +111,8 @@ def add_dimension(
         added[COMBINED] = {**entry, "definition": COMBINED_DEFINITION + MISSING_NUMBERS[missing]}
     metrics = {**report.metrics, **added}
     about = sampling_section(metrics, report.sampling or {})
-    return replace(report, metrics=metrics, sampling=about, **{name: section})
+    sections: dict[str, Any] = {name: section}
+    return replace(report, metrics=metrics, sampling=about, **sections)
 
 
 def _predicted_and_true(predictions: Predictions, name: str, scale: Scale) -> tuple[np.ndarray, np.ndarray]:

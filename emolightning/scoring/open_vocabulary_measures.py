@@ -4,7 +4,7 @@ A measure is what is averaged over clips: an array (clips, 1), or (clips, 2) for
 clips that do not count. A score is computed from averages, and anew from those of each draw for its interval.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -26,7 +26,7 @@ from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.metrics.synonym_groups import Groups, merged
 from emolightning.scoring.metrics.wheels import LEVELS, EmotionWheels
 
-Words = Sequence[Sequence[str]]
+Words = Sequence[Collection[str]]
 """The words of each clip."""
 
 Measures = dict[str, np.ndarray]
@@ -118,7 +118,7 @@ def _of_all_clips(
     return found
 
 
-def _is_empty(words: Sequence[str]) -> bool:
+def _is_empty(words: Collection[str]) -> bool:
     return not words
 
 

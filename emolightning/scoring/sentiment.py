@@ -80,7 +80,8 @@ class Sentiment:
         if not text:
             return Score(answer.clip_id, None, EMPTY, answer.text)
         if self.protocol.scale is None:
-            return Score(answer.clip_id, *((text, None) if text in WORDS else (None, OTHER)), answer.text)
+            is_word = text in WORDS
+            return Score(answer.clip_id, text if is_word else None, None if is_word else OTHER, answer.text)
         found = NUMBER.findall(text.replace("\u2212", "-"))
         if len(found) != 1 or not math.isfinite(float(found[0])):
             return Score(answer.clip_id, None, SEVERAL if len(found) > 1 else NO_NUMBER, answer.text)

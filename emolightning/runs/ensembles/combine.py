@@ -24,7 +24,6 @@ from emolightning.scoring.ensembles import decide, fitted_weights, mean_probabil
 from emolightning.scoring.predictions import some
 from emolightning.scoring.reading import LabelReader
 from emolightning.scoring.rows import read_rows
-from emolightning.scoring.scoring import scores_of
 from emolightning.scoring.warnings import warnings_of
 
 How = Literal["mean", "vote", "weights"]
@@ -346,7 +345,7 @@ def _write(out: Path, table: Table, answers: Sequence[Answer], facts: dict[str, 
     reports = [system.report for system in table.systems if system.report]
     scored = [report["confusion_matrix"]["labels"][:-1] for report in reports]
     scoring = Classification(labels=scored[0] if scored else table.labels)
-    scores = scores_of(scoring, answers)
+    scores = [scoring.score(answer) for answer in answers]
     with writing(f"out={out}"):
         out.mkdir(parents=True, exist_ok=True)
     join(out, evaluation_key(facts), answers, scores)
