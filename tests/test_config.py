@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import closest, suggestion
+from emolightning.config.renamed import ADDED
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.config.saved_run import find_run_folder, load_saved_run
 from emolightning.config.schema import register_schemas
@@ -153,9 +154,20 @@ def test_suggestions() -> None:
     assert suggestion("zzz", ["a", "b"]) == "choose from a, b"
 
 
+LATER = {"other_recipe": "refuse", **ADDED["data"]}
+"""Settings of data that came after the saved run."""
+
+
 def test_a_saved_run_is_the_starting_point(configs: Path, run_folder: Path) -> None:
     cfg = evaluated(configs, f"checkpoint={run_folder}")
-    assert cfg.data == {"name": "saved", "x": 0, "batch_size": 2, "saved_only": True, "other_recipe": "refuse"}
+    assert cfg.data == {
+        "name": "saved",
+        "x": 0,
+        "batch_size": 2,
+        "saved_only": True,
+        "other_recipe": "refuse",
+        **ADDED["data"],
+    }
     assert cfg.model == {"rank": 4}
     assert cfg.modalities == ["audio", "text"]
     assert cfg.split == "test"
@@ -169,7 +181,14 @@ def test_a_group_chosen_anew_replaces_the_saved_one(configs: Path, run_folder: P
 
 def test_a_single_key_modifies_the_saved_group(configs: Path, run_folder: Path) -> None:
     cfg = evaluated(configs, f"checkpoint={run_folder}", "data.batch_size=4")
-    assert cfg.data == {"name": "saved", "x": 0, "batch_size": 4, "saved_only": True, "other_recipe": "refuse"}
+    assert cfg.data == {
+        "name": "saved",
+        "x": 0,
+        "batch_size": 4,
+        "saved_only": True,
+        "other_recipe": "refuse",
+        **ADDED["data"],
+    }
 
 
 def test_a_group_of_the_defaults_list_replaces_the_saved_one(configs: Path, run_folder: Path) -> None:

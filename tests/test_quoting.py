@@ -120,6 +120,12 @@ def pasted(line: str) -> dict[str, object]:
     return {item.key_or_group: item.value() for item in OverridesParser.create().parse_overrides(words[1:])}
 
 
+class Plain(dict[str, object]):
+    """Settings that are taken as they are, where OmegaConf would look for what `${x}` stands for."""
+
+    __getattr__ = dict.__getitem__
+
+
 @pytest.mark.parametrize("name", ["lr=0.001", "my run's", "愤怒 [1,2]", "${x}"])
 def test_commands_that_are_printed_run_when_they_are_pasted(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -131,7 +137,7 @@ def test_commands_that_are_printed_run_when_they_are_pasted(
     assert OmegaConf.create(pasted(str(caught.value))).checkpoint == str(folder)
     (folder / "config.yaml").write_text("")
     with pytest.raises(UserError) as caught:
-        run_seeds(SimpleNamespace(output_dir=str(folder), seeds=[1]), [])  # type: ignore[arg-type]
+        run_seeds(Plain(output_dir=str(folder), seeds=[1]), [])  # type: ignore[arg-type]
     word = str(caught.value).partition("say ")[2].partition(", for a folder")[0]
     assert OmegaConf.create(pasted(f"python train.py {word}")).output_dir == f"{folder}-seeds"
     best = TrialRow(1, "done", {}, 0.5, 3, 3, 1, 1.0, str(folder), "log", 0, "", "")
