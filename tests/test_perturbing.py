@@ -11,7 +11,7 @@ import torch
 from media_factory import make_media
 from PIL import Image
 
-from emolightning.data.media.audio import read_waveform
+from emolightning.data.media.audio import read_waveform, usable_noise
 from emolightning.data.media.choice import FrameChoice
 from emolightning.data.media.video import read_film, read_frames, read_thumbnails
 from emolightning.data.perturbing.loaded import LoadedPerturbation, black, mean_over, silent, with_noise
@@ -262,12 +262,23 @@ def test_severities_that_mean_nothing_are_refused(kind: str, severity: float, sa
 def test_files_of_noise_are_those_of_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such folder"):
         noise_files(str(tmp_path / "none"))
-    with pytest.raises(UserError, match="there is no file in it"):
+    with pytest.raises(UserError, match="there is no sound file in it"):
         noise_files(str(tmp_path))
-    for name in ("b.wav", "a/c.wav", ".hidden"):
+    for name in ("b.wav", "a/c.WAV", ".hidden.wav", "README", "a/LICENSE.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert noise_files(str(tmp_path)) == (str(tmp_path / "a" / "c.wav"), str(tmp_path / "b.wav"))
+    assert noise_files(str(tmp_path)) == (str(tmp_path / "a" / "c.WAV"), str(tmp_path / "b.wav"))
+
+
+def test_a_file_of_noise_without_sound_is_named_before_clips_are_read(tmp_path: Path) -> None:
+    assert usable_noise(None) == ()
+    good = make_media(tmp_path / "a.mp4", seconds=0.4)
+    assert usable_noise(str(tmp_path)) == (str(good),)
+    for name, content, said in (("b.wav", b"", "is empty"), ("c.mp3", b"no sound at all", "c.mp3")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=f"perturb.noise=.*{said}.*take it out"):
+            usable_noise(str(tmp_path))
+        (tmp_path / name).unlink()
 
 
 def test_what_an_answer_depends_on_has_no_path(tmp_path: Path) -> None:

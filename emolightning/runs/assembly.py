@@ -18,8 +18,8 @@ from emolightning.config.values import MONITORS
 from emolightning.data.loading.corpus import Corpus, opens_media
 from emolightning.data.loading.datamodule import ClipDataModule, label_draws
 from emolightning.data.loading.settings import Loading, split_settings
+from emolightning.data.media.audio import usable_noise
 from emolightning.data.perturbing.perturbing import Perturbing, perturbing_of
-from emolightning.data.perturbing.sound import noise_files
 from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
 from emolightning.errors import UserError
@@ -358,7 +358,7 @@ def _perturbing(cfg: DictConfig, inputs: Inputs, *, reads_media: bool) -> Pertur
         return Perturbing()
     corruption = None
     if asked.corruption is not None:
-        corruption = Corruption(asked.corruption, asked.severity, asked.seed, noise_files(asked.noise))
+        corruption = Corruption(asked.corruption, asked.severity, asked.seed, usable_noise(asked.noise))
     return perturbing_of(
         inputs,
         reads_media=reads_media,

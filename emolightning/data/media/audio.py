@@ -9,7 +9,8 @@ from av.container import InputContainer
 
 from emolightning.data.media.opening import MAX_SECONDS, MediaError, complete_packets, open_stream, packets_of
 from emolightning.data.media.pieces import sound_of_piece
-from emolightning.data.perturbing.sound import noisy
+from emolightning.data.perturbing.sound import noise_files, noisy
+from emolightning.errors import UserError
 from emolightning.records.clips import Span
 from emolightning.records.corruptions import Corruption
 
@@ -69,6 +70,23 @@ def read_waveform(
     if corruption is None or corruption.about.modality not in ("audio", "both"):
         return waveform
     return noisy(waveform, sample_rate, corruption, _noise)
+
+
+def usable_noise(folder: str | None) -> tuple[str, ...]:
+    """The files of noise in a folder; a broken one is refused here, before it spoils the clips that it is mixed into.
+
+    Raises:
+        UserError: names the file.
+    """
+    files = noise_files(folder)
+    for file in files:
+        try:
+            has_sound = has_audio(Path(file))
+        except MediaError as error:
+            raise UserError(f"perturb.noise={folder}: {error}; or take it out of the folder") from None
+        if not has_sound:
+            raise UserError(f"perturb.noise={folder}: {file}: has no sound; take it out of the folder")
+    return files
 
 
 def _noise(path: Path, rate: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from emolightning.errors import UserError
+from emolightning.files.media_suffixes import MEDIA_SUFFIXES, SOUND_SUFFIXES
 from emolightning.records.corruptions import Corruption
 
 MER2024_DECIBELS = (5, 10)
@@ -19,19 +20,23 @@ Read = Callable[[Path, int], np.ndarray]
 
 
 def noise_files(folder: str | None) -> tuple[str, ...]:
-    """The files of a folder, sorted by name, so that every machine draws the same ones.
+    """The sound files of a folder, sorted by name, so that every machine draws the same ones.
 
     Raises:
-        UserError: there is no such folder, or no file in it.
+        UserError: there is no such folder, or no sound file in it.
     """
     if folder is None:
         return ()
     place = Path(folder).expanduser()
     if not place.is_dir():
         raise UserError(f"perturb.noise={folder}: there is no such folder; name one with sound files, e.g. of MUSAN")
-    found = sorted(path for path in place.rglob("*") if path.is_file() and not path.name.startswith("."))
+    listed = (path for path in place.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES)
+    found = sorted(path for path in listed if path.is_file() and not path.name.startswith("."))
     if not found:
-        raise UserError(f"perturb.noise={folder}: there is no file in it; put sound files there, e.g. of MUSAN")
+        raise UserError(
+            f"perturb.noise={folder}: there is no sound file in it ({', '.join(SOUND_SUFFIXES)}); put some there, e.g. "
+            "of MUSAN"
+        )
     return tuple(str(path) for path in found)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from emolightning.data.loading.corpus import PERTURBED, Corpus
-from emolightning.data.perturbing.sound import noise_files
+from emolightning.data.media.audio import usable_noise
 from emolightning.errors import UserError
 from emolightning.records.corruptions import KINDS
 from emolightning.runs.assembly import build_scoring, make_corpus
@@ -70,7 +70,7 @@ def plan(cfg: DictConfig, corpus: Corpus) -> tuple[dict[str, list[Level]], list[
         UserError: one that was asked for cannot be.
     """
     severities: Mapping[str, Any] = cfg.severities
-    asked = Asked(noise_files(cfg.perturb.noise), cfg.perturb.seed, tuple(cfg.perturb.inputs))
+    asked = Asked(usable_noise(cfg.perturb.noise), cfg.perturb.seed, tuple(cfg.perturb.inputs))
     found, notes = {}, []
     chosen = list(cfg.corruptions or KINDS)
     for kind in chosen:
