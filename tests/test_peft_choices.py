@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from in_process import fit
 from language_factory import make_llama3
 from model_factory import LANGUAGE, VISION, make_batch, make_examples, make_model
+from runs import validations
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -171,8 +172,7 @@ def test_a_run_with_gradient_checkpointing_validates_and_ends_with_the_same_weig
                  f"model.language.gradient_checkpointing={setting}"]  # fmt: skip
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             fit(compose("train", overrides=words))
-        rows = (run / "metrics.csv").read_text().splitlines()
-        scores = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
+        scores = validations(run)[-1]
         weights = load_file(run / "adapter/adapter_model.safetensors")
         found.append(({name: value for name, value in scores.items() if name.startswith("val/")}, weights))
     (scores, weights), (others, again) = found

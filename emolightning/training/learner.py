@@ -171,11 +171,6 @@ class EmotionLearner(pl.LightningModule):
         loss = losses.sum() * (ranks / num_tokens).to(losses.dtype)
         return loss if more is None else loss + more, total / num_tokens
 
-    def on_train_epoch_end(self) -> None:
-        """Log the loss of each label, before weights."""
-        for name, value in self.label_losses.means().items():
-            self.log(f"train/{name}", value, rank_zero_only=False, sync_dist=False)
-
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
     ) -> None:
@@ -216,6 +211,9 @@ class EmotionLearner(pl.LightningModule):
         values = self.validation.finish(self.trainer, num_clips=self.num_val_clips if is_whole else None)
         for name, value in values.items():
             self.log(f"val/{name}", value, prog_bar=name in SHOWN, rank_zero_only=False, sync_dist=False)
+        # In the row of the validation, which is kept over a resume; a row of its own behind it would be another one.
+        for name, value in self.label_losses.means().items():
+            self.log(f"train/{name}", value, rank_zero_only=False, sync_dist=False)
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, list[Answer]]:
         """Answers only: they are scored when all are in the file that a callback writes them to."""
