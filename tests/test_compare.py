@@ -404,3 +404,16 @@ def test_what_is_scored_follows_from_labels_or_benchmark(words: list[str], scori
 def test_published_figures_alone_have_no_clips_that_were_fixed() -> None:
     found = Comparison({"pairs": []})
     assert (len(found), found.fixed, found.broke) == (0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("scoring", "answers"),
+    [("sentiment", ("0.5", "-1", "2")), ("multi_label", ("happy", "sad; angry", "sad"))],
+)
+def test_what_has_no_pairs_is_refused_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scoring: str, answers: tuple[str, ...]
+) -> None:
+    lines = [(f"c{at}", answer, answer) for at, answer in enumerate(answers)]
+    files = [write_csv(tmp_path / f"{name}.csv", HEADER, lines) for name in "ab"]
+    said = refused(capsys, f"runs=[{files[0]},{files[1]}]", f"scoring={scoring}", f"out={tmp_path}/ab")
+    assert "neither sentiment nor several labels a clip" in said

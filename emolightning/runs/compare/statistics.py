@@ -54,6 +54,12 @@ def measured(systems: Sequence[System], compared: Compared, how: Resampling, sco
     if len(set(kinds.values())) > 1:
         listed = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
         raise UserError(f"runs: answers of different kinds do not compare: {listed}; score them in one way first")
+    for system in systems:
+        if system.kind == GRADES and "judge" not in system.report:
+            raise UserError(
+                f"runs: {system.path}: compare takes labels, sets of words and graded descriptions, neither "
+                "sentiment nor several labels a clip; set their metrics.json side by side"
+            )
     summed = {LABELS: _of_labels, WORDS: _of_words, GRADES: _of_grades}[systems[0].kind](systems, compared, scoring)
     found = resampled(summed, how)
     return [
