@@ -105,18 +105,16 @@ def test_the_score_that_ranks_is_in_the_report(tmp_path: Path) -> None:
     rows = {
         "classification": {"answer": "sad", "truth": "sad", "predicted": "1", "valence": "1.5"},
         "open_vocabulary": {"answer": ["happy"], "truth": ["happy", "excited"]},
+        "sentiment": {"answer": "0.5", "truth": "0.5"},
         "reasoning": {"answer": "He smiles, he is happy.", "truth": "His smile shows that he is happy."},
     }
     synonyms = tmp_path / "groups.json"
     synonyms.write_text(json.dumps({"a": "[['happy', 'excited']]"}))
     for name, official in official_benchmarks().items():
-        if (
-            official.kind == "sentiment"
-            or name == "meld_sentiment"
-            or official.prompt_order
-            and name not in ("mer2023_multi", "mer2024_semi", "dfew_fold3")
-        ):
+        if official.prompt_order and name not in ("mer2023_multi", "mer2024_semi", "dfew_fold3"):
             continue  # as these
+        if official.labels:
+            rows["classification"] |= dict.fromkeys(("answer", "truth"), official.labels[0])
         file = write_jsonl(tmp_path / f"{name}.jsonl", [{"id": "a", **rows[official.kind]}])
         valence = ("columns.valence_answer=predicted", "columns.valence_truth=valence") if "multi" in name else ()
         groups = (f"scoring.synonym_groups={synonyms}",) if name == "mer2024_ov" else ()

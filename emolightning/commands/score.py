@@ -74,6 +74,8 @@ def full_words(argv: list[str], lists: Collection[str] = LISTS) -> list[str]:
     implied = [] if "scoring" in given else [f"scoring={kind}"]
     if kind == "classification" and official.labels and "scoring.labels" not in given:
         implied.append(f"scoring.labels=[{','.join(official.labels)}]")
+    if kind == "sentiment" and official.sentiment and "scoring.protocol" not in given:
+        implied.append(f"scoring.protocol={official.sentiment}")
     return [*words, *implied]
 
 

@@ -23,6 +23,8 @@ class Benchmark:
     """In the index order of the official code; empty where answers are free text."""
     prompt_order: tuple[str, ...] = ()
     """What Emotion-LLaMA's question offers, in its order; empty where nothing is offered."""
+    sentiment: str = ""
+    """The `scoring.protocol` that has the score which ranks; empty where sentiment is not scored as a number."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Split -> clips; only splits that are official."""
     supports: Mapping[str, Supports] = field(default_factory=dict)

@@ -19,6 +19,7 @@ CARD = Card(
         Benchmark(
             name="ch_sims",
             kind="sentiment",
+            sentiment="sims",
             labels=SENTIMENT3,
             headline="f1",
             source=SOURCE,
@@ -34,6 +35,7 @@ CARD = Card(
         Benchmark(
             name="ch_sims_v2",
             kind="sentiment",
+            sentiment="sims",
             labels=SENTIMENT3,
             headline="f1",
             source=SOURCE,

@@ -19,6 +19,7 @@ CARD = Card(
         Benchmark(
             name="cmu_mosi",
             kind="sentiment",
+            sentiment="mosi",
             labels=SENTIMENT3,
             headline="f1_non0",
             source=SOURCE,
@@ -34,6 +35,7 @@ CARD = Card(
         Benchmark(
             name="cmu_mosei",
             kind="sentiment",
+            sentiment="mosi",
             labels=SENTIMENT3,
             headline="f1_non0",
             source=SOURCE,
