@@ -224,8 +224,9 @@ def history(run: Path) -> list[dict[str, str]]:
 
 
 def validations(run: Path) -> list[dict[str, str]]:
-    """The rows of metrics.csv that hold scores."""
-    return [row for row in history(run) if "val/loss" in row]
+    """The rows of metrics.csv that hold scores, without losses of the training that stand beside them."""
+    rows = [row for row in history(run) if "val/loss" in row]
+    return [{name: value for name, value in row.items() if not name.startswith("train/")} for row in rows]
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
