@@ -25,8 +25,8 @@ REPO = Path(__file__).resolve().parents[1]
 TIMEOUT_S = 200
 """A run takes about 10 s on a free machine."""
 
-SMALL = ("experiment=smoke", "data.num_train=48", "trainer.max_epochs=4")
-"""24 steps of 8 clips: enough for answers that are words of the vocabulary."""
+SMALL = ("experiment=smoke", "data.num_train=48", "trainer.max_epochs=3")
+"""18 steps of 8 clips: enough for answers that are words of the vocabulary."""
 
 
 INHERITED = dict(os.environ)

@@ -325,7 +325,7 @@ def interrupt(place: Workplace, name: str, stops: list[tuple[int, signal.Signals
 @chain
 def killed(place: Workplace, trained: Path) -> Interrupted:
     """In mid-epoch, and right behind a validation: an epoch has 6 steps. Then between the last step and the export."""
-    result = interrupt(place, "killed", [(8, signal.SIGKILL), (18, signal.SIGKILL)])
+    result = interrupt(place, "killed", [(8, signal.SIGKILL), (12, signal.SIGKILL)])
     result.hashes = tensor_hashes(result.run)
     shutil.rmtree(result.run / "adapter")
     place.train(result.run, "checkpoints.every_num_steps=2", "resume=auto")
@@ -334,12 +334,12 @@ def killed(place: Workplace, trained: Path) -> Interrupted:
 
 @chain
 def stopped(place: Workplace, trained: Path) -> Interrupted:
-    return interrupt(place, "stopped", [(4, signal.SIGTERM), (14, signal.SIGINT)])
+    return interrupt(place, "stopped", [(4, signal.SIGTERM), (10, signal.SIGINT)])
 
 
 def test_a_killed_run_continues_to_the_same_weights(trained: Path, killed: Interrupted) -> None:
     assert killed.codes == [-signal.SIGKILL] * 2
-    assert 8 <= killed.stopped_at[0] < 18 <= killed.stopped_at[1] < 24
+    assert 8 <= killed.stopped_at[0] < 12 <= killed.stopped_at[1] < 18
     assert killed.hashes == tensor_hashes(trained)
 
 
@@ -350,13 +350,13 @@ def test_a_killed_run_continues_to_the_same_history(trained: Path, killed: Inter
 
 @chain
 def told(place: Workplace, trained: Path) -> Interrupted:
-    return interrupt(place, "told", [(14, signal.SIGINT)])
+    return interrupt(place, "told", [(10, signal.SIGINT)])
 
 
 def test_ctrl_c_ends_a_run_that_continues_to_the_same_weights(trained: Path, told: Interrupted) -> None:
     assert told.codes == [128 + signal.SIGINT]
     assert told.statuses == ["interrupted"]
-    assert 14 <= told.stopped_at[0] < 24
+    assert 10 <= told.stopped_at[0] < 18
     assert "resume=auto" in told.outputs[0]
     assert "Traceback" not in told.outputs[0]
     assert tensor_hashes(told.run) == tensor_hashes(trained)
@@ -367,7 +367,7 @@ def test_ctrl_c_ends_a_run_that_continues_to_the_same_weights(trained: Path, tol
 def test_signals_end_a_run_with_their_code_and_a_checkpoint(stopped: Interrupted) -> None:
     assert stopped.codes == [128 + signal.SIGTERM, 128 + signal.SIGINT]
     assert stopped.statuses == ["interrupted"] * 2
-    assert 4 <= stopped.stopped_at[0] < 14 <= stopped.stopped_at[1] < 24
+    assert 4 <= stopped.stopped_at[0] < 10 <= stopped.stopped_at[1] < 18
     for output in stopped.outputs:
         assert "resume=auto" in output
         assert "Traceback" not in output

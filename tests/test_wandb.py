@@ -159,7 +159,7 @@ def test_no_path_of_the_home_folder_leaves(workplace: Workplace, record: Path) -
 def test_a_finished_run_alerts_when_all_is_written(trained: Path, record: Path) -> None:
     (alert,) = wandb_files.records(record, "alert")
     score = csv_values(trained, "val/weighted_f1")[-1]
-    assert (alert["title"], alert["text"]) == ("run finished", f"24 steps, val/weighted_f1 {score:.4f}")
+    assert (alert["title"], alert["text"]) == ("run finished", f"18 steps, val/weighted_f1 {score:.4f}")
     written = [kind for kind in wandb_files.kinds(record) if kind in ("alert", "artifact", "history")]
     assert set(written) == {"alert", "artifact", "history"}
     assert written[-1] == "alert"
