@@ -2,8 +2,10 @@
 
 import random
 import signal
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ import torch
 from omegaconf import OmegaConf
 from runs import REPO, Workplace, read_json
 from sklearn.metrics import recall_score
+from sklearn.model_selection import StratifiedGroupKFold
 from vector_factory import WIDTHS, words_of, write_clips
 
 import emolightning as el
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.run_settings import EvalConfig, RunConfig
-from emolightning.data.readers.folds import divided, folds_of, in_fold
+from emolightning.data.readers.annotations import read_custom
+from emolightning.data.readers.folds import Division, divided, folds_of, in_fold
+from emolightning.data.readers.splits import assign_splits
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 from emolightning.runs.answers import latest_key, read_answers
@@ -70,6 +75,69 @@ def test_labels_are_spread_evenly_whatever_the_order_of_the_rows() -> None:
         assert max(own) - min(own) <= 0.5 * np.mean(own)
 
 
+@pytest.mark.parametrize(("people", "folds", "seed"), [(40, 5, 0), (11, 3, 7), (60, 9, 42)])
+def test_whole_subjects_are_divided_as_by_scikit_learn(people: int, folds: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.ones(5), people)
+    clips = [
+        Clip(f"c{n:03}", Path("x"), label=f"label{rng.choice(5, p=shares[n % people])}", subject=f"s{n % people}")
+        for n in range(600)
+    ]
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    of_clips = ([clip.label for clip in clips], [f"subject\0{clip.subject}" for clip in clips])
+    parts = [tested.tolist() for _, tested in splitter.split(np.zeros((600, 1)), *of_clips)]
+    assert divided(clips, folds, seed=seed) == {clips[n].id: fold for fold, part in enumerate(parts) for n in part}
+
+
+def test_clips_are_divided_once_for_all_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clips, calls = clips_of(12, 9), list[int]()
+
+    def counted(clips: Any, number: int, *, seed: int) -> dict[str, int]:
+        calls.append(number)
+        return divided(clips, number, seed=seed)
+
+    monkeypatch.setattr("emolightning.data.readers.folds.divided", counted)
+    division = Division(clips, seed=1)
+    for name in [*folds_of(clips, folds=4, leave_one=None), *folds_of(clips, folds=None, leave_one="subject")]:
+        held, alone = division.held_out(name), in_fold(clips, name, seed=1)
+        assert [held.split_of[part] for part in held.parts] == [clip.split for clip in alone]
+        counts = {split: Counter(c.label for c in alone if c.split == split) for split in ("train", "val", "test")}
+        assert held.class_counts == counts
+        assert held.num_tested == len({clip.subject for clip in alone if clip.split == "test"})
+    assert calls == [4] * 5  # The division's, and four of `in_fold`.
+
+
+def work_of(num_rows: int, folder: Path) -> int:
+    """How many functions are called to read a table and to divide its clips, with a few people and with many."""
+    folder.mkdir()
+    for number in range(num_rows):
+        (folder / f"{number}.mp4").touch()
+    lines = [f"{number}.mp4,{('sad', 'joy')[number % 2]},Line {number}.,s{number % 8}" for number in range(num_rows)]
+    (folder / "t.csv").write_text("\n".join(["video_name,emotion_label,transcription,subject", *lines]))
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        clips = read_custom(folder / "t.csv", folder, ("happy", "sad"))
+        for some in (clips, [replace(clip, subject=None, label=f"text {clip.id}") for clip in clips]):
+            assign_splits(some, seed=0)
+            division = Division(some, seed=0)
+            for name in ("1/5", "2/5", "5/5"):
+                division.held_out(name)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_twice_the_rows_are_twice_the_work(tmp_path: Path) -> None:
+    work = [work_of(number, tmp_path / str(number)) for number in (100, 200, 400)]
+    assert work[2] - work[1] == pytest.approx(2 * (work[1] - work[0]), rel=0.1)
+
+
 def test_one_session_is_left_out_and_validation_shares_none_with_training() -> None:
     clips = clips_of(10, 6)
     names = folds_of(clips, folds=None, leave_one="session")
@@ -101,6 +169,9 @@ def test_folds_that_cannot_be_are_refused(held_out: str, said: str) -> None:
 
 
 def test_columns_that_make_no_folds_are_refused() -> None:
+    few = [Clip(f"c{n}", Path("x"), label=LABELS[n % 3], subject=f"s{n}") for n in range(8)]
+    with pytest.raises(UserError, match="no label has 5 clips, one for each fold; say fewer folds"):
+        divided(few, 5, seed=0)
     clips = clips_of(4, 4)
     with pytest.raises(UserError, match="leave_one=session: 2 values for 22 clips; .* need three"):
         folds_of(clips, folds=None, leave_one="session")

@@ -281,6 +281,28 @@ class ScoreRowsConfig:
 
 
 @dataclass
+class TableRowsConfig:
+    """A made-up annotation table, and how often to read it."""
+
+    rows: list[int] = field(default_factory=lambda: [1_000_000])
+    """Rows of each table."""
+    subjects: int = 5000
+    """People who are seen, each in clips of all labels."""
+    pieces: int = 1
+    """Clips of one file; more than one have start and end."""
+    folds: int = 5
+    """Folds."""
+    rounds: int = 3
+    """Processes that read a table, one after the other."""
+    folder: str | None = None
+    """Where tables and files are written and removed again; null is the system's folder for temporary files."""
+    seed: int = 0
+    """Seed of labels and people."""
+    output: str | None = None
+    """JSON file for the result."""
+
+
+@dataclass
 class StoresConfig:
     """Made-up vectors, and how often to read them."""
 

@@ -21,6 +21,7 @@ from emolightning.config.command_settings import (
     ScoreRowsConfig,
     ServeConfig,
     StoresConfig,
+    TableRowsConfig,
     ThroughputConfig,
 )
 from emolightning.config.foreign_files import watch_files
@@ -56,6 +57,7 @@ SCHEMAS = {
     "reproduce_schema": ReproduceConfig,
     "score_rows_schema": ScoreRowsConfig,
     "stores_schema": StoresConfig,
+    "table_rows_schema": TableRowsConfig,
     "extracting_schema": ExtractingConfig,
     "first_answer_schema": FirstAnswerConfig,
     "throughput_schema": ThroughputConfig,

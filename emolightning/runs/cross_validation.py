@@ -10,8 +10,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from emolightning.data.checkup.coverage import coverage_warnings
-from emolightning.data.loading.corpus import Corpus, class_counts
-from emolightning.data.readers.folds import NUMBERED, SUBJECT, folds_of, in_fold, values_of
+from emolightning.data.loading.corpus import Corpus
+from emolightning.data.readers.folds import NUMBERED, SUBJECT, Division, folds_of, values_of
 from emolightning.errors import override
 from emolightning.files.documents import read_json_object
 from emolightning.files.writing import write_json
@@ -88,13 +88,12 @@ def _member(place: int, held_out: str) -> Member:
 
 def _divisions(corpus: Corpus, clips: Sequence[Clip], held_out: Sequence[str]) -> list[str]:
     """Sizes of each fold's splits, and labels that one of them lacks; refuses what leaves nothing."""
-    lines = []
+    lines, division = [], Division(clips, seed=corpus.source.seed)
     for name in held_out:
-        divided = in_fold(clips, name, seed=corpus.source.seed)
-        counts = class_counts(divided)
+        held = division.held_out(name)
+        counts, tested = held.class_counts, held.num_tested
         sizes = ", ".join(f"{split} {sum(found.values())}" for split, found in counts.items())
-        tested = {clip.subject for clip in divided if clip.split == "test"} - {None}
-        subjects = f" of {len(tested)} subject{'s' * (len(tested) > 1)}" if tested else ""
+        subjects = f" of {tested} subject{'s' * (tested > 1)}" if tested else ""
         lines.append(f"  {name}: {sizes}{subjects}")
         if "emotion" in {*corpus.questions.tasks, corpus.questions.task}:
             trained = list(counts["train"])

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -53,12 +53,6 @@ PIECES = "if these are pieces of one video, say which in columns start and end, 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Row:
-    line: int
-    values: dict[str, str]  # our name of the column -> text without the spaces around it
-
-
 @dataclass
 class _Problems:
     """What is wrong in the file."""
@@ -66,6 +60,8 @@ class _Problems:
     found: list[Problem] = field(default_factory=list)
     characters: list[tuple[int, WrongCharacters]] = field(default_factory=list)
     labels: list[tuple[int, UnknownLabel]] = field(default_factory=list)
+    num_checked: int = 0
+    """Those that `check` has found."""
 
     def __len__(self) -> int:
         """How many there are."""
@@ -81,6 +77,7 @@ class _Problems:
             self.labels.append((line, error))
         except BadValue as error:
             self.found.append((line, str(error)))
+        self.num_checked += 1
         return None
 
     def described(self) -> list[str]:
@@ -134,16 +131,14 @@ def read_custom(
     problems, known = _Problems(), CustomColumns(columns or {})
     read_label = LabelMap(labels, label_map)
     required = COLUMNS if needs_transcript else (NAME, LABEL)
-    read = read_table(path, partial(known.faults, required=required), problems.found)
-    rows = [texts for row in read if (texts := _texts(row, known, problems))]
-    if not rows and not len(problems):
+    table = _Table(path, known, required)
+    spoken = partial(_transcript, needed=needs_transcript, said_words=frozenset(map(str.casefold, said_words)))
+    clips = _clips(table, MediaFolder(media, lost=lost), read_label, spoken, problems)
+    if not table.num_rows and not len(problems):
         needs = ", ".join(known.names[column] for column in COLUMNS)
         problems.found.append((1, f"there are no clips in the file; it needs {needs} and one row for each clip"))
-    unused = sorted({column for row in rows for column in row.values} - USED)
-    if unused:
+    if unused := sorted(table.columns - USED):
         _log.info("%s: columns that are not used: %s", path, ", ".join(unused))
-    spoken = partial(_transcript, needed=needs_transcript, said_words=frozenset(map(str.casefold, said_words)))
-    clips = _clips(path, rows, MediaFolder(media, lost=lost), read_label, spoken, problems)
     if len(problems):
         raise RowErrors([(str(path), problems.described())], clips)
     if not clips:
@@ -167,58 +162,101 @@ def annotation_hash(clips: Iterable[Clip]) -> str:
     return hashlib.sha256("\n".join(sorted(map(json.dumps, said))).encode()).hexdigest()
 
 
-def _texts(row: Row, columns: CustomColumns, problems: _Problems) -> _Row | None:
-    """The row with the values as texts; None, and a problem for each value that is none."""
-    values = columns.values(row.values)
-    # Numbers are let through since subjects and file names often are.
-    faults = [
-        f"{name} {value!r} is not a text"
-        for name, value in values.items()
-        if name in (*COLUMNS, *OPTIONAL_COLUMNS)
-        and not isinstance(value, str | int | float | None if name in (START, END, VALENCE) else str | int | None)
-    ]
-    problems.found += [(row.line, fault) for fault in faults]
-    texts = {name: "" if value is None else str(value).strip() for name, value in values.items()}
-    return None if faults else _Row(row.line, texts)
+class _Table:
+    """The rows of the file as texts by our names of the columns.
+
+    Args:
+        path: see `read_custom`.
+        names: of the columns.
+        required: those that must be there.
+    """
+
+    def __init__(self, path: Path, names: CustomColumns, required: Collection[str]):
+        self.path, self.names, self.required = path, names, required
+        self.title = str(path)
+        self.columns: set[str] = set()
+        """Those of all rows; filled while rows are taken."""
+        self.num_rows = 0
+
+    def rows(self, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield line and texts, without the spaces around them; of a row in which one is none a problem is added."""
+        known: tuple[str, ...] = ()
+        for row in read_table(self.path, partial(self.names.faults, required=self.required), problems):
+            order = self.names.order(tuple(row.values))
+            texts, faults = _texts(order, row)
+            problems += [(row.line, fault) for fault in faults]
+            if faults:
+                continue
+            self.num_rows += 1
+            if known != tuple(texts):
+                known = tuple(texts)
+                self.columns.update(known)
+            yield row.line, texts
+
+    def rows_at(self, lines: Collection[int]) -> dict[int, dict[str, str]]:
+        """Line -> texts of some rows, which are read once more: to keep all of them takes more memory than clips."""
+        return {line: texts for line, texts in self.rows([]) if line in lines}
+
+
+def _texts(order: Sequence[tuple[str, str]], row: Row) -> tuple[dict[str, str], list[str]]:
+    """Our names with the values as texts, and what is wrong with values that are none."""
+    texts, faults = {}, []
+    for name, column in order:
+        value = row.values[column]
+        if isinstance(value, str):
+            texts[name] = value.strip()
+            continue
+        # Numbers are let through since subjects and file names often are.
+        numbers = str | int | float | None if name in (START, END, VALENCE) else str | int | None
+        if name in USED and not isinstance(value, numbers):
+            faults.append(f"{name} {value!r} is not a text")
+        texts[name] = "" if value is None else str(value).strip()
+    return texts, faults
 
 
 def _clips(
-    path: Path,
-    rows: list[_Row],
+    table: _Table,
     media: MediaFolder,
     labels: LabelMap,
     spoken: Callable[[str], str | None],
     problems: _Problems,
 ) -> list[Clip]:
     """The clips of all rows that name one; what is wrong with rows is added to `problems`."""
-    clips: dict[int, Clip] = {}
-    first_use: dict[str, _Row] = {}
-    for row in rows:
-        if labels.leaves_out(row.values[LABEL]):
+    check = problems.check
+    clips: list[tuple[int, Clip]] = []
+    first_use: dict[str, int] = {}
+    twice: dict[int, int] = {}
+    kept: dict[str, str] = {}  # What repeats is in memory once.
+    for line, values in table.rows(problems.found):
+        word, get = values[LABEL], values.get
+        if labels.leaves_out(word):
             continue
-        before, check = len(problems), partial(problems.check, row.line)
-        file, span = check(clip_id, row.values[NAME]), check(read_span, row.values)
-        identity = piece_id(file, span) if file and len(problems) == before else None
-        if identity in first_use:
-            problems.found.append((row.line, _twice(row, first_use[identity])))
+        before = problems.num_checked
+        file, span = check(line, clip_id, values[NAME]), check(line, read_span, values)
+        identity = piece_id(file, span) if problems.num_checked == before else None
+        if identity and first_use.setdefault(identity, line) != line:
+            twice[line] = first_use[identity]
             identity = None
-        elif identity:
-            first_use[identity] = row
-        video = check(partial(media.find, clip=identity), row.values[NAME], file) if identity else None
-        label = check(labels.read, row.values[LABEL])
-        transcript = check(spoken, row.values.get(TRANSCRIPT, ""))
-        split = check(_split, row.values.get("split", ""))
-        reason, subject = (check(_text, key, row.values.get(key, "")) for key in ("reason", "subject"))
-        valence = check(_number, VALENCE, row.values.get(VALENCE, ""))
-        if len(problems) > before:  # Of a row that is wrong no answer is asked for: it would be told twice.
-            split = None
+        video = check(line, media.find, values[NAME], file, identity) if identity else None
+        label = check(line, labels.read, word)
+        transcript = check(line, spoken, get(TRANSCRIPT, ""))
+        split = check(line, _split, text) if (text := get("split")) else None
+        reason = check(line, _text, "reason", text) if (text := get("reason")) else None
+        subject = check(line, _text, "subject", kept.setdefault(text, text)) if (text := get("subject")) else None
+        valence = check(line, _number, VALENCE, text) if (text := get(VALENCE)) else None
+        if problems.num_checked > before or line in twice:
+            split = None  # Of a row that is wrong no answer is asked for: it would be told twice.
         if identity and video:
-            source = f"{path}, line {row.line}"
-            about = {"split": split, "subject": subject, "valence": valence, "source": source, "span": span}
-            about["attributes"] = {name: value for name, value in row.values.items() if name not in USED}
-            clips[row.line] = Clip(identity, video, transcript, label, reason, **about)
+            others = {name: kept.setdefault(text, text) for name, text in values.items() if name not in USED}
+            source = f"{table.title}, line {line}"
+            about = Clip(identity, video, transcript, label, reason, valence=valence, split=split, subject=subject,
+                         attributes=others, source=source, span=span)  # fmt: skip
+            clips.append((line, about))
+    if twice:
+        first = table.rows_at({*twice, *twice.values()})
+        problems.found += [(line, _twice(first[line], first[other], other)) for line, other in twice.items()]
     problems.found += overlaps(clips)
-    return list(clips.values())
+    return [clip for _, clip in clips]
 
 
 def _number(column: str, text: str) -> float | None:
@@ -236,18 +274,16 @@ def _number(column: str, text: str) -> float | None:
     return None if value == NO_VALENCE else value
 
 
-def _twice(row: _Row, first: _Row) -> str:
+def _twice(row: Mapping[str, str], first: Mapping[str, str], line: int) -> str:
     """What is wrong with a second row about a clip, and what to do, which depends on what the two say."""
-    said = f"{NAME} {row.values[NAME]!r} is the same clip as {first.values[NAME]!r} in line {first.line}"
-    here, there = row.values[LABEL], first.values[LABEL]
+    said = f"{NAME} {row[NAME]!r} is the same clip as {first[NAME]!r} in line {line}"
+    here, there = row[LABEL], first[LABEL]
     if here != there:
         return (
             f"{said}, with another label, {here!r} and {there!r}: a clip has one row; if several people judged it, "
             f"vote first; {PIECES}"
         )
-    others = [
-        name for name, value in row.values.items() if name not in (NAME, LABEL) and value != first.values.get(name)
-    ]
+    others = [name for name, value in row.items() if name not in (NAME, LABEL) and value != first.get(name)]
     differ = f", with another {others[0]}: {PIECES}, else" if others else ":"
     return f"{said}{differ} take one of the two rows out"
 
@@ -273,6 +309,8 @@ def _text(column: str, text: str) -> str | None:
 
 
 def _split(word: str) -> str | None:
+    if word in SPLITS:
+        return SPLITS[word]
     refuse_missing("split", word)
     if word and word.lower() not in SPLITS:
         raise BadValue(f"split {word!r} is not one of {list(SPLITS)}")

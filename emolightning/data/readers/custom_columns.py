@@ -44,6 +44,7 @@ class CustomColumns:
         own = {name: name for name in (*COLUMNS, *OPTIONAL_COLUMNS)}
         self.given = {name: _plain(theirs) for name, theirs in given.items() if theirs is not None}
         self.names = own | self.given
+        self._orders: dict[tuple[str, ...], list[tuple[str, str]]] = {}
 
     def faults(self, found: Sequence[str], required: Collection[str]) -> list[str]:
         """What is wrong with the columns of a table, or with the keys of an object."""
@@ -55,11 +56,18 @@ class CustomColumns:
         others = [name for name in names if name not in self.names.values()]
         return faults + _other_meanings(others)
 
-    def values(self, row: Mapping[str, object]) -> dict[str, object]:
-        """The row by our names; columns that are none of ours keep their own."""
-        theirs = {_plain(name): value for name, value in row.items()}
-        ours = {name: theirs.pop(column) for name, column in self.names.items() if column in theirs}
-        return {**{name: value for name, value in theirs.items() if name not in ours}, **ours}
+    def order(self, found: tuple[str, ...]) -> Sequence[tuple[str, str]]:
+        """Our name of each column, or its own where it is none of ours, and its name in the file.
+
+        Args:
+            found: names of the file's columns, or keys of an object.
+        """
+        if found not in self._orders:
+            theirs = {_plain(name): name for name in found}
+            ours = {name: theirs.pop(column) for name, column in self.names.items() if column in theirs}
+            others = {name: column for name, column in theirs.items() if name not in ours}
+            self._orders[found] = list((others | ours).items())
+        return self._orders[found]
 
     def _missing(self, column: str, found: list[str]) -> str:
         name = self.names[column]

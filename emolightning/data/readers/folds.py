@@ -4,12 +4,15 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from emolightning.config.problems import not_one_of
-from emolightning.data.readers.splits import assign_splits, group_of, named_some
+from emolightning.data.readers.splits import SPLITS, group_of, named_some, refuse_divided_subjects, split_groups
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SUBJECT = "subject"
 VAL_SHARE = 0.15
@@ -18,34 +21,110 @@ VAL_SHARE = 0.15
 NUMBERED = re.compile(r"(\d{1,4})/(\d{1,4})")
 
 
-def in_fold(clips: Sequence[Clip], held_out: str, *, seed: int) -> list[Clip]:
-    """The same clips in the same order, divided anew: a fold is tested, another one is for validation.
+class Held(NamedTuple):
+    """What becomes of the clips when a part of them is held out."""
+
+    parts: Sequence[str]
+    """The part of each clip, in the order of the clips."""
+    split_of: Mapping[str, str]
+    """Part -> split."""
+    class_counts: Mapping[str, Mapping[str, int]]
+    """Split -> label -> clips."""
+    num_tested: int
+    """Subjects that are tested."""
+
+
+class Division:
+    """Clips in parts that are held out in turn: whatever is the same for all of these is done once.
 
     Args:
         clips: of all splits.
-        held_out: `2/5`, the second of five folds, after which the third is for validation; or `subject=s01`, all clips
-            of which the column says so, and a share of the other subjects for validation.
         seed: another one gives another division.
+    """
+
+    def __init__(self, clips: Sequence[Clip], *, seed: int):
+        self.clips, self.seed = clips, seed
+        self._parts: dict[str, list[str]] = {}
+        self._counts: dict[str, Counter[tuple[str, str | None]]] = {}
+        self._subjects: dict[str, list[tuple[str | None, str]]] = {}
+
+    def held_out(self, held_out: str) -> Held:
+        """Which part is in which split: one is tested, another one, or a share of the others, is for validation.
+
+        Args:
+            held_out: `2/5`, the second of five folds, after which the third is for validation; or `subject=s01`, all
+                clips of which the column says so, and a share of the other subjects for validation.
+
+        Raises:
+            UserError: there is no such fold, or it leaves nothing to train on, or a subject is in two splits.
+        """
+        key, split_of = self._splits(held_out)
+        counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+        for (part, label), number in self._counts[key].items():
+            counts[split_of[part]][str(label)] += number
+        if empty := [split for split in SPLITS if not counts[split]]:
+            raise UserError(f"data.held_out={held_out}: leaves no clip for {' and '.join(empty)}; say fewer folds")
+        places = [(subject, split_of[part]) for subject, part in self._subjects[key] if subject is not None]
+        refuse_divided_subjects(places)
+        tested = {subject for subject, split in places if split == "test"}
+        return Held(self._parts[key], split_of, counts, len(tested))
+
+    def _splits(self, held_out: str) -> tuple[str, dict[str, str]]:
+        """What the clips are divided by, and the split of each part."""
+        if (found := NUMBERED.fullmatch(held_out)) is not None:
+            number, total = int(found[1]), int(found[2])
+            if not 1 <= number <= total or total < 3:
+                raise UserError(f"data.held_out={held_out}: say e.g. 1/5; of at least 3 folds, the first is 1")
+            self._divide(f"/{total}")
+            names = {number - 1: "test", number % total: "val"}
+            return f"/{total}", {str(fold): names.get(fold, "train") for fold in range(total)}
+        column, equals, value = held_out.partition("=")
+        if not equals:
+            raise UserError(f"data.held_out={held_out}: say a fold, e.g. 2/5, or who is tested, e.g. 'subject=s01'")
+        self._divide(column)
+        sizes: Counter[str] = Counter()
+        labels: dict[str, str | None] = {}
+        for (part, label), number in self._counts[column].items():
+            sizes[part] += number
+            labels[part] = label
+        if value not in sizes:
+            raise UserError(f"data.held_out={held_out}: {not_one_of(value, sorted(sizes))}")
+        del sizes[value], labels[value]
+        ratios = (1 - VAL_SHARE, VAL_SHARE, 0.0)
+        names = {part: f"subject\0{part}" for part in sizes}
+        split_of = split_groups(
+            {names[part]: size for part, size in sizes.items()},
+            {names[part]: label for part, label in labels.items()},
+            ratios=ratios,
+            seed=self.seed,
+            kind="subjects",
+        )
+        return column, {value: "test", **{part: split_of[name] for part, name in names.items()}}
+
+    def _divide(self, key: str) -> None:
+        """Put each clip into its part, once: a fold of so many, or what a column says of it."""
+        if key in self._parts:
+            return
+        if key.startswith("/"):
+            fold_of = divided(self.clips, int(key[1:]), seed=self.seed)
+            names = list(map(str, range(int(key[1:]))))
+            parts = [names[fold_of[clip.id]] for clip in self.clips]
+        else:
+            values = values_of(self.clips, key)
+            parts = [values[clip.id] for clip in self.clips]
+        self._parts[key] = parts
+        self._counts[key] = Counter(zip(parts, (clip.label for clip in self.clips), strict=True))
+        self._subjects[key] = list(dict.fromkeys(zip((clip.subject for clip in self.clips), parts, strict=True)))
+
+
+def in_fold(clips: Sequence[Clip], held_out: str, *, seed: int) -> list[Clip]:
+    """The same clips in the same order, divided anew, see `Division.held_out`.
 
     Raises:
-        UserError: there is no such fold, or it leaves nothing to train on.
+        UserError: as there.
     """
-    if (found := NUMBERED.fullmatch(held_out)) is not None:
-        number, total = int(found[1]), int(found[2])
-        if not 1 <= number <= total or total < 3:
-            raise UserError(f"data.held_out={held_out}: say e.g. 1/5; of at least 3 folds, the first is 1")
-        fold_of = divided(clips, total, seed=seed)
-        names = {number - 1: "test", number % total: "val"}
-        return _checked([replace(clip, split=names.get(fold_of[clip.id], "train")) for clip in clips], held_out)
-    column, equals, value = held_out.partition("=")
-    if not equals:
-        raise UserError(f"data.held_out={held_out}: say a fold, e.g. 2/5, or who is tested, e.g. 'subject=s01'")
-    values = values_of(clips, column)
-    if value not in values.values():
-        raise UserError(f"data.held_out={held_out}: {not_one_of(value, sorted(set(values.values())))}")
-    rest = [replace(clip, split=None, subject=values[clip.id]) for clip in clips if values[clip.id] != value]
-    split_of = {clip.id: clip.split for clip in assign_splits(rest, seed=seed, ratios=(1 - VAL_SHARE, VAL_SHARE, 0.0))}
-    return _checked([replace(clip, split=split_of.get(clip.id, "test")) for clip in clips], held_out)
+    held = Division(clips, seed=seed).held_out(held_out)
+    return [clip.in_split(held.split_of[part]) for clip, part in zip(clips, held.parts, strict=True)]
 
 
 def folds_of(clips: Sequence[Clip], *, folds: int | None, leave_one: str | None) -> list[str]:
@@ -69,26 +148,81 @@ def divided(clips: Sequence[Clip], number: int, *, seed: int) -> dict[str, int]:
     """Clip id -> fold from 0 on; labels are spread evenly, whoever is seen stays whole.
 
     Raises:
-        UserError: fewer subjects than folds.
+        UserError: fewer subjects than folds, or fewer clips of each label.
     """
     import numpy as np
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import StratifiedKFold
 
     ordered = sorted(clips, key=lambda clip: clip.id)  # The order of the rows does not matter.
     groups = [group_of(clip) for clip in ordered]
-    kinds = set(groups)
+    kinds = sorted(set(groups))
     if len(kinds) < number:
         kind = "clips" if all(clip.subject is None for clip in clips) else "subjects"
         raise UserError(f"{len(kinds)} {kind} cannot fill {number} folds; say fewer folds, or leave_one=subject")
-    labels = np.array([str(clip.label) for clip in ordered])
-    if min(Counter(labels.tolist()).values()) == len(ordered):  # Texts, each its own.
-        labels = np.full(len(ordered), "")
-    splitter = StratifiedKFold if len(kinds) == len(ordered) else StratifiedGroupKFold
-    places = np.zeros((len(ordered), 1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Labels with few clips are told with the folds.
-        parts = splitter(number, shuffle=True, random_state=seed).split(places, labels, np.array(groups))
-        return {ordered[place].id: fold for fold, (_, tested) in enumerate(parts) for place in tested.tolist()}
+    words = [str(clip.label) for clip in ordered]
+    names = sorted(set(words))
+    if len(names) == len(ordered):  # Texts, each its own.
+        words, names = [""] * len(ordered), [""]
+    if max(Counter(words).values()) < number:
+        raise UserError(f"no label has {number} clips, one for each fold; say fewer folds")
+    labels = np.array(list(map({name: place for place, name in enumerate(names)}.__getitem__, words)))
+    if len(kinds) < len(ordered):
+        places = np.array(list(map({kind: place for place, kind in enumerate(kinds)}.__getitem__, groups)))
+        folds = _whole_groups(labels, places, number, seed=seed)
+    else:
+        folds = np.empty(len(ordered), dtype=int)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Labels with few clips are told with the folds.
+            splitter = StratifiedKFold(number, shuffle=True, random_state=seed)
+            for fold, (_, tested) in enumerate(splitter.split(np.zeros((len(ordered), 1)), labels)):
+                folds[tested] = fold
+    return {clip.id: fold for clip, fold in zip(ordered, folds.tolist(), strict=True)}
+
+
+def _whole_groups(labels: "np.ndarray", groups: "np.ndarray", number: int, *, seed: int) -> "np.ndarray":
+    """The fold of each clip: what scikit-learn's StratifiedGroupKFold gives, shuffled, all folds compared at once.
+
+    Args:
+        labels: (clips,), numbers of labels.
+        groups: (clips,), numbers of groups.
+        number: of folds.
+        seed: of the shuffling.
+    """
+    import numpy as np
+
+    totals = np.bincount(labels)
+    counts = np.zeros((groups.max() + 1, len(totals)))  # (groups, labels)
+    np.add.at(counts, (groups, labels), 1)
+    order = np.arange(len(counts))
+    np.random.RandomState(seed).shuffle(order)
+    order = order[np.argsort(-np.std(counts[order], axis=1), kind="stable")]
+    fold_of = np.empty(len(counts), dtype=int)
+    filled = np.zeros((number, len(totals)))  # (folds, labels)
+    rows = np.arange(number)
+    for group, own in zip(order.tolist(), counts[order], strict=True):
+        tried = np.repeat(filled[None], number, axis=0)  # (where the group goes, folds, labels)
+        tried[rows, rows] += own
+        uneven = _deviation(tried / totals).mean(axis=1).tolist()
+        fold = _least(uneven, filled.sum(axis=1).tolist())
+        filled[fold] += own
+        fold_of[group] = fold
+    return fold_of[groups]
+
+
+def _deviation(shares: "np.ndarray") -> "np.ndarray":
+    """`np.std` over the folds to the last bit, without what that asks of its arguments."""
+    apart = shares - shares.sum(axis=1, keepdims=True) / shares.shape[1]
+    return ((apart * apart).sum(axis=1) / shares.shape[1]) ** 0.5
+
+
+def _least(uneven: Sequence[float], sizes: Sequence[float]) -> int:
+    """The fold that stays most even; of those as good as equal the smaller one. The order counts, as it does there."""
+    best, least, smallest = 0, float("inf"), float("inf")
+    for fold, (value, size) in enumerate(zip(uneven, sizes, strict=True)):
+        is_close = abs(value - least) <= 1e-8 + 1e-5 * abs(least)
+        if value < least or (is_close and size < smallest):
+            best, least, smallest = fold, value, size
+    return best
 
 
 def values_of(clips: Sequence[Clip], column: str) -> dict[str, str]:
@@ -109,10 +243,3 @@ def values_of(clips: Sequence[Clip], column: str) -> dict[str, str]:
     if without := [clip.id for clip in clips if clip.id not in values]:
         raise UserError(f"leave_one={column}: {len(without)} of {len(clips)} clips have none: {named_some(without)}")
     return values
-
-
-def _checked(clips: list[Clip], held_out: str) -> list[Clip]:
-    counts = Counter(clip.split for clip in clips)
-    if empty := [split for split in ("train", "val", "test") if not counts[split]]:
-        raise UserError(f"data.held_out={held_out}: leaves no clip for {' and '.join(empty)}; say fewer folds")
-    return assign_splits(clips, seed=0)  # Refuses who is in two of them.

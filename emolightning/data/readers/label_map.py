@@ -84,12 +84,17 @@ class LabelMap:
         self.understood: Counter[tuple[str, str]] = Counter()
         """(Word, label) -> rows whose word is another form of the label, such as anger of angry."""
         self.dropped: Counter[str] = Counter()
+        self._out: dict[str, bool] = {}
+        self._read: dict[str, tuple[str, Counter[tuple[str, str]] | None]] = {}
+        """Word -> label, and where its rows are counted: a table has many rows and few words."""
 
     def leaves_out(self, word: str) -> bool:
         """Whether the rows of this word are left out; they are counted."""
-        is_out = self.targets.get(_key(word), "") is None
-        self.dropped[word] += is_out
-        return is_out
+        if word not in self._out:
+            self._out[word] = self.targets.get(_key(word), "") is None
+        if self._out[word]:
+            self.dropped[word] += 1
+        return self._out[word]
 
     def read(self, word: str) -> str:
         """The label of a row that is not left out.
@@ -97,12 +102,18 @@ class LabelMap:
         Raises:
             BadValue: the word is neither mapped nor a label.
         """
+        if word not in self._read:
+            self._read[word] = self._understand(word)
+        label, counts = self._read[word]
+        if counts is not None:
+            counts[word, label] += 1
+        return label
+
+    def _understand(self, word: str) -> tuple[str, Counter[tuple[str, str]] | None]:
         if mapped := self.targets.get(_key(word)):
-            self.mapped[word, mapped] += 1
-            return mapped
+            return mapped, self.mapped
         if label := canonical(word, self.labels):  # Before what programs write for nothing: `none` may be a label.
-            self.understood[word, label] += spelling(word) != spelling(label)
-            return label
+            return label, self.understood if spelling(word) != spelling(label) else None
         if not word or is_missing(word):
             raise BadValue(f"{LABEL} is {repr(word) if word else 'empty'}; give one of {list(self.labels)}")
         parts = [canonical(part, self.labels) for part in _SEVERAL.split(word)]

@@ -2,7 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from emolightning.data.readers.values import BadValue, refuse_missing
 from emolightning.records.clips import Clip, Span
@@ -16,9 +17,10 @@ def read_span(values: Mapping[str, str]) -> Span | None:
     Raises:
         BadValue: one of them alone, no seconds, or an end that is not after the start.
     """
-    texts = {column: values.get(column, "") for column in (START, END)}
-    if not any(texts.values()):
+    texts = {column: text for column in (START, END) if (text := values.get(column, ""))}
+    if not texts:
         return None
+    texts = {column: texts.get(column, "") for column in (START, END)}
     for column, text in texts.items():
         refuse_missing(column, text)
         if not text:
@@ -42,15 +44,18 @@ def piece_id(video: str, span: Span | None) -> str:
     return video if span is None else f"{video}_{round(1000 * span.start)}-{round(1000 * span.end)}ms"
 
 
-def overlaps(clips: Mapping[int, Clip]) -> Iterator[tuple[int, str]]:
+def overlaps(clips: Iterable[tuple[int, Clip]]) -> Iterator[tuple[int, str]]:
     """What is wrong with pieces that share a part of their video: the second of two rows, and why.
 
     Args:
-        clips: line -> clip.
+        clips: each with its line; no two are about the whole of one video.
     """
-    of_video: dict[str, list[tuple[Span, int]]] = defaultdict(list)
-    for line, clip in clips.items():
-        of_video[str(clip.video)].append((clip.span or Span(0.0, math.inf), line))
+    clips = list(clips)
+    cut = {clip.video for _, clip in clips if clip.span is not None}
+    of_video: dict[Path, list[tuple[Span, int]]] = defaultdict(list)
+    for line, clip in clips if cut else ():
+        if clip.video in cut:
+            of_video[clip.video].append((clip.span or Span(0.0, math.inf), line))
     for pieces in of_video.values():
         pieces.sort(key=lambda piece: (piece[0].start, piece[1]))
         last, first = pieces[0]

@@ -3,8 +3,7 @@
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
@@ -13,9 +12,6 @@ SPLITS = ("train", "val", "test")
 
 _MOST_NAMES = 10
 """Names shown in a message; the rest are counted."""
-
-Group = list[Clip]
-"""Clips that stay together: those of one subject, the pieces of one video, or one clip alone."""
 
 
 def assign_splits(
@@ -39,24 +35,56 @@ def assign_splits(
     if not clips:
         raise UserError("there are no clips to split")
     if not without:
-        _refuse_divided_subjects(clips)
+        refuse_divided_subjects((clip.subject, clip.split) for clip in clips)
         return list(clips)
     if len(without) < len(clips):
         raise UserError(
             f"{len(without)} of {len(clips)} clips have no split: {named_some(without)}; "
             "fill the split column for every clip, or leave it out to split by ratio"
         )
+    groups = [group_of(clip) for clip in clips]
+    kind = "clips" if all(clip.subject is None for clip in clips) else "subjects"
+    kind = "videos" if kind == "clips" and any(clip.span for clip in clips) else kind
+    labels = {group: clip.label for group, clip in zip(groups, clips, strict=True)}
+    split_of = split_groups(Counter(groups), labels, ratios=ratios, seed=seed, kind=kind)
+    return [clip.in_split(split_of[group]) for group, clip in zip(groups, clips, strict=True)]
+
+
+def split_groups(
+    sizes: Mapping[str, int],
+    labels: Mapping[str, str | None],
+    *,
+    ratios: tuple[float, float, float],
+    seed: int,
+    kind: str,
+) -> dict[str, str]:
+    """Name of a group -> its split.
+
+    Args:
+        sizes: name -> clips that stay together.
+        labels: name -> label of its clip; only asked where each group is one clip.
+        ratios: shares of train, val and test.
+        seed: another seed gives another division.
+        kind: what groups are, for messages.
+
+    Raises:
+        UserError: fewer groups than splits.
+    """
     shares = _shares(ratios)
-    groups = _groups(clips, seed)
-    if len(groups) < len(shares):
-        kind = "clips" if all(clip.subject is None for clip in clips) else "subjects"
-        kind = "videos" if kind == "clips" and any(clip.span for clip in clips) else kind
+    if len(sizes) < len(shares):
         raise UserError(
-            f"{len(groups)} {kind} cannot fill {len(shares)} splits {list(shares)}; add {kind}, "
+            f"{len(sizes)} {kind} cannot fill {len(shares)} splits {list(shares)}; add {kind}, "
             "give a ratio of 0 to a split that is not needed, or write a split column"
         )
-    split_of = _divide(groups, shares)
-    return [replace(clip, split=split_of[clip.id]) for clip in clips]
+    # Largest group first, since a large one fits badly at the end; groups of one size in the order of their hashes.
+    names = sorted(sizes, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest())
+    names.sort(key=lambda name: -sizes[name])
+    if sizes[names[0]] > 1:
+        return _divide(names, sizes, shares)
+    counts = Counter(labels.values())
+    # Rare labels first: the common ones can still even out the sizes at the end. Stable, so hashes keep the order.
+    names.sort(key=lambda name: (counts[labels[name]], str(labels[name]), labels[name] is None))
+    return _divide_by_label(names, labels, counts, shares)
 
 
 def three_shares(ratios: Sequence[float]) -> tuple[float, float, float]:
@@ -98,58 +126,68 @@ def group_of(clip: Clip) -> str:
     return alone if clip.subject is None else f"subject\0{clip.subject}"
 
 
-def _groups(clips: Sequence[Clip], seed: int) -> list[Group]:
-    """Largest group first, since a large one fits badly at the end; groups of one size in the order of their hashes."""
-    members: dict[str, Group] = defaultdict(list)
-    for clip in clips:
-        members[group_of(clip)].append(clip)
-
-    def place(name: str) -> tuple[int, str]:
-        return -len(members[name]), hashlib.sha256(f"{seed}\0{name}".encode()).hexdigest()
-
-    return [members[name] for name in sorted(members, key=place)]
-
-
-def _divide(groups: list[Group], shares: dict[str, float]) -> dict[str, str]:
-    """Clip id -> split. Each group goes where most is missing, first of its label and then of anything."""
-    labels = Counter(clip.label for group in groups for clip in group)
-    by_label = all(len(group) == 1 for group in groups)
-    if by_label:
-        # Rare labels first: the common ones can still even out the sizes at the end. Stable, so hashes keep the order.
-        groups = sorted(groups, key=lambda group: (labels[group[0].label], str(group[0].label)))
-    sizes = _sizes(len(groups), shares) if by_label else {split: math.inf for split in shares}
-    total = labels.total()
-    placed: dict[str, Counter[str | None]] = {split: Counter() for split in shares}
-    split_of: dict[str, str] = {}
-    for position, group in enumerate(groups):
-        label = group[0].label
-
-        def missing(split: str, label: str | None = label) -> tuple[float, float]:
-            of_label = shares[split] * labels[label] - placed[split][label] if by_label else 0.0
-            return of_label, shares[split] * total - placed[split].total()
-
+def _divide(names: Sequence[str], sizes: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, str]:
+    """Name -> split. Each group goes where most is missing; the last ones fill what would stay empty."""
+    total = sum(sizes.values())
+    placed = dict.fromkeys(shares, 0)
+    split_of = {}
+    for position, name in enumerate(names):
         empty = [split for split in shares if not placed[split]]
-        open_splits = [split for split in shares if placed[split].total() < sizes[split]]
-        # The last groups fill the splits that would stay empty.
-        choice = max(empty if len(groups) - position <= len(empty) else open_splits, key=missing)
-        placed[choice].update(clip.label for clip in group)
-        split_of |= {clip.id: choice for clip in group}
+        candidates = empty if len(names) - position <= len(empty) else shares
+        choice = max(candidates, key=lambda split: shares[split] * total - placed[split])
+        placed[choice] += sizes[name]
+        split_of[name] = choice
+    return split_of
+
+
+def _divide_by_label(
+    names: Sequence[str], labels: Mapping[str, str | None], counts: Mapping[str | None, int], shares: dict[str, float]
+) -> dict[str, str]:
+    """Name -> split. Each clip goes where most is missing, first of its label and then of anything."""
+    total, room = len(names), _sizes(len(names), shares)
+    placed = dict.fromkeys(shares, 0)
+    of_label: dict[str, int] = {}
+    label: object = of_label  # Of no clip.
+    split_of = {}
+    for position, name in enumerate(names):
+        if label != labels[name]:  # Clips of one label come one after the other.
+            label, of_label = labels[name], dict.fromkeys(shares, 0)
+            wanted = {split: share * counts[labels[name]] for split, share in shares.items()}
+        empty = [split for split in shares if not placed[split]] if len(names) - position <= len(shares) else []
+        is_last = 0 < len(names) - position <= len(empty)
+        choice, most = "", (-math.inf, -math.inf)
+        for split in empty if is_last else shares:
+            missing = wanted[split] - of_label[split], shares[split] * total - placed[split]
+            if missing > most and (is_last or placed[split] < room[split]):
+                choice, most = split, missing
+        placed[choice] += 1
+        of_label[choice] += 1
+        split_of[name] = choice
     return split_of
 
 
 def _sizes(count: int, shares: dict[str, float]) -> dict[str, int]:
     """Whole numbers that add up to `count`, at least 1 each and otherwise as near to the shares as can be."""
-    sizes = dict.fromkeys(shares, 1)
-    for _ in range(count - len(shares)):
+    # What is far from its share would be given more first: that much is given at once.
+    sizes = {split: max(1, math.floor(share * count) - len(shares) - 1) for split, share in shares.items()}
+    for _ in range(count - sum(sizes.values())):
         sizes[max(shares, key=lambda split: shares[split] * count - sizes[split])] += 1
     return sizes
 
 
-def _refuse_divided_subjects(clips: Sequence[Clip]) -> None:
+def refuse_divided_subjects(places: Iterable[tuple[str | None, str | None]]) -> None:
+    """Refuse a subject in two splits.
+
+    Args:
+        places: subjects, None where nobody is named, each with a split.
+
+    Raises:
+        UserError: names them.
+    """
     splits: dict[str, set[str]] = defaultdict(set)
-    for clip in clips:
-        if clip.subject is not None:
-            splits[clip.subject].add(str(clip.split))
+    for subject, split in dict.fromkeys(places):
+        if subject is not None:
+            splits[subject].add(str(split))
     divided = [f"{subject} ({', '.join(sorted(found))})" for subject, found in splits.items() if len(found) > 1]
     if divided:
         raise UserError(

@@ -1,9 +1,11 @@
 """Single values of annotation files, the same checks for all readers: name, label, text, media file."""
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from emolightning.errors import UserError
 from emolightning.files.media_suffixes import MEDIA_SUFFIXES, VIDEO_SUFFIXES
@@ -27,7 +29,9 @@ _MOJIBAKE = re.compile(
 )
 """UTF-8 as Windows-1252 shows it: quotes and dashes, the signs of trade mark and euro, pictures, letters of Latin-1."""
 _LONGEST_NAME = 240  # bytes; a feature file is named after the clip, and file systems stop at 255 with the suffix
-
+_PLAIN_NAME = re.compile(r"(?:[\w-][\w. -]*/)*[\w-][\w. -]*", re.ASCII)
+"""Names with which nothing can be wrong but their length: most names, of which a table may have millions."""
+_ENDINGS = frozenset(suffix.removeprefix(".") for suffix in MEDIA_SUFFIXES)
 
 MISSING = frozenset(
     {"nan", "-nan", "nat", "none", "null", "n/a", "na", "#n/a", "#na", "#n/a n/a", "<na>", "<nan>", "<none>"}
@@ -69,7 +73,7 @@ def plain_text(column: str, text: str) -> str | None:
     Raises:
         BadValue: it has characters that cannot be meant.
     """
-    if found := _UNPRINTABLE.search(text):
+    if not text.isprintable() and (found := _UNPRINTABLE.search(text)):
         if meant := {wrong: right for wrong in set(text) if (right := _of_windows(wrong))}:
             raise WrongCharacters(column, meant)
         raise BadValue(f"{column} has the control character {found[0]!r} at character {found.start()}; take it out")
@@ -139,6 +143,9 @@ def label_of(word: str, labels: tuple[str, ...]) -> str:
 
 def clip_id(name: str) -> str:
     """`talks/01.mp4` -> `talks/01`. Ids name files below other folders too, so they must not lead out of them."""
+    if len(name) <= _LONGEST_NAME and _PLAIN_NAME.fullmatch(name):
+        stem, _, suffix = name.rpartition(".")
+        return stem if suffix.lower() in _ENDINGS else name
     plain_text(NAME, name)
     if any(mark in name for mark in "\\\n\t"):
         raise BadValue(f"{NAME} {name!r} has a backslash, tab or line break in it; folders are separated by '/'")
@@ -166,35 +173,45 @@ class MediaFolder:
         self.lost = lost
         self.preferred = preferred
         self._real = root.resolve()
-        self._listings: dict[Path, dict[str, list[str]]] = {}
-        self._others: dict[Path, dict[str, list[str]]] = {}
+        self._folders: dict[str, _Folder] = {}
+        self._videos: dict[str, Path] = {}
         self._names = NamesOnDisk()
 
-    def find(self, name: str, identity: str, *, clip: str | None = None) -> Path:
+    def find(self, name: str, identity: str, clip: str | None = None) -> Path:
         """The file for a name as written in the row and the id made from it; `clip` is that of a piece of it."""
-        folder = self.root
-        stem, written = PurePosixPath(identity).name, composed(PurePosixPath(name).name)
+        if clip is None or clip == identity:
+            return self._find(name, identity, clip)
+        if name not in self._videos:  # A long video has many pieces, which need no more than one path.
+            self._videos[name] = self._find(name, identity, clip)
+        return self._videos[name]
+
+    def _find(self, name: str, identity: str, clip: str | None) -> Path:
+        below, _, stem = identity.rpartition("/")
+        written = composed(_last(name))
         try:
-            folder = self._names.find(self.root, str(PurePosixPath(identity).parent))
-            there = self._listing(folder).get(stem, [])
-            for file in there:
-                require_one(folder, [other for other in there if composed(other) == composed(file)])
+            folder = self._folders.get(below) or self._listed(below)
+            there = folder.media.get(stem, ())
+            for file in there if len(there) > 1 else ():
+                require_one(folder.path, [other for other in there if composed(other) == composed(file)])
         except OSError as error:
-            return self._lose(identity, clip, f"{NAME} {name!r}: {folder} cannot be listed: {error.strerror}")
+            place = self.root / below
+            return self._lose(identity, clip, f"{NAME} {name!r}: {place} cannot be listed: {error.strerror}")
         except UserError as error:
             raise BadValue(f"{NAME} {name!r}: {error}") from None
         fits = [file for file in there if composed(file) == written] if written != stem else _pictures_first(there)
         if not fits:
-            return self._lose(identity, clip, f"no file {name!r} in {self.root}{self._instead(folder, written, there)}")
-        fits = next(([file] for suffix in self.preferred for file in fits if file.endswith(suffix)), fits)
+            return self._lose(identity, clip, f"no file {name!r} in {self.root}{_instead(folder, written, there)}")
+        if len(fits) > 1:
+            fits = next(([file] for suffix in self.preferred for file in fits if file.endswith(suffix)), fits)
         if len(fits) > 1:
             raise BadValue(f"{NAME} {name!r} may be any of {sorted(fits)}; write it with its suffix")
-        video = folder / fits[0]
-        target = video.resolve()
-        if not target.is_relative_to(self._real):
-            raise BadValue(f"{NAME} {name!r} leaves the media folder through a link to {target}; copy the file in")
-        if not target.is_file():
-            return self._lose(identity, clip, f"{NAME} {name!r}: {target} is not a file")
+        video = folder.path / fits[0]
+        if fits[0] in folder.odd:
+            target = video.resolve()
+            if not target.is_relative_to(self._real):
+                raise BadValue(f"{NAME} {name!r} leaves the media folder through a link to {target}; copy the file in")
+            if not target.is_file():
+                return self._lose(identity, clip, f"{NAME} {name!r}: {target} is not a file")
         return video
 
     def _lose(self, identity: str, clip: str | None, reason: str) -> Path:
@@ -204,29 +221,59 @@ class MediaFolder:
         self.lost[clip or identity] = reason
         return self.root / f"{identity}{MEDIA_SUFFIXES[0]}"
 
-    def _listing(self, folder: Path) -> dict[str, list[str]]:
-        """Name without suffix -> the media files of that name."""
-        if folder not in self._listings:
-            self._listings[folder], self._others[folder] = defaultdict(list), defaultdict(list)
-            for entry in folder.iterdir() if folder.is_dir() else ():
-                is_media = entry.suffix.lower() in MEDIA_SUFFIXES
-                (self._listings if is_media else self._others)[folder][composed(entry.stem)].append(entry.name)
-        return self._listings[folder]
+    def _listed(self, below: str) -> "_Folder":
+        """A folder below the root, as it is written on the disk."""
+        path = self._names.find(self.root, below)
+        found = _Folder(path, {}, defaultdict(list), set())
+        is_inside = path.resolve().is_relative_to(self._real)
+        for entry in os.scandir(path) if path.is_dir() else ():
+            stem, _, suffix = composed(entry.name).rpartition(".")
+            if not stem or suffix.lower() not in _ENDINGS:
+                found.others[stem or suffix].append(entry.name)
+                continue
+            found.media[stem] = (*found.media.get(stem, ()), entry.name)
+            if not (is_inside and entry.is_file(follow_symlinks=False)):
+                found.odd.add(entry.name)
+        self._folders[below] = found
+        return found
 
-    def _instead(self, folder: Path, written: str, there: Sequence[str]) -> str:
-        """What is there in place of a file that is not."""
-        if there:
-            return f"; there is {there[0]!r}"
-        known = " ".join(MEDIA_SUFFIXES)
-        for other in self._others[folder].get(PurePosixPath(written).stem, []) + self._others[folder].get(written, []):
-            suffix = PurePosixPath(other).suffix
-            if written in (composed(other), composed(other.removesuffix(suffix))) and (folder / other).is_file():
-                remedy = f"convert it, e.g. with ffmpeg -i {other} {other.removesuffix(suffix)}.mp4"
-                return f" that is taken: {other!r} is there, but its suffix {suffix!r} is none of {known}; {remedy}"
-        whole = PurePosixPath(written).suffix.lower() in MEDIA_SUFFIXES
-        return "" if whole else f" (looked for {written} with one of the suffixes {known})"
+
+class _Folder(NamedTuple):
+    """What lies in one folder."""
+
+    path: Path
+    media: dict[str, tuple[str, ...]]
+    """Name without suffix -> the media files of that name."""
+    others: dict[str, list[str]]
+    """The same of other files."""
+    odd: set[str]
+    """Media that are links, or no files: where they lead is looked up one by one."""
+
+
+def _instead(folder: _Folder, written: str, there: Sequence[str]) -> str:
+    """What is there in place of a file that is not."""
+    if there:
+        return f"; there is {there[0]!r}"
+    known = " ".join(MEDIA_SUFFIXES)
+    for other in folder.others.get(PurePosixPath(written).stem, []) + folder.others.get(written, []):
+        suffix = PurePosixPath(other).suffix
+        if written in (composed(other), composed(other.removesuffix(suffix))) and (folder.path / other).is_file():
+            remedy = f"convert it, e.g. with ffmpeg -i {other} {other.removesuffix(suffix)}.mp4"
+            return f" that is taken: {other!r} is there, but its suffix {suffix!r} is none of {known}; {remedy}"
+    whole = PurePosixPath(written).suffix.lower() in MEDIA_SUFFIXES
+    return "" if whole else f" (looked for {written} with one of the suffixes {known})"
 
 
 def _pictures_first(files: Sequence[str]) -> Sequence[str]:
     """The videos, where sound taken from them lies beside them."""
-    return [file for file in files if PurePosixPath(file).suffix.lower() in VIDEO_SUFFIXES] or files
+    return (
+        files
+        if len(files) == 1
+        else [file for file in files if PurePosixPath(file).suffix.lower() in VIDEO_SUFFIXES] or files
+    )
+
+
+def _last(name: str) -> str:
+    """The last part of a path."""
+    last = name.rpartition("/")[2]
+    return last if last.strip(".") else PurePosixPath(name).name  # It may end in a slash, or in a dot for nothing.
