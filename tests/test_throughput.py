@@ -177,6 +177,7 @@ def test_the_7b_configuration_at_a_narrow_width(tmp_path: Path, monkeypatch: pyt
     assert result["columns"]["ours"]["training"]["rounds"][0]["seconds"] > 0
 
 
+@pytest.mark.slow
 def test_the_7b_model_on_meta(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -215,6 +215,7 @@ def answers(checkpoint: Path, out: Path) -> list[str]:
     return [json.loads(line)["answer"] for line in (out / "answers.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_everything_and_its_evaluation(configured: Any, tmp_path: Path) -> None:
     settings = ["model.train.vision=lora", "model.train.language=full", "optimizer.lr=0.003", "trainer.max_epochs=4"]
     fit(configured("run", *settings))

@@ -60,8 +60,10 @@ INHERITED = dict(os.environ)
 """The variables with which everything is imported."""
 
 
-def compose_once() -> None:
+def prepare_once() -> None:
     """Let Hydra parse most files, and import what it does with them, for all programs."""
+    if mapping := sys.modules.get("transformers.conversion_mapping"):
+        mapping.get_checkpoint_conversion_mapping("llama")  # Compiles a thousand patterns when it is first asked.
     parse_once()
     register_schemas()
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
@@ -214,7 +216,7 @@ def exit_code(words: list[str]) -> int:
 if __name__ == "__main__":
     for name in sys.argv[2:] or IMPORTED:
         __import__(name)
-    compose_once()
+    prepare_once()
     gc.collect()
     gc.freeze()  # No program looks for garbage in what is imported.
     serve(socket.socket(fileno=int(sys.argv[1])), leaves_children=False)

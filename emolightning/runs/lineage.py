@@ -1,5 +1,6 @@
 """Where a result comes from: command, code, packages, machine. Written when a run starts, completed when it ends."""
 
+import functools
 import os
 import platform
 import subprocess
@@ -62,6 +63,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return result.stdout.strip() if result.returncode == 0 else None
 
 
+@functools.cache  # An installation does not change while a process runs, and its files take long to read.
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
