@@ -127,8 +127,9 @@ class EvaluationSampler(Sampler[list[ClipKey]]):
     def __init__(
         self, num_clips: int, *, batch_size: int, answered: Collection[int] = (), rank: int = 0, world_size: int = 1
     ):
-        batches = [range(start, min(start + batch_size, num_clips)) for start in range(0, num_clips, batch_size)]
-        self.batches = [batch for batch in batches if not set(batch) <= set(answered)]
+        batches = (range(start, min(start + batch_size, num_clips)) for start in range(0, num_clips, batch_size))
+        known = frozenset(answered)
+        self.batches = [batch for batch in batches if not known.issuperset(batch)]
         self.rank = rank
         self.world_size = world_size
 
