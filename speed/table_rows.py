@@ -65,9 +65,9 @@ def main(cfg: DictConfig) -> int:
             written = write_table(Path(folder), rows, subjects=cfg.subjects, pieces=cfg.pieces, seed=cfg.seed)
             rounds = []
             for _ in range(cfg.rounds):
-                one, found = read(Path(folder), cfg.folds)
+                one, found = read(Path(folder), cfg.num_folds)
                 rounds.append(one)
-                is_right &= found == [dict(written)] * cfg.folds
+                is_right &= found == [dict(written)] * cfg.num_folds
         seconds = median(one.cpu_seconds for one in rounds)
         results.append({"rows": rows, "cpu_seconds": seconds, "rounds": [asdict(one) for one in rounds]})
         most = max(one.peak_memory_gb for one in rounds)
@@ -77,7 +77,7 @@ def main(cfg: DictConfig) -> int:
             f"at most; clips {'as written' if is_right else 'WRONG'}",
             flush=True,
         )
-    settings = {name: cfg[name] for name in ("subjects", "pieces", "folds", "seed")}
+    settings = {name: cfg[name] for name in ("subjects", "pieces", "num_folds", "seed")}
     if cfg.output:
         write_json(
             Path(cfg.output), {**describe_process(sys.argv), **settings, "is_right": is_right, "results": results}

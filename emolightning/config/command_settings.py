@@ -290,8 +290,8 @@ class TableRowsConfig:
     """People who are seen, each in clips of all labels."""
     pieces: int = 1
     """Clips of one file; more than one have start and end."""
-    folds: int = 5
-    """Folds."""
+    num_folds: int = 5
+    """Folds that leave subjects whole."""
     rounds: int = 3
     """Processes that read a table, one after the other."""
     folder: str | None = None
