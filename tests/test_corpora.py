@@ -381,7 +381,7 @@ def test_doctor_counts_what_is_there_and_says_what_differs(corpora: Path) -> Non
 EVALUATED = {
     "meld": ("meld", 7, ["inputs.transcript=false"]),
     "iemocap": ("iemocap_session5", 5, []),
-    "ch_sims": ("ch_sims", 2, ["scoring=sentiment", "scoring.protocol=sims"]),
+    "ch_sims": ("ch_sims", 2, ["scoring=sentiment"]),
     "cmu_mosi": ("cmu_mosi", 1, ["scoring=sentiment"]),
     "ovmerd_plus": ("ovmerd_plus", 4, ["scoring=open_vocabulary", "prompt.task=reason"]),
     "mer2026": ("mer2026_cross", 1, ["data.truth=own_test.csv", "data.train=null"]),

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from score_factory import HEADER, refusal, score, values, write_csv
 from sklearn.metrics import accuracy_score, f1_score
 
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer, Clip
 from emolightning.records.score_names import is_loss
+from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.metrics.sentiment import PROTOCOLS, sentiments
 from emolightning.scoring.sentiment import Sentiment
@@ -108,6 +110,21 @@ def test_numbers_in_answers(text: str, value: str | None, reason: str | None) ->
 def test_truths_that_are_refused(truths: Sequence[str], protocol: str, message: str) -> None:
     with pytest.raises(InputErrors, match=message):
         Sentiment(protocol=protocol).require_truths(truths)
+
+
+@pytest.mark.parametrize(
+    ("said", "place", "scale"),
+    [
+        (None, {"data": {"name": "ch_sims"}}, "sims"),
+        (None, {"benchmark": "cmu_mosei"}, "mosi"),
+        (None, {"data": {"name": "custom"}}, "mosi"),
+        ("mer_unibench", {"benchmark": "ch_sims"}, "mer_unibench"),
+    ],
+)
+def test_the_scale_is_that_of_the_benchmark(said: str | None, place: dict[str, Any], scale: str) -> None:
+    target = "emolightning.scoring.sentiment.Sentiment"
+    built: Any = build_scoring(OmegaConf.create({"scoring": {"_target_": target, "protocol": said}, **place}))
+    assert built.name == scale
 
 
 def test_what_is_compared_and_unknown_protocols() -> None:

@@ -43,6 +43,12 @@ def official_truth(path: Path, columns: Columns, *, benchmark: str | None, split
             f"columns.arousal_truth={columns.arousal_truth}: {path} is a benchmark's own file of labels, which has no "
             "arousal; give the truth as a table with the columns id, truth and this one"
         )
+    if asked := columns.about_clips():
+        setting = "annotators" if columns.annotators else "cluster" if columns.cluster else "slices"
+        raise UserError(
+            f"{setting}: {path} is a benchmark's own file of labels, which has no column {asked[0]!r}; give the truth "
+            "as a table with the columns id, truth and this one"
+        )
     problems: list[str] = []
     found = _read(path, problems, benchmark, split)
     if problems or not found:

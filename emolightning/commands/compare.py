@@ -24,7 +24,7 @@ from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
 
-LISTS = ("runs", "names", "slices")
+LISTS = ("runs", "names", "slices", "annotators")
 """Settings that are lists, where one value is written as itself."""
 
 FORMS = (".json", ".md", ".tex", ".csv", ".html")
@@ -96,6 +96,7 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
         problems.append(Problem("runs", f"{listed}: given twice; a system is not compared with itself"))
     if cfg.benchmark is not None and cfg.benchmark not in official_benchmarks():
         problems.append(Problem("benchmark", not_one_of(cfg.benchmark, official_benchmarks())))
+    problems += score.problems_of_annotators(cfg, has_truth=cfg.truth is not None)
     if (cfg.cluster or cfg.slices) and cfg.clips is None:
         asked = "cluster" if cfg.cluster else "slices"
         problems.append(Problem("clips", f"is required with {asked}: the table that has these columns"))

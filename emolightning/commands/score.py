@@ -20,6 +20,7 @@ each row, and the truth, unless it is in a file of its own:
   hand_check=50|FILE                   writes hand_check.csv, a sheet of 50 answers to read yourself; reads one back
   cluster=COLUMN                       clips that share it are not independent, e.g. subject, film or dialogue
   slices=[subject,age:4]               where the system is weak: by values of a column, or by equal parts of numbers
+  annotators=[a,b,c] ties=drop         columns of people who judged: most of them are right; how far they agree
 
 Several files are folds: their mean and deviation. With columns.valence_answer and columns.valence_truth there are also
 MER2023's squared error and combined score. Writes metrics.json, answers.jsonl and report.html, and prints a table.
@@ -41,7 +42,7 @@ from emolightning.records.score_names import DIMENSIONS
 OF_SCORING = ("labels", "parser", "aliases", "answer_list", "pattern")
 """Settings of `scoring` that need not be written with its name."""
 
-LISTS = ("answers", "truth", "slices")
+LISTS = ("answers", "truth", "slices", "annotators")
 """Settings that are lists, where one file is written as itself."""
 
 
@@ -74,8 +75,6 @@ def full_words(argv: list[str], lists: Collection[str] = LISTS) -> list[str]:
     implied = [] if "scoring" in given else [f"scoring={kind}"]
     if kind == "classification" and official.labels and "scoring.labels" not in given:
         implied.append(f"scoring.labels=[{','.join(official.labels)}]")
-    if kind == "sentiment" and official.sentiment and "scoring.protocol" not in given:
-        implied.append(f"scoring.protocol={official.sentiment}")
     return [*words, *implied]
 
 
@@ -134,6 +133,7 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
         problems.append(Problem("truth", f"has {len(cfg.truth)} files for {len(files)} of answers; give one for each"))
     if cfg.benchmark is not None and cfg.benchmark not in official_benchmarks():
         problems.append(Problem("benchmark", not_one_of(cfg.benchmark, official_benchmarks())))
+    problems += problems_of_annotators(cfg, has_truth=bool(cfg.truth))
     if cfg.probabilities and (cfg.pair_by != "id" or cfg.ids != "exact"):
         problems.append(Problem("probabilities", "are found by ids as they are written; leave out pair_by and ids"))
     if cfg.hand_check == "0":
@@ -155,4 +155,30 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
         scale = list(cfg[f"{dimension}_scale"])
         if len(scale) != 2 or not scale[0] < scale[1]:
             problems.append(Problem(f"{dimension}_scale", f"must be [LOWEST,HIGHEST], e.g. [-5,5], not {scale}"))
+    return problems
+
+
+def problems_of_annotators(cfg: DictConfig, *, has_truth: bool) -> list[Problem]:
+    """Settings of votes that do not go together.
+
+    Args:
+        cfg: of `score` or `compare`.
+        has_truth: a file of truths is given.
+    """
+    columns, by_row = list(cfg.annotators), cfg.columns.annotator is not None
+    problems = []
+    if by_row and columns:
+        problems.append(
+            Problem("annotators", "names columns, and columns.annotator says that each row is one person's")
+        )
+    if by_row and (not has_truth or cfg.pair_by == "row"):
+        problems.append(Problem("columns.annotator", "is of a table of truths, truth=FILE, that is paired by ids"))
+    if len(set(columns)) < len(columns):
+        problems.append(Problem("annotators", f"{columns}: a column is there twice; name each person once"))
+    if len(columns) == 1:
+        problems.append(
+            Problem("annotators", f"names one person; say [a,b,c] for several, or columns.truth={columns[0]}")
+        )
+    if cfg.ties != "refuse" and not (columns or by_row):
+        problems.append(Problem("ties", f"{cfg.ties!r} is of annotators=[...], which was not said; say it, too"))
     return problems

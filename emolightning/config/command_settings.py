@@ -82,6 +82,8 @@ class ColumnNames:
     """The right answer; in the truth file, or in the predictions where there is no truth file."""
     truth_id: str | None = None
     """Which clip, where the truth file calls it otherwise."""
+    annotator: str | None = None
+    """Who judged, in a table of truths with a row for each judgement; several people then make the truth."""
     valence_answer: str | None = None
     """Predicted valence; with valence_truth it is scored, and MER2023's combined score with it."""
     valence_truth: str | None = None
@@ -110,6 +112,10 @@ class AnswerFileConfig:
     """Clips without an answer: `error`, or `count` them as wrong."""
     extra: str = "error"
     """Answers to clips that the truth does not have: `error`, or `ignore` and count them."""
+    annotators: list[str] = field(default_factory=list)
+    """Columns of the truth, one a person, e.g. [rater1,rater2,rater3]: the label that most gave is the truth."""
+    ties: str = "refuse"
+    """Clips with several such labels: `refuse`, take the one that stands `first`, or `drop` them; both are counted."""
     paths: PathSettings = field(default_factory=PathSettings)
     """The folders of this machine."""
     judge: Any = None

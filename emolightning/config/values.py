@@ -18,6 +18,7 @@ from emolightning.errors import UserError
 from emolightning.records.corruptions import CORRUPTIONS
 from emolightning.records.inputs import MODALITIES, Inputs, active_inputs
 from emolightning.records.score_names import LOGGED, MISSING_NUMBERS, PER_CLASS
+from emolightning.records.votes import TIES
 
 LAYOUTS = tuple(dict.fromkeys(layout for family in families().values() for layout in family.layouts))
 TASKS = tuple(dict.fromkeys(task for family in families().values() for task in family.tasks))
@@ -64,6 +65,7 @@ CHOICES = {
     "missing": MISSING_ANSWERS,
     "how": HOW,
     "extra": EXTRA_ANSWERS,
+    "ties": TIES,
     "valence_missing": MISSING_VALENCE,
     "intervals": INTERVALS,
     "perturb.corruption": tuple(CORRUPTIONS),

@@ -42,6 +42,8 @@ class Report:
     valence: Section | None = None
     arousal: Section | None = None
     sentiment: Section | None = None
+    annotators: Section | None = None
+    """How far people agree who judged the clips, what they reach, and how many an answer has on its side."""
     evaluation: Section | None = None
     """Everything that the answers depend on."""
     data: Section | None = None

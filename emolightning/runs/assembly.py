@@ -33,6 +33,7 @@ from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain, untrained
+from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.attributes import asked_of_clips
 from emolightning.runs.estimate.load import Load
 from emolightning.runs.evaluate import refuse_skipped, require_whole_split
@@ -63,7 +64,7 @@ from emolightning.runs.weights import (
 )
 from emolightning.scoring.likelihood import labels_of
 from emolightning.scoring.sampling import sampled
-from emolightning.scoring.scoring import Scoring, require_comparable
+from emolightning.scoring.scoring import require_comparable
 from emolightning.training.checkpoints.checkpoint_io import AtomicCheckpointIO
 from emolightning.training.class_weights import class_weights
 from emolightning.training.keeping import keeping
@@ -381,11 +382,6 @@ def _read(inputs: Inputs, features: FeatureSource) -> tuple[str, ...]:
 def loading_of(cfg: DictConfig) -> Loading:
     """Sizes of batches, and the processes that make them."""
     return split_settings(plain(cfg.data))[2]
-
-
-def build_scoring(cfg: DictConfig) -> Scoring:
-    """What turns the answers of a validation or an evaluation into scores."""
-    return build(cfg.scoring, "scoring")
 
 
 def build_learner(

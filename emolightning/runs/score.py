@@ -3,33 +3,33 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from emolightning.benchmarks.differences import differences, owners
+from emolightning.benchmarks.differences import differences
 from emolightning.benchmarks.registry import official_benchmark
-from emolightning.benchmarks.truths import official_truth
-from emolightning.config.building import build
 from emolightning.errors import UserError, quoted_override
 from emolightning.files.writing import require_writable, write_json, writing
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report
 from emolightning.records.score_names import DIMENSIONS
+from emolightning.runs.answer_files import read_file, refuse_other_clips, with_probabilities
 from emolightning.runs.answers import ANSWERS, evaluation_key, join, set_aside_other
-from emolightning.runs.ensembles.systems import Reading, read_system
+from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.report.page import write_page
 from emolightning.runs.report.table import print_metrics
+from emolightning.scoring.annotators import annotators_section
 from emolightning.scoring.classification import Classification, counted_clips
 from emolightning.scoring.dimensions import add_dimension
 from emolightning.scoring.folds import fold_report, refuse_shared_clips
 from emolightning.scoring.hand_check import SHEET, agreement, require_unfilled, write_sheet
 from emolightning.scoring.likelihood import likelihood_section
-from emolightning.scoring.predictions import Columns, Predictions, read_predictions, some, with_labels
+from emolightning.scoring.predictions import Predictions
 from emolightning.scoring.readable import refuse_unreadable
 from emolightning.scoring.sampling import Sampling, sampled
 from emolightning.scoring.scoring import Scoring, scores_of
@@ -46,7 +46,7 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: what is wrong in the files, before anything is written.
     """
-    scoring: Scoring = build(cfg.scoring, "scoring")
+    scoring: Scoring = build_scoring(cfg)
     folder, files = Path(cfg.output_dir), [_answers_file(Path(name)) for name in cfg.answers]
     _require_free(folder, files)
     numbers = [f"columns.{name}_answer" for name in DIMENSIONS if cfg.columns[f"{name}_answer"]]
@@ -94,65 +94,6 @@ def _require_free(folder: Path, files: Sequence[Path]) -> None:
     require_writable(folder, "output_dir")
 
 
-def read_file(
-    cfg: DictConfig,
-    answers: Path,
-    truth: Path | None,
-    scoring: Scoring,
-    *,
-    cluster: str | None = None,
-    slices: Sequence[str] = (),
-) -> Predictions:
-    """One file of answers with its truths.
-
-    Args:
-        cfg: says how files are read (`AnswerFileConfig`).
-        answers: the file.
-        truth: where the truths are; None for a column of the answers.
-        scoring: knows the labels.
-        cluster: a column of the table with the truth.
-        slices: others.
-
-    Raises:
-        UserError: what is wrong in the files.
-    """
-    columns = Columns(**cfg.columns, cluster=cluster, slices=slices)
-    rows = official_truth(truth, columns, benchmark=cfg.benchmark, split=cfg.split) if truth else None
-    predictions = read_predictions(
-        answers,
-        truth,
-        columns,
-        ids=cfg.ids,
-        missing=cfg.missing,
-        extra=cfg.extra,
-        pair_by=cfg.pair_by,
-        truth_rows=rows,
-    )
-    return with_labels(predictions, scoring.reader) if scoring.reader else predictions
-
-
-def with_probabilities(predictions: Predictions, scoring: Scoring, columns: Mapping[str, Any]) -> Predictions:
-    """The same with how likely each label is, for every clip.
-
-    Raises:
-        UserError: some clip has no probabilities, they are of other labels, or answers are no labels.
-    """
-    if not isinstance(scoring, Classification):
-        raise UserError("probabilities=true is for answers with one label; leave it out, or say scoring=classification")
-    file, labels = predictions.answers_file, tuple(scoring.labels)
-    found = read_system(str(file), "answers", Reading(labels, columns["id"], columns["answer"])).opinions
-    known = {clip: opinion.probabilities for clip, opinion in found.items() if opinion.probabilities is not None}
-    if without := [answer.clip_id for answer in predictions.answers if answer.clip_id not in known]:
-        raise UserError(
-            f"{file}: probabilities=true, but {len(without)} of {len(predictions.answers)} clips have none: "
-            f"{some(without)}; write them in columns p_{labels[0]}, p_{labels[1]}, ..., or leave out probabilities=true"
-        )
-    if others := sorted({label for each in known.values() for label in each} ^ {*labels}):
-        raise UserError(f"{file}: probabilities and labels differ in {', '.join(others)}; say labels=[...] of the file")
-    answers = [replace(answer, probabilities=known[answer.clip_id]) for answer in predictions.answers]
-    return replace(predictions, answers=answers)
-
-
 def _score(
     cfg: DictConfig,
     predictions: Predictions,
@@ -180,12 +121,17 @@ def _score(
         )
     attributes = attributes_asked(cfg.slices, predictions.attributes, [answer.clip_id for answer in answers])
     report = with_slices(report, answers, scores, scoring.reader, attributes, sampling)
+    if predictions.votes is not None and isinstance(scoring, Classification):
+        every = [*answers, *predictions.undecided]
+        read = [*scores, *scores_of(scoring, predictions.undecided)]
+        found = annotators_section(predictions.votes, every, read, scoring.labels, sampling)
+        report = replace(report, annotators=found)
     if cfg.probabilities and isinstance(scoring, Classification):
         report = replace(report, likelihood=likelihood_section(answers, scores, scoring, sampling=sampling))
     described = {
         **predictions.facts,
         "scoring": _settings_of(cfg.scoring),
-        "columns": OmegaConf.to_container(cfg.columns),
+        "columns": {name: column for name, column in cfg.columns.items() if (name, column) != ("annotator", None)},
         **{name: cfg[name] for name in ("cluster", "stratified", "probabilities") if cfg[name]},
         **({"slices": list(cfg.slices)} if cfg.slices else {}),
     }
@@ -268,21 +214,6 @@ def _benchmark_of(cfg: DictConfig, fold: int | None) -> str | None:
     """The benchmark of one file; of several files each fold's own, which has its official size and clips."""
     folds = official_benchmark(cfg.benchmark).folds if cfg.benchmark is not None and fold is not None else ()
     return folds[fold - 1] if fold is not None and fold <= len(folds) else cfg.benchmark
-
-
-def refuse_other_clips(predictions: Predictions, benchmark: str | None) -> None:
-    """Scores of another benchmark's clips must not go under this one's name.
-
-    Raises:
-        UserError: the clips are exactly those of another official set.
-    """
-    others = owners(answer.clip_id for answer in predictions.answers) if benchmark else []
-    if others and benchmark not in others:
-        raise UserError(
-            f"{predictions.truth_file}: these are the clips of {' or '.join(others)}, not of benchmark={benchmark}; "
-            f"give the file of {benchmark}, or say benchmark={others[0]} if this is the only file; several files must "
-            "be in the order of their folds"
-        )
 
 
 def _make_room(folder: Path, key: str) -> None:

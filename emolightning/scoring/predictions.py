@@ -14,6 +14,7 @@ from emolightning.files.names import composed
 from emolightning.records.clips import Answer
 from emolightning.records.labels import nearest
 from emolightning.records.score_names import DIMENSIONS
+from emolightning.records.votes import Votes
 from emolightning.scoring.reading import LabelReader
 from emolightning.scoring.row_pairs import paired_by_row
 from emolightning.scoring.rows import Row, read_rows
@@ -47,10 +48,12 @@ class Columns:
     """Subject, film or dialogue of each clip, where `truth` is."""
     slices: Sequence[str] = ()
     """What else is asked of each clip there."""
+    annotators: Sequence[str] = ()
+    """What each of several people says of the clip there, of whom `truth` is one."""
 
     def about_clips(self) -> list[str]:
         """Columns that say something of clips which is no answer and no truth."""
-        return list(dict.fromkeys([*([self.cluster] if self.cluster else []), *self.slices]))
+        return list(dict.fromkeys([*([self.cluster] if self.cluster else []), *self.slices, *self.annotators]))
 
     def settings(self, *, of_truth: bool) -> dict[str, str]:
         """Column -> the setting of `score` that names it.
@@ -64,6 +67,7 @@ class Columns:
             **{getattr(self, f"{name}_{side}"): f"columns.{name}_{side}" for name in DIMENSIONS for side in SIDES},
             self.truth: "columns.truth",
             self.answer: "columns.answer",
+            **dict.fromkeys(self.annotators, "annotators"),
             (self.truth_id or self.id) if of_truth else self.id: "columns.truth_id" if of_truth else "columns.id",
         }
         return {column: setting for column, setting in names.items() if column is not None}
@@ -95,7 +99,11 @@ class Predictions:
     clusters: dict[str, str | None] | None = None
     """Clip id -> its subject, film or dialogue; None where it was not asked for."""
     attributes: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
-    """Column of `cluster` or `slices` -> clip id -> what it says."""
+    """Column of `cluster` or `slices`, or annotator -> clip id -> what it says."""
+    votes: Votes | None = None
+    """What several people say, where the truth is what most of them say."""
+    undecided: Sequence[Answer] = ()
+    """Answers about clips that have no truth, for their votes are tied: they count for agreement, and nowhere else."""
 
 
 @dataclass
@@ -130,7 +138,7 @@ def read_predictions(
         missing: `error` refuses clips of the truth without an answer, `count` keeps them as missing.
         extra: `error` refuses answers to other clips, `ignore` counts them.
         pair_by: `row` pairs the first row with the first, and so on; ids may then be absent, but not differ.
-        truth_rows: id, truth and perhaps valence of each clip, where `truth` is no such table and was read by others.
+        truth_rows: id, truth, numbers and what is said of each clip, where others read `truth`.
 
     Raises:
         UserError: no such file.
@@ -152,12 +160,6 @@ def read_predictions(
         names = [columns.truth_id or columns.id, columns.truth, *more]
         files = [(answers, wanted), (truth, names)] if truth_rows is None else [(answers, wanted)]
         said, *read = _read_all(files, columns, by_row=by_row)
-        if truth_rows is not None and (asked := columns.about_clips()):
-            setting = f"cluster={asked[0]}" if columns.cluster else f"slices=[{','.join(asked)}]"
-            raise UserError(
-                f"{setting}: {truth} is a benchmark's own file of labels, which has no such column; give the truth as "
-                "a table with the columns id, truth and this one"
-            )
         truth_rows = read[0] if truth_rows is None else truth_rows
         if by_row:
             said, truth_rows = paired_by_row(said, truth_rows, answers, truth, identity)
@@ -202,7 +204,7 @@ def with_labels(predictions: Predictions, reader: LabelReader) -> Predictions:
     written = Counter(answer.truth or "" for answer in predictions.answers)
     label_of = {word: reader.label_of(word) for word in written}
     problems = [
-        f"line {line}: {_no_label(answer, reader)}"
+        f"line {line}: {not_a_label('truth', answer.truth or '', answer.clip_id, reader)}"
         for answer, line in zip(predictions.answers, predictions.truth_lines, strict=True)
         if label_of[answer.truth or ""] is None
     ]
@@ -220,10 +222,11 @@ def with_labels(predictions: Predictions, reader: LabelReader) -> Predictions:
     return replace(predictions, answers=answers, facts={**predictions.facts, "truth_aliases": aliases})
 
 
-def _no_label(answer: Answer, reader: LabelReader) -> str:
-    near = nearest(answer.truth or "", reader.labels)
+def not_a_label(column: str, word: str, clip: str, reader: LabelReader) -> str:
+    """What a message says of a truth that is none."""
+    near = nearest(word, reader.labels)
     hint = f"; did you mean {near!r}?" if near else ""
-    return f"truth {answer.truth!r} of {answer.clip_id!r} is not one of {list(reader.labels)}{hint}"
+    return f"{column} {word!r} of {clip!r} is not one of {list(reader.labels)}{hint}"
 
 
 def _table(path: Path, columns: Sequence[str], rows: Sequence[Row], ids: Ids) -> _Table:

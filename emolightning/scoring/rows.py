@@ -51,7 +51,9 @@ def read_rows(
         values = [_text(column, row.values.get(column), row.line, problems) for column in columns]
         rows.append(Row(row.line, tuple(values)))
     if not rows and not problems:
-        problems.append((1, f"there are no rows in the file; it needs the columns {', '.join(required)}"))
+        problems.append(
+            (1, f"there are no rows in the file; it needs the columns {', '.join(dict.fromkeys(required))}")
+        )
     if problems:
         raise InputErrors(str(path), described(problems))
     return rows

@@ -12,7 +12,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
 from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
-from emolightning.scoring.metrics.sentiment import PROTOCOLS, Sentiments, sentiments
+from emolightning.scoring.metrics.sentiment import DEFAULT, PROTOCOLS, Sentiments, sentiments
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
 
@@ -30,13 +30,14 @@ class Sentiment:
 
     Args:
         protocol: `mosi` (also CMU-MOSEI): numbers from -3 to 3; `sims`: numbers from -1 to 1; `mer_unibench`: the words
-            positive and negative, compared as they are written, and true numbers of any scale.
+            positive and negative, compared as they are written, and true numbers of any scale; None is `mosi`.
 
     Raises:
         UserError: an unknown protocol.
     """
 
-    def __init__(self, *, protocol: str = "mosi"):
+    def __init__(self, *, protocol: str | None = None):
+        protocol = protocol or DEFAULT
         if protocol not in PROTOCOLS:
             raise UserError(f"scoring.protocol: must be one of {', '.join(PROTOCOLS)}, not {protocol!r}")
         self.name, self.protocol = protocol, PROTOCOLS[protocol]

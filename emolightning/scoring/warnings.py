@@ -94,6 +94,12 @@ def _left_out(report: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: {count} clips have no predicted value and are left out of {name}_mse and its like"
         elif count:
             yield f"{name}: {count} clips have no predicted value; each counts as the largest error possible"
+    for prefix, facts in described(report).items():
+        if count := facts.get("tied", 0):
+            become = {"first": "the label that was named first counts", "drop": "these clips are left out"}[
+                facts["ties"]
+            ]
+            yield f"{prefix}the votes of annotators on {count} clips are tied: {become} (ties={facts['ties']})"
     groups = report.get("open_vocabulary", {}).get("synonym_groups") or {}
     if count := groups.get("clips_without_groups", {}).get("count", 0):
         yield f"{count} clips have no synonym groups; those with an answer are left out of accuracy, recall, average"

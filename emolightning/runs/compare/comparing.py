@@ -13,13 +13,13 @@ from emolightning.benchmarks.differences import owners
 from emolightning.benchmarks.published.comparison import MOST_MISSING
 from emolightning.benchmarks.published.table import read_published
 from emolightning.benchmarks.registry import official_benchmarks
-from emolightning.config.building import build
 from emolightning.errors import InputErrors, UserError
+from emolightning.runs.answer_files import read_file, refuse_other_clips
+from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.compare.clips import Compared, same_clips, with_table
 from emolightning.runs.compare.statistics import measured, pairs
 from emolightning.runs.compare.systems import WORDS, Said, System, read_system
 from emolightning.runs.compare.systems_table import MAIN, benchmark_of, headline_of, published_rows, system_row
-from emolightning.runs.score import read_file, refuse_other_clips
 from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.predictions import some
 from emolightning.scoring.readable import refuse_unreadable
@@ -38,7 +38,7 @@ def compared(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: what is wrong with runs, files, clips.
     """
-    scoring: Scoring | None = build(cfg.scoring, "scoring") if cfg.scoring else None
+    scoring: Scoring | None = build_scoring(cfg) if cfg.scoring else None
     systems, named = _systems(cfg, scoring)
     clips = same_clips(systems, only_shared=cfg.only_shared)
     _refuse_clips_of_others(cfg, systems, clips)

@@ -11,7 +11,7 @@ from emolightning.runs.report.facts import commands, facts_of, headline, in_word
 from emolightning.runs.report.figures import drawings, validation_drawings
 from emolightning.runs.report.gallery import GalleryClip, Media, gallery
 from emolightning.runs.report.rendering import render
-from emolightning.runs.report.table import about_intervals, about_likelihood
+from emolightning.runs.report.table import about_annotators, about_intervals, about_likelihood
 from emolightning.scoring.judges.judge import OVERLAPS
 
 MAX_SHOWN = 60
@@ -53,6 +53,7 @@ def write_page(
         has_labels=has_labels,
         about_intervals=about_intervals(report),
         about_likelihood=about_likelihood(report),
+        about_annotators=about_annotators(report),
         drawings={drawing.name: drawing for drawing in drawn},
         slices=[drawing for drawing in drawn if drawing.name.startswith("slices-")],
         validations=validation_drawings(history),

@@ -20,7 +20,7 @@ def metrics_table(report: dict[str, Any]) -> Group:
     if "confusion_matrix" in report:
         parts += [_classes(report), _confusion(report)]
     parts += _slices(report)
-    return Group(*parts, *map(Text, about_likelihood(report)))
+    return Group(*parts, *map(Text, [*about_likelihood(report), *about_annotators(report)]))
 
 
 def print_metrics(report: dict[str, Any]) -> None:
@@ -134,6 +134,30 @@ def about_likelihood(report: Mapping[str, Any]) -> list[str]:
             f"With thresholds tuned there for {fitted['tuned_for']} ({thresholds}): {_headlines(fitted['metrics'])}.",
         ]
     return sentences
+
+
+def about_annotators(report: Mapping[str, Any]) -> list[str]:
+    """How far people agree and what one of them scores, beside the system; nothing where one label is the truth."""
+    section = report.get("annotators")
+    if section is None:
+        return []
+    kappas = {name: each for name, each in section["agreement"].items() if each.get("value") is not None}
+    found = ", ".join(f"{name} {_with_ends(each)}" for name, each in kappas.items()) or "not known"
+    sentences = [f"{len(section['names'])} annotators; agreement: {found}."]
+    ceiling, name = section["ceiling"], HEADLINES[0]
+    if name in ceiling["ceiling"]:
+        people, system, difference = (_with_ends(ceiling[kind][name]) for kind in ("ceiling", "system", "difference"))
+        sentences.append(
+            f"One annotator against the label of most others: {name} {people}; the system against the same truths: "
+            f"{system}; difference {difference}."
+        )
+    votes = ", ".join(f"{name} {_with_ends(each)}" for name, each in section["votes"].items())
+    return [*sentences, f"Answers against votes: {votes}."]
+
+
+def _with_ends(entry: Mapping[str, Any]) -> str:
+    ends = f" ({_number(entry['ci95'][0])} to {_number(entry['ci95'][1])})" if "ci95" in entry else ""
+    return f"{_number(entry['value'])}{ends}"
 
 
 def _headlines(metrics: Mapping[str, Any]) -> str:

@@ -115,6 +115,9 @@ PROTOCOLS: Mapping[str, Protocol] = {
 }
 """Name -> how its papers score."""
 
+DEFAULT = "mosi"
+"""The protocol where neither a setting nor a benchmark says one."""
+
 
 @dataclass(frozen=True)
 class Sentiments:

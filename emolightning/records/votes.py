@@ -1,0 +1,50 @@
+"""Labels that several people gave the same clips, and the one that counts."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Ties = Literal["refuse", "first", "drop"]
+"""What becomes of a clip with several labels that have the most votes: `refuse` it and all others, take the one that
+the first annotator with one of them gave, or leave the clip out."""
+
+TIES: tuple[str, ...] = get_args(Ties)
+
+CURES = (
+    "{setting}=first takes the one of these labels that was named first, {setting}=drop leaves such clips out; both "
+    "are counted"
+)
+"""What a message proposes where votes are tied."""
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Who said what."""
+
+    annotators: tuple[str, ...]
+    of_clips: Mapping[str, tuple[str | None, ...]]
+    """Clip -> the label of each annotator; None where there is none."""
+    ties: Ties = "refuse"
+    tied: tuple[str, ...] = ()
+    """Clips with several labels that have the most votes."""
+
+
+def leaders(votes: Sequence[str | None]) -> list[str]:
+    """The labels with the most votes, in the order of the first vote of each.
+
+    >>> leaders(["sad", "happy", None, "happy"]), leaders(["sad", "happy"]), leaders([None])
+    (['happy'], ['sad', 'happy'], [])
+    """
+    counts = Counter(vote for vote in votes if vote is not None)
+    most = max(counts.values(), default=0)
+    return [label for label, number in counts.items() if number == most]
+
+
+def tie_in_words(votes: Sequence[str | None]) -> str:
+    """What a message says of a tie.
+
+    >>> tie_in_words(["sad", "happy", "sad", "happy", "angry"])
+    'sad 2, happy 2, angry 1'
+    """
+    return ", ".join(f"{label} {number}" for label, number in Counter(filter(None, votes)).most_common())

@@ -1,0 +1,234 @@
+"""What people who judged the same clips reach: section `annotators` of `metrics.json`.
+
+How far they agree; what one of them scores against the others (the human ceiling), and the system against the same
+truths; which share of a clip's annotators an answer has on its side.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from emolightning.records.clips import Answer, Score
+from emolightning.records.votes import Votes
+from emolightning.scoring.classification import class_indices
+from emolightning.scoring.metrics.agreement import (
+    DEFINITIONS,
+    Level,
+    cohens_kappa,
+    coincidences,
+    fleiss_kappa,
+    fleiss_sums,
+    krippendorff_alpha,
+    majorities_of_others,
+    vote_counts,
+)
+from emolightning.scoring.metrics.calibration import SMALLEST
+from emolightning.scoring.metrics.classification import joined, scores
+from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
+from emolightning.scoring.metrics.resampling import affordable, kinds_of
+from emolightning.scoring.sampling import BY_CLIP, Sampling
+
+OF_PEOPLE = ("weighted_f1", "macro_f1", "uar", "war")
+"""Scores of one annotator against the others, and of the system."""
+
+CEILING, SYSTEM, DIFFERENCE = "ceiling", "system", "difference"
+OF_CEILING = {
+    CEILING: "of each annotator against the label that most of the others gave, all annotators together; clips whose "
+    "others are tied are left out",
+    SYSTEM: "of the system against the same truths",
+    DIFFERENCE: "the system's less that of the annotators",
+}
+"""What is a score of people, of the system on their truths, and of both."""
+
+OF_VOTES = {
+    "soft_accuracy": "mean share of a clip's annotators who gave the label of the answer; an unreadable one has none",
+    "best_soft_accuracy": "the same of the label with the most votes: no answers have more",
+    "vote_cross_entropy": "mean over clips of - sum of share of votes x log probability of the label, in nats",
+    "vote_brier": "mean over clips of the sum over labels of (probability - share of votes) squared",
+}
+"""Score of answers against votes -> what it is."""
+
+LOWEST_AND_HIGHEST = {"vote_cross_entropy": (0.0, float(-np.log(SMALLEST))), "vote_brier": (0.0, 2.0)}
+"""Values that a clip can have, where these are not 0 and 1."""
+
+Sums = Mapping[str, np.ndarray]
+"""What scores are computed from -> its sums over clips, (..., columns)."""
+
+
+def annotators_section(
+    votes: Votes,
+    answers: Sequence[Answer],
+    said: Sequence[Score],
+    labels: Sequence[str],
+    sampling: Sampling = BY_CLIP,
+) -> dict[str, Any]:
+    """Section `annotators` of a report.
+
+    Args:
+        votes: on these clips.
+        answers: one a clip.
+        said: what was read from them.
+        labels: the vocabulary.
+        sampling: which clips are independent.
+    """
+    given = _given(votes, answers, labels)
+    read = class_indices(answers, said, labels)[1]
+    chances = _chances(answers, labels)
+    kinds, first = kinds_of([*given.T, read, *(() if chances is None else chances.T)])
+    columns = _columns(given[first], read[first], len(labels), None if chances is None else chances[first])
+    entries = _Scores(columns, _values(labels)).entries(kinds, sampling, answers)
+    pairs = _pairs(given, votes.annotators, len(labels))
+    kappas = [each["kappa"] for each in pairs if each["kappa"] is not None]
+    if kappas:
+        entries["cohens_kappa"] = {"value": float(np.mean(kappas)), "definition": DEFINITIONS["cohens_kappa"]}
+    return {
+        "names": list(votes.annotators),
+        "num_votes": {name: int((given[:, number] >= 0).sum()) for number, name in enumerate(votes.annotators)},
+        "ties": {"rule": votes.ties, "count": len(votes.tied), "clips": list(votes.tied)},
+        "agreement": {name: entries[name] for name in DEFINITIONS if name in entries},
+        "pairs": pairs,
+        CEILING: {
+            "num_compared": int(columns["people"].sum(axis=1)[kinds].sum()),
+            **{
+                kind: {name: entries[key] for name in OF_PEOPLE if (key := f"{kind}/{name}") in entries}
+                for kind in OF_CEILING
+            },
+        },
+        "votes": {name: entries[name] for name in OF_VOTES if name in entries},
+    }
+
+
+def _given(votes: Votes, answers: Sequence[Answer], labels: Sequence[str]) -> np.ndarray:
+    """Class that each annotator gave each clip, int64 (clips, annotators); -1 for none."""
+    place: dict[str | None, int] = {label: number for number, label in enumerate(labels)}
+    rows = [[place.get(label, -1) for label in votes.of_clips[answer.clip_id]] for answer in answers]
+    return np.array(rows, dtype=np.int64)
+
+
+def _chances(answers: Sequence[Answer], labels: Sequence[str]) -> np.ndarray | None:
+    """Probabilities (clips, classes); None where some clip has none."""
+    if any(answer.probabilities is None for answer in answers):
+        return None
+    return np.array([[(answer.probabilities or {}).get(label, 0.0) for label in labels] for answer in answers])
+
+
+def _values(labels: Sequence[str]) -> list[float] | None:
+    """The labels as numbers; None where they are words."""
+    try:
+        return [float(label) for label in labels]
+    except ValueError:
+        return None
+
+
+def _pairs(given: np.ndarray, names: Sequence[str], num_classes: int) -> list[dict[str, Any]]:
+    """Cohen's kappa of each two annotators; None where it is not defined."""
+    found = []
+    for first, second in combinations(range(len(names)), 2):
+        both = int(((given[:, first] >= 0) & (given[:, second] >= 0)).sum())
+        kappa = cohens_kappa(given[:, first], given[:, second], num_classes)
+        if both:
+            told = None if np.isnan(kappa) else kappa
+            found.append({"first": names[first], "second": names[second], "num_clips": both, "kappa": told})
+    return found
+
+
+def _columns(
+    given: np.ndarray, read: np.ndarray, num_classes: int, chances: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """What a clip of each kind adds to each sum."""
+    counts = vote_counts(given, num_classes)
+    number = counts.sum(axis=1)
+    shares = counts / number[:, None]
+    others = majorities_of_others(given, num_classes)
+    own = np.column_stack([shares, np.zeros(len(read))])[np.arange(len(read)), read]
+    columns = {
+        "pairs": coincidences(counts).reshape(len(counts), -1),
+        "people": _cells(others, given, num_classes),
+        "system": _cells(others, np.broadcast_to(read[:, None], given.shape), num_classes),
+        "soft_accuracy": np.column_stack([np.ones(len(read)), own]),
+        "best_soft_accuracy": np.column_stack([np.ones(len(read)), shares.max(axis=1)]),
+    }
+    if (number == number[0]).all() and number[0] > 1:
+        columns["fleiss"] = fleiss_sums(counts)
+    if chances is not None:
+        entropy = -(shares * np.log(np.maximum(chances, SMALLEST))).sum(axis=1)
+        distance = ((chances - shares) ** 2).sum(axis=1)
+        columns["vote_cross_entropy"] = np.column_stack([np.ones(len(read)), entropy])
+        columns["vote_brier"] = np.column_stack([np.ones(len(read)), distance])
+    return columns
+
+
+def _cells(truths: np.ndarray, said: np.ndarray, num_classes: int) -> np.ndarray:
+    """Cells of the confusion matrix that a clip's annotators add to: (clips, classes x (classes + 1))."""
+    cells = np.zeros((len(truths), num_classes * (num_classes + 1)))
+    clips, people = np.nonzero(truths >= 0)
+    np.add.at(cells, (clips, truths[clips, people] * (num_classes + 1) + said[clips, people]), 1)
+    return cells
+
+
+class _Scores:
+    """Scores of sums over clips.
+
+    Args:
+        columns: what a clip of each kind adds to each sum.
+        values: of the labels, where they are numbers.
+    """
+
+    def __init__(self, columns: Sums, values: Sequence[float] | None):
+        self.columns, self.values = columns, values
+        self._ends = np.cumsum([each.shape[1] for each in columns.values()])[:-1]
+
+    def entries(self, kinds: np.ndarray, sampling: Sampling, answers: Sequence[Answer]) -> dict[str, dict[str, Any]]:
+        """Score -> value, interval and definition."""
+        rows = np.concatenate(list(self.columns.values()), axis=1)
+        resampling = affordable(sampling.resampling(answers), len(rows))
+        draws = joined(self.of_sums(totals) for totals in resampling.totals(kinds, rows))
+        units, found = resampling.num_units(len(kinds)), {}
+        for name, value in self.of_sums(np.bincount(kinds, minlength=len(rows)) @ rows).items():
+            if np.isnan(value):
+                continue
+            lowest, highest = LOWEST_AND_HIGHEST.get(name, (-1.0 if _may_be_negative(name) else 0.0, 1.0))
+            found[name] = {
+                "value": float(value),
+                **interval_entry(
+                    percentile_interval(draws[name], num_units=units),
+                    same_value_interval(float(value), units, lowest=lowest, highest=highest),
+                    method=sampling.bootstrap(),
+                ),
+                "definition": _definition(name),
+            }
+        return found
+
+    def of_sums(self, totals: np.ndarray) -> dict[str, np.ndarray]:
+        """Sums (..., columns) -> each score, (...); NaN where it is not defined."""
+        sums = dict(zip(self.columns, np.split(totals, self._ends, axis=-1), strict=True))
+        number = int(np.sqrt(sums["pairs"].shape[-1]))
+        pairs = sums["pairs"].reshape(*totals.shape[:-1], number, number)
+        found = {"krippendorff_alpha": krippendorff_alpha(pairs)}
+        if self.values is not None:
+            order = np.argsort(self.values, kind="stable")
+            ordered, values = pairs[..., order[:, None], order], np.array(self.values)[order]
+            levels: tuple[Level, ...] = ("ordinal", "interval")
+            found |= {f"krippendorff_alpha_{level}": krippendorff_alpha(ordered, level, values) for level in levels}
+        if "fleiss" in sums:
+            found["fleiss_kappa"] = fleiss_kappa(sums["fleiss"])
+        people, system = (
+            scores(sums[name].reshape(*totals.shape[:-1], number, number + 1)) for name in ("people", "system")
+        )
+        has_clips = sums["people"].any(axis=-1)
+        for name in OF_PEOPLE:
+            of_both = {CEILING: people[name], SYSTEM: system[name], DIFFERENCE: system[name] - people[name]}
+            found |= {f"{kind}/{name}": np.where(has_clips, values, np.nan) for kind, values in of_both.items()}
+        means = {name: sums[name][..., 1] / sums[name][..., 0] for name in OF_VOTES if name in sums}
+        return found | means
+
+
+def _may_be_negative(name: str) -> bool:
+    return name in DEFINITIONS or name.startswith(DIFFERENCE)
+
+
+def _definition(name: str) -> str:
+    kind, _, score = name.partition("/")
+    return f"{score} {OF_CEILING[kind]}" if score else {**DEFINITIONS, **OF_VOTES}[name]
