@@ -14,8 +14,9 @@ from PIL import Image
 from score_factory import metrics_of
 
 from emolightning.records.clips import Answer, Clip
-from emolightning.runs.answers import join
+from emolightning.runs.answers import evaluation_key, join
 from emolightning.runs.report.collect import write_report
+from emolightning.runs.report.facts import commands, facts_of, fold_sheet
 from emolightning.runs.report.gallery import MOST_CLIPS, GalleryClip, Media, gallery
 from emolightning.runs.report.page import MAX_SHOWN, shown_clips, write_page
 from emolightning.runs.report.pictures import thumbnail
@@ -42,7 +43,7 @@ def render(tmp_path, rows, history=(), **more):
 
 def cards_of(page):
     """The data of the clips, as the page's script reads it."""
-    return json.loads(re.search(r'id="clips-data">(.*?)</script>', page, re.DOTALL)[1])
+    return json.loads(re.search(r'id="clips-data">(.*?)</script>', page, re.DOTALL)[1])["clips"]
 
 
 def test_text_from_outside_is_escaped(tmp_path):
@@ -90,7 +91,71 @@ def test_wrong_clips_come_first_and_the_page_is_bounded():
         "c2",
     ]
     many = gallery([GalleryClip(str(number), "sad") for number in range(MOST_CLIPS + 1)], {}, total=MOST_CLIPS + 1)
-    assert (many["total"], many["number"], len(many["data"])) == (MOST_CLIPS + 1, MOST_CLIPS, MOST_CLIPS)
+    assert (many["total"], many["number"], len(many["data"]["clips"])) == (MOST_CLIPS + 1, MOST_CLIPS, MOST_CLIPS)
+
+
+def test_what_many_clips_have_in_common_is_written_once():
+    labels = ("happy", "sad", "neutral", "angry", "worried", "surprise")
+    clips = [
+        GalleryClip(
+            f"sample_{k:08}",
+            labels[k % 6],
+            f"The person is {labels[k % 5]}.",
+            labels[k % 5],
+            "right",
+            probabilities=dict.fromkeys(labels[k % 2 :], 1 / 7),
+            groups={"language": ("English", "Mandarin")[k % 2], **({"duration": "0.62 to 1.94 s"} if k % 3 else {})},
+        )
+        for k in range(1000)
+    ]
+    data = gallery(clips, {}, total=len(clips))["data"]
+    assert len(json.dumps(data)) / len(clips) < 190
+    assert data["labels"] == list(labels)
+    assert data["groups"] == [["language", ["English", "Mandarin"]], ["duration", ["0.62 to 1.94 s"]]]
+    assert data["clips"][1]["q"] == [None, *[0.143] * 5]
+    assert [clip["g"] for clip in data["clips"][:3]] == [[0], [1, 0], [0, 0]]
+
+
+def test_clips_say_in_which_slices_they_are(tmp_path):
+    about = {"unit": "s", "of_clips": "1 - 0", "slices": [slice_named("<short>"), slice_named("long")]}
+    other = {"of_clips": "0 0", "slices": [slice_named("of other answers")]}
+    page = render(tmp_path, make_rows(3), slices={"columns": {"length": about, "other": other}})
+    data = json.loads(re.search(r'id="clips-data">(.*?)</script>', page, re.DOTALL)[1])
+    assert data["groups"] == [["read from", ["the answer is the label"]], ["length", ["long", "<short>"]]]
+    assert [clip["g"] for clip in data["clips"]] == [[0, 0], [0, None], [0, 1]]
+    assert 'data-group="length" data-value="&lt;short&gt;"' in page
+
+
+def slice_named(name):
+    return {"name": name, "num_clips": 1, "value": 1.0, "ci95": [0.2, 1.0], "expected": 1.0, "gap": 0.0,
+            "p": None, "p_holm": None, "verdict": None}  # fmt: skip
+
+
+def test_folds_are_shown_and_clips_only_where_there_are_any(tmp_path):
+    report = metrics_of(SCORING, [answer for _, answer, _ in make_rows(4)], benchmark="b", split="test")
+    report["metrics"]["war"] |= {"per_fold": [0.5, None], "sd": 0.25}
+    write_page(tmp_path / "report.html", {**report, "evaluation": {}}, [], media={}, history=[])
+    page = (tmp_path / "report.html").read_text()
+    assert "<th>score</th><th>fold 1</th><th>fold 2</th><th>sd</th>" in page
+    assert "<td>war</td><td>0.5000</td><td>-</td><td>0.2500</td>" in page
+    assert "war of one fold: 0.5000" in page
+    assert "Clips (" not in page
+    assert "A cell shows its clips" not in page
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "names"),
+    [
+        ({"folds": {"Ses1": {}, "Ses2": {}}, "split": "test"}, ["Ses1", "Ses2"]),
+        ({"fold1": {}, "fold2": {}}, ["fold1", "fold2"]),
+        ({"folds": {"Ses1": {}}}, ["fold 1", "fold 2"]),
+    ],
+)
+def test_folds_have_their_names(evaluation, names):
+    scores = {"war": {"value": 0.5, "per_fold": [0.25, 0.75], "sd": 0.3536}, "uar": {"value": 0.5}}
+    sheet = fold_sheet({"metrics": scores, "evaluation": evaluation})
+    assert (sheet.columns, sheet.rows) == (["score", *names, "sd"], [["war", "0.2500", "0.7500", "0.3536"]])
+    assert fold_sheet({"metrics": {"war": {"value": 0.5}}}) is None
 
 
 def test_a_headline_is_shown_beside_chance(tmp_path):
@@ -104,6 +169,39 @@ def test_a_headline_is_shown_beside_chance(tmp_path):
 def test_only_shown_clips_need_pictures():
     rows = make_rows(MAX_SHOWN + 1) + [(Clip("w", Path("w.mp4"), label="happy"), *make_rows(1, text="sad")[0][1:])]
     assert len(shown_clips(rows)) == MAX_SHOWN + 1
+
+
+OTHER = {"started": "2026-01-02T03:04:05+00:00", "command": ["eval.py", "split=val"]}
+OWN = {"started": "2026-05-06T07:08:09+00:00", "command": ["eval.py", "checkpoint=x"]}
+
+
+@pytest.mark.parametrize(
+    ("lineage", "trained", "evaluated"),
+    [
+        (
+            {"started": "2025-01-01T00:00:00+00:00", "sessions": [], "evaluations": {"own": OWN, "other": OTHER}},
+            2025,
+            5,
+        ),
+        ({"started": "2025-01-01T00:00:00+00:00", "evaluations": {"other": OTHER, "own": OWN}}, None, 5),
+        ({"started": "2026-04-01T00:00:00+00:00", "command": ["emolightning", "score"]}, None, 4),
+        ({"started": "2025-01-01T00:00:00+00:00", "sessions": []}, 2025, None),
+        ({}, None, None),
+    ],
+    ids=["a run went back to it", "a folder of its own", "scored files", "an old run", "nothing"],
+)
+def test_dates_are_those_that_were_noted(tmp_path, lineage, trained, evaluated):
+    report = {"evaluation": {"split": "test"}, "metrics": {}}
+    noted = {evaluation_key(report["evaluation"]) if key == "own" else key: each
+             for key, each in lineage.get("evaluations", {}).items()}  # fmt: skip
+    (tmp_path / "lineage.json").write_text(json.dumps(lineage | {"evaluations": noted}))
+    (tmp_path / "metrics.json").write_text("{}")  # When it was written says nothing: it may be a copy.
+    facts = dict(facts_of(tmp_path, report))
+    assert facts.get("trained") == (f"{trained}-01-01 00:00 UTC" if trained else None)
+    assert facts.get("evaluated", "")[:7] == (f"2026-0{evaluated}" if evaluated else "")
+    typed = commands(tmp_path, report)
+    assert ("python eval.py checkpoint=x" in typed) == (evaluated == 5)
+    assert "python eval.py split=val" not in typed
 
 
 @pytest.fixture(scope="module")

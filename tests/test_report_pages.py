@@ -103,6 +103,9 @@ def test_the_page_of_an_evaluation(browser: Browser, place: Path) -> None:
     tab.value("document.activeElement.blur()")
     tab.click('tr[data-truth="happy"][data-answer="worried"]')
     assert tab.value("document.querySelector('#found').innerText") == "5 of 60 clips"
+    tab.value("document.querySelector('[data-group][data-value=quiet]').dispatchEvent(new Event('click'))")
+    assert tab.value("document.querySelector('#found').innerText") == "30 of 60 clips"
+    assert tab.value("document.querySelector('[data-group]').closest('svg').getAttribute('role')") == "group"
     assert HOSTILE in tab.value("document.querySelector('#cards').textContent")  # Out of sight no text is laid out.
     assert is_quiet(tab, page)
 

@@ -33,7 +33,7 @@ from safetensors.torch import load_file
 
 from emolightning.records.labels import MER6
 from emolightning.records.score_names import DEFINITIONS
-from emolightning.runs.answers import set_aside_other
+from emolightning.runs.answers import latest_key, set_aside_other
 
 NUM_CLIPS = {"train": 48, "val": 12, "test": 12}
 
@@ -440,6 +440,15 @@ def test_file_adapter_and_run_folder_are_the_same_model(trained: Path, evaluatio
     assert answers(other) == answers(trained)
     assert (other / "metrics.json").read_bytes() == (trained / "metrics.json").read_bytes()
     assert {"config.yaml", "lineage.json"} <= {path.name for path in other.iterdir()}
+
+
+def test_a_page_says_when_its_evaluation_began(trained: Path, evaluations: Evaluations) -> None:
+    for folder in (trained, evaluations.from_file):
+        lineage = read_json(folder / "lineage.json")
+        began = lineage["evaluations"][latest_key(folder)]["started"][:16].replace("T", " ")
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        assert f'<span class="muted">evaluated</span> {began} UTC' in page
+        assert ('<span class="muted">trained</span>' in page) == (folder == trained)
 
 
 def test_an_evaluation_elsewhere_leaves_the_run_as_it_is(trained: Path, evaluations: Evaluations) -> None:

@@ -9,9 +9,20 @@ from scipy.stats.contingency import crosstab
 from score_factory import HEADER, refusal, score, write_csv
 
 from emolightning.errors import UserError
+from emolightning.records.clips import Answer
 from emolightning.records.labels import MER6
 from emolightning.scoring import slices
-from emolightning.scoring.slices import Attribute, clustered_p, exact_p, grouped, slice_section, split_bins
+from emolightning.scoring.classification import Classification
+from emolightning.scoring.sampling import BY_CLIP
+from emolightning.scoring.slices import (
+    Attribute,
+    clustered_p,
+    exact_p,
+    grouped,
+    slice_section,
+    split_bins,
+    with_slices,
+)
 
 RECALLS = np.array([0.8, 0.75, 0.7, 0.6, 0.55, 0.45])
 
@@ -30,6 +41,18 @@ def test_labels_are_not_weakness() -> None:
     for row, value in zip(rows["columns"]["age"]["slices"], (1, 0), strict=True):
         assert (row["value"], row["expected"], row["gap"], row["p"]) == (value, value, 0, 1)
         assert row["verdict"] == "no gap shown"
+
+
+def test_the_slice_of_each_clip_is_written_in_the_order_of_the_answers() -> None:
+    """A clip without truth is in no score, so in no slice; neither is one of which the column says nothing."""
+    scoring, truths = Classification(labels=("happy", "sad")), ("happy", "sad", None, "sad", "happy")
+    answers = [Answer(f"c{at}", "happy", "", truth, 0.0) for at, truth in enumerate(truths)]
+    scores = [scoring.score(answer) for answer in answers]
+    report = scoring.report(answers, scores, benchmark="b", split="test", sampling=BY_CLIP)
+    attributes = {"who": Attribute(["b", "a", "a", None, "b"]), "long": Attribute([1.5, 9, 9, 2, 8], 2)}
+    found = with_slices(report, answers, scores, scoring.reader, attributes, BY_CLIP).slices
+    assert found is not None
+    assert [about["of_clips"] for about in found["columns"].values()] == ["1 0 - - 1", "0 1 - 0 1"]
 
 
 def test_large_slices_have_the_same_p(monkeypatch: pytest.MonkeyPatch) -> None:

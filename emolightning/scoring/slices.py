@@ -4,15 +4,17 @@
 
     {"metric": "war", "level": 0.05, "min_clips": 10, "num_tests": 9,
      "columns": {"duration": {"unit": "s", "edges": [0.6, 1.9, 2.8, 4.1, 9.7], "num_unknown": 3, "num_small": 0,
+                 "of_clips": "0 2 - 3 ...",
                  "slices": [{"name": "0.6 to 1.9 s", "num_clips": 45, "value": 0.49, "ci95": [0.35, 0.63],
                              "expected": 0.71, "gap": -0.22, "p": 0.0003, "p_holm": 0.0027, "verdict": "weaker"}]}}}
 
-`edges` is null where each value of the column is a slice. `expected` is the share of right answers among all clips with
-the labels of the slice, so that a slice of hard labels is not weak for that reason. `p` is that of chance alone:
-whatever clips are right, which of them lie in the slice; exact, within each label (the Cochran-Mantel-Haenszel test;
-Fisher's for a single label). `p_holm` is adjusted over all slices of all columns: one report in twenty without any gap
-says `weaker` or `stronger` of some slice, the others say `no gap shown`. Slices of fewer than `min_clips` clips are
-shown without a test: `p`, `p_holm` and `verdict` are null.
+`edges` is null where each value of the column is a slice. `of_clips` has the place of each clip's slice in `slices`, in
+the order of `answers.jsonl`, and `-` where it has none: one text, for there may be a million clips. `expected` is the
+share of right answers among all clips with the labels of the slice, so that a slice of hard labels is not weak for that
+reason. `p` is that of chance alone: whatever clips are right, which of them lie in the slice; exact, within each label
+(the Cochran-Mantel-Haenszel test; Fisher's for a single label). `p_holm` is adjusted over all slices of all columns:
+one report in twenty without any gap says `weaker` or `stronger` of some slice, the others say `no gap shown`. Slices of
+fewer than `min_clips` clips are shown without a test: `p`, `p_holm` and `verdict` are null.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,6 +56,9 @@ NUM_FLIPS = 20_000
 
 MOST_FLIPPED = 200
 """Clusters up to which signs are drawn; the sum of more is as good as normal."""
+
+NOWHERE = "-"
+"""Stands for the slice of a clip that is in none."""
 
 ALIKE = 1 + 1e-7
 """Probabilities whose ratio is nearer to 1 than this are equal."""
@@ -211,6 +216,9 @@ def with_slices(
         kept,
         None if clusters is None else {str(sampling.cluster): clusters[has_truth]},
     )
+    for about in section["columns"].values():
+        places = iter(about["of_clips"].split())
+        about["of_clips"] = " ".join(next(places) if known else NOWHERE for known in has_truth)
     return replace(report, slices=section)
 
 
@@ -245,6 +253,7 @@ def slice_section(
             "edges": groups.edges,
             "num_unknown": sum(name is None for name in groups.of_clips),
             "num_small": sum(row["p"] is None for row in rows),
+            "of_clips": _places(groups),
             "slices": rows,
         }
     tested = [row for about in columns.values() for row in about["slices"] if row["p"] is not None]
@@ -252,6 +261,11 @@ def slice_section(
         row["p_holm"] = adjusted
         row["verdict"] = "no gap shown" if adjusted >= LEVEL else "weaker" if row["gap"] < 0 else "stronger"
     return {"metric": "war", "level": LEVEL, "min_clips": MIN_CLIPS, "num_tests": len(tested), "columns": columns}
+
+
+def _places(groups: Groups) -> str:
+    places: dict[str | None, str] = {name: str(place) for place, name in enumerate(groups.names)}
+    return " ".join(places.get(name, NOWHERE) for name in groups.of_clips)
 
 
 def _rows(

@@ -69,6 +69,8 @@ class Row:
     marks: Sequence[Mark]
     note: str = ""
     """At its right end."""
+    clips: tuple[str, str] | None = None
+    """A column and its value: what a click shows the clips of, on a page that has them."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +135,14 @@ def curves(title: str, drawn: Sequence[Curve], x: Axis, y: Axis, *, has_diagonal
         has_diagonal: whether a dashed line shows where both are equal.
     """
     left, top, width, height = 64, 14, 500, 300
+    right = max(18.0, LETTER * len(x.ticks[-1][1]) / 2 + 4) if x.ticks else 18.0
     legend = [curve for curve in drawn if curve.name] if len(drawn) > 1 else []
     shapes = [_curve(curve, x, y, (left, top, width, height)) for curve in drawn]
     return _drawn(
         "curves.svg.jinja",
         title=title,
         area=(left, top, width, height),
-        size=(left + width + 18, top + height + 52 + 20 * -(-len(legend) // 2)),
+        size=(round(left + width + right), top + height + 52 + 20 * -(-len(legend) // 2)),
         x=x,
         y=y,
         x_ticks=[(x.place(value, left, width), label) for value, label in x.ticks],
@@ -210,6 +213,7 @@ def rows(
         {
             "name": name,
             "note": row.note,
+            "clips": row.clips,
             "y": top + line_height * (number + 0.5),
             "marks": [
                 _mark(mark, scale, (left, width), top + line_height * (number + 0.5) + _offset(place, row, is_level))
@@ -224,6 +228,7 @@ def rows(
         title=title,
         size=(round(left + width + 22 + note_width), bottom + 48),
         edges=(left, left + width, top, bottom),
+        line_height=line_height,
         ticks=[(scale.place(value, left, width), label) for value, label in scale.ticks],
         axis_name=scale.name,
         rows=shapes,

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.errors import UserError, quoted_override
 from emolightning.files.documents import read_json_object, read_plain_yaml
 from emolightning.records.sheets import Sheet
+from emolightning.runs.answers import evaluation_key
 from emolightning.runs.report.figures import supports
+from emolightning.runs.report.rendering import number
 from emolightning.scoring.metrics.chance import chance_levels
 
 Report = Mapping[str, Any]
@@ -57,8 +58,8 @@ def facts_of(folder: Path, report: Report) -> Facts:
     """What is recorded of the run in a folder: name, model, training, seed, code, date."""
     lineage, config = _read(folder / "lineage.json"), _read(folder / "config.yaml")
     model, git = report.get("model") or {}, lineage.get("git") or {}
-    evaluated = _evaluation(folder, lineage)
-    when = evaluated.get("started") or _written(folder / METRICS)
+    is_trained_here = "sessions" in lineage  # Else its beginning is that of what was evaluated or scored here.
+    evaluated = _evaluation(lineage, report).get("started") or (not is_trained_here and lineage.get("started"))
     return [
         (name, str(value))
         for name, value in (
@@ -67,10 +68,10 @@ def facts_of(folder: Path, report: Report) -> Facts:
             ("trained on", model.get("trained_on", "not recorded") if config else None),
             ("seed", config.get("seed")),
             ("code", git.get("commit") and f"{git['commit'][:10]}{' with changes' if git.get('dirty') else ''}"),
-            ("trained", config and _minute(lineage.get("started"))),
-            ("evaluated", _minute(when)),
+            ("trained", is_trained_here and _minute(lineage.get("started"))),
+            ("evaluated", _minute(evaluated)),
         )
-        if value not in (None, "", {})
+        if value not in (None, "", {}, False)
     ]
 
 
@@ -83,18 +84,11 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _evaluation(folder: Path, lineage: Report) -> dict[str, Any]:
-    """The last evaluation that is noted in the lineage."""
+def _evaluation(lineage: Report, report: Report) -> dict[str, Any]:
+    """What the lineage notes of this evaluation: a folder may have seen several, and go back to an earlier one."""
     noted = lineage.get("evaluations")
-    last = list(noted.values())[-1] if isinstance(noted, dict) and noted else {}
-    return last if isinstance(last, dict) else {}
-
-
-def _written(path: Path) -> str | None:
-    try:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-    except OSError:
-        return None
+    found = noted.get(evaluation_key(report.get("evaluation") or {})) if isinstance(noted, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _minute(time: object) -> str | None:
@@ -115,10 +109,10 @@ def _model(config: object, facts: Report) -> str | None:
     return ", ".join([*([family] if family else []), *sizes, *base]) or None
 
 
-def commands(folder: Path) -> list[str]:
+def commands(folder: Path, report: Report) -> list[str]:
     """What was typed, to train and to evaluate, and what makes this page again."""
     lineage = _read(folder / "lineage.json")
-    typed = [lineage.get("command"), _evaluation(folder, lineage).get("command")]
+    typed = [lineage.get("command"), _evaluation(lineage, report).get("command")]
     found = [_typed(words) for words in typed if isinstance(words, list) and words]
     return list(dict.fromkeys([*found, f"python -m emolightning report {quoted_override('run', folder)}"]))
 
@@ -137,6 +131,18 @@ def published_sheet(report: Report, folder: Path) -> Sheet | None:
         return None
     ordered = sorted(found.rows, key=lambda row: row.verdict.startswith(NOT_COMPARABLE))
     return comparison_sheet(replace(found, rows=ordered), run)
+
+
+def fold_sheet(report: Report) -> Sheet | None:
+    """Every score of each fold; None where there are no folds."""
+    found = {name: score for name, score in report["metrics"].items() if score.get("per_fold")}
+    if not found:
+        return None
+    evaluation, num_folds = report.get("evaluation") or {}, len(next(iter(found.values()))["per_fold"])
+    named = list(evaluation.get("folds") or evaluation)  # Folds of one command, or of files.
+    names = named if len(named) == num_folds else [f"fold {place}" for place in range(1, num_folds + 1)]
+    rows = [[name, *map(number, score["per_fold"]), number(score.get("sd"))] for name, score in found.items()]
+    return Sheet("Over folds", ["score", *names, "sd"], rows, ["sd over the folds, with n - 1"])
 
 
 def in_words(report: Report, prompt: str) -> list[str]:

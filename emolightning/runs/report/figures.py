@@ -21,12 +21,10 @@ VERDICTS = {"weaker": "bad", "stronger": "good"}
 
 VALIDATION = ("val/weighted_f1", "val/war", "val/loss")
 
-UNIT = Axis("", 0, 1, ticks(0, 1))
-
 
 def drawings(report: Report) -> list[Drawing]:
     """All drawings that its content allows, in the order of a page."""
-    kinds = (_scores, _confusion, _classes, _reliability, _risk, _slices)
+    kinds = (_scores, _folds, _confusion, _classes, _reliability, _risk, _slices)
     return [drawing for kind in kinds for drawing in kind(report)]
 
 
@@ -49,10 +47,41 @@ def _scores(report: Report) -> Iterator[Drawing]:
         if levels and name in known
     ]
     if drawn:
-        svg = rows("Scores with 95 % intervals", drawn, UNIT, legend=CHANCE, is_level=True)
+        svg = rows("Scores with 95 % intervals", drawn, _unit("score"), legend=CHANCE, is_level=True)
         yield Drawing(
             "scores", "Scores", svg, "With 95 % intervals; chance: one label for all clips, or labels at random"
         )
+
+
+def _unit(name: str) -> Axis:
+    return Axis(name, 0, 1, ticks(0, 1))
+
+
+def _folds(report: Report) -> Iterator[Drawing]:
+    """The main scores of every fold, with what holds of all."""
+    found = {name: score for name, score in report["metrics"].items() if score.get("per_fold")}
+    shown = [name for name in HEADLINES if name in found] or list(found)
+    if shown:
+        drawn = [(name, Mark(found[name]["value"], _ends(found[name])), found[name]["per_fold"]) for name in shown]
+        yield Drawing("folds", "Over folds", several("Scores over folds", drawn, "all clips", "one fold"))
+
+
+def several(title: str, found: Sequence[tuple[str, Mark, Sequence[float | None]]], whole: str, one: str) -> str:
+    """A row a score: what holds of several runs, and each of them.
+
+    Args:
+        title: what is read aloud of the picture.
+        found: the score, what holds of all, and the values of the runs.
+        whole: what it is that holds of all.
+        one: what a run is called.
+    """
+    drawn, ends = [], []
+    for name, mark, values in found:
+        known = [value for value in values if value is not None]
+        ends += [mark.value, *known, *(mark.ends or ())]
+        dots = [Mark(value, colour="second", tip=f"{name} of {one}: {value:.4f}") for value in known]
+        drawn.append(Row(name, [*dots, mark], f"{mark.value:.4f}"))
+    return rows(title, drawn, axis("score", ends), legend=[(whole, "accent"), (one, "second")], is_level=True)
 
 
 def _chances(levels: Mapping[str, Mapping[str, float]], name: str) -> list[Mark]:
@@ -86,7 +115,12 @@ def _classes(report: Report) -> Iterator[Drawing]:
             )
             for label, row in found.items()
         ]
-        svg = rows("Scores of each class with 95 % intervals", drawn, UNIT, legend=list(SHARES.items()))
+        svg = rows(
+            "Scores of each class with 95 % intervals",
+            drawn,
+            _unit("precision, recall, F1"),
+            legend=list(SHARES.items()),
+        )
         yield Drawing("per-class", "Per class", svg, "With 95 % intervals")
 
 
@@ -139,12 +173,15 @@ def _slices(report: Report) -> Iterator[Drawing]:
                     Mark(row["value"], _ends(row), VERDICTS.get(row["verdict"], "accent"), _of_slice(row)),
                 ],
                 f"{row['num_clips']} clips",
+                (str(column), row["name"]),
             )
             for row in found["slices"]
         ]
         if drawn:
             unit = f" ({found['unit']})" if found.get("unit") else ""
-            svg = rows(f"Right answers by {column}", drawn, UNIT, legend=SLICE, is_level=True)
+            svg = rows(
+                f"Right answers by {column}", drawn, _unit("share of right answers"), legend=SLICE, is_level=True
+            )
             yield Drawing(f"slices-{'-'.join(str(column).split())}", f"By {column}{unit}", svg, "With 95 % intervals")
 
 

@@ -62,11 +62,33 @@ def gallery(clips: Iterable[GalleryClip], media: Mapping[str, Media], *, total: 
         media: of some of them, by id.
         total: clips in all.
     """
-    data = [_data(clip, media.get(clip.id)) for clip in islice(clips, MOST_CLIPS)]
-    return {"total": total, "number": len(data), "data": data}
+    shared = _Shared()
+    data = [_data(clip, media.get(clip.id), shared) for clip in islice(clips, MOST_CLIPS)]
+    groups = [[column, list(values)] for column, values in shared.groups.items()]
+    return {"total": total, "number": len(data), "data": {"labels": shared.labels, "groups": groups, "clips": data}}
 
 
-def _data(clip: GalleryClip, media: Media | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Shared:
+    """What many clips have in common is written once: they hold places in these lists."""
+
+    labels: list[str] = field(default_factory=list)
+    groups: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Column -> its values, each with its place."""
+
+    def chances(self, probabilities: Mapping[str, float]) -> list[float | None]:
+        self.labels.extend(label for label in probabilities if label not in self.labels)
+        known = [probabilities.get(label) for label in self.labels if probabilities]
+        return [None if chance is None else round(chance, 3) for chance in known]
+
+    def places(self, groups: Mapping[str, str]) -> list[int | None]:
+        for column, value in groups.items():
+            values = self.groups.setdefault(column, {})
+            values.setdefault(value, len(values))
+        return [self.groups[column].get(groups[column]) if column in groups else None for column in self.groups]
+
+
+def _data(clip: GalleryClip, media: Media | None, shared: _Shared) -> dict[str, Any]:
     """Short names, and nothing that is empty: a page may have thousands."""
     cut = {
         name: text
@@ -80,8 +102,8 @@ def _data(clip: GalleryClip, media: Media | None) -> dict[str, Any]:
         "p": clip.read if clip.read != clip.answer else None,
         "o": clip.outcome,
         "h": clip.how,
-        "q": [[label, round(chance, 4)] for label, chance in clip.probabilities.items()],
-        "g": dict(clip.groups),
+        "q": shared.chances(clip.probabilities),
+        "g": shared.places(clip.groups) if clip.groups else [],
         "s": [list(each) for each in clip.said],
     }
     if media is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from emolightning.files.writing import write_whole
 from emolightning.records.clips import Answer, Clip, Score
-from emolightning.runs.report.facts import commands, facts_of, headline, in_words, published_sheet
+from emolightning.runs.report.facts import commands, facts_of, fold_sheet, headline, in_words, published_sheet
 from emolightning.runs.report.figures import drawings, validation_drawings
 from emolightning.runs.report.gallery import GalleryClip, Media, gallery
 from emolightning.runs.report.rendering import render
@@ -43,6 +43,7 @@ def write_page(
         history: validations of the training run in order, names as in `metrics.csv`; empty when there are none.
     """
     has_labels, folder = "confusion_matrix" in report, path.parent
+    slices = dict(zip((clip.id for clip, _, _ in rows), _slices_of_clips(report, len(rows)), strict=True))
     published, grades, drawn = published_sheet(report, folder), _grades(report), drawings(report)
     page = render(
         "run.html.jinja",
@@ -57,13 +58,18 @@ def write_page(
         drawings={drawing.name: drawing for drawing in drawn},
         slices=[drawing for drawing in drawn if drawing.name.startswith("slices-")],
         validations=validation_drawings(history),
+        folds=(folds := fold_sheet(report)) and (folds, folds.cells()),
         published=published and (published, published.cells()),
         unreadable=_unreadable(rows),
         confusions=_confusions(rows) if has_labels else [],
         surest=_surest(rows) if has_labels else [],
         words=in_words(report, rows[0][1].prompt if rows else ""),
-        commands=commands(folder),
-        gallery=gallery((_clip(row, grades, has_labels) for row in _ordered(rows, has_labels)), media, total=len(rows)),
+        commands=commands(folder, report),
+        gallery=gallery(
+            (_clip(row, grades, has_labels, slices[row[0].id]) for row in _ordered(rows, has_labels)),
+            media,
+            total=len(rows),
+        ),
         max_shown=MAX_SHOWN,
     )
     write_whole(path, page)
@@ -87,10 +93,23 @@ def _sureness(row: Row) -> float:
     return (row[1].probabilities or {}).get(str(row[2].value), 0.0)
 
 
-def _clip(row: Row, grades: Mapping[str, Sequence[tuple[str, str]]], has_labels: bool) -> GalleryClip:
+def _slices_of_clips(report: Mapping[str, Any], num_clips: int) -> list[dict[str, str]]:
+    """Column -> name of the slice of each clip; nothing where a report of an earlier version does not say it."""
+    found: list[dict[str, str]] = [{} for _ in range(num_clips)]
+    for column, about in ((report.get("slices") or {}).get("columns") or {}).items():
+        names = {str(place): row["name"] for place, row in enumerate(about["slices"])}
+        places = str(about.get("of_clips", "")).split()
+        for of_clip, place in zip(found, places if len(places) == num_clips else [], strict=False):
+            of_clip |= {column: names[place]} if place in names else {}
+    return found
+
+
+def _clip(
+    row: Row, grades: Mapping[str, Sequence[tuple[str, str]]], has_labels: bool, slices: Mapping[str, str]
+) -> GalleryClip:
     clip, answer, score = row
     kind = _kind(row)
-    groups = {"read from": score.read_from, "subject": clip.subject or ""}
+    groups = {"read from": score.read_from, "subject": clip.subject or "", **slices}
     return GalleryClip(
         clip.id,
         truth=answer.truth,

@@ -28,6 +28,7 @@ LIGHT = {
     "bad": "#b3261e",
     "warm": "#fdf3f2",
     "mark": "#e6f2ea",
+    "edge": "#c3ccd6",
 }
 DARK = {
     "ink": "#e4eaf0",
@@ -43,6 +44,7 @@ DARK = {
     "bad": "#ff8f86",
     "warm": "#2e1d1e",
     "mark": "#163526",
+    "edge": "#435264",
 }
 """Name of a colour -> its value, on paper and in the dark."""
 

@@ -5,18 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.records.sheets import Sheet
-from emolightning.runs.report.charts import Drawing, Mark, Row, axis, rows
+from emolightning.runs.report.charts import Drawing, Mark
+from emolightning.runs.report.figures import several
 from emolightning.runs.report.rendering import interval, number, render
+from emolightning.runs.report.table import HEADLINES
 
 JOINT = "ci95_over_seeds_and_clips"
 
 
 def seeds_page(content: Mapping[str, Any]) -> str:
     """The page as text; `content` is that of `seeds.json`."""
-    sheets = [_scores(content), _seeds(content)]
+    sheets, scores = [_scores(content), _seeds(content)], content["scores"]
     return render(
         "seeds.html.jinja",
         content=content,
+        headline=next((name for name in (*HEADLINES, *scores) if name in scores), None),
+        joint=content.get(JOINT, {}),
         name=Path(str(content["seeds"][0]["folder"])).parent.name if content["seeds"] else "",
         drawings=seeds_drawings(content),
         sheets=[(sheet, sheet.cells()) for sheet in sheets],
@@ -25,19 +29,18 @@ def seeds_page(content: Mapping[str, Any]) -> str:
 
 def seeds_drawings(content: Mapping[str, Any]) -> list[Drawing]:
     """The scores of every seed, with their mean and its interval."""
-    drawn, ends = [], []
-    for score, found in content["scores"].items():
-        values = [seed["scores"][score] for seed in content["seeds"] if score in seed["scores"]]
-        span = content.get(JOINT, {}).get(score) or found["ci95"]
-        ends += [*values, *(span or ())]
-        mean = Mark(found["mean"], tuple(span) if span else None)
-        dots = [Mark(value, colour="second", tip=f"{score} {value:.4f}") for value in values]
-        drawn.append(Row(score, [mean, *dots], f"{found['mean']:.4f}"))
-    if not drawn:
-        return []
-    legend = [("mean", "accent"), ("one seed", "second")]
-    svg = rows("Scores over seeds", drawn, axis("score", ends), legend=legend, is_level=True)
-    return [Drawing("seeds", "Scores over seeds", svg, "With the 95 % interval of the mean")]
+    found, joint = [], content.get(JOINT, {})
+    for score, entry in content["scores"].items():
+        span = joint.get(score) or entry["ci95"]
+        values = [seed["scores"].get(score) for seed in content["seeds"]]
+        found.append((score, Mark(entry["mean"], tuple(span) if span else None), values))
+    over = "over other seeds and other clips" if joint else "over other seeds"
+    caption = f"With the 95 % interval of the mean {over}"
+    return (
+        [Drawing("seeds", "Scores over seeds", several("Scores over seeds", found, "mean", "one seed"), caption)]
+        if found
+        else []
+    )
 
 
 def _scores(content: Mapping[str, Any]) -> Sheet:
@@ -63,10 +66,10 @@ def _seeds(content: Mapping[str, Any]) -> Sheet:
     found = [
         [
             str(seed["seed"]),
-            *(number(seed["scores"].get(name)) for name in names),
             "done" if not seed["exit_code"] else f"failed with exit code {seed['exit_code']}",
+            *(number(seed["scores"].get(name)) for name in names),
             seed["folder"],
         ]
         for seed in content["seeds"]
     ]
-    return Sheet("Each seed", ["seed", *names, "", "folder"], found)
+    return Sheet("Each seed", ["seed", "outcome", *names, "folder"], found)

@@ -45,11 +45,14 @@ def _ablation(content: Content) -> Iterator[Drawing]:
         Row(", ".join(filter(None, (row["left"], row["how"]))), [*limits, mark], f"{mark.value:.4f}")
         for row, mark, limits in marks
     ]
-    scale = axis(headline, [end for _, mark, limits in marks for end in _ends([mark, *limits])], within=(0, 1))
+    chance = max((content.get("chance") or {}).values(), default=None)
+    known_ends = [end for _, mark, limits in marks for end in _ends([mark, *limits])]
+    scale = axis(headline, [*known_ends, *([] if chance is None else [chance])], within=(0, 1))
     legend = [("as measured", "accent"), ("clearly lower", "bad")]
     legend += [("best possible accuracy", "muted")] if any(limits for _, _, limits in marks) else []
     first = marks[0][1].value
-    svg = rows(f"{headline} with what is left", drawn, scale, lines=[(first, "as it is")], legend=legend, is_level=True)
+    lines = [*([] if chance is None else [(chance, "chance")]), (first, "as it is")]
+    svg = rows(f"{headline} with what is left", drawn, scale, lines=lines, legend=legend, is_level=True)
     yield Drawing("ablation", f"{headline} with what is left", svg, "With 95 % intervals")
 
 

@@ -13,7 +13,9 @@ from emolightning.runs.compare.comparing import with_words
 from emolightning.runs.compare.statistics import Measured, measured, pairs
 from emolightning.runs.compare.systems import read_system
 from emolightning.runs.compare.systems_table import benchmark_of, headline_of
+from emolightning.runs.report.figures import supports
 from emolightning.runs.variants.evaluating import Outcome
+from emolightning.scoring.metrics.chance import chance_levels
 from emolightning.scoring.metrics.intervals import exact_proportion, has_no_width
 from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.scoring import Scoring
@@ -53,6 +55,7 @@ class Differences:
             "split": report["split"],
             "num_clips": len(self.compared.ids),
             "headline": self.headline,
+            "chance": {who: found[self.headline] for who, found in _chance(report).items() if self.headline in found},
             "draws": {"num_samples": self.how.num_samples, "seed": self.how.seed},
             "warnings": list(report.get("warnings") or ()),
         }
@@ -73,6 +76,10 @@ def differences(outcomes: Sequence[Outcome], scoring: Scoring, *, num_samples: i
     how = Resampling(None, num_samples=num_samples, seed=seed)
     found, headline = measured(read, compared, how, scoring), headline_of(read, benchmark_of(read))
     return Differences(found, pairs(found, compared, how, headline, against_first=True), compared, headline, how)
+
+
+def _chance(report: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    return chance_levels(supports(report)) if "confusion_matrix" in report else {}
 
 
 def _no_file(path: Path) -> NoReturn:

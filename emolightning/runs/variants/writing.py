@@ -128,7 +128,7 @@ def _score(metric: Content | None) -> str:
     if metric is None or metric["value"] is None:
         return NOTHING
     ends = "" if None in metric["ci95"] else f" [{metric['ci95'][0]:.3f}, {metric['ci95'][1]:.3f}]"
-    return f"{metric['value']:.4f}{ends}"
+    return f"{round(metric['value'], 4) + 0.0:.4f}{ends}"  # Never -0.0000.
 
 
 def _difference(against: Content | None, headline: str) -> list[str]:

@@ -2,7 +2,11 @@
 (() => {
   const source = document.querySelector("#clips-data");
   if (!source) return;
-  const clips = JSON.parse(source.textContent), STEP = 60, READ_FROM = "read from";
+  const { labels, groups, clips } = JSON.parse(source.textContent), STEP = 60, READ_FROM = "read from";
+  for (const clip of clips) {  // What many have in common is written once.
+    if (clip.q) clip.q = labels.flatMap((label, at) => (clip.q[at] == null ? [] : [[label, clip.q[at]]]));
+    clip.g = groups.flatMap(([name, values], at) => (clip.g?.[at] == null ? [] : [[name, values[clip.g[at]]]]));
+  }
   const search = document.querySelector("#search"), cards = document.querySelector("#cards");
   const order = document.querySelector("#order"), found = document.querySelector("#found");
   const more = document.querySelector("#more"), keys = document.querySelector("#keys");
@@ -14,13 +18,14 @@
   };
   const said = (clip) => clip.p ?? clip.a ?? "";
   const sure = (clip) => (clip.q ? Math.max(...clip.q.map((each) => each[1])) : 0);
+  const group = (clip, name) => clip.g.find((each) => each[0] === name)?.[1];
   const words = clips.map((clip) =>
-    [clip.i, clip.t, clip.y, clip.a, clip.h, ...(clip.s || []).flat(), ...Object.values(clip.g || {})]
+    [clip.i, clip.t, clip.y, clip.a, clip.h, ...(clip.s || []).flat(), ...clip.g.map((each) => each[1])]
       .join("\n").toLowerCase());
 
   // What one can filter by: a list of values each, the most frequent ones first.
   const MOST_VALUES = 60, selects = new Map();
-  const add = (name, of) => {
+  const add = (name, of, key = name) => {
     const counts = new Map();
     for (const clip of clips) {
       const value = of(clip);
@@ -35,14 +40,13 @@
     select.addEventListener("change", show);
     label.append(select);
     document.querySelector("#filters").append(label);
-    selects.set(name, { select, of });
+    selects.set(key, { select, of });
   };
   const isLabel = clips.some((clip) => clip.o);
   add("outcome", (clip) => clip.o);
   if (isLabel || clips.some((clip) => clip.s)) add("truth", (clip) => clip.y);
   if (isLabel) add("answer", (clip) => (clip.o === "unreadable" ? "(unreadable)" : said(clip)));
-  const groups = new Set(clips.flatMap((clip) => Object.keys(clip.g || {})));
-  for (const group of groups) add(group, (clip) => (clip.g || {})[group]);
+  for (const [name] of groups) add(name, (clip) => group(clip, name), `group ${name}`);
 
   const orders = { "as listed": null };
   if (clips.some((clip) => clip.q)) {
@@ -82,9 +86,14 @@
   function card(clip) {
     const box = make("article", clip.o ? `card is-${clip.o}` : "card");
     box.tabIndex = -1;
+    // Its height before it is laid out, so that scrolling does not jump.
+    const lines = 3 + [clip.t, clip.a, ...(clip.s || []).map((each) => each[1])].filter((each) => each !== undefined)
+      .reduce((sum, words) => sum + Math.ceil(Math.min(words.length, 300) / 42), 0);
+    const height = 1.4 * (lines + Math.min(4, clip.q?.length || 0)) + (clip.f ? 10 : 0) + (clip.w ? 3 : 0) + (clip.v ? 2.5 : 0);
+    box.style.containIntrinsicSize = `auto ${height}rem`;
     const head = make("p", "id");
     head.append(make("bdi", "", clip.i));
-    for (const [name, value] of Object.entries(clip.g || {}))
+    for (const [name, value] of clip.g)
       if (name !== READ_FROM) head.append(" ", make("span", "chip", `${name} ${value}`));
     box.append(pictures(clip), head);
     if (clip.t) box.append(text("p", "\u201c", clip.t, "\u201d"));
@@ -94,7 +103,7 @@
       const tone = { right: "truth", wrong: "wrong", unreadable: "wrong" }[clip.o] || "";
       box.append(line("answer", clip.a || "(none)", clip.p ? "" : tone));
       if (clip.p) box.append(line("read as", clip.p, tone));
-      const how = [(clip.g || {})[READ_FROM], clip.h].filter(Boolean).join("; ");
+      const how = [group(clip, READ_FROM), clip.h].filter(Boolean).join("; ");
       if (how) box.append(make("p", "how", `how it was read: ${how}`));
     }
     if (clip.q) box.append(bars(clip.q, clip.y));
@@ -217,15 +226,22 @@
     if (box) at = [...cards.children].indexOf(box);
   });
 
-  // A cell of the confusion matrix, or a row of mistakes, shows its clips.
+  // A cell of the confusion matrix, a class, a slice, or a row of mistakes, shows its clips.
   function pick(target) {
+    const { clip, truth, answer, group, value } = target.dataset;
     clear();
-    if (target.dataset.clip !== undefined) search.value = target.dataset.clip;
-    else { set("truth", target.dataset.truth); set("answer", target.dataset.answer); }
+    if (clip !== undefined) search.value = clip;
+    if (truth !== undefined) set("truth", truth);
+    if (answer !== undefined) set("answer", answer);
+    if (group !== undefined) set(`group ${group}`, value);
     show();
     document.querySelector("#clips").scrollIntoView();
   }
-  for (const cell of document.querySelectorAll("[data-truth], [data-clip]")) {
+  for (const cell of document.querySelectorAll("[data-truth], [data-clip], [data-group]")) {
+    cell.classList.add("pick");
+    cell.setAttribute("role", "button");
+    cell.setAttribute("tabindex", "0");
+    cell.closest("svg")?.setAttribute("role", "group");  // What is in a picture cannot be reached.
     cell.addEventListener("click", () => pick(cell));
     cell.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === " ") { event.preventDefault(); pick(cell); }
