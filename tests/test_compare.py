@@ -406,14 +406,61 @@ def test_published_figures_alone_have_no_clips_that_were_fixed() -> None:
     assert (len(found), found.fixed, found.broke) == (0, [], [])
 
 
-@pytest.mark.parametrize(
-    ("scoring", "answers"),
-    [("sentiment", ("0.5", "-1", "2")), ("multi_label", ("happy", "sad; angry", "sad"))],
-)
-def test_what_has_no_pairs_is_refused_by_its_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], scoring: str, answers: tuple[str, ...]
-) -> None:
-    lines = [(f"c{at}", answer, answer) for at, answer in enumerate(answers)]
-    files = [write_csv(tmp_path / f"{name}.csv", HEADER, lines) for name in "ab"]
-    said = refused(capsys, f"runs=[{files[0]},{files[1]}]", f"scoring={scoring}", f"out={tmp_path}/ab")
-    assert "neither sentiment nor several labels a clip" in said
+def two_files(folder: Path, truths: list[str], first: list[str], second: list[str]) -> str:
+    """`runs=` of two systems."""
+    for name, said in (("a", first), ("b", second)):
+        write_csv(
+            folder / f"{name}.csv", HEADER, [(f"c{at}", *row) for at, row in enumerate(zip(said, truths, strict=True))]
+        )
+    return f"runs=[{folder}/a.csv,{folder}/b.csv]"
+
+
+def test_sentiment_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truths = ["0.8", "-0.4", "0.6", "-0.8", "0.2", "-0.2"] * 4
+    first = ["0.4", "0.1", "0.6", "-0.6", "-0.2", "none"] * 4
+    runs = two_files(tmp_path, truths, first, [f"{float(truth) + 0.05:.2f}" for truth in truths])
+    found = compare(tmp_path / "ab", runs, "scoring=sentiment", "scoring.protocol=sims")
+    (pair,) = found["pairs"]
+    mae = pair["metrics"]["mae"]
+    assert mae["first"] == pytest.approx(
+        (0.4 + 0.5 + 0 + 0.2 + 0.4 + 1.2) / 6
+    )  # No number is the far end of the scale.
+    assert (mae["second"], mae["verdict"]) == (pytest.approx(0.05), "better")
+    assert mae["ci95"][0] < mae["difference"] < mae["ci95"][1] < 0
+    assert pair["metrics"]["acc2"]["first"] == pytest.approx(0.5)
+    assert (pair["metrics"]["acc2"]["second"], pair["metrics"]["acc2"]["verdict"]) == (1, "better")
+    assert "mcnemar" not in pair
+    assert "b is better" in " ".join(capsys.readouterr().out.split())
+
+
+def test_several_labels_are_compared(tmp_path: Path) -> None:
+    truths = ["anger, fear", "joy", "fear"] * 6
+    runs = two_files(tmp_path, truths, ["anger", "joy", "joy; fear"] * 6, ["fear, anger", "joy", "fear"] * 6)
+    found = compare(tmp_path / "ab", runs, "scoring=multi_label")
+    (pair,) = found["pairs"]
+    loss, same = pair["metrics"]["hamming_loss"], pair["metrics"]["subset_accuracy"]
+    assert (loss["first"], loss["second"], loss["verdict"]) == (pytest.approx(2 / 9), 0, "better")
+    assert (same["first"], same["second"], found["headline"]) == (pytest.approx(1 / 3), 1, "micro_f1")
+    assert found["clips"][2]["answers"] == {"a": ["joy, fear"], "b": ["fear"]}
+    scored = tmp_path / "run"
+    score(scored, f"answers={tmp_path}/a.csv", "scoring=multi_label")
+    again = compare(tmp_path / "again", f"runs=[{scored},{tmp_path}/b.csv]", "scoring=multi_label")
+    assert again["pairs"][0]["metrics"] == pair["metrics"]
+
+
+@pytest.mark.slow
+def test_what_was_scored_otherwise_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = ["0.8", "-0.4", "0.6"]
+    two_files(tmp_path, numbers, numbers, numbers)
+    for name, protocol in (("a", "mosi"), ("b", "sims")):
+        how = ("scoring=sentiment", f"scoring.protocol={protocol}")
+        score(tmp_path / "runs" / name, f"answers={tmp_path}/{name}.csv", *how)
+    capsys.readouterr()
+    said = refused(capsys, f"runs=[{tmp_path}/runs/a,{tmp_path}/runs/b]")
+    assert "sentiment of different protocols does not compare: a mosi, b sims; score them by one" in said
+    said = refused(capsys, f"runs=[{tmp_path}/runs/a,{tmp_path}/b.csv]", "scoring=multi_label")
+    assert "answers of different kinds do not compare: a numbers, b sets; score them in one way first" in said
+    report = json.loads((tmp_path / "runs" / "a" / "metrics.json").read_text())
+    (tmp_path / "runs" / "a" / "metrics.json").write_text(json.dumps(report | {"sentiment": {"protocol": "x"}}))
+    said = refused(capsys, f"runs=[{tmp_path}/runs/a,{tmp_path}/runs/b]")
+    assert "metrics.json: sentiment.protocol must be one of mosi, sims, mer_unibench" in said

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, f1_score, jaccard_score
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, hamming_loss, jaccard_score
 
 from emolightning.__main__ import main
 from emolightning.errors import InputErrors
@@ -27,6 +27,10 @@ def test_scores_are_those_of_scikit_learn(seed: int, number: int) -> None:
     counts = counted(texts[0], [[*labels, "boredom"] for labels in texts[1]])
     found = counts.values()
     assert found["micro_f1"] == pytest.approx(f1_score(real, said, average="micro"))
+    assert found["macro_f1"] == pytest.approx(f1_score(real, said, average="macro"))
+    assert found["hamming_loss"] == pytest.approx(hamming_loss(real, said))
+    assert counted(texts[0], texts[1]).values()["subset_accuracy"] == pytest.approx(accuracy_score(real, said))
+    assert found["subset_accuracy"] == 0  # The label that no truth has is in every answer.
     assert found["samples_f1"] == pytest.approx(f1_score(real, said, average="samples", zero_division=0))
     assert found["jaccard"] == pytest.approx(jaccard_score(real, said, average="samples", zero_division=0), abs=1e-5)
     assert found["map"] == pytest.approx(average_precision_score(real, said.astype(float), average="macro"))

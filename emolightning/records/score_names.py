@@ -66,7 +66,7 @@ LOGGED = ("val/loss", f"val/{UNREADABLE_COUNT}", *(f"val/{name}" for name in DEF
 """What a validation with `scoring=classification` logs, beside the scores per class."""
 
 
-LOSSES = ("loss", UNREADABLE_COUNT, "mae")
+LOSSES = ("loss", UNREADABLE_COUNT, "mae", "hamming_loss")
 
 
 def is_loss(name: str) -> bool:

@@ -91,7 +91,7 @@ class Sentiment:
     def summary(self, answers: Sequence[Answer], scores: Sequence[Score]) -> Summary:
         """Each score, over the clips that have a truth."""
         kept = [pair for pair in zip(answers, scores, strict=True) if pair[0].truth is not None]
-        return Summary(self._sentiments(kept).values()) if kept else Summary()
+        return Summary(self.counted(kept).values()) if kept else Summary()
 
     def report(
         self,
@@ -111,7 +111,7 @@ class Sentiment:
         require_one_each(answers)
         kept = [pair for pair in zip(answers, scores, strict=True) if pair[0].truth is not None]
         self._require([(f"clip {answer.clip_id}", answer.truth or "") for answer, _ in kept])
-        found, compared = self._sentiments(kept), [answer for answer, _ in kept]
+        found, compared = self.counted(kept), [answer for answer, _ in kept]
         draws, number = found.samples(sampling.resampling(compared)), sampling.describe(compared)["num_units"]
         metrics = {
             name: {
@@ -145,7 +145,8 @@ class Sentiment:
         """Another kind of answers."""
         return [f"scoring.protocol={name} ({each.about})" for name, each in PROTOCOLS.items() if name != self.name]
 
-    def _sentiments(self, kept: Sequence[tuple[Answer, Score]]) -> Sentiments:
+    def counted(self, kept: Sequence[tuple[Answer, Score]]) -> Sentiments:
+        """What the scores of answers are made of that have a truth."""
         true = np.array([float(answer.truth or "nan") for answer, _ in kept])
         return sentiments(np.array([self._said(*pair) for pair in kept]), true, self.protocol)
 

@@ -1,6 +1,7 @@
 """What clips add to the sums that scores are computed from: a paired comparison draws it, for each kind of scoring."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -76,6 +77,29 @@ def of_words(measures: Sequence[Measures]) -> Summed:
         return scores_of_words(means)
 
     return _summed([[each[name] for name in names] for each in measures], of_sums)
+
+
+class Counts(Protocol):
+    """What an evaluation has added up over its clips, in columns."""
+
+    @property
+    def columns(self) -> np.ndarray:
+        """What each clip adds, (clips, columns)."""
+        ...
+
+    def of_sums(self, totals: np.ndarray) -> Mapping[str, np.ndarray]:
+        """(..., columns) -> each score, (...)."""
+        ...
+
+
+def of_counts(counts: Sequence[Counts]) -> Summed:
+    """The scores of sentiment, or of several labels a clip.
+
+    Args:
+        counts: of each seed; they differ in the answers alone.
+    """
+    rows, kinds = np.unique(np.concatenate([each.columns for each in counts]), axis=0, return_inverse=True)
+    return Summed(rows, np.split(kinds.reshape(-1), len(counts)), counts[0].of_sums)
 
 
 def _summed(of_seeds: Sequence[Sequence[np.ndarray]], of_sums: Scores) -> Summed:

@@ -10,12 +10,13 @@ import numpy as np
 from emolightning.errors import UserError
 from emolightning.records.score_names import is_loss
 from emolightning.runs.compare.clips import Compared
-from emolightning.runs.compare.systems import GRADES, LABELS, WORDS, System, indices
+from emolightning.runs.compare.sums import range_of, sums_of
+from emolightning.runs.compare.systems import GRADES, LABELS, System
 from emolightning.scoring.metrics.intervals import DETECTED, exact_proportion, has_no_width, percentile_interval
 from emolightning.scoring.metrics.paired import Summed, exchanged, holm, mcnemar, p_value, resampled
 from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.slices import Groups
-from emolightning.scoring.summed import RECALL, of_labels, of_means, of_words
+from emolightning.scoring.summed import RECALL
 
 LEVEL = 0.05
 """Differences that chance alone gives more rarely than this are called differences."""
@@ -54,13 +55,7 @@ def measured(systems: Sequence[System], compared: Compared, how: Resampling, sco
     if len(set(kinds.values())) > 1:
         listed = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
         raise UserError(f"runs: answers of different kinds do not compare: {listed}; score them in one way first")
-    for system in systems:
-        if system.kind == GRADES and "judge" not in system.report:
-            raise UserError(
-                f"runs: {system.path}: compare takes labels, sets of words and graded descriptions, neither "
-                "sentiment nor several labels a clip; set their metrics.json side by side"
-            )
-    summed = {LABELS: _of_labels, WORDS: _of_words, GRADES: _of_grades}[systems[0].kind](systems, compared, scoring)
+    summed = sums_of(systems, compared, scoring)
     found = resampled(summed, how)
     return [
         Measured(system, each, _right(system, compared), of_system)
@@ -76,53 +71,6 @@ def _right(system: System, compared: Compared) -> np.ndarray | None:
         [each[clip] == truth for clip, truth in zip(compared.ids, compared.truths, strict=True)] for each in answers
     ]
     return np.mean(np.array(hits, dtype=np.float64), axis=0)
-
-
-def _of_labels(systems: Sequence[System], compared: Compared, scoring: Any) -> list[Summed]:
-    labels = list(dict.fromkeys(label for system in systems for said in system.said for label in said.labels))
-    truths = np.array([labels.index(truth) for truth in compared.truths], dtype=np.int64)
-    found = []
-    for system in systems:
-        folds = system.said[0].folds
-        places = np.array([folds[clip] for clip in compared.ids], dtype=np.int64) if folds else None
-        found.append(of_labels(truths, [indices(said, labels, compared.ids) for said in system.said], labels, places))
-    if len({len(each.rows) for each in found}) > 1:
-        raise UserError(
-            "runs: some are means over folds and some are not; compare folds with folds, or score all answers of a "
-            "system as one file"
-        )
-    return found
-
-
-def _of_words(systems: Sequence[System], compared: Compared, scoring: Any) -> list[Summed]:
-    found = []
-    for system in systems:
-        all_measures = []
-        for said in system.said:
-            pairs = {answer.clip_id: (answer, score) for answer, score in said.scored}
-            ordered = [pairs[clip] for clip in compared.ids]
-            all_measures.append(scoring.measures([each[0] for each in ordered], [each[1] for each in ordered]))
-        found.append(of_words(all_measures))
-    return found
-
-
-def _of_grades(systems: Sequence[System], compared: Compared, scoring: Any) -> list[Summed]:
-    names = {system.name: sorted(said.grades()) for system in systems for said in system.said}
-    if len({tuple(each) for each in names.values()}) > 1:
-        listed = "; ".join(f"{name}: {', '.join(each)}" for name, each in names.items())
-        raise UserError(f"runs: grades of different judges do not compare ({listed}); grade all with one judge=...")
-    return [
-        of_means(
-            [
-                {
-                    name: np.array([grades.get(clip, np.nan) for clip in compared.ids])
-                    for name, grades in said.grades().items()
-                }
-                for said in system.said
-            ]
-        )
-        for system in systems
-    ]
 
 
 def pairs(
@@ -190,7 +138,7 @@ def _differences(first: Measured, second: Measured, compared: Compared, how: Res
         units = _num_units(name, compared, how)
         low, high = percentile_interval(drawn[name], num_units=None if how.clusters is None else units)
         if has_no_width((low, high)):  # Nothing differs here, and could on other clips.
-            most = _range(first.system) * float(exact_proportion(0, units)[1])
+            most = range_of(first.system, name) * float(exact_proportion(0, units)[1])
             low, high = difference - most, difference + most
         found[name] = {
             "first": value,
@@ -211,14 +159,6 @@ def _num_units(name: str, compared: Compared, how: Resampling) -> int:
         return how.num_units(len(compared.ids))
     of_class = np.array(compared.truths) == name.removeprefix(RECALL)
     return int(of_class.sum()) if how.clusters is None else len(np.unique(how.clusters[of_class]))
-
-
-def _range(system: System) -> float:
-    """How far two values of a clip can be apart: 1, or the scale of the judge."""
-    if system.kind != GRADES:
-        return 1.0
-    lowest, highest = system.report["judge"]["scale"]
-    return float(highest - lowest)
 
 
 def _by_chance(

@@ -15,11 +15,16 @@ from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.records.clips import Answer, Score
 from emolightning.runs.answers import ANSWERS, latest_key, read_scored
 from emolightning.scoring.judges.judge import OVERLAPS
+from emolightning.scoring.metrics.sentiment import PROTOCOLS
 
 SEEDS = "seeds.json"
 
-LABELS, WORDS, GRADES = "labels", "words", "grades"
-"""Kinds of answers: one label of a vocabulary, any number of words, descriptions that a judge has graded."""
+LABELS, WORDS, GRADES, NUMBERS, SETS = "labels", "words", "grades", "numbers", "sets"
+"""Kinds of answers: one label of a vocabulary, any number of words, descriptions that a judge has graded, sentiment as
+a number, several labels."""
+
+SECTIONS = {"confusion_matrix": LABELS, "open_vocabulary": WORDS, "sentiment": NUMBERS, "judge": GRADES}
+"""Section of `metrics.json` -> kind of the answers."""
 
 Scored = Sequence[tuple[Answer, Score]]
 
@@ -37,8 +42,8 @@ class Said:
 
     @property
     def kind(self) -> str:
-        """LABELS, WORDS or GRADES."""
-        return LABELS if "confusion_matrix" in self.report else WORDS if "open_vocabulary" in self.report else GRADES
+        """LABELS, WORDS, NUMBERS, GRADES or SETS."""
+        return next((kind for section, kind in SECTIONS.items() if section in self.report), SETS)
 
     @property
     def labels(self) -> list[str]:
@@ -74,7 +79,7 @@ class System:
 
     @property
     def kind(self) -> str:
-        """What its answers are: LABELS, WORDS or GRADES."""
+        """What its answers are: LABELS, WORDS, NUMBERS, GRADES or SETS."""
         return self.said[0].kind
 
     def seconds_per_clip(self) -> float | None:
@@ -174,8 +179,12 @@ def _require_whole(said: Said, folder: Path) -> None:
             problems.append(
                 f"{ANSWERS}: the truth of {len(strange)} clips is no label of {METRICS}, e.g. of {strange[0]!r}"
             )
-    elif said.kind == GRADES and not (isinstance(said.report.get("clips"), list) and "judge" in said.report):
-        problems.append(f"{METRICS} has neither labels, words nor grades of each clip")
+    elif said.kind == GRADES and not isinstance(said.report.get("clips"), list):
+        problems.append(f"{METRICS} has no grades of each clip")
+    elif said.kind == NUMBERS and dict(said.report["sentiment"]).get("protocol") not in PROTOCOLS:
+        problems.append(f"{METRICS}: sentiment.protocol must be one of {', '.join(PROTOCOLS)}")
+    elif said.kind == SETS and "labels_of_no_truth" not in (said.report.get("reading") or {}):
+        problems.append(f"{METRICS} has neither labels, words, numbers nor grades of each clip")
     if problems:
         raise InputErrors(str(folder), problems, note="evaluate or score once more")
 

@@ -133,14 +133,14 @@ class Sentiments:
 
     def values(self) -> dict[str, float]:
         """Each score."""
-        return {name: float(value) for name, value in self._scores(self.columns.sum(axis=0)).items()}
+        return {name: float(value) for name, value in self.of_sums(self.columns.sum(axis=0)).items()}
 
     def samples(self, resampling: Resampling) -> dict[str, np.ndarray]:
         """Each score of samples of as many clips."""
         draws = affordable(resampling, len(self.first)).totals(self.kinds, self.columns[self.first])
-        return joined(self._scores(totals) for totals in draws)
+        return joined(self.of_sums(totals) for totals in draws)
 
-    def _scores(self, totals: np.ndarray) -> dict[str, np.ndarray]:
+    def of_sums(self, totals: np.ndarray) -> dict[str, np.ndarray]:
         """(..., columns) -> each score, (...)."""
         found, start = {}, 0
         for cut in self.protocol.cuts:
