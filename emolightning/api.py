@@ -280,11 +280,14 @@ def evaluate(checkpoint: AnyPath, *overrides: str, **settings: Any) -> Scores:
     True
     """
     from emolightning.commands.evaluate import evaluate as answer_and_score
+    from emolightning.commands.evaluate import folder_of
 
     with composed("eval", [override("checkpoint", checkpoint), *overrides, *_words(settings)]) as cfg:
         with _quiet():
-            answer_and_score(cfg)
-        return _scores(Path(cfg.output_dir))
+            failed = answer_and_score(cfg)
+        if failed:
+            raise UserError(f"{folder_of(cfg)}: some sets failed; each says why in its .log there")
+        return _scores(folder_of(cfg))
 
 
 def score(answers: AnyPath | Sequence[AnyPath], *overrides: str, **settings: Any) -> Scores:

@@ -34,6 +34,18 @@ MOSI_ROWS = (
     ("03bSnISJMiM", "10", "WELL", -2.4000000954, "train"),
     ("03bSnISJMiM", "2", "UMM", 0.0, "valid"),
 )
+SIMS_V2_ROWS = (
+    ("aqgy3_0001", "00000", "你好", 0.4, "test"),
+    ("aqgy3_0001", "00002", "不", -0.8, "test"),
+    ("aqgy4_0003", "00012", "嗯", 0.0, "train"),
+    ("aqgy5_0001", "00001", "谢谢", 0.2, "valid"),
+)
+MOSEI_ROWS = (
+    ("--qXJuDtHPw", "5", "I see that a writer", 1.0, "test"),
+    ("_0efYOjQYRc", "0", "", -0.6666667, "test"),
+    ("zwTrXwi54us", "12", "So", 0.0, "test"),
+    ("-3g5yACwYnA", "10", "Key", 2.3333333, "train"),
+)
 
 NAMES = {
     "RAVDESS": [
@@ -72,7 +84,9 @@ def make_corpora(root: Path) -> Path:
     make_meld(root / "MELD", video)
     make_iemocap(root / "IEMOCAP_full_release", video)
     make_mmsa(root / "CH-SIMS", video, "label.csv", SIMS_ROWS, digits=4)
+    make_mmsa(root / "CH-SIMSv2", video, "meta.csv", SIMS_V2_ROWS)
     make_mmsa(root / "CMU-MOSI", video, "label.csv", MOSI_ROWS)
+    make_mmsa(root / "CMU-MOSEI", video, "label.csv", MOSEI_ROWS)
     for corpus, names in NAMES.items():
         for name in names:
             link(video, root / corpus / name)

@@ -13,6 +13,7 @@ from test_benchmarks import evaluated, made
 from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.data.checkup.checkup import look_at
 from emolightning.data.checkup.unusable import RowErrors
+from emolightning.data.readers.folds import folds_of, in_fold
 from emolightning.data.readers.source import SPLITS, ClipSource
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clip_digests import digest
@@ -22,9 +23,9 @@ FOLDERS = {
     "meld": "MELD",
     "iemocap": "IEMOCAP_full_release",
     "ch_sims": "CH-SIMS",
-    "ch_sims_v2": "CH-SIMS",
+    "ch_sims_v2": "CH-SIMSv2",
     "cmu_mosi": "CMU-MOSI",
-    "cmu_mosei": "CMU-MOSI",
+    "cmu_mosei": "CMU-MOSEI",
     "ravdess": "RAVDESS",
     "crema_d": "CREMA-D",
     "savee": "SAVEE",
@@ -125,6 +126,18 @@ def test_iemocap_s_turns_are_pieces_of_its_films(corpora: Path, classes: int, co
     assert f"IEMOCAP: {5 * len(dropped)} rows are left out ({left_out})" in data.remarks
 
 
+def test_a_session_of_iemocap_is_left_out_in_turn(corpora: Path) -> None:
+    clips = list(read(corpora, "iemocap").values())
+    assert {clip.attributes["session"] for clip in clips if clip.split == "test"} == {"5"}
+    held_out = folds_of(clips, folds=None, leave_one="session")
+    assert held_out == [f"session={number}" for number in range(1, 6)]
+    for name in held_out:
+        divided = in_fold(clips, name, seed=0)
+        assert {clip.id[4] for clip in divided if clip.split == "test"} == {name[-1]}
+        people = {split: {clip.subject for clip in divided if clip.split == split} for split in SPLITS}
+        assert not people["train"] & people["val"]
+
+
 def test_turns_of_iemocap_that_are_cut_already(own: Path) -> None:
     link(own / "video.mp4", own / "IEMOCAP_full_release" / "subvideo-tgt" / "Ses05F_impro01_F000.avi")
     data = source(own, "iemocap", "data.media=subvideo-tgt", "data.train=false")
@@ -147,6 +160,14 @@ def test_numbers_of_sentiment_are_valence_and_their_sign_the_label(corpora: Path
     clips = read(corpora, "cmu_mosi")
     assert clips["03bSnISJMiM_10"].valence == -2.4000000954
     assert clips["-iRBcNs9oI8_1"].transcript == "AND IT WAS GREAT"
+    clips = read(corpora, "ch_sims_v2", "data.train=false")
+    assert {name: (clip.valence, clip.label, clip.video.name) for name, clip in clips.items()} == {
+        "aqgy3_0001_00000": (0.4, "positive", "00000.mp4"),
+        "aqgy3_0001_00002": (-0.8, "negative", "00002.mp4"),
+    }
+    clips = read(corpora, "cmu_mosei")
+    assert [clip.label for clip in clips.values()] == ["positive", "positive", "negative", "neutral"]
+    assert (clips["_0efYOjQYRc_0"].transcript, clips["_0efYOjQYRc_0"].subject) == ("", "_0efYOjQYRc")
 
 
 def test_ravdess_takes_speech_with_picture_and_sound(corpora: Path) -> None:
@@ -378,12 +399,16 @@ def test_doctor_counts_what_is_there_and_says_what_differs(corpora: Path) -> Non
     assert any(sentence.startswith("emotion_label: 9 rows are read") for sentence in found.warnings)
 
 
-EVALUATED = {
+EVALUATED: dict[str, tuple[str, int, list[str]]] = {
     "meld": ("meld", 7, ["inputs.transcript=false"]),
     "iemocap": ("iemocap_session5", 5, []),
     "ch_sims": ("ch_sims", 2, ["scoring=sentiment"]),
+    "ch_sims_v2": ("ch_sims_v2", 2, ["scoring=sentiment"]),
     "cmu_mosi": ("cmu_mosi", 1, ["scoring=sentiment"]),
+    "cmu_mosei": ("cmu_mosei", 3, ["scoring=sentiment"]),
     "ovmerd_plus": ("ovmerd_plus", 4, ["scoring=open_vocabulary", "prompt.task=reason"]),
+    "mer2025": ("mer2025_semi", 4, ["data.truth=track1_train_disdim.csv", "data.train=null"]),
+    "mer2026_fg": ("mer2026_fg", 2, ["scoring=open_vocabulary", "prompt.task=reason"]),
     "mer2026": ("mer2026_cross", 1, ["data.truth=own_test.csv", "data.train=null"]),
     "mafw": ("mafw_fold1", 2, ["inputs.transcript=false", "data.train=false"]),
     "ferv39k": ("ferv39k", 2, ["inputs.transcript=false", "data.train=false"]),
@@ -392,6 +417,17 @@ EVALUATED = {
     "savee": ("savee", 12, ["data.ratios=[0,0,1]", "inputs.transcript=false"]),
     "enterface05": ("enterface05", 4, ["data.ratios=[0,0,1]", "inputs.transcript=false"]),
 }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVALUATED)
+def test_doctor_finds_nothing_wrong_in_small_copies(corpora: Path, name: str) -> None:
+    _, number, words = EVALUATED[name]
+    ours = [word for word in words if not word.startswith(("scoring", "prompt"))]
+    root = f"data.root={corpora / FOLDERS[name]}"
+    found, clips = look_at(made(corpora, name, root, f"data.cache={corpora / 'cache'}", *ours), probe=None)
+    assert found.problems == []
+    assert sum(clip.split == "test" for clip in clips) == number
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ mapped to labels, or their clips left out, and all of it is counted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -44,6 +44,8 @@ class Entry:
     valence: float | None = None
     span: Span | None = None
     """The piece of the media that this is about; None for all of it."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What else the corpus says, by which `leave_one` divides and scores are sliced."""
 
 
 ReadEntries = Callable[[Path, list[str]], list[Entry]]
@@ -135,6 +137,7 @@ class CorpusData(OfficialData):
             valence=entry.valence,
             split=part.split,
             subject=entry.subject,
+            attributes=entry.attributes,
             source=f"{path}, {entry.where}",
             span=entry.span,
         )

@@ -22,21 +22,25 @@ each row, and the truth, unless it is in a file of its own:
   slices=[subject,age:4]               where the system is weak: by values of a column, or by equal parts of numbers
   annotators=[a,b,c] ties=drop         columns of people who judged: most of them are right; how far they agree
 
-Several files are folds: their mean and deviation. With columns.valence_answer and columns.valence_truth there are also
-MER2023's squared error and combined score. Writes metrics.json, answers.jsonl and report.html, and prints a table.
+Several files are folds: their mean and deviation. benchmark=mer_unibench takes nine, a file or a folder of answers for
+each of its sets, which is scored by its own rules in a folder of its own, their mean beside them. With
+columns.valence_answer and columns.valence_truth there are also MER2023's squared error and combined score. Writes
+metrics.json, answers.jsonl and report.html, and prints a table.
 """
 
 import gc
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.benchmarks.registry import described, official_benchmarks
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
 from emolightning.config.problems import Problem, not_one_of
+from emolightning.records.benchmark import Part
 from emolightning.records.score_names import DIMENSIONS
 
 OF_SCORING = ("labels", "parser", "aliases", "answer_list", "pattern")
@@ -71,7 +75,8 @@ def full_words(argv: list[str], lists: Collection[str] = LISTS) -> list[str]:
     official = official_benchmarks().get(given.get("benchmark", ""))
     if official is None:
         return words
-    kind = given.get("scoring", official.kind)
+    # Of several sets each has its own; settings of scoring are for those that are scored by words.
+    kind = given.get("scoring", "open_vocabulary" if official.parts else official.kind)
     implied = [] if "scoring" in given else [f"scoring={kind}"]
     if kind == "classification" and official.labels and "scoring.labels" not in given:
         implied.append(f"scoring.labels=[{','.join(official.labels)}]")
@@ -101,11 +106,22 @@ def help_list() -> str:
 def score(cfg: DictConfig) -> int:
     """Read, pair, score, write."""
     check_config(cfg, own_problems(cfg))
+    if parts_of(cfg):
+        from emolightning.runs.variants.sets import score_sets
+
+        with _uncollected():
+            return score_sets(cfg, HydraConfig.get().overrides.task)
     from emolightning.runs.score import score_files
 
     with _uncollected():
         score_files(cfg)
     return 0
+
+
+def parts_of(cfg: DictConfig) -> Sequence[Part]:
+    """The sets of a benchmark that is several."""
+    official = official_benchmarks().get(cfg.benchmark)
+    return official.parts if official else ()
 
 
 @contextmanager
@@ -126,6 +142,12 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
     files = [] if OmegaConf.is_missing(cfg, "answers") else list(cfg.answers)
     if not files and not OmegaConf.is_missing(cfg, "answers"):
         problems.append(Problem("answers", "is empty: say answers=FILE"))
+    names = [part.name for part in parts_of(cfg)]
+    if names and len(files) != len(names):
+        order = ", ".join(names)
+        problems.append(
+            Problem("answers", f"has {len(files)} files; {cfg.benchmark} needs one a set, in the order {order}")
+        )
     repeated = sorted({name for name in files if files.count(name) > 1})
     if repeated:
         problems.append(Problem("answers", f"{', '.join(repeated)} is given twice; folds are different files"))

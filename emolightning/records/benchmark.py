@@ -10,11 +10,31 @@ Supports = Mapping[str, int]
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of the sets that a benchmark is made of, and the score that counts there."""
+
+    name: str
+    """Its folder of results, and its key in `data.sets`."""
+    benchmark: str
+    """The official set."""
+    score: str
+    """Name of the score in its `metrics.json`."""
+    score_of_all: str
+    """The same over all clips, where the official script leaves some out."""
+    scoring: tuple[str, ...]
+    """Words of a command line that choose how it is scored."""
+    data: tuple[str, ...] = ()
+    """Words that choose its clips, beside those that read them: e.g. nothing but the test is read."""
+    tasks: tuple[str, ...] = ()
+    """What is asked: the first of them that the model family knows. Empty asks what the run asks."""
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """One official set of clips and the score that ranks on it."""
 
     name: str
-    kind: Literal["classification", "open_vocabulary", "reasoning", "sentiment"]
+    kind: Literal["classification", "open_vocabulary", "reasoning", "sentiment", "several"]
     headline: str
     """The score that ranks: its name in `metrics.json`."""
     source: str
@@ -39,6 +59,8 @@ class Benchmark:
     """Whether these tables write labels as numbers, so that only the benchmark's own reader knows what they mean."""
     folds: tuple[str, ...] = ()
     """Names of the benchmarks that are its folds, in their order; it is scored as their mean."""
+    parts: tuple[Part, ...] = ()
+    """The sets of one that is `several`, in the order of its tables; it is scored as the mean of their scores."""
 
     @property
     def num_clips(self) -> int | None:

@@ -48,7 +48,7 @@ def score_files(cfg: DictConfig) -> dict[str, Any]:
     """
     scoring: Scoring = build_scoring(cfg)
     folder, files = Path(cfg.output_dir), [_answers_file(Path(name)) for name in cfg.answers]
-    _require_free(folder, files)
+    require_free(folder, files)
     numbers = [f"columns.{name}_answer" for name in DIMENSIONS if cfg.columns[f"{name}_answer"]]
     if scoring.reader is None and (len(files) > 1 or numbers):
         what = " and ".join(["several files (folds)"] * (len(files) > 1) + numbers)
@@ -84,7 +84,12 @@ def _answers_file(path: Path) -> Path:
     return path / ANSWERS if path.is_dir() else path
 
 
-def _require_free(folder: Path, files: Sequence[Path]) -> None:
+def require_free(folder: Path, files: Sequence[Path]) -> None:
+    """Refuse a folder whose results are of something else.
+
+    Raises:
+        UserError: it is that of a run, or holds the answers that are read.
+    """
     other = quoted_override("output_dir", f"{folder}-scores")
     if (folder / "config.yaml").exists():
         raise UserError(f"output_dir={folder} is the folder of a run, whose answers must not change; say e.g. {other}")

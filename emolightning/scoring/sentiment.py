@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
 from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
 from emolightning.scoring.metrics.sentiment import DEFAULT, PROTOCOLS, Sentiments, sentiments
+from emolightning.scoring.reading import LabelReader
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
 
@@ -31,17 +32,21 @@ class Sentiment:
     Args:
         protocol: `mosi` (also CMU-MOSEI): numbers from -3 to 3; `sims`: numbers from -1 to 1; `mer_unibench`: the words
             positive and negative, compared as they are written, and true numbers of any scale; None is `mosi`.
+        answers: of words. `exact`: an answer is one of them, as officially; `text`: the one that a sentence gives.
 
     Raises:
-        UserError: an unknown protocol.
+        UserError: an unknown protocol, or sentences where numbers are compared.
     """
 
-    def __init__(self, *, protocol: str | None = None):
+    def __init__(self, *, protocol: str | None = None, answers: Literal["exact", "text"] = "exact"):
         protocol = protocol or DEFAULT
         if protocol not in PROTOCOLS:
             raise UserError(f"scoring.protocol: must be one of {', '.join(PROTOCOLS)}, not {protocol!r}")
+        if answers == "text" and PROTOCOLS[protocol].scale is not None:
+            raise UserError("scoring.answers=text reads words: say scoring.protocol=mer_unibench, or leave it out")
         self.name, self.protocol = protocol, PROTOCOLS[protocol]
         self.reader = None
+        self._words = LabelReader(tuple(WORDS)) if answers == "text" else None
         self.definitions = self.protocol.definitions()
         self.names = tuple(self.definitions)
 
@@ -81,8 +86,9 @@ class Sentiment:
         if not text:
             return Score(answer.clip_id, None, EMPTY, answer.text)
         if self.protocol.scale is None:
-            is_word = text in WORDS
-            return Score(answer.clip_id, text if is_word else None, None if is_word else OTHER, answer.text)
+            word = text if self._words is None else self._words.read(text).label
+            is_word = word in WORDS
+            return Score(answer.clip_id, word if is_word else None, None if is_word else OTHER, answer.text)
         found = NUMBER.findall(text.replace("\u2212", "-"))
         if len(found) != 1 or not math.isfinite(float(found[0])):
             return Score(answer.clip_id, None, SEVERAL if len(found) > 1 else NO_NUMBER, answer.text)

@@ -1,6 +1,6 @@
 """CH-SIMS and CH-SIMS v2: Chinese films, series and talks, and how positive they are, from -1 to 1."""
 
-from emolightning.benchmarks.published.shared_protocols import SENTIMENT_WORDS, UNIBENCH_SENTIMENT
+from emolightning.benchmarks.published.shared_protocols import LIGHT_MER, SENTIMENT_WORDS, UNIBENCH_SENTIMENT
 from emolightning.records.benchmark import Benchmark, Card, Protocol, Supports
 from emolightning.records.clip_digests import Digests
 from emolightning.records.labels import SENTIMENT3
@@ -45,7 +45,8 @@ CARD = Card(
         ),
     ),
     protocols=tuple(
-        Protocol(name, "mer_unibench", UNIBENCH_SENTIMENT, conditions=SENTIMENT_WORDS)
+        Protocol(name, way, about, conditions=SENTIMENT_WORDS)
         for name in ("ch_sims", "ch_sims_v2")
+        for way, about in (("mer_unibench", UNIBENCH_SENTIMENT), ("light_mer", LIGHT_MER))
     ),
 )

@@ -1,6 +1,6 @@
 """CMU-MOSI and CMU-MOSEI: people who talk to a camera in English, and how positive they are, from -3 to 3."""
 
-from emolightning.benchmarks.published.shared_protocols import SENTIMENT_WORDS, UNIBENCH_SENTIMENT
+from emolightning.benchmarks.published.shared_protocols import LIGHT_MER, SENTIMENT_WORDS, UNIBENCH_SENTIMENT
 from emolightning.records.benchmark import Benchmark, Card, Protocol, Supports
 from emolightning.records.clip_digests import Digests
 from emolightning.records.labels import SENTIMENT3
@@ -45,7 +45,8 @@ CARD = Card(
         ),
     ),
     protocols=tuple(
-        Protocol(name, "mer_unibench", UNIBENCH_SENTIMENT, conditions=SENTIMENT_WORDS)
+        Protocol(name, way, about, conditions=SENTIMENT_WORDS)
         for name in ("cmu_mosi", "cmu_mosei")
+        for way, about in (("mer_unibench", UNIBENCH_SENTIMENT), ("light_mer", LIGHT_MER))
     ),
 )

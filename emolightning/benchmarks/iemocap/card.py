@@ -1,6 +1,6 @@
 """IEMOCAP: dialogues of ten actors in English, five sessions of two; each session is tested once."""
 
-from emolightning.benchmarks.published.shared_protocols import HIT, WHEELS
+from emolightning.benchmarks.published.shared_protocols import HIT, LIGHT_MER, WHEELS
 from emolightning.records.benchmark import Benchmark, Card, Protocol, Supports
 from emolightning.records.clip_digests import Digests
 from emolightning.records.labels import IEMOCAP4, IEMOCAP5, IEMOCAP6
@@ -78,5 +78,8 @@ CARD = Card(
             read_by=("data=iemocap data.classes=6",),
         ),
     ),
-    protocols=(Protocol("iemocap_session5", "mer_unibench", HIT, conditions=WHEELS),),
+    protocols=(
+        Protocol("iemocap_session5", "mer_unibench", HIT, conditions=WHEELS),
+        Protocol("iemocap_session5", "light_mer", LIGHT_MER, conditions=WHEELS),
+    ),
 )

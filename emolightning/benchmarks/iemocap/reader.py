@@ -117,6 +117,7 @@ def _turns(path: Path, sentences: dict[str, str], *, is_cut: bool, problems: lis
             subject=f"{name[:5]}{name.rpartition('_')[2][:1]}",  # Ses01 and who speaks: F or M
             valence=float(turn["valence"]),
             span=None if is_cut else Span(start, end),
+            attributes={"session": name[4:5]},
         )
 
 

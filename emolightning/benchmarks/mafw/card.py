@@ -82,5 +82,11 @@ CARD = Card(
             f"trained on each fold: mean over five test sets; {BEST_EPOCH}",
             conditions={"num_folds": 5, "zero_shot": False},
         ),
+        Protocol(
+            "mafw_fold3",
+            "fine_tuned",
+            "trained on fold 3, tested on its test set after the last epoch: the one fold whose log its authors keep",
+            conditions={"zero_shot": False},
+        ),
     ),
 )

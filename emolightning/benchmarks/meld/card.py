@@ -1,6 +1,6 @@
 """MELD: dialogues of the series Friends, in English: one of seven emotions and one of three sentiments a clip."""
 
-from emolightning.benchmarks.published.shared_protocols import HIT, WHEELS
+from emolightning.benchmarks.published.shared_protocols import HIT, LIGHT_MER, WHEELS
 from emolightning.records.benchmark import Benchmark, Card, Protocol, Supports
 from emolightning.records.labels import SENTIMENT3
 
@@ -48,5 +48,8 @@ CARD = Card(
             truth_is_coded=True,
         ),
     ),
-    protocols=(Protocol("meld", "mer_unibench", HIT, conditions=WHEELS),),
+    protocols=(
+        Protocol("meld", "mer_unibench", HIT, conditions=WHEELS),
+        Protocol("meld", "light_mer", LIGHT_MER, conditions=WHEELS),
+    ),
 )

@@ -1,7 +1,14 @@
 """MER2023: SEMI, MULTI and NOISE are the organisers' test3, test1 and test2."""
 
 from emolightning.benchmarks.mer_labels import LABEL_COLUMNS
-from emolightning.benchmarks.published.shared_protocols import DOCUMENTATION_PAGE, FIRST_LABEL, GPT4V, HIT, WHEELS
+from emolightning.benchmarks.published.shared_protocols import (
+    DOCUMENTATION_PAGE,
+    FIRST_LABEL,
+    GPT4V,
+    HIT,
+    LIGHT_MER,
+    WHEELS,
+)
 from emolightning.records.benchmark import Benchmark, Card, Protocol, Supports
 from emolightning.records.clip_digests import Digests
 from emolightning.records.labels import MER6
@@ -67,6 +74,7 @@ CARD = Card(
         ),
         Protocol("mer2023_multi", "gpt4v", GPT4V, conditions=FIRST_LABEL),
         Protocol("mer2023_multi", "mer_unibench", f"called MER2023 there: test1. {HIT}", conditions=WHEELS),
+        Protocol("mer2023_multi", "light_mer", LIGHT_MER, conditions=WHEELS),
         Protocol("mer2023_noise", "challenge", "test2, 412 clips with added noise; combined as on MULTI"),
     ),
 )

@@ -1,7 +1,7 @@
 """MER2024's tracks with one label a clip: SEMI and NOISE, of which the organisers score a subset."""
 
 from emolightning.benchmarks.mer_labels import LABEL_COLUMNS
-from emolightning.benchmarks.published.shared_protocols import DOCUMENTATION_PAGE, HIT, WHEELS
+from emolightning.benchmarks.published.shared_protocols import DOCUMENTATION_PAGE, HIT, LIGHT_MER, WHEELS
 from emolightning.records.benchmark import Benchmark, Card, Protocol, Supports
 from emolightning.records.clip_digests import Digests
 from emolightning.records.labels import MER6
@@ -45,6 +45,7 @@ CARD = Card(
         Protocol(
             "mer2024_semi", "mer_unibench", f"called MER2024 there: the scored SEMI clips. {HIT}", conditions=WHEELS
         ),
+        Protocol("mer2024_semi", "light_mer", LIGHT_MER, conditions=WHEELS),
         Protocol("mer2024_noise", "challenge", "the 1170 scored clips of the challenge's NOISE track"),
         Protocol("mer2024_noise", "documentation_page", DOCUMENTATION_PAGE),
     ),

@@ -1,6 +1,6 @@
 """OV-MERD+: any number of emotion words for each of 532 clips, one of the nine sets of MER-UniBench."""
 
-from emolightning.benchmarks.published.shared_protocols import UNIBENCH, WHEELS
+from emolightning.benchmarks.published.shared_protocols import LIGHT_MER, UNIBENCH, WHEELS
 from emolightning.records.benchmark import Benchmark, Card, Protocol
 from emolightning.records.clip_digests import Digests
 
@@ -18,5 +18,8 @@ CARD = Card(
             read_by=("data=ovmerd_plus",),
         ),
     ),
-    protocols=(Protocol("ovmerd_plus", "mer_unibench", f"{UNIBENCH}; F at level 1", conditions=WHEELS),),
+    protocols=(
+        Protocol("ovmerd_plus", "mer_unibench", f"{UNIBENCH}; F at level 1", conditions=WHEELS),
+        Protocol("ovmerd_plus", "light_mer", LIGHT_MER, conditions=WHEELS),
+    ),
 )

@@ -3,7 +3,13 @@
 from emolightning.records.benchmark import Protocol
 
 PROTOCOLS = (
-    Protocol("mer_unibench", "mean", "mean over the nine sets, whose scores have three definitions"),
+    Protocol(
+        "emoprefer",
+        "best_strategy",
+        "EmoPrefer-Data, 574 pairs of descriptions, zero-shot: mean over runs of the strategy that is best on these "
+        "pairs; whoever chooses the longer text has 79.57; answers of your own are scored by scoring=preference",
+        num_clips=574,
+    ),
     Protocol(
         "ovmerd",
         "ov_mer",

@@ -7,6 +7,10 @@ UNIBENCH = (
 HIT = f"{UNIBENCH}; HIT at level 1, where further labels cost nothing, over clips whose label is in the wheel"
 UNIBENCH_SENTIMENT = f"{UNIBENCH}; weighted F1 of the sign, zeros left out"
 SENTIMENT_WORDS = {"sentiment": "mer_unibench", "zero_shot": True}
+LIGHT_MER = (
+    "MER-UniBench in the table of Light-MER, zero-shot; its scripts take the last epoch, and it lists other figures "
+    "of AffectGPT than AffectGPT's own table"
+)
 WHEELS = {"wheels": "2025", "answers": "lists", "zero_shot": True}
 DOCUMENTATION_PAGE = "figures of upstream's documentation page alone"
 NOT_STATED = "which of the folds was tested is not stated"

@@ -1,4 +1,4 @@
-"""`ablation.html` and `robustness.html`: one self-contained page about one run, evaluated in many ways."""
+"""`ablation.html`, `robustness.html` and the report of several sets: a page about one run, evaluated in many ways."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ def variants_page(content: Content, sheets: Sequence[Sheet]) -> str:
     """The page as text.
 
     Args:
-        content: of `ablation.json` or `robustness.json`.
+        content: of `ablation.json`, `robustness.json`, or `metrics.json` of several sets.
         sheets: its tables.
     """
     return render(
@@ -29,7 +29,9 @@ def variants_page(content: Content, sheets: Sequence[Sheet]) -> str:
 
 
 def variants_drawings(content: Content) -> list[Drawing]:
-    """An ablation as rows of intervals; of each corruption a curve, or rows where severities have no order."""
+    """An ablation, or several sets, as rows of intervals; of each corruption a curve, or rows without an order."""
+    if content["kind"] == "sets":
+        return list(_sets(content))
     if content["kind"] == "ablation":
         return list(_ablation(content))
     return [drawing for each in content["corruptions"] for drawing in _corruption(each, content)]
@@ -54,6 +56,26 @@ def _ablation(content: Content) -> Iterator[Drawing]:
     lines = [*([] if chance is None else [(chance, "chance")]), (first, "as it is")]
     svg = rows(f"{headline} with what is left", drawn, scale, lines=lines, legend=legend, is_level=True)
     yield Drawing("ablation", f"{headline} with what is left", svg, "With 95 % intervals")
+
+
+def _sets(content: Content) -> Iterator[Drawing]:
+    """The score of each set, each of its own kind, and their mean."""
+    scores = {row["name"]: row["metrics"].get(row["score"]) for row in content["sets"]}
+    scores["mean"] = content["metrics"].get(content["headline"])
+    known = {name: score for name, score in scores.items() if score and score["value"] is not None}
+    marks = {
+        name: Mark(each["value"], _interval(each), "accent", f"{each['value']:.4f}") for name, each in known.items()
+    }
+    if marks:
+        drawn = [Row(name, [mark], f"{mark.value:.4f}") for name, mark in marks.items()]
+        scale = axis("score", _ends(list(marks.values())), within=(0, 1))
+        svg = rows("score of each set", drawn, scale)
+        yield Drawing(
+            "sets",
+            "score of each set",
+            svg,
+            "With 95 % intervals; scores of different sets have definitions of their own",
+        )
 
 
 def _of(row: Content, headline: str) -> Mark:

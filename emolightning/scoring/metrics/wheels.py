@@ -122,13 +122,17 @@ def inverted(pairs: Iterable[tuple[str, Sequence[str]]]) -> dict[str, tuple[str,
     return {word: tuple(sorted(found)) for word, found in names.items()}
 
 
+THE_MATTER = {("emotional", noun) for noun in ("state", "states", "expression", "expressions", "tone", "category")}
+"""What an answer is about, and no emotion: wheels know `emotional`, as a form of sad and of angry."""
+
+
 def words_in_text(text: str, wheels: EmotionWheels) -> list[str]:
     """Known words of a free text in their order, each once; of overlapping ones that with the most words.
 
     No understanding: `not happy` gives `happy`. The official evaluations let a language model read the text instead.
 
     >>> from emolightning.scoring.metrics.wheel_files import embedded_wheels
-    >>> words_in_text("He looks Sad, then sad and let down.", embedded_wheels())
+    >>> words_in_text("His emotional state is Sad, then sad and let down.", embedded_wheels())
     ['sad', 'let down']
     """
     return list(dict.fromkeys(_longest_known(_tokens(text), wheels)))
@@ -138,7 +142,8 @@ def _tokens(text: str) -> list[str]:
     # Marks at the ends of a token are punctuation; a hyphen inside one belongs to the word (`self-conscious`).
     plain = normalised(text).replace("\u2019", "'")
     tokens = ("".join(sign if sign.isalnum() or sign in "-'" else " " for sign in plain)).split()
-    return [token.strip("-'") for token in tokens if token.strip("-'")]
+    words = [token.strip("-'") for token in tokens if token.strip("-'")]
+    return [word for word, after in zip(words, [*words[1:], ""], strict=True) if (word, after) not in THE_MATTER]
 
 
 def _longest_known(tokens: list[str], wheels: EmotionWheels) -> Iterator[str]:

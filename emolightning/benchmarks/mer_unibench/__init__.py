@@ -1,0 +1,1 @@
+"""MER-UniBench: nine sets in one."""
