@@ -45,6 +45,7 @@ MOSEI_ROWS = (
     ("_0efYOjQYRc", "0", "", -0.6666667, "test"),
     ("zwTrXwi54us", "12", "So", 0.0, "test"),
     ("-3g5yACwYnA", "10", "Key", 2.3333333, "train"),
+    ("-3g5yACwYnA", "11", "Well", 0.3333333, "valid"),
 )
 
 NAMES = {

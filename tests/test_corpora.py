@@ -166,7 +166,7 @@ def test_numbers_of_sentiment_are_valence_and_their_sign_the_label(corpora: Path
         "aqgy3_0001_00002": (-0.8, "negative", "00002.mp4"),
     }
     clips = read(corpora, "cmu_mosei")
-    assert [clip.label for clip in clips.values()] == ["positive", "positive", "negative", "neutral"]
+    assert [clip.label for clip in clips.values()] == ["positive", "positive", "positive", "negative", "neutral"]
     assert (clips["_0efYOjQYRc_0"].transcript, clips["_0efYOjQYRc_0"].subject) == ("", "_0efYOjQYRc")
 
 

@@ -20,13 +20,15 @@ from emolightning.runs.score import require_free, score_files
 from emolightning.runs.variants.evaluating import Outcome, Variant, carrier, evaluate_all
 from emolightning.runs.variants.sets_together import print_sets, together, write_sets
 
-OWN = ("data", "output_dir", "run_name", "parallel", "split")
+OWN = ("data", "scoring", "output_dir", "run_name", "parallel", "split")
 """Settings that each set has for itself."""
 
 OF_FILES = ("answers", "truth", "benchmark", "output_dir", "scoring")
 """The same of `score`."""
 
 SETS = "data.sets"
+BY_WORDS = "open_vocabulary"
+"""How the sets are scored that settings of scoring are for."""
 FREE_TEXT = "scoring.answers=text"
 """How answers of a model are read; where they are lists already, `scoring.answers=lists` says so."""
 
@@ -107,10 +109,10 @@ def tell(official: Benchmark, outcomes: Sequence[Outcome], root: Path) -> int:
 
 def _refuse(cfg: DictConfig, overrides: Sequence[str], official: Benchmark) -> None:
     for word in overrides:
-        if override_key(word) in ("scoring", "scoring.protocol"):
+        if override_key(word) == "scoring" and word.partition("=")[2] != BY_WORDS:
             raise UserError(
-                f"{word}: each set of {official.name} has its own scoring; leave it out; scoring.wheels, "
-                "scoring.answers and others are of the sets that are scored by words"
+                f"{word}: each set of {official.name} has its own scoring; leave it out, or say scoring={BY_WORDS} and "
+                "its settings, e.g. scoring.wheels=FOLDER, for the sets that are scored by words"
             )
     if cfg.split != "test":
         raise UserError(f"split={cfg.split}: the sets of {official.name} are tests; leave split out")
@@ -137,7 +139,7 @@ def _words_of(part: Part, given: Mapping[str, Any], cfg: DictConfig, overrides: 
 
 def _of_scoring(part: Part, overrides: Sequence[str]) -> list[str]:
     """Settings of scoring, which are for the sets that are scored by words."""
-    is_of_words = "scoring=open_vocabulary" in part.scoring
+    is_of_words = f"scoring={BY_WORDS}" in part.scoring
     return [word for word in overrides if is_of_words and override_key(word).startswith("scoring.")]
 
 

@@ -143,7 +143,7 @@ def _tokens(text: str) -> list[str]:
     plain = normalised(text).replace("\u2019", "'")
     tokens = ("".join(sign if sign.isalnum() or sign in "-'" else " " for sign in plain)).split()
     words = [token.strip("-'") for token in tokens if token.strip("-'")]
-    return [word for word, after in zip(words, [*words[1:], ""], strict=True) if (word, after) not in THE_MATTER]
+    return [word for word, after in zip(words, [*words[1:], ""], strict=False) if (word, after) not in THE_MATTER]
 
 
 def _longest_known(tokens: list[str], wheels: EmotionWheels) -> Iterator[str]:
