@@ -116,11 +116,12 @@ MISTAKES = [
             "OV-MERD: no such",
         ],
     ),
+    ("eval", ["data.sets.meld=/nowhere"], ["meld: /nowhere: no such folder; say data.sets.meld.root=FOLDER"]),
+    ("eval", ["data.sets.meld=5"], ["data.sets: must be dict[str, "]),
     ("eval", ["scoring=sentiment"], ["scoring=sentiment: each set of mer_unibench has its own scoring"]),
     ("eval", ["split=val"], ["split=val: the sets of mer_unibench are tests"]),
-    ("eval", ["data.sets.melt.root=x"], ["'melt' is not one of mer2023"]),
+    ("eval", ["data.sets.melt.root=x"], ["data.sets.melt: 'melt' is not one of mer2023"]),
     ("eval", [f"data.sets.{name}=null" for name in NAMES], ["data.sets: all sets are null"]),
-    ("eval", ["data.sets.meld.rot=x"], ["rot"]),
     ("doctor", [], ["data=unibench is 9 datasets, which `eval` answers one after the other; here say one of them"]),
 ]
 
@@ -162,6 +163,8 @@ def test_what_is_missing_in_folders_that_are_there_is_told_in_one_message(
     assert "data=unibench: 4 problem(s)" in told
     assert "meld: " in told
     assert "or data.sets.meld.media to the name of the folder of the clips of test" in told
+    assert call("eval", "data=unibench", *A_MODEL, f"output_dir={tmp_path / 'out'}", *own, "data.sets.meld.rot=x") == 1
+    assert "data.rot: emolightning.benchmarks.meld.reader.MeldData has no such argument" in capsys.readouterr().err
     assert "cmu_mosi: " in told
     assert "or data.sets.cmu_mosi.truth to the name of the table of labels" in told
 

@@ -10,6 +10,7 @@ from emolightning.benchmarks.registry import official_benchmark
 from emolightning.config.check import check_config
 from emolightning.config.composing import composed
 from emolightning.config.families import family_of
+from emolightning.config.problems import not_one_of
 from emolightning.config.sources import override_key
 from emolightning.errors import InputErrors, UserError, override
 from emolightning.records.benchmark import Benchmark, Part
@@ -50,10 +51,8 @@ def evaluate_sets(cfg: DictConfig, overrides: Sequence[str], root: Path) -> int:
     official = official_benchmark(cfg.data.name)
     _refuse(cfg, overrides, official)
     words = [word for word in overrides if override_key(word) not in OWN and not _is_of_one(word)]
-    given = plain(cfg.data)["sets"]
-    parts = [part for part in official.parts if given.get(part.name) is not None]
-    if not parts:
-        raise UserError(f"{SETS}: all sets are null; leave one of them in")
+    given = _given(plain(cfg.data)["sets"], official)
+    parts = [part for part in official.parts if part.name in given]
     variants = [Variant(part.name, _words_of(part, given[part.name], cfg, overrides)) for part in parts]
     _require_files(variants, words, {part.name: given[part.name].get("root") for part in parts})
     with Programs() as programs:
@@ -105,6 +104,18 @@ def tell(official: Benchmark, outcomes: Sequence[Outcome], root: Path) -> int:
             f"{len(failed)} of {len(outcomes)} sets failed: {', '.join(failed)}; the same command does what is missing"
         )
     return int(any(each.failed for each in outcomes))
+
+
+def _given(sets: Mapping[str, Any], official: Benchmark) -> dict[str, Mapping[str, Any]]:
+    """Settings of the data of each set that is not left out; a text is its folder."""
+    names = [part.name for part in official.parts]
+    for name in sets:
+        if name not in names:
+            raise UserError(f"{SETS}.{name}: {not_one_of(name, names)}")
+    found = {name: {"root": value} if isinstance(value, str) else value for name, value in sets.items() if value}
+    if not found:
+        raise UserError(f"{SETS}: all sets are null; leave one of them in")
+    return found
 
 
 def _refuse(cfg: DictConfig, overrides: Sequence[str], official: Benchmark) -> None:
