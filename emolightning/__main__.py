@@ -26,6 +26,10 @@ COMMANDS = {
         "emolightning.commands.doctor",
         "what a dataset needs and has: files, clips, labels, features, media; what would fail",
     ),
+    "prepare": (
+        "emolightning.commands.prepare",
+        "a dataset in its own files into one folder of clips and a table, or into files of other programs",
+    ),
     "extract": (
         "emolightning.commands.extract",
         "clips to feature vectors, by the recipes of published features; resumable, in parts",

@@ -49,7 +49,7 @@ class Round:
     seconds: float
     """From its start to its end, imports included."""
     cpu_seconds: float
-    """Of its processors: other programs on the machine do not count."""
+    """The time of its processors: other programs on the machine do not count."""
     read_seconds: float
     fold_seconds: float
     peak_memory_gb: float

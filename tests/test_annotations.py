@@ -147,7 +147,8 @@ def test_all_problems_are_listed_at_once_with_their_lines(problems):
     assert found[2].endswith(f"(looked for nowhere with one of the suffixes {' '.join(MEDIA_SUFFIXES)})")
     assert found[3] == f"line 8: emotion_label is empty; give one of {list(MER6)}"
     assert found[4] == (
-        "line 8: transcription is empty; write what is said, or switch the transcript off with inputs.transcript=false"
+        "line 8: transcription is empty; write what is said, say data.empty_transcript=empty where nothing is, or "
+        "switch the transcript off with inputs.transcript=false"
     )
     assert found[5] == "line 8: split 'exam' is not one of ['train', 'val', 'validation', 'valid', 'dev', 'test']"
     assert found[6] == (

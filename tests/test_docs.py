@@ -35,7 +35,7 @@ OUTPUTS = outputs()
 RUN, FAIL, SHOW = commands_tagged("run"), commands_tagged("fail"), commands_tagged("show")
 PROGRAM = re.compile(r"\b(python (\S+\.py|-m emolightning)|train\.py|slurm/train\.sbatch) ?")
 LONG = re.compile(
-    r"python (train\.py|eval\.py|speed/\S+|-m emolightning (sweep|ablate|robustness|predict|doctor)) (?!--)"
+    r"python (train\.py|eval\.py|speed/\S+|-m emolightning (sweep|ablate|robustness|predict|doctor|prepare)) (?!--)"
 )
 """Beginnings of commands that train, generate or read clips."""
 
@@ -47,7 +47,7 @@ def is_slow(command: str) -> bool:
 
 
 RUNNING = [pytest.param(c, marks=pytest.mark.slow if is_slow(c) else (), id=c) for c in [*RUN, *FAIL]]
-ACCEPTED = re.compile(r"python (train\.py|eval\.py|-m emolightning (predict|doctor)) ")
+ACCEPTED = re.compile(r"python (train\.py|eval\.py|-m emolightning (predict|doctor|prepare)) ")
 CHECKED = [command for command in RUN if is_slow(command) and ACCEPTED.match(command)]
 """Composed and checked in every run of the tests."""
 

@@ -25,6 +25,7 @@ OWN = {
     "import-weights": "llama=???",
     "export-weights": "format=???",
     "convert-features": "source=???",
+    "prepare": "num_folds=null",
     "extract": "shard=null",
     "serve": "max_clip_seconds=60",
     "inspect": "file=???",

@@ -515,6 +515,39 @@ class ExtractConfig:
 
 
 @dataclass
+class PrepareConfig:
+    """A dataset in its own files, and the folder that it becomes."""
+
+    data: Any = None
+    """A dataset; data=NAME chooses it."""
+    out: str = MISSING
+    """Gets the clips, the table and `prepare.json`."""
+    format: str = "custom"
+    """`custom`: a table for data=custom; `llama_factory`, `ms_swift`: conversations; `merr`: row files and MERR's
+    explanations."""
+    clips: str = "link"
+    """What is done with whole files: `link`, on the same disk without taking room, or `copy`. Pieces are cut out."""
+    transcripts: bool = True
+    """Whether what is said is read; false where the annotations have none."""
+    num_folds: int | None = None
+    """Divides all clips into so many folds, in the column `fold`: labels spread evenly, subjects whole."""
+    task: str = "emotion"
+    """Which answer conversations teach: `emotion`, or `reason` for explanations."""
+    question: str | None = None
+    """What conversations ask; null is Emotion-LLaMA's question with the labels."""
+    num_workers: int = 2
+    """Processes that link, copy and cut."""
+    on_error: str = "stop"
+    """Clips without usable media: `stop` writes no table, `skip` leaves them out and counts them."""
+    max_skipped: float = 0.05
+    """The largest share of clips that `skip` accepts."""
+    seed: int = 42
+    """Seed of splits and folds that are made here."""
+    paths: PathSettings = field(default_factory=PathSettings)
+    """The folders of this machine."""
+
+
+@dataclass
 class ServeConfig:
     """Trained runs, and who may ask them what."""
 

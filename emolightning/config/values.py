@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
-from emolightning.config.command_settings import CombineConfig, ExtractConfig, ScoreRowsConfig
+from emolightning.config.command_settings import CombineConfig, ExtractConfig, PrepareConfig, ScoreRowsConfig
 from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.loss_values import check_loss
 from emolightning.config.problems import Problem, not_one_of, suggestion
@@ -84,6 +84,11 @@ OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
     EvalConfig: {"cluster": ("subject",)},
     RobustnessConfig: {"cluster": ("subject",)},
     ExtractConfig: {"dtype": KEPT_DTYPES, "device": REAL_DEVICES},
+    PrepareConfig: {
+        "format": ("custom", "llama_factory", "ms_swift", "merr"),
+        "clips": ("link", "copy"),
+        "task": ("emotion", "reason"),
+    },
     ScoreRowsConfig: {"kind": ("labels", "words")},
     CombineConfig: {"missing": ("error", "others")},
 }

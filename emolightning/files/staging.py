@@ -34,6 +34,32 @@ def staged(out: Path, *, last: str, label: str) -> Iterator[Path]:
     Raises:
         UserError: another process is writing there, or the disk is full.
     """
+    stage = out / STAGE
+    with alone_in(out, label=label):
+        try:
+            shutil.rmtree(stage, ignore_errors=True)
+            stage.mkdir()
+            yield stage
+            _move(stage, out, last)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise CannotWrite(label, f"{os.strerror(error.errno)}; nothing was kept") from error
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+@contextmanager
+def alone_in(out: Path, *, label: str) -> Iterator[None]:
+    """The only process that writes into a folder; it is made where it is not there, and removed if it stays empty.
+
+    Args:
+        out: the folder.
+        label: names it in messages.
+
+    Raises:
+        UserError: another process is writing there, or the folder cannot be written to.
+    """
     existed = out.exists()
     lock = FileLock(out / LOCK, timeout=0)
     try:
@@ -43,18 +69,9 @@ def staged(out: Path, *, last: str, label: str) -> Iterator[Path]:
         raise UserError(f"{label}: another process is writing there; wait for it or give another folder") from None
     except OSError as error:
         raise UserError(f"{label}: cannot be written to ({error}); give another folder") from error
-    stage = out / STAGE
     try:
-        shutil.rmtree(stage, ignore_errors=True)
-        stage.mkdir()
-        yield stage
-        _move(stage, out, last)
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise CannotWrite(label, f"{os.strerror(error.errno)}; nothing was kept") from error
+        yield
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
         lock.release()
         (out / LOCK).unlink(missing_ok=True)
         if not existed and not any(out.iterdir()):

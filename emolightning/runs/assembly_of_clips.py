@@ -84,9 +84,19 @@ def clips_of_dataset(cfg: DictConfig, *, transcripts: bool) -> list[Clip]:
         cfg: of a command that has the group `data`.
         transcripts: whether what is said is read.
     """
+    return source_of_dataset(cfg, transcripts=transcripts).read_clips()
+
+
+def source_of_dataset(cfg: DictConfig, *, transcripts: bool) -> ClipSource:
+    """Where the clips of a dataset come from.
+
+    Args:
+        cfg: of a command that has the group `data`.
+        transcripts: whether what is said is read.
+    """
     own, _, _ = split_settings(plain(cfg.data))
     source: ClipSource = build(own, "data", inputs=("transcript",) if transcripts else ())
-    return source.read_clips()
+    return source
 
 
 def _refuse_unused(cfg: DictConfig, recipe: Recipe) -> None:

@@ -100,6 +100,7 @@ def read_custom(
     labels: tuple[str, ...],
     *,
     needs_transcript: bool = True,
+    may_be_silent: bool = False,
     lost: MutableMapping[str, str] | None = None,
     columns: Mapping[str, str | None] | None = None,
     label_map: Mapping[str, str | None] | str | None = None,
@@ -113,6 +114,7 @@ def read_custom(
         media: the folder with the videos; names in the file are relative to it.
         labels: the vocabulary; synonyms are mapped to it.
         needs_transcript: False where the run does not use the transcript: it may then be empty or have no column.
+        may_be_silent: whether a transcript that is needed may be empty, or missing: nothing is said.
         lost: see MediaFolder.
         columns: our name of a column -> its name in the file.
         label_map: see LabelMap.
@@ -132,7 +134,8 @@ def read_custom(
     read_label = LabelMap(labels, label_map)
     required = COLUMNS if needs_transcript else (NAME, LABEL)
     table = _Table(path, known, required)
-    spoken = partial(_transcript, needed=needs_transcript, said_words=frozenset(map(str.casefold, said_words)))
+    words = frozenset(map(str.casefold, said_words))
+    spoken = partial(_transcript, needed=needs_transcript, may_be_silent=may_be_silent, said_words=words)
     clips = _clips(table, MediaFolder(media, lost=lost), read_label, spoken, problems)
     if not table.num_rows and not len(problems):
         needs = ", ".join(known.names[column] for column in COLUMNS)
@@ -288,10 +291,16 @@ def _twice(row: Mapping[str, str], first: Mapping[str, str], line: int) -> str:
     return f"{said}{differ} take one of the two rows out"
 
 
-def _transcript(text: str, *, needed: bool, said_words: frozenset[str]) -> str | None:
+def _transcript(text: str, *, needed: bool, may_be_silent: bool, said_words: frozenset[str]) -> str | None:
+    is_absent = is_missing(text) and text.casefold() not in said_words
+    if may_be_silent and needed and (is_absent or not text):
+        return ""
     if needed and not text:
-        raise BadValue(f"{TRANSCRIPT} is empty; write what is said, or {TRANSCRIPT_OFF}")
-    if is_missing(text) and text.casefold() not in said_words:
+        raise BadValue(
+            f"{TRANSCRIPT} is empty; write what is said, say data.empty_transcript=empty where nothing is, or "
+            f"{TRANSCRIPT_OFF}"
+        )
+    if is_absent:
         if not needed:
             return None
         raise BadValue(

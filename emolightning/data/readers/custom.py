@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from emolightning.config.problems import suggestion
 from emolightning.data.checkup.unusable import RowErrors
@@ -28,6 +28,7 @@ class CustomData(ClipSource):
         label_map: word or code of the file -> label, or null to leave its rows out, `{exc: happy, xxx: null}`; or a
             table with the columns `alias` and `label`.
         said_words: words such as `None` or `nan` that are really said; else they are missing transcripts.
+        empty_transcript: what an empty cell means: `error`, or `empty` where nothing is said in some clips.
         ratios: shares of train, val and test, used when the file has no `split` column.
         **shared: arguments of ClipSource.
     """
@@ -40,6 +41,7 @@ class CustomData(ClipSource):
         columns: Mapping[str, str | None] | None = None,
         label_map: Mapping[str, str | None] | str | None = None,
         said_words: Sequence[str] | None = None,
+        empty_transcript: Literal["error", "empty"] = "error",
         ratios: tuple[float, float, float] = (0.7, 0.15, 0.15),
         **shared: Any,
     ):
@@ -49,6 +51,7 @@ class CustomData(ClipSource):
         self.columns = _known(columns or {})
         self.label_map = label_map
         self.said_words = tuple(said_words or ())
+        self.empty_transcript = empty_transcript
         self.ratios = three_shares(ratios)
 
     def read_clips(self) -> list[Clip]:
@@ -60,12 +63,14 @@ class CustomData(ClipSource):
             self.media,
             self.labels,
             needs_transcript="transcript" in self.inputs,
+            may_be_silent=self.empty_transcript == "empty",
             lost=self.lost,
             columns=self.columns,
             label_map=self.label_map,
             said_words=self.said_words,
             remarks=self.remarks,
         )
+        self.remark_empty(sum(clip.transcript == "" for clip in clips), len(clips), self.empty_transcript)
         try:
             return assign_splits(clips, ratios=self.ratios, seed=self.seed)
         except UserError as error:

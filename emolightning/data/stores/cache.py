@@ -125,10 +125,10 @@ def compute_missing(
     problems: dict[str, str] = {}
     absent: dict[str, dict[str, str]] = {name: {} for name in folders}
     try:
-        outcomes = _outcomes(todo, compute, num_workers)
+        outcomes = outcomes_of(todo, compute, num_workers)
         if encode is not None:
             outcomes = _encoded(outcomes, encode, batch_size)
-        for clip, outcome in _progress(outcomes, title, len(todo)):
+        for clip, outcome in with_bar(outcomes, title, len(todo)):
             if outcome.problem:
                 problems[clip.id] = outcome.problem
             for name, array in outcome.arrays.items():
@@ -144,7 +144,8 @@ def compute_missing(
     return Summary({clip.id: problems[clip.id] for clip in clips if clip.id in problems}, absent)
 
 
-def _outcomes(todo: Sequence["_Job"], compute: Compute, num_workers: int) -> Iterator[tuple[Clip, Outcome]]:
+def outcomes_of(todo: Sequence["_Job"], compute: Compute, num_workers: int) -> Iterator[tuple[Clip, Outcome]]:
+    """What each clip gives, as it comes: a clip that cannot be read, or that ends its process, is a problem."""
     if len(todo) <= IN_PROCESS or num_workers < 2:
         for clip, names in todo:
             yield clip, _guarded(compute, clip, names)
@@ -244,7 +245,7 @@ WITH_BARS: ContextVar[bool] = ContextVar("WITH_BARS", default=True)
 """Whether a pass shows how far it is; one over a few clips of many does not."""
 
 
-def _progress(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) -> Iterator[tuple[Clip, Outcome]]:
+def with_bar(outcomes: Iterable[tuple[Clip, Outcome]], title: str, total: int) -> Iterator[tuple[Clip, Outcome]]:
     """Pass outcomes on under a bar with rate and ETA; no bar where there is nothing to do."""
     if total == 0:
         return

@@ -1,0 +1,133 @@
+"""Prepared clips in the files of other training programs: LLaMA-Factory, ms-swift, and MERR's of Emotion-LLaMA."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emolightning.data.readers.label_files import HIGHEST, LOWEST
+from emolightning.errors import InputErrors, override
+from emolightning.files.media_suffixes import SOUND_SUFFIXES
+from emolightning.files.writing import write_json, write_whole
+from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
+from emolightning.prompt.questions import target_text
+from emolightning.records.clips import Clip
+from emolightning.runs.preparing.placing import FOLDER, name_of
+
+ROLES = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
+SPLITS = ("train", "val", "test")
+
+
+def write_conversations(
+    out: Path, clips: Sequence[Clip], *, form: str, labels: Sequence[str], task: str, question: str | None
+) -> list[Path]:
+    """Write a file of conversations for each split: the clip and a question, then the answer to learn.
+
+    Args:
+        out: the folder; its clips are there.
+        clips: each with a split.
+        form: `llama_factory`, lists of JSON and a `dataset_info.json`; or `ms_swift`, a line for each clip.
+        labels: that the question offers.
+        task: whose answer is learned, `emotion` or `reason`.
+        question: what is asked; None for Emotion-LLaMA's question.
+
+    Raises:
+        InputErrors: a clip has no such answer.
+    """
+    asked = question or instruction_pool(task, prompt_order(labels))[0]
+    answers = {clip.id: target_text(clip, task) or ", ".join(clip.open_labels or ()) for clip in clips}
+    if without := [clip for clip in clips if not answers[clip.id]]:
+        problems = [f"{clip.source or clip.id}: {clip.id!r} has no answer for task {task}" for clip in without]
+        raise InputErrors(f"format={form}", problems)
+    is_swift, written = form == "ms_swift", []
+    for split in SPLITS:
+        own = [clip for clip in clips if clip.split == split]
+        if not own:
+            continue
+        # ms-swift looks for files from where it is started, LLaMA-Factory in the folder of the dataset.
+        root = (out / FOLDER).resolve() if is_swift else Path(FOLDER)
+        talks = [_conversation(clip, root / name_of(clip), asked, answers[clip.id]) for clip in own]
+        written.append(out / f"{split}.{'jsonl' if is_swift else 'json'}")
+        lines = "".join(json.dumps(talk, ensure_ascii=False) + "\n" for talk in talks)
+        write_whole(written[-1], lines if is_swift else json.dumps(talks, ensure_ascii=False, indent=1) + "\n")
+    if not is_swift:
+        names = sorted({name for clip in clips for name in _media(clip)})
+        write_json(out / "dataset_info.json", {_name(out, path): _entry(path, names) for path in written})
+    return written
+
+
+def _conversation(clip: Clip, path: Path, question: str, answer: str) -> dict[str, Any]:
+    said = f"The person in video says: {clip.transcript}. " if clip.transcript else ""
+    (name, mark), *_ = _media(clip).items()
+    return {
+        "messages": [
+            {"role": "user", "content": f"{mark}{said}{question}"},
+            {"role": "assistant", "content": answer},
+        ],
+        name: [path.as_posix()],
+    }
+
+
+def _media(clip: Clip) -> Mapping[str, str]:
+    """Where both programs have the files of a conversation, and the mark of one in its text."""
+    return {"audios": "<audio>"} if clip.video.suffix.lower() in SOUND_SUFFIXES else {"videos": "<video>"}
+
+
+def _name(out: Path, path: Path) -> str:
+    return f"{out.resolve().name}_{path.stem}"
+
+
+def _entry(path: Path, media: Sequence[str]) -> dict[str, Any]:
+    columns = {"messages": "messages", **{name: name for name in media}}
+    return {"file_name": path.name, "formatting": "sharegpt", "columns": columns, "tags": ROLES}
+
+
+def write_merr(out: Path, clips: Sequence[Clip]) -> list[str]:
+    """Write row files, a table of transcripts and MERR's explanations, as Emotion-LLaMA reads them.
+
+    Returns:
+        The words that read them here.
+
+    Raises:
+        InputErrors: a clip has no label, or a name that a row file cannot hold.
+    """
+    problems = [f"{clip.source or clip.id}: {clip.id!r} has no label" for clip in clips if clip.label is None]
+    problems += [
+        f"{clip.id!r}, {clip.label!r}: a row file divides by spaces; rename it"
+        for clip in clips
+        if " " in f"{clip.id}{clip.label}"
+    ]
+    if problems:
+        raise InputErrors("format=merr", problems)
+    words = ["data=merr_fine", override("data.root", str(out)), f"data.media={FOLDER}"]
+    for split in SPLITS:
+        rows = [f"{clip.id} 0 {clip.label}{_valence(clip)}\n" for clip in clips if clip.split == split]
+        words.append(f"data.{split}={f'{split}.txt' if rows else 'null'}")
+        if rows:
+            write_whole(out / f"{split}.txt", "".join(rows))
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["name", "sentence"])
+    table.writerows([clip.id, clip.transcript or ""] for clip in clips)
+    write_whole(out / "transcription_en_all.csv", text.getvalue())
+    words.append("data.transcripts=transcription_en_all.csv")
+    for name, setting, key, texts in (
+        ("MERR_coarse_grained.json", "coarse", "caption", {c.id: c.reason for c in clips if c.reason}),
+        (
+            "MERR_fine_grained.json",
+            "fine",
+            "smp_reason_caption",
+            {c.id: c.detailed_reason or c.reason for c in clips if c.detailed_reason or c.reason},
+        ),
+    ):
+        words.append(f"data.{setting}={name if texts else 'null'}")
+        if texts:
+            write_json(out / name, {clip: {key: text} for clip, text in texts.items()})
+    return words
+
+
+def _valence(clip: Clip) -> str:
+    """Within MER2023's scale."""
+    return f" {clip.valence}" if clip.valence is not None and LOWEST <= clip.valence <= HIGHEST else ""

@@ -1,0 +1,214 @@
+"""`prepare`: datasets in their own files become a folder that `data=custom` and other programs read alike."""
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from corpus_factory import NAMES, link, make_iemocap, make_meld
+from media_factory import make_media
+from test_benchmarks import made
+
+from emolightning.commands.prepare import own_problems
+from emolightning.commands.prepare import prepare as command
+from emolightning.config.check import ConfigError, check_config
+from emolightning.config.composing import composed
+from emolightning.data.media.audio import read_waveform
+from emolightning.data.media.video import count_frames
+from emolightning.errors import InputErrors, UserError
+from emolightning.records.clips import Clip
+from emolightning.runs.assembly import make_corpus
+
+ROOTS = {"meld": "MELD", "iemocap": "IEMOCAP_full_release", "crema_d": "CREMA-D"}
+Prepare = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three corpora, of tables, of films with times, and of names that are codes."""
+    root = tmp_path_factory.mktemp("corpora")
+    video = make_media(root / "video.mp4", seconds=1.2)
+    make_meld(root / "MELD", video)
+    make_iemocap(root / "IEMOCAP_full_release", video)
+    for name in NAMES["CREMA-D"]:
+        link(video, root / "CREMA-D" / name)
+    return root
+
+
+@pytest.fixture
+def prepare(corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Prepare:
+    """prepare("meld", ...): what the command prints; the folder is `out`."""
+
+    def run(name: str, *words: str) -> str:
+        own = [f"data={name}", f"data.root={corpora / ROOTS[name]}", f"out={tmp_path / 'out'}", "num_workers=1"]
+        with composed("prepare", [*own, *words]) as cfg:
+            command(cfg)
+        return capsys.readouterr().out
+
+    return run
+
+
+def said_of(clips: list[Clip]) -> dict[str, tuple[object, ...]]:
+    return {clip.id: (clip.label, clip.split, clip.subject, clip.transcript, clip.valence) for clip in clips}
+
+
+def read_by(words: list[str]) -> list[Clip]:
+    with composed("train", words) as cfg:
+        check_config(cfg)
+        return make_corpus(cfg).source.read_clips()
+
+
+def source_of(corpora: Path, name: str, *words: str) -> dict[str, tuple[object, ...]]:
+    return said_of(made(corpora, name, f"data.root={corpora / ROOTS[name]}", *words).source.read_clips())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("meld", ()),
+        ("iemocap", ("data.train=false", "data.classes=6")),
+        ("crema_d", ("num_folds=3", "clips=copy")),
+    ],
+)
+def test_a_corpus_is_the_same_as_a_table(
+    prepare: Prepare, corpora: Path, tmp_path: Path, name: str, words: tuple[str, ...]
+) -> None:
+    output, out = prepare(name, *words), tmp_path / "out"
+    note = json.loads((out / "prepare.json").read_text())
+    assert note["is_complete"]
+    assert "train: python train.py data=custom" in output
+    read = read_by(note["read_by"])
+    expected = source_of(corpora, name, *(word for word in words if word.startswith("data.")))
+    if name == "meld":  # Its official splits share speakers.
+        assert "4 people are in more than one split" in output
+        assert {clip.attributes["speaker"] for clip in read} == {about[2] for about in expected.values()}
+        read = [replace(clip, subject=clip.attributes["speaker"]) for clip in read]
+    assert said_of(read) == expected
+    assert {clip.video.parent for clip in read} == {out / "clips"}
+    if name == "iemocap":
+        turn = next(clip for clip in read if clip.id == "Ses05F_impro01_M000")
+        assert (turn.span, count_frames(turn.video)) == (None, 10)
+        assert len(read_waveform(turn.video, sample_rate=16000)) == pytest.approx(0.4 * 16000, abs=2048)
+    if name == "crema_d":
+        rows = list(csv.DictReader((out / "annotations.csv").open(encoding="utf-8")))
+        people = {number: {row["subject"] for row in rows if row["fold"] == number} for number in "123"}
+        assert all(people.values())
+        assert len(set.union(*people.values())) == sum(map(len, people.values())) == 4
+        assert not any(clip.video.samefile(corpora / "CREMA-D" / "VideoFlash" / clip.video.name) for clip in read)
+
+
+def test_it_goes_on_where_it_was_ended(
+    prepare: Prepare, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, placed, out = ("data.train=false", "data.session=2"), list[str](), tmp_path / "out"
+    from emolightning.data.media import cutting
+
+    cut = cutting.cut
+
+    def ended(video: Path, span: object, file: Path, *, only_sound: bool) -> None:
+        if len(placed) == 2:
+            raise KeyboardInterrupt
+        placed.append(file.name)
+        cut(video, span, file, only_sound=only_sound)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cutting, "cut", ended)
+    with pytest.raises(KeyboardInterrupt):
+        prepare("iemocap", *words)
+    assert not (out / "annotations.csv").exists()
+    assert not json.loads((out / "prepare.json").read_text())["is_complete"]
+    first = {path.name: path.stat().st_ino for path in (out / "clips").glob("*.mp4")}
+    assert len(first) == 2
+    monkeypatch.setattr(cutting, "cut", cut)
+    prepare("iemocap", *words)
+    there = {path.name: path.stat().st_ino for path in (out / "clips").iterdir()}
+    assert there.items() >= first.items()
+    assert len(there) == 5
+    with pytest.raises(UserError, match="holds other clips, or those of other settings .data=iemocap, clips=link."):
+        prepare("iemocap", *words, "clips=copy")
+
+
+def test_other_programs_get_conversations_and_row_files(prepare: Prepare, corpora: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare("meld", "format=llama_factory")
+    talks = json.loads((out / "val.json").read_text())
+    assert talks[1] == {
+        "messages": [
+            {
+                "role": "user",
+                "content": "<video>The person in video says: You must’ve had your hands full.. Please determine which "
+                "emotion label in the video represents: happy, sad, neutral, angry, surprise, fear, disgust.",
+            },
+            {"role": "assistant", "content": "happy"},
+        ],
+        "videos": ["clips/dev_dia0_utt1.mp4"],
+    }
+    assert (out / talks[1]["videos"][0]).is_file()
+    entry = json.loads((out / "dataset_info.json").read_text())["out_train"]
+    assert (entry["file_name"], entry["columns"]) == ("train.json", {"messages": "messages", "videos": "videos"})
+    prepare("meld", "format=ms_swift", "question=How does the speaker feel?")
+    lines = [json.loads(line) for line in (out / "test.jsonl").read_text().splitlines()]
+    assert [line["messages"][1]["content"] for line in lines][:3] == ["neutral", "happy", "sad"]
+    assert lines[2]["messages"][0]["content"] == "<video>How does the speaker feel?"
+    assert Path(lines[0]["videos"][0]).samefile(out / "clips" / "test_dia0_utt0.mp4")
+    prepare("meld", "format=merr")
+    words = json.loads((out / "prepare.json").read_text())["read_by"]
+    read = read_by(words)
+    expected = source_of(corpora, "meld")
+    assert {clip.id: (clip.label, clip.split, clip.transcript) for clip in read} == {
+        name: (label, split, said) for name, (label, split, _, said, _) in expected.items()
+    }
+
+
+def test_clips_that_cannot_be_used_are_counted(prepare: Prepare, corpora: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    for number in range(4):
+        link(corpora / "video.mp4", tmp_path / "media" / f"{number}.mp4")
+    rows = [f"{number}.mp4,joy,Line.,{10 * (number == 2)},{10 * (number == 2) + 1}" for number in range(5)]
+    table.write_text("\n".join(["video_name,emotion_label,transcription,start,end", *rows]))
+    words = ["data=custom", f"data.annotations={table}", f"data.media={tmp_path / 'media'}", f"out={tmp_path / 'out'}"]
+    with composed("prepare", words) as cfg, pytest.raises(InputErrors, match="no file '4.mp4'") as caught:
+        command(cfg)
+    assert "1 of 5 clips cannot be used" in str(caught.value)
+    with composed("prepare", [*words, "on_error=skip", "max_skipped=0.4"]) as cfg:
+        command(cfg)
+    note = json.loads((tmp_path / "out" / "prepare.json").read_text())
+    assert (note["num_clips"], note["num_skipped"]) == (3, 2)
+    assert note["skipped"] == {"media that cannot be decoded": 1, "no media file": 1}
+    assert "reaches beyond the end" in note["skipped_clips"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["format=csv"], "format: 'csv' is not one of custom, llama_factory, ms_swift, merr"),
+        (["num_folds=2"], "num_folds: must be at least 3"),
+        (["format=merr", "num_folds=5"], "num_folds: writes a column of the table"),
+        (["task=reason"], "task is for format=llama_factory and ms_swift, not custom"),
+        (["clips=symlink"], "clips: 'symlink' is not one of link, copy"),
+        (["on_error=ignore"], "on_error: 'ignore' is not one of stop, skip"),
+        (["~data"], "data: say which clips"),
+    ],
+)
+def test_settings_that_cannot_be_meant(words: list[str], message: str) -> None:
+    data = [] if "~data" in words else ["data=meld"]
+    own = [word for word in words if word != "~data"]
+    with composed("prepare", [*data, "out=x", *own]) as cfg, pytest.raises(ConfigError) as caught:
+        check_config(cfg, own_problems(cfg))
+    assert message in str(caught.value)
+
+
+def test_folders_that_are_not_its_own_are_left_alone(prepare: Prepare, corpora: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"holds \['thesis.txt'\] and no prepare.json, so it was not made here"):
+        prepare("crema_d")
+    assert os.listdir(tmp_path / "out") == ["thesis.txt"]
+    inside = corpora / "CREMA-D" / "VideoFlash" / "out"
+    with pytest.raises(UserError, match="is inside of the folder of the clips"):
+        prepare("crema_d", f"out={inside}")
+    (tmp_path / "out" / "thesis.txt").unlink()
+    with pytest.raises(InputErrors, match="has no answer for task reason"):
+        prepare("crema_d", "format=ms_swift", "task=reason")
