@@ -31,6 +31,7 @@ LONG_SWEEPS = ("lora", "modalities", "prompt_labels")
 SERVER = ["scoring=reasoning", "judge.base_url=http://localhost:8000/v1", "judge.model=some-model"]
 REQUIRED = {
     "data/custom": ["data.annotations=clips.csv"],
+    "data/named": ["data.root=clips", "data.names=label/*"],
     "features/mer2023": ["data=mer2023"],
     "features/mer2024": ["data=mer2024_noise"],
     "features/dfew": ["data=dfew"],

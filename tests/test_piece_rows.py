@@ -103,6 +103,13 @@ def test_pieces_that_overlap_are_named_with_both_rows(read):
     assert "(the piece from 1.2 to 2 s and the piece from 0 to 1.5 s): no part may be in two clips" in found[0]
 
 
+def test_each_piece_of_a_video_that_is_missing_is_lost(read):
+    lost: dict[str, str] = {}
+    rows = ["gone.mp4,sad,No.,0,1", "gone.mp4,sad,No.,1,2", "gone.mp4,joy,Yes.,2,3"]
+    read("video_name,emotion_label,transcription,start,end", *rows, lost=lost)
+    assert list(lost) == ["gone_0-1000ms", "gone_1000-2000ms", "gone_2000-3000ms"]
+
+
 def test_one_of_the_two_columns_is_not_enough(read):
     (problem,) = problems(read, "video_name,emotion_label,transcription,start", "a,sad,Hi.,1")
     assert problem == "line 1: there is a column start and no column end: a piece of a video needs both, in seconds"

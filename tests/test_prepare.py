@@ -3,12 +3,14 @@
 import csv
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from corpus_factory import NAMES, link, make_iemocap, make_meld
+from hydra.errors import InstantiationException
 from media_factory import make_media
 from test_benchmarks import made
 
@@ -18,7 +20,7 @@ from emolightning.config.check import ConfigError, check_config
 from emolightning.config.composing import composed
 from emolightning.data.media.audio import read_waveform
 from emolightning.data.media.video import count_frames
-from emolightning.errors import InputErrors, UserError
+from emolightning.errors import InputErrors, UserError, override
 from emolightning.records.clips import Clip
 from emolightning.runs.assembly import make_corpus
 
@@ -212,3 +214,56 @@ def test_folders_that_are_not_its_own_are_left_alone(prepare: Prepare, corpora: 
     (tmp_path / "out" / "thesis.txt").unlink()
     with pytest.raises(InputErrors, match="has no answer for task reason"):
         prepare("crema_d", "format=ms_swift", "task=reason")
+
+
+@pytest.fixture
+def named(corpora: Path, tmp_path: Path) -> Callable[..., list[Clip]]:
+    """named(names, paths, *words): the clips of a folder with these files."""
+
+    def read(names: str, paths: list[str], *words: str) -> list[Clip]:
+        for path in paths:
+            link(corpora / "video.mp4", tmp_path / "named" / path)
+        root = tmp_path / "named"
+        return read_by(["data=named", f"data.root={root}", override("data.names", names), *words])
+
+    return read
+
+
+def test_names_and_folders_say_the_labels(named: Callable[..., list[Clip]]) -> None:
+    paths = [
+        f"{split}/{label}/x{n}.mp4" for split in ("train", "dev", "test") for n, label in enumerate(("Joy", "sad"))
+    ]
+    clips = named("split/label/*", [*paths, "notes.mp4"])
+    assert [(clip.id, clip.label, clip.split) for clip in clips][:2] == [
+        ("dev/Joy/x0", "happy", "val"),
+        ("dev/sad/x1", "sad", "val"),
+    ]
+    assert (len(clips), {clip.subject for clip in clips}) == (6, {None})
+
+
+def test_names_with_codes_and_other_words(named: Callable[..., list[Clip]]) -> None:
+    paths = [f"day{n % 2}/p{n:02}-S{n % 3}-{code}-x-1.mp4" for n in range(6) for code in ("ANG", "W", "XX")]
+    words = ("data.label_map={ANG: angry, W: worried, XX: null}", "data.sentences={S0: Hello., S1: No., S2: Why?}")
+    clips = named("session/subject-sentence-label-*", paths, *words)
+    first = clips[0]
+    assert (first.id, first.label, first.subject) == ("day0/p00-S0-ANG-x-1", "angry", "p00")
+    assert (first.transcript, first.attributes) == ("Hello.", {"session": "day0"})
+    assert len(clips) == 12
+    homes = {clip.subject: {other.split for other in clips if other.subject == clip.subject} for clip in clips}
+    assert {len(splits) for splits in homes.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("subject_*", "data.names=subject_.: must say where the label is, e.g. label/. or subject_label_."),
+        ("label_label", "'label' is there twice; say . for what is of no interest"),
+        ("label-take", "no file is called like 'label-take'; set data.root to the folder"),
+        ("take_label", r"'aa' \(1 files\), 'bb' \(1 files\) are not among .*label_map=.aa: LABEL, bb: LABEL"),
+        ("split/label_*", "split 'sad' is not one of"),
+    ],
+)
+def test_forms_of_names_that_fit_no_file(named: Callable[..., list[Clip]], names: str, message: str) -> None:
+    with pytest.raises((UserError, InstantiationException)) as caught:
+        named(names, ["sad/fear_aa.mp4", "sad/fear_bb.mp4"])
+    assert re.search(message, str(caught.value.__cause__ or caught.value))

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from emolightning.benchmarks.corpus_files import Codes, CorpusData, Entry, Part
+from emolightning.data.readers.annotations import SPLITS
 from emolightning.data.readers.expected import expect
+from emolightning.data.readers.label_map import LabelMap, what_to_do
 from emolightning.data.readers.splits import assign_splits, three_shares
+from emolightning.data.readers.values import BadValue
 from emolightning.errors import UserError
 from emolightning.files.media_suffixes import MEDIA_SUFFIXES
 from emolightning.records.clips import Clip
@@ -23,7 +26,7 @@ class NameCodes:
     """How the files of a corpus are called."""
 
     title: str
-    benchmark: str
+    benchmark: str | None
     pattern: re.Pattern[str]
     """The end of a path without its suffix; its groups are `label`, `subject` and perhaps `sentence`."""
     codes: Codes
@@ -35,6 +38,8 @@ class NameCodes:
     """Code -> what is said."""
     identity: Callable[[re.Match[str]], str] = lambda found: found[0]
     """What a clip is called."""
+    others: tuple[str, ...] = ()
+    """Groups of the pattern that are kept as attributes."""
 
 
 class NameCodeData(CorpusData):
@@ -94,6 +99,99 @@ class NameCodeData(CorpusData):
         return found
 
 
+class NamedData(NameCodeData):
+    """`data=named`: a folder of clips whose names, or whose folders, say the label.
+
+    Args:
+        root: the folder; all folders below it are looked through.
+        names: the form of a path without its suffix, `label/*` or `subject_sentence_label_*`: words are what stands
+            there, of which `label` is needed, `*` is anything, other characters are themselves. `subject` is in one
+            split alone, `split` divides the clips, `sentence` says what is said; other words are kept as columns.
+        label_map: what a label is written as -> label, or null to leave its files out.
+        sentences: code of a sentence -> what is said.
+        **shared: arguments of NameCodeData.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        names: str,
+        label_map: Mapping[str, str | None] | None = None,
+        sentences: Mapping[str, str] | None = None,
+        **shared: Any,
+    ):
+        corpus = NameCodes(
+            title=f"data=named, data.names={names}",
+            benchmark=None,
+            pattern=_pattern(names),
+            codes={str(code): label for code, label in (label_map or {}).items()},
+            form=names,
+            folders=(".",),
+            sentences={str(code): text for code, text in (sentences or {}).items()},
+            identity=lambda found: found.string,
+            others=tuple(word for word in _words(names) if word not in ("label", "subject", "sentence")),
+        )
+        super().__init__(corpus, root=root, **shared)
+
+    def with_splits(self, clips: list[Clip]) -> list[Clip]:
+        """Splits are those of the names, or are made by ratio."""
+        if "split" not in self.names.others:
+            return super().with_splits(clips)
+        if wrong := sorted(
+            {clip.attributes["split"] for clip in clips if clip.attributes["split"].lower() not in SPLITS}
+        ):
+            raise UserError(f"{self.title}: split {', '.join(map(repr, wrong))} is not one of {list(SPLITS)}")
+        given = [clip.in_split(SPLITS[clip.attributes["split"].lower()]) for clip in clips]
+        return assign_splits(given, seed=self.seed)
+
+    def _read_names(self, folder: Path, problems: list[str]) -> list[Entry]:
+        entries = super()._read_names(folder, problems)
+        labels, unknown = LabelMap(self.labels, self.codes), Counter[str]()
+        for entry in entries:
+            try:
+                if not labels.leaves_out(entry.label):
+                    labels.read(entry.label)
+            except BadValue:
+                unknown[entry.label] += 1
+        if unknown:
+            each = ", ".join(f"{word!r} ({number} files)" for word, number in unknown.items())
+            raise UserError(
+                f"{self.title}: {each} are not among {list(self.labels)}; {what_to_do(list(unknown))}; or label is at "
+                "another place in the names"
+            )
+        return entries
+
+
+_WORD = re.compile(r"[A-Za-z]+")
+
+
+def _words(names: str) -> list[str]:
+    """The words of a form of names.
+
+    Raises:
+        UserError: there is no label, or a word twice.
+    """
+    words = _WORD.findall(names)
+    if repeated := sorted({word for word in words if words.count(word) > 1}):
+        raise UserError(f"data.names={names}: {repeated[0]!r} is there twice; say * for what is of no interest")
+    if "label" not in words:
+        raise UserError(f"data.names={names}: must say where the label is, e.g. label/* or subject_label_*")
+    return words
+
+
+def _pattern(names: str) -> re.Pattern[str]:
+    """A pattern for the end of a path, from the beginning of a name on."""
+    _words(names)
+    between = "".join(sorted({mark for mark in _WORD.sub("", names) if mark not in "*/"}))
+    word = f"[^/{re.escape(between)}]+"
+    parts = [
+        f"(?P<{part}>{word})" if _WORD.fullmatch(part) else "[^/]*" if part == "*" else re.escape(part)
+        for part in re.findall(r"[A-Za-z]+|.", names)
+    ]
+    return re.compile(f"(?:^|(?<=/)){''.join(parts)}$")
+
+
 def _media_below(folder: Path) -> Iterator[Path]:
     """Files with pictures or sound, in the order of their names; what is hidden are attributes of Apple's."""
     for path in sorted(folder.rglob("*")):
@@ -110,7 +208,8 @@ def _entry(corpus: NameCodes, match: re.Match[str], name: str) -> Entry:
         where=name,
         label=known["label"],
         transcript=said,
-        subject=known["subject"],
+        subject=known.get("subject"),
+        attributes={name: known[name] for name in corpus.others},
     )
 
 

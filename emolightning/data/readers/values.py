@@ -181,9 +181,12 @@ class MediaFolder:
         """The file for a name as written in the row and the id made from it; `clip` is that of a piece of it."""
         if clip is None or clip == identity:
             return self._find(name, identity, clip)
-        if name not in self._videos:  # A long video has many pieces, which need no more than one path.
-            self._videos[name] = self._find(name, identity, clip)
-        return self._videos[name]
+        if (known := self._videos.get(name)) is not None:  # A long video has many pieces, which need one path.
+            return known
+        video = self._find(name, identity, clip)
+        if self.lost is None or clip not in self.lost:
+            self._videos[name] = video
+        return video
 
     def _find(self, name: str, identity: str, clip: str | None) -> Path:
         below, _, stem = identity.rpartition("/")
