@@ -64,6 +64,7 @@ def test_a_run_is_tested_as_it_is_and_with_its_inputs_made_worse(
     assert [line["prompt"] for line in answers(root / "words-1")] != [
         line["prompt"] for line in answers(root / "clean")
     ]
+    assert content["chance"]["labels at random"] == pytest.approx(1 / 6, abs=0.03)
     (corruption,) = content["corruptions"]
     assert [level["severity"] for level in corruption["levels"]] == [0, 1]
     none, all_words = corruption["levels"]

@@ -1,7 +1,8 @@
 """Which inputs a run needs: `ablation.json`.
 
 Its shape: `kind` ("ablation"), `run`, `is_retrained`, `benchmark`, `split`, `num_clips`, `headline` (the score that
-ranks), `draws`, `overrides`, `notes`, `warnings`, and `rows`, the first of which is the run as it is. Each row has
+ranks), `chance` (what it is without looking at any clip), `draws`, `overrides`, `notes`, `warnings`, and `rows`, the
+first of which is the run as it is. Each row has
 
     name        its folder beside this file, e.g. "no-T-shuffled"
     left        what is as it is: "AV", or "all but speech"

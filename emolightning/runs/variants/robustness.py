@@ -1,7 +1,8 @@
 """How a run bears what makes its inputs worse: `robustness.json`.
 
-Its shape: `kind` ("robustness"), `run`, `benchmark`, `split`, `num_clips`, `headline` (the score that ranks), `draws`,
-`overrides`, `notes`, `warnings`, `clean` ({"name", "metrics"}: the run as it is), and `corruptions`, each with
+Its shape: `kind` ("robustness"), `run`, `benchmark`, `split`, `num_clips`, `headline` (the score that ranks), `chance`
+(what it is without looking at any clip), `draws`, `overrides`, `notes`, `warnings`, `clean` ({"name", "metrics"}: the
+run as it is), and `corruptions`, each with
 
     name, about, axis   what it is called, what is done, what its severity is, with its unit
     inputs              the inputs that are made worse; [] where it is the question

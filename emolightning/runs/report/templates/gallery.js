@@ -76,21 +76,25 @@
     draw();
   }
   function draw() {
-    const part = document.createDocumentFragment();
-    for (const number of chosen.slice(drawn, drawn + STEP)) part.append(card(clips[number]));
+    const part = make("div", "cards"), next = chosen.slice(drawn, drawn + STEP).map((number) => clips[number]);
+    part.append(...next.map(card));
+    // A part that is out of sight is not laid out: its height is a guess, so that scrolling does not jump.
+    const columns = Math.max(1, Math.floor(cards.clientWidth / 340));
+    part.style.containIntrinsicSize = `auto ${Math.ceil(next.reduce((sum, clip) => sum + height(clip), 0) / columns)}px`;
     drawn = Math.min(chosen.length, drawn + STEP);
     cards.append(part);
     more.hidden = drawn >= chosen.length;
   }
 
+  const one = (number) => cards.children[Math.floor(number / STEP)].children[number % STEP];
+  function height(clip) {
+    const texts = [clip.t, clip.a, ...(clip.s || []).map((each) => each[1])].filter(Boolean);
+    const lines = texts.reduce((sum, text) => sum + Math.ceil(Math.min(text.length, 260) / 42), 4 + Math.min(4, clip.q?.length || 0));
+    return 25 * lines + (clip.f ? 155 : 0) + (clip.w ? 45 : 0) + (clip.v ? 40 : 0);
+  }
   function card(clip) {
     const box = make("article", clip.o ? `card is-${clip.o}` : "card");
     box.tabIndex = -1;
-    // Its height before it is laid out, so that scrolling does not jump.
-    const lines = 3 + [clip.t, clip.a, ...(clip.s || []).map((each) => each[1])].filter((each) => each !== undefined)
-      .reduce((sum, words) => sum + Math.ceil(Math.min(words.length, 300) / 42), 0);
-    const height = 1.4 * (lines + Math.min(4, clip.q?.length || 0)) + (clip.f ? 10 : 0) + (clip.w ? 3 : 0) + (clip.v ? 2.5 : 0);
-    box.style.containIntrinsicSize = `auto ${height}rem`;
     const head = make("p", "id");
     head.append(make("bdi", "", clip.i));
     for (const [name, value] of clip.g)
@@ -196,7 +200,7 @@
     if (next < 0) return;
     while (next >= drawn) draw();
     at = next;
-    const box = cards.children[at];
+    const box = one(at);
     box.focus({ preventScroll: true });
     box.scrollIntoView({ block: "center" });
   }
@@ -215,15 +219,15 @@
       set("outcome", outcomes[event.key]);
       show();
     } else if (event.key === "p" && at >= 0) {
-      const video = cards.children[at].querySelector("video");
+      const video = one(at).querySelector("video");
       if (video) { if (video.paused) video.play(); else video.pause(); }
-      else cards.children[at].querySelector(".play")?.click();
+      else one(at).querySelector(".play")?.click();
     } else return;
     event.preventDefault();
   });
   cards.addEventListener("click", (event) => {
     const box = event.target.closest(".card");
-    if (box) at = [...cards.children].indexOf(box);
+    if (box) at = [...cards.querySelectorAll(".card")].indexOf(box);
   });
 
   // A cell of the confusion matrix, a class, a slice, or a row of mistakes, shows its clips.
