@@ -195,10 +195,12 @@ def test_dates_are_those_that_were_noted(tmp_path, lineage, trained, evaluated):
     noted = {evaluation_key(report["evaluation"]) if key == "own" else key: each
              for key, each in lineage.get("evaluations", {}).items()}  # fmt: skip
     (tmp_path / "lineage.json").write_text(json.dumps(lineage | {"evaluations": noted}))
+    (tmp_path / "config.yaml").write_text("seed: 0\n")
     (tmp_path / "metrics.json").write_text("{}")  # When it was written says nothing: it may be a copy.
     facts = dict(facts_of(tmp_path, report))
     assert facts.get("trained") == (f"{trained}-01-01 00:00 UTC" if trained else None)
     assert facts.get("evaluated", "")[:7] == (f"2026-0{evaluated}" if evaluated else "")
+    assert facts["seed"] == "0"
     typed = commands(tmp_path, report)
     assert ("python eval.py checkpoint=x" in typed) == (evaluated == 5)
     assert "python eval.py split=val" not in typed

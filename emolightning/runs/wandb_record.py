@@ -20,7 +20,7 @@ from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.files.writing import update_json, write_json
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.runs.lineage import describe_process
-from emolightning.runs.report.charts import standalone
+from emolightning.runs.report.figure_files import standalone
 from emolightning.runs.report.figures import drawings
 from emolightning.runs.report.page import shown_clips
 from emolightning.runs.report.pictures import thumbnail

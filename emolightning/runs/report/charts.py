@@ -1,16 +1,15 @@
 """Drawings of numbers with axes, as SVG: curves, rows of intervals, matrices; for a page, or as files of their own.
 
-On a page their colours are those of its theme; `standalone` puts in those of paper.
+On a page their colours are those of its theme; `figure_files` puts in those of paper.
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from emolightning.errors import shown
-from emolightning.runs.report.rendering import LIGHT, environment
+from emolightning.runs.report.rendering import environment
 
 COLOURS = ("accent", "second", "fourth", "third", "bad", "good", "muted")
 """Colours of the first curve, the second, ...; names of `rendering.LIGHT`."""
@@ -205,6 +204,7 @@ def rows(
     names = [shown(row.name, longest=LONGEST_NAME) for row in drawn]
     left = 14 + LETTER * max((len(name) for name in names), default=0)
     note_width = LETTER * max((len(row.note) for row in drawn), default=0)
+    legend_width = 120 * (len(legend) - 1) + 24 + LETTER * len(legend[-1][0]) if legend else 0
     width, top = 430, 12 + 20 * bool(lines) + 22 * bool(legend)
     many = 1 if is_level else max((len(row.marks) for row in drawn), default=1)
     line_height = max(24, 8 + 13 * many)
@@ -226,7 +226,7 @@ def rows(
     return _drawn(
         "rows.svg.jinja",
         title=title,
-        size=(round(left + width + 22 + note_width), bottom + 48),
+        size=(round(left + max(width + 22 + note_width, legend_width)), bottom + 48),
         edges=(left, left + width, top, bottom),
         line_height=line_height,
         ticks=[(scale.place(value, left, width), label) for value, label in scale.ticks],
@@ -297,10 +297,3 @@ def matrix(title: str, truths: Sequence[str], answers: Sequence[str], counts: Se
 
 def _drawn(template: str, **values: Any) -> str:
     return environment().get_template(template).render(**values).strip()
-
-
-def standalone(svg: str) -> str:
-    """A drawing as a file of its own: with the colours of paper, on white."""
-    plain = re.sub(r"var\(--(\w+)\)", lambda found: LIGHT[found[1]], svg)
-    head, _, rest = plain.partition(">")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}><rect width="100%" height="100%" fill="#fff"/>{rest}\n'

@@ -58,8 +58,8 @@ def facts_of(folder: Path, report: Report) -> Facts:
     """What is recorded of the run in a folder: name, model, training, seed, code, date."""
     lineage, config = _read(folder / "lineage.json"), _read(folder / "config.yaml")
     model, git = report.get("model") or {}, lineage.get("git") or {}
-    is_trained_here = "sessions" in lineage  # Else its beginning is that of what was evaluated or scored here.
-    evaluated = _evaluation(lineage, report).get("started") or (not is_trained_here and lineage.get("started"))
+    # A folder without training began with what was evaluated or scored there.
+    trained, other = (lineage.get("started"), None) if "sessions" in lineage else (None, lineage.get("started"))
     return [
         (name, str(value))
         for name, value in (
@@ -68,10 +68,10 @@ def facts_of(folder: Path, report: Report) -> Facts:
             ("trained on", model.get("trained_on", "not recorded") if config else None),
             ("seed", config.get("seed")),
             ("code", git.get("commit") and f"{git['commit'][:10]}{' with changes' if git.get('dirty') else ''}"),
-            ("trained", is_trained_here and _minute(lineage.get("started"))),
-            ("evaluated", _minute(evaluated)),
+            ("trained", _minute(trained)),
+            ("evaluated", _minute(_evaluation(lineage, report).get("started") or other)),
         )
-        if value not in (None, "", {}, False)
+        if value not in (None, "", {})
     ]
 
 

@@ -1,11 +1,13 @@
 """Drawings as files of their own, for papers and slides."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from emolightning.errors import UserError
 from emolightning.files.writing import write_whole, writing, written_whole
-from emolightning.runs.report.charts import Drawing, standalone
+from emolightning.runs.report.charts import Drawing
+from emolightning.runs.report.rendering import LIGHT
 
 FORMS = ("svg", "png")
 
@@ -61,3 +63,10 @@ def write_figures(folder: Path, drawn: Sequence[Drawing], form: str) -> list[Pat
 def _safe(name: str) -> str:
     """A name that stays in its folder: columns and systems are named by files from outside."""
     return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:100]
+
+
+def standalone(svg: str) -> str:
+    """A drawing as a file of its own: with the colours of paper, on white."""
+    plain = re.sub(r"var\(--(\w+)\)", lambda found: LIGHT[found[1]], svg)
+    head, _, rest = plain.partition(">")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}><rect width="100%" height="100%" fill="#fff"/>{rest}\n'

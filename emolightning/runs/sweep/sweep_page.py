@@ -109,13 +109,23 @@ def _parallel(file: SweepFile, finished: Sequence[FrozenTrial], varied: Sequence
     names = [name.replace("/", ".").rpartition(".")[2][:14] for name in (*varied, file.metric)]
     x = Axis("parameter", 0, len(names) - 1, [(float(place), name) for place, name in enumerate(names)])
     svg = curves("Parameters and value", drawn, x, Axis("lowest to highest", 0, 1, ticks(0, 1)))
-    return Drawing("parameters", "Parameters and value", svg, "One line a finished trial; blue: the best")
+    ends = ", ".join(
+        f"{name} {short(min(known))} to {short(max(known))}"
+        for name in varied
+        if (known := [float(trial.params[name]) for trial in finished if _is_number(trial.params.get(name))])
+    )
+    caption = f"One line a finished trial; blue: the best{f'. From lowest to highest: {ends}' if ends else ''}"
+    return Drawing("parameters", "Parameters and value", svg, caption)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _places(values: Sequence[object]) -> dict[int, float]:
     """Number of a trial -> place of its value between the lowest and the highest; words in their order."""
     known = [(number, value) for number, value in enumerate(values) if value is not None]
-    are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for _, value in known)
+    are_numbers = all(_is_number(value) for _, value in known)
     order = sorted({str(value) for _, value in known})
     numbers = {number: float(str(value)) if are_numbers else float(order.index(str(value))) for number, value in known}
     low, high = min(numbers.values()), max(numbers.values())
