@@ -126,6 +126,18 @@ def test_a_transcript_that_a_program_left_is_missing(read: Read, word: str) -> N
     assert [clip.transcript for clip in read(*lines, needs_transcript=False)] == [None, "None.", None]
 
 
+def test_words_for_missing_transcripts_are_one_problem_with_their_numbers(read: Read) -> None:
+    lines = (HEADER, "a,sad,nan", "b,sad,N/A", "c,sad,Hi.", "d,sad,nan", "e,sad,")
+    problem, empty = problems(read, *lines)
+    assert problem.startswith("lines 2, 3, 5: transcription is 'nan' (2), 'N/A' (1), which programs write for")
+    assert problem.endswith("""if those very words are said, say 'data.said_words=["nan",N/A]'""")
+    assert empty.startswith("line 6: transcription is empty")
+    remarks: list[str] = []
+    clips = read(*lines, may_be_silent=True, remarks=remarks)
+    assert [clip.transcript for clip in clips] == ["", "", "Hi.", "", ""]
+    assert read(*lines[:3], said_words=["NAN", "n/a"])[1].transcript == "N/A"
+
+
 @pytest.mark.parametrize("column", ["reason", "subject", "split", "emotion_label"])
 def test_other_values_that_a_program_left_are_refused(read: Read, column: str, tmp_path: Path) -> None:
     row = {"video_name": "a", "emotion_label": "sad", "transcription": "Hi.", column: "NULL"}

@@ -10,7 +10,6 @@ import json
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,23 +24,22 @@ from emolightning.data.readers.custom_columns import (
     CustomColumns,
 )
 from emolightning.data.readers.label_files import NO_VALENCE
-from emolightning.data.readers.label_map import LabelMap, UnknownLabel, what_to_do
+from emolightning.data.readers.label_map import LabelMap
 from emolightning.data.readers.pieces import END, START, overlaps, piece_id, read_span
+from emolightning.data.readers.row_problems import MissingTranscript, RowProblems
 from emolightning.data.readers.values import (
     LABEL,
     NAME,
     BadValue,
     MediaFolder,
-    WrongCharacters,
     clip_id,
     is_missing,
     plain_text,
     refuse_missing,
     refuse_mojibake,
-    shown_characters,
 )
-from emolightning.data.tables.reading import Problem, Row, described, read_table
-from emolightning.errors import UserError, quoted_override
+from emolightning.data.tables.reading import Problem, Row, read_table
+from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
@@ -51,47 +49,6 @@ USED = {*COLUMNS, *OPTIONAL_COLUMNS}
 PIECES = "if these are pieces of one video, say which in columns start and end, in seconds"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Problems:
-    """What is wrong in the file."""
-
-    found: list[Problem] = field(default_factory=list)
-    characters: list[tuple[int, WrongCharacters]] = field(default_factory=list)
-    labels: list[tuple[int, UnknownLabel]] = field(default_factory=list)
-    num_checked: int = 0
-    """Those that `check` has found."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self.found) + len(self.characters) + len(self.labels)
-
-    def check(self, line: int, check: Callable[..., Any], *args: Any) -> Any:
-        """`check(*args)`, or None and a problem: a row goes on being checked after its first bad value."""
-        try:
-            return check(*args)
-        except WrongCharacters as error:
-            self.characters.append((line, error))
-        except UnknownLabel as error:
-            self.labels.append((line, error))
-        except BadValue as error:
-            self.found.append((line, str(error)))
-        self.num_checked += 1
-        return None
-
-    def described(self) -> list[str]:
-        """One line each; what has one cause in all rows, or one remedy, is told once."""
-        meant = {wrong: right for _, error in self.characters for wrong, right in error.meant.items()}
-        words = [error.word for _, error in self.labels]
-        remedy = {words[0]: f"; {what_to_do(words)}"} if words else {}
-        return described(
-            [
-                *self.found,
-                *((line, shown_characters(meant)) for line, _ in self.characters),
-                *((line, f"{error}{remedy.get(error.word, '')}") for line, error in self.labels),
-            ]
-        )
 
 
 def read_custom(
@@ -130,7 +87,7 @@ def read_custom(
         raise UserError(f"annotation file {path} does not exist or is not a file")
     if not media.is_dir() and lost is None:
         raise UserError(f"media folder {media} does not exist or is not a folder")
-    problems, known = _Problems(), CustomColumns(columns or {})
+    problems, known = RowProblems(), CustomColumns(columns or {})
     read_label = LabelMap(labels, label_map)
     required = COLUMNS if needs_transcript else (NAME, LABEL)
     table = _Table(path, known, required)
@@ -222,7 +179,7 @@ def _clips(
     media: MediaFolder,
     labels: LabelMap,
     spoken: Callable[[str], str | None],
-    problems: _Problems,
+    problems: RowProblems,
 ) -> list[Clip]:
     """The clips of all rows that name one; what is wrong with rows is added to `problems`."""
     check = problems.check
@@ -243,10 +200,7 @@ def _clips(
         video = check(line, media.find, values[NAME], file, identity) if identity else None
         label = check(line, labels.read, word)
         transcript = check(line, spoken, get(TRANSCRIPT, ""))
-        split = check(line, _split, text) if (text := get("split")) else None
-        reason = check(line, _text, "reason", text) if (text := get("reason")) else None
-        subject = check(line, _text, "subject", kept.setdefault(text, text)) if (text := get("subject")) else None
-        valence = check(line, _number, VALENCE, text) if (text := get(VALENCE)) else None
+        split, reason, subject, valence = _optional(partial(check, line), get, kept)
         if problems.num_checked > before or line in twice:
             split = None  # Of a row that is wrong no answer is asked for: it would be told twice.
         if identity and video:
@@ -260,6 +214,17 @@ def _clips(
         problems.found += [(line, _twice(first[line], first[other], other)) for line, other in twice.items()]
     problems.found += overlaps(clips)
     return [clip for _, clip in clips]
+
+
+def _optional(
+    check: Callable[..., Any], get: Callable[[str], str | None], kept: dict[str, str]
+) -> tuple[str | None, str | None, str | None, float | None]:
+    """Split, reason, subject and valence of a row; most cells are empty, or there is no such column."""
+    split = check(_split, text) if (text := get("split")) else None
+    reason = check(_text, "reason", text) if (text := get("reason")) else None
+    subject = check(_text, "subject", kept.setdefault(text, text)) if (text := get("subject")) else None
+    valence = check(_number, VALENCE, text) if (text := get(VALENCE)) else None
+    return split, reason, subject, valence
 
 
 def _number(column: str, text: str) -> float | None:
@@ -303,10 +268,7 @@ def _transcript(text: str, *, needed: bool, may_be_silent: bool, said_words: fro
     if is_absent:
         if not needed:
             return None
-        raise BadValue(
-            f"{TRANSCRIPT} is {text!r}, which programs write for a missing value; write what is said, or "
-            f"{TRANSCRIPT_OFF}; if that very word is said, say {quoted_override('data.said_words', [text])}"
-        )
+        raise MissingTranscript(text)
     refuse_mojibake(TRANSCRIPT, text)
     return plain_text(TRANSCRIPT, text)
 
