@@ -13,7 +13,7 @@ from runs import read_json
 
 from emolightning.config.secrets import loggable
 from emolightning.files.writing import write_json
-from emolightning.runs.wandb_record import EvaluationRecord, reported
+from emolightning.runs.wandb_record import EvaluationRecord, reported, results
 from emolightning.training.loggers import tracking, wandb_environment
 from emolightning.training.loggers.artifacts import artifact_name, log_artifact, use_artifact
 from emolightning.training.loggers.tracking import WandbLog
@@ -236,6 +236,36 @@ def test_a_table_has_pictures_where_texts_may_be_shown() -> None:
     assert columns[-1] == "picture"
     assert [row[-1] for row in table] == ["a picture", None]
     assert "picture" not in prediction_table(rows, ["happy"], shows_texts=False, pictures={"c1": "a picture"})[0]
+
+
+@pytest.mark.parametrize(
+    ("report", "shows_texts", "files", "texts"),
+    [
+        (
+            {"slices": {"columns": {"subject": "Ann"}}, "n": 1},
+            True,
+            ["metrics.json", "answers.jsonl", "report.html"],
+            "",
+        ),
+        ({"slices": {"columns": {"subject": "Ann"}}, "n": 1}, False, [], '{\n  "n": 1\n}\n'),
+        ({"n": 1}, False, ["metrics.json"], ""),
+    ],
+)
+def test_slices_of_private_data_stay_here(
+    tmp_path: Path, report: dict[str, Any], shows_texts: bool, files: list[str], texts: str
+) -> None:
+    found, contents = results(tmp_path, report, shows_texts=shows_texts)
+    assert [path.name for path in found] == files
+    assert contents == ({"metrics.json": texts} if texts else {})
+
+
+@pytest.mark.parametrize("shows_texts", [True, False])
+def test_a_table_says_how_likely_labels_are_where_they_have_probabilities(shows_texts: bool) -> None:
+    rows = [Row("c1", "words", "happy", "sad", "sad", 0.75), Row("c2", None, "sad", "a secret", None)]
+    columns, table = prediction_table(rows, ["happy", "sad"], shows_texts=shows_texts, pictures={"c1": "a picture"})
+    assert columns[-1 - shows_texts] == "probability"
+    assert [dict(zip(columns, row, strict=True))["probability"] for row in table] == [0.75, None]
+    assert ("a secret" in str(table)) == shows_texts
 
 
 def test_the_agents_id_wins(monkeypatch: pytest.MonkeyPatch) -> None:

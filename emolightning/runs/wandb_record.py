@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -189,9 +190,9 @@ class EvaluationRecord:
         if matrix := report.get("confusion_matrix"):
             truths = matrix["labels"][: len(matrix["counts"])]
             log_confusion_matrix(logger, f"{split}/confusion_matrix", truths, matrix["labels"], matrix["counts"])
-        names = ("metrics.json", *(("answers.jsonl", "report.html") if shows_texts else ()))
-        files = [self.folder / name for name in names]
-        logged = log_artifact(logger, f"evaluation-{self.key[:12]}", "evaluation", files=files, metadata=values)
+        files, texts = results(self.folder, report, shows_texts=shows_texts)
+        name = f"evaluation-{self.key[:12]}"
+        logged = log_artifact(logger, name, "evaluation", files=files, texts=texts, metadata=values)
         adapter = _adapter_name(checkpoint) if checkpoint is not None else None
         self._note(artifacts={"logged": logged, "used": use_artifact(logger, adapter) if adapter else []})
 
@@ -202,6 +203,15 @@ class EvaluationRecord:
         lineage = read_lineage(self.folder)
         evaluations = {**lineage.get("evaluations", {}), self.key: {**self._known(), **changes}}
         write_json(self.folder / "lineage.json", {**lineage, "evaluations": evaluations})
+
+
+def results(folder: Path, report: dict[str, Any], *, shows_texts: bool) -> tuple[list[Path], dict[str, str]]:
+    """Files of an evaluation that may be shown, and contents of others: slices name people, or what they said."""
+    if shows_texts or "slices" not in report:
+        names = ("metrics.json", *(("answers.jsonl", "report.html") if shows_texts else ()))
+        return [folder / name for name in names], {}
+    shown = {name: value for name, value in report.items() if name != "slices"}
+    return [], {"metrics.json": json.dumps(shown, indent=2, ensure_ascii=False) + "\n"}
 
 
 def summary_of(report: dict[str, Any]) -> dict[str, float]:
@@ -227,7 +237,8 @@ def _pictures(report: dict[str, Any], scored: Sequence[tuple[Answer, Score]], co
 
 
 def _row(clip: Clip, answer: Answer, score: Score) -> Row:
-    return Row(clip.id, clip.transcript, answer.truth, answer.text, score.value)
+    chance = (answer.probabilities or {}).get(str(score.value))
+    return Row(clip.id, clip.transcript, answer.truth, answer.text, score.value, chance)
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:

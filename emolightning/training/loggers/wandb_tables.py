@@ -8,16 +8,15 @@ from emolightning.training.loggers.tracking import WandbLog
 
 
 class Row(NamedTuple):
-    """One clip; `read` is what the answer says, as a text, None where that cannot be read.
-
-    Answers are generated, so there are no probabilities to show.
-    """
+    """One clip; `read` is what the answer says, as a text, None where that cannot be read."""
 
     clip: str
     transcript: str | None
     truth: str | None
     answer: str
     read: str | None
+    probability: float | None = None
+    """How likely what was read is to the model, where labels have been given probabilities."""
 
 
 def prediction_table(
@@ -27,7 +26,7 @@ def prediction_table(
     shows_texts: bool,
     pictures: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows, with whether each answer is right; None where the truth is not known.
+    """Columns and rows, with whether each answer is right, None where the truth is not known, and how likely it was.
 
     Args:
         rows: in their order.
@@ -35,18 +34,26 @@ def prediction_table(
         shows_texts: without them only labels are shown, for any other truth or answer may quote the transcript.
         pictures: of some clips, where these may be shown.
     """
+    listed = list(rows)
+    columns = (
+        ["clip", "transcript", "truth", "answer", "prediction"] if shows_texts else ["clip", "truth", "prediction"]
+    )
+    extra = ["probability"] * any(row.probability is not None for row in listed)
+    extra += ["picture"] * (shows_texts and bool(pictures))
     table: list[list[Any]] = []
-    for row in rows:
-        is_right = None if row.truth is None else row.read == row.truth
-        if shows_texts:
-            pictured = [pictures.get(row.clip)] if pictures else []
-            table.append([row.clip, row.transcript or "", row.truth, row.answer, row.read, is_right, *pictured])
-        else:
-            table.append([row.clip, *(text if text in labels else None for text in (row.truth, row.read)), is_right])
-    if shows_texts:
-        columns = ["clip", "transcript", "truth", "answer", "prediction", "correct"]
-        return [*columns, *(["picture"] if pictures else [])], table
-    return ["clip", "truth", "prediction", "correct"], table
+    for row in listed:
+        own = {
+            "clip": row.clip,
+            "transcript": row.transcript or "",
+            "truth": row.truth if shows_texts or row.truth in labels else None,
+            "answer": row.answer,
+            "prediction": row.read if shows_texts or row.read in labels else None,
+            "correct": None if row.truth is None else row.read == row.truth,
+            "probability": row.probability,
+            "picture": pictures.get(row.clip),
+        }
+        table.append([own[name] for name in (*columns, "correct", *extra)])
+    return [*columns, "correct", *extra], table
 
 
 def log_confusion_matrix(
