@@ -129,6 +129,23 @@ def test_an_input_that_is_off_is_taken_out_and_fused_as_zeros(model: EmotionLlam
     assert torch.equal(model.project(off)["fusion"], model.project(on)["fusion"])
 
 
+@pytest.mark.parametrize("names", [("video",), ("image", "class_token"), ("audio", "video")])
+def test_what_is_removed_of_a_clip_is_as_if_it_were_off(model: EmotionLlamaV2, names: tuple[str, ...]) -> None:
+    whole, off, made = example(model, 0), example(model, 0), processor(model)
+    gone: dict[str, dict[str, torch.Tensor]] = {"images": {}, "features": {}}
+    for part in gone:
+        of = getattr(off, part)
+        gone[part] = {name: torch.zeros_like(of.pop(name)) for name in names if name in of}
+    features, images = whole.features | gone["features"], whole.images | gone["images"]
+    removed = replace(whole, features=features, images=images, removed=frozenset(names))
+    together = model.answer_losses(made.batch([removed, example(model, 1)], ["happy", "sad"]))[0]
+    alone = [
+        model.answer_losses(made.batch([each], [word]))[0]
+        for each, word in ((off, "happy"), (example(model, 1), "sad"))
+    ]
+    assert torch.allclose(together, torch.cat(alone), atol=1e-4)
+
+
 @pytest.mark.parametrize(("task", "shown"), [("audio", {"audio"}), ("image", {"image"}), ("emotion", set(STREAMS[1:]))])
 def test_a_task_about_one_stream_shows_that_one(model: EmotionLlamaV2, task: str, shown: set[str]) -> None:
     found = example(model, 0, task=task)

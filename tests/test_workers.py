@@ -25,7 +25,7 @@ from emolightning.config.schema import register_schemas
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.records.clips import Batch
-from emolightning.runs.assembly import build_processor, load_of, loading_of, read_corpus
+from emolightning.runs.assembly import augmentation_of, build_processor, load_of, loading_of, read_corpus
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory
 from emolightning.training.stopping.graceful_stop import GracefulStop
 
@@ -56,9 +56,10 @@ def configured(clips: tuple[str, ...], *overrides: str) -> DictConfig:
 
 @pytest.fixture(scope="module")
 def data(clips: tuple[str, ...]) -> ClipDataModule:
-    """Frames are read from files, for no tower has seen them."""
-    cfg = configured(clips)
-    return ClipDataModule(read_corpus(cfg), build_processor(cfg), loading_of(cfg))
+    """Frames are read from files, for no tower has seen them; training clips are augmented."""
+    cfg = configured(clips, "augmentation.modality_dropout=0.4", "augmentation.vector_noise=[0,10]")
+    how: Any = {"augmentation": augmentation_of(cfg)}
+    return ClipDataModule(read_corpus(cfg), build_processor(cfg), loading_of(cfg), **how)
 
 
 @pytest.fixture
@@ -94,6 +95,13 @@ def test_workers_make_the_same_batches(loaded: Any, split: str, num_workers: int
     assert len(expected) == (5 if split == "train" else 3)
     assert [content(batch) for batch in loaded(split, num_workers)] == expected
     assert not multiprocessing.active_children()
+
+
+def test_training_clips_alone_are_augmented(loaded: Any, data: ClipDataModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = {split: [content(batch) for batch in loaded(split, 0)] for split in ("train", "val", "test")}
+    monkeypatch.setattr(data, "augmentation", None)
+    for split, found in batches.items():
+        assert ([content(batch) for batch in loaded(split, 0)] == found) == (split != "train")
 
 
 def test_a_loader_asks_its_sampler_when_the_first_batch_is_asked_for(

@@ -16,7 +16,7 @@ intervals and paired tests against the run as it is.
   inputs     inputs that are changed one by one, e.g. [speech,face], or all
   how        removed (default): not in the sequence; zeroed: zeros, black, silence, no words; mean: the mean over the
              training clips (perturb.mean_of=val takes those of validation); shuffled: exchanged among all clips, so
-             that no clip keeps its own. A training has its inputs removed.
+             that no clip keeps its own. A training has its inputs removed or shuffled.
   parallel   evaluations or runs at the same time (1)
   key=value  for all rows
 """
@@ -36,6 +36,7 @@ from emolightning.errors import UserError
 
 SETS = ("A", "V", "T", "AV", "AT", "VT", "AVT")
 HOW = ("removed", "zeroed", "mean", "shuffled")
+OF_TRAINING = ("removed", "shuffled")
 OWN = ("sets", "inputs", "how", "parallel")
 """Settings of this command; everything else goes to train.py or eval.py."""
 
@@ -102,9 +103,10 @@ def ablate(
     """
     check_config(cfg)
     _refuse_overrides(cfg, overrides)
-    if not is_evaluated(cfg) and (wrong := [way for way in how if way != "removed"]):
+    if not is_evaluated(cfg) and (wrong := [way for way in how if way not in OF_TRAINING]):
         raise UserError(
-            f"how={','.join(wrong)}: is of a trained run: say checkpoint=RUN; a training has its inputs removed"
+            f"how={','.join(wrong)}: is of a trained run: say checkpoint=RUN; to a training an input without content "
+            "is one that is removed, so say how=removed or how=shuffled"
         )
     from emolightning.runs.variants.ablating import ablated
     from emolightning.runs.variants.writing import print_variants, write_variants

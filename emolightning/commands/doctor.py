@@ -5,7 +5,8 @@ numbers, labels that are trained, offered or evaluated but not all three, vector
 are longer than the language model's positions, clips that are black, silent or far longer than the rest. Media are
 decoded as a run would, `probe=N` of them. `against=NAME` names the clips that two datasets share:
   python -m emolightning doctor data=merr_fine data.root=MER2023 against=mer2023 against.root=MER2023 against.track=semi
-`page=FILE.html` shows clips, with `faces=detector` also whose face an encoder would see:
+`page=FILE.html` shows clips, with `faces=detector` also whose face an encoder would see, with `augmentation...` also
+what the first passes of a training would be shown of them:
   python -m emolightning doctor data=custom data.annotations=clips.csv data.media=clips page=clips.html faces=detector
 `fresh={INPUT: WEIGHTS}` computes some stored vectors again, by the recipe in their manifest, and compares:
   python -m emolightning doctor data=custom data.annotations=clips.csv features=folders 'fresh={speech: weights/hubert}'
@@ -14,7 +15,7 @@ Exit code 1 when a run would fail; differences and leaks are warnings.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, open_dict
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from emolightning.data.checkup.checkup import Checkup
     from emolightning.data.loading.corpus import Corpus
     from emolightning.data.media.faces import FacePolicy
+    from emolightning.data.perturbing.augmenting import Augmentation
     from emolightning.records.clips import Clip
 
 
@@ -54,9 +56,9 @@ def doctor(cfg: DictConfig) -> int:
     quiet_libraries()
     from emolightning.data.checkup.checkup import look_at
     from emolightning.files.writing import write_json
-    from emolightning.runs.assembly import make_corpus
+    from emolightning.runs.assembly import augmentation_of, make_corpus
 
-    policy = page_policy(cfg)
+    policy, augmentation = page_policy(cfg), augmentation_of(cfg)
     corpus = make_corpus(cfg, takes_stock=True)
     found, clips = look_at(corpus, probe=cfg.probe)
     missing = missing_weights(cfg)
@@ -71,7 +73,7 @@ def doctor(cfg: DictConfig) -> int:
         write_json(Path(cfg.output), asdict(found))
     show(found, official=corpus.source.official.supports if corpus.source.official else {})
     if policy is not None:
-        write_clips(cfg, corpus, clips, policy, found)
+        write_clips(cfg, corpus, clips, found, policy, augmentation)
     return int(bool(found.problems))
 
 
@@ -97,7 +99,14 @@ def page_policy(cfg: DictConfig) -> "FacePolicy | None":
     return policy
 
 
-def write_clips(cfg: DictConfig, corpus: "Corpus", clips: "list[Clip]", policy: "FacePolicy", found: "Checkup") -> None:
+def write_clips(
+    cfg: DictConfig,
+    corpus: "Corpus",
+    clips: "list[Clip]",
+    found: "Checkup",
+    policy: "FacePolicy",
+    augmentation: "Augmentation",
+) -> None:
     """The page of the clips, of those with media that were probed."""
     from pathlib import Path
 
@@ -106,7 +115,8 @@ def write_clips(cfg: DictConfig, corpus: "Corpus", clips: "list[Clip]", policy: 
     from emolightning.runs.report.clips_page import write_clips_page
 
     there = sample([clip for clip in clips if clip.id not in corpus.source.lost], cfg.probe)
-    cards = make_cards(corpus, there, policy, number=cfg.shown, unusual=found.unusual)
+    how: Any = {"number": cfg.shown, "unusual": found.unusual, "augmentation": augmentation}
+    cards = make_cards(corpus, there, policy, **how)
     settings = f"Frames: data.frame={corpus.reading.choice}. Faces: {policy}."
     write_clips_page(Path(cfg.page), cards, title=f"data={corpus.source.name}", total=len(clips), settings=settings)
     remarks = counted_remarks(cards)

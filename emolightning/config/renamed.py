@@ -61,6 +61,10 @@ SETTINGS = {
 ADDED: dict[str, dict[str, Any]] = {
     "data": {"sampling": "none", "held_out": None},
     "loss": {"class_weights": None, "focal_gamma": 0.0, "label_smoothing": 0.0},
+    "augmentation": {
+        **{"modality_dropout": 0.0, "input_dropout": {}, "masked_steps": 0.0, "masked_values": 0.0},
+        **{"vector_noise": None, "sound_noise": None, "noise": None},
+    },
 }
 """Settings that came later, with what runs did before; of a dataset only where a run has one."""
 
@@ -119,7 +123,7 @@ def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
 def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
     """The same with the settings that came later, so that an earlier run goes on and is known to be finished."""
     groups = {name: saved.get(name, {} if name != "data" else None) for name in ADDED}
-    new = {"folds": None, "leave_one": None, **saved}
+    new = {"folds": None, "leave_one": None, "shuffle": [], **saved}
     return new | {name: {**ADDED[name], **keys} for name, keys in groups.items() if isinstance(keys, dict)}
 
 

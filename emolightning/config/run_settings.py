@@ -54,6 +54,26 @@ class LossSettings:
 
 
 @dataclass
+class AugmentationSettings:
+    """What is done to the inputs of training clips, drawn by (seed, pass, clip); other splits stay as they are."""
+
+    modality_dropout: float = 0.0
+    """Probability with which a modality of a clip is removed from the sequence, each by itself; one always stays."""
+    input_dropout: dict[str, float] = field(default_factory=dict)
+    """Input: probability with which it alone is removed, e.g. {speech: 0.3}."""
+    vector_noise: list[float] | None = None
+    """White noise in vectors: its ratio in dB is drawn between these two, e.g. [5,20]; null is none."""
+    sound_noise: list[float] | None = None
+    """The same in sound that a chat model hears by itself."""
+    noise: str | None = None
+    """Folder with files of noise for it, e.g. of MUSAN; null is white noise."""
+    masked_steps: float = 0.0
+    """Largest share of the vectors of an input that one gap of zeros takes, as masks in time of SpecAugment."""
+    masked_values: float = 0.0
+    """Largest share of the values of an input's vectors that one gap of zeros takes, the same in all of them."""
+
+
+@dataclass
 class Monitor:
     """The one number that picks the best checkpoint."""
 
@@ -141,6 +161,10 @@ class RunConfig:
     """Gradients of `trainer.accumulate_grad_batches` batches: `mean`, or `sum` as upstream, remainder carried over."""
     loss: LossSettings = field(default_factory=LossSettings)
     """What training makes of the cross-entropy."""
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    """What is done to the inputs of training clips."""
+    shuffle: list[str] = field(default_factory=list)
+    """Inputs permuted across the clips of each split, to see how much the model relies on them, or can do without."""
     monitor: Monitor = field(default_factory=Monitor)
     """The number that picks the best checkpoint."""
     early_stopping: EarlyStoppingSettings = field(default_factory=EarlyStoppingSettings)
@@ -226,8 +250,6 @@ class EvalConfig(RunConfig):
     """Clips to answer: train, val, test or all."""
     trained: Any = None
     """Labels and frames of the run that is evaluated: read from it, `data=custom` takes them."""
-    shuffle: list[str] = field(default_factory=list)
-    """Inputs permuted across clips, to see how much the model relies on them."""
     perturb: PerturbSettings = field(default_factory=PerturbSettings)
     """Inputs without content, or made worse; see the commands `ablate` and `robustness`."""
     cluster: str | None = None

@@ -29,7 +29,7 @@ LEVELS = 3
 
 NOT_INHERITED = (
     *("hydra", "defaults", "paths", "resume", "init_from", "checkpoint", "split", "shuffle", "judge", "trained"),
-    "perturb",
+    *("perturb", "augmentation"),
     *("labels", "offered", "frame"),  # What an adapter folder says of its training.
 )
 """Keys of a saved run that are not the evaluation's: folders belong to the machine, the rest to that one call."""

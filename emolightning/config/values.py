@@ -7,12 +7,20 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from emolightning.config.augmentation_values import check_augmentation
 from emolightning.config.command_settings import CombineConfig, ExtractConfig, PrepareConfig, ScoreRowsConfig
 from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.loss_values import check_loss
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.renamed import BUILT_IN
-from emolightning.config.run_settings import EvalConfig, MerbenchConfig, PredictConfig, RobustnessConfig, RunConfig
+from emolightning.config.run_settings import (
+    AugmentationSettings,
+    EvalConfig,
+    MerbenchConfig,
+    PredictConfig,
+    RobustnessConfig,
+    RunConfig,
+)
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
 from emolightning.records.corruptions import CORRUPTIONS
@@ -97,8 +105,8 @@ OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
 NOT_EMPTY = ("run_name", "output_dir", "paths.outputs", "paths.data", "paths.weights", "checkpoint", "out")
 """Names of files and folders: an empty one would mean the current folder."""
 
-OF_INPUTS = ("shuffle", "perturb.zeroed", "perturb.mean", "perturb.inputs")
-"""Lists of inputs that something is done to."""
+OF_INPUTS = ("shuffle", "perturb.zeroed", "perturb.mean", "perturb.inputs", "augmentation.input_dropout")
+"""Lists of inputs that something is done to, or mappings from them."""
 
 MONITORS = ("monitor.metric", "early_stopping.monitor")
 
@@ -132,6 +140,9 @@ RANGES = {
     "trainer.check_val_every_n_epoch": (1, None),
     "trainer.val_check_interval": (1e-6, None),
     "trainer.num_nodes": (1, None),
+    "augmentation.modality_dropout": (0, 1),
+    "augmentation.masked_steps": (0, 1),
+    "augmentation.masked_values": (0, 1),
     "loss.focal_gamma": (0, None),
     "loss.label_smoothing": (0, 0.99),
     "early_stopping.patience": (0, None),
@@ -206,6 +217,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + _check_evaluation(cfg)
         + check_trainer(cfg)
         + check_loss(cfg)
+        + check_augmentation(cfg)
     )
 
 
@@ -314,8 +326,9 @@ def _check_evaluation(cfg: DictConfig) -> list[Problem]:
     """Settings of training that an evaluation would ignore."""
     if OmegaConf.get_type(cfg) not in (EvalConfig, RobustnessConfig):
         return []
-    idle = {key: _value(cfg, key) for key in ("resume", "init_from")}
-    return [Problem(key, "is for train.py alone; leave it out") for key, value in idle.items() if value is not None]
+    idle = [key for key in ("resume", "init_from") if _value(cfg, key) is not None]
+    idle += ["augmentation"] if cfg.augmentation != OmegaConf.structured(AugmentationSettings) else []
+    return [Problem(key, "is for train.py alone; leave it out") for key in idle]
 
 
 def _check_seeds(cfg: DictConfig) -> list[Problem]:

@@ -47,7 +47,10 @@ class EmotionModel(nn.Module):
 
     def project(self, batch: Any) -> dict[str, Tensor]:
         """Every stream of a batch as the model goes on with it; what the other methods take as `projected`."""
-        return dict(batch.features) | (self.see(batch.images) if batch.images else {})
+        seen = self.see(batch.images) if batch.images else {}
+        if batch.unseen is not None:
+            seen = {name: vectors.masked_fill(batch.unseen[:, None, None], 0) for name, vectors in seen.items()}
+        return {**batch.features, **seen}
 
     def forward(self, batch: Any) -> Tensor:
         """The loss: the mean over all that is learned in the batch (token-weighted, as upstream). A scalar."""

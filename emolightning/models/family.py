@@ -48,6 +48,8 @@ class Occasion:
     """Whether frozen towers see each clip once, before the first step."""
     waits_for_all: bool = False
     """Whether processes wait for a gradient of every layer that trains."""
+    augments: bool = False
+    """Whether something is done to the inputs of training clips."""
 
 
 @dataclass(frozen=True)

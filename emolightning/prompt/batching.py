@@ -31,7 +31,14 @@ def shared_parts(examples: Sequence[Example], *, prompts: list[str]) -> dict[str
         "clips": Clips(example.clip for example in examples),
         "prompts": prompts,
         "is_own": torch.tensor([not example.is_borrowed for example in examples]),
+        "unseen": _unseen(examples),
     }
+
+
+def _unseen(examples: Sequence[Example]) -> Tensor | None:
+    """(batch,), the clips whose frames are removed; None where towers see all of them."""
+    rows = [not example.removed.isdisjoint(example.images) for example in examples]
+    return torch.tensor(rows) if any(rows) else None
 
 
 def pad(rows: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, left: bool) -> TokenBatch:

@@ -138,6 +138,8 @@ class Example:
     """Input name -> what a model, or a processor of its own, reads by itself; none where a clip has no sound."""
     is_borrowed: bool = False
     """Another rank's clip in this step of training: it keeps the shapes equal and carries no loss."""
+    removed: frozenset[str] = frozenset()
+    """Inputs, and streams made of them, that this pass goes without: zeros here, and no place in a sequence."""
 
 
 @dataclass
@@ -190,6 +192,8 @@ class Batch:
     """What is asked as text, for logs and answers."""
     is_own: "Tensor"
     """(batch,), bool: False for another rank's clip, which only fills the batch and carries no loss."""
+    unseen: "Tensor | None" = field(default=None, kw_only=True)
+    """(batch,), bool: clips whose frames are removed, so that nothing of what towers make of them counts."""
 
     def to(self, device: Any) -> Self:
         """The same on a device. Lightning calls this; left to itself it would refuse the frozen clips inside."""

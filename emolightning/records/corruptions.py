@@ -159,7 +159,12 @@ class Corruption:
 
     def draws(self, what: str) -> "np.random.Generator":
         """Random numbers by (seed, clip, what they are for): the same at every severity, in every process."""
-        import numpy as np  # Settings are checked without it.
+        return draws(self.seed, what, self.clip_id)
 
-        digest = hashlib.sha256(f"{self.seed}/{what}/{self.clip_id}".encode()).digest()
-        return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+def draws(seed: int, what: str, clip_id: str) -> "np.random.Generator":
+    """Random numbers by (seed, what they are for, clip): the same in every process."""
+    import numpy as np  # Settings are checked without it.
+
+    digest = hashlib.sha256(f"{seed}/{what}/{clip_id}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))

@@ -19,6 +19,7 @@ from emolightning.data.loading.corpus import Corpus, opens_media
 from emolightning.data.loading.datamodule import ClipDataModule, label_draws
 from emolightning.data.loading.settings import Loading, split_settings
 from emolightning.data.media.audio import usable_noise
+from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.data.perturbing.perturbing import Perturbing, perturbing_of
 from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
@@ -96,7 +97,9 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     family, parts, processes = family_of(cfg.model), trained_parts(cfg), step_size(config).processes
     waits = processes > 1 and not OmegaConf.select(cfg, "trainer.strategy.find_unused_parameters", default=False)
     learned = [task for task, weight in (config["prompt"].get("tasks") or {}).items() if weight]
-    family.require_on(occasion(cfg, learned, waits_for_all=waits), config["model"])
+    augmentation = augmentation_of(cfg)
+    about = {"waits_for_all": waits, "augments": bool(augmentation)}
+    family.require_on(occasion(cfg, learned, **about), config["model"])
     require_something_to_train(parts, fresh_parts=family.fresh_parts, has_weights=bool(resume_from or initial))
     # What libraries refuse of these is said before data are read.
     trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
@@ -128,7 +131,15 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     settings = {name: value for name, value in config["loss"].items() if name != "class_weights"}
     tools |= {"cross_entropy": CrossEntropy(**settings), "class_weights": _class_weights(cfg, corpus, loading)}
     learner = partial(_seeded_learner, cfg, corpus, scoring=scoring, num_val_clips=number, is_empty=rank > 0, **tools)
-    return Run(ClipDataModule(corpus, processor, loading), learner, trainer, scoring, facts)
+    own = {"shuffle": tuple(cfg.shuffle), "augmentation": augmentation}
+    return Run(ClipDataModule(corpus, processor, loading, **own), learner, trainer, scoring, facts)
+
+
+def augmentation_of(cfg: DictConfig) -> Augmentation:
+    """What is done to training clips; what this run cannot do is refused."""
+    given = plain(cfg.augmentation)
+    noise = usable_noise(given.pop("noise"), "augmentation.noise")
+    return Augmentation(inputs_of(cfg), cfg.data.seed, noise=noise, **given)
 
 
 def _class_weights(cfg: DictConfig, corpus: Corpus, loading: Loading) -> dict[str, float] | None:
@@ -213,7 +224,9 @@ def _require_label_probabilities(cfg: DictConfig) -> None:
         )
 
 
-def occasion(cfg: DictConfig, learned: Sequence[str] = (), *, waits_for_all: bool = False) -> Occasion:
+def occasion(
+    cfg: DictConfig, learned: Sequence[str] = (), *, waits_for_all: bool = False, augments: bool = False
+) -> Occasion:
     """What a family may refuse before anything is read."""
     return Occasion(
         layout=cfg.prompt.layout,
@@ -221,6 +234,7 @@ def occasion(cfg: DictConfig, learned: Sequence[str] = (), *, waits_for_all: boo
         tasks=(cfg.prompt.task, *learned),
         precomputes_vision=cfg.precompute_vision,
         waits_for_all=waits_for_all,
+        augments=augments,
     )
 
 
@@ -337,7 +351,7 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
     family, inputs = family_of(cfg.model), inputs_of(cfg)
     own, reading, loading = split_settings(plain(cfg.data))
     features = build(cfg.features, "features")
-    perturbing = _perturbing(cfg, inputs, reads_media=features is not None and features.reads_media)
+    perturbing = _perturbing(cfg, inputs, features)
     lenient = takes_stock or not opens_media(inputs, features)
     source: ClipSource = build(own, "data", inputs=_read(inputs, features), takes_stock=lenient)
     protocol = source.official.prompt_order if source.official else ()
@@ -353,7 +367,7 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
     )
 
 
-def _perturbing(cfg: DictConfig, inputs: Inputs, *, reads_media: bool) -> Perturbing:
+def _perturbing(cfg: DictConfig, inputs: Inputs, features: FeatureSource | None) -> Perturbing:
     """What is done to the inputs of the clips that are answered; a training and a check of data do nothing."""
     if (asked := OmegaConf.select(cfg, "perturb")) is None:
         return Perturbing()
@@ -362,7 +376,8 @@ def _perturbing(cfg: DictConfig, inputs: Inputs, *, reads_media: bool) -> Pertur
         corruption = Corruption(asked.corruption, asked.severity, asked.seed, usable_noise(asked.noise))
     return perturbing_of(
         inputs,
-        reads_media=reads_media,
+        reads_media=features is not None and features.reads_media,
+        cut_out=None if features is None else features.cut_out,
         split=cfg.split,
         zeroed=tuple(asked.zeroed),
         mean=tuple(asked.mean),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.data.checkup.unusable import BROKEN_VECTORS, Fault, Faults
+from emolightning.data.media.faces import FacePolicy
 from emolightning.data.stores.features import Absent, filled
 from emolightning.data.stores.loaded import LoadedFeatures
 from emolightning.data.stores.manifest import Level
@@ -49,6 +50,16 @@ class LiveFeatures:
         self._encoders: dict[str, Any] = {}
         self._how = {"level": level, "faces": faces, "device": device, "batch_size": batch_size}
         self._num_workers = num_workers
+
+    @property
+    def cut_out(self) -> Path | None:
+        """Folder of faces that are looked at instead of the clips' pictures.
+
+        Raises:
+            UserError: `faces` is no policy.
+        """
+        faces = self._how["faces"]
+        return FacePolicy.parse(str(faces)).folder if faces is not None else None
 
     def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Absent) -> LoadedFeatures:
         """Compute the vectors that the cache does not have.

@@ -39,6 +39,8 @@ FIXED = (
     "schedule",
     "accumulation",
     "loss",
+    "augmentation",
+    "shuffle",
 )
 """Settings that a checkpoint was made with, and that a continuation of the same run keeps."""
 

@@ -1,5 +1,6 @@
 """What a training run says at its start, of its clips and its length, and at its end, of what came of it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,10 +9,14 @@ import pytorch_lightning as pl
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import label_draws, num_batches
 from emolightning.data.loading.settings import Loading
+from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.records.score_names import is_loss
 from emolightning.scoring.warnings import FEW_CLIPS
 from emolightning.training.plan import Plan, make_plan
 from emolightning.training.stopping.early_stopping import EarlyStopping
+
+CLIPS_DRAWN = 10_000
+"""Most clips of which it is counted what augmentation removes: more take seconds."""
 
 CLASSES_SHOWN = 12
 """Most classes shown of a split; truths that are no labels of a small vocabulary would fill the screen."""
@@ -36,13 +41,20 @@ def plan_of(trainer: Mapping[str, Any], corpus: Corpus, loading: Loading, *, pro
     return make_plan(trainer, batches=batches, val_batches=val_batches, accumulates=accumulates)
 
 
-def describe_clips(corpus: Corpus, loading: Loading, *, weights: Mapping[str, float] | None = None) -> str:
+def describe_clips(
+    corpus: Corpus,
+    loading: Loading,
+    *,
+    weights: Mapping[str, float] | None = None,
+    augmentation: Augmentation | None = None,
+) -> str:
     """A line a split, with its classes, how unequal ones are made equal, and what is worth doubting.
 
     Args:
         corpus: already read.
         loading: clips per process and step, and which are drawn.
         weights: label -> weight of its clips in the loss.
+        augmentation: what is done to training clips.
     """
     lines: list[str] = []
     for split, counts in corpus.classes().items():
@@ -50,7 +62,12 @@ def describe_clips(corpus: Corpus, loading: Loading, *, weights: Mapping[str, fl
         more = [f"and {len(counts) - CLASSES_SHOWN} more"] if len(counts) > CLASSES_SHOWN else []
         lines.append(f"{split} {sum(counts.values())} clips" + (f": {', '.join([*shown, *more])}" if counts else ""))
     return "data: " + "\n      ".join(
-        [*lines, *_evened(corpus, loading, weights), *_too_few(corpus, loading.batch_size)]
+        [
+            *lines,
+            *_evened(corpus, loading, weights),
+            *_augmented(corpus, augmentation),
+            *_too_few(corpus, loading.batch_size),
+        ]
     )
 
 
@@ -71,6 +88,17 @@ def _evened(corpus: Corpus, loading: Loading, weights: Mapping[str, float] | Non
             "data.sampling=sqrt (or balanced) and loss.class_weights=balanced raise the recall of rare labels"
         )
     return lines
+
+
+def _augmented(corpus: Corpus, augmentation: Augmentation | None) -> list[str]:
+    """What is done to training clips, and how many of them go without an input in the first pass."""
+    if not augmentation:
+        return []
+    clips = corpus.clips_of("train")[:CLIPS_DRAWN]
+    removed = Counter(name for clip in clips for name in augmentation.removed(clip.id, 0))
+    shown = ", ".join(f"{name} of {removed[name]}" for name in augmentation.inputs if removed[name])
+    lines = [f"of {counted(len(clips), 'clip')} of train the first pass removes {shown}"] if shown else []
+    return [f"augmentation: {line}" for line in [*lines, *augmentation.described()]]
 
 
 def _too_few(corpus: Corpus, batch_size: int) -> list[str]:

@@ -48,7 +48,8 @@ def fit(run: Run[TrainingFacts]) -> None:
         print(_start(run, learner))
     if trainer.is_global_zero:
         print(_load(run, learner))
-        print(describe_clips(corpus, run.data.loading, weights=learner.class_weights))
+        how: Any = {"weights": learner.class_weights, "augmentation": run.data.augmentation}
+        print(describe_clips(corpus, run.data.loading, **how))
     said = describe_plan(facts.plan, trainer)  # On all ranks: early stopping learns of the plan.
     if is_trial:
         _try_out(run, learner)

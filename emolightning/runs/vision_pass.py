@@ -23,7 +23,8 @@ def with_vision(run: Run[Any], learner: EmotionLearner, clips: Sequence[Clip]) -
     data, device, load = run.data, run.trainer.strategy.root_device, run.facts.load
     wanted, dtype = load.precomputes_vision, load.precompute_dtype
     visual = precompute_vision(data.corpus, data.processor, learner.model, clips, device, is_wanted=wanted, dtype=dtype)
-    return ClipDataModule(data.corpus, data.processor, data.loading, visual=visual, shuffle=data.shuffle)
+    own = {"shuffle": data.shuffle, "augmentation": data.augmentation}
+    return ClipDataModule(data.corpus, data.processor, data.loading, visual=visual, **own)
 
 
 def precompute_vision(

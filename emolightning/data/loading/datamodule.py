@@ -14,6 +14,7 @@ from emolightning.data.loading.loader import Loader
 from emolightning.data.loading.same_clips import require_same_clips
 from emolightning.data.loading.sampler import EvaluationSampler, TrainSampler
 from emolightning.data.loading.settings import Loading
+from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.data.readers.annotations import annotation_hash
 from emolightning.data.stores.visual import VisualStore
 from emolightning.prompt.processor import Processor
@@ -30,7 +31,8 @@ class ClipDataModule(pl.LightningDataModule):
         processor: of the model family.
         loading: sizes of batches, and the processes that make them.
         visual: frame input -> the vision tower's vectors, which examples then carry instead of frames.
-        shuffle: inputs to exchange among the clips of an evaluated split.
+        shuffle: inputs to exchange among the clips of each split.
+        augmentation: what is done to training clips.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class ClipDataModule(pl.LightningDataModule):
         *,
         visual: Mapping[str, VisualStore] = MappingProxyType({}),
         shuffle: Sequence[str] = (),
+        augmentation: Augmentation | None = None,
     ):
         super().__init__()
         self.corpus = corpus
@@ -48,6 +51,7 @@ class ClipDataModule(pl.LightningDataModule):
         self.loading = loading
         self.visual = dict(visual)
         self.shuffle = tuple(shuffle)
+        self.augmentation = augmentation
         self._evaluated: tuple[str, frozenset[str]] = ("test", frozenset())
 
     @property
@@ -68,7 +72,8 @@ class ClipDataModule(pl.LightningDataModule):
             processor=self.processor,
             training=training,
             visual=self.visual,
-            shuffle=() if training else self.shuffle,
+            shuffle=self.shuffle,
+            augmentation=self.augmentation if training else None,
         )
 
     def train_dataloader(self) -> Loader:

@@ -1,6 +1,7 @@
 """Clip -> Example: the inputs of one clip, loaded and handed to the model family's processor."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.utils.data import Dataset
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.sampler import ClipKey
 from emolightning.data.media.sending import media_of
+from emolightning.data.perturbing.augmenting import Augmentation, without
 from emolightning.data.perturbing.loaded import LoadedPerturbation, mean_over, mean_picture
 from emolightning.data.stores.visual import VisualStore
 from emolightning.errors import UserError
@@ -29,6 +31,7 @@ class ClipDataset(Dataset[Example]):
         training: asks as training does.
         visual: frame input -> what the vision tower makes of its frames; the others are left to the model.
         shuffle: inputs to exchange among the clips (see `shuffled`).
+        augmentation: what is done to them anew in each pass; None shows them as they are.
 
     Raises:
         UserError: there are no such clips, or one that cannot be exchanged with any other.
@@ -43,6 +46,7 @@ class ClipDataset(Dataset[Example]):
         training: bool = False,
         visual: Mapping[str, VisualStore] = MappingProxyType({}),
         shuffle: Sequence[str] = (),
+        augmentation: Augmentation | None = None,
     ):
         self.clips = corpus.clips_of(split)
         if shuffle and len(self.clips) < 2:
@@ -55,6 +59,7 @@ class ClipDataset(Dataset[Example]):
         self.questions = corpus.questions
         self.processor = processor
         self.training = training
+        self.augmentation = augmentation
         self.perturbing = corpus.perturbing
         self.changed = self._changed(corpus) if self.perturbing else None
         own = (*self.perturbing.zeroed, *self.perturbing.mean)  # These frames no tower has seen.
@@ -71,10 +76,20 @@ class ClipDataset(Dataset[Example]):
         epoch, index, is_borrowed = ClipKey(*key)
         clip = self.clips[index]
         loaded = Loaded(self.transcript(index), self._images(index), self._streams(index), self._media(index))
+        said_by, removed = next(iter(named(self.inputs, "text")), None), frozenset[str]()
         if self.changed is not None:
-            loaded = self.changed(loaded, clip.id, next(iter(named(self.inputs, "text")), None))
+            loaded = self.changed(loaded, clip.id, said_by)
+        if self.augmentation:
+            removed = self._with_streams(self.augmentation.removed(clip.id, epoch))
+            loaded = without(self.augmentation.changed(loaded, clip.id, epoch), removed, said_by=said_by)
         question = self.questions.ask(clip, epoch=epoch, training=self.training)
-        return self.processor.example(clip, loaded, question, index=index, is_borrowed=is_borrowed)
+        example = self.processor.example(clip, loaded, question, index=index, is_borrowed=is_borrowed)
+        return replace(example, removed=removed) if removed else example
+
+    def _with_streams(self, removed: frozenset[str]) -> frozenset[str]:
+        """Inputs, and what towers make of those that are frames."""
+        seen = {name: 1 for name in named(self.inputs, "frames") if name in removed}
+        return removed.union(self.processor.frame_streams(seen))
 
     def transcript(self, index: int) -> str | None:
         """What the model is told of what a clip says; None where that input is off."""

@@ -9,7 +9,7 @@ from av.container import InputContainer
 
 from emolightning.data.media.opening import MAX_SECONDS, MediaError, complete_packets, open_stream, packets_of
 from emolightning.data.media.pieces import sound_of_piece
-from emolightning.data.perturbing.sound import noise_files, noisy
+from emolightning.data.perturbing.sound import BrokenNoise, noise_files, noisy
 from emolightning.errors import UserError
 from emolightning.records.clips import Span
 from emolightning.records.corruptions import Corruption
@@ -69,28 +69,40 @@ def read_waveform(
     waveform /= np.float32(32768)
     if corruption is None or corruption.about.modality not in ("audio", "both"):
         return waveform
-    return noisy(waveform, sample_rate, corruption, _noise)
+    return noisy(waveform, sample_rate, corruption, read_noise)
 
 
-def usable_noise(folder: str | None) -> tuple[str, ...]:
+def usable_noise(folder: str | None, setting: str = "perturb.noise") -> tuple[str, ...]:
     """The files of noise in a folder; a broken one is refused here, before it spoils the clips that it is mixed into.
+
+    Args:
+        folder: with sound files; None for none.
+        setting: that names it.
 
     Raises:
         UserError: names the file.
     """
-    files = noise_files(folder)
+    files = noise_files(folder, setting)
     for file in files:
         try:
             has_sound = has_audio(Path(file))
         except MediaError as error:
-            raise UserError(f"perturb.noise={folder}: {error}; or take it out of the folder") from None
+            raise UserError(f"{setting}={folder}: {error}; or take it out of the folder") from None
         if not has_sound:
-            raise UserError(f"perturb.noise={folder}: {file}: has no sound; take it out of the folder")
+            raise UserError(f"{setting}={folder}: {file}: has no sound; take it out of the folder")
     return files
 
 
-def _noise(path: Path, rate: int) -> np.ndarray:
-    return read_waveform(path, sample_rate=rate)
+def read_noise(path: Path, rate: int) -> np.ndarray:
+    """The sound of a file of noise, (samples,) float32.
+
+    Raises:
+        BrokenNoise: it cannot be read to its end, which its beginning did not show.
+    """
+    try:
+        return read_waveform(path, sample_rate=rate)
+    except MediaError as error:
+        raise BrokenNoise(f"a file of noise cannot be mixed in: {error}; or take it out of its folder") from None
 
 
 def _frames(container: InputContainer, stream: av.AudioStream, span: Span | None) -> Iterator[av.AudioFrame]:

@@ -111,6 +111,7 @@ def perturbing_of(
     inputs: Inputs,
     *,
     reads_media: bool,
+    cut_out: Path | None = None,
     split: str,
     zeroed: Sequence[str] = (),
     mean: Sequence[str] = (),
@@ -123,6 +124,7 @@ def perturbing_of(
     Args:
         inputs: of the run.
         reads_media: whether vectors are computed from the clips in this run.
+        cut_out: folder of faces that are looked at instead of the clips' pictures.
         split: the clips that are answered.
         zeroed: see `Perturbing`.
         mean: see `Perturbing`.
@@ -149,6 +151,8 @@ def perturbing_of(
     if mean:
         raise UserError("perturb.mean, perturb.corruption: say one of both; a mean is of clips as they are")
     worse = _require_worse(corruption, inputs, only, reads_media=reads_media)
+    if cut_out is not None and corruption.about.modality in ("video", "both"):
+        _require_own_pictures(corruption.kind, worse, inputs, cut_out)
     return Perturbing(tuple(zeroed), corruption=corruption, worse=worse, split=split)
 
 
@@ -163,6 +167,23 @@ def _require_content(key: str, name: str, inputs: Inputs) -> None:
     if key == "mean" and kind not in WITH_MEAN:
         what = "a text" if kind == "text" else f"of kind {kind}"
         raise UserError(f"perturb.mean: {name} has no mean, for it is {what}; say perturb.zeroed=[{name}]")
+
+
+def _require_own_pictures(kind: str, worse: Sequence[str], inputs: Inputs, cut_out: Path) -> None:
+    """Refuse to blur clips whose faces lie in a folder: what is looked at would stay as it is."""
+    clean = [name for name in worse if inputs[name].kind == "vectors" and inputs[name].modality == "video"]
+    if clean:
+        raise UserError(
+            f"perturb.corruption={kind}: {', '.join(clean)} looks at faces that were cut out before (features.faces="
+            f"folder:{cut_out}), which stay as they are; say features.faces=detector to have them found in the clips"
+            f"{_others(worse, clean)}"
+        )
+
+
+def _others(worse: Sequence[str], without: Sequence[str]) -> str:
+    """What else to type, where other inputs are left."""
+    left = [name for name in worse if name not in without]
+    return f", or perturb.inputs=[{','.join(left)}]" if left else ""
 
 
 def _require_worse(

@@ -19,8 +19,16 @@ Read = Callable[[Path, int], np.ndarray]
 """A file and a rate -> its sound, (samples,) float32."""
 
 
-def noise_files(folder: str | None) -> tuple[str, ...]:
+class BrokenNoise(UserError):
+    """A file of noise that cannot be read: a fault of no clip that it is mixed into."""
+
+
+def noise_files(folder: str | None, setting: str = "perturb.noise") -> tuple[str, ...]:
     """The sound files of a folder, sorted by name, so that every machine draws the same ones.
+
+    Args:
+        folder: with sound files; None for none.
+        setting: that names it.
 
     Raises:
         UserError: there is no such folder, or no sound file in it.
@@ -29,12 +37,12 @@ def noise_files(folder: str | None) -> tuple[str, ...]:
         return ()
     place = Path(folder).expanduser()
     if not place.is_dir():
-        raise UserError(f"perturb.noise={folder}: there is no such folder; name one with sound files, e.g. of MUSAN")
+        raise UserError(f"{setting}={folder}: there is no such folder; name one with sound files, e.g. of MUSAN")
     listed = (path for path in place.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES)
     found = sorted(path for path in listed if path.is_file() and not path.name.startswith("."))
     if not found:
         raise UserError(
-            f"perturb.noise={folder}: there is no sound file in it ({', '.join(SOUND_SUFFIXES)}); put some there, e.g. "
+            f"{setting}={folder}: there is no sound file in it ({', '.join(SOUND_SUFFIXES)}); put some there, e.g. "
             "of MUSAN"
         )
     return tuple(str(path) for path in found)

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from emolightning.data.loading.worker_process import end_with_parent
+from emolightning.data.perturbing.sound import BrokenNoise
 from emolightning.data.stores.apart import CLIP_SECONDS, SPAWN, EndedEarly, parts_of
 from emolightning.data.stores.manifest import Manifest
 from emolightning.data.stores.records import Stamp
@@ -235,6 +236,8 @@ def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
     """A clip that cannot be read is a line in the list of problems, not the end of the pass."""
     try:
         return compute(clip, names)
+    except BrokenNoise:
+        raise
     except UserError as error:
         return Outcome(problem=str(error))
     except MemoryError:

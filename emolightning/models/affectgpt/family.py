@@ -51,10 +51,16 @@ class AffectGPTFamily:
         """Refuse layers that train and that no sequence of the layout uses, where processes wait for all of them.
 
         Raises:
-            UserError: which streams these layers are of, and which settings leave them out.
+            UserError: which streams these layers are of, and which settings leave them out; or a teacher would be shown
+                inputs that are changed for its student.
         """
         from emolightning.models.affectgpt.build import streams_of
 
+        if occasion.augments and settings.get("teacher"):
+            raise UserError(
+                "augmentation: changes what clips show, and a teacher (model.teacher) is shown the same; leave one of "
+                "both out"
+            )
         if not occasion.waits_for_all or self._part(settings, "train").projections != "full":
             return
         pieces = layout_of(occasion.layout)[0].pieces

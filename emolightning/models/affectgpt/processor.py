@@ -81,7 +81,8 @@ class AffectGPTProcessor:
 
     def stream_lengths(self, example: Example) -> dict[str, int]:
         """Stream name -> number of its tokens, for the streams that the example has."""
-        return self.in_sequence({name: len(vectors) for name, vectors in example.features.items()})
+        lengths = {name: len(vectors) for name, vectors in example.features.items()}
+        return self.in_sequence({name: number for name, number in lengths.items() if name not in example.removed})
 
     def in_sequence(self, numbers: Mapping[str, int]) -> dict[str, int]:
         """Stream name -> number of its tokens, for the streams of which a clip has vectors.

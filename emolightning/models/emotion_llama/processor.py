@@ -76,7 +76,8 @@ class EmotionLlamaProcessor:
     def stream_lengths(self, example: Example) -> dict[str, int]:
         """Stream name -> number of vectors, for the streams that the example has."""
         lengths = {name: vectors.shape[0] for name, vectors in example.features.items()}
-        return lengths | self.frame_streams({name: frames.shape[0] for name, frames in example.images.items()})
+        lengths |= self.frame_streams({name: frames.shape[0] for name, frames in example.images.items()})
+        return {name: number for name, number in lengths.items() if name not in example.removed}
 
     def frame_streams(self, frames: Mapping[str, int]) -> dict[str, int]:
         """Stream name -> number of vectors that the vision tower makes of so many frames."""

@@ -130,7 +130,7 @@ class EmotionLlamaV2Processor:
         """Stream name -> number of places in the sequence, for the streams that the example has."""
         lengths = {name: vectors.shape[0] for name, vectors in example.features.items()}
         lengths |= self.frame_streams({name: frames.shape[0] for name, frames in example.images.items()})
-        found = self.in_sequence(lengths)
+        found = self.in_sequence({name: number for name, number in lengths.items() if name not in example.removed})
         gone = _missing(example) if self.missing == "removed" else ()
         return {name: number for name, number in found.items() if name not in gone}
 

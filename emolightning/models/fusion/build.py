@@ -38,6 +38,7 @@ def build_fusion(
     return FusionClassifier(
         network=network.make(shape),  # type: ignore[arg-type]
         places=places,
+        widths={name: feature_widths[name] for name in names},
         labels=labels,
         is_sequence=level != "utterance",
     )

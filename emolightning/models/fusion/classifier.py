@@ -18,6 +18,7 @@ class FusionClassifier(EmotionModel):
     Args:
         network: gives emotions, perhaps valence, and a penalty.
         places: the inputs of each of its streams.
+        widths: input -> width of its vectors.
         labels: the vocabulary, in the order of its logits.
         is_sequence: whether streams are sequences.
     """
@@ -26,11 +27,18 @@ class FusionClassifier(EmotionModel):
     decays_all = True
 
     def __init__(
-        self, *, network: FusionNetwork, places: Sequence[Sequence[str]], labels: Sequence[str], is_sequence: bool
+        self,
+        *,
+        network: FusionNetwork,
+        places: Sequence[Sequence[str]],
+        widths: Mapping[str, int],
+        labels: Sequence[str],
+        is_sequence: bool,
     ):
         super().__init__()
         self.network = network
         self.places = [list(names) for names in places]
+        self.widths = dict(widths)
         self.labels = tuple(labels)
         self.is_sequence = is_sequence
 
@@ -38,6 +46,13 @@ class FusionClassifier(EmotionModel):
         """The network, and what fills its places."""
         places = ", ".join(" + ".join(names) for names in self.places)
         return f"{type(self.network).__name__} of {places} for {len(self.labels)} labels"
+
+    def project(self, batch: Batch) -> dict[str, Tensor]:
+        """The vectors of all inputs; zeros of one that it was trained with and is not shown."""
+        found = super().project(batch)
+        some = next(iter(found.values()))
+        gone = {name: width for name, width in self.widths.items() if name not in found}
+        return found | {name: some.new_zeros(*some.shape[:-1], width) for name, width in gone.items()}
 
     def fused(self, batch: Batch, projected: Mapping[str, Tensor] | None = None) -> Fused:
         """What the network makes of a batch."""

@@ -18,8 +18,10 @@ from emolightning.data.media.faces import FacePolicy
 from emolightning.data.media.openface import NoFace
 from emolightning.data.media.opening import MediaError
 from emolightning.data.media.video import count_frames, known_choice, read_frames
+from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
+from emolightning.runs.report.augmented import shown_passes
 
 MOST_FRAMES = 4
 """Chosen frames that are shown of one clip."""
@@ -71,6 +73,8 @@ class ClipCard:
     seconds: float | None = None
     """Length of the sound."""
     vectors: list[Vectors] = field(default_factory=list)
+    passes: list[tuple[str, list[str]]] = field(default_factory=list)
+    """Each input as a training with augmentation is shown it, see `shown_passes`."""
     remarks: list[tuple[str, str]] = field(default_factory=list)
     """A kind that is counted, and a sentence or nothing."""
 
@@ -89,6 +93,7 @@ def make_cards(
     *,
     number: int,
     unusual: Mapping[str, Collection[str]] = MappingProxyType({}),
+    augmentation: Augmentation | None = None,
 ) -> list[ClipCard]:
     """Cards of at most so many clips, evenly spread.
 
@@ -98,9 +103,12 @@ def make_cards(
         policy: who is seen.
         number: of cards.
         unusual: kind -> ids of such clips, see `Checkup`.
+        augmentation: what is done to training clips; None, or one that does nothing, is not shown.
     """
     cards = [make_card(corpus, clip, policy) for clip in sample(clips, number)]
     for card in cards:
+        if augmentation and card.clip.split == "train":
+            card.passes = shown_passes(corpus, card.clip.id, augmentation)
         card.remarks += [(kind, MEANT.get(kind, "")) for kind, ids in unusual.items() if card.clip.id in ids]
     return cards
 

@@ -49,6 +49,7 @@ def _shown(card: ClipCard) -> dict[str, Any]:
         "seen": [(f"{100 * start:.2f}%", f"{100 * length:.2f}%") for start, length in card.seen],
         "wave": None if card.sound is None else _wave(card.sound),
         "vectors": card.vectors,
+        "passes": card.passes,
         "remarks": card.remarks,
     }
 

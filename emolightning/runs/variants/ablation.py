@@ -94,7 +94,8 @@ def rows_of(
             raise UserError(f"inputs=[{gone}]: is the only input of this run; nothing is left to compare")
         for how in ways:
             words, note = words_of(inputs, changed, how)
-            name = left if is_retrained and left in sets else f"no-{gone}-{how}"
+            is_set = is_retrained and left in sets and how == "removed"
+            name = left if is_set else f"no-{gone}-{how}"
             found.append(Ablated(Variant(name, words), left, changed, how, note))
     return found
 

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from emolightning.config.check import check_config
 from emolightning.config.composing import composed
 from emolightning.config.places import program
+from emolightning.config.sources import override_key
 from emolightning.errors import UserError, override
 from emolightning.files.writing import write_json
 from emolightning.runs.assembly import evaluation
@@ -129,10 +130,10 @@ def in_program(programs: Programs, words: Sequence[str], log: Path, is_begun: bo
 
 
 def trained_and_tested(programs: Programs, words: Sequence[str], log: Path, is_begun: bool) -> str:
-    """Start `train`, which goes on where it was begun, and then `eval` of its folder."""
+    """Start `train`, which goes on where it was begun, and then `eval` of its folder, with what was shuffled."""
     code = programs.call([*program("train"), *words, f"resume={'auto' if is_begun else 'null'}"], log)
-    folder = log.with_suffix("")
-    return _ended(code or programs.call([*program("eval"), override("checkpoint", folder)], log), log)
+    test = [override("checkpoint", log.with_suffix("")), *(word for word in words if override_key(word) == "shuffle")]
+    return _ended(code or programs.call([*program("eval"), *test], log), log)
 
 
 def _ended(code: int, log: Path) -> str:
