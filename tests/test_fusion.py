@@ -82,6 +82,11 @@ def test_what_is_trained_is_evaluated_and_an_adapter_folder_says_the_same(traine
     assert "peft" not in card.lower()
 
 
+def test_an_input_that_is_off_is_zeros_to_a_network_that_knows_it(trained: Path, place: Path) -> None:
+    found = el.evaluate(trained, "inputs.face=false", "logger=none", f"output_dir={place}/without-face")
+    assert found["war"].value > 1 / 3, "the other inputs say it as well"
+
+
 def test_a_clip_is_asked_about(trained: Path, place: Path) -> None:
     predictor = open_predictor(trained, device="cpu")
     clips = [Clip(f"test{number:02}", place / "media" / f"test{number:02}.mp4") for number in range(4)]

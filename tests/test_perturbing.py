@@ -17,8 +17,9 @@ from emolightning.data.media.video import read_film, read_frames, read_thumbnail
 from emolightning.data.perturbing.loaded import LoadedPerturbation, black, mean_over, silent, with_noise
 from emolightning.data.perturbing.perturbing import Perturbing, perturbing_of
 from emolightning.data.perturbing.pictures import blurred, hidden
-from emolightning.data.perturbing.sound import noise_files, noisy
+from emolightning.data.perturbing.sound import BrokenNoise, noise_files, noisy
 from emolightning.data.perturbing.words import WORD, misheard, with_errors
+from emolightning.data.stores.cache import Outcome, compute_missing
 from emolightning.errors import UserError
 from emolightning.prompt.processor import Loaded
 from emolightning.prompt.questions import Questions
@@ -224,6 +225,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         r"vectors of face are read.*say perturb.inputs=\[image\], or features=live",
     ),
     ({"corruption": Corruption("noise", 5), "only": ["image"]}, "noise does nothing to image; of this run it is about"),
+    (
+        {"corruption": Corruption("blur", 4), "reads_media": True, "cut_out": Path("faces")},
+        r"face looks at faces that were cut out before \(features.faces=folder:faces\).*perturb.inputs=\[image\]",
+    ),
+    (
+        {"corruption": Corruption("occlusion", 0.5), "only": ["face"], "reads_media": True, "cut_out": Path("faces")},
+        "say features.faces=detector to have them found in the clips$",
+    ),
     ({"mean": ["transcript"]}, r"transcript has no mean, for it is a text; say perturb.zeroed=\[transcript\]"),
     ({"mean": ["face"], "split": "train"}, "perturb.mean_of=train: clips of split=train are answered.*mean_of=val"),
     ({"mean": ["face"], "split": "all"}, "never one over clips that are answered"),
@@ -279,6 +288,21 @@ def test_a_file_of_noise_without_sound_is_named_before_clips_are_read(tmp_path: 
         with pytest.raises(UserError, match=f"perturb.noise=.*{said}.*take it out"):
             usable_noise(str(tmp_path))
         (tmp_path / name).unlink()
+
+
+def test_a_file_of_noise_that_breaks_off_later_is_named_itself(tmp_path: Path) -> None:
+    """Its beginning is in order, so that it is met when a clip is read: a fault of no clip, and no clip is skipped."""
+    whole, broken = make_media(tmp_path / "c.mp4", seconds=0.4), tmp_path / "noise" / "n.mp4"
+    broken.parent.mkdir()
+    broken.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    corruption = Corruption("noise", 5, noise=noise_files(str(broken.parent)), clip_id="c")
+    read = Clip("c", whole, corruption=corruption)
+    with pytest.raises(BrokenNoise, match=r"a file of noise cannot be mixed in: .*n.mp4: .*; or take it out of its"):
+        compute_missing([read], {"x": tmp_path / "cache"}, _heard, title="x", num_workers=1)
+
+
+def _heard(clip: Clip, names: tuple[str, ...]) -> Outcome:
+    return Outcome({name: read_waveform(clip.video, corruption=clip.corruption)[:1] for name in names})
 
 
 def test_what_an_answer_depends_on_has_no_path(tmp_path: Path) -> None:

@@ -187,6 +187,11 @@ def test_rows_of_an_ablation() -> None:
     assert [row.variant.name for row in rows_of(INPUTS, ["A"], ["face"], ["removed"], is_retrained=True)] == [
         "AVT", "A", "no-face-removed",
     ]  # fmt: skip
+    retrained = rows_of(INPUTS, ["AV"], [], ["removed", "shuffled"], is_retrained=True)
+    assert [(row.variant.name, row.left, row.how) for row in retrained[1:]] == [
+        ("AV", "AV", "removed"),
+        ("no-T-shuffled", "AV", "shuffled"),
+    ]
     assert contents_of(INPUTS, ["face", "transcript"], "zeroed") == {"zeroed": ["face", "transcript"], "mean": []}
 
 

@@ -98,8 +98,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     waits = processes > 1 and not OmegaConf.select(cfg, "trainer.strategy.find_unused_parameters", default=False)
     learned = [task for task, weight in (config["prompt"].get("tasks") or {}).items() if weight]
     augmentation = augmentation_of(cfg)
-    about = {"waits_for_all": waits, "augments": bool(augmentation)}
-    family.require_on(occasion(cfg, learned, **about), config["model"])
+    family.require_on(occasion(cfg, learned, waits_for_all=waits, augments=bool(augmentation)), config["model"])
     require_something_to_train(parts, fresh_parts=family.fresh_parts, has_weights=bool(resume_from or initial))
     # What libraries refuse of these is said before data are read.
     trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
@@ -131,8 +130,8 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     settings = {name: value for name, value in config["loss"].items() if name != "class_weights"}
     tools |= {"cross_entropy": CrossEntropy(**settings), "class_weights": _class_weights(cfg, corpus, loading)}
     learner = partial(_seeded_learner, cfg, corpus, scoring=scoring, num_val_clips=number, is_empty=rank > 0, **tools)
-    own = {"shuffle": tuple(cfg.shuffle), "augmentation": augmentation}
-    return Run(ClipDataModule(corpus, processor, loading, **own), learner, trainer, scoring, facts)
+    data = ClipDataModule(corpus, processor, loading, shuffle=tuple(cfg.shuffle), augmentation=augmentation)
+    return Run(data, learner, trainer, scoring, facts)
 
 
 def augmentation_of(cfg: DictConfig) -> Augmentation:
@@ -377,7 +376,7 @@ def _perturbing(cfg: DictConfig, inputs: Inputs, features: FeatureSource | None)
     return perturbing_of(
         inputs,
         reads_media=features is not None and features.reads_media,
-        cut_out=None if features is None else features.cut_out,
+        cut_out=getattr(features, "cut_out", None),
         split=cfg.split,
         zeroed=tuple(asked.zeroed),
         mean=tuple(asked.mean),

@@ -23,8 +23,14 @@ def with_vision(run: Run[Any], learner: EmotionLearner, clips: Sequence[Clip]) -
     data, device, load = run.data, run.trainer.strategy.root_device, run.facts.load
     wanted, dtype = load.precomputes_vision, load.precompute_dtype
     visual = precompute_vision(data.corpus, data.processor, learner.model, clips, device, is_wanted=wanted, dtype=dtype)
-    own = {"shuffle": data.shuffle, "augmentation": data.augmentation}
-    return ClipDataModule(data.corpus, data.processor, data.loading, visual=visual, **own)
+    return ClipDataModule(
+        data.corpus,
+        data.processor,
+        data.loading,
+        visual=visual,
+        shuffle=data.shuffle,
+        augmentation=data.augmentation,
+    )
 
 
 def precompute_vision(

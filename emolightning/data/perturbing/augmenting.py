@@ -41,9 +41,9 @@ class Augmentation:
     input_dropout: Mapping[str, float] = field(default_factory=dict)
     """Input -> probability with which it alone is removed."""
     vector_noise: Decibels | None = None
-    """Of white noise in vectors."""
+    """Ratios of white noise in vectors."""
     sound_noise: Decibels | None = None
-    """Of noise in sound that a model hears by itself."""
+    """Ratios of noise in sound that a model hears by itself."""
     noise: tuple[str, ...] = ()
     """Files of that noise; none is white noise."""
     masked_steps: float = 0.0

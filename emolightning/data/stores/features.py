@@ -47,8 +47,6 @@ class FeatureSource(Protocol):
 
     reads_media: bool
     """Whether vectors are computed from the media, which clips without a file then do not have."""
-    cut_out: Path | None
-    """Folder of faces that were cut out of the clips before, which are looked at instead of them."""
 
     def load(self, clips: Sequence[Clip], names: Sequence[str], *, cache: Path, missing: Absent) -> LoadedFeatures:
         """The vectors of `names` for all clips; what is wrong with a clip is among its `faults`, not raised."""
@@ -67,7 +65,6 @@ class SignalFeatures:
     DESCRIPTORS: Mapping[str, Sequence[str]] = MappingProxyType({"video": ("face", "motion"), "audio": ("speech",)})
     """Feature input -> descriptors, which are put side by side; others have the one of their own name."""
     reads_media = True
-    cut_out = None
 
     def __init__(self, *, num_workers: int = 2):
         self.num_workers = num_workers
@@ -150,7 +147,6 @@ class FolderFeatures:
     """
 
     reads_media = False
-    cut_out = None
 
     def __init__(self, *, root: str, **folders: str | None):
         self.root = Path(root)

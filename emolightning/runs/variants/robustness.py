@@ -106,7 +106,7 @@ def _perturbed(kind: str, severity: float, corpus: Corpus, asked: Asked) -> Leve
     perturbing = perturbing_of(
         corpus.inputs,
         reads_media=features is not None and features.reads_media,
-        cut_out=None if features is None else features.cut_out,
+        cut_out=getattr(features, "cut_out", None),
         split=corpus.perturbing.split,
         corruption=corruption,
         only=only,
