@@ -5,6 +5,8 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,11 @@ from test_doctor import asked
 
 from emolightning.data.media.faces import FacePolicy, Faces
 from emolightning.data.media.openface import NoFace
+from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
+from emolightning.records.inputs import InputKind
+from emolightning.runs.report.augmented import PASSES, shown_passes
 from emolightning.runs.report.clip_cards import COLUMNS, ClipCard, counted_remarks
 from emolightning.runs.report.clips_page import write_clips_page
 
@@ -110,6 +115,21 @@ def test_wrong_settings_are_told_before_anything_is_read(odd: Path, tmp_path: Pa
     with pytest.raises(UserError, match=re.escape(message)):
         shown(odd, tmp_path, *words)
     assert not list(tmp_path.glob("cache*"))
+
+
+def test_a_training_clip_shows_what_its_first_passes_are(tmp_path: Path) -> None:
+    inputs = {"face": InputKind("vectors", "video", "x"), "transcript": InputKind("text", "text", "x")}
+    vectors = {"face": {"c": np.arange(12, dtype=np.float32).reshape(2, 6)}}
+    corpus: Any = SimpleNamespace(inputs=inputs, features=SimpleNamespace(vectors=vectors))
+    augmentation = Augmentation(inputs, modality_dropout=0.6, masked_values=0.5)
+    removed = [augmentation.removed("c", number) for number in range(PASSES)]
+    card = ClipCard(Clip("c", Path("c.mp4"), split="train"), passes=shown_passes(corpus, "c", augmentation))
+    write_clips_page(tmp_path / "p.html", [card], title="x", total=1, settings="")
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert sum("face" in each for each in removed) + sum("transcript" in each for each in removed) > 0
+    assert page.count(">removed</td>") == sum(map(len, removed))
+    assert page.count('alt="vectors of face"') == 1 + sum("face" not in each for each in removed)
+    assert page.count(">kept</td>") == 1 + sum("transcript" not in each for each in removed)
 
 
 def test_the_faces_of_a_card(tmp_path: Path) -> None:
