@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from vector_factory import WIDTHS, words_of, write_clips
 
 import emolightning as el
+from emolightning.benchmarks.synthetic.process import ceilings
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.data.perturbing.augmenting import Augmentation, without
@@ -209,3 +210,32 @@ def test_a_resumed_run_and_one_with_workers_draw_the_same(place: Path, capsys: p
     assert any(not torch.equal(expected[name], value) for name, value in weights(plain).items())
     first, second = (el.evaluate(whole, "logger=none", "split=val", f"output_dir={place}/{each}") for each in "ab")
     assert first["war"].value == second["war"].value
+
+
+OFF = {
+    "A": ("inputs.speech=false",),
+    "V": ("inputs.image=false", "inputs.face=false", "inputs.motion=false"),
+    "T": ("inputs.transcript=false",),
+}
+"""Modality -> what `ablate` says to remove it."""
+
+
+@pytest.mark.slow
+def test_modality_dropout_raises_the_score_without_a_modality(tmp_path: Path) -> None:
+    """At the same steps; a model that always saw its pictures fails without them, for all that the rest says."""
+    found: dict[float, dict[str, Any]] = {}
+    places = (f"paths.data={tmp_path}/data", f"data.cache={tmp_path}/cache")
+    for chance in (0.0, 0.3):
+        words = ("experiment=demo", "logger=none", "early_stopping.enabled=false", f"output_dir={tmp_path}/{chance}")
+        run = el.train(*words, *places, f"augmentation.modality_dropout={chance}")
+        found[chance] = {
+            name: el.evaluate(run, "logger=none", *off, f"output_dir={tmp_path}/{chance}-{name}")["war"]
+            for name, off in OFF.items()
+        }
+    plain, dropped = found[0.0], found[0.3]
+    assert dropped["V"].ci95[0] > plain["V"].ci95[1], (plain, dropped)
+    assert sum(each.value for each in dropped.values()) > sum(each.value for each in plain.values()), (plain, dropped)
+    limits = ceilings(0.015)
+    for name, each in dropped.items():
+        limit = limits["AVT".replace(name, "")]
+        assert each.value > limit - 3 * (limit * (1 - limit) / 180) ** 0.5, (name, each)

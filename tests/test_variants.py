@@ -236,3 +236,35 @@ def test_tables_say_what_failed() -> None:
     summary, levels = sheets(robust)
     assert summary.rows == [["noise", "speech", "-", "-", "-", "-"]]
     assert [row[1] for row in levels.rows] == ["0.5000 [0.400, 0.600]", "failed"]
+
+
+@pytest.mark.slow
+def test_trained_without_an_input_or_with_a_shuffled_one_a_run_comes_to_the_ceiling_of_the_rest(tmp_path: Path) -> None:
+    how = ("model=fusion/attention", "optimizer.lr=3e-3", "data.batch_size=64", "trainer.max_epochs=15", "logger=none")
+    more = ("trainer.check_val_every_n_epoch=3", "early_stopping.enabled=false", f"output_dir={tmp_path}/run")
+    places = (f"paths.data={tmp_path}/data", f"data.cache={tmp_path}/cache")
+    assert call("ablate", "how=[removed,shuffled]", "sets=AV,T", *how, *more, *places) == 0
+    rows = read_json(tmp_path / "run-ablation" / "ablation.json")["rows"]
+    assert [(row["left"], row["how"]) for row in rows] == [
+        (left, how) for left in ("AV", "T") for how in ("removed", "shuffled")
+    ]
+    for row in rows:
+        assert abs(row["above_ceiling_sd"]) <= 2, row
+        shuffled = read_json(tmp_path / "run-ablation" / row["name"] / "metrics.json")["evaluation"]["shuffle"]
+        assert shuffled == (row["changed"] if row["how"] == "shuffled" else [])
+
+
+@pytest.mark.slow
+def test_several_processes_answer_as_one_where_inputs_are_made_worse(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ranks = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    told = []
+    for name, words in (("one", ()), ("two", ranks)):
+        run = copied(trained, tmp_path / name)
+        asked = ("corruptions=[words,noise]", "severities.words=[0.5]", "severities.noise=[0]", "num_samples=200")
+        assert call("robustness", f"checkpoint={run}", *asked, *words) == 0, capsys.readouterr()
+        root = tmp_path / f"{name}-robustness"
+        told.append({level: said(root / level) for level in ("clean", "words-0.5", "noise-0")})
+    assert told[0] == told[1]
+    assert told[0]["clean"] != told[0]["words-0.5"]
