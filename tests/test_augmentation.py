@@ -166,7 +166,7 @@ AUGMENTED = (
     "augmentation.modality_dropout=0.4",
     "augmentation.vector_noise=[0,10]",
     "augmentation.masked_values=0.5",
-    "augmentation.input_dropout={words: 0.5}",
+    "++augmentation.input_dropout={words: 0.5}",
 )
 
 
