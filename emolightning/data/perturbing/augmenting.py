@@ -131,7 +131,8 @@ class Augmentation:
 
     def _noise(self, kind: str, decibels: Decibels, place: str, name: str) -> Corruption:
         """The noise of one clip in one pass, at a ratio that is drawn for it."""
-        ratio = float(draws(self.seed, f"decibels/{name}", place).uniform(*decibels))
+        low, high = decibels
+        ratio = draws(self.seed, f"decibels/{name}", place).uniform(low, high)
         return Corruption(kind, ratio, self.seed, clip_id=place)
 
 
