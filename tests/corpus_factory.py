@@ -2,9 +2,11 @@
 
 import csv
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from media_factory import make_media
 
 MELD_ROWS = (
@@ -176,6 +178,24 @@ def make_mmsa(root: Path, video: Path, table: str, rows: Iterable[Sequence[objec
     write_rows(root / table, header, listed)
     for movie, clip, *_ in rows:
         link(video, root / "Raw" / str(movie) / f"{str(clip).zfill(digits)}.mp4")
+
+
+def make_merbench(
+    root: Path, video: Path, archive: str, corpora: Mapping[str, Mapping[str, tuple[int, float]]]
+) -> Path:
+    """A corpus as MERBench hands it round: numbers in an archive of pickles, clips in one folder, sentences but one."""
+    arrays: dict[str, Any] = {
+        corpus: np.array({name: {"emo": code, "val": value} for name, (code, value) in clips.items()}, dtype=object)
+        for corpus, clips in corpora.items()
+    }
+    root.mkdir(parents=True, exist_ok=True)
+    np.savez(root / archive, **arrays)
+    names = list(dict.fromkeys(name for clips in corpora.values() for name in clips))
+    for name in names:
+        link(video, root / "subvideo" / f"{name}.mp4")
+    rows = [(name, "你好", "" if place == 1 else f"Line of {name}.") for place, name in enumerate(names)]
+    write_rows(root / "transcription-engchi-polish.csv", ["name", "chinese", "english"], rows)
+    return root
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -4,9 +4,20 @@ import csv
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from corpus_factory import IEMOCAP_CODES, MELD_PLACES, MELD_ROWS, link, make_corpora, write_rows, write_text
+from corpus_factory import (
+    IEMOCAP_CODES,
+    MELD_PLACES,
+    MELD_ROWS,
+    link,
+    make_corpora,
+    make_merbench,
+    write_rows,
+    write_text,
+)
 from hydra.errors import InstantiationException
 from test_benchmarks import evaluated, made
 
@@ -168,6 +179,120 @@ def test_numbers_of_sentiment_are_valence_and_their_sign_the_label(corpora: Path
     clips = read(corpora, "cmu_mosei")
     assert [clip.label for clip in clips.values()] == ["positive", "positive", "positive", "negative", "neutral"]
     assert (clips["_0efYOjQYRc_0"].transcript, clips["_0efYOjQYRc_0"].subject) == ("", "_0efYOjQYRc")
+
+
+ARCHIVED: dict[str, tuple[str, dict[str, dict[str, tuple[int, float]]]]] = {
+    "cmu_mosi": (
+        "label.npz",
+        {
+            "train_corpus": {"03bSnISJMiM_10": (0, -2.4)},
+            "val_corpus": {"03bSnISJMiM_2": (0, 0.0)},
+            "test_corpus": {"-iRBcNs9oI8_1": (0, 3.0), "_x_12": (0, -0.2)},
+        },
+    ),
+    "ch_sims_v2": (
+        "label.npz",
+        {"train_corpus": {"aqgy3_0001_00001": (0, 0.2)}, "val_corpus": {"aqgy3_0002_00001": (0, 1.0)}, "test_corpus": {
+            "aqgy4_0003_00012": (0, -1.0)}},
+    ),
+    "meld": (
+        "label.npz",
+        {
+            "train_corpus": {"train_dia0_utt0": (3, -10.0)},
+            "val_corpus": {"dev_dia0_utt0": (1, -10.0)},
+            "test_corpus": {"test_dia0_utt0": (1, -10.0), "test_dia0_utt1": (6, -10.0)},
+        },
+    ),
+    "iemocap": (
+        "label_4way.npz",
+        {"whole_corpus": {f"Ses0{1 + n // 2}F_impro01_{'FM'[n % 2]}000": (3 * (n % 2), -10.0) for n in range(10)}},
+    ),
+}  # fmt: skip
+"""Data -> its archive of MERBench's: numbers of labels, and values."""
+
+
+def archived(folder: Path, video: Path, name: str, *words: str) -> ClipSource:
+    file, corpora = ARCHIVED[name]
+    make_merbench(folder, video, file, corpora)
+    media = ("data.media=subvideo",) if name in ("cmu_mosi", "ch_sims_v2") else ()
+    return made(folder, name, f"data.root={folder}", f"data.truth={file}", *media, *words).source
+
+
+@pytest.mark.parametrize(
+    ("name", "tested"),
+    [
+        ("cmu_mosi", {"-iRBcNs9oI8_1": ("positive", 3.0, "-iRBcNs9oI8"), "_x_12": ("negative", -0.2, "_x")}),
+        pytest.param("ch_sims_v2", {"aqgy4_0003_00012": ("negative", -1.0, "aqgy4_0003")}, marks=pytest.mark.slow),
+        pytest.param(
+            "meld",
+            {"test_dia0_utt0": ("happy", None, None), "test_dia0_utt1": ("surprise", None, None)},
+            marks=pytest.mark.slow,
+        ),
+        (
+            "iemocap",
+            {
+                "Ses05F_impro01_F000": ("happy", None, "Ses05F"),
+                "Ses05F_impro01_M000": ("angry", None, "Ses05M"),
+            },
+        ),
+    ],
+)
+def test_corpora_as_merbench_hands_them_round(
+    corpora: Path, tmp_path: Path, name: str, tested: dict[str, tuple[str, float | None, str | None]]
+) -> None:
+    data = archived(tmp_path, corpora / "video.mp4", name)
+    clips = {clip.id: clip for clip in data.read_clips()}
+    found = {clip.id: (clip.label, clip.valence, clip.subject) for clip in clips.values() if clip.split == "test"}
+    assert found == tested
+    assert {clip.split for clip in clips.values()} == {"train", "val", "test"}
+    assert all(clip.video == tmp_path / "subvideo" / f"{clip.id}.mp4" for clip in clips.values())
+    assert Counter(bool(clip.transcript) for clip in clips.values())[False] == 1
+    assert data.remarks[-1] == f"1 of {len(clips)} clips have an empty transcript: the sentence is empty"
+    if name == "meld":
+        assert clips["test_dia0_utt0"].open_labels == ("joy",)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "words", "said"),
+    [
+        ("meld", ("test_corpus", "test_dia1_utt0", (7, -10.0)), [], "emo 7 is not one of 0 anger, 1 joy, 2 sadness"),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (
+                ("iemocap", ("whole_corpus", "Ses05F_x_F000", (4, -10.0)), [], "emo 4 is not one of 0 hap, 1 sad"),
+                ("cmu_mosi", ("test_corpus", "a_1", (0, -10.0)), [], "label '-10.0' is not a number from -3 to 3"),
+                ("cmu_mosi", ("test_corpus", "../a_1", (0, 1.0)), [], "leaves the media folder"),
+                (
+                    *("meld", None, ["data.target=sentiment", "data.labels=sentiment3"]),
+                    "data.truth=label.npz has emotions alone",
+                ),
+                (
+                    *("iemocap", None, ["data.classes=6"]),
+                    "data.classes=6: data.truth=label_4way.npz is read with four classes",
+                ),
+            )
+        ),
+    ],
+)
+def test_wrong_archives_of_merbench(
+    corpora: Path,
+    tmp_path: Path,
+    name: str,
+    entry: tuple[str, str, tuple[int, float]] | None,
+    words: list[str],
+    said: str,
+) -> None:
+    file, own = ARCHIVED[name]
+    changed = {corpus: dict(clips) for corpus, clips in own.items()}
+    if entry is not None:
+        changed[entry[0]][entry[1]] = entry[2]
+    try:
+        ARCHIVED[name] = (file, changed)
+        with pytest.raises((UserError, InstantiationException)) as caught:
+            archived(tmp_path, corpora / "video.mp4", name, *words).read_clips()
+    finally:
+        ARCHIVED[name] = (file, own)
+    assert said in str(caught.value)
 
 
 def test_ravdess_takes_speech_with_picture_and_sound(corpora: Path) -> None:
@@ -359,6 +484,26 @@ def test_the_real_lists_of_sentiment_are_the_official_ones(shared: Path, tmp_pat
     assert corpus.official_differences() == []
     corpus.clips = corpus.clips[:-1]
     assert corpus.official_differences()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "name", "archive"), [("cmumosi", "cmu_mosi", "label"), ("iemocap_4way", "iemocap", "label_4way")]
+)
+def test_the_real_lists_as_archives_are_the_official_ones(
+    shared: Path, tmp_path: Path, file: str, name: str, archive: str
+) -> None:
+    arrays: dict[str, dict[str, Any]] = {}
+    for row in rows_of(shared / UNIBENCH / f"{file}.csv"):
+        entry = {"emo": int(row.get("emo", 0)), "val": float(row.get("val", -10))}
+        arrays.setdefault(f"{row['split']}_corpus", {})[row["name"]] = entry
+    kinds: Any = {corpus: np.array(clips, dtype=object) for corpus, clips in arrays.items()}
+    np.savez(tmp_path / f"{archive}.npz", **kinds)
+    words = (f"data.root={tmp_path}", f"data.truth={archive}.npz", "inputs.transcript=false")
+    corpus = made(tmp_path, name, *words)
+    corpus.source.takes_stock = True
+    corpus.clips = corpus.source.read_clips()
+    assert corpus.official_differences() == []
 
 
 @pytest.mark.parametrize(

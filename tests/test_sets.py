@@ -164,7 +164,9 @@ def test_what_is_missing_in_folders_that_are_there_is_told_in_one_message(
     assert "meld: " in told
     assert "or data.sets.meld.media to the name of the folder of the clips of test" in told
     assert call("eval", "data=unibench", *A_MODEL, f"output_dir={tmp_path / 'out'}", *own, "data.sets.meld.rot=x") == 1
-    assert "data.rot: emolightning.benchmarks.meld.reader.MeldData has no such argument" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "data.sets.meld.rot: emolightning.benchmarks.meld.reader.MeldData has no such argument" in said
+    assert "cmu_mosi: " in said
     assert "cmu_mosi: " in told
     assert "or data.sets.cmu_mosi.truth to the name of the table of labels" in told
 
@@ -193,7 +195,9 @@ def test_nine_sets_in_one_command_killed_and_resumed(workplace: Workplace, train
     alone = (f"checkpoint={trained}", "data=iemocap", f"data.root={data / 'IEMOCAP_full_release'}", "features=signal")
     more = ("data.train=false", "scoring=open_vocabulary", "scoring.answers=text", f"output_dir={tmp_path / 'alone'}")
     workplace.call(REPO / "eval.py", *alone, *more, f"data.cache={tmp_path / 'cache'}", "trainer=cpu")
-    texts = [[(line["id"], line["text"]) for line in answers(each)] for each in (root / "iemocap", tmp_path / "alone")]
+    texts = [
+        [(line["id"], line["answer"]) for line in answers(each)] for each in (root / "iemocap", tmp_path / "alone")
+    ]
     assert texts[0] == texts[1]
     assert {path.name for path in root.iterdir() if path.is_file()} >= {
         "sets.csv",

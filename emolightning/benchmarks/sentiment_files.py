@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emolightning.benchmarks.corpus_files import CorpusData, Entry, Part
+from emolightning.benchmarks.merbench_files import archive_parts, is_archive
 from emolightning.data.readers.annotations import SPLITS
 from emolightning.data.readers.expected import expect
 from emolightning.data.readers.tables import Record, read_table
@@ -41,7 +42,7 @@ class SentimentData(CorpusData):
     Args:
         corpus: which.
         root: the folder that holds the table.
-        truth: the table; None for its official names.
+        truth: the table; None for its official names; MERBench's archive, `label.npz`, whose clips are in one folder.
         train: False reads the test part alone.
         media: folder of the folders of videos.
         **shared: arguments of CorpusData.
@@ -59,11 +60,14 @@ class SentimentData(CorpusData):
     ):
         table = expect(Path(root), "table of labels", "data.truth", given=truth, official=corpus.tables)
         folder = expect(Path(root), "folder of the videos", "data.media", given=media, official=(), is_folder=True)
-        parts = [
-            Part(table, folder, SPLITS[word], partial(read_entries, corpus=corpus, part=word))
-            for word in SPLIT_WORDS
-            if train or word == "test"
-        ]
+        if truth is not None and is_archive(truth):
+            parts = archive_parts(Path(root), truth, media, partial(_of_archive, corpus), train=train)
+        else:
+            parts = [
+                Part(table, folder, SPLITS[word], partial(read_entries, corpus=corpus, part=word))
+                for word in SPLIT_WORDS
+                if train or word == "test"
+            ]
         super().__init__(title=corpus.title, benchmark=corpus.benchmark, parts=parts, **shared)
 
 
@@ -81,6 +85,19 @@ def read_entries(path: Path, problems: list[str], *, corpus: SentimentCorpus, pa
         except BadValue as error:
             problems.append(f"{row.where}: {error}")
     return found
+
+
+def _of_archive(corpus: SentimentCorpus, split: str, name: str, code: str, value: object) -> Entry:
+    """A clip of MERBench's archive: `03bSnISJMiM_1`, whose number is its value."""
+    number = _number(str(value), corpus.highest)
+    return Entry(
+        name=name,
+        media=name,
+        where="",
+        label=sign(number),
+        subject=name.rpartition("_")[0] or None,
+        valence=number,
+    )
 
 
 def _entry(row: Record, corpus: SentimentCorpus) -> Entry:

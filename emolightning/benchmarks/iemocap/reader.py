@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 from emolightning.benchmarks.corpus_files import Codes, CorpusData, Entry, Part, label_rows
 from emolightning.benchmarks.iemocap.card import CLASSES, SESSIONS
+from emolightning.benchmarks.merbench_files import archive_parts, word_of
 from emolightning.data.readers.expected import Expected
 from emolightning.data.readers.label_files import LabelRow
 from emolightning.data.readers.tables import read_text
+from emolightning.errors import UserError
 from emolightning.records.clips import Span
 
 CODES: dict[int, Codes] = {
@@ -27,6 +29,10 @@ CODES: dict[int, Codes] = {
     for number in CLASSES
 }
 """Number of classes -> what each code is; `xxx` are turns that no two people agreed on."""
+
+ARCHIVED = ("hap", "sad", "neu", "ang")
+"""What the numbers of MERBench's archive mean; excited turns are happy there."""
+WHOLE = {"train": "whole_corpus", "test": "whole_corpus"}
 
 TURN = re.compile(r"\[(?P<start>[\d.]+) - (?P<end>[\d.]+)\]\t(?P<name>\w+)\t(?P<code>\w+)\t\[(?P<valence>[\d.]+),")
 SENTENCE = re.compile(r"(?P<name>Ses\w+) \[[\d.]+-[\d.]+\]:\s?(?P<text>.*)")
@@ -40,6 +46,7 @@ class IemocapData(CorpusData):
         session: which one is tested; the others are trained on.
         classes: 4 (excited is happy), 5 (and frustrated) or 6 (excited is another class).
         train: False reads the tested session alone.
+        truth: MERBench's archive of four classes, `label_4way.npz`; None reads the judgements of the release.
         media: folder of clips that are cut already, called as turns are; None for pieces of the films.
         **shared: arguments of CorpusData.
     """
@@ -51,17 +58,42 @@ class IemocapData(CorpusData):
         session: Literal[1, 2, 3, 4, 5] = 5,
         classes: Literal[4, 5, 6] = 4,
         train: bool = True,
+        truth: str | None = None,
         media: str | None = None,
         **shared: Any,
     ):
+        if truth is not None and classes != 4:
+            raise UserError(f"data.classes={classes}: data.truth={truth} is read with four classes; leave one of both")
         cut = None if media is None else Expected("folder of the clips", "data.media", (Path(root) / media,), True)
         parts = [
             _part(Path(root), number, "test" if number == session else "train", cut)
             for number in SESSIONS
             if train or number == session
         ]
+        if truth is not None:
+            make = partial(_of_archive, str(session))
+            parts = archive_parts(Path(root), truth, media, make, corpora=WHOLE, train=train)
         name = f"iemocap_session{session}" if classes == 4 else f"iemocap{classes}"
         super().__init__(title="IEMOCAP", benchmark=name, parts=parts, codes=CODES[classes], **shared)
+
+
+def _of_archive(session: str, split: str, name: str, code: str, value: object) -> Entry | None:
+    """A turn of MERBench's archive, which has all sessions in one array."""
+    if (name[4:5] == session) != (split == "test"):
+        return None
+    return Entry(
+        name=name,
+        media=name,
+        where="",
+        label=word_of(code, ARCHIVED),
+        subject=_speaker(name),
+        attributes={"session": name[4:5]},
+    )
+
+
+def _speaker(turn: str) -> str:
+    """`Ses01F`: the session, and who speaks."""
+    return f"{turn[:5]}{turn.rpartition('_')[2][:1]}"
 
 
 def _part(root: Path, number: int, split: str, cut: Expected | None) -> Part:
@@ -114,7 +146,7 @@ def _turns(path: Path, sentences: dict[str, str], *, is_cut: bool, problems: lis
             where=where,
             label=turn["code"],
             transcript=sentences.get(name, ""),
-            subject=f"{name[:5]}{name.rpartition('_')[2][:1]}",  # Ses01 and who speaks: F or M
+            subject=_speaker(name),
             valence=float(turn["valence"]),
             span=None if is_cut else Span(start, end),
             attributes={"session": name[4:5]},

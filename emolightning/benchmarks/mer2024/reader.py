@@ -12,11 +12,12 @@ from emolightning.config.problems import not_one_of
 from emolightning.data.readers.label_files import LabelRow
 from emolightning.errors import UserError
 
-TRANSCRIPTS = ("transcription_all_new.csv", "transcription-engchi-polish.csv")
+TRANSCRIPTS = ("transcription_all_new.csv", "transcription-engchi-polish.csv", "transcription_merge.csv")
 TRACKS = {
-    track: Track(truth=(f"reference-{track}.csv",), corpus=None, media=("video", f"MER2024_{track}"))
-    for track in ("semi", "noise")
+    track: Track(truth=(f"reference-{track}.csv",), corpus=corpus, media=("video", f"MER2024_{track}"))
+    for track, corpus in (("semi", "test1_corpus"), ("noise", None))
 }
+"""The array of SEMI is that of MERBench's and MER-UniBench's archive, `label-6way.npz`."""
 
 
 class Mer2024Data(MerData):

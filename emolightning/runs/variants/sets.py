@@ -1,5 +1,6 @@
 """A benchmark of several sets: each is an evaluation in a folder of its own, and one table and mean are made of all."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from emolightning.config.composing import composed
 from emolightning.config.families import family_of
 from emolightning.config.problems import not_one_of
 from emolightning.config.sources import override_key
+from emolightning.data.readers.expected import Expected
 from emolightning.errors import InputErrors, UserError, override
 from emolightning.records.benchmark import Benchmark, Part
 from emolightning.runs.assembly import make_corpus
@@ -28,6 +30,8 @@ OF_FILES = ("answers", "truth", "benchmark", "output_dir", "scoring")
 """The same of `score`."""
 
 SETS = "data.sets"
+OWN_DATA = re.compile(r"(?<![\w/.])data\.(?=[a-z_])")
+"""How a set calls its settings, where no path is meant."""
 BY_WORDS = "open_vocabulary"
 """How the sets are scored that settings of scoring are for."""
 FREE_TEXT = "scoring.answers=text"
@@ -173,17 +177,21 @@ def _require_files(variants: Sequence[Variant], words: Sequence[str], roots: Map
 
 
 def _missing(variant: Variant, words: Sequence[str]) -> list[str]:
-    """What a set lacks, in the words of its own settings."""
-    with composed("eval", [*words, *variant.words]) as cfg:
-        try:
+    """What a set lacks or what is wrong with its settings, called as they are typed."""
+    found = []
+    try:
+        with composed("eval", [*words, *variant.words]) as cfg:
             check_config(cfg)
-            source = make_corpus(cfg).source
-        except UserError as error:
-            return [str(error)]
-        problems = []
-        for expected in source.expected():
-            try:
-                expected.require()
-            except UserError as error:
-                problems.append(str(error).replace("data.", f"{SETS}.{variant.name}."))
-        return problems
+            for expected in make_corpus(cfg).source.expected():
+                found += _refusal(expected)
+    except UserError as error:
+        found.append(str(error))
+    return [OWN_DATA.sub(f"{SETS}.{variant.name}.", problem) for problem in found]
+
+
+def _refusal(expected: Expected) -> list[str]:
+    try:
+        expected.require()
+    except UserError as error:
+        return [str(error)]
+    return []

@@ -48,6 +48,7 @@ def together(official: Benchmark, folders: Mapping[str, Path]) -> dict[str, Any]
         "headline": official.headline,
         "sets": rows,
         **({"open_vocabulary": {name: words[name] for name in ("wheels", "answers")}} if words else {}),
+        "evaluation": _same([report.get("evaluation") or {} for report in found]),
         "model": _model(official, found),
         "warnings": _warnings(official, reports),
     }
@@ -104,6 +105,12 @@ def _mean(scores: Sequence[Content]) -> dict[str, Any]:
         math.sqrt(sum((score["ci95"][side] - score["value"]) ** 2 for score in scores)) / number for side in (0, 1)
     )
     return {"value": value, "ci95": [value - below, value + above]}
+
+
+def _same(evaluations: Sequence[Content]) -> dict[str, Any]:
+    """What the answers of all sets depend on, as far as it is the same."""
+    first = evaluations[0] if evaluations else {}
+    return {key: value for key, value in first.items() if all(each.get(key) == value for each in evaluations)}
 
 
 def _model(official: Benchmark, reports: Sequence[Content]) -> dict[str, Any]:
