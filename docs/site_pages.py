@@ -19,6 +19,7 @@ from emolightning.config.places import CONFIG_DIR, PACKAGE
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.models.encoders.recipes import Recipe, read_recipe, recipe_files
 from emolightning.records.score_names import DEFINITIONS, DIMENSION_DEFINITIONS
+from emolightning.scoring.graded_steps import DEFINITIONS as GRADED_STEPS
 from emolightning.scoring.metrics.multi_label import DEFINITIONS as MULTI_LABEL
 from emolightning.scoring.metrics.sentiment import PROTOCOLS
 from emolightning.scoring.open_vocabulary_measures import DEFINITIONS as OPEN_VOCABULARY
@@ -153,6 +154,7 @@ def scores() -> Iterator[str]:
     kinds = {
         "Labels": DEFINITIONS,
         "Two descriptions (`scoring=preference`), beside those of labels": TWO_CLASS_DEFINITIONS,
+        "Graded steps (`scoring=graded_steps`)": GRADED_STEPS,
         "Valence and arousal beside labels": DIMENSION_DEFINITIONS,
         "Several labels (`scoring=multi_label`)": MULTI_LABEL,
         "Sets of words (`scoring=open_vocabulary`)": OPEN_VOCABULARY,
