@@ -25,8 +25,8 @@ from emolightning.benchmarks.registry import official_benchmarks
 from emolightning.commands import ablate, compare, extract, pseudo_label, score, serve
 from emolightning.commands.doctor import main as doctor
 from emolightning.config.check import check_config
+from emolightning.config.composing import composed
 from emolightning.config.places import CONFIG_DIR
-from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
 from emolightning.models.encoders.recipes import recipe_files
 from emolightning.records.score_names import DEFINITIONS
@@ -153,13 +153,10 @@ def test_command_is_accepted(
     if name == "ablate":  # Its rows are evaluations of a run, or trainings.
         words = [word for word in words if word.partition("=")[0] not in ablate.OWN]
         name = "eval" if any(word.startswith("checkpoint=") for word in words) else "train"
-    if name in ("eval", "predict", "robustness"):
-        load_saved_run(words, CONFIG_DIR, name)
     if name in FULL_WORDS:
         words = FULL_WORDS[name](words)
-    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        cfg = compose(name.replace("-", "_"), overrides=words)
-    check_config(cfg, score.own_problems(cfg) if name == "score" else ())
+    with composed(name.replace("-", "_"), words) as cfg:
+        check_config(cfg, score.own_problems(cfg) if name == "score" else ())
 
 
 def test_readme_is_one_page() -> None:

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -68,23 +68,29 @@ def composed(config_name: str, words: Sequence[str]) -> Iterator[DictConfig]:
         ConfigError: Hydra cannot compose it; with all that is wrong.
         UserError: see `prepare`.
     """
-    from emolightning.config.check import ConfigError
-    from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
-
     words, _ = present_words(words)
     with _ALONE:
         outer = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
         try:
             prepare(config_name, words)
-            block = in_hydra(config_name, words)
-            try:
-                cfg = block.__enter__()
-            except CONFIG_ERRORS as error:
-                raise ConfigError("configuration", explain(error, Launch(CONFIG_DIR, config_name, words))) from None
-            try:
-                yield cfg
-            finally:
-                block.__exit__(None, None, None)
+            with ExitStack() as stack:
+                yield _entered(stack, config_name, words)
         finally:
             GlobalHydra.instance().hydra = outer
+
+
+def _entered(stack: ExitStack, config_name: str, words: Sequence[str]) -> DictConfig:
+    """The configuration in Hydra; overrides that are new to a dict get their `++`, as on the command line."""
+    from emolightning.config.check import ConfigError
+    from emolightning.config.dict_settings import new_keys
+    from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
+
+    launch = Launch(CONFIG_DIR, config_name, list(words))
+    try:
+        return stack.enter_context(in_hydra(config_name, words))
+    except CONFIG_ERRORS as error:
+        new = new_keys(error, launch)
+        if not new:
+            raise ConfigError("configuration", explain(error, launch)) from None
+    return _entered(stack, config_name, [f"++{word}" if word in new else word for word in words])

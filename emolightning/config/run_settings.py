@@ -28,9 +28,12 @@ class PromptSettings:
     """`train`: the sequence the weights were trained on; `upstream_eval`: the one upstream scores with; `demo`: the
     one of upstream's chat demo."""
     task: str = "emotion"
-    """What is asked: `emotion`, `reason` or `reason_v2`."""
+    """What is asked: `emotion`, `reason` or `reason_v2`, `valence` or `arousal` as a number, `multi-label`."""
     tasks: dict[str, float] = field(default_factory=dict)
     """Training draws from these, task: weight; empty trains `prompt.task` alone."""
+    questions: Any = None
+    """Own questions, `{task: sentence or list of sentences}`, or a YAML file of them; `{labels}` in a sentence is where
+    the labels stand. A run keeps the sentences, not the file."""
     labels: list[str] | None = None
     """Labels that the question offers, in this order; null offers those of the benchmark's published
     protocol, or of the data in upstream's order."""

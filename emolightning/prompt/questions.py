@@ -1,11 +1,27 @@
 """What is asked about a clip, and which text answers it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from emolightning.prompt.own_questions import own_questions
 from emolightning.records.clips import Clip
+from emolightning.records.score_names import DIMENSIONS
+
+FIXED = "fixed"
+"""The `prompt.pool` of which training draws no sentence."""
+
+SEVERAL = "multi-label"
+"""The task whose answers are any number of labels."""
+
+GENERAL = {
+    "valence": "How negative or positive does the person in the video feel? Answer with one number and nothing else.",
+    "arousal": "How calm or excited is the person in the video? Answer with one number and nothing else.",
+    SEVERAL: "Which emotions does the person in the video show? Answer with all of these words that fit, separated by "
+    "commas: {labels}.",
+}
+"""Task -> its question, for every family that answers in words; of none of their upstreams."""
 
 
 class Question(NamedTuple):
@@ -58,10 +74,56 @@ class Questions:
         return [task for task in asked.get(str(clip.split), ()) if not target_text(clip, task)]
 
 
+def questions_of(
+    prompt: Mapping[str, Any],
+    offered: Sequence[str],
+    sentences: Callable[[str], Sequence[str]],
+    *,
+    known: Collection[str],
+    seed: int,
+    kind: type[Questions] = Questions,
+) -> Questions:
+    """The questions of a run: those that it brings, then those of its family, then the general ones.
+
+    Args:
+        prompt: the settings of that name.
+        offered: labels of the question.
+        sentences: task of the family -> its sentences.
+        known: these tasks.
+        seed: see Questions.
+        kind: Questions, or what a family makes of them.
+
+    Raises:
+        UserError: a task that has no question, or questions of the run's own that are none.
+    """
+    task, own = prompt["task"], own_questions(prompt.get("questions"))
+    tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
+
+    def pool(name: str) -> Sequence[str]:
+        if name in own:
+            return tuple(with_labels(text, offered) for text in own[name])
+        is_general = name in GENERAL and name not in known
+        return (with_labels(GENERAL[name], offered),) if is_general else sentences(name)
+
+    pools = {name: pool(name) for name in {**tasks, task: 1.0}}
+    return kind(pools, task, tasks, tuple(offered), draws=prompt.get("pool", FIXED) != FIXED, seed=seed)
+
+
+def with_labels(question: str, labels: Sequence[str]) -> str:
+    """A question with the labels in the place of `{labels}`; other braces stay as they are."""
+    return question.replace("{labels}", ", ".join(labels))
+
+
+def with_general(tasks: Sequence[str]) -> tuple[str, ...]:
+    """The tasks of a family, and the general ones that it has no sentences for."""
+    return tuple(dict.fromkeys([*tasks, *GENERAL]))
+
+
 def target_text(clip: Clip, task: str) -> str | None:
     """The answer to learn: the label; for `reason` the explanation, for `reason_v2` the detailed one if any.
 
-    A clip may have texts of its own for these and for other tasks; for those it has no other answer.
+    Valence and arousal are numbers with two decimals; several labels have commas between them. A clip may have texts of
+    its own for these and for other tasks; for those it has no other answer.
     """
     if task in clip.answers:
         return clip.answers[task]
@@ -69,7 +131,21 @@ def target_text(clip: Clip, task: str) -> str | None:
         return None
     if task == "reason_v2":
         return clip.detailed_reason or clip.reason
+    if task in DIMENSIONS:
+        number = getattr(clip, task)
+        return None if number is None else written(number)
+    if task == SEVERAL:
+        return ", ".join(clip.open_labels or ([clip.label] if clip.label else [])) or None
     return clip.reason if task == "reason" else clip.label
+
+
+def written(number: float) -> str:
+    """A number as an answer says it.
+
+    >>> written(-0.354), written(-0.001), written(4)
+    ('-0.35', '0.00', '4.00')
+    """
+    return f"{round(number, 2) + 0.0:.2f}"
 
 
 def choose_task(tasks: Mapping[str, float], *, seed: int, epoch: int, clip_id: str) -> str:

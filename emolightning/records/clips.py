@@ -50,7 +50,9 @@ class Clip:
     answers: "Mapping[str, str]" = field(default_factory=dict, hash=False)
     """Task -> the text that answers it, where that is neither the label nor an explanation."""
     valence: float | None = None
-    """-5 to 5; None where the file has no value, or MER2023's code -10 for it."""
+    """On the scale of its dataset; None where the file has no value, or MER2023's code -10 for it."""
+    arousal: float | None = None
+    """The same of how excited somebody is."""
     split: str | None = None
     """`train`, `val`, `test`, or None until the splits are made."""
     subject: str | None = None

@@ -1,5 +1,10 @@
 """The scores of a classification: their names and what they are; `scoring/metrics/classification.py` has the sums."""
 
+import math
+from collections.abc import Sequence
+
+from emolightning.errors import UserError
+
 MCC = "mcc"
 
 DEFINITIONS = {
@@ -23,6 +28,21 @@ DEFINITIONS = {
 
 DIMENSIONS = ("valence", "arousal")
 """What may be predicted as a number beside the label."""
+
+
+def number_scale(given: Sequence[float] | None, setting: str) -> tuple[float, float] | None:
+    """Lowest and highest number of a scale, as a setting says them; None where it says nothing.
+
+    Raises:
+        UserError: they are not two rising numbers.
+    """
+    if given is None:
+        return None
+    ends = [end for end in given if isinstance(end, int | float) and math.isfinite(end)]
+    if len(given) != 2 or len(ends) != 2 or ends[0] >= ends[1]:
+        raise UserError(f"{setting}: {list(given)} must be two numbers, the lowest and the highest, e.g. [-1,1]")
+    return float(ends[0]), float(ends[1])
+
 
 OF_DIMENSION = {
     "mse": "mean squared error of {} over clips that have a true value",
@@ -66,7 +86,7 @@ LOGGED = ("val/loss", f"val/{UNREADABLE_COUNT}", *(f"val/{name}" for name in DEF
 """What a validation with `scoring=classification` logs, beside the scores per class."""
 
 
-LOSSES = ("loss", UNREADABLE_COUNT, "mae", "hamming_loss")
+LOSSES = ("loss", UNREADABLE_COUNT, "mae", "mse", "hamming_loss")
 
 
 def is_loss(name: str) -> bool:

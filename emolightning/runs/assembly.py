@@ -33,7 +33,7 @@ from emolightning.records.corruptions import Corruption
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
-from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain, untrained
+from emolightning.runs.assembly_of_models import build_processor, inputs_of, keep_questions, plain, untrained
 from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.attributes import asked_of_clips
 from emolightning.runs.estimate.load import Load
@@ -84,6 +84,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     rank = own_rank()
     _set_up_process(cfg, rank)
     _refuse_engine(cfg)
+    keep_questions(cfg)
     config, output_dir = plain(cfg), Path(cfg.output_dir)
     # Paths first: a misspelt one must not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(output_dir, cfg.resume)
@@ -151,6 +152,7 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     """An evaluation, everything read and checked but the weights."""
     rank = own_rank()
     _set_up_process(cfg, rank)
+    keep_questions(cfg)
     if rank == 0:
         require_writable(Path(cfg.output_dir), "output_dir")
     family, weights = family_of(cfg.model), None

@@ -5,6 +5,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from emolightning.config.families import family_of
+from emolightning.prompt.own_questions import own_questions
 from emolightning.prompt.processor import Processor
 from emolightning.records.inputs import Inputs, active_inputs
 
@@ -12,6 +13,16 @@ from emolightning.records.inputs import Inputs, active_inputs
 def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
     """The resolved configuration as plain Python values."""
     return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+
+
+def keep_questions(cfg: DictConfig) -> None:
+    """Put the sentences of a file into the configuration: what is saved of a run must not depend on it.
+
+    Raises:
+        UserError: the file cannot be read, or is none of questions.
+    """
+    if cfg.prompt.questions is not None:
+        cfg.prompt.questions = own_questions(plain(cfg.prompt)["questions"])
 
 
 def inputs_of(cfg: DictConfig) -> Inputs:

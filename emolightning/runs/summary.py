@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from emolightning.data.loading.corpus import Corpus
+from emolightning.data.loading.corpus import NO_LABEL, Corpus
 from emolightning.data.loading.datamodule import label_draws, num_batches
 from emolightning.data.loading.settings import Loading
 from emolightning.data.perturbing.augmenting import Augmentation
@@ -58,7 +58,8 @@ def describe_clips(
     """
     lines: list[str] = []
     for split, counts in corpus.classes().items():
-        shown = [f"{label} {number}" for label, number in sorted(counts.items())[:CLASSES_SHOWN]]
+        told = {"no single label" if label == NO_LABEL else label: number for label, number in counts.items()}
+        shown = [f"{label} {number}" for label, number in sorted(told.items())[:CLASSES_SHOWN]]
         more = [f"and {len(counts) - CLASSES_SHOWN} more"] if len(counts) > CLASSES_SHOWN else []
         lines.append(f"{split} {sum(counts.values())} clips" + (f": {', '.join([*shown, *more])}" if counts else ""))
     return "data: " + "\n      ".join(
@@ -80,7 +81,7 @@ def _evened(corpus: Corpus, loading: Loading, weights: Mapping[str, float] | Non
     if weights is not None:
         shown = ", ".join(f"{label} {weight:.3g}" for label, weight in weights.items())
         lines.append(f"loss.class_weights: {shown}")
-    counts = corpus.classes()["train"]
+    counts = {label: number for label, number in corpus.classes()["train"].items() if label != NO_LABEL}
     if not lines and 1 < len(counts) <= CLASSES_SHOWN and max(counts.values()) >= UNEQUAL * min(counts.values()):
         least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         lines.append(

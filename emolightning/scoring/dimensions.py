@@ -18,6 +18,7 @@ from emolightning.scoring.metrics.dimensions import (
     bootstrap_samples,
     combined,
     mean_squared_error,
+    number_ranges,
     number_scores,
     sums_of,
     worst_guesses,
@@ -33,12 +34,6 @@ Scale = tuple[float, float]
 
 MER2023 = (LOW, HIGH)
 """The scale that the combined score is made for."""
-
-
-def ranges(scale: Scale) -> dict[str, Scale]:
-    """Score of numbers on a scale -> its lowest and highest value."""
-    width = scale[1] - scale[0]
-    return {"mse": (0.0, width**2), "mae": (0.0, width), "ccc": (-1.0, 1.0), "pearson": (-1.0, 1.0)}
 
 
 def add_dimension(
@@ -91,7 +86,7 @@ def add_dimension(
     found["mse"] = mean_squared_error(predicted, true)
     exact = {
         score: same_value_interval(found[score], num_scored, lowest=least, highest=most)
-        for score, (least, most) in ranges(scale).items()
+        for score, (least, most) in number_ranges(scale).items()
     }
     draws = bootstrap_samples(truths, answered, (predicted, true), len(labels), resampling)
     num_units = resampling.num_units(len(predicted))

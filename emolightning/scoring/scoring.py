@@ -73,8 +73,8 @@ def require_comparable(clips: Sequence[Clip], scoring: Scoring, split: str) -> N
         raise UserError(
             f"split={split}: none of its {len(clips)} clips has what answers are compared with "
             "(scoring=classification needs a label, scoring=open_vocabulary a label or a list of labels, "
-            "scoring=reasoning a description, scoring=sentiment a valence); choose the scoring=... that fits these "
-            "data, or other data=..."
+            "scoring=reasoning a description, scoring=sentiment or =numbers a number, scoring=multi_label labels); "
+            "choose the scoring=... that fits these data, or other data=..."
         )
     scoring.require_truths(truths)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emolightning.benchmarks.synthetic.mixed import SEPARATOR, labels_shown
 from emolightning.errors import UserError
 from emolightning.records.labels import MER6
 
@@ -42,6 +43,11 @@ class ClipPlan:
     """Fixes how the actor looks and sounds: the same in all clips of a subject."""
     seed: int
     """Fixes everything else that varies between clips: duration, timing, camera, noise, slots of the sentence."""
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Modality -> its class."""
+        return {"A": self.voice, "V": self.face, "T": self.words}
 
 
 def class_of(label: str, modality: str) -> str:
@@ -82,7 +88,13 @@ def _bayes_accuracy(modalities: tuple[str, ...], error_rate: float) -> float:
 
 
 def draw_plan(
-    *, seed: int = 0, num_train: int = 960, num_val: int = 120, num_test: int = 180, error_rate: float = ERROR_RATE
+    *,
+    seed: int = 0,
+    num_train: int = 960,
+    num_val: int = 120,
+    num_test: int = 180,
+    error_rate: float = ERROR_RATE,
+    mixed: bool = False,
 ) -> list[ClipPlan]:
     """All clips of a benchmark, train then val then test; the same arguments give the same list.
 
@@ -92,6 +104,7 @@ def draw_plan(
         num_val: clips.
         num_test: clips.
         error_rate: e of the process, in [0, 2/3); at 2/3 the classes would say nothing.
+        mixed: every modality shows a class of its own, whatever the others show; nothing is an error then.
 
     Raises:
         UserError: a size or a rate outside its range.
@@ -107,7 +120,8 @@ def draw_plan(
         actors = first_actor + rng.permutation(np.arange(size) % NUM_ACTORS[split])
         first_actor += NUM_ACTORS[split]
         for label, actor in zip(labels.tolist(), actors.tolist(), strict=True):
-            plans.append(_draw_clip(rng, len(plans), split, label, actor, seed=seed, error_rate=error_rate))
+            rate = None if mixed else error_rate
+            plans.append(_draw_clip(rng, len(plans), split, label, actor, seed=seed, error_rate=rate))
     return plans
 
 
@@ -122,9 +136,13 @@ def _check_sizes(sizes: dict[str, int], error_rate: float) -> None:
 
 
 def _draw_clip(
-    rng: np.random.Generator, number: int, split: str, label: str, actor: int, *, seed: int, error_rate: float
+    rng: np.random.Generator, number: int, split: str, label: str, actor: int, *, seed: int, error_rate: float | None
 ) -> ClipPlan:
-    shown = {modality: _draw_class(rng, label, modality, error_rate) for modality in CLASSES}
+    if error_rate is None:
+        shown = {modality: str(rng.choice(list(names))) for modality, names in CLASSES.items()}
+        label = SEPARATOR.join(labels_shown(shown))
+    else:
+        shown = {modality: _draw_class(rng, label, modality, error_rate) for modality in CLASSES}
     return ClipPlan(
         id=f"synthetic_{number:05d}",
         split=split,

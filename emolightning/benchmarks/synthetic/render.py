@@ -27,6 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from emolightning.benchmarks.synthetic import clip
+from emolightning.benchmarks.synthetic.mixed import AROUSAL, VALENCE, total
 from emolightning.benchmarks.synthetic.process import ERROR_RATE, ClipPlan, ceilings, draw_plan
 from emolightning.config.places import PACKAGE
 from emolightning.errors import UserError
@@ -47,6 +48,7 @@ def render_benchmark(
     num_test: int = 180,
     image_size: int = 112,
     error_rate: float = ERROR_RATE,
+    mixed: bool = False,
     num_workers: int = 2,
     show_progress: bool = True,
 ) -> Path:
@@ -58,6 +60,7 @@ def render_benchmark(
         num_train: clips, a multiple of six; likewise `num_val` and `num_test`.
         image_size: height and width of the pictures, in pixels; even, as H.264 wants it.
         error_rate: how often a modality shows a class that is not the label's.
+        mixed: clips that show several emotions at once, see `emolightning.benchmarks.synthetic.mixed`.
         num_workers: processes that render; 0 renders in this process.
         show_progress: a progress bar with rate and remaining time, where the output is a terminal.
 
@@ -66,8 +69,9 @@ def render_benchmark(
     """
     sizes = {"num_train": num_train, "num_val": num_val, "num_test": num_test}
     _check_arguments(image_size, num_workers)
-    plans = draw_plan(seed=seed, error_rate=error_rate, **sizes)
+    plans = draw_plan(seed=seed, error_rate=error_rate, mixed=mixed, **sizes)
     settings = {"seed": seed, **sizes, "image_size": image_size, "error_rate": error_rate}
+    settings |= {"mixed": True} if mixed else {}
     folder = Path(folder)
     if not _is_complete(folder, settings, plans):
         require_writable(folder, "data.folder")
@@ -83,7 +87,7 @@ def _complete(folder: Path, settings: dict, plans: Sequence[ClipPlan], num_worke
     (folder / MEDIA).mkdir(exist_ok=True)
     _write_note(folder, settings, complete=False)
     _render_missing(plans, folder / MEDIA, settings["image_size"], num_workers, show)
-    _write_tables(folder, plans)
+    _write_tables(folder, plans, has_numbers="mixed" in settings)
     _write_note(folder, settings, complete=True)
 
 
@@ -109,8 +113,8 @@ def _is_complete(folder: Path, settings: dict, plans: Sequence[ClipPlan]) -> boo
         found = dict(json.loads(note.read_text(encoding="utf-8")))
     except ValueError as error:
         raise UserError(f"{note}: not readable ({error}); choose another folder or delete it") from error
-    made_with = {"generator_version": found.get("generator_version"), **found.get("settings", {})}
-    wanted = {"generator_version": GENERATOR_VERSION, **settings}
+    made_with = {"mixed": False, "generator_version": found.get("generator_version"), **found.get("settings", {})}
+    wanted = {"mixed": False, "generator_version": GENERATOR_VERSION, **settings}
     other = [
         f"{key} is {made_with.get(key)} there, {wanted[key]} here"
         for key in wanted
@@ -217,11 +221,12 @@ def _how_it_stopped(worker: subprocess.Popen, plan: ClipPlan) -> Exception:
     return RuntimeError(f"a rendering process stopped at clip {plan.id}; its own message is above")
 
 
-def _write_tables(folder: Path, plans: Sequence[ClipPlan]) -> None:
-    lines = ["video_name, emotion_label, transcription, split, subject"]
+def _write_tables(folder: Path, plans: Sequence[ClipPlan], *, has_numbers: bool) -> None:
+    lines = ["video_name, emotion_label, transcription, split, subject" + ", valence, arousal" * has_numbers]
     for plan in plans:
         quoted = '"' + clip.transcript_of(plan).replace('"', '""') + '"'
-        lines.append(", ".join((f"{plan.id}.mp4", plan.label, quoted, plan.split, plan.subject)))
+        numbers = [str(total(each, plan.shown)) for each in (VALENCE, AROUSAL)] if has_numbers else []
+        lines.append(", ".join((f"{plan.id}.mp4", plan.label, quoted, plan.split, plan.subject, *numbers)))
     write_whole(folder / ANNOTATIONS, "\n".join(lines) + "\n")
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -234,11 +239,12 @@ def _write_tables(folder: Path, plans: Sequence[ClipPlan]) -> None:
 
 
 def _write_note(folder: Path, settings: dict, *, complete: bool) -> None:
+    best = {} if "mixed" in settings else ceilings(settings["error_rate"])
     note = {
         "complete": complete,
         "generator_version": GENERATOR_VERSION,
         "settings": settings,
-        "ceilings": {subset: round(value, 6) for subset, value in ceilings(settings["error_rate"]).items()},
+        "ceilings": {subset: round(value, 6) for subset, value in best.items()},
         "frame_rate": clip.FRAME_RATE,
         "duration_s": clip.DURATION_S,
         "sample_rate_hz": clip.SAMPLE_RATE,

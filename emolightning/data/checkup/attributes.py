@@ -52,6 +52,7 @@ def attributes_of(
     own: Mapping[str, Callable[[Clip], str | float | None]] = {
         "subject": lambda clip: clip.subject,
         "valence": lambda clip: clip.valence,
+        "arousal": lambda clip: clip.arousal,
         LANGUAGE: lambda clip: language_of(clip.transcript or ""),
     }
     known = {*columns, *own, *MEASURED}

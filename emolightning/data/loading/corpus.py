@@ -264,7 +264,10 @@ class Corpus:
             for task in self.questions.without_answer(clip)
         ]
         if problems:
-            remedy = "emotion needs labels, reason and reason_v2 explanations (a column `reason`, or MERR's captions)"
+            remedy = (
+                "emotion needs labels, reason and reason_v2 explanations (a column `reason`, or MERR's captions), "
+                "valence and arousal numbers (columns of these names), multi-label any number of labels"
+            )
             asked = f"data={self.source.name}, prompt.task={self.questions.task}"
             raise InputErrors(f"{asked}: {remedy}", list(dict.fromkeys(problems)))
 
@@ -323,6 +326,10 @@ class Corpus:
             "zero_features": {name: len(reasons) for name, reasons in self.features.zeros.items()},
             **record(self.skipped),
         }
+
+
+NO_LABEL = str(None)
+"""Among the classes: clips without a label, or with several."""
 
 
 def class_counts(clips: Sequence[Clip]) -> dict[str, dict[str, int]]:

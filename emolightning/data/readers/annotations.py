@@ -1,8 +1,8 @@
 """The custom annotation file -> clips: a table of any kind, every problem of the file reported at once.
 
 The format is the one of Emotion-LLaMA's evaluation guide: a header `video_name, emotion_label, transcription`, a space
-after each comma, quoted texts; optional columns `split`, `reason`, `subject`, `valence`; `start` and `end` of pieces of
-videos.
+after each comma, quoted texts; optional columns `split`, `reason`, `subject`, `valence`, `arousal`; `start` and `end`
+of pieces of videos.
 """
 
 import hashlib
@@ -20,7 +20,6 @@ from emolightning.data.readers.custom_columns import (
     OPTIONAL_COLUMNS,
     TRANSCRIPT,
     TRANSCRIPT_OFF,
-    VALENCE,
     CustomColumns,
 )
 from emolightning.data.readers.label_files import NO_VALENCE
@@ -41,6 +40,7 @@ from emolightning.data.readers.values import (
 from emolightning.data.tables.reading import Problem, Row, read_table
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
+from emolightning.records.score_names import DIMENSIONS
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
 
@@ -62,6 +62,8 @@ def read_custom(
     columns: Mapping[str, str | None] | None = None,
     label_map: Mapping[str, str | None] | str | None = None,
     said_words: Collection[str] = (),
+    separator: str | None = None,
+    scale: tuple[float, float] | None = None,
     remarks: list[str] | None = None,
 ) -> list[Clip]:
     """Read an annotation file and find the video of every row.
@@ -76,6 +78,8 @@ def read_custom(
         columns: our name of a column -> its name in the file.
         label_map: see LabelMap.
         said_words: words such as `None` that are really said, where programs write them for a missing value.
+        separator: of several labels in a cell; None where a clip has one.
+        scale: lowest and highest valence and arousal; None takes any number.
         remarks: gets what was mapped and left out.
 
     Raises:
@@ -88,12 +92,13 @@ def read_custom(
     if not media.is_dir() and lost is None:
         raise UserError(f"media folder {media} does not exist or is not a folder")
     problems, known = RowProblems(), CustomColumns(columns or {})
-    read_label = LabelMap(labels, label_map)
+    read_label = LabelMap(labels, label_map, separator=separator)
     required = COLUMNS if needs_transcript else (NAME, LABEL)
     table = _Table(path, known, required)
     words = frozenset(map(str.casefold, said_words))
     spoken = partial(_transcript, needed=needs_transcript, may_be_silent=may_be_silent, said_words=words)
-    clips = _clips(table, MediaFolder(media, lost=lost), read_label, spoken, problems)
+    number = partial(_number, scale=scale)
+    clips = _clips(table, MediaFolder(media, lost=lost), read_label, spoken, number, problems)
     if not table.num_rows and not len(problems):
         needs = ", ".join(known.names[column] for column in COLUMNS)
         problems.found.append((1, f"there are no clips in the file; it needs {needs} and one row for each clip"))
@@ -116,6 +121,7 @@ def annotation_hash(clips: Iterable[Clip]) -> str:
         + ([list(clip.open_labels)] if clip.open_labels else [])
         + ([dict(clip.answers)] if clip.answers else [])
         + ([clip.valence] if clip.valence is not None else [])
+        + (["arousal", clip.arousal] if clip.arousal is not None else [])
         + ([clip.span.start, clip.span.end] if clip.span is not None else [])
         for clip in clips
     )
@@ -167,7 +173,7 @@ def _texts(order: Sequence[tuple[str, str]], row: Row) -> tuple[dict[str, str], 
             texts[name] = value.strip()
             continue
         # Numbers are let through since subjects and file names often are.
-        numbers = str | int | float | None if name in (START, END, VALENCE) else str | int | None
+        numbers = str | int | float | None if name in (START, END, *DIMENSIONS) else str | int | None
         if name in USED and not isinstance(value, numbers):
             faults.append(f"{name} {value!r} is not a text")
         texts[name] = "" if value is None else str(value).strip()
@@ -179,6 +185,7 @@ def _clips(
     media: MediaFolder,
     labels: LabelMap,
     spoken: Callable[[str], str | None],
+    number: Callable[[str, str], float | None],
     problems: RowProblems,
 ) -> list[Clip]:
     """The clips of all rows that name one; what is wrong with rows is added to `problems`."""
@@ -198,16 +205,17 @@ def _clips(
             twice[line] = first_use[identity]
             identity = None
         video = check(line, media.find, values[NAME], file, identity) if identity else None
-        label = check(line, labels.read, word)
+        label, several = check(line, labels.read_all, word) or (None, None)
         transcript = check(line, spoken, get(TRANSCRIPT, ""))
-        split, reason, subject, valence = _optional(partial(check, line), get, kept)
+        split, reason, subject = _optional(partial(check, line), get, kept)
+        numbers = {name: check(line, number, name, text) for name in DIMENSIONS if (text := get(name))}
         if problems.num_checked > before or line in twice:
             split = None  # Of a row that is wrong no answer is asked for: it would be told twice.
         if identity and video:
             others = {name: kept.setdefault(text, text) for name, text in values.items() if name not in USED}
             source = f"{table.title}, line {line}"
-            about = Clip(identity, video, transcript, label, reason, valence=valence, split=split, subject=subject,
-                         attributes=others, source=source, span=span)  # fmt: skip
+            about = Clip(identity, video, transcript, label, reason, split=split, subject=subject, open_labels=several,
+                         **numbers, attributes=others, source=source, span=span)  # fmt: skip
             clips.append((line, about))
     if twice:
         first = table.rows_at({*twice, *twice.values()})
@@ -218,17 +226,16 @@ def _clips(
 
 def _optional(
     check: Callable[..., Any], get: Callable[[str], str | None], kept: dict[str, str]
-) -> tuple[str | None, str | None, str | None, float | None]:
-    """Split, reason, subject and valence of a row; most cells are empty, or there is no such column."""
+) -> tuple[str | None, str | None, str | None]:
+    """Split, reason and subject of a row; most cells are empty, or there is no such column."""
     split = check(_split, text) if (text := get("split")) else None
     reason = check(_text, "reason", text) if (text := get("reason")) else None
     subject = check(_text, "subject", kept.setdefault(text, text)) if (text := get("subject")) else None
-    valence = check(_number, VALENCE, text) if (text := get(VALENCE)) else None
-    return split, reason, subject, valence
+    return split, reason, subject
 
 
-def _number(column: str, text: str) -> float | None:
-    """A number on whatever scale; None for an empty cell and for MER2023's code for none.
+def _number(column: str, text: str, *, scale: tuple[float, float] | None) -> float | None:
+    """A number on the scale, if there is one; None for an empty cell and for MER2023's code for none.
 
     Raises:
         BadValue: anything else.
@@ -237,9 +244,13 @@ def _number(column: str, text: str) -> float | None:
         value = float(text) if text else NO_VALENCE
     except ValueError:
         value = math.nan
+    if value == NO_VALENCE:
+        return None
     if not math.isfinite(value):
         raise BadValue(f"{column} {text[:40]!r} is not a number; leave it empty, or {NO_VALENCE}, where there is none")
-    return None if value == NO_VALENCE else value
+    if scale is not None and not scale[0] <= value <= scale[1]:
+        raise BadValue(f"{column} {text[:40]} is not from {scale[0]:g} to {scale[1]:g}, the scale of data.scale")
+    return value
 
 
 def _twice(row: Mapping[str, str], first: Mapping[str, str], line: int) -> str:

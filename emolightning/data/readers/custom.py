@@ -13,6 +13,7 @@ from emolightning.data.readers.source import ClipSource
 from emolightning.data.readers.splits import assign_splits, three_shares
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
+from emolightning.records.score_names import number_scale
 
 
 class CustomData(ClipSource):
@@ -21,12 +22,14 @@ class CustomData(ClipSource):
     Args:
         annotations: a table (CSV, TSV, JSON, JSONL, .xlsx) with the columns `video_name`, `emotion_label` and
             `transcription`; optional are `split` (train, val or test), `reason` (an explanation, the answer that
-            prompt.task=reason trains), `subject` (nobody is in two splits), `valence` (a number), and `start` and `end`
-            (seconds): the row is about that piece of the video.
+            prompt.task=reason trains), `subject` (nobody is in two splits), `valence` and `arousal` (numbers), and
+            `start` and `end` (seconds): the row is about that piece of the video.
         media: folder of the clips; None for the folder that holds the annotations.
         columns: our name of a column -> its name in the file, for each that is called otherwise.
         label_map: word or code of the file -> label, or null to leave its rows out, `{exc: happy, xxx: null}`; or a
             table with the columns `alias` and `label`.
+        label_separator: between the labels of a cell, where clips have several, e.g. `;`.
+        scale: lowest and highest number of `valence` and `arousal`; others are refused. None takes any.
         said_words: words such as `None` or `nan` that are really said; else they are missing transcripts.
         empty_transcript: what an empty cell means: `error`, or `empty` where nothing is said in some clips.
         ratios: shares of train, val and test, used when the file has no `split` column.
@@ -40,6 +43,8 @@ class CustomData(ClipSource):
         media: str | None = None,
         columns: Mapping[str, str | None] | None = None,
         label_map: Mapping[str, str | None] | str | None = None,
+        label_separator: str | None = None,
+        scale: Sequence[float] | None = None,
         said_words: Sequence[str] | None = None,
         empty_transcript: Literal["error", "empty"] = "error",
         ratios: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -50,6 +55,8 @@ class CustomData(ClipSource):
         self.media = Path(media) if media is not None else self.annotations.parent
         self.columns = _known(columns or {})
         self.label_map = label_map
+        self.label_separator = _separator(label_separator)
+        self.scale = number_scale(scale, "data.scale")
         self.said_words = tuple(said_words or ())
         self.empty_transcript = empty_transcript
         self.ratios = three_shares(ratios)
@@ -68,6 +75,8 @@ class CustomData(ClipSource):
             columns=self.columns,
             label_map=self.label_map,
             said_words=self.said_words,
+            separator=self.label_separator,
+            scale=self.scale,
             remarks=self.remarks,
         )
         self.remark_empty(sum(clip.transcript == "" for clip in clips), len(clips), self.empty_transcript)
@@ -86,6 +95,12 @@ class CustomData(ClipSource):
     def media_folder(self) -> Path:
         """The folder of the clips."""
         return self.media
+
+
+def _separator(given: str | None) -> str | None:
+    if given is not None and (not given.strip() or any(letter.isalnum() for letter in given)):
+        raise UserError(f"data.label_separator={given!r}: must be a sign such as ; or |, which no label has in it")
+    return given
 
 
 def _known(columns: Mapping[str, str | None]) -> Mapping[str, str | None]:

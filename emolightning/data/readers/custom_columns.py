@@ -8,11 +8,11 @@ from emolightning.data.readers.pieces import END, START
 from emolightning.data.readers.values import LABEL, NAME
 from emolightning.errors import quoted_override
 from emolightning.files.names import composed
+from emolightning.records.score_names import DIMENSIONS
 
 TRANSCRIPT = "transcription"
 COLUMNS = (NAME, LABEL, TRANSCRIPT)
-VALENCE = "valence"
-OPTIONAL_COLUMNS = ("split", "reason", "subject", VALENCE, START, END)
+OPTIONAL_COLUMNS = ("split", "reason", "subject", *DIMENSIONS, START, END)
 TRANSCRIPT_OFF = "switch the transcript off with inputs.transcript=false"
 
 OTHER_NAMES = {

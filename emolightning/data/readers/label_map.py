@@ -53,15 +53,22 @@ class LabelMap:
         labels: the vocabulary.
         given: word or code -> label, or None to leave its rows out; or a table with the columns alias and label.
         said_by: what gives these words: a setting, or the name of a corpus, which may have words for no clip.
+        separator: of several labels of a row; None where a row has one.
 
     Raises:
         UserError: `given` names a label that is not in the vocabulary.
     """
 
     def __init__(
-        self, labels: Sequence[str], given: Mapping[str, str | None] | str | None = None, *, said_by: str = SETTING
+        self,
+        labels: Sequence[str],
+        given: Mapping[str, str | None] | str | None = None,
+        *,
+        said_by: str = SETTING,
+        separator: str | None = None,
     ):
         self.labels = tuple(labels)
+        self.separator = separator
         self.said_by = said_by
         read = (
             _read_file(Path(given), self.labels)
@@ -96,6 +103,20 @@ class LabelMap:
             self.dropped[word] += 1
         return self._out[word]
 
+    def read_all(self, text: str) -> tuple[str | None, tuple[str, ...] | None]:
+        """The one label of a row that is not left out, and all of them where rows may have several.
+
+        Raises:
+            BadValue: one of them is neither mapped nor a label, or is there twice.
+        """
+        if self.separator is None:
+            return self.read(text), None
+        words = [word.strip() for word in text.split(self.separator)]
+        found = [self.read(word) for word in words if self.targets.get(_key(word), "") is not None]
+        if repeated := [label for label in dict.fromkeys(found) if found.count(label) > 1]:
+            raise BadValue(f"{LABEL} {text!r} has {repeated[0]!r} twice; write each label once")
+        return (found[0] if len(found) == 1 else None), tuple(found)
+
     def read(self, word: str) -> str:
         """The label of a row that is not left out.
 
@@ -120,7 +141,7 @@ class LabelMap:
         if len(parts) > 1 and all(parts):
             raise BadValue(
                 f"{LABEL} {word!r} is {len(parts)} labels, {' and '.join(map(repr, parts))}; a clip has one: choose, "
-                "or say what is meant with data.label_map"
+                "say what is meant with data.label_map, or data.label_separator=';' where clips have several"
             )
         if near := nearest(word, self.labels):
             raise BadValue(f"{LABEL} {word!r} is not one of {list(self.labels)}; did you mean {near!r}?")

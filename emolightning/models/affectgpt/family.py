@@ -8,7 +8,7 @@ from emolightning.models.affectgpt.inputs import FRESH, INPUTS, OF_TEACHER
 from emolightning.models.affectgpt.instructions import TASKS, question
 from emolightning.models.affectgpt.layouts import NAMES, layout_of
 from emolightning.models.family import Family, Occasion, Released, Sees, Weights
-from emolightning.prompt.questions import Questions
+from emolightning.prompt.questions import Questions, questions_of, with_general
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 
@@ -29,7 +29,7 @@ class AffectGPTFamily:
     weights: Weights = "run"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = NAMES
-    tasks: Sequence[str] = tuple(TASKS)
+    tasks: Sequence[str] = with_general(tuple(TASKS))
     fresh_parts: Sequence[str] = FRESH
 
     def takes(self, settings: Mapping[str, Any]) -> Inputs:
@@ -101,11 +101,9 @@ class AffectGPTFamily:
         self, prompt: Mapping[str, Any], *, labels: Sequence[str], protocol: Sequence[str], seed: int
     ) -> Questions:
         """Upstream's questions, with the labels that are offered filled in; there is one for each task."""
-        task, chosen = prompt["task"], prompt.get("labels")
-        tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
+        chosen = prompt.get("labels")
         offered = list(vocabulary(chosen)) if chosen is not None else list(protocol) or list(labels)
-        pools = {name: (question(name, offered),) for name in {**tasks, task: 1.0}}
-        return Questions(pools, task, tasks, tuple(offered), draws=False, seed=seed)
+        return questions_of(prompt, offered, lambda task: (question(task, offered),), known=TASKS, seed=seed)
 
     def processor(self, settings: Mapping[str, Any], *, layout: str) -> "AffectGPTProcessor":
         """Turns clips into what the model reads; loads the tokenizer of its language model.

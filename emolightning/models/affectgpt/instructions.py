@@ -58,12 +58,12 @@ def question(task: str, labels: Sequence[str]) -> str:
 
 
 def answer(task: str, text: str) -> str:
-    """The sentence that is learned for an answer.
+    """The sentence that is learned for an answer; of a task that is not upstream's the answer itself.
 
     >>> answer("ovlabel", "happy, surprised")
     "The character's emotional state is happy, surprised."
     """
-    return TASKS[task].answer.replace("{answer}", text)
+    return TASKS[task].answer.replace("{answer}", text) if task in TASKS else text
 
 
 def answer_to(prompt: str, text: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from emolightning.models.chat_server.inputs import INPUTS
 from emolightning.models.family import Family, Occasion, Sees, Weights
 from emolightning.models.parts.chat_questions import TASKS, question_of
-from emolightning.prompt.questions import Questions
+from emolightning.prompt.questions import Questions, questions_of, with_general
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 
@@ -23,7 +23,7 @@ class ChatServerFamily:
     weights: Weights = "elsewhere"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = ("train",)
-    tasks: Sequence[str] = tuple(TASKS)
+    tasks: Sequence[str] = with_general(tuple(TASKS))
     fresh_parts: Sequence[str] = ()
 
     def takes(self, settings: Mapping[str, Any]) -> Inputs:
@@ -70,8 +70,8 @@ class ChatServerFamily:
             UserError: there is no such task.
         """
         offered = list(vocabulary(chosen)) if (chosen := prompt.get("labels")) else list(protocol or labels)
-        task = prompt["task"]
-        return Questions({task: (question_of(task, offered),)}, task, {task: 1.0}, tuple(offered), seed=seed)
+        alone = {**prompt, "tasks": {}}
+        return questions_of(alone, offered, lambda task: (question_of(task, offered),), known=TASKS, seed=seed)
 
     def processor(self, settings: Mapping[str, Any], *, layout: str) -> "ServerProcessor":
         """Holds files and questions together."""

@@ -13,12 +13,13 @@ from emolightning.models.chat_server.inputs import INPUTS
 from emolightning.models.chat_server.processor import ServerBatch, sent_of
 from emolightning.models.chat_server.server import OURS, Server
 from emolightning.models.emotion_model import EmotionModel
-from emolightning.models.parts.chat_questions import VERSION, told, with_labels
+from emolightning.models.parts.chat_questions import VERSION, told
 from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.asking.asker import Outcome, Question
 from emolightning.prompt.asking.client import FILTERED, Message
 from emolightning.prompt.asking.replies import Reading
+from emolightning.prompt.questions import with_labels
 from emolightning.records.clips import Example, Medium, Said
 
 REFUSED = "the model refuses"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from emolightning.models.chat_transformers.inputs import INPUTS, taken
 from emolightning.models.family import Family, Occasion, Sees, Weights
 from emolightning.models.parts.chat_questions import TASKS, question_of
-from emolightning.prompt.questions import Questions
+from emolightning.prompt.questions import Questions, questions_of, with_general
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 
@@ -24,7 +24,7 @@ class ChatTransformersFamily:
     weights: Weights = "folder"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = ("train",)
-    tasks: Sequence[str] = tuple(TASKS)
+    tasks: Sequence[str] = with_general(tuple(TASKS))
     fresh_parts: Sequence[str] = ()
 
     def takes(self, settings: Mapping[str, Any]) -> Inputs:
@@ -82,10 +82,7 @@ class ChatTransformersFamily:
             UserError: there is no such task.
         """
         offered = list(vocabulary(chosen)) if (chosen := prompt.get("labels")) else list(protocol or labels)
-        task = prompt["task"]
-        tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
-        pools = {name: (question_of(name, offered),) for name in {**tasks, task: 1.0}}
-        return Questions(pools, task, tasks, tuple(offered), seed=seed)
+        return questions_of(prompt, offered, lambda task: (question_of(task, offered),), known=TASKS, seed=seed)
 
     def processor(self, settings: Mapping[str, Any], *, layout: str) -> "ChatProcessor":
         """Turns clips into prompts; reads the folder's own processor."""

@@ -9,7 +9,7 @@ from emolightning.models.emotion_llama.instructions import POOLS, instruction_po
 from emolightning.models.emotion_llama.layouts import LAYOUTS
 from emolightning.models.family import Family, Occasion, Released, Sees, Weights
 from emolightning.prompt.processor import SequenceProcessor
-from emolightning.prompt.questions import Questions
+from emolightning.prompt.questions import Questions, questions_of, with_general
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 
@@ -32,7 +32,7 @@ class EmotionLlamaFamily:
     weights: Weights = "run"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = LAYOUTS
-    tasks: Sequence[str] = tuple(POOLS)
+    tasks: Sequence[str] = with_general(tuple(POOLS))
     fresh_parts: Sequence[str] = (PROJECTIONS,)
     projected: Sequence[str] = (*FEATURES, VISUAL[0])
     """Inputs with a projection, in the order in which models are built."""
@@ -83,15 +83,16 @@ class EmotionLlamaFamily:
         self, prompt: Mapping[str, Any], *, labels: Sequence[str], protocol: Sequence[str], seed: int
     ) -> Questions:
         """Upstream's instructions, with the labels that are offered filled in."""
-        task, chosen, pool = prompt["task"], prompt.get("labels"), prompt["pool"]
-        tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
+        chosen, pool = prompt.get("labels"), prompt["pool"]
         offered = list(protocol) or prompt_order(labels)
         if chosen is not None:
             offered = list(vocabulary(chosen))
-        pools: dict[str, Sequence[str]] = {name: instruction_pool(name, offered) for name in {**tasks, task: 1.0}}
-        if pool == "upstream" and "emotion" in pools:  # Where upstream has commented the others out.
-            pools["emotion"] = pools["emotion"][:1]
-        return Questions(pools, task, tasks, tuple(offered), draws=pool != "fixed", seed=seed)
+
+        def sentences(task: str) -> Sequence[str]:
+            found = instruction_pool(task, offered)  # Upstream has commented out the others for emotion.
+            return found[:1] if pool == "upstream" and task == "emotion" else found
+
+        return questions_of(prompt, offered, sentences, known=POOLS, seed=seed)
 
     def processor(self, settings: Mapping[str, Any], *, layout: str) -> SequenceProcessor:
         """Turns clips into what the model reads; loads the tokenizer of its language model.

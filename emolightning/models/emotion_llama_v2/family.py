@@ -1,6 +1,7 @@
 """The one object by which the rest of the package knows Emotion-LLaMA-v2. Heavy imports wait for the methods."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from emolightning.errors import UserError
@@ -10,7 +11,14 @@ from emolightning.models.emotion_llama_v2.instructions import TASKS, instruction
 from emolightning.models.emotion_llama_v2.layouts import LAYOUTS
 from emolightning.models.family import Family, Occasion
 from emolightning.prompt.processor import SequenceProcessor
-from emolightning.prompt.questions import Question, Questions, choose_instruction, target_text
+from emolightning.prompt.questions import (
+    Question,
+    Questions,
+    choose_instruction,
+    questions_of,
+    target_text,
+    with_general,
+)
 from emolightning.records.clips import Clip
 from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
@@ -45,7 +53,7 @@ class EmotionLlamaV2Family(EmotionLlamaFamily):
     name = "emotion_llama_v2"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = LAYOUTS
-    tasks: Sequence[str] = TASKS
+    tasks: Sequence[str] = with_general(TASKS)
     fresh_parts: Sequence[str] = FRESH
     projected: Sequence[str] = (VISUAL[0], *FEATURES)
     features: Sequence[str] = FEATURES
@@ -72,12 +80,10 @@ class EmotionLlamaV2Family(EmotionLlamaFamily):
         self, prompt: Mapping[str, Any], *, labels: Sequence[str], protocol: Sequence[str], seed: int
     ) -> Questions:
         """Upstream's instructions for the labels that are offered."""
-        task, chosen, layout = prompt["task"], prompt.get("labels"), prompt.get("layout", "train")
-        tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
+        chosen, layout = prompt.get("labels"), prompt.get("layout", "train")
         offered = list(vocabulary(chosen)) if chosen is not None else list(protocol) or list(labels)
-        asked = {**tasks, task: 1.0}
-        pools: dict[str, Sequence[str]] = {name: instruction_pool(name, offered, layout=layout) for name in asked}
-        return LabelIfNoText(pools, task, tasks, tuple(offered), draws=prompt["pool"] != "fixed", seed=seed)
+        sentences = partial(instruction_pool, labels=offered, layout=layout)
+        return questions_of(prompt, offered, sentences, known=TASKS, seed=seed, kind=LabelIfNoText)
 
     def processor(self, settings: Mapping[str, Any], *, layout: str) -> SequenceProcessor:
         """Turns clips into what the model reads; loads the tokenizer of its language model.

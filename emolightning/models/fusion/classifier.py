@@ -1,15 +1,18 @@
-"""A fusion network as a model that answers: the answer is the most likely label."""
+"""A fusion network as a model that answers: with the most likely label, all likely ones, or a number."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.fusion.networks.blocks import Fused, FusionNetwork
+from emolightning.models.fusion.processor import FusionBatch
 from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
-from emolightning.records.clips import Batch, Said
+from emolightning.prompt.questions import SEVERAL
+from emolightning.records.clips import Batch, Clip, Said
 
 
 class FusionClassifier(EmotionModel):
@@ -61,45 +64,79 @@ class FusionClassifier(EmotionModel):
         return self.network(streams if self.is_sequence else [stream[:, 0] for stream in streams])
 
     def answer_losses(
-        self, batch: Batch, projected: Mapping[str, Tensor] | None = None, *, cross_entropy: CrossEntropy = PLAIN
+        self, batch: FusionBatch, projected: Mapping[str, Tensor] | None = None, *, cross_entropy: CrossEntropy = PLAIN
     ) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of the label plus squared error of valence plus the penalty of the batch, clip by clip.
+        """The loss of what each clip is asked, plus the penalty of the batch, clip by clip.
+
+        Of a label it is the cross-entropy, and of a clip with valence also the squared error, where the network gives
+        it; of valence alone the squared error; of several labels the mean over yes or no of each label.
 
         Returns:
-            (batch,) of each, and 1 for every clip with a label, 0 for others; both are 0 for another rank's clip.
+            (batch,) of each, and 1 for every clip that has what is asked, 0 for others; both are 0 for another rank's
+            clip.
         """
         found = self.fused(batch, projected)
-        device = found.emotions.device
-        is_known = torch.tensor([clip.label in self.labels for clip in batch.clips], device=device)
-        targets = torch.tensor([self._number(clip.label) for clip in batch.clips], device=device)
-        losses = cross_entropy(found.emotions, targets) + found.penalty
-        if found.valence is not None:
-            true = torch.tensor([float("nan") if c.valence is None else c.valence for c in batch.clips], device=device)
-            has_valence = ~true.isnan()
-            losses = losses + torch.where(has_valence, (found.valence.float() - true.nan_to_num()) ** 2, 0.0)
+        learned = {"emotion": self._of_label, "valence": self._of_number, SEVERAL: self._of_labels}
+        of_task = {task: learned[task](found, list(batch.clips), cross_entropy) for task in dict.fromkeys(batch.tasks)}
+        losses, is_known = (
+            torch.stack([of_task[task][part][place] for place, task in enumerate(batch.tasks)]) for part in (0, 1)
+        )
         counts = is_known & batch.is_own
         return torch.where(counts, losses, 0.0), counts.long()
 
-    def _number(self, label: str | None) -> int:
-        return self.labels.index(label) if label in self.labels else 0
+    def _of_label(self, found: Fused, clips: Sequence[Clip], cross_entropy: CrossEntropy) -> tuple[Tensor, Tensor]:
+        places = [self.labels.index(clip.label) if clip.label in self.labels else -1 for clip in clips]
+        targets = torch.tensor(places, device=found.emotions.device)
+        losses = cross_entropy(found.emotions, targets.clamp(min=0)) + found.penalty
+        if found.valence is not None:
+            squares, has_valence = _squares(found.valence, clips)
+            losses = losses + torch.where(has_valence, squares, 0.0)
+        return losses, targets >= 0
+
+    def _of_number(self, found: Fused, clips: Sequence[Clip], cross_entropy: CrossEntropy) -> tuple[Tensor, Tensor]:
+        assert found.valence is not None  # `require_on` of the family.
+        squares, has_valence = _squares(found.valence, clips)
+        return squares + found.penalty, has_valence
+
+    def _of_labels(self, found: Fused, clips: Sequence[Clip], cross_entropy: CrossEntropy) -> tuple[Tensor, Tensor]:
+        true = [clip.open_labels or ((clip.label,) if clip.label else ()) for clip in clips]
+        targets = found.emotions.new_tensor([[float(label in names) for label in self.labels] for names in true])
+        losses = functional.binary_cross_entropy_with_logits(found.emotions, targets, reduction="none").mean(dim=1)
+        return losses + found.penalty, targets.any(dim=1)
 
     @torch.no_grad()
     def generate(
-        self, batch: Batch, generation: Generation, *, projected: Mapping[str, Tensor] | None = None, seed: int = 0
+        self,
+        batch: FusionBatch,
+        generation: Generation,
+        *,
+        projected: Mapping[str, Tensor] | None = None,
+        seed: int = 0,
     ) -> list[str]:
-        """The most likely label of each clip; nothing is drawn."""
+        """The answers alone; nothing is drawn."""
         return [said.text for said in self.say(batch, generation, projected=projected)]
 
     @torch.no_grad()
     def say(
-        self, batch: Batch, generation: Generation, *, projected: Mapping[str, Tensor] | None = None, seed: int = 0
+        self,
+        batch: FusionBatch,
+        generation: Generation,
+        *,
+        projected: Mapping[str, Tensor] | None = None,
+        seed: int = 0,
     ) -> list[Said]:
-        """The most likely label of each clip, and its valence from a network with that head."""
+        """The most likely label of each clip, all that are likely, or valence as a number, whichever is asked."""
         found = self.fused(batch, projected)
-        labels = [self.labels[place] for place in found.emotions.argmax(dim=1).tolist()]
-        valences = [None] * len(labels) if found.valence is None else [float(value) for value in found.valence]
-        rows = zip(labels, batch.prompts, valences, strict=True)
-        return [Said(label, prompt, valence=valence) for label, prompt, valence in rows]
+        best = [self.labels[place] for place in found.emotions.argmax(dim=1).tolist()]
+        valences = [None] * len(best) if found.valence is None else [float(value) for value in found.valence]
+        likely = (found.emotions > 0).tolist()  # Of yes or no.
+        texts = []
+        for task, label, valence, row in zip(batch.tasks, best, valences, likely, strict=True):
+            several = [name for name, is_likely in zip(self.labels, row, strict=True) if is_likely]
+            said = {"emotion": label, "valence": f"{valence:.4f}" if valence is not None else ""}
+            texts.append(", ".join(several or [label]) if task == SEVERAL else said[task])
+        rows = zip(texts, batch.prompts, valences, strict=True)
+        return [Said(text, prompt, valence=valence) for text, prompt, valence in rows]
 
     @torch.no_grad()
     def label_logprobs(
@@ -110,3 +147,9 @@ class FusionClassifier(EmotionModel):
         impossible = known.new_full((len(known), 1), -torch.inf)
         places = [self.labels.index(label) if label in self.labels else len(self.labels) for label in labels]
         return torch.cat([known, impossible], dim=1)[:, places]
+
+
+def _squares(predicted: Tensor, clips: Sequence[Clip]) -> tuple[Tensor, Tensor]:
+    """Squared errors of valence, (batch,), and whether a clip has one."""
+    true = predicted.new_tensor([float("nan") if clip.valence is None else clip.valence for clip in clips]).float()
+    return (predicted.float() - true.nan_to_num()) ** 2, ~true.isnan()

@@ -7,24 +7,25 @@ from emolightning.config.problems import not_one_of
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.family import Family, Occasion, Sees, Weights
 from emolightning.models.fusion.inputs import INPUTS
-from emolightning.prompt.questions import Questions
+from emolightning.prompt.questions import SEVERAL, Questions
 from emolightning.records.inputs import Inputs
 
 if TYPE_CHECKING:
     from emolightning.models.fusion.classifier import FusionClassifier
     from emolightning.models.fusion.processor import FusionProcessor
 
-TASK = "emotion"
+TASKS = ("emotion", "valence", SEVERAL)
+"""What can be asked: a label, a number, and any number of labels."""
 
 
 class FusionFamily:
-    """Networks on feature vectors that give a label, and perhaps valence."""
+    """Networks on feature vectors that give a label or several, and perhaps valence."""
 
     name = "fusion"
     weights: Weights = "run"
     inputs: Inputs = INPUTS
     layouts: Sequence[str] = ("train",)
-    tasks: Sequence[str] = (TASK,)
+    tasks: Sequence[str] = TASKS
     fresh_parts: Sequence[str] = ("network",)
 
     def takes(self, settings: Mapping[str, Any]) -> Inputs:
@@ -53,7 +54,13 @@ class FusionFamily:
             raise InputErrors("model", problems)
 
     def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:
-        """Nothing is excluded."""
+        """Refuse a number of a network without a head for it.
+
+        Raises:
+            UserError: says which setting gives it one.
+        """
+        if "valence" in occasion.tasks and not settings["valence"]:
+            raise UserError("prompt.task=valence: this network has no head for a number; say model.valence=true")
 
     def require_weights(self, settings: Mapping[str, Any]) -> None:
         """Nothing: they have no base."""
@@ -73,15 +80,18 @@ class FusionFamily:
     def questions(
         self, prompt: Mapping[str, Any], *, labels: Sequence[str], protocol: Sequence[str], seed: int
     ) -> Questions:
-        """The label, without words.
+        """What is asked, without words.
 
         Raises:
-            UserError: another task, or labels that it should be offered.
+            UserError: another task, or words to ask in.
         """
-        tasks = {name for name, weight in (prompt.get("tasks") or {}).items() if weight} | {prompt["task"]}
-        if tasks != {TASK}:
-            raise UserError(f"prompt.task={', '.join(sorted(tasks))}: this model gives labels; say prompt.task={TASK}")
-        return Questions({TASK: ("",)}, TASK, {TASK: 1.0}, tuple(labels), seed=seed)
+        task = prompt["task"]
+        tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
+        if other := {*tasks, task} - {*TASKS}:
+            raise UserError(f"prompt.task={', '.join(sorted(other))}: this model answers {', '.join(TASKS)} alone")
+        if prompt.get("questions") is not None:
+            raise UserError("prompt.questions: this model is not asked in words; leave it out")
+        return Questions({name: ("",) for name in {**tasks, task: 1.0}}, task, tasks, tuple(labels), seed=seed)
 
     def processor(self, settings: Mapping[str, Any], *, layout: str) -> "FusionProcessor":
         """Turns vectors of clips into what the network reads."""

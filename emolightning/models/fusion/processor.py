@@ -19,6 +19,13 @@ SCALES = {"frame": 12, "aligned": 6}
 """Level -> how many steps of an encoder make one, as MERBench has it."""
 
 
+@dataclass
+class FusionBatch(Batch):
+    """Vectors, and what is asked of each clip."""
+
+    tasks: list[str]
+
+
 @dataclass(frozen=True)
 class FusionProcessor:
     """The vectors of each clip, at one level."""
@@ -53,11 +60,11 @@ class FusionProcessor:
             shorter = {name: in_steps(stream, len(said[0])) for name, stream in shorter.items()}
         return {name: in_steps(stream, self.steps) for name, stream in shorter.items()}
 
-    def collate(self, examples: Sequence[Example]) -> Batch:
-        """A batch; labels are those of its clips."""
+    def collate(self, examples: Sequence[Example]) -> FusionBatch:
+        """A batch; labels and numbers are those of its clips."""
         parts = shared_parts(examples, prompts=[example.instruction for example in examples])
         features = {name: vectors.float() for name, vectors in parts["features"].items()}
-        return Batch(**{**parts, "features": features})
+        return FusionBatch(**{**parts, "features": features}, tasks=[example.task for example in examples])
 
     def frame_streams(self, frames: Mapping[str, int]) -> dict[str, int]:
         """Nothing is made of frames."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from emolightning.config.problems import not_one_of
 from emolightning.errors import UserError
+from emolightning.prompt.questions import with_labels
 
 VERSION = 1
 
@@ -28,11 +29,6 @@ def question_of(task: str, labels: Sequence[str]) -> str:
     if task not in TASKS:
         raise UserError(f"prompt.task: {not_one_of(task, TASKS)}")
     return with_labels(TASKS[task], labels)
-
-
-def with_labels(question: str, labels: Sequence[str]) -> str:
-    """A question with the labels in the place of `{labels}`; other braces stay as they are."""
-    return question.replace("{labels}", ", ".join(labels))
 
 
 def told(transcript: str) -> str:

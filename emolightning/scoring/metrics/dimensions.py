@@ -90,6 +90,12 @@ def number_scores(sums: np.ndarray) -> dict[str, np.ndarray]:
         }
 
 
+def number_ranges(scale: tuple[float, float]) -> dict[str, tuple[float, float]]:
+    """Score of numbers on a scale -> its lowest and highest value."""
+    width = scale[1] - scale[0]
+    return {"mse": (0.0, width**2), "mae": (0.0, width), "ccc": (-1.0, 1.0), "pearson": (-1.0, 1.0)}
+
+
 def bootstrap_samples(
     truths: np.ndarray,
     predictions: np.ndarray,

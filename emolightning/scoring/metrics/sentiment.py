@@ -6,17 +6,19 @@ rounded to even, and F1 is weighted by true classes; code that gives scikit-lear
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
+from emolightning.records.score_names import OF_DIMENSION
 from emolightning.scoring.metrics.classification import joined, scores
-from emolightning.scoring.metrics.dimensions import NUM_SUMS, number_scores, sums_of, worst_guesses
+from emolightning.scoring.metrics.dimensions import NUM_SUMS, number_ranges, number_scores, sums_of, worst_guesses
 from emolightning.scoring.metrics.resampling import Resampling, affordable, kinds_of
 
 NO_NUMBER = "an answer without a number counts as another class"
 FARTHEST = "an answer without a number counts as the end of the scale that is farther from the true value"
+NEAREST = "one off the scale counts as its nearer end"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,23 @@ NON0 = Cut("acc2_non0", "f1_non0", "positive or not; clips with a true value of 
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A score of the numbers themselves."""
+
+    key: str
+    """Its name in `number_scores`."""
+    about: str
+    """What it is."""
+
+
+PAPERS = {
+    "mae": Measure("mae", "mean absolute error"),
+    "corr": Measure("pearson", "Pearson's correlation, 0 where one of both is constant"),
+}
+"""What papers on sentiment give, by their names."""
+
+
+@dataclass(frozen=True)
 class Protocol:
     """How a corpus' papers score."""
 
@@ -76,6 +95,8 @@ class Protocol:
     """The numbers' lowest and highest; None where answers are words and have no error."""
     is_clipped: bool = False
     """Predictions off the scale count as its ends, for errors too."""
+    measures: Mapping[str, Measure] = field(default_factory=lambda: PAPERS)
+    """Name -> score of numbers on a scale."""
 
     def definitions(self) -> dict[str, str]:
         """Score -> what it is."""
@@ -86,15 +107,23 @@ class Protocol:
             if cut.f1 is not None:
                 found[cut.f1] = f"F1 of these classes, weighted by true clips: {cut.about}{lacks}"
         if self.scale is not None:
-            found["mae"] = f"mean absolute error; {FARTHEST}"
-            found["corr"] = f"Pearson's correlation, 0 where one of both is constant; {FARTHEST}"
+            off = "" if self.cuts else f"; {NEAREST}"
+            found |= {name: f"{measure.about}; {FARTHEST}{off}" for name, measure in self.measures.items()}
         return found
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Score -> its lowest and highest value."""
-        low, high = self.scale or (0.0, 0.0)
-        of_numbers = {"mae": (0.0, high - low), "corr": (-1.0, 1.0)}
-        return {name: of_numbers.get(name, (0.0, 1.0)) for name in self.definitions()}
+        found = dict.fromkeys(self.definitions(), (0.0, 1.0))
+        if self.scale is not None:
+            known = number_ranges(self.scale)
+            found |= {name: known[measure.key] for name, measure in self.measures.items()}
+        return found
+
+
+def of_dimension(name: str, scale: tuple[float, float]) -> Protocol:
+    """Scores of valence or arousal as numbers on any scale, and of no classes."""
+    measures = {score: Measure(score, about.format(name)) for score, about in OF_DIMENSION.items()}
+    return Protocol(f"{name}, {scale[0]:g} to {scale[1]:g}", (), scale, is_clipped=True, measures=measures)
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
@@ -153,7 +182,7 @@ class Sentiments:
             start = end
         if self.protocol.scale is not None:
             of_numbers = number_scores(totals[..., start : start + NUM_SUMS])
-            found |= {"mae": of_numbers["mae"], "corr": of_numbers["pearson"]}
+            found |= {name: of_numbers[measure.key] for name, measure in self.protocol.measures.items()}
         return found
 
 
