@@ -1,9 +1,11 @@
 """What it costs to score all labels after one shared context pass, in context passes; a Llama with random weights.
 
-  python speed/likelihoods.py [--width 1024 --layers 4 --tokens 400 --clips 1 --labels 6 --rounds 7]
+  python speed/likelihoods.py [--width 1024 256 --layers 4 --tokens 400 --clips 1 --labels 6 --rounds 15]
+  python speed/likelihoods.py --output speed/results/likelihoods.json
 
-Prints processor seconds of both, and their ratio: medians over the rounds. `tests/test_label_logprobs.py` shows that
-the sums are those of one full forward a label.
+A round takes the processor time of a context pass and then of all labels. Prints the medians over the rounds, and the
+median and the range of the ratio within a round. `tests/test_label_logprobs.py` shows that the sums are those of one
+full forward a label.
 """
 
 import sys
@@ -20,9 +22,12 @@ from statistics import median  # noqa: E402
 import torch  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
+from emolightning.files.writing import write_json  # noqa: E402
 from emolightning.models.parts.continuations import continuation_logprobs  # noqa: E402
+from emolightning.runs.lineage import describe_process  # noqa: E402
 
-SETTINGS = {"width": 1024, "layers": 4, "tokens": 400, "clips": 1, "labels": 6, "rounds": 7}
+SETTINGS = {"layers": 4, "tokens": 400, "clips": 1, "labels": 6, "rounds": 15}
+WIDTHS = [1024, 256]
 VOCABULARY, WIDTH_OF_HEAD, END = 32_000, 64, 2
 
 
@@ -34,8 +39,8 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 @torch.no_grad()
-def measure(*, width: int, layers: int, tokens: int, clips: int, labels: int, rounds: int) -> tuple[float, float]:
-    """Seconds of a context pass, and of all labels with theirs; labels have one or two tokens and the one that ends."""
+def measure(*, width: int, layers: int, tokens: int, clips: int, labels: int, rounds: int) -> dict[str, float]:
+    """The times of all rounds; labels have one or two tokens and the one that ends."""
     config = LlamaConfig(
         vocab_size=VOCABULARY,
         hidden_size=width,
@@ -56,16 +61,36 @@ def measure(*, width: int, layers: int, tokens: int, clips: int, labels: int, ro
     context()
     scored()
     taken = [(seconds(context), seconds(scored)) for _ in range(rounds)]
-    return median(one for one, _ in taken), median(other for _, other in taken)
+    ratios = [all_labels / one for one, all_labels in taken]
+    return {
+        "width": width,
+        "context_pass_s": median(one for one, _ in taken),
+        "all_labels_s": median(all_labels for _, all_labels in taken),
+        "context_passes": median(ratios),
+        "least": min(ratios),
+        "most": max(ratios),
+    }
 
 
 def main() -> None:
     """Read the sizes, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--width", type=int, nargs="+", default=WIDTHS)
     for name, value in SETTINGS.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    context, scored = measure(**vars(parser.parse_args()))
-    print(f"context pass {context:.3f} s, all labels {scored:.3f} s: {scored / context:.2f} context passes")
+    parser.add_argument("--output", type=Path)
+    settings = vars(parser.parse_args())
+    widths, output = settings.pop("width"), settings.pop("output")
+    found = []
+    for width in widths:
+        found.append(measure(width=width, **settings))
+        print(
+            "width {width}: context pass {context_pass_s:.3f} s, all labels {all_labels_s:.3f} s: "
+            "{context_passes:.2f} ({least:.2f} - {most:.2f}) context passes".format_map(found[-1]),
+            flush=True,
+        )
+    if output:
+        write_json(output, {**describe_process(sys.argv), **settings, "measured": found})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """How likely each label is: the plain sum of one full forward per label, whatever the model and the batch."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from language_factory import make_llama3, make_other, make_qwen2
 from model_factory import make_batch, make_examples, make_model
+from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLayer
 
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
@@ -82,6 +85,23 @@ def test_the_context_is_read_once() -> None:
     model.label_logprobs(batch, LABELS)
     assert lengths.count(longest) == 1
     assert sum(lengths) < longest + 2 * max(len(label) for label in LABELS)
+
+
+class OtherLayer(DynamicLayer):
+    """A kind of layer that may hold more than keys and values."""
+
+
+@pytest.mark.parametrize("kind", [DynamicLayer, OtherLayer, lambda: DynamicSlidingWindowLayer(4)])
+def test_the_keys_of_a_context_are_repeated_for_its_texts_and_stay(kind: Callable[[], DynamicLayer]) -> None:
+    keys, values, new = torch.rand(2, 3, 5, 4), torch.rand(2, 3, 5, 4), torch.rand(4, 3, 1, 4)
+    cache = Cache(layers=[kind()])
+    cache.update(keys, values, 0)
+    held = cache.layers[0].keys.clone()
+    for _ in range(2):
+        after = continuations._shared(cache, 2).update(new, new + 1, 0)
+        for context, found, more in zip((held, cache.layers[0].values), after, (new, new + 1), strict=True):
+            assert torch.equal(found, torch.cat([context.repeat_interleave(2, dim=0), more], dim=2))
+    assert torch.equal(cache.layers[0].keys, held)
 
 
 @pytest.mark.parametrize("layout", ["upstream_eval", "demo"])

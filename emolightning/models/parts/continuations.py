@@ -3,6 +3,7 @@
 import copy
 import inspect
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 ROWS = 32
-"""Texts that are read at the same time: each holds the keys and values of its context."""
+"""Texts that are read at the same time: of each layer in turn all of them hold the keys and values of their context."""
 
 
 def continuation_logprobs(
@@ -44,14 +45,12 @@ def continuation_logprobs(
     together = 1 if is_one_by_one else max(1, ROWS // len(embeddings))
     sums = []
     for start in range(0, len(texts), together):
-        is_last = start + together >= len(texts)  # It may use up the keys and values themselves.
-        cache = read.past_key_values if is_last else copy.deepcopy(read.past_key_values)
-        sums.append(_after(language, cache, attention_mask, first, texts[start : start + together]))
+        sums.append(_after(language, read.past_key_values, attention_mask, first, texts[start : start + together]))
     return torch.cat(sums, dim=1)
 
 
 def _after(language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
-    """The same for some texts, each in a row with the context's keys and values; these are used up.
+    """The same for some texts, each in a row of its own.
 
     Args:
         language: the model.
@@ -69,14 +68,13 @@ def _after(language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts
     counts = torch.tensor([[k < len(text) for k in range(longest)] for text in texts], device=device)
     found = first[:, ids[:, 0]]
     if longest > 1:
-        cache.batch_repeat_interleave(len(texts))
         rows = ids[:, :-1].repeat(batch, 1)  # What is padded comes last, where nothing that counts looks at it.
         mask = context_mask.repeat_interleave(len(texts), dim=0)
         read = torch.arange(longest - 1, device=device) + mask.sum(dim=1, keepdim=True)
         logits = language(
             input_ids=rows,
             attention_mask=torch.cat([mask, torch.ones_like(rows)], dim=1),
-            past_key_values=cache,
+            past_key_values=_shared(cache, len(texts)),
             use_cache=True,
             **told(language, read),
         ).logits
@@ -85,6 +83,35 @@ def _after(language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts
         following = logprobs.gather(3, wanted)[..., 0]
         found = found + (following * counts[None, :, 1:]).sum(dim=2)
     return found
+
+
+def _shared(cache: Any, repeats: int) -> Any:
+    """The same contexts with several rows each, for one pass; the keys and values that are given stay as they are."""
+    view = copy.copy(cache)
+    view.layers = [_with_rows(layer, repeats) for layer in cache.layers]
+    return view
+
+
+def _with_rows(layer: Any, repeats: int) -> Any:
+    """One layer of such a cache: what it holds is repeated when it is asked for, and not in all layers at once."""
+    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+    if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer):  # Others keep more than keys and values.
+        other = copy.deepcopy(layer)
+        other.batch_repeat_interleave(repeats)
+        return other
+    view = copy.copy(layer)
+    view.update = partial(_continued, layer, repeats)
+    return view
+
+
+def _continued(layer: Any, repeats: int, *new: Tensor, **_: Any) -> tuple[Tensor, ...]:
+    """Keys and values of each context's rows, (batch * repeats, heads, tokens, width), copied once."""
+    found = []
+    for held, added in zip((layer.keys, layer.values), new, strict=True):
+        rows = held[:, None].expand(-1, repeats, -1, -1, -1)
+        found.append(torch.cat([rows, added.unflatten(0, (-1, repeats))], dim=-2).flatten(0, 1))
+    return tuple(found)
 
 
 def positions_of(attention_mask: Tensor) -> Tensor:
