@@ -13,6 +13,10 @@ from emolightning.data.tables.reading import Problem, described, read_table
 from emolightning.errors import InputErrors, UserError
 
 
+HALF = re.compile("[\ud800-\udfff]")
+"""Half of a character that UTF-16 writes in two."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of a file."""
@@ -61,13 +65,16 @@ def read_rows(
 
 def _text(column: str, value: Any, line: int, problems: list[Problem]) -> str | None:
     """The value as text, a list of texts as `[a, b]`; what is neither is a problem."""
-    if isinstance(value, str) and (halves := re.findall("[\ud800-\udfff]", value)):
+    if isinstance(value, str):
+        half = None if value.isascii() else HALF.search(value)
+        if half is None:
+            return value
         problems.append(
-            (line, f"{column} holds half of a character, {ascii(halves[0])}: the file was cut or badly encoded")
+            (line, f"{column} holds half of a character, {ascii(half[0])}: the file was cut or badly encoded")
         )
         return None
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return f"[{', '.join(value)}]"
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,7 +1,7 @@
 """An answer as a row of items: emotions, cues and other words, in scripts with spaces and in those without."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from emolightning.records.labels import spelling
@@ -56,7 +56,8 @@ class Items:
         known = {word: Item(cue, word, unmoved if cue is Cue.ANY_EMOTION else None) for word, cue in table.items()}
         known |= {word: Item(Cue.LABEL, word, label) for word, label in lexicon.meanings.items()}
         self._single: dict[str, Item] = {}
-        self._sayings: dict[str, list[tuple[list[str], Item]]] = {}
+        self._sayings: dict[str, dict[str, list[tuple[list[str], Item]]]] = {}
+        """First word -> second word -> sayings, the longest first."""
         self._in_runs: dict[str, list[tuple[str, Item]]] = {}
         for word, item in sorted(known.items(), key=lambda pair: -len(pair[0])):
             self._add(word, item)
@@ -68,7 +69,7 @@ class Items:
         if len(tokens) == 1:
             self._single[tokens[0]] = item
         elif tokens:
-            self._sayings.setdefault(tokens[0], []).append((tokens, item))
+            self._sayings.setdefault(tokens[0], {}).setdefault(tokens[1], []).append((tokens, item))
 
     def of(self, text: str) -> list[Item]:
         """The items of a text in NFKC and folded case, whose lines are kept."""
@@ -91,7 +92,8 @@ class Items:
         place, single, sayings, last = 0, self._single, self._sayings, None
         while place < len(parts):
             word = parts[place]
-            item, end = self._saying(parts, place) if word in sayings else (None, place + 1)
+            begun = sayings.get(word)
+            item, end = self._saying(begun, parts, place) if begun else (None, place + 1)
             item = item or single.get(word) or self._found(word)
             if joined and (place + 1 in joined or end in joined):
                 item, end = self._compound(item, parts, end, joined)
@@ -102,8 +104,12 @@ class Items:
             place, last = end, item
         return found
 
-    def _saying(self, parts: list[str], place: int) -> tuple[Item | None, int]:
-        for tokens, item in self._sayings[parts[place]]:
+    def _saying(
+        self, sayings: Mapping[str, list[tuple[list[str], Item]]], parts: list[str], place: int
+    ) -> tuple[Item | None, int]:
+        after = parts[place + 1 : place + 3]
+        second = after[after[0] == "\n" and len(after) > 1] if after else ""
+        for tokens, item in sayings.get(second, ()):
             end = place + len(tokens)
             window = parts[place:end]
             if "\n" in window[1:]:  # The words of a label may be in two lines.
