@@ -87,6 +87,9 @@ class Round:
     peak_memory_gb: float
     """Largest resident set, 10^9 bytes."""
 
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s, {self.cpu_seconds:.1f} s of a processor, {self.peak_memory_gb:.2f} GB"
+
 
 def main(cfg: DictConfig) -> int:
     """Write, score, compare, print; 1 for wrong scores."""
@@ -103,10 +106,7 @@ def main(cfg: DictConfig) -> int:
         rounds = []
         for number in range(cfg.rounds):
             rounds.append(score(file, out / str(number), words_of(cfg)))
-            print(
-                f"round {number + 1}: {rounds[-1].seconds:.1f} s ({rounds[-1].cpu_seconds:.1f} s CPU), {rounds[-1].peak_memory_gb:.2f} GB",
-                flush=True,
-            )
+            print(f"round {number + 1}: {rounds[-1]}", flush=True)
         report = json.loads((out / "0" / "metrics.json").read_text(encoding="utf-8"))
     found = report["metrics"]["ungrouped_accuracy" if is_words else "war"]["value"]
     is_right = bool(abs(found - written.value) < ROUNDING)
@@ -189,8 +189,9 @@ def score(file: Path, out: Path, words: Sequence[str]) -> Round:
 def show(result: dict) -> None:
     """Print the medians."""
     print(
-        f"{result['rows']:,} rows ({result['file_mb']:.0f} MB): {result['seconds']:.1f} s ({result['cpu_seconds']:.1f} s CPU), "
-        f"{result['rows_per_s']:,.0f} rows/s, {result['peak_memory_gb']:.2f} GB at most; "
+        f"{result['rows']:,} rows ({result['file_mb']:.0f} MB): {result['seconds']:.1f} s, "
+        f"{result['cpu_seconds']:.1f} s of a processor, {result['rows_per_s']:,.0f} rows/s, "
+        f"{result['peak_memory_gb']:.2f} GB at most; "
         f"scores {'as counted' if result['scores_are_right'] else 'WRONG'}"
     )
 

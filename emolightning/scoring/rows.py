@@ -12,7 +12,6 @@ from emolightning.data.tables.columns import column_faults
 from emolightning.data.tables.reading import Problem, described, read_table
 from emolightning.errors import InputErrors, UserError
 
-
 HALF = re.compile("[\ud800-\udfff]")
 """Half of a character that UTF-16 writes in two."""
 
