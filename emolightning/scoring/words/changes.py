@@ -1,6 +1,6 @@
 """What each cue does to the emotions of its sentence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from emolightning.scoring.words import subjects, turns
 from emolightning.scoring.words.cues import Cue
@@ -12,6 +12,7 @@ from emolightning.scoring.words.sentence import (
     FINAL,
     KEYED,
     LESS,
+    PLAIN,
     Sentence,
     count_less,
 )
@@ -34,14 +35,44 @@ AFTER_A_KEY = BEFORE_A_KEY | {
 """What may be between a key and what it says."""
 
 
+FOLLOWED = frozenset(("ruled out", "excluded", "unlikely", "improbable"))
+"""What denies the next emotion where it has none before it: `I excluded sad`, `it is unlikely that he is sad`."""
+
+
 def _deny(sentence: Sentence, place: int) -> None:
     after = sentence.next(place)
+    if _is_of_its_subject(sentence, place):
+        _deny_before(sentence, place)
+        return
     if after is Cue.ONLY or (after in (None, Cue.COMMA) and sentence.begins_clause(place)):
         return  # "not only"; "No, she is sad"
     sentence.is_denied, sentence.has_denied = True, False
 
 
-def _deny_before(sentence: Sentence, _: int) -> None:
+def _is_of_its_subject(sentence: Sentence, place: int) -> bool:
+    """Whether a verb is denied of an emotion, as in `'Worried' does not capture it`, `the label sad isn't right`."""
+    ends = (Cue.COMMA, Cue.BUT, Cue.COLON)
+    start = max((at + 1 for at in range(place) if sentence.items[at].cue in ends), default=0)
+    clause = [item.cue for item in sentence.items[start:place]]
+    if Cue.LABEL not in clause:
+        return False
+    subject = {*clause[: clause.index(Cue.LABEL)]}
+    is_verb = sentence.items[place].word.endswith("n't") or clause[-1] in (Cue.IS, Cue.ASKING)
+    after = [item.cue for item in sentence.items[place + 1 :]]
+    end = next((at for at, cue in enumerate(after) if cue in ends), len(after))
+    is_named = Cue.KEY in subject or Cue.WORD not in subject
+    return is_verb and is_named and subject <= {Cue.SIGN, Cue.KEY, Cue.WORD} and Cue.LABEL not in after[:end]
+
+
+def _doubt(sentence: Sentence, _: int) -> None:
+    sentence.is_denied, sentence.has_denied, sentence.is_doubted = True, False, True
+
+
+def _deny_before(sentence: Sentence, place: int) -> None:
+    if sentence.items[place].word in FOLLOWED and not sentence.mentions[sentence.clause :]:
+        sentence.is_refused |= sentence.is_denied  # "it cannot be excluded that"
+        sentence.is_denied, sentence.has_denied = not sentence.is_denied, False
+        return
     for mention in sentence.mentions[sentence.clause :]:
         if sentence.is_denied:  # "cannot be ruled out"
             mention.weight = min(mention.weight, LESS)
@@ -58,7 +89,7 @@ def _release(sentence: Sentence, _: int) -> None:
 def _comma(sentence: Sentence, place: int) -> None:
     goes_on = sentence.next(place) is Cue.LABEL
     if not (goes_on and sentence.has_denied and _is_list(sentence, place)):
-        sentence.is_denied = False
+        sentence.is_denied &= sentence.is_doubted and not sentence.has_denied
     sentence.is_object = sentence.is_reported = False
     is_entry = sentence.before(place) is Cue.LABEL and sentence.next(place) in (Cue.LABEL, Cue.OR)
     sentence.is_refused &= is_entry  # "hard to choose: angry, worried"
@@ -89,7 +120,8 @@ def _is_list(sentence: Sentence, place: int) -> bool:
 def _and(sentence: Sentence, place: int) -> None:
     sentence.is_object = False
     if sentence.next(place) in (Cue.IS, Cue.SEEMS):  # "not angry and looks sad"
-        sentence.is_denied = False
+        sentence.is_denied = sentence.is_less = False
+        sentence.is_refused &= bool(sentence.mentions[sentence.clause :])  # "wants to go home and looks sad"
 
 
 def _but(sentence: Sentence, place: int) -> None:
@@ -98,6 +130,7 @@ def _but(sentence: Sentence, place: int) -> None:
         sentence.is_of_a_thing
     ) = False
     rest = sentence.items[place + 1 :]
+    _retort(sentence, [item.cue for item in rest if item.cue not in (Cue.WORD, Cue.MAINLY)])
     is_weaker = any(item.cue in (Cue.SLIGHTLY, Cue.PERHAPS, Cue.NOT, Cue.REFUSE) for item in rest)
     is_named = any(item.cue is Cue.LABEL for item in rest)
     is_truer = any(item.cue is Cue.MAINLY for item in rest)
@@ -106,12 +139,22 @@ def _but(sentence: Sentence, place: int) -> None:
     sentence.clause = sentence.part = len(sentence.mentions)
 
 
+def _retort(sentence: Sentence, rest: Sequence[Cue]) -> None:
+    """`He says he is not angry, but he is`: the last emotion is what was just denied, or claimed."""
+    if sentence.mentions and rest[:2] == [Cue.PERSON, Cue.IS] and rest[2:] in ([], [Cue.NOT]):
+        last = sentence.mentions[-1]
+        last.drop(DENIED)
+        if not rest[2:]:
+            last.weight, last.because = PLAIN, ""
+
+
 def _than(sentence: Sentence, _: int) -> None:
     sentence.is_than = not any(item.cue is Cue.LESS for item in sentence.items)
 
 
-def _less(sentence: Sentence, _: int) -> None:
-    sentence.is_less = True
+def _less(sentence: Sentence, place: int) -> None:
+    is_part = sentence.items[place].word.startswith("play")  # "plays an angry lawyer", but "plays a role"
+    sentence.is_less |= not is_part or sentence.next(place) is Cue.LABEL
 
 
 def _concede(sentence: Sentence, place: int) -> None:
@@ -155,6 +198,8 @@ def _perhaps(sentence: Sentence, place: int) -> None:
     if sentence.before(place) is Cue.OR:
         return  # "sad or maybe worried": neither is more
     sentence.is_hedged = sentence.has_seemed = True
+    words = [item.word for item in sentence.items[:place]]
+    sentence.is_supposed |= "if" in words and "were" in words  # "if it were louder, one might call it sad"
     for item in sentence.items[place + 1 :]:
         if item.cue is Cue.LABEL:
             return
@@ -163,8 +208,9 @@ def _perhaps(sentence: Sentence, place: int) -> None:
     count_less(sentence.mentions[sentence.clause :])  # "neutral is possible"
 
 
-def _mainly(sentence: Sentence, _: int) -> None:
+def _mainly(sentence: Sentence, place: int) -> None:
     sentence.is_main = True
+    sentence.is_at_first &= sentence.items[place].word not in ("in fact", "in reality")
 
 
 def _refuse(sentence: Sentence, _: int) -> None:
@@ -231,8 +277,8 @@ def _mix(sentence: Sentence, _: int) -> None:
 
 
 CHANGES: dict[Cue, Callable[[Sentence, int], None]] = {
-    Cue.NOT: _deny, Cue.NOT_BEFORE: _deny_before, Cue.RELEASE: _release, Cue.COMMA: _comma, Cue.COLON: _colon,
-    Cue.AND: _and,
+    Cue.OPINION: _doubt, Cue.NOT: _deny, Cue.NOT_BEFORE: _deny_before, Cue.RELEASE: _release, Cue.COMMA: _comma,
+    Cue.COLON: _colon, Cue.AND: _and,
     Cue.BUT: _but, Cue.THAN: _than, Cue.LESS: _less, Cue.CONCEDE: _concede, Cue.SEEMS: _seem, Cue.THEN: _then,
     Cue.AT_FIRST: _at_first, Cue.SLIGHTLY: _slightly, Cue.WITH: _with, Cue.PERHAPS: _perhaps, Cue.MAINLY: _mainly,
     Cue.REFUSE: _refuse, Cue.BECAUSE: _because, Cue.EXPLAINING: _explain, Cue.SO: _so, Cue.CONCLUDE: _conclude,

@@ -20,17 +20,23 @@ def with_quoted(items: Sequence[Item]) -> list[Item]:
     """
     read = list(items)
     for place, item in enumerate(items):
-        if item.cue not in (Cue.SPEAKS, Cue.ASKS) and not (item.cue is Cue.ABOUT and is_no_person(item.word)):
+        is_thing = item.cue is Cue.ABOUT and is_no_person(item.word)
+        is_turn = item.cue is Cue.COLON and place > 0 and items[place - 1].cue in (Cue.WORD, Cue.PERSON)
+        if item.cue not in (Cue.SPEAKS, Cue.ASKS) and not is_thing and not is_turn:
             continue
-        start = next((at for at in range(place + 1, min(place + NEAR, len(read))) if _opens(read[at])), None)
+        near = range(place + 1, min(place + (2 if is_turn else NEAR), len(read)))
+        start = next((at for at in near if _opens(read[at])), None)
         if start is None:
             continue
         closes = CLOSES[read[start].word]
         end = next((at for at in range(start + 1, len(read)) if read[at].word == closes), start)
-        if len([one for one in read[start + 1 : end] if one.cue is not Cue.SIGN]) > 1:
+        is_title = is_thing and start == place + 1
+        if is_title or len([one for one in read[start + 1 : end] if one.cue is not Cue.SIGN]) > 1:
             read[start + 1 : end] = [
                 one._replace(cue=Cue.QUOTED) if one.cue is Cue.LABEL else OTHER for one in read[start + 1 : end]
             ]
+            if is_turn and end < len(items):  # What follows is no part of what was said.
+                read[end] = items[end]._replace(cue=Cue.STOP)
     return read
 
 

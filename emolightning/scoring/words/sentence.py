@@ -48,7 +48,9 @@ class Sentence:
     """The number of mentions before this clause."""
     part = 0
     """The number of mentions before the last `but`."""
-    is_denied = has_denied = is_than = is_less = is_conceded = is_refused = is_hedged = is_slight = is_main = False
+    is_denied = has_denied = is_doubted = is_than = is_less = is_conceded = is_refused = is_hedged = is_slight = (
+        is_main
+    ) = False
     is_with = is_because = is_at_first = is_option = is_ranked = is_mixed = has_seemed = has_asked = False
     is_of_another = is_of_a_thing = is_supposed = is_addition = is_object = is_reported = False
     was_named = False

@@ -142,6 +142,8 @@ def _said(value: Any, depth: int = 0) -> str | None:
     numbers = {str(name): number for name, entry in value.items() if (number := _number(entry)) is not None}
     if numbers and len(numbers) == len(value):
         return _largest(numbers)
+    if all(isinstance(entry, bool) for entry in value.values()):
+        return ", ".join(name for name, entry in names.items() if entry)
     for name in KEYS:
         if name in names and (said := _said(names[name], depth + 1)) is not None:
             return said

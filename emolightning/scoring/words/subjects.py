@@ -36,10 +36,12 @@ def person(sentence: Sentence, place: int) -> None:
     """A clause about the person of the clip ends one about others."""
     if any(sentence.next(place, distance) in VERBS for distance in (1, 2, 3)):
         sentence.is_of_another = sentence.is_of_a_thing = sentence.is_with = False
+        if place > 1 and any(item.word == "without" for item in sentence.items[max(0, place - 3) : place]):
+            sentence.is_denied = False  # "without it he looks sad"
 
 
 def another(sentence: Sentence, place: int) -> None:
-    has_no_verb = not sentence.items[place].word.isascii() and sentence.begins_clause(place)  # "her friend very happy"
+    has_no_verb = sentence.begins_clause(place)  # "some see surprise, others anger"
     if sentence.next(place) in VERBS or (has_no_verb and Cue.LABEL in (sentence.next(place), sentence.next(place, 2))):
         sentence.is_of_another = True
 
@@ -80,10 +82,11 @@ def object_of(sentence: Sentence, place: int) -> None:
 
 
 def be(sentence: Sentence, place: int) -> None:
-    """`If the tone were softer, the emotion would be sad`; `he would be angry if he knew`."""
+    """`If the tone were softer, it would be sad`; `he would be angry if he knew`; `will be sad when she hears it`."""
     words = [item.word for item in sentence.items]
     starts = "unless" in words[:place] or ("if" in words[:place] and "were" in words[:place])
     sentence.is_supposed |= (starts or "if" in words[place:]) and words[place] == "would be"
+    sentence.is_supposed |= words[place] == "will be" and bool({"when", "once", "if"} & {*words[place:]})
 
 
 def ask(sentence: Sentence, _: int) -> None:

@@ -34,6 +34,8 @@ GROUP = frozenset((Cue.AND, Cue.OR, Cue.COMMA, Cue.SIGN, Cue.NUMBER))
 SAID_OF_ALL = frozenset(("sadly", "happily", "surprisingly", "gladly", "unhappily"))
 """`Sadly, nothing can be seen` is what the writer feels; `Angrily, he asks` is not."""
 
+DENIALS = frozenset((Cue.NOT, Cue.OPINION, Cue.NOT_BEFORE, Cue.REFUSE))
+
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
 NOT_BARE = frozenset(
     (
@@ -59,10 +61,16 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
     """Every emotion that is named, with its weight; and the number of sentences."""
     found: list[Mention] = []
     level, explaining, has_seemed, number, start = 0, False, False, 0, 0
+    asked: list[Mention] = []
     for end in [*(place for place, item in enumerate(items) if item.cue in ENDS), len(items)]:
         if end > start:
             sentence = Sentence(number, items[start:end], level=level, is_explaining=explaining)
-            _weigh(sentence, is_asked=end < len(items) and items[end].cue is Cue.ASKED)
+            is_asked = end < len(items) and items[end].cue is Cue.ASKED
+            _weigh(sentence, is_asked=is_asked)
+            if not sentence.mentions and any(item.cue in DENIALS for item in sentence.items[:3]):
+                for mention in asked:  # "Happy? Hardly."
+                    mention.drop(DENIED)
+            asked = [*asked, *sentence.mentions] if is_asked else []
             level = 0 if sentence.mentions else sentence.level
             explaining = sentence.is_explaining
             if has_seemed and sentence.items[0].cue is Cue.BUT:
@@ -103,8 +111,9 @@ def _weigh(sentence: Sentence, *, is_asked: bool) -> None:
         if cue is Cue.QUOTED:
             _quote(sentence, item)
         if sentence.was_named and cue not in GROUP:
-            if cue is Cue.ABOUT and is_no_person(item.word) and sentence.mentions[-1].weight:
+            if cue is Cue.ABOUT and is_no_person(item.word):
                 sentence.mentions[-1].drop(OF_ANOTHER)
+                sentence.has_denied = False  # "I don't think, with this happy music, that he is sad"
             elif cue is Cue.ABOUT:
                 count_less(sentence.mentions[-1:])
             sentence.was_named = False
