@@ -187,6 +187,7 @@ def test_clips_that_cannot_be_used_are_counted(prepare: Prepare, corpora: Path, 
     [
         (["format=csv"], "format: 'csv' is not one of custom, llama_factory, ms_swift, merr"),
         (["num_folds=2"], "num_folds: must be at least 3"),
+        (["format=ms_swift", "question=' '"], "question: must not be empty"),
         (["format=merr", "num_folds=5"], "num_folds: writes a column of the table"),
         (["task=reason"], "task is for format=llama_factory and ms_swift, not custom"),
         (["clips=symlink"], "clips: 'symlink' is not one of link, copy"),

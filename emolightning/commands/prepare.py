@@ -62,6 +62,6 @@ def own_problems(cfg: DictConfig) -> list[Problem]:
             problems.append(Problem(name, f"is for format=llama_factory and ms_swift, not {cfg.format}"))
     if cfg.num_folds is not None and cfg.format != "custom":
         problems.append(Problem("num_folds", f"writes a column of the table: format=custom, not {cfg.format}"))
-    if cfg.num_folds is not None and cfg.num_folds < 3:
-        problems.append(Problem("num_folds", "must be at least 3: one part to test, one to validate, one to train on"))
+    if cfg.question is not None and not cfg.question.strip():
+        problems.append(Problem("question", "must not be empty; null is Emotion-LLaMA's question"))
     return problems

@@ -20,6 +20,37 @@ ROLES = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assi
 SPLITS = ("train", "val", "test")
 
 
+def answer_of(clip: Clip, task: str) -> str:
+    """The answer that conversations teach; empty where there is none."""
+    words = clip.open_labels or () if task == "emotion" else ()
+    return target_text(clip, task) or ", ".join(words)
+
+
+def refuse_unfit(clips: Sequence[Clip], *, form: str, task: str) -> None:
+    """Refuse clips that a form cannot hold, before their media are touched.
+
+    Args:
+        clips: all of them.
+        form: `custom`, `llama_factory`, `ms_swift` or `merr`.
+        task: of conversations.
+
+    Raises:
+        InputErrors: names them.
+    """
+    problems = []
+    for clip in clips:
+        where = f"{clip.source or clip.id}: {clip.id!r}"
+        if form in ("llama_factory", "ms_swift"):
+            if not answer_of(clip, task):
+                problems.append(f"{where} has no answer for task {task}")
+        elif clip.label is None:
+            problems.append(f"{where} has no label, and a table has one for each clip")
+        elif form == "merr" and " " in f"{clip.id}{clip.label}":
+            problems.append(f"{where}, {clip.label!r}: a row file divides by spaces; rename it")
+    if problems:
+        raise InputErrors(f"format={form}", problems)
+
+
 def write_conversations(
     out: Path, clips: Sequence[Clip], *, form: str, labels: Sequence[str], task: str, question: str | None
 ) -> list[Path]:
@@ -32,15 +63,8 @@ def write_conversations(
         labels: that the question offers.
         task: whose answer is learned, `emotion` or `reason`.
         question: what is asked; None for Emotion-LLaMA's question.
-
-    Raises:
-        InputErrors: a clip has no such answer.
     """
     asked = question or instruction_pool(task, prompt_order(labels))[0]
-    answers = {clip.id: target_text(clip, task) or ", ".join(clip.open_labels or ()) for clip in clips}
-    if without := [clip for clip in clips if not answers[clip.id]]:
-        problems = [f"{clip.source or clip.id}: {clip.id!r} has no answer for task {task}" for clip in without]
-        raise InputErrors(f"format={form}", problems)
     is_swift, written = form == "ms_swift", []
     for split in SPLITS:
         own = [clip for clip in clips if clip.split == split]
@@ -48,7 +72,7 @@ def write_conversations(
             continue
         # ms-swift looks for files from where it is started, LLaMA-Factory in the folder of the dataset.
         root = (out / FOLDER).resolve() if is_swift else Path(FOLDER)
-        talks = [_conversation(clip, root / name_of(clip), asked, answers[clip.id]) for clip in own]
+        talks = [_conversation(clip, root / name_of(clip), asked, answer_of(clip, task)) for clip in own]
         written.append(out / f"{split}.{'jsonl' if is_swift else 'json'}")
         lines = "".join(json.dumps(talk, ensure_ascii=False) + "\n" for talk in talks)
         write_whole(written[-1], lines if is_swift else json.dumps(talks, ensure_ascii=False, indent=1) + "\n")
@@ -89,18 +113,7 @@ def write_merr(out: Path, clips: Sequence[Clip]) -> list[str]:
 
     Returns:
         The words that read them here.
-
-    Raises:
-        InputErrors: a clip has no label, or a name that a row file cannot hold.
     """
-    problems = [f"{clip.source or clip.id}: {clip.id!r} has no label" for clip in clips if clip.label is None]
-    problems += [
-        f"{clip.id!r}, {clip.label!r}: a row file divides by spaces; rename it"
-        for clip in clips
-        if " " in f"{clip.id}{clip.label}"
-    ]
-    if problems:
-        raise InputErrors("format=merr", problems)
     words = ["data=merr_fine", override("data.root", str(out)), f"data.media={FOLDER}"]
     for split in SPLITS:
         rows = [f"{clip.id} 0 {clip.label}{_valence(clip)}\n" for clip in clips if clip.split == split]

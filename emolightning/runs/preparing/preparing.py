@@ -18,7 +18,7 @@ from emolightning.files.documents import read_json_object
 from emolightning.files.staging import alone_in
 from emolightning.files.writing import require_writable, write_json
 from emolightning.records.clips import Clip
-from emolightning.runs.preparing.formats import write_conversations, write_merr
+from emolightning.runs.preparing.formats import refuse_unfit, write_conversations, write_merr
 from emolightning.runs.preparing.placing import FOLDER, How, place
 from emolightning.runs.preparing.table import write_table
 
@@ -62,6 +62,7 @@ def prepare(
         UserError: the folder holds something else, or clips cannot be used or written in this form.
     """
     clips = source.read_clips()
+    refuse_unfit(clips, form=form.name, task=form.task)
     _refuse_inside(source, out)
     require_writable(out, "out")
     with alone_in(out, label=f"out={out}"):

@@ -47,12 +47,9 @@ def write_table(out: Path, clips: Sequence[Clip], folds: Mapping[str, int] | Non
         labels: the vocabulary.
 
     Raises:
-        InputErrors: a clip has no label, or `data=custom` reads something else than was written.
+        InputErrors: `data=custom` reads something else than was written.
         UserError: the clips have a column called `fold` already.
     """
-    if without := [clip for clip in clips if clip.label is None]:
-        problems = [f"{clip.source or clip.id}: {clip.id!r} has no label" for clip in without]
-        raise InputErrors("format=custom: its table has one label for each clip", problems)
     shared = _in_several_splits(clips)
     columns = _columns(clips, folds, SPEAKER if shared else SUBJECT)
     text = io.StringIO()
