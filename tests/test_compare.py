@@ -433,6 +433,20 @@ def test_sentiment_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "b is better" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
+def test_numbers_are_compared_on_their_scale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truths = ["0.8", "-0.4", "0.6", "-0.8", "0.2", "-0.2"] * 4
+    runs = two_files(tmp_path, truths, ["0.1", "-0.1", "none"] * 8, [f"{float(truth) + 0.05:.2f}" for truth in truths])
+    (pair,) = compare(tmp_path / "ab", runs, "scoring=numbers", "scoring.scale=[-1,1]")["pairs"]
+    assert pair["metrics"]["ccc"]["verdict"] == pair["metrics"]["mse"]["verdict"] == "better"
+    for name, scale in (("a", "[-1,1]"), ("b", "[-2,2]")):
+        how = ("scoring=numbers", "scoring.dimension=arousal", f"scoring.scale={scale}")
+        score(tmp_path / "runs" / name, f"answers={tmp_path}/{name}.csv", *how)
+    capsys.readouterr()
+    said = refused(capsys, f"runs=[{tmp_path}/runs/a,{tmp_path}/runs/b]")
+    assert "do not compare: a: arousal, -1 to 1; b: arousal, -2 to 2; score them by one" in said
+
+
 def test_several_labels_are_compared(tmp_path: Path) -> None:
     truths = ["anger, fear", "joy", "fear"] * 6
     runs = two_files(tmp_path, truths, ["anger", "joy", "joy; fear"] * 6, ["fear, anger", "joy", "fear"] * 6)
@@ -457,10 +471,10 @@ def test_what_was_scored_otherwise_is_refused(tmp_path: Path, capsys: pytest.Cap
         score(tmp_path / "runs" / name, f"answers={tmp_path}/{name}.csv", *how)
     capsys.readouterr()
     said = refused(capsys, f"runs=[{tmp_path}/runs/a,{tmp_path}/runs/b]")
-    assert "sentiment of different protocols does not compare: a mosi, b sims; score them by one" in said
+    assert "numbers of different scales or protocols do not compare: a: CMU-MOSI and CMU-MOSEI, -3 to 3; b: CH" in said
     said = refused(capsys, f"runs=[{tmp_path}/runs/a,{tmp_path}/b.csv]", "scoring=multi_label")
     assert "answers of different kinds do not compare: a numbers, b sets; score them in one way first" in said
     report = json.loads((tmp_path / "runs" / "a" / "metrics.json").read_text())
     (tmp_path / "runs" / "a" / "metrics.json").write_text(json.dumps(report | {"sentiment": {"protocol": "x"}}))
     said = refused(capsys, f"runs=[{tmp_path}/runs/a,{tmp_path}/runs/b]")
-    assert "metrics.json: sentiment.protocol must be one of mosi, sims, mer_unibench" in said
+    assert "scoring.protocol: must be one of mosi, sims, mer_unibench, not 'x'" in said

@@ -55,8 +55,11 @@ FREE = (
     "private",
     "on_error",
     "max_skipped",
+    "mixed",
+    "scale",
 )
-"""Keys inside them that say where things are or how fast they are read, not what is learned."""
+"""Keys inside them that say where things are or how fast they are read, not what is learned, or of
+which the annotations tell."""
 
 
 @dataclass(frozen=True)

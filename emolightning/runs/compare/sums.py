@@ -8,11 +8,9 @@ import numpy as np
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer, Score
 from emolightning.runs.compare.clips import Compared
-from emolightning.runs.compare.systems import GRADES, LABELS, NUMBERS, SETS, WORDS, Said, System, indices
+from emolightning.runs.compare.systems import GRADES, LABELS, NUMBERS, SETS, WORDS, Said, System, indices, numbers_of
 from emolightning.scoring.metrics.multi_label import counted, labels_in
 from emolightning.scoring.metrics.paired import Summed
-from emolightning.scoring.metrics.sentiment import PROTOCOLS
-from emolightning.scoring.sentiment import Sentiment
 from emolightning.scoring.summed import of_counts, of_labels, of_means, of_words
 
 
@@ -78,11 +76,11 @@ def _of_grades(systems: Sequence[System], compared: Compared, scoring: Any) -> l
 
 
 def _of_numbers(systems: Sequence[System], compared: Compared, scoring: Any) -> list[Summed]:
-    protocols = {system.name: str(said.report["sentiment"]["protocol"]) for system in systems for said in system.said}
-    if len(set(protocols.values())) > 1:
-        listed = ", ".join(f"{name} {protocol}" for name, protocol in protocols.items())
-        raise UserError(f"runs: sentiment of different protocols does not compare: {listed}; score them by one")
-    how = Sentiment(protocol=protocols[systems[0].name])
+    kinds = {system.name: numbers_of(said.report).protocol.about for system in systems for said in system.said}
+    if len(set(kinds.values())) > 1:
+        listed = "; ".join(f"{name}: {about}" for name, about in kinds.items())
+        raise UserError(f"runs: numbers of different scales or protocols do not compare: {listed}; score them by one")
+    how = numbers_of(systems[0].report)
     how.require_truths(compared.truths)
     return [of_counts([how.counted(_ordered(said, compared)) for said in system.said]) for system in systems]
 
@@ -106,11 +104,11 @@ def _ordered(said: Said, compared: Compared) -> list[tuple[Answer, Score]]:
 
 
 def range_of(system: System, name: str) -> float:
-    """How far two values of a clip can be apart: 1, or the scale of the judge, or of sentiment."""
+    """How far two values of a clip can be apart: 1, or the scale of the judge, or of numbers."""
     if system.kind == GRADES:
         lowest, highest = system.report["judge"]["scale"]
     elif system.kind == NUMBERS:
-        lowest, highest = PROTOCOLS[system.report["sentiment"]["protocol"]].ranges()[name]
+        lowest, highest = numbers_of(system.report).protocol.ranges()[name]
     else:
         return 1.0
     return float(highest - lowest)

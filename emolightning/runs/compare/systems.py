@@ -13,17 +13,20 @@ from emolightning.config.saved_run import CONFIG_FILE, read_configuration
 from emolightning.errors import InputErrors, UserError
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.records.clips import Answer, Score
+from emolightning.records.score_names import DIMENSIONS
 from emolightning.runs.answers import ANSWERS, latest_key, read_scored
 from emolightning.scoring.judges.judge import OVERLAPS
-from emolightning.scoring.metrics.sentiment import PROTOCOLS
+from emolightning.scoring.numbers import Numbers
+from emolightning.scoring.sentiment import Sentiment
 
 SEEDS = "seeds.json"
 
 LABELS, WORDS, GRADES, NUMBERS, SETS = "labels", "words", "grades", "numbers", "sets"
-"""Kinds of answers: one label of a vocabulary, any number of words, descriptions that a judge has graded, sentiment as
-a number, several labels."""
+"""Kinds of answers: one label of a vocabulary, any number of words, descriptions that a judge has graded, numbers,
+several labels."""
 
 SECTIONS = {"confusion_matrix": LABELS, "open_vocabulary": WORDS, "sentiment": NUMBERS, "judge": GRADES}
+SECTIONS |= dict.fromkeys(DIMENSIONS, NUMBERS)  # Where they are the answers; beside labels those come first.
 """Section of `metrics.json` -> kind of the answers."""
 
 Scored = Sequence[tuple[Answer, Score]]
@@ -181,12 +184,23 @@ def _require_whole(said: Said, folder: Path) -> None:
             )
     elif said.kind == GRADES and not isinstance(said.report.get("clips"), list):
         problems.append(f"{METRICS} has no grades of each clip")
-    elif said.kind == NUMBERS and dict(said.report["sentiment"]).get("protocol") not in PROTOCOLS:
-        problems.append(f"{METRICS}: sentiment.protocol must be one of {', '.join(PROTOCOLS)}")
+    elif said.kind == NUMBERS:
+        try:
+            numbers_of(said.report)
+        except (UserError, TypeError, KeyError) as error:
+            problems.append(f"{METRICS} does not say how its numbers are scored: {error}")
     elif said.kind == SETS and "labels_of_no_truth" not in (said.report.get("reading") or {}):
         problems.append(f"{METRICS} has neither labels, words, numbers nor grades of each clip")
     if problems:
         raise InputErrors(str(folder), problems, note="evaluate or score once more")
+
+
+def numbers_of(report: Mapping[str, Any]) -> Numbers:
+    """What has scored an evaluation of numbers."""
+    if "sentiment" in report:
+        return Sentiment(protocol=report["sentiment"]["protocol"])
+    name = next(name for name in DIMENSIONS if name in report)
+    return Numbers(dimension=name, scale=report[name]["scale"])
 
 
 def indices(said: Said, labels: Sequence[str], order: Sequence[str]) -> np.ndarray:
