@@ -18,7 +18,7 @@ from emolightning.commands.compare import full_words
 from emolightning.config.problems import absent
 from emolightning.runs.answers import ANSWERS
 from emolightning.runs.compare.writing import require_free
-from emolightning.runs.score import _require_free
+from emolightning.runs.score import require_free as require_free_for_scores
 
 TRUTHS = ["happy", "sad", "angry", "neutral"] * 10
 FEWER = "num_samples=500"
@@ -230,7 +230,7 @@ def test_a_system_by_another_name_is_the_same(place: Path, tmp_path: Path, capsy
     assert f"{place}/a.csv and {link} and {run} and {run}/metrics.json: given twice" in said
     said = refused(capsys, f"runs=[{run},{circle}]", "labels=mer6")
     assert f"{circle}: is a link that leads nowhere" in said
-    _require_free(tmp_path / "scores", [circle])
+    require_free_for_scores(tmp_path / "scores", [circle])
     assert absent(circle, "file") == "is a link that leads nowhere; name a file"
     assert absent(tmp_path, "file") == "is a folder; name a file"
 

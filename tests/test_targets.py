@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from runs import clips_below
 from vector_factory import WIDTHS, words_of, write_clips
 
 import emolightning as el
@@ -210,21 +211,60 @@ def fused(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return el.train(*words_of(folder, "fused", MER6, *more, *asked, *own))
 
 
-def test_a_classifier_learns_a_number_and_several_labels(fused: Path) -> None:
+def test_a_classifier_learns_a_number_beside_several_labels(fused: Path) -> None:
     numbers = el.evaluate(fused, "logger=none", "scoring=numbers", f"output_dir={fused}-valence")
     assert numbers["ccc"].value is not None
     assert numbers["ccc"].value > 0.9
     said = json.loads((Path(f"{fused}-valence") / "answers.jsonl").read_text().splitlines()[0])
     assert float(said["answer"]) == pytest.approx(said["valence"], abs=1e-4)
-    labels = el.evaluate(
-        fused, "logger=none", "scoring=multi_label", "prompt.task=multi-label", f"output_dir={fused}-labels"
-    )
+
+
+@pytest.mark.slow
+def test_the_same_classifier_is_asked_for_all_labels(fused: Path) -> None:
+    asked = ("logger=none", "scoring=multi_label", "prompt.task=multi-label", f"output_dir={fused}-labels")
+    labels = el.evaluate(fused, *asked)
     assert labels["micro_f1"].value is not None
     assert labels["micro_f1"].value > 0.9
-    with pytest.raises(UserError, match="prompt.questions: this model is not asked in words"):
-        el.evaluate(fused, "logger=none", "scoring=numbers", "prompt.questions={valence: Well?}")
 
 
-def test_a_number_needs_a_head(fused: Path) -> None:
-    with pytest.raises(UserError, match="prompt.task=valence: this network has no head for a number"):
-        el.train(*words_of(fused.parent, "x", MER6, "model=fusion/lmf", "prompt.task=valence", "scoring=numbers"))
+@pytest.mark.parametrize(
+    ("model", "more", "words"),
+    [
+        ("lmf", ("prompt.task=valence", "scoring=numbers"), "this network has no head for a number"),
+        ("lmf", ("prompt.task=emotion", "scoring=numbers"), "scoring.dimension: 'emotion' is not one of"),
+        ("lmf", ("prompt.questions={emotion: Well?}",), "prompt.questions: this model is not asked in words"),
+    ],
+)
+def test_what_a_classifier_cannot_answer_is_refused(model: str, more: tuple[str, ...], words: str, fused: Path) -> None:
+    with pytest.raises(UserError, match=words):
+        el.train(*words_of(fused.parent, "x", MER6, f"model=fusion/{model}", *more))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("valence", "numbers", "ccc"),
+        ("multi-label", "multi_label", "micro_f1"),
+    ],
+    ids=lambda asked: asked[0],
+)
+@pytest.mark.parametrize(
+    "model",
+    [
+        ("experiment=demo", "trainer.max_epochs=12"),
+        ("model=fusion/attention", "model.valence=true", "trainer.max_epochs=25", "optimizer.lr=1e-3"),
+    ],
+    ids=["language", "fusion"],
+)
+def test_what_can_be_known_of_mixed_clips_is_learned(
+    model: tuple[str, ...], asked: tuple[str, str, str], shared_by_workers: Path, tmp_path: Path
+) -> None:
+    """Scores of 0.9 and more on the clips of the demo, of which the best possible ones are 1."""
+    task, scoring, score = asked
+    clips = ("data.mixed=true", *clips_below(shared_by_workers / "mixed"))
+    how = (f"prompt.task={task}", f"scoring={scoring}", f"monitor.metric=val/{score}")
+    run = el.train(*model, *clips, *how, "seed=0", "logger=none", "callbacks=eval", f"output_dir={tmp_path}/run")
+    found = el.evaluate(run, f"scoring={scoring}", "logger=none")[score]
+    assert found.value is not None
+    assert found.value >= 0.9, found
