@@ -231,8 +231,14 @@ def test_the_same_classifier_is_asked_for_all_labels(fused: Path) -> None:
     ("model", "more", "words"),
     [
         ("lmf", ("prompt.task=valence", "scoring=numbers"), "this network has no head for a number"),
-        ("lmf", ("prompt.task=emotion", "scoring=numbers"), "scoring.dimension: 'emotion' is not one of"),
-        ("lmf", ("prompt.questions={emotion: Well?}",), "prompt.questions: this model is not asked in words"),
+        pytest.param(
+            *("lmf", ("prompt.task=emotion", "scoring=numbers"), "scoring.dimension: 'emotion' is not one of"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *("lmf", ("prompt.questions={emotion: Well?}",), "prompt.questions: this model is not asked in words"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_a_classifier_cannot_answer_is_refused(model: str, more: tuple[str, ...], words: str, fused: Path) -> None:
