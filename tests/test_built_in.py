@@ -118,3 +118,10 @@ def test_a_saved_run_says_what_its_callbacks_said(callbacks: dict[str, Any], sto
     assert saved["callbacks"] == {"progress": {}}
     assert tuple(saved["early_stopping"][key] for key in ("enabled", "patience", "monitor")) == stopping
     assert saved["checkpoints"] == {"every_num_steps": steps}
+
+
+def test_an_own_table_of_before_had_one_label_a_clip() -> None:
+    custom = {"_target_": "emolightning.data.readers.custom.CustomData", "annotations": "t.csv"}
+    assert saved_as_now({"data": custom})["data"].items() >= {"annotators": None, "ties": "refuse", **custom}.items()
+    other = {"_target_": "emolightning.benchmarks.meld.reader.MeldData"}
+    assert "annotators" not in saved_as_now({"data": other})["data"]

@@ -17,6 +17,7 @@ from emolightning.config.check import find_problems
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.data.readers.annotations import read_custom
+from emolightning.data.readers.custom import CustomData
 from emolightning.data.readers.label_map import LabelMap
 from emolightning.data.readers.transcripts import read_transcripts
 from emolightning.data.readers.values import BadValue, MediaFolder, clip_id
@@ -110,6 +111,62 @@ def test_two_rows_for_a_clip_are_told_apart_by_what_they_say(read: Read) -> None
     assert found[1].endswith("is the same clip as 'b' in line 4: take one of the two rows out")
     assert "with another transcription: if these are pieces of one video, say which in columns" in found[2]
     assert not any("keep one" in problem for problem in found)
+
+
+PEOPLE = "video_name,r1,R2,r3,transcription"
+
+
+@pytest.mark.parametrize(("ties", "labels"), [("first", ["sad", "happy", "angry"]), ("drop", ["sad", "happy"])])
+def test_the_label_of_a_clip_is_that_of_most_people(read: Read, ties: str, labels: list[str]) -> None:
+    remarks: list[str] = []
+    rows = ("a,sad,happy,sadness,Hi.", "b,happy,xxx,,Hi.", "c,angry,sad,,Hi.")
+    clips = read(PEOPLE, *rows, annotators=["r1", "r2", "r3"], ties=ties, label_map={"xxx": None}, remarks=remarks)
+    assert [clip.label for clip in clips] == labels
+    followed = (
+        "3 rows have the label of most people, 66.7%"
+        if ties == "first"
+        else "2 rows have the label of most people, 75.0%"
+    )
+    assert any(followed in sentence for sentence in remarks)
+    assert any(sentence.startswith("data.annotators: the votes of 1 rows are tied: ") for sentence in remarks)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a,sad,happy,,Hi.", "line 2: the votes are tied: sad 1, happy 1; data.ties=first takes the one of these"),
+        ("a,,,,Hi.", "line 2: r1, r2, r3 are empty: nobody has judged the clip"),
+        ("a,sad,sda,sad,Hi.", "line 2: r2 'sda' is not one of"),
+    ],
+)
+def test_votes_that_give_no_label_are_refused(read: Read, row: str, message: str) -> None:
+    (problem,) = problems(read, PEOPLE, row, annotators=["r1", "r2", "r3"])
+    assert problem.startswith(message)
+
+
+def test_columns_of_people_must_be_there_and_named(read: Read) -> None:
+    (problem,) = problems(read, "video_name,rater1,transcription", "a,sad,Hi.", annotators=["rater1", "rater2"])
+    assert problem.startswith("line 1: no column 'rater2', which data.annotators names; columns found")
+    (problem,) = problems(read, f"{HEADER},rater1,rater2", "a,sad,Hi.,sad,sad")
+    assert "where each has a column of labels, say 'data.annotators=[rater1,rater2]'; else vote first" in problem
+    both = read(f"{HEADER},r2", "a,sad,Hi.,sad", annotators=["emotion_label", "r2"])
+    assert both[0].label == "sad"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"annotators": ["a"]}, "must be columns of two or more people"),
+        ({"annotators": "a,b"}, "must be columns of two or more people"),
+        ({"annotators": ["a", "a"]}, "a column is there twice"),
+        ({"annotators": ["a", "b"], "label_separator": ";"}, "vote for one label a clip"),
+        ({"ties": "drop"}, "data.ties=drop is of data.annotators"),
+        ({"annotators": ["a", "b"], "ties": "last"}, "data.ties: 'last' is not one of refuse, first, drop"),
+    ],
+)
+def test_settings_of_people_that_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        CustomData(annotations="t.csv", name="custom", labels="mer6", **given)
 
 
 # Missing values

@@ -68,6 +68,15 @@ ADDED: dict[str, dict[str, Any]] = {
 }
 """Settings that came later, with what runs did before; of a dataset only where a run has one."""
 
+OF_CUSTOM = {
+    "annotators": None,
+    "ties": "refuse",
+    "empty_transcript": "error",
+    "label_separator": None,
+    "scale": None,
+}
+"""The same of `data=custom` alone."""
+
 BUILT_IN = {
     "early_stopping": "is no callback any more; say early_stopping.patience=N, or early_stopping.enabled=false",
     "last": "is no callback any more but saved in every run; say checkpoints.every_num_steps=N",
@@ -124,6 +133,8 @@ def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
     """The same with the settings that came later, so that an earlier run goes on and is known to be finished."""
     groups = {name: saved.get(name, {} if name != "data" else None) for name in ADDED}
     new = {"folds": None, "leave_one": None, "shuffle": [], **saved}
+    if isinstance(data := saved.get("data"), dict) and str(data.get("_target_")).endswith(".CustomData"):
+        groups["data"] = {**OF_CUSTOM, **data}
     return new | {name: {**ADDED[name], **keys} for name, keys in groups.items() if isinstance(keys, dict)}
 
 

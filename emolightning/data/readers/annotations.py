@@ -24,6 +24,7 @@ from emolightning.data.readers.custom_columns import (
 )
 from emolightning.data.readers.label_files import NO_VALENCE
 from emolightning.data.readers.label_map import LabelMap
+from emolightning.data.readers.label_votes import LabelVotes
 from emolightning.data.readers.pieces import END, START, overlaps, piece_id, read_span
 from emolightning.data.readers.row_problems import MissingTranscript, RowProblems
 from emolightning.data.readers.values import (
@@ -41,6 +42,7 @@ from emolightning.data.tables.reading import Problem, Row, read_table
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 from emolightning.records.score_names import DIMENSIONS
+from emolightning.records.votes import Ties
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
 
@@ -64,6 +66,8 @@ def read_custom(
     said_words: Collection[str] = (),
     separator: str | None = None,
     scale: tuple[float, float] | None = None,
+    annotators: Sequence[str] = (),
+    ties: Ties = "refuse",
     remarks: list[str] | None = None,
 ) -> list[Clip]:
     """Read an annotation file and find the video of every row.
@@ -80,6 +84,8 @@ def read_custom(
         said_words: words such as `None` that are really said, where programs write them for a missing value.
         separator: of several labels in a cell; None where a clip has one.
         scale: lowest and highest valence and arousal; None takes any number.
+        annotators: columns of people, of whose labels the one with the most votes is the clip's.
+        ties: what becomes of clips with several such labels.
         remarks: gets what was mapped and left out.
 
     Raises:
@@ -91,23 +97,26 @@ def read_custom(
         raise UserError(f"annotation file {path} does not exist or is not a file")
     if not media.is_dir() and lost is None:
         raise UserError(f"media folder {media} does not exist or is not a folder")
-    problems, known = RowProblems(), CustomColumns(columns or {})
-    read_label = LabelMap(labels, label_map, separator=separator)
-    required = COLUMNS if needs_transcript else (NAME, LABEL)
+    problems, known = RowProblems(), CustomColumns(columns or {}, annotators)
+    meanings = LabelMap(labels, label_map, separator=separator)
+    read_label = LabelVotes(meanings, known.of_people(), ties) if annotators else meanings
+    optional = [*([] if needs_transcript else [TRANSCRIPT]), *([LABEL] if annotators else [])]
+    required = [column for column in COLUMNS if column not in optional]
     table = _Table(path, known, required)
     words = frozenset(map(str.casefold, said_words))
     spoken = partial(_transcript, needed=needs_transcript, may_be_silent=may_be_silent, said_words=words)
     number = partial(_number, scale=scale)
     clips = _clips(table, MediaFolder(media, lost=lost), read_label, spoken, number, problems)
     if not table.num_rows and not len(problems):
-        needs = ", ".join(known.names[column] for column in COLUMNS)
+        needs = ", ".join([*(known.names[column] for column in required), *annotators])
         problems.found.append((1, f"there are no clips in the file; it needs {needs} and one row for each clip"))
-    if unused := sorted(table.columns - USED):
+    if unused := sorted(table.columns - USED - {*known.of_people()}):
         _log.info("%s: columns that are not used: %s", path, ", ".join(unused))
     if len(problems):
         raise RowErrors([(str(path), problems.described())], clips)
     if not clips:
-        raise RowErrors([(str(path), ["data.label_map leaves out every row"])])
+        setting = "data.label_map or data.ties=drop" if ties == "drop" else "data.label_map"
+        raise RowErrors([(str(path), [f"{setting} leaves out every row"])])
     if remarks is not None:
         remarks += read_label.remarks()
     return clips
@@ -183,7 +192,7 @@ def _texts(order: Sequence[tuple[str, str]], row: Row) -> tuple[dict[str, str], 
 def _clips(
     table: _Table,
     media: MediaFolder,
-    labels: LabelMap,
+    labels: LabelMap | LabelVotes,
     spoken: Callable[[str], str | None],
     number: Callable[[str, str], float | None],
     problems: RowProblems,
@@ -195,7 +204,7 @@ def _clips(
     twice: dict[int, int] = {}
     kept: dict[str, str] = {}  # What repeats is in memory once.
     for line, values in table.rows(problems.found):
-        word, get = values[LABEL], values.get
+        word, get = labels.of_row(values), values.get
         if labels.leaves_out(word):
             continue
         before = problems.num_checked
@@ -256,11 +265,11 @@ def _number(column: str, text: str, *, scale: tuple[float, float] | None) -> flo
 def _twice(row: Mapping[str, str], first: Mapping[str, str], line: int) -> str:
     """What is wrong with a second row about a clip, and what to do, which depends on what the two say."""
     said = f"{NAME} {row[NAME]!r} is the same clip as {first[NAME]!r} in line {line}"
-    here, there = row[LABEL], first[LABEL]
+    here, there = row.get(LABEL, ""), first.get(LABEL, "")
     if here != there:
         return (
             f"{said}, with another label, {here!r} and {there!r}: a clip has one row; if several people judged it, "
-            f"vote first; {PIECES}"
+            f"vote first, or give each a column and say data.annotators=[...]; {PIECES}"
         )
     others = [name for name, value in row.items() if name not in (NAME, LABEL) and value != first.get(name)]
     differ = f", with another {others[0]}: {PIECES}, else" if others else ":"

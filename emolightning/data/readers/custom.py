@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from emolightning.config.problems import suggestion
+from emolightning.config.problems import not_one_of, suggestion
 from emolightning.data.checkup.unusable import RowErrors
 from emolightning.data.readers.annotations import read_custom
 from emolightning.data.readers.custom_columns import COLUMNS, OPTIONAL_COLUMNS
@@ -14,6 +14,7 @@ from emolightning.data.readers.splits import assign_splits, three_shares
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 from emolightning.records.score_names import number_scale
+from emolightning.records.votes import TIES, Ties
 
 
 class CustomData(ClipSource):
@@ -30,6 +31,9 @@ class CustomData(ClipSource):
             table with the columns `alias` and `label`.
         label_separator: between the labels of a cell, where clips have several, e.g. `;`.
         scale: lowest and highest number of `valence` and `arousal`; others are refused. None takes any.
+        annotators: columns of several people, in place of `emotion_label`: the label that most of them gave is the
+            clip's. An empty cell is no vote.
+        ties: clips with several such labels: `refuse`, take the one that stands `first`, or `drop` them, both counted.
         said_words: words such as `None` or `nan` that are really said; else they are missing transcripts.
         empty_transcript: what an empty cell means: `error`, or `empty` where nothing is said in some clips.
         ratios: shares of train, val and test, used when the file has no `split` column.
@@ -45,6 +49,8 @@ class CustomData(ClipSource):
         label_map: Mapping[str, str | None] | str | None = None,
         label_separator: str | None = None,
         scale: Sequence[float] | None = None,
+        annotators: Sequence[str] | None = None,
+        ties: Ties = "refuse",
         said_words: Sequence[str] | None = None,
         empty_transcript: Literal["error", "empty"] = "error",
         ratios: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -57,6 +63,9 @@ class CustomData(ClipSource):
         self.label_map = label_map
         self.label_separator = _separator(label_separator)
         self.scale = number_scale(scale, "data.scale")
+        self.annotators, self.ties = _people(annotators, ties), ties
+        if self.annotators and self.label_separator:
+            raise UserError("data.annotators vote for one label a clip; leave out data.label_separator, or vote first")
         self.said_words = tuple(said_words or ())
         self.empty_transcript = empty_transcript
         self.ratios = three_shares(ratios)
@@ -77,6 +86,8 @@ class CustomData(ClipSource):
             said_words=self.said_words,
             separator=self.label_separator,
             scale=self.scale,
+            annotators=self.annotators,
+            ties=self.ties,
             remarks=self.remarks,
         )
         self.remark_empty(sum(clip.transcript == "" for clip in clips), len(clips), self.empty_transcript)
@@ -108,3 +119,16 @@ def _known(columns: Mapping[str, str | None]) -> Mapping[str, str | None]:
     if wrong := [name for name in columns if name not in known]:
         raise UserError(f"data.columns.{wrong[0]}: {suggestion(wrong[0], known)}")
     return columns
+
+
+def _people(annotators: Sequence[str] | None, ties: str) -> tuple[str, ...]:
+    """The columns of several people; none where each clip has one label."""
+    if isinstance(annotators, str) or (annotators is not None and len(annotators) < 2):
+        raise UserError(f"data.annotators={annotators}: must be columns of two or more people, e.g. [rater1,rater2]")
+    if len(set(annotators or ())) < len(annotators or ()):
+        raise UserError(f"data.annotators={list(annotators or ())}: a column is there twice; name each person once")
+    if ties not in TIES:
+        raise UserError(f"data.ties: {not_one_of(ties, TIES)}")
+    if ties != "refuse" and not annotators:
+        raise UserError(f"data.ties={ties} is of data.annotators=[...], which was not said; say it, too")
+    return tuple(annotators or ())

@@ -38,12 +38,14 @@ class CustomColumns:
 
     Args:
         given: our name -> the name in the file, or None for our own; case does not count.
+        people: names in the file of the columns of several people's labels.
     """
 
-    def __init__(self, given: Mapping[str, str | None]):
+    def __init__(self, given: Mapping[str, str | None], people: Sequence[str] = ()):
         own = {name: name for name in (*COLUMNS, *OPTIONAL_COLUMNS)}
         self.given = {name: _plain(theirs) for name, theirs in given.items() if theirs is not None}
         self.names = own | self.given
+        self._people = [_plain(name) for name in people]
         self._orders: dict[tuple[str, ...], list[tuple[str, str]]] = {}
 
     def faults(self, found: Sequence[str], required: Collection[str]) -> list[str]:
@@ -51,10 +53,17 @@ class CustomColumns:
         names = [_plain(name) for name in found]
         wanted = dict.fromkeys([*required, *self.given])
         faults = [self._missing(column, names) for column in wanted if self.names[column] not in names]
+        faults += [f"no column {name!r}, which data.annotators names; columns found: {names}" for name in self._people
+                   if name not in names]  # fmt: skip
         faults += _one_of_two([name for name in (START, END) if self.names[name] in names])
         faults += [f"column {column!r} is there twice" for column in sorted({c for c in names if names.count(c) > 1})]
-        others = [name for name in names if name not in self.names.values()]
+        others = [name for name in names if name not in (*self.names.values(), *self._people)]
         return faults + _other_meanings(others)
+
+    def of_people(self) -> list[str]:
+        """Our names of the columns of people."""
+        ours = {theirs: name for name, theirs in self.names.items()}
+        return [ours.get(name, name) for name in self._people]
 
     def order(self, found: tuple[str, ...]) -> Sequence[tuple[str, str]]:
         """Our name of each column, or its own where it is none of ours, and its name in the file.
@@ -105,8 +114,9 @@ def _other_meanings(names: Sequence[str]) -> list[str]:
         )
     if people:
         faults.append(
-            f"{_listed(people)} that several people have judged a clip: vote first, so that each clip has one row and "
-            "one label, then take the column out"
+            f"{_listed(people)} that several people have judged a clip: where each has a column of labels, say "
+            f"{quoted_override('data.annotators', [*people, 'OTHER'][: max(2, len(people))])}; else vote first, so "
+            "that each clip has one row and one label, then take the column out"
         )
     return faults
 

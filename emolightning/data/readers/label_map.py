@@ -22,9 +22,9 @@ _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 class UnknownLabel(BadValue):
     """A word that is no label, nor near one; what to do is the same for all such words of a file."""
 
-    def __init__(self, word: str, labels: Sequence[str]):
+    def __init__(self, word: str, labels: Sequence[str], column: str = LABEL):
         self.word = word
-        super().__init__(f"{LABEL} {word!r} is not one of {list(labels)}")
+        super().__init__(f"{column} {word!r} is not one of {list(labels)}")
 
 
 def what_to_do(words: Sequence[str]) -> str:
@@ -95,6 +95,15 @@ class LabelMap:
         self._read: dict[str, tuple[str, Counter[tuple[str, str]] | None]] = {}
         """Word -> label, and where its rows are counted: a table has many rows and few words."""
 
+    def of_row(self, values: Mapping[str, str]) -> str:
+        """The word of a row."""
+        return values[LABEL]
+
+    def meaning(self, word: str) -> str | None:
+        """The label of a word that is not counted: empty where its rows are left out, None where it has none."""
+        key = _key(word)
+        return self.targets[key] or "" if key in self.targets else canonical(word, self.labels)
+
     def leaves_out(self, word: str) -> bool:
         """Whether the rows of this word are left out; they are counted."""
         if word not in self._out:
@@ -117,35 +126,39 @@ class LabelMap:
             raise BadValue(f"{LABEL} {text!r} has {repeated[0]!r} twice; write each label once")
         return (found[0] if len(found) == 1 else None), tuple(found)
 
-    def read(self, word: str) -> str:
+    def read(self, word: str, column: str = LABEL) -> str:
         """The label of a row that is not left out.
+
+        Args:
+            word: of the row.
+            column: that it is in, for messages.
 
         Raises:
             BadValue: the word is neither mapped nor a label.
         """
         if word not in self._read:
-            self._read[word] = self._understand(word)
+            self._read[word] = self._understand(word, column)
         label, counts = self._read[word]
         if counts is not None:
             counts[word, label] += 1
         return label
 
-    def _understand(self, word: str) -> tuple[str, Counter[tuple[str, str]] | None]:
+    def _understand(self, word: str, column: str) -> tuple[str, Counter[tuple[str, str]] | None]:
         if mapped := self.targets.get(_key(word)):
             return mapped, self.mapped
         if label := canonical(word, self.labels):  # Before what programs write for nothing: `none` may be a label.
             return label, self.understood if spelling(word) != spelling(label) else None
         if not word or is_missing(word):
-            raise BadValue(f"{LABEL} is {repr(word) if word else 'empty'}; give one of {list(self.labels)}")
+            raise BadValue(f"{column} is {repr(word) if word else 'empty'}; give one of {list(self.labels)}")
         parts = [canonical(part, self.labels) for part in _SEVERAL.split(word)]
         if len(parts) > 1 and all(parts):
             raise BadValue(
-                f"{LABEL} {word!r} is {len(parts)} labels, {' and '.join(map(repr, parts))}; a clip has one: choose, "
+                f"{column} {word!r} is {len(parts)} labels, {' and '.join(map(repr, parts))}; a clip has one: choose, "
                 "say what is meant with data.label_map, or data.label_separator=';' where clips have several"
             )
         if near := nearest(word, self.labels):
-            raise BadValue(f"{LABEL} {word!r} is not one of {list(self.labels)}; did you mean {near!r}?")
-        raise UnknownLabel(word, self.labels)
+            raise BadValue(f"{column} {word!r} is not one of {list(self.labels)}; did you mean {near!r}?")
+        raise UnknownLabel(word, self.labels, column)
 
     def remarks(self) -> list[str]:
         """What was mapped and left out, for the screen and for files of a run."""
