@@ -164,6 +164,7 @@ def make_challenges(root: Path, video: Path) -> None:
     words = list(zip(names, ("['worry', 'shocked']", "[calm, at ease]", "[]", "['angry']"), strict=True))
     write_rows(root / "OV-MERD" / "ovlabel.csv", ["name", "openset"], words)
     write_rows(root / "MER2026" / "track2_train_human.csv", ["name", "openset"], words[:2])
+    write_rows(root / "MER2025" / "track2_train_ovmerd.csv", ["name", "openset"], words[1:])
     labels = list(zip(names, ("worried", "happy", "neutral", "angry"), (-1.5, 3, 0, -10), strict=True))
     write_rows(root / "MER2025" / "track1_train_disdim.csv", ["name", "discrete", "valence"], labels)
     write_rows(root / "MER2026" / "track1_train.csv", ["name", "discrete"], [row[:2] for row in labels[1:]])

@@ -46,6 +46,7 @@ FOLDERS = {
     "ovmerd_plus": "OV-MERD",
     "mer2025": "MER2025",
     "mer2026": "MER2026",
+    "mer2025_fg": "MER2025",
     "mer2026_fg": "MER2026",
 }
 
@@ -363,6 +364,7 @@ def test_clips_without_a_word_are_neutral_as_officially(corpora: Path) -> None:
     assert clips["samplenew3_00000062"].transcript == "Line of samplenew3_00000062."
     assert data.remarks == ["1 of 4 clips have no word: 'neutral' is used, as officially"]
     assert len(read(corpora, "mer2026_fg")) == 2
+    assert [clip.open_labels for clip in read(corpora, "mer2025_fg").values()][1:] == [("neutral",), ("angry",)]
 
 
 def test_the_real_list_of_ov_merd_is_the_official_one(shared: Path, tmp_path: Path) -> None:
@@ -553,6 +555,7 @@ EVALUATED: dict[str, tuple[str, int, list[str]]] = {
     "cmu_mosei": ("cmu_mosei", 3, ["scoring=sentiment"]),
     "ovmerd_plus": ("ovmerd_plus", 4, ["scoring=open_vocabulary", "prompt.task=reason"]),
     "mer2025": ("mer2025_semi", 4, ["data.truth=track1_train_disdim.csv", "data.train=null"]),
+    "mer2025_fg": ("mer2025_fg", 3, ["scoring=open_vocabulary", "prompt.task=reason"]),
     "mer2026_fg": ("mer2026_fg", 2, ["scoring=open_vocabulary", "prompt.task=reason"]),
     "mer2026": ("mer2026_cross", 1, ["data.truth=own_test.csv", "data.train=null"]),
     "mafw": ("mafw_fold1", 2, ["inputs.transcript=false", "data.train=false"]),

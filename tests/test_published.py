@@ -97,6 +97,7 @@ WITHOUT_FIGURES = (
         "savee",
         "mer2025_semi",
         "mer2026_cross",
+        "mer2025_fg",
         "mer2026_fg",
         *(f"mafw_fold{number}" for number in (1, 2, 4, 5)),
     ),

@@ -1,8 +1,22 @@
-"""MER2026-FG: `track2_train_human.csv` with `name,openset`, words that people have chosen."""
+"""MER2025-FG and MER2026-FG: a table `name,openset` of words that people have chosen, among the training files."""
 
 from typing import Any
 
 from emolightning.benchmarks.open_words import OpenWordsData
+
+TRANSCRIPTS = ("subtitle_chieng.csv", "subtitle_eng.csv")
+
+
+class Mer2025FgData(OpenWordsData):
+    """`data=mer2025_fg`.
+
+    Args:
+        **shared: arguments of OpenWordsData.
+    """
+
+    def __init__(self, **shared: Any):
+        files = {"official_truth": ("track2_train_ovmerd.csv",), "official_transcripts": TRANSCRIPTS}
+        super().__init__(benchmark="mer2025_fg", empty_word="neutral", **files, **shared)
 
 
 class Mer2026FgData(OpenWordsData):
@@ -13,10 +27,5 @@ class Mer2026FgData(OpenWordsData):
     """
 
     def __init__(self, **shared: Any):
-        super().__init__(
-            benchmark="mer2026_fg",
-            official_truth=("track2_train_human.csv",),
-            official_transcripts=("subtitle_chieng.csv", "subtitle_eng.csv"),
-            empty_word="neutral",
-            **shared,
-        )
+        files = {"official_truth": ("track2_train_human.csv",), "official_transcripts": TRANSCRIPTS}
+        super().__init__(benchmark="mer2026_fg", empty_word="neutral", **files, **shared)

@@ -98,7 +98,7 @@ def _means(official: Benchmark, rows: Sequence[Content]) -> dict[str, Any]:
 
 
 def _mean(scores: Sequence[Content]) -> dict[str, Any]:
-    """The mean and its interval: no clip is in two sets, so their errors are independent."""
+    """The mean and its interval, the errors of the sets taken as independent."""
     number = len(scores)
     value = sum(score["value"] for score in scores) / number
     below, above = (
