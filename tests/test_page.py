@@ -13,7 +13,7 @@ from media_factory import make_media
 from PIL import Image
 from score_factory import metrics_of
 
-from emolightning.records.clips import Answer, Clip
+from emolightning.records.clips import Answer, Clip, Score
 from emolightning.runs.answers import evaluation_key, join
 from emolightning.runs.report.collect import write_report
 from emolightning.runs.report.facts import commands, facts_of, fold_sheet
@@ -92,6 +92,22 @@ def test_wrong_clips_come_first_and_the_page_is_bounded():
     ]
     many = gallery([GalleryClip(str(number), "sad") for number in range(MOST_CLIPS + 1)], {}, total=MOST_CLIPS + 1)
     assert (many["total"], many["number"], len(many["data"]["clips"])) == (MOST_CLIPS + 1, MOST_CLIPS, MOST_CLIPS)
+
+
+@pytest.mark.parametrize(
+    ("said", "order"),
+    [
+        (["0.5", "3", None, "-2", "1"], ["c3", "c1", "c0", "c2", "c4"]),
+        (["nan", "1e9", "1", None, "inf"], ["c1", "c0", "c4", "c3", "c2"]),
+        (["calm", "sad", None, "1", "glad"], ["c0", "c1", "c4", "c2", "c3"]),
+    ],
+)
+def test_numbers_that_are_far_off_come_first(said, order):
+    rows = [
+        (Clip(f"c{at}", Path("c")), Answer(f"c{at}", "", "", "1", 0.0), Score(f"c{at}", value, value and None, ""))
+        for at, value in enumerate(said)
+    ]
+    assert [clip.id for clip in shown_clips(rows)] == order
 
 
 def test_what_many_clips_have_in_common_is_written_once():

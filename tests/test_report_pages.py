@@ -99,7 +99,7 @@ def test_the_page_of_an_evaluation(browser: Browser, place: Path) -> None:
     press(tab, "/")
     tab.call("Input.insertText", text="c33")
     tab.wait("document.querySelectorAll('#cards article').length === 1")
-    assert tab.value("document.querySelector('#cards .id').innerText").startswith("c33")
+    assert tab.value("document.querySelector('#cards .id').textContent").startswith("c33")
     tab.value("document.activeElement.blur()")
     tab.click('tr[data-truth="happy"][data-answer="worried"]')
     assert tab.value("document.querySelector('#found').innerText") == "5 of 60 clips"

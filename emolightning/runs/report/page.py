@@ -1,5 +1,6 @@
 """`report.html`: one self-contained page about one evaluation, to open, to keep and to send."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -66,7 +67,7 @@ def write_page(
         words=in_words(report, rows[0][1].prompt if rows else ""),
         commands=commands(folder, report),
         gallery=gallery(
-            (_clip(row, grades, has_labels, slices[row[0].id]) for row in _ordered(rows, has_labels)),
+            (_clip(row, grades, has_labels, slices[row[0].id]) for row in _ordered(rows)),
             media,
             total=len(rows),
         ),
@@ -80,12 +81,19 @@ def _kind(row: Row) -> str:
     return "unreadable" if score.value is None else "right" if score.value == answer.truth else "wrong"
 
 
-def _ordered(rows: Sequence[Row], has_labels: bool) -> list[Row]:
-    """What is worth looking at first: wrong answers, the surest ones before others; then unreadable ones."""
-    if not has_labels:
-        return list(rows)
+def _ordered(rows: Sequence[Row]) -> list[Row]:
+    """What is worth looking at first: wrong answers, sure and far ones before others; then unreadable ones."""
     kinds = ("wrong", "unreadable", "right")
-    return sorted(rows, key=lambda row: (kinds.index(_kind(row)), -_sureness(row) if _kind(row) == "wrong" else 0.0))
+    return sorted(rows, key=lambda row: (kinds.index(_kind(row)), -_weight(row) if _kind(row) == "wrong" else 0.0))
+
+
+def _weight(row: Row) -> float:
+    """How much a mistake weighs: the probability of what was answered; of numbers, how far off they are."""
+    try:
+        distance = abs(float(str(row[2].value)) - float(str(row[1].truth)))
+    except ValueError:
+        distance = 0.0
+    return _sureness(row) or (distance if math.isfinite(distance) else 0.0)
 
 
 def _sureness(row: Row) -> float:
@@ -175,6 +183,6 @@ def _surest(rows: Sequence[Row]) -> list[tuple[Clip, Answer, Score, float]]:
 def shown_clips(rows: Sequence[Row]) -> list[Clip]:
     """The clips of which the page has pictures: those of the others need not be read."""
     kinds: dict[str, list[Clip]] = {"wrong": [], "unreadable": [], "right": []}
-    for row in _ordered(rows, has_labels=True):
+    for row in _ordered(rows):
         kinds[_kind(row)].append(row[0])
     return [clip for clips in kinds.values() for clip in clips[:MAX_SHOWN]]

@@ -102,7 +102,7 @@
     box.append(pictures(clip), head);
     if (clip.t) box.append(text("p", "\u201c", clip.t, "\u201d"));
     if (clip.y) box.append(line("truth", clip.y, "truth"));
-    for (const [name, words] of clip.s || []) box.append(line(name, words, ""));
+    for (const [name, words] of clip.s || []) box.append(line(name, words, words === clip.y ? "truth" : ""));
     if (clip.a !== undefined || clip.o) {
       const tone = { right: "truth", wrong: "wrong", unreadable: "wrong" }[clip.o] || "";
       box.append(line("answer", clip.a || "(none)", clip.p ? "" : tone));
