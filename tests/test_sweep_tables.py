@@ -70,3 +70,6 @@ def test_what_comes_from_outside_is_escaped_on_the_page(tmp_path: Path) -> None:
     assert "</script>b" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "4 finished trials: too few, it takes 5." in page
+    assert 'colspan="8">&lt;script&gt;' in page
+    assert page.count('class="why"') == 1
+    assert "From lowest to highest: seed 0 to 1" in page

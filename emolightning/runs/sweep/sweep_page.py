@@ -106,7 +106,7 @@ def _parallel(file: SweepFile, finished: Sequence[FrozenTrial], varied: Sequence
         for number, (trial, value) in enumerate(zip(finished, values, strict=True))
     ]
     drawn.sort(key=lambda curve: curve.colour == "accent")
-    names = [name.replace("/", ".").rpartition(".")[2][:14] for name in (*varied, file.metric)]
+    names = [name.replace("/", ".").rpartition(".")[2][:16] for name in (*varied, file.metric)]
     x = Axis("parameter", 0, len(names) - 1, [(float(place), name) for place, name in enumerate(names)])
     svg = curves("Parameters and value", drawn, x, Axis("lowest to highest", 0, 1, ticks(0, 1)))
     ends = ", ".join(
