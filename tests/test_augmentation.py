@@ -17,7 +17,7 @@ from vector_factory import WIDTHS, words_of, write_clips
 import emolightning as el
 from emolightning.benchmarks.synthetic.process import ceilings
 from emolightning.config.check import ConfigError, check_config
-from emolightning.config.run_settings import EvalConfig, RunConfig
+from emolightning.config.run_settings import EvalConfig, MerbenchConfig, RunConfig
 from emolightning.data.perturbing.augmenting import Augmentation, without
 from emolightning.errors import UserError
 from emolightning.models.affectgpt.family import FAMILY as AFFECTGPT
@@ -129,8 +129,10 @@ def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any], said: 
         check_config(OmegaConf.merge(OmegaConf.structured(RunConfig), {"augmentation": settings}))
 
 
-def test_an_evaluation_augments_nothing() -> None:
-    cfg = OmegaConf.merge(OmegaConf.structured(EvalConfig), {"augmentation": {"masked_steps": 0.3}, "checkpoint": "x"})
+@pytest.mark.parametrize("schema", [EvalConfig, MerbenchConfig])
+def test_other_programs_augment_nothing(schema: type) -> None:
+    given = {"augmentation": {"masked_steps": 0.3}, **({"checkpoint": "x"} if schema is EvalConfig else {})}
+    cfg = OmegaConf.merge(OmegaConf.structured(schema), given)
     with pytest.raises(ConfigError, match="augmentation is for train.py alone; leave it out"):
         check_config(cfg)
 
@@ -221,6 +223,7 @@ OFF = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_modality_dropout_raises_the_score_without_a_modality(tmp_path: Path) -> None:
     """At the same steps; a model that always saw its pictures fails without them, for all that the rest says."""
     found: dict[float, dict[str, Any]] = {}

@@ -326,10 +326,12 @@ def _check_callbacks(cfg: DictConfig) -> list[Problem]:
 
 
 def _check_evaluation(cfg: DictConfig) -> list[Problem]:
-    """Settings of training that an evaluation would ignore."""
-    if OmegaConf.get_type(cfg) not in (EvalConfig, RobustnessConfig):
+    """Settings of training that an evaluation, or MERBench's protocol, would ignore."""
+    schema = OmegaConf.get_type(cfg)
+    if schema not in (EvalConfig, RobustnessConfig, MerbenchConfig):
         return []
-    idle = [key for key in ("resume", "init_from") if _value(cfg, key) is not None]
+    given = () if schema is MerbenchConfig else ("resume", "init_from")
+    idle = [key for key in given if _value(cfg, key) is not None]
     idle += ["augmentation"] if cfg.augmentation != OmegaConf.structured(AugmentationSettings) else []
     return [Problem(key, "is for train.py alone; leave it out") for key in idle]
 

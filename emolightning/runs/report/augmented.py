@@ -12,9 +12,9 @@ from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.prompt.processor import Loaded
 from emolightning.runs.report.pictures import jpeg_uri
 
-PASSES = 5
+PASSES = 4
 """Passes that are shown, the first ones of a training."""
-STRIP_PX = (112, 20)
+STRIP_PX = (96, 20)
 """Width and height of the picture of an input's vectors."""
 
 
