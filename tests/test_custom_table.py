@@ -269,6 +269,27 @@ def test_a_label_may_be_called_as_programs_call_nothing(tmp_path: Path) -> None:
     assert read.leaves_out("2")
 
 
+def test_rows_are_left_out_by_what_a_column_says(read: Read) -> None:
+    lines = (
+        f"{HEADER},Quality,subject",
+        "a,sad,Hi.,good,p1",
+        "b,nonsense,Hi.,BAD,p2",
+        "c,joy,,bad,p1",
+        "d,joy,Yes.,,p3",
+        "e,joy,Yes.,fair,p3",
+    )
+    remarks: list[str] = []
+    clips = read(*lines, drop={"quality": ["bad", None], "Subject": "p9"}, remarks=remarks)
+    assert [clip.id for clip in clips] == ["a", "e"]
+    assert remarks[:2] == [
+        "data.drop: 3 rows are left out (quality empty 1, quality bad 2)",
+        "data.drop: no row has subject 'p9'",
+    ]
+    (wrong,) = problems(read, *lines[:2], drop={"qualty": "bad"})
+    assert wrong.startswith("line 1: no column 'qualty', which data.drop names; columns found: ['emotion_label', 'qual")
+    assert problems(read, *lines[:2], drop={"quality": "good"}) == ["data.drop or data.label_map leaves out every row"]
+
+
 def test_every_row_left_out(read: Read) -> None:
     assert problems(read, HEADER, "a,x,y", label_map={"x": None}) == ["data.label_map leaves out every row"]
 

@@ -182,6 +182,24 @@ def test_clips_that_cannot_be_used_are_counted(prepare: Prepare, corpora: Path, 
     assert "reaches beyond the end" in note["skipped_clips"][0]["reason"]
 
 
+def test_several_labels_and_numbers_stay(corpora: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    rows = ["0.mp4,joy;surprise,Hi.,0.5,-1,x", "1.mp4,sad,Oh.,,0.25,y", "2.mp4,anger;sadness,No.,-0.5,,z"]
+    for row in rows:
+        link(corpora / "video.mp4", tmp_path / "media" / row.partition(",")[0])
+    table.write_text("\n".join(["video_name,emotion_label,transcription,valence,arousal,country", *rows]))
+    own = ["data=custom", f"data.annotations={table}", f"data.media={tmp_path / 'media'}", 'data.label_separator=";"']
+    with composed("prepare", [*own, f"out={tmp_path / 'out'}"]) as cfg:
+        command(cfg)
+    words = json.loads((tmp_path / "out" / "prepare.json").read_text())["read_by"]
+
+    def said(clips: list[Clip]) -> list[tuple[object, ...]]:
+        return [(c.id, c.label, c.open_labels, c.valence, c.arousal, c.split, c.attributes) for c in clips]
+
+    assert said(read_by(words)) == said(read_by(own))
+    assert read_by(words)[0].open_labels == ("happy", "surprise")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

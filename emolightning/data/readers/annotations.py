@@ -25,6 +25,7 @@ from emolightning.data.readers.custom_columns import (
 from emolightning.data.readers.label_files import NO_VALENCE
 from emolightning.data.readers.label_map import LabelMap
 from emolightning.data.readers.label_votes import LabelVotes
+from emolightning.data.readers.left_out import RowsLeftOut
 from emolightning.data.readers.pieces import END, START, overlaps, piece_id, read_span
 from emolightning.data.readers.row_problems import MissingTranscript, RowProblems
 from emolightning.data.readers.values import (
@@ -63,6 +64,7 @@ def read_custom(
     lost: MutableMapping[str, str] | None = None,
     columns: Mapping[str, str | None] | None = None,
     label_map: Mapping[str, str | None] | str | None = None,
+    drop: Mapping[str, Any] | None = None,
     said_words: Collection[str] = (),
     separator: str | None = None,
     scale: tuple[float, float] | None = None,
@@ -81,6 +83,7 @@ def read_custom(
         lost: see MediaFolder.
         columns: our name of a column -> its name in the file.
         label_map: see LabelMap.
+        drop: see RowsLeftOut.
         said_words: words such as `None` that are really said, where programs write them for a missing value.
         separator: of several labels in a cell; None where a clip has one.
         scale: lowest and highest valence and arousal; None takes any number.
@@ -106,7 +109,9 @@ def read_custom(
     words = frozenset(map(str.casefold, said_words))
     spoken = partial(_transcript, needed=needs_transcript, may_be_silent=may_be_silent, said_words=words)
     number = partial(_number, scale=scale)
-    clips = _clips(table, MediaFolder(media, lost=lost), read_label, spoken, number, problems)
+    left_out = RowsLeftOut(drop)
+    clips = _clips(table, left_out, MediaFolder(media, lost=lost), read_label, spoken, number, problems)
+    problems.found += [(1, fault) for fault in left_out.faults(table.columns)] if table.num_rows else []
     if not table.num_rows and not len(problems):
         needs = ", ".join([*(known.names[column] for column in required), *annotators])
         problems.found.append((1, f"there are no clips in the file; it needs {needs} and one row for each clip"))
@@ -116,9 +121,10 @@ def read_custom(
         raise RowErrors([(str(path), problems.described())], clips)
     if not clips:
         setting = "data.label_map or data.ties=drop" if ties == "drop" else "data.label_map"
+        setting = f"data.drop or {setting}" if left_out.counts else setting
         raise RowErrors([(str(path), [f"{setting} leaves out every row"])])
     if remarks is not None:
-        remarks += read_label.remarks()
+        remarks += [*left_out.remarks(), *read_label.remarks()]
     return clips
 
 
@@ -191,6 +197,7 @@ def _texts(order: Sequence[tuple[str, str]], row: Row) -> tuple[dict[str, str], 
 
 def _clips(
     table: _Table,
+    left_out: RowsLeftOut,
     media: MediaFolder,
     labels: LabelMap | LabelVotes,
     spoken: Callable[[str], str | None],
@@ -205,7 +212,7 @@ def _clips(
     kept: dict[str, str] = {}  # What repeats is in memory once.
     for line, values in table.rows(problems.found):
         word, get = labels.of_row(values), values.get
-        if labels.leaves_out(word):
+        if left_out.leaves_out(values) or labels.leaves_out(word):
             continue
         before = problems.num_checked
         file, span = check(line, clip_id, values[NAME]), check(line, read_span, values)

@@ -34,6 +34,7 @@ class CustomData(ClipSource):
         annotators: columns of several people, in place of `emotion_label`: the label that most of them gave is the
             clip's. An empty cell is no vote.
         ties: clips with several such labels: `refuse`, take the one that stands `first`, or `drop` them, both counted.
+        drop: column -> a value, or several, whose rows are left out, `{quality: [bad, unsure]}`; null is an empty cell.
         said_words: words such as `None` or `nan` that are really said; else they are missing transcripts.
         empty_transcript: what an empty cell means: `error`, or `empty` where nothing is said in some clips.
         ratios: shares of train, val and test, used when the file has no `split` column.
@@ -51,6 +52,7 @@ class CustomData(ClipSource):
         scale: Sequence[float] | None = None,
         annotators: Sequence[str] | None = None,
         ties: Ties = "refuse",
+        drop: Mapping[str, Any] | None = None,
         said_words: Sequence[str] | None = None,
         empty_transcript: Literal["error", "empty"] = "error",
         ratios: tuple[float, float, float] = (0.7, 0.15, 0.15),
@@ -66,6 +68,7 @@ class CustomData(ClipSource):
         self.annotators, self.ties = _people(annotators, ties), ties
         if self.annotators and self.label_separator:
             raise UserError("data.annotators vote for one label a clip; leave out data.label_separator, or vote first")
+        self.drop = drop
         self.said_words = tuple(said_words or ())
         self.empty_transcript = empty_transcript
         self.ratios = three_shares(ratios)
@@ -83,6 +86,7 @@ class CustomData(ClipSource):
             lost=self.lost,
             columns=self.columns,
             label_map=self.label_map,
+            drop=self.drop,
             said_words=self.said_words,
             separator=self.label_separator,
             scale=self.scale,

@@ -26,13 +26,14 @@ def answer_of(clip: Clip, task: str) -> str:
     return target_text(clip, task) or ", ".join(words)
 
 
-def refuse_unfit(clips: Sequence[Clip], *, form: str, task: str) -> None:
+def refuse_unfit(clips: Sequence[Clip], *, form: str, task: str, labels: Sequence[str]) -> None:
     """Refuse clips that a form cannot hold, before their media are touched.
 
     Args:
         clips: all of them.
         form: `custom`, `llama_factory`, `ms_swift` or `merr`.
         task: of conversations.
+        labels: the vocabulary.
 
     Raises:
         InputErrors: names them.
@@ -43,7 +44,7 @@ def refuse_unfit(clips: Sequence[Clip], *, form: str, task: str) -> None:
         if form in ("llama_factory", "ms_swift"):
             if not answer_of(clip, task):
                 problems.append(f"{where} has no answer for task {task}")
-        elif clip.label is None:
+        elif clip.label is None and (form == "merr" or not {*(clip.open_labels or ())} & {*labels}):
             problems.append(f"{where} has no label, and a table has one for each clip")
         elif form == "merr" and " " in f"{clip.id}{clip.label}":
             problems.append(f"{where}, {clip.label!r}: a row file divides by spaces; rename it")

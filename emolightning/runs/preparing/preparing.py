@@ -62,7 +62,7 @@ def prepare(
         UserError: the folder holds something else, or clips cannot be used or written in this form.
     """
     clips = source.read_clips()
-    refuse_unfit(clips, form=form.name, task=form.task)
+    refuse_unfit(clips, form=form.name, task=form.task, labels=source.labels)
     _refuse_inside(source, out)
     require_writable(out, "out")
     with alone_in(out, label=f"out={out}"):

@@ -16,6 +16,8 @@ from emolightning.runs.preparing.placing import FOLDER, name_of
 
 TABLE = "annotations.csv"
 FOLD = "fold"
+SEPARATOR = ";"
+"""Sign between the labels of a clip that has several."""
 SUBJECT, SPEAKER = "subject", "speaker"
 """Column of who is seen; and where official splits share people, which `data=custom` refuses of subjects."""
 
@@ -77,6 +79,7 @@ def _columns(clips: Sequence[Clip], folds: Mapping[str, int] | None, subject: st
         subject: any(clip.subject for clip in clips),
         "reason": any(clip.reason for clip in clips),
         "valence": any(clip.valence is not None for clip in clips),
+        "arousal": any(clip.arousal is not None for clip in clips),
         FOLD: folds is not None,
     }
     return [
@@ -91,13 +94,14 @@ def _columns(clips: Sequence[Clip], folds: Mapping[str, int] | None, subject: st
 def _cell(clip: Clip, column: str, folds: Mapping[str, int]) -> str:
     known = {
         "video_name": name_of(clip),
-        "emotion_label": clip.label,
+        "emotion_label": clip.label or SEPARATOR.join(clip.open_labels or ()),
         "split": clip.split,
         "transcription": clip.transcript,
         SUBJECT: clip.subject,
         SPEAKER: clip.attributes.get(SPEAKER, clip.subject),
         "reason": clip.reason,
         "valence": clip.valence,
+        "arousal": clip.arousal,
     }
     if column == FOLD and clip.id in folds:
         return str(folds[clip.id] + 1)
@@ -112,6 +116,8 @@ def _settings(out: Path, clips: Sequence[Clip], labels: Sequence[str], shared: i
         "media": str(out / FOLDER),
         "labels": list(labels),
     }
+    if any(clip.label is None for clip in clips):
+        settings["label_separator"] = SEPARATOR
     if any(clip.transcript is not None for clip in clips):
         if not all(text.strip() for text in said):
             settings["empty_transcript"] = "empty"
@@ -124,7 +130,7 @@ def _require_equal(settings: Settings, clips: Sequence[Clip]) -> None:
     """Read the table as a run would, and compare."""
     inputs = ("transcript",) if settings.transcript else ()
     found = {clip.id: clip for clip in CustomData(name="custom", inputs=inputs, **settings.data).read_clips()}  # type: ignore[arg-type]
-    compared = ["label", "split", "valence", *(["transcript"] if settings.transcript else [])]
+    compared = ["label", "split", "valence", "arousal", *(["transcript"] if settings.transcript else [])]
     compared += [] if settings.shares_people else ["subject"]
     problems = [f"{clip_id}: is not in what was prepared" for clip_id in found.keys() - {clip.id for clip in clips}]
     for clip in clips:
@@ -133,6 +139,7 @@ def _require_equal(settings: Settings, clips: Sequence[Clip]) -> None:
             problems.append(f"{clip.id}: is not found again")
             continue
         for name in compared:
+            name = "open_labels" if name == "label" and clip.label is None else name
             meant, read = getattr(clip, name), getattr(again, name)
             if (meant.strip() if isinstance(meant, str) else meant) != read and (meant or read):
                 problems.append(f"{clip.id}: {name} {meant!r} is read as {read!r}")
