@@ -17,16 +17,16 @@ from typing import Any
 from emolightning.data.checkup.unusable import RowErrors
 from emolightning.data.readers.custom_columns import (
     COLUMNS,
-    OPTIONAL_COLUMNS,
     TRANSCRIPT,
     TRANSCRIPT_OFF,
     CustomColumns,
 )
+from emolightning.data.readers.custom_rows import USED, CustomRows
 from emolightning.data.readers.label_files import NO_VALENCE
 from emolightning.data.readers.label_map import LabelMap
 from emolightning.data.readers.label_votes import LabelVotes
 from emolightning.data.readers.left_out import RowsLeftOut
-from emolightning.data.readers.pieces import END, START, overlaps, piece_id, read_span
+from emolightning.data.readers.pieces import overlaps, piece_id, read_span
 from emolightning.data.readers.row_problems import MissingTranscript, RowProblems
 from emolightning.data.readers.values import (
     LABEL,
@@ -39,15 +39,12 @@ from emolightning.data.readers.values import (
     refuse_missing,
     refuse_mojibake,
 )
-from emolightning.data.tables.reading import Problem, Row, read_table
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 from emolightning.records.score_names import DIMENSIONS
 from emolightning.records.votes import Ties
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
-
-USED = {*COLUMNS, *OPTIONAL_COLUMNS}
 
 PIECES = "if these are pieces of one video, say which in columns start and end, in seconds"
 
@@ -105,7 +102,7 @@ def read_custom(
     read_label = LabelVotes(meanings, known.of_people(), ties) if annotators else meanings
     optional = [*([] if needs_transcript else [TRANSCRIPT]), *([LABEL] if annotators else [])]
     required = [column for column in COLUMNS if column not in optional]
-    table = _Table(path, known, required)
+    table = CustomRows(path, known, required)
     words = frozenset(map(str.casefold, said_words))
     spoken = partial(_transcript, needed=needs_transcript, may_be_silent=may_be_silent, said_words=words)
     number = partial(_number, scale=scale)
@@ -143,60 +140,8 @@ def annotation_hash(clips: Iterable[Clip]) -> str:
     return hashlib.sha256("\n".join(sorted(map(json.dumps, said))).encode()).hexdigest()
 
 
-class _Table:
-    """The rows of the file as texts by our names of the columns.
-
-    Args:
-        path: see `read_custom`.
-        names: of the columns.
-        required: those that must be there.
-    """
-
-    def __init__(self, path: Path, names: CustomColumns, required: Collection[str]):
-        self.path, self.names, self.required = path, names, required
-        self.title = str(path)
-        self.columns: set[str] = set()
-        """Those of all rows; filled while rows are taken."""
-        self.num_rows = 0
-
-    def rows(self, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
-        """Yield line and texts, without the spaces around them; of a row in which one is none a problem is added."""
-        known: tuple[str, ...] = ()
-        for row in read_table(self.path, partial(self.names.faults, required=self.required), problems):
-            order = self.names.order(tuple(row.values))
-            texts, faults = _texts(order, row)
-            problems += [(row.line, fault) for fault in faults]
-            if faults:
-                continue
-            self.num_rows += 1
-            if known != tuple(texts):
-                known = tuple(texts)
-                self.columns.update(known)
-            yield row.line, texts
-
-    def rows_at(self, lines: Collection[int]) -> dict[int, dict[str, str]]:
-        """Line -> texts of some rows, which are read once more: to keep all of them takes more memory than clips."""
-        return {line: texts for line, texts in self.rows([]) if line in lines}
-
-
-def _texts(order: Sequence[tuple[str, str]], row: Row) -> tuple[dict[str, str], list[str]]:
-    """Our names with the values as texts, and what is wrong with values that are none."""
-    texts, faults = {}, []
-    for name, column in order:
-        value = row.values[column]
-        if isinstance(value, str):
-            texts[name] = value.strip()
-            continue
-        # Numbers are let through since subjects and file names often are.
-        numbers = str | int | float | None if name in (START, END, *DIMENSIONS) else str | int | None
-        if name in USED and not isinstance(value, numbers):
-            faults.append(f"{name} {value!r} is not a text")
-        texts[name] = "" if value is None else str(value).strip()
-    return texts, faults
-
-
 def _clips(
-    table: _Table,
+    table: CustomRows,
     left_out: RowsLeftOut,
     media: MediaFolder,
     labels: LabelMap | LabelVotes,
