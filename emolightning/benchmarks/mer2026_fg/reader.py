@@ -15,8 +15,13 @@ class Mer2025FgData(OpenWordsData):
     """
 
     def __init__(self, **shared: Any):
-        files = {"official_truth": ("track2_train_ovmerd.csv",), "official_transcripts": TRANSCRIPTS}
-        super().__init__(benchmark="mer2025_fg", empty_word="neutral", **files, **shared)
+        super().__init__(
+            benchmark="mer2025_fg",
+            official_truth=("track2_train_ovmerd.csv",),
+            official_transcripts=TRANSCRIPTS,
+            empty_word="neutral",
+            **shared,
+        )
 
 
 class Mer2026FgData(OpenWordsData):
@@ -27,5 +32,10 @@ class Mer2026FgData(OpenWordsData):
     """
 
     def __init__(self, **shared: Any):
-        files = {"official_truth": ("track2_train_human.csv",), "official_transcripts": TRANSCRIPTS}
-        super().__init__(benchmark="mer2026_fg", empty_word="neutral", **files, **shared)
+        super().__init__(
+            benchmark="mer2026_fg",
+            official_truth=("track2_train_human.csv",),
+            official_transcripts=TRANSCRIPTS,
+            empty_word="neutral",
+            **shared,
+        )
