@@ -156,7 +156,8 @@ def _clips(
     twice: dict[int, int] = {}
     kept: dict[str, str] = {}  # What repeats is in memory once.
     for line, values in table.rows(problems.found):
-        word, get = labels.of_row(values), values.get
+        word: Any = labels.of_row(values)
+        get = values.get
         if left_out.leaves_out(values) or labels.leaves_out(word):
             continue
         before = problems.num_checked
