@@ -33,6 +33,8 @@ class Report:
     """Right answers by attributes of clips, see `emolightning.scoring.slices`."""
     likelihood: Section | None = None
     """Scores of the likeliest labels, their agreement with the generated ones, and calibration."""
+    ranking: Section | None = None
+    """How well probabilities order clips, of each of several labels a clip."""
     open_vocabulary: Section | None = None
     judge: Section | None = None
     text: Section | None = None

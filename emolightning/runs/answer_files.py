@@ -12,6 +12,8 @@ from emolightning.benchmarks.truths import official_truth
 from emolightning.errors import UserError
 from emolightning.runs.ensembles.systems import Reading, read_system
 from emolightning.scoring.classification import Classification
+from emolightning.scoring.metrics.multi_label import labels_in
+from emolightning.scoring.multi_label import MultiLabel
 from emolightning.scoring.predictions import Columns, Predictions, read_predictions, some, with_labels
 from emolightning.scoring.rows import Row
 from emolightning.scoring.scoring import Scoring
@@ -80,19 +82,29 @@ def with_probabilities(predictions: Predictions, scoring: Scoring, columns: Mapp
     Raises:
         UserError: some clip has no probabilities, they are of other labels, or answers are no labels.
     """
-    if not isinstance(scoring, Classification):
-        raise UserError("probabilities=true is for answers with one label; leave it out, or say scoring=classification")
-    file, labels = predictions.answers_file, tuple(scoring.labels)
-    found = read_system(str(file), "answers", Reading(labels, columns["id"], columns["answer"])).opinions
+    file, has_one = predictions.answers_file, isinstance(scoring, Classification)
+    if isinstance(scoring, Classification):
+        labels = tuple(scoring.labels)
+    elif isinstance(scoring, MultiLabel):
+        labels = tuple(sorted({label for answer in predictions.answers for label in labels_in(answer.truth or "")}))
+    else:
+        raise UserError("probabilities=true is of labels; leave it out, or say scoring=classification or multi_label")
+    reading = Reading(labels, columns["id"], columns["answer"], is_exclusive=has_one)
+    found = read_system(str(file), "answers", reading).opinions
     known = {clip: opinion.probabilities for clip, opinion in found.items() if opinion.probabilities is not None}
     every = [*predictions.answers, *predictions.undecided]
     if without := [answer.clip_id for answer in every if answer.clip_id not in known]:
+        columns_of = ", ".join(f"p_{label}" for label in labels[:2])
         raise UserError(
-            f"{file}: probabilities=true, but {len(without)} of {len(every)} clips have none: "
-            f"{some(without)}; write them in columns p_{labels[0]}, p_{labels[1]}, ..., or leave out probabilities=true"
+            f"{file}: probabilities=true, but {len(without)} of {len(every)} clips have none: {some(without)}; write "
+            f"them in columns {columns_of}, ..., or leave out probabilities=true"
         )
-    if others := sorted({label for each in known.values() for label in each} ^ {*labels}):
-        raise UserError(f"{file}: probabilities and labels differ in {', '.join(others)}; say labels=[...] of the file")
+    given = {label for each in known.values() for label in each}
+    if others := sorted(given ^ {*labels} if has_one else {*labels} - given):  # More labels than truths have are none.
+        raise UserError(
+            f"{file}: probabilities and labels differ in {', '.join(others)}; "
+            f"{'say labels=[...] of the file' if has_one else 'write a column of each label of the truths'}"
+        )
     answers, undecided = (
         [replace(answer, probabilities=known[answer.clip_id]) for answer in of_kind]
         for of_kind in (predictions.answers, predictions.undecided)

@@ -2,12 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
 
 from emolightning.errors import InputErrors
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
 from emolightning.scoring.metrics.intervals import interval_entry, same_value_interval
 from emolightning.scoring.metrics.multi_label import DEFINITIONS, counted, labels_in
+from emolightning.scoring.metrics.ranking import of_labels
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
 
@@ -93,11 +97,21 @@ class MultiLabel:
             },
             metrics=metrics,
             sampling=sampling_section(metrics, sampling.describe(answers)),
+            ranking=_ranking([answer for answer in answers if answer.truth is not None], counts.classes, sampling),
         )
 
     def cures(self) -> Sequence[str]:
         """Another kind of scoring."""
         return ["scoring=classification for one label a clip, or scoring=open_vocabulary for words of no vocabulary"]
+
+
+def _ranking(answers: Sequence[Answer], labels: Sequence[str], sampling: Sampling) -> dict[str, Any] | None:
+    """Section `ranking`, where each answer says how likely each label is."""
+    if any(answer.probabilities is None for answer in answers):
+        return None
+    values = np.array([[(answer.probabilities or {}).get(label, 0.0) for label in labels] for answer in answers])
+    is_true = np.array([[label in labels_in(answer.truth or "") for label in labels] for answer in answers])
+    return of_labels(values, is_true, labels, sampling.clusters(answers))
 
 
 def _compared(answers: Sequence[Answer], scores: Sequence[Score]) -> tuple[list[list[str]], list[list[str]]]:

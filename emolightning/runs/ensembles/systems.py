@@ -68,6 +68,8 @@ class Reading:
     """Column of clips."""
     answer: str = "answer"
     """Column of answers."""
+    is_exclusive: bool = True
+    """A clip has one label, so that its probabilities have the sum 1."""
 
 
 def read_system(name: str, setting: str, reading: Reading, *, split: str | None = None) -> System:
@@ -231,7 +233,7 @@ class _Lines:
         if not isinstance(written, dict):
             raise _Wrong(f"probabilities {shown(str(written), longest=60)!r} are no object of label: number")
         found = {label: _chance(label, value) for label, value in written.items()}
-        if abs(math.fsum(found.values()) - 1) > SLACK:
+        if self.reading.is_exclusive and abs(math.fsum(found.values()) - 1) > SLACK:
             raise _Wrong(
                 f"probabilities have the sum {math.fsum(found.values()):.4g}; those of a clip must have the sum 1"
             )

@@ -112,6 +112,8 @@ def about_intervals(report: Mapping[str, Any]) -> list[str]:
 
 def about_likelihood(report: Mapping[str, Any]) -> list[str]:
     """What the likeliest labels are worth, and whether their probabilities are what they say; nothing without them."""
+    if ranked := report.get("ranking", {}).get("metrics"):
+        return [f"Labels ranked by probabilities: {_values(ranked)}."]
     section = report.get("likelihood")
     if section is None:
         return []
@@ -124,8 +126,7 @@ def about_likelihood(report: Mapping[str, Any]) -> list[str]:
         f"{section['risk_coverage']['area']:.4f}.",
     ]
     if ranked := section.get("ranking", {}).get("metrics"):
-        values = ", ".join(f"{name} {each['value']:.4f}" for name, each in ranked.items())
-        sentences.append(f"Ranked by them: {values}.")
+        sentences.append(f"Ranked by them: {_values(ranked)}.")
     if fitted := section.get("fitted"):
         thresholds = ", ".join(f"{label} {value:.2f}" for label, value in fitted["thresholds"].items())
         sentences += [
@@ -158,6 +159,10 @@ def about_annotators(report: Mapping[str, Any]) -> list[str]:
 def _with_ends(entry: Mapping[str, Any]) -> str:
     ends = f" ({_number(entry['ci95'][0])} to {_number(entry['ci95'][1])})" if "ci95" in entry else ""
     return f"{_number(entry['value'])}{ends}"
+
+
+def _values(metrics: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {each['value']:.4f}" for name, each in metrics.items())
 
 
 def _headlines(metrics: Mapping[str, Any]) -> str:

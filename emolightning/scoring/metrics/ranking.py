@@ -4,6 +4,7 @@ One label against all others. Intervals of areas are DeLong's (1988), of cluster
 log odds.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -107,31 +108,42 @@ def ranking(
                 "value": float((ranks <= k).mean()),
                 "ci95": [*score_intervals([clips])["war"]],
             }
+    found = of_labels(probabilities, truths[:, None] == np.arange(len(labels)), labels, clusters)
+    defined = {name: {**each, "definition": DEFINITIONS[name]} for name, each in metrics.items()}
+    return {**found, "metrics": defined | found["metrics"]}
+
+
+def of_labels(
+    values: np.ndarray, is_true: np.ndarray, labels: Sequence[str], clusters: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Areas and average precisions of each label, and their means: a clip may have several labels.
+
+    Args:
+        values: (clips, labels), larger where a label is likelier.
+        is_true: (clips, labels), bool.
+        labels: the vocabulary; those that all clips have, or none, are left out.
+        clusters: (clips,), equal for clips that are not independent; None where all are.
+    """
     rows: dict[str, dict[str, Any]] = {}
     influences, fewest = [], []
     for place, label in enumerate(labels):
-        is_true, values = truths == place, probabilities[:, place]
-        support = int(is_true.sum())
-        if not 0 < support < len(truths):
+        support = int(is_true[:, place].sum())
+        if not 0 < support < len(is_true):
             continue
-        area, influence = area_under_roc(values, is_true)
+        area, influence = area_under_roc(values[:, place], is_true[:, place])
         influences.append(influence)
-        fewest.append(min(support, len(truths) - support))
+        fewest.append(min(support, len(is_true) - support))
         rows[label] = {
             "auc": area,
             "auc_ci95": area_interval(area, influence, clusters, fewest=fewest[-1]),
-            "average_precision": average_precision(values, is_true),
+            "average_precision": average_precision(values[:, place], is_true[:, place]),
             "support": support,
         }
+    metrics: dict[str, dict[str, Any]] = {}
     if rows:
-        areas = [row["auc"] for row in rows.values()]
-        mean = float(np.mean(areas))
+        mean = float(np.mean([row["auc"] for row in rows.values()]))
         ends = area_interval(mean, np.mean(influences, axis=0), clusters, fewest=min(fewest))
-        metrics["macro_auc"] = {"value": mean, "ci95": ends}
-        metrics["macro_average_precision"] = {
-            "value": float(np.mean([each["average_precision"] for each in rows.values()]))
-        }
-    return {
-        "metrics": {name: {**each, "definition": DEFINITIONS[name]} for name, each in metrics.items()},
-        "per_class": rows,
-    }
+        precision = float(np.mean([each["average_precision"] for each in rows.values()]))
+        metrics = {"macro_auc": {"value": mean, "ci95": ends}, "macro_average_precision": {"value": precision}}
+    defined = {name: {**each, "definition": DEFINITIONS[name]} for name, each in metrics.items()}
+    return {"metrics": defined, "per_class": rows}
