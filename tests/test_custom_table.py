@@ -128,6 +128,7 @@ def test_the_label_of_a_clip_is_that_of_most_people(read: Read, ties: str, label
         else "2 rows have the label of most people, 75.0%"
     )
     assert any(followed in sentence for sentence in remarks)
+    assert "data.label_map: 1 votes are left out (xxx 1)" in remarks
     assert any(sentence.startswith("data.annotators: the votes of 1 rows are tied: ") for sentence in remarks)
 
 

@@ -98,7 +98,7 @@ def read_custom(
     if not media.is_dir() and lost is None:
         raise UserError(f"media folder {media} does not exist or is not a folder")
     problems, known = RowProblems(), CustomColumns(columns or {}, annotators)
-    meanings = LabelMap(labels, label_map, separator=separator)
+    meanings = LabelMap(labels, label_map, separator=separator, unit="votes" if annotators else "rows")
     read_label = LabelVotes(meanings, known.of_people(), ties) if annotators else meanings
     optional = [*([] if needs_transcript else [TRANSCRIPT]), *([LABEL] if annotators else [])]
     required = [column for column in COLUMNS if column not in optional]

@@ -54,6 +54,7 @@ class LabelMap:
         given: word or code -> label, or None to leave its rows out; or a table with the columns alias and label.
         said_by: what gives these words: a setting, or the name of a corpus, which may have words for no clip.
         separator: of several labels of a row; None where a row has one.
+        unit: what has a word each, `rows` or `votes`, for remarks.
 
     Raises:
         UserError: `given` names a label that is not in the vocabulary.
@@ -66,8 +67,10 @@ class LabelMap:
         *,
         said_by: str = SETTING,
         separator: str | None = None,
+        unit: str = "rows",
     ):
         self.labels = tuple(labels)
+        self.unit = unit
         self.separator = separator
         self.said_by = said_by
         read = (
@@ -164,13 +167,13 @@ class LabelMap:
         """What was mapped and left out, for the screen and for files of a run."""
         sentences = []
         if understood := +self.understood:
-            sentences.append(f"{LABEL}: {understood.total()} rows are read as labels ({_each(understood)})")
+            sentences.append(f"{LABEL}: {understood.total()} {self.unit} are read as labels ({_each(understood)})")
         if self.mapped:
             each = _each(self.mapped)
-            sentences.append(f"{self.said_by}: {sum(self.mapped.values())} rows are mapped ({each})")
+            sentences.append(f"{self.said_by}: {sum(self.mapped.values())} {self.unit} are mapped ({each})")
         if self.dropped.total():
             each = ", ".join(f"{word} {count}" for word, count in sorted((+self.dropped).items()))
-            sentences.append(f"{self.said_by}: {sum(self.dropped.values())} rows are left out ({each})")
+            sentences.append(f"{self.said_by}: {sum(self.dropped.values())} {self.unit} are left out ({each})")
         used = {_key(word) for word, _ in self.mapped} | {_key(word) for word in +self.dropped}
         if self.said_by == SETTING and (idle := sorted(self.targets.keys() - used)):
             sentences.append(f"data.label_map: no row has {', '.join(map(repr, idle))}")

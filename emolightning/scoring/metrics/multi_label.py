@@ -1,7 +1,7 @@
 """Scores of several labels a clip: four that MMEVerse's published script computes, and as it does, and three more.
 
 Texts are split at commas and semicolons. The classes are the labels of the truths: any other label of an answer counts
-nowhere.
+nowhere, except that its set is not that of the truth.
 """
 
 import re
