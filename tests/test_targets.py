@@ -76,6 +76,7 @@ def test_saying_nothing_never_pays_and_is_counted() -> None:
         ({"scale": [1, -1]}, "scoring.scale: \\[1, -1\\] must be two numbers, the lowest and the highest"),
         ({"scale": [0, 1, 2]}, "must be two numbers"),
         ({"scale": ["low", 1]}, "must be two numbers"),
+        ({"scale": 5}, "scoring.scale: 5 must be two numbers"),
     ],
 )
 def test_wrong_settings_of_numbers_are_refused(settings: dict, words: str) -> None:
@@ -114,6 +115,8 @@ def test_own_questions_come_from_a_file_with_the_labels_filled_in(tmp_path: Path
     assert found.pools["valence"] == ("From 0 to 1, how glad?",)
     assert found.pools["emotion"][1] == "Which of happy, sad, neutral, angry, worried, surprise?"
     assert questions(questions=own_questions(str(file))).pools["emotion"] == found.pools["emotion"]
+    with pytest.raises(UserError, match="prompt.questions: 'valance' is no task of this model; it has emotion, "):
+        questions(questions={"valance": "How glad?"})
 
 
 @pytest.mark.parametrize(
@@ -231,6 +234,11 @@ def test_the_same_classifier_is_asked_for_all_labels(fused: Path) -> None:
     ("model", "more", "words"),
     [
         ("lmf", ("prompt.task=valence", "scoring=numbers"), "this network has no head for a number"),
+        (
+            "lmf",
+            ("prompt.task=valence",),
+            "scoring: answers to prompt.task=valence are numbers, no labels: say scoring=num",
+        ),
         pytest.param(
             *("lmf", ("prompt.task=emotion", "scoring=numbers"), "scoring.dimension: 'emotion' is not one of"),
             marks=pytest.mark.slow,

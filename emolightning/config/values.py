@@ -25,7 +25,7 @@ from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
 from emolightning.records.corruptions import CORRUPTIONS
 from emolightning.records.inputs import MODALITIES, Inputs, active_inputs
-from emolightning.records.score_names import LOGGED, MISSING_NUMBERS, PER_CLASS
+from emolightning.records.score_names import DIMENSIONS, LOGGED, MISSING_NUMBERS, PER_CLASS
 from emolightning.records.votes import TIES
 
 LAYOUTS = tuple(dict.fromkeys(layout for family in families().values() for layout in family.layouts))
@@ -297,6 +297,10 @@ def _check_tasks(cfg: DictConfig) -> list[Problem]:
             problems.append(Problem("prompt.tasks", not_one_of(task, known)))
         elif not weight >= 0:
             problems.append(Problem(f"prompt.tasks.{task}", f"must be a weight of 0 or more, not {weight}"))
+    task = _value(cfg, "prompt.task")
+    if task in DIMENSIONS and str(_value(cfg, "scoring._target_")).endswith(CLASSIFICATION):
+        said = f"answers to prompt.task={task} are numbers, no labels: say scoring=numbers"
+        problems.append(Problem("scoring", f"{said}, and in training monitor.metric=val/ccc"))
     weights = (_value(cfg, "prompt.tasks") or {}).values()
     if not problems and weights and not any(weights):
         problems.append(Problem("prompt.tasks", "leaves no task: give one of them a weight above 0"))

@@ -21,8 +21,10 @@ def own_questions(given: Any) -> dict[str, list[str]]:
     """
     if given is None:
         return {}
-    content = read_plain_yaml(Path(given)) if isinstance(given, str) else given
     subject = f"{SETTING}={given}" if isinstance(given, str) else SETTING
+    if isinstance(given, str) and not Path(given).is_file():
+        raise UserError(f"{subject}: no such file; give a YAML file with a sentence, or a list of them, for each task")
+    content = read_plain_yaml(Path(given)) if isinstance(given, str) else given
     if not isinstance(content, Mapping):
         raise UserError(f"{subject}: must be a mapping of tasks to questions, such as {{valence: How pleased is she?}}")
     found, problems = {}, []

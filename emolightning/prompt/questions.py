@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from emolightning.prompt.own_questions import own_questions
+from emolightning.errors import UserError
+from emolightning.prompt.own_questions import SETTING, own_questions
 from emolightning.records.clips import Clip
 from emolightning.records.score_names import DIMENSIONS
 
@@ -97,6 +98,9 @@ def questions_of(
         UserError: a task that has no question, or questions of the run's own that are none.
     """
     task, own = prompt["task"], own_questions(prompt.get("questions"))
+    tasks_of_model = dict.fromkeys([*known, *GENERAL])
+    if strange := [name for name in own if name not in tasks_of_model]:
+        raise UserError(f"{SETTING}: {strange[0]!r} is no task of this model; it has {', '.join(tasks_of_model)}")
     tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
 
     def pool(name: str) -> Sequence[str]:

@@ -38,9 +38,10 @@ def number_scale(given: Sequence[float] | None, setting: str) -> tuple[float, fl
     """
     if given is None:
         return None
-    ends = [end for end in given if isinstance(end, int | float) and math.isfinite(end)]
-    if len(given) != 2 or len(ends) != 2 or ends[0] >= ends[1]:
-        raise UserError(f"{setting}: {list(given)} must be two numbers, the lowest and the highest, e.g. [-1,1]")
+    written = list(given) if isinstance(given, list | tuple) else given
+    ends = [end for end in written if isinstance(end, int | float)] if isinstance(written, list) else []
+    if len(ends) != 2 or written != ends or not -math.inf < ends[0] < ends[1] < math.inf:
+        raise UserError(f"{setting}: {written} must be two numbers, the lowest and the highest, e.g. [-1,1]")
     return float(ends[0]), float(ends[1])
 
 
