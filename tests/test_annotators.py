@@ -10,6 +10,7 @@ import pytest
 from score_factory import refusal, score, write_csv
 from sklearn.metrics import accuracy_score, f1_score
 
+from emolightning.__main__ import main
 from emolightning.errors import InputErrors
 from emolightning.records.clips import Answer, Score
 from emolightning.records.votes import Ties, Votes
@@ -211,3 +212,13 @@ def test_what_was_typed_wrongly(tmp_path: Path, capsys: pytest.CaptureFixture[st
     labels = () if "scoring" in words else (f"labels=[{','.join(LABELS)}]",)
     said: Any = refusal(capsys, tmp_path / "out", f"answers={file}", *labels, *words.split())
     assert message in " ".join(said.split())
+
+
+@pytest.mark.slow
+def test_comparisons_say_what_became_of_ties(tmp_path: Path) -> None:
+    files = [write_csv(tmp_path / f"{name}.csv", HEADER, VOTES) for name in "xy"]
+    words = (f"labels=[{','.join(LABELS)}]", "annotators=[a,b,c]", "ties=drop", "num_samples=100")
+    assert main(["compare", f"runs=[{files[0]},{files[1]}]", *words, f"out={tmp_path}/out"]) == 0
+    found = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert found["num_clips"] == 3
+    assert "x: the votes of annotators on 1 clips are tied: these clips are left out (ties=drop)" in found["notes"]

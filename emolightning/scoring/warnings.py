@@ -95,17 +95,20 @@ def _left_out(report: dict[str, Any]) -> Iterator[str]:
         elif count:
             yield f"{name}: {count} clips have no predicted value; each counts as the largest error possible"
     for prefix, facts in described(report).items():
-        if count := facts.get("tied", 0):
-            become = {"first": "the label that was named first counts", "drop": "these clips are left out"}[
-                facts["ties"]
-            ]
-            yield f"{prefix}the votes of annotators on {count} clips are tied: {become} (ties={facts['ties']})"
+        yield from (f"{prefix}{sentence}" for sentence in of_ties(facts))
     groups = report.get("open_vocabulary", {}).get("synonym_groups") or {}
     if count := groups.get("clips_without_groups", {}).get("count", 0):
         yield f"{count} clips have no synonym groups; those with an answer are left out of accuracy, recall, average"
     for overlap, reasons in report.get("judge", {}).get("failures", {}).items():
         if reasons:
             yield f"{overlap}: the judge gave {sum(reasons.values())} clips no grade; the mean leaves them out"
+
+
+def of_ties(facts: dict[str, Any]) -> list[str]:
+    """What became of clips whose annotators are tied, if there are any; `facts` are those of a predictions file."""
+    become = {"first": "the label that was named first counts", "drop": "these clips are left out"}
+    count, ties = facts.get("tied", 0), facts.get("ties")
+    return [f"the votes of annotators on {count} clips are tied: {become[ties]} (ties={ties})"] if count else []
 
 
 def _replaced(report: dict[str, Any]) -> Iterator[str]:

@@ -24,6 +24,7 @@ from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.predictions import some
 from emolightning.scoring.readable import refuse_unreadable
 from emolightning.scoring.scoring import Scoring, scores_of
+from emolightning.scoring.warnings import of_ties
 
 NOT_OF_THE_RUN = ("output_dir", "run_name", "paths", "logger", "callbacks", "checkpoint", "num_threads", "resume")
 """Settings of which a difference means nothing for answers."""
@@ -122,7 +123,8 @@ def _read_file(cfg: DictConfig, scoring: Scoring | None, file: Path) -> Said:
     refuse_other_clips(predictions, cfg.benchmark)
     name = cfg.benchmark or predictions.answers_file.stem
     report = scoring.report(predictions.answers, scores, benchmark=name, split=cfg.split)
-    return Said(report.content(), list(zip(predictions.answers, scores, strict=True)))
+    content = report.content() | {"warnings": of_ties(predictions.facts)}
+    return Said(content, list(zip(predictions.answers, scores, strict=True)))
 
 
 def with_words(system: System, scoring: Scoring | None) -> System:
