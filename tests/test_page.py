@@ -20,6 +20,7 @@ from emolightning.runs.report.facts import commands, facts_of, fold_sheet
 from emolightning.runs.report.gallery import MOST_CLIPS, GalleryClip, Media, gallery
 from emolightning.runs.report.page import MAX_SHOWN, shown_clips, write_page
 from emolightning.runs.report.pictures import thumbnail
+from emolightning.runs.report.showable import unshowable
 from emolightning.scoring.classification import Classification
 
 LABELS = ("happy", "sad")
@@ -172,6 +173,23 @@ def test_folds_have_their_names(evaluation, names):
     sheet = fold_sheet({"metrics": scores, "evaluation": evaluation})
     assert (sheet.columns, sheet.rows) == (["score", *names, "sd"], [["war", "0.2500", "0.7500", "0.3536"]])
     assert fold_sheet({"metrics": {"war": {"value": 0.5}}}) is None
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ({"slices": 3}, "slices: must be what an evaluation writes"),
+        ({"slices": {"columns": {"x": {"slices": [{"name": "short"}]}}}}, "slices: must be what an evaluation writes"),
+        ({"slices": {"columns": {"x": {"slices": ["short"]}}}}, "slices: must be what an evaluation writes"),
+        ({"metrics": {"war": {"value": 0.5, "per_fold": "0.5"}}}, "metrics.war: per_fold must be a list of numbers"),
+        ({"metrics": {"war": {"value": 0.5, "per_fold": [0.5, "x"]}}}, "metrics.war: per_fold must be a list of"),
+    ],
+)
+def test_damaged_slices_and_folds_are_named(damage, said):
+    (problem,) = unshowable(damage)
+    assert problem.startswith(said)
+    whole = {"columns": {"x": {"slices": [slice_named("short")]}}}
+    assert unshowable({"slices": whole, "metrics": {"war": {"per_fold": [0.5, None]}}}) == []
 
 
 def test_a_headline_is_shown_beside_chance(tmp_path):

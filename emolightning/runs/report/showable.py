@@ -6,6 +6,7 @@ from typing import Any
 from emolightning.runs.report.table import about_likelihood
 
 RELIABILITY = ("low", "high", "num_clips", "confidence", "accuracy")
+SLICE = ("num_clips", "value", "expected", "gap")
 SHARES = ("precision", "recall", "f1")
 
 PARTS: dict[str, type] = {
@@ -36,6 +37,12 @@ def unshowable(report: Mapping[str, Any]) -> list[str]:
         found.append("sampling: must have num_units, and a number for each detectable_difference")
     if "likelihood" in report and not _is_likelihood(report["likelihood"]):
         found.append("likelihood: must be what an evaluation writes; evaluate once more")
+    if "slices" in report and not _are_slices(report["slices"]):
+        found.append("slices: must be what an evaluation writes; evaluate once more")
+    for name, score in report.get("metrics", {}).items():
+        folds = score.get("per_fold", []) if isinstance(score, dict) else []
+        if not isinstance(folds, list) or not _are_numbers([value for value in folds if value is not None]):
+            found.append(f"metrics.{name}: per_fold must be a list of numbers")
     for label, row in report.get("per_class", {}).items():
         numbers = [row.get(name) for name in SHARES] if isinstance(row, dict) else [None]
         ends = row.get("ci95") if isinstance(row, dict) else None
@@ -64,6 +71,21 @@ def _is_likelihood(section: Any) -> bool:
             _are_numbers([point["coverage"], point["risk"]]) for point in points
         )
     except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+
+
+def _are_slices(section: Any) -> bool:
+    """Whether every slice has a name, and a number where it should have one."""
+    try:
+        rows = [row for about in section["columns"].values() for row in about["slices"]]
+        return all(
+            _are_numbers([row[name] for name in SLICE])
+            and _are_numbers([row["p_holm"] or 0, *_pair(row["ci95"])])
+            and isinstance(row["name"], str)
+            and isinstance(row["verdict"], str | None)
+            for row in rows
+        )
+    except (KeyError, TypeError, AttributeError):
         return False
 
 
