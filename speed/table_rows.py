@@ -127,8 +127,8 @@ def read(folder: Path, folds: int) -> tuple[Round, list[dict[str, int]]]:
         raise subprocess.CalledProcessError(process.returncode, code)
     unit = 1 if sys.platform == "darwin" else 1024
     said = json.loads(output)
-    cpu = used.ru_utime + used.ru_stime
-    return Round(seconds, cpu, *said["seconds"], used.ru_maxrss * unit / 1e9), said["folds"]
+    cpu, (read_at, folded_at) = used.ru_utime + used.ru_stime, said["seconds"]
+    return Round(seconds, cpu, read_at, folded_at, used.ru_maxrss * unit / 1e9), said["folds"]
 
 
 def show_folds(folder: str, folds: int) -> None:

@@ -80,7 +80,7 @@ class Clip:
 _NAMES = tuple(item.name for item in fields(Clip))
 _values_of = attrgetter(*_NAMES)
 _PUT = tuple(getattr(Clip, name).__set__ for name in _NAMES)
-_put_split = Clip.split.__set__  # type: ignore[attr-defined, union-attr]
+_put_split = _PUT[_NAMES.index("split")]
 """Ways into a clip that is being made; `replace` takes four times as long, which counts with a million clips."""
 
 

@@ -91,15 +91,15 @@ class Division:
             raise UserError(f"data.held_out={held_out}: {not_one_of(value, sorted(sizes))}")
         del sizes[value], labels[value]
         ratios = (1 - VAL_SHARE, VAL_SHARE, 0.0)
-        names = {part: f"subject\0{part}" for part in sizes}
+        named = {part: f"subject\0{part}" for part in sizes}
         split_of = split_groups(
-            {names[part]: size for part, size in sizes.items()},
-            {names[part]: label for part, label in labels.items()},
+            {named[part]: size for part, size in sizes.items()},
+            {named[part]: label for part, label in labels.items()},
             ratios=ratios,
             seed=self.seed,
             kind="subjects",
         )
-        return column, {value: "test", **{part: split_of[name] for part, name in names.items()}}
+        return column, {value: "test", **{part: split_of[name] for part, name in named.items()}}
 
     def _divide(self, key: str) -> None:
         """Put each clip into its part, once: a fold of so many, or what a column says of it."""
