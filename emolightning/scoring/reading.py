@@ -9,7 +9,7 @@ from typing import Literal
 from emolightning.errors import UserError
 from emolightning.records.labels import SYNONYMS, folded, normalised, spelling
 from emolightning.scoring.upstream_readers import UPSTREAM_DEFAULT, phrase, read_upstream, read_upstream_2026
-from emolightning.scoring.words.items import Item, Items, without_lone_number
+from emolightning.scoring.words.items import CUT, Item, Items, without_lone_number
 from emolightning.scoring.words.lexicon import Lexicon
 from emolightning.scoring.words.quotes import with_quoted
 from emolightning.scoring.words.sentence import DENIED, Mention
@@ -27,6 +27,7 @@ WHOLE = "the answer is the label"
 PATTERN = "the pattern"
 LESSER = "said with less weight"
 CUT_OFF = "answer ends within its thoughts"
+CUT_WORD = "answer breaks off in the word for an emotion"
 
 MAX_REMEMBERED = 65_536
 """Texts whose reading is kept: systems repeat themselves."""
@@ -223,6 +224,8 @@ def _from_items(items: Sequence[Item], place: str) -> Reading:
     found = {mention.label for mention in best}
     if len(found) > 1:
         return Reading(None, SEVERAL, read_from=read_from, passed_over=passed_over)
+    if any(mention.word.endswith(CUT) for mention in best):
+        return Reading(None, CUT_WORD, read_from=read_from, passed_over=passed_over)
     if not found:
         is_denied = any(mention.because == DENIED and mention.label for mention in mentions)
         reason = DENIED_ONLY if is_denied else NO_LABEL

@@ -12,6 +12,7 @@ from emolightning.scoring.words.sentence import (
     FINAL,
     KEYED,
     LESS,
+    NOT_ASSERTED,
     PLAIN,
     Sentence,
     count_less,
@@ -41,27 +42,13 @@ FOLLOWED = frozenset(("ruled out", "excluded", "unlikely", "improbable"))
 
 def _deny(sentence: Sentence, place: int) -> None:
     after = sentence.next(place)
-    if _is_of_its_subject(sentence, place):
+    if subjects.is_of_its_subject(sentence, place):
         _deny_before(sentence, place)
         return
     if after is Cue.ONLY or (after in (None, Cue.COMMA) and sentence.begins_clause(place)):
         return  # "not only"; "No, she is sad"
     sentence.is_denied, sentence.has_denied = True, False
-
-
-def _is_of_its_subject(sentence: Sentence, place: int) -> bool:
-    """Whether a verb is denied of an emotion, as in `'Worried' does not capture it`, `the label sad isn't right`."""
-    ends = (Cue.COMMA, Cue.BUT, Cue.COLON)
-    start = max((at + 1 for at in range(place) if sentence.items[at].cue in ends), default=0)
-    clause = [item.cue for item in sentence.items[start:place]]
-    if Cue.LABEL not in clause:
-        return False
-    subject = {*clause[: clause.index(Cue.LABEL)]}
-    is_verb = sentence.items[place].word.endswith("n't") or clause[-1] in (Cue.IS, Cue.ASKING)
-    after = [item.cue for item in sentence.items[place + 1 :]]
-    end = next((at for at, cue in enumerate(after) if cue in ends), len(after))
-    is_named = Cue.KEY in subject or Cue.WORD not in subject
-    return is_verb and is_named and subject <= {Cue.SIGN, Cue.KEY, Cue.WORD} and Cue.LABEL not in after[:end]
+    sentence.is_doubted |= after is Cue.COMMA and sentence.before(place) is Cue.IS  # "is not, as he says, angry"
 
 
 def _doubt(sentence: Sentence, _: int) -> None:
@@ -103,8 +90,9 @@ def _sign(sentence: Sentence, place: int) -> None:
         sentence.is_denied = False
 
 
-def _colon(sentence: Sentence, _: int) -> None:
+def _colon(sentence: Sentence, place: int) -> None:
     sentence.is_denied = False
+    sentence.is_supposed |= sentence.before(place) is Cue.SPEAKS and place == 1  # "Subtitle: I'm so angry"
 
 
 def _is_list(sentence: Sentence, place: int) -> bool:
@@ -121,16 +109,17 @@ def _and(sentence: Sentence, place: int) -> None:
     sentence.is_object = False
     if sentence.next(place) in (Cue.IS, Cue.SEEMS):  # "not angry and looks sad"
         sentence.is_denied = sentence.is_less = False
-        sentence.is_refused &= bool(sentence.mentions[sentence.clause :])  # "wants to go home and looks sad"
+        if not sentence.mentions[sentence.clause :]:  # "wants to go home and looks sad"
+            sentence.is_refused = sentence.is_reported = False
 
 
 def _but(sentence: Sentence, place: int) -> None:
-    sentence.is_denied = sentence.is_conceded = sentence.is_refused = sentence.is_hedged = False
+    sentence.is_denied = sentence.is_doubted = sentence.is_conceded = sentence.is_refused = sentence.is_hedged = False
     sentence.is_because = sentence.is_object = sentence.is_reported = sentence.is_at_first = sentence.is_of_another = (
         sentence.is_of_a_thing
     ) = False
     rest = sentence.items[place + 1 :]
-    _retort(sentence, [item.cue for item in rest if item.cue not in (Cue.WORD, Cue.MAINLY)])
+    _retort(sentence, [item.cue for item in rest])
     is_weaker = any(item.cue in (Cue.SLIGHTLY, Cue.PERHAPS, Cue.NOT, Cue.REFUSE) for item in rest)
     is_named = any(item.cue is Cue.LABEL for item in rest)
     is_truer = any(item.cue is Cue.MAINLY for item in rest)
@@ -141,11 +130,13 @@ def _but(sentence: Sentence, place: int) -> None:
 
 def _retort(sentence: Sentence, rest: Sequence[Cue]) -> None:
     """`He says he is not angry, but he is`: the last emotion is what was just denied, or claimed."""
-    if sentence.mentions and rest[:2] == [Cue.PERSON, Cue.IS] and rest[2:] in ([], [Cue.NOT]):
-        last = sentence.mentions[-1]
+    if not sentence.mentions:
+        return
+    last = sentence.mentions[-1]
+    if [cue for cue in rest if cue not in (Cue.WORD, Cue.MAINLY)] == [Cue.PERSON, Cue.IS] and rest[-1] is Cue.IS:
+        last.weight, last.because = PLAIN, ""
+    elif rest and rest[-1] is Cue.NOT and Cue.LABEL not in rest:  # "but I would not"
         last.drop(DENIED)
-        if not rest[2:]:
-            last.weight, last.because = PLAIN, ""
 
 
 def _than(sentence: Sentence, _: int) -> None:
@@ -163,7 +154,11 @@ def _concede(sentence: Sentence, place: int) -> None:
         subjects.drop_supposed(sentence)
     elif word == "if" and sentence.has_asked:
         sentence.is_refused = True
-    elif word != "while" or sentence.begins_clause(place):
+    elif (
+        word != "while"
+        or place == 0
+        or (sentence.begins_clause(place) and any(one.weight for one in sentence.mentions))
+    ):
         sentence.is_conceded, sentence.is_denied = True, False
 
 
@@ -175,7 +170,9 @@ def _then(sentence: Sentence, _: int) -> None:
     sentence.is_at_first = False
 
 
-def _at_first(sentence: Sentence, _: int) -> None:
+def _at_first(sentence: Sentence, place: int) -> None:
+    if sentence.items[place].word == "had been" and sentence.next(place) is not Cue.LABEL:
+        return
     for mention in sentence.mentions[sentence.part :]:
         mention.drop(CONCEDED)
     sentence.is_at_first = True
@@ -200,6 +197,11 @@ def _perhaps(sentence: Sentence, place: int) -> None:
     sentence.is_hedged = sentence.has_seemed = True
     words = [item.word for item in sentence.items[:place]]
     sentence.is_supposed |= "if" in words and "were" in words  # "if it were louder, one might call it sad"
+    cues = [item.cue for item in sentence.items]
+    is_next = Cue.LABEL in cues[max(0, place - 4) : place] and Cue.LABEL not in cues[place:]
+    if sentence.items[place].word in words and is_next:  # "might be sadness, it might be something else"
+        for mention in sentence.mentions:
+            mention.drop(NOT_ASSERTED)
     for item in sentence.items[place + 1 :]:
         if item.cue is Cue.LABEL:
             return
@@ -218,8 +220,9 @@ def _refuse(sentence: Sentence, _: int) -> None:
     sentence.is_denied = False
 
 
-def _because(sentence: Sentence, _: int) -> None:
-    sentence.is_because, sentence.is_denied = True, False
+def _because(sentence: Sentence, place: int) -> None:
+    if sentence.before(place) is not Cue.NOT:  # "laughs, but not because he is happy"
+        sentence.is_because, sentence.is_denied = True, False
 
 
 def _explain(sentence: Sentence, place: int) -> None:

@@ -116,32 +116,37 @@ class Cue(IntEnum):
 
 
 WORDS: Mapping[Cue, str] = {
-    Cue.NOT: "not rule~out rules~out exclude no never without neither nor cannot isnt doesnt dont wasnt arent hardly "
-    "barely scarcely lacks lacking anything~but far~from free~of absence~of lack~of devoid~of fails~to nothing nobody "
-    "none~of opposite~of contrary~of evidence~against speaks~against speak~against argues~against i~disagree "
-    "i~don't~think~so i~do~not~think~so little~evidence little~sign little~indication little~reason few~signs "
-    "few~indications scant~evidence 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
-    Cue.OPINION: "i~doubt i~don't~think i~do~not~think i~don't~believe i~do~not~believe no~reason not~a~reason no~way "
-    "wrong~to incorrect~to misleading~to a~mistake~to would~be~wrong~to is~wrong~to careful~not~to",
-    Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing cannot~be~supported can't~be~supported "
-    "not~supported cannot~be~confirmed can't~be~confirmed not~confirmed is~wrong was~wrong would~be~wrong is~incorrect "
-    "was~incorrect is~out~of~the~question seems~off goes~too~far go~too~far too~strong~a too~strong~for wrong~word "
-    "wrong~label an~exaggeration is~thin is~weak ではなく じゃなく ではない じゃない でなく なく ない ません なかった "
-    "않 아니 아닙 아닌 없 못",
+    Cue.NOT: "none few~would few~people nowhere otherwise 别 別 not rule~out rules~out exclude no never without "
+    "neither nor cannot isnt doesnt dont wasnt arent hardly barely scarcely lacks lacking anything~but far~from "
+    "free~of absence~of lack~of devoid~of fails~to nothing nobody none~of opposite~of contrary~of evidence~against "
+    "speaks~against speak~against argues~against i~disagree i~don't~think~so i~do~not~think~so little~evidence "
+    "little~sign little~indication little~reason few~signs few~indications scant~evidence 不是 并非 並非 并不 並不 "
+    "没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
+    Cue.OPINION: "hesitate~to hesitant~to reluctant~to refuse~to decline~to i~doubt i~don't~think i~do~not~think "
+    "i~don't~believe i~do~not~believe no~reason not~a~reason no~way wrong~to incorrect~to misleading~to a~mistake~to "
+    "would~be~wrong~to is~wrong~to careful~not~to",
+    Cue.NOT_BEFORE: "misplaced unfounded misleading inaccurate premature exaggerated ruled~out excluded absent "
+    "unlikely improbable missing cannot~be~supported can't~be~supported not~supported cannot~be~confirmed "
+    "can't~be~confirmed not~confirmed is~wrong was~wrong would~be~wrong is~incorrect was~incorrect "
+    "is~out~of~the~question seems~off goes~too~far go~too~far too~strong~a too~strong~for wrong~word wrong~label "
+    "an~exaggeration is~thin is~weak ではなく じゃなく ではない じゃない でなく なく ない ません なかった 않 아니 아닙 "
+    "아닌 어렵 없 못",
     Cue.ONLY: "only just merely simply solely",
-    Cue.ABOUT: "crowd crowds audience couple story stories song songs music movie movies film news tale tales memory "
-    "memories poem event events situation scene topic ending day days times occasion occasions party atmosphere "
-    "weather lyrics background people 的故事 的歌 的歌曲 的音乐 的音樂 的电影 的電影 的消息 的背景 childhood colour "
-    "colours color colors",
+    Cue.ABOUT: "friend friends customer customers crowd crowds audience couple story stories song songs music movie "
+    "movies film news tale tales memory memories poem event events situation scene topic ending day days times "
+    "occasion occasions party atmosphere weather lyrics background people 的故事 的歌 的歌曲 的音乐 的音樂 的电影 "
+    "的電影 的消息 的背景 childhood colour colours color colors",
     Cue.ASKING: "为什么 為什麼 would does do did can shall what which who how why",
     Cue.RELEASE: "hide hides hiding conceal contain control suppress mask stop avoid 只是 就是 不由得 忍不住 不禁 "
     "不得不",
-    Cue.BUT: "but however yet nevertheless nonetheless whereas 而是 但是 但 然而 不过 不過 可是 却 卻 而 しかし "
-    "ですが だが けど でも 하지만 그러나 지만",
+    Cue.BUT: "so~much~as 不如说 不如說 but however yet nevertheless nonetheless whereas 而是 但是 但 然而 不过 不過 "
+    "可是 却 卻 而 しかし ですが だが けど でも 하지만 그러나 지만",
     Cue.THAN: "rather~than instead~of as~opposed~to than opposed~to in~place~of",
-    Cue.LESS: "has~to~look has~to~appear has~to~seem less not~so~much not~as pretends~to~be pretending~to~be pretends "
-    "pretending plays~a plays~an playing~a playing~an feigned feigns feigning fakes faking faked fake imitates "
-    "imitating mimics mimicking mistaken~for taken~for used~to~be formerly",
+    Cue.LESS: "claims~to~be claimed~to~be claiming~to~be puts~on~a put~on~a putting~on~a 与其说 與其說 mistake~this "
+    "mistake~that mistake~it mistake~his mistake~him mistake~her has~to~look has~to~appear has~to~seem less "
+    "not~so~much not~as pretends~to~be pretending~to~be pretends pretending plays~a plays~an playing~a playing~an "
+    "feigned feigns feigning fakes faking faked fake imitates imitating mimics mimicking mistaken~for taken~for "
+    "used~to~be formerly",
     Cue.CONCEDE: "although if unless though even~though even~if despite in~spite~of while albeit notwithstanding 虽然 "
     "雖然 尽管 儘管 即使 固然",
     Cue.THEN: "then later afterwards eventually 后来 後來 然后",
@@ -163,20 +168,23 @@ WORDS: Mapping[Cue, str] = {
     Cue.ASKS: "问 問 asks asked asking wonders wondered wondering",
     Cue.ALSO: "also too additionally furthermore moreover in~addition besides at~the~same~time 同时 同時 此外 另外 也 "
     "また 또한",
-    Cue.SPEAKS: "claims claimed says said saying reads shouts shouting yells exclaims states stated stating replies "
+    Cue.SPEAKS: "tells told explains explained describes described mentions mentioned recounts narrates sings sang "
+    "singing claims claimed says said saying reads shouts shouting yells exclaims states stated stating replies "
     "mutters quotes quoting subtitle subtitles transcript dialogue line 说 說 喊 字幕 台词 臺詞",
-    Cue.SUPPOSED: "如果他 如果她 要是他 要是她 假如他 假如她 question~is~about question~was~about if~he~were "
-    "if~she~were if~they~were if~the~person~were if~the~man~were if~the~woman~were if~he~was if~she~was if~they~was "
-    "if~he~had if~she~had if~they~had had~he had~she were~he were~she",
+    Cue.SUPPOSED: "suppose imagine~that imagine~he imagine~she tomorrow 如果 假如 should~he should~she "
+    "should~they question~is~about question~was~about if~he~were if~she~were if~they~were if~the~person~were "
+    "if~the~man~were if~the~woman~were if~he~was if~she~was if~they~was if~he~had if~she~had if~they~had had~he "
+    "had~she were~he were~she",
     Cue.SHOWS: "show shows showing display displays displaying express expresses expressing exhibit exhibits convey "
     "conveys betray betrays reveal reveals",
     Cue.SEEMS: "seem seems seemed appear appears appeared look looks looked sound sounds sounded smile smiles smiling "
     "laughs laughing words suggest suggests suggesting",
-    Cue.AT_FIRST: "starts~out started~out starts~off begins~as at~first initially previously might~say might~think "
-    "would~have~said might~have~said would~have~guessed may~suggest might~suggest could~suggest might~expect "
-    "would~expect might~call may~call could~call might~take may~take might~read may~read might~interpret last~year "
-    "last~week years~ago back~then as~a~child as~children in~the~past on~the~surface first~glance first~sight 起初 "
-    "一开始 一開始 最初 表面 之前他 之前她 他之前 她之前 之前很 以前他 以前她 原本 本来 本來 刚开始 剛開始 처음에는",
+    Cue.AT_FIRST: "yesterday at~that~time i~thought he~thought she~thought they~thought had~been 以前很 以前是 曾经 "
+    "starts~out started~out starts~off begins~as at~first initially previously might~say might~think would~have~said "
+    "might~have~said would~have~guessed may~suggest might~suggest could~suggest might~expect would~expect might~call "
+    "may~call could~call might~take may~take might~read may~read might~interpret last~year last~week ago back~then "
+    "back~in as~a~child as~children in~the~past on~the~surface first~glance first~sight 起初 一开始 一開始 最初 表面 "
+    "之前他 之前她 他之前 她之前 之前很 以前他 以前她 原本 本来 本來 刚开始 剛開始 처음에는",
     Cue.SLIGHTLY: "slightly hint~of hints~of touch~of bit somewhat little mild mildly trace~of traces~of tinge~of "
     "tinged seemingly undertone~of undertones~of secondary secondarily some faint faintly also~some lesser underlying "
     "second~choice second~guess second~best runner-up weak weakly 次要 有点 有點 略带 略帶 一丝 一絲 些许 些許 少し "
@@ -184,8 +192,8 @@ WORDS: Mapping[Cue, str] = {
     Cue.WITH: "with accompanied~by followed~by",
     Cue.PERHAPS: "could might may possibly possible perhaps maybe potentially alternatively or~even conceivable "
     "plausible 可能 也许 也許 或许 或許 かもしれない かもしれません 아마",
-    Cue.PREVAILS: "wins dominates dominate dominated prevails prevail prevailed predominates outweighs outweigh "
-    "overshadows",
+    Cue.PREVAILS: "fits~best suits~best wins dominates dominate dominated prevails prevail prevailed predominates "
+    "outweighs outweigh overshadows",
     Cue.DOMINANT: "dominant predominant primary main strongest stronger prevailing dominating most~prominent "
     "overriding 主要",
     Cue.MAINLY: "first~choice above~all mostly mainly primarily predominantly chiefly dominated~by largely leaning "
@@ -195,12 +203,14 @@ WORDS: Mapping[Cue, str] = {
     "cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain not~possible not~enough "
     "insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined not~clear too~early~to "
     "too~short~to too~little~to remembers remembering recalls recalling imagines imagining dreams~of dreaming~of "
-    "wants~to want~to wanted~to having~made stop~being about~to~get about~to~become may~get might~get may~become "
-    "might~become makes~me made~me viewer~feels viewers~feel some~viewers some~people some~observers some~annotators "
-    "one~annotator another~annotator as~if~he~were as~if~she~were as~if~they~were contains~the~word uses~the~word "
-    "says~the~word mentions~the~word calling~him calling~her calling~them hopes~that hopes~he hopes~she hopes~to "
-    "wishes~that wishes~he wishes~she wishes~to promises~to isn't~clear whether not~certain can't~decide cannot~decide "
-    "wouldn't~say would~not~say 无法 無法 难以 難以 不确定 不確定 不清楚 不知道 分からな わからな 모르",
+    "wants~him wants~her wants~them wanted~him wanted~her expects expected 希望 但愿 wants~to want~to wanted~to "
+    "having~made stop~being about~to~get about~to~become may~get might~get may~become might~become denies denied "
+    "denying accuses accused accusing makes~me made~me the~viewer~feels viewers~feel some~viewers some~people "
+    "some~observers some~annotators one~annotator another~annotator as~if~he~were as~if~she~were as~if~they~were "
+    "contains~the~word uses~the~word says~the~word mentions~the~word calling~him calling~her calling~them hopes~that "
+    "hopes~he hopes~she hopes~to wishes~that wishes~he wishes~she wishes~to promises~to isn't~clear whether "
+    "not~certain can't~decide cannot~decide wouldn't~say would~not~say 无法 無法 难以 難以 不确定 不確定 不清楚 不知道 "
+    "分からな わからな 모르",
     Cue.BECAUSE: "because since due~to as~if as~though when owing~to thanks~to caused~by about at~how by~how "
     "at~the~fact 因为 因為 由于 由於",
     Cue.EXPLAINING: "reason reasons reasoning explanation rationale analysis evidence justification alternatives "
@@ -223,21 +233,24 @@ WORDS: Mapping[Cue, str] = {
     "order~of~likelihood order~of~probability most~to~least descending",
     Cue.MIXED: "mix mixture combination blend both between mixed equally simultaneously ranging~from ranges~from "
     "range~from varies~from varying~from alternates~between 既 混合",
-    Cue.IS: "is was will~be would~be has~become have~become are as seems~to~be appears~to~be being should~be must~be "
-    "were 是 为 為 は",
+    Cue.IS: "would~have~been he'd~be she'd~be they'd~be is was will~be would~be has~become have~become are as "
+    "seems~to~be appears~to~be being should~be must~be were 是 为 為 は",
     Cue.AND: "and plus as~well~as but~also yet~also 而且 和 与 與 及 又 と",
     Cue.OR: "or either 或 或者 还是 還是 または か~または",
-    Cue.WORD: "no~doubt without~doubt without~a~doubt beyond~doubt no~wonder no~matter no~surprise~that "
-    "not~surprisingly not~surprising couldn't~be could~not~be i'm~afraid i~am~afraid happy~to glad~to pleased~to "
-    "sad~to~say sad~to~report sad~to~inform afraid~to~say 生日快乐 新年快乐 节日快乐 圣诞快乐 happy~birthday "
-    "happy~new~year happy~ending merry~christmas happy~meal happy~hour name~is~joy named~joy hard~not~to "
-    "difficult~not~to don't~worry no~worries calm~down calm~her calm~him calm~them surprise~party surprise~visit "
-    "surprise~gift surprise~attack anger~management can't~help cannot~help couldn't~help from~time~to~time "
-    "from~start~to~end from~beginning~to~end if~i~had~to if~i~have~to if~i~must if~anything if~forced no~emotion~label "
-    "no~emotion~labels no~emotion~listed no~emotion~from no~emotion~in~the~list no~emotion~can no~emotions~can "
-    "no~emotion~could contrasts~with contrasting~with in~contrast~with emotion~is~concerned emotions~are~concerned "
-    "mood~is~concerned face~is~concerned voice~is~concerned not~to~mention nothing~but no~less~than 不仅 不但 不只 "
-    "不止 非常 不断 无比 无论 不错 不同 没想到 未来 仕方な もったいな 少な 間違いな 違いな",
+    Cue.WORD: "如果要 如果只能 如果必须 如果一定 如果非 如果从 如果看 如果仅 特别 特別 分别 分別 告别 区别 个别 性别 "
+    "类别 差别 识别 判别 no~doubt without~doubt without~a~doubt beyond~doubt no~wonder no~matter no~surprise~that "
+    "not~surprisingly not~surprising couldn't~be could~not~be i'm~afraid i~am~afraid i'm~happy~to i~am~happy~to "
+    "i'd~be~happy~to i~would~be~happy~to happy~to~help i'm~glad~to i~am~glad~to glad~to~help pleased~to~help "
+    "pleased~to~meet sad~to~say sad~to~report sad~to~inform afraid~to~say 生日快乐 新年快乐 节日快乐 圣诞快乐 "
+    "happy~birthday happy~new~year happy~ending merry~christmas happy~meal happy~hour name~is~joy named~joy "
+    "hard~not~to difficult~not~to don't~worry no~worries calm~down calm~her calm~him calm~them surprise~party "
+    "surprise~visit surprise~gift surprise~attack anger~management can't~help cannot~help couldn't~help "
+    "from~time~to~time from~start~to~end from~beginning~to~end if~i~had~to if~i~have~to if~i~must if~anything "
+    "if~forced no~emotion~label no~emotion~labels no~emotion~listed no~emotion~from no~emotion~in~the~list "
+    "no~emotion~can no~emotions~can no~emotion~could contrasts~with contrasting~with in~contrast~with "
+    "emotion~is~concerned emotions~are~concerned mood~is~concerned face~is~concerned voice~is~concerned not~to~mention "
+    "nothing~but no~less~than 不仅 不但 不只 不止 非常 不断 无比 无论 不错 不同 没想到 未来 仕方な もったいな 少な "
+    "間違いな 違いな",
 }  # fmt: skip
 """Cue -> words, each with `~` for a space; `WORD` holds sayings in which no emotion is named or denied."""
 
@@ -255,19 +268,8 @@ _RELATIVES = (
     *("opponent", "interlocutor", "interviewer"),
 )
 _RELATIVES_IN_CHINESE = (
-    "妈妈",
-    "母亲",
-    "爸爸",
-    "父亲",
-    "朋友",
-    "老板",
-    "同事",
-    "丈夫",
-    "妻子",
-    "老公",
-    "老婆",
-    "儿子",
-    "女儿",
+    *("妈妈", "母亲", "爸爸", "父亲", "朋友", "老板", "同事"),
+    *("丈夫", "妻子", "老公", "老婆", "儿子", "女儿"),
 )
 _VISIBLE = (
     *("clear", "strong", "particular", "specific", "obvious", "visible", "noticeable", "discernible", "apparent"),
@@ -275,9 +277,9 @@ _VISIBLE = (
 )
 NAMES: Mapping[Cue, str] = {
     Cue.PERSON: "he she they man woman boy girl mother father first second",
-    Cue.ANOTHER: "most~people anyone anybody the~crowd the~audience the~viewer viewers others in~the~background "
-    "behind~him behind~her behind~them people~around~him people~around~her people~around~them "
-    "the~others others other~people another~person another~man another~woman the~other~man "
+    Cue.ANOTHER: "next~to~her next~to~him the~dog the~cat another most~people anyone anybody the~crowd the~audience "
+    "the~viewer viewers others in~the~background behind~him behind~her behind~them people~around~him people~around~her "
+    "people~around~them the~others others other~people another~person another~man another~woman the~other~man "
     "the~other~woman the~other~person everyone~else someone~else bystanders the~interviewer "
     "周围的人 旁边的人 其他人 别人 观众 觀眾 对方 對方 "
     + " ".join(f"{whose}~{who}" for whose in ("his", "her", "their", "whose") for who in _RELATIVES)

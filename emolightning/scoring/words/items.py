@@ -15,11 +15,14 @@ RUNS = re.compile(f"[{HAN_AND_KANA}]+")
 IS_RUN = re.compile(f"[{HAN_AND_KANA}]")
 IS_HANGUL = re.compile(f"[{HANGUL}]")
 JOINT = re.compile(r"(?<=[^\W_])[-_\u2013](?=[^\W_])")
+CUT = "\u2026"
+"""Ends the word of an emotion that an answer breaks off in."""
+
 GLUE = "\x1f"
 """Takes the place of the hyphen that joins words: `un-happy` is one word."""
 
-TOKEN = re.compile(rf"[+-]?\d+(?:[.,]\d+)*%?(?![^\W_])|[^\W_]+(?:['{GLUE}][^\W_]+)*|\n|[^\w\s]")
-NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?%?")
+TOKEN = re.compile(rf"[+-]?\d+(?:[.,]\d+)*(?:%|/\d+)?(?![^\W_])|[^\W_]+(?:['{GLUE}][^\W_]+)*|\n|[^\w\s]")
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:%|/\d+)?")
 LOOKING = frozenset(("looking", "sounding", "seeming", "faced", "eyed", "toned"))
 """`sad-looking` is sad."""
 
@@ -102,6 +105,9 @@ class Items:
             elif item is not last or item is not OTHER:  # Of words that say nothing one stands for a row.
                 found.append(item)
             place, last = end, item
+        is_open = last is not None and (last is OTHER or last.is_misspelt)
+        if is_open and len(parts) > 1 and (label := self._lexicon.begun(parts[-1])):
+            found = [*found[:-1], OTHER, Item(Cue.LABEL, parts[-1] + CUT, label)]
         return found
 
     def _saying(
@@ -115,15 +121,9 @@ class Items:
             if "\n" in window[1:]:  # The words of a label may be in two lines.
                 end += 1
                 window = [part for part in parts[place:end] if part != "\n"]
-            is_open = item.cue is Cue.WORD and tokens[-1] == "to"
-            if window == tokens and not (is_open and self._is_emotion(parts, end)):
+            if window == tokens:
                 return item, end
         return None, place + 1
-
-    def _is_emotion(self, parts: list[str], place: int) -> bool:
-        """Whether `happy to` is no saying, as in `from happy to sad`."""
-        item = self._single.get(parts[place]) if place < len(parts) else None
-        return item is not None and item.cue is Cue.LABEL
 
     def _compound(self, item: Item | None, parts: list[str], end: int, joined: set[int]) -> tuple[Item | None, int]:
         """A whole compound, or one like `sad-looking`, keeps its meaning; the parts of others have none."""

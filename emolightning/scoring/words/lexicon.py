@@ -124,6 +124,9 @@ CONCEPTS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Concept -> its families, each a line of words; `~` is a space."""
 
+CLEAR = 3
+"""Letters from which on the beginning of a label's word is no other word."""
+
 FAMILIES = [
     (concept, [[spelling(word.replace("~", " ")) for word in line.split()] for line in lines])
     for concept, lines in CONCEPTS.items()
@@ -166,7 +169,7 @@ class Lexicon:
         meanings |= {spelling(part): label for label in labels for part in label.split("/") if wide and part.strip()}
         meanings |= {spelling(label): label for label in labels}
         self.meanings: Mapping[str, str | None] = meanings
-        near = {word for word in [*own_families, *map(spelling, labels)] if wide and word.isalpha()}
+        self._own = near = {word for word in [*own_families, *map(spelling, labels)] if wide and word.isalpha()}
         self._near = _filed(near, lambda word: _shortened(word) if len(word) > SHORTEST else ())
         self._drawn_out = _filed(near, lambda word: [_once_each(word)])
 
@@ -178,6 +181,11 @@ class Lexicon:
         near = {known for known in near if known[0] == word[0] and is_one_edit(word, known)}
         near |= {known for known in self._drawn_out.get(_once_each(word), ()) if len(known) < len(word)}
         return min(near) if len({self.meanings[known] for known in near}) == 1 else None
+
+    def begun(self, word: str) -> str | None:
+        """The label that a word without its end means: `worr`, `surpr`."""
+        found = [known for known in self._own if len(word) >= CLEAR and known.startswith(word)]
+        return self.meanings[min(found)] if found else None
 
 
 def _basic_elsewhere(labels: Sequence[str], *, wide: bool) -> set[str]:

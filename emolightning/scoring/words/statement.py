@@ -51,6 +51,8 @@ ENTRY = re.compile(
 )
 HEAD = re.compile(r"[\s\-\u2013\u2014:(,;]*(?:\*\*)?([^\s:(,;*\u2013\u2014]+(?: [^\s:(,;*\u2013\u2014-]+){0,2})")
 
+FLAGS = {"true": True, "yes": True, "false": False, "no": False}
+
 LARGEST_JSON = 100_000
 
 
@@ -142,8 +144,9 @@ def _said(value: Any, depth: int = 0) -> str | None:
     numbers = {str(name): number for name, entry in value.items() if (number := _number(entry)) is not None}
     if numbers and len(numbers) == len(value):
         return _largest(numbers)
-    if all(isinstance(entry, bool) for entry in value.values()):
-        return ", ".join(name for name, entry in names.items() if entry)
+    flags = {name: FLAGS.get(str(entry).casefold()) for name, entry in value.items()}
+    if value and None not in flags.values():
+        return ", ".join(str(name) for name, is_so in flags.items() if is_so)
     for name in KEYS:
         if name in names and (said := _said(names[name], depth + 1)) is not None:
             return said

@@ -10,6 +10,7 @@ PRONOUNS = {"he": frozenset(("man", "boy")), "she": frozenset(("woman", "girl"))
 
 MADE_THINGS = frozenset(
     (
+        *("crowd", "crowds", "audience", "friend", "friends", "customer", "customers"),
         *("story", "stories", "song", "songs", "music", "movie", "movies", "film", "news", "tale", "tales", "poem"),
         *("weather", "lyrics", "party", "background", "childhood", "people", "colour", "colours", "color", "colors"),
         *("的故事", "的歌", "的歌曲", "的音乐", "的音樂", "的电影", "的電影", "的消息", "的背景"),
@@ -41,9 +42,25 @@ def person(sentence: Sentence, place: int) -> None:
 
 
 def another(sentence: Sentence, place: int) -> None:
-    has_no_verb = sentence.begins_clause(place)  # "some see surprise, others anger"
+    is_ascii = sentence.items[place].word.isascii()
+    has_no_verb = sentence.begins_clause(place) and not (is_ascii and sentence.next(place) is not Cue.LABEL)
     if sentence.next(place) in VERBS or (has_no_verb and Cue.LABEL in (sentence.next(place), sentence.next(place, 2))):
         sentence.is_of_another = True
+
+
+def is_of_its_subject(sentence: Sentence, place: int) -> bool:
+    """Whether a verb is denied of an emotion, as in `'Worried' does not capture it`, `the label sad isn't right`."""
+    ends = (Cue.COMMA, Cue.BUT, Cue.COLON)
+    start = max((at + 1 for at in range(place) if sentence.items[at].cue in ends), default=0)
+    clause = [item.cue for item in sentence.items[start:place]]
+    if Cue.LABEL not in clause:
+        return False
+    subject = {*clause[: clause.index(Cue.LABEL)]}
+    is_verb = sentence.items[place].word.endswith("n't") or clause[-1] in (Cue.IS, Cue.ASKING)
+    after = [item.cue for item in sentence.items[place + 1 :]]
+    end = next((at for at, cue in enumerate(after) if cue in ends), len(after))
+    is_named = Cue.KEY in subject or Cue.WORD not in subject
+    return is_verb and is_named and subject <= {Cue.SIGN, Cue.KEY, Cue.WORD} and Cue.LABEL not in after[:end]
 
 
 def is_no_person(word: str) -> bool:
@@ -70,9 +87,11 @@ def make(sentence: Sentence, place: int) -> None:
             mention.weight = min(mention.weight, LESS)
 
 
-def add(sentence: Sentence, _: int) -> None:
-    """`She is also worried` says one more emotion, and takes back none."""
+def add(sentence: Sentence, place: int) -> None:
+    """`She is also worried` says one more emotion, and takes back none; `too tired to be angry` takes back one."""
     sentence.is_addition = True
+    is_too = sentence.items[place].word == "too"
+    sentence.is_refused |= is_too and (sentence.next(place), sentence.next(place, 2)) == (Cue.WORD, Cue.TO)
 
 
 def object_of(sentence: Sentence, place: int) -> None:
@@ -85,7 +104,8 @@ def be(sentence: Sentence, place: int) -> None:
     """`If the tone were softer, it would be sad`; `he would be angry if he knew`; `will be sad when she hears it`."""
     words = [item.word for item in sentence.items]
     starts = "unless" in words[:place] or ("if" in words[:place] and "were" in words[:place])
-    sentence.is_supposed |= (starts or "if" in words[place:]) and words[place] == "would be"
+    sentence.is_supposed |= (starts or "if" in words[place:]) and words[place].endswith(("would be", "'d be"))
+    sentence.is_supposed |= words[place] == "would have been"
     sentence.is_supposed |= words[place] == "will be" and bool({"when", "once", "if"} & {*words[place:]})
 
 
@@ -94,9 +114,9 @@ def ask(sentence: Sentence, _: int) -> None:
 
 
 def report(sentence: Sentence, place: int) -> None:
-    """`She says that she was happy` repeats words of the clip."""
-    after = [sentence.next(place, distance) for distance in (1, 2, 3)]
-    sentence.is_reported |= after[0] is Cue.PERSON or (after[0] is Cue.THAT and Cue.PERSON in after)
+    """`She says that she was happy` repeats words of the clip, and `describes how sad she was` what is in them."""
+    after = [sentence.next(place, distance) for distance in (1, 2)]
+    sentence.is_reported |= after[0] is Cue.PERSON or Cue.THAT in after or after[0] is Cue.ASKING
 
 
 def question(sentence: Sentence, _: int) -> None:

@@ -28,7 +28,11 @@ def now(sentence: Sentence, place: int) -> None:
 def earlier(sentence: Sentence, place: int) -> None:
     """`Was sad before, is happy`: what was before the sentence's other emotion has passed; so has `was happy once`."""
     rest = [item.cue for item in sentence.items[place + 1 :]]
-    was = not rest and sentence.before(place) is Cue.LABEL and any(item.word == "was" for item in sentence.items)
+    was = (
+        not rest
+        and sentence.before(place) is Cue.LABEL
+        and any(item.word in ("was", "were") for item in sentence.items)
+    )
     if was or (rest and rest[0] in (Cue.COMMA, Cue.AND, Cue.BUT) and Cue.LABEL in rest):
         _pass(sentence, sentence.clause)
 

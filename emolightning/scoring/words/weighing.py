@@ -34,7 +34,8 @@ GROUP = frozenset((Cue.AND, Cue.OR, Cue.COMMA, Cue.SIGN, Cue.NUMBER))
 SAID_OF_ALL = frozenset(("sadly", "happily", "surprisingly", "gladly", "unhappily"))
 """`Sadly, nothing can be seen` is what the writer feels; `Angrily, he asks` is not."""
 
-DENIALS = frozenset((Cue.NOT, Cue.OPINION, Cue.NOT_BEFORE, Cue.REFUSE))
+UNASSERTED = frozenset((Cue.NOT, Cue.OPINION, Cue.NOT_BEFORE, Cue.REFUSE, Cue.ASKS, Cue.SPEAKS))
+"""After a question: `Happy? Hardly.`, `"Happy?" she asks.`"""
 
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
 NOT_BARE = frozenset(
@@ -67,8 +68,8 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
             sentence = Sentence(number, items[start:end], level=level, is_explaining=explaining)
             is_asked = end < len(items) and items[end].cue is Cue.ASKED
             _weigh(sentence, is_asked=is_asked)
-            if not sentence.mentions and any(item.cue in DENIALS for item in sentence.items[:3]):
-                for mention in asked:  # "Happy? Hardly."
+            if not sentence.mentions and any(item.cue in UNASSERTED for item in sentence.items[:3]):
+                for mention in asked:
                     mention.drop(DENIED)
             asked = [*asked, *sentence.mentions] if is_asked else []
             level = 0 if sentence.mentions else sentence.level
@@ -91,14 +92,14 @@ def likeliest(items: Sequence[Item]) -> list[Mention]:
     alternates = all(one[1].cue is not next_one[1].cue for one, next_one in pairwise(row))
     if len(labels) < 2 or len(labels) != len(numbers) or not alternates:
         return []
-    shares = [float(number.word.rstrip("%")) for number in numbers]
+    shares = [float(number.word.rstrip("%").split("/")[0]) for number in numbers]
     best = [label for label, share in zip(labels, shares, strict=True) if share == max(shares)]
     return [Mention(item.word, item.label, item.is_misspelt, 0) for item in best]
 
 
 def _is_share(items: Sequence[Item], place: int) -> bool:
     item, before = items[place], items[place - 1] if place else None
-    is_marked = "%" in item.word or "." in item.word or (before is not None and before.cue in (Cue.COLON, Cue.SIGN))
+    is_marked = any(sign in item.word for sign in "%./") or (before is not None and before.cue in (Cue.COLON, Cue.SIGN))
     return item.cue is Cue.NUMBER and is_marked
 
 
@@ -169,7 +170,8 @@ def _close(sentence: Sentence, *, is_asked: bool) -> None:
     usable = [mention for mention in sentence.mentions if mention.weight]
     if sentence.is_option:
         for mention in usable:
-            mention.drop(LISTED)
+            if mention.weight < MORE:  # "of these options, sad fits best"
+                mention.drop(LISTED)
     elif sentence.is_supposed:
         for mention in usable:
             mention.drop(NOT_ASSERTED)
