@@ -184,7 +184,9 @@ class Lexicon:
 
     def begun(self, word: str) -> str | None:
         """The label that a word without its end means: `worr`, `surpr`."""
-        found = [known for known in self._own if len(word) >= CLEAR and known.startswith(word)]
+        if len(word) < CLEAR or word in self.meanings:
+            return None
+        found = [known for known in self._own if known.startswith(word)]
         return self.meanings[min(found)] if found else None
 
 
