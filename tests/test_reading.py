@@ -15,6 +15,7 @@ from emolightning.scoring.hand_check import agreement as agreement_of_sheet
 from emolightning.scoring.hand_check import require_unfilled, write_sheet
 from emolightning.scoring.reading import (
     CUT_OFF,
+    CUT_WORD,
     DENIED_ONLY,
     NO_LABEL,
     NO_MATCH,
@@ -100,6 +101,7 @@ def test_the_words_of_two_labels_for_one_emotion_belong_to_neither() -> None:
     ("text", "reason"),
     [
         ("<think>She is happy because", CUT_OFF),
+        ("From her voice one hears that she is wor", CUT_WORD),
         ("<think>She is happy</think>", CUT_OFF),
         ("not sad at all", DENIED_ONLY),
         ("She is neither angry nor worried.", DENIED_ONLY),
