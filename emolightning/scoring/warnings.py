@@ -107,7 +107,7 @@ def _left_out(report: dict[str, Any]) -> Iterator[str]:
 def of_ties(facts: dict[str, Any]) -> list[str]:
     """What became of clips whose annotators are tied, if there are any; `facts` are those of a predictions file."""
     become = {"first": "the label that was named first counts", "drop": "these clips are left out"}
-    count, ties = facts.get("tied", 0), facts.get("ties")
+    count, ties = facts.get("tied", 0), str(facts.get("ties"))
     return [f"the votes of annotators on {count} clips are tied: {become[ties]} (ties={ties})"] if count else []
 
 
