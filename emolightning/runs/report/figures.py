@@ -59,11 +59,13 @@ def _unit(name: str) -> Axis:
 
 def _folds(report: Report) -> Iterator[Drawing]:
     """The main scores of every fold, with what holds of all."""
-    found = {name: score for name, score in report["metrics"].items() if score.get("per_fold")}
+    found = {
+        name: score for name, score in report["metrics"].items() if score.get("per_fold") and score["value"] is not None
+    }
     shown = [name for name in HEADLINES if name in found] or list(found)
     if shown:
         drawn = [(name, Mark(found[name]["value"], _ends(found[name])), found[name]["per_fold"]) for name in shown]
-        yield Drawing("folds", "Over folds", several("Scores over folds", drawn, "all clips", "one fold"))
+        yield Drawing("folds", "Over folds", several("Scores over folds", drawn, "all folds", "one fold"))
 
 
 def several(title: str, found: Sequence[tuple[str, Mark, Sequence[float | None]]], whole: str, one: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,7 @@ def write_page(
         history: validations of the training run in order, names as in `metrics.csv`; empty when there are none.
     """
     has_labels, folder = "confusion_matrix" in report, path.parent
-    slices = dict(zip((clip.id for clip, _, _ in rows), _slices_of_clips(report, len(rows)), strict=True))
-    published, grades, drawn = published_sheet(report, folder), _grades(report), drawings(report)
+    published, drawn = published_sheet(report, folder), drawings(report)
     page = render(
         "run.html.jinja",
         scripts=("gallery.js",),
@@ -66,11 +65,7 @@ def write_page(
         surest=_surest(rows) if has_labels else [],
         words=in_words(report, rows[0][1].prompt if rows else ""),
         commands=commands(folder, report),
-        gallery=gallery(
-            (_clip(row, grades, has_labels, slices[row[0].id]) for row in _ordered(rows)),
-            media,
-            total=len(rows),
-        ),
+        gallery=gallery(_cards(report, rows, has_labels), media, total=len(rows)),
         max_shown=MAX_SHOWN,
     )
     write_whole(path, page)
@@ -99,6 +94,14 @@ def _weight(row: Row) -> float:
 def _sureness(row: Row) -> float:
     """Probability of what was answered; 0 where there is none."""
     return (row[1].probabilities or {}).get(str(row[2].value), 0.0)
+
+
+def _cards(report: Mapping[str, Any], rows: Sequence[Row], has_labels: bool) -> Iterator[GalleryClip]:
+    """The clips, those that are worth looking at first."""
+    grades = _grades(report)
+    slices = dict(zip((clip.id for clip, _, _ in rows), _slices_of_clips(report, len(rows)), strict=True))
+    for row in _ordered(rows):
+        yield _clip(row, grades, has_labels, slices[row[0].id])
 
 
 def _slices_of_clips(report: Mapping[str, Any], num_clips: int) -> list[dict[str, str]]:
