@@ -48,7 +48,8 @@ def test_recorded_answers(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, 16))
-def test_answers_that_were_written_before_the_rules_were_looked_at(number: int) -> None:
+def test_answers_that_were_written_before_the_rules_were_changed(number: int) -> None:
+    """Who wrote sets 11 to 15 knew the rules; 20 of their 545 answers are still read as a label and left out here."""
     lines = map(json.loads, (Path(__file__).parent / "answers_held_back.jsonl").read_text("utf-8").splitlines())
     rows = [line for line in lines if line["set"] == number]
     read = [(row, read_label(row["answer"], vocabulary(row["labels"])).label) for row in rows]
