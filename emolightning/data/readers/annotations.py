@@ -8,7 +8,6 @@ of pieces of videos.
 import hashlib
 import json
 import logging
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,8 +20,8 @@ from emolightning.data.readers.custom_columns import (
     TRANSCRIPT_OFF,
     CustomColumns,
 )
+from emolightning.data.readers.custom_numbers import CustomNumbers
 from emolightning.data.readers.custom_rows import USED, CustomRows
-from emolightning.data.readers.label_files import NO_VALENCE
 from emolightning.data.readers.label_map import LabelMap
 from emolightning.data.readers.label_votes import LabelVotes
 from emolightning.data.readers.left_out import RowsLeftOut
@@ -98,16 +97,17 @@ def read_custom(
     if not media.is_dir() and lost is None:
         raise UserError(f"media folder {media} does not exist or is not a folder")
     problems, known = RowProblems(), CustomColumns(columns or {}, annotators)
-    meanings = LabelMap(labels, label_map, separator=separator, unit="votes" if annotators else "rows")
+    unit = "votes" if annotators else "rows" if separator is None else "labels"
+    meanings = LabelMap(labels, label_map, separator=separator, unit=unit)
     read_label = LabelVotes(meanings, known.of_people(), ties) if annotators else meanings
     optional = [*([] if needs_transcript else [TRANSCRIPT]), *([LABEL] if annotators else [])]
     required = [column for column in COLUMNS if column not in optional]
     table = CustomRows(path, known, required)
     words = frozenset(map(str.casefold, said_words))
     spoken = partial(_transcript, needed=needs_transcript, may_be_silent=may_be_silent, said_words=words)
-    number = partial(_number, scale=scale)
+    numbers = CustomNumbers(scale)
     left_out = RowsLeftOut(drop)
-    clips = _clips(table, left_out, MediaFolder(media, lost=lost), read_label, spoken, number, problems)
+    clips = _clips(table, left_out, MediaFolder(media, lost=lost), read_label, spoken, numbers.read, problems)
     problems.found += [(1, fault) for fault in left_out.faults(table.columns)] if table.num_rows else []
     if not table.num_rows and not len(problems):
         needs = ", ".join([*(known.names[column] for column in required), *annotators])
@@ -121,7 +121,7 @@ def read_custom(
         setting = f"data.drop or {setting}" if left_out.counts else setting
         raise RowErrors([(str(path), [f"{setting} leaves out every row"])])
     if remarks is not None:
-        remarks += [*left_out.remarks(), *read_label.remarks()]
+        remarks += [*left_out.remarks(), *read_label.remarks(), *numbers.remarks()]
     return clips
 
 
@@ -194,25 +194,6 @@ def _optional(
     reason = check(_text, "reason", text) if (text := get("reason")) else None
     subject = check(_text, "subject", kept.setdefault(text, text)) if (text := get("subject")) else None
     return split, reason, subject
-
-
-def _number(column: str, text: str, *, scale: tuple[float, float] | None) -> float | None:
-    """A number on the scale, if there is one; None for an empty cell and for MER2023's code for none.
-
-    Raises:
-        BadValue: anything else.
-    """
-    try:
-        value = float(text) if text else NO_VALENCE
-    except ValueError:
-        value = math.nan
-    if value == NO_VALENCE:
-        return None
-    if not math.isfinite(value):
-        raise BadValue(f"{column} {text[:40]!r} is not a number; leave it empty, or {NO_VALENCE}, where there is none")
-    if scale is not None and not scale[0] <= value <= scale[1]:
-        raise BadValue(f"{column} {text[:40]} is not from {scale[0]:g} to {scale[1]:g}, the scale of data.scale")
-    return value
 
 
 def _twice(row: Mapping[str, str], first: Mapping[str, str], line: int) -> str:
