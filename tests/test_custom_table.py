@@ -145,6 +145,16 @@ def test_votes_that_give_no_label_are_refused(read: Read, row: str, message: str
     assert problem.startswith(message)
 
 
+def test_a_clip_whose_every_vote_is_left_out_is_left_out_and_counted(read: Read) -> None:
+    remarks: list[str] = []
+    rows = ("a,sad,xxx,,Hi.", "b,xxx,oth,xxx,Hi.", "c,,oth,,Hi.")
+    label_map = {"xxx": None, "oth": None}
+    clips = read(PEOPLE, *rows, annotators=["r1", "r2", "r3"], label_map=label_map, remarks=remarks)
+    assert [clip.id for clip in clips] == ["a"]
+    assert "data.label_map: 5 votes are left out (oth 2, xxx 3)" in remarks
+    assert "data.annotators: 2 rows are left out, for data.label_map leaves out every vote" in remarks
+
+
 def test_columns_of_people_must_be_there_and_named(read: Read) -> None:
     (problem,) = problems(read, "video_name,rater1,transcription", "a,sad,Hi.", annotators=["rater1", "rater2"])
     assert problem.startswith("line 1: no column 'rater2', which data.annotators names; columns found")
@@ -234,6 +244,30 @@ def test_codes_are_mapped_and_rows_left_out_with_their_numbers(read: Read) -> No
         "data.label_map: 2 rows are left out (xxx 2)",
         "data.label_map: no row has 'fru'",
     ]
+
+
+def test_labels_of_a_cell_that_are_left_out_are_counted_and_leave_no_clip_without_any(read: Read) -> None:
+    remarks: list[str] = []
+    label_map = {"xxx": None, "exc": "happy", "fru": None}
+    lines = (HEADER, "a,sad;xxx,x", "b,xxx,x", "c,exc; sad,x", "d,xxx; xxx,x")
+    clips = read(*lines, separator=";", label_map=label_map, remarks=remarks)
+    assert {clip.id: clip.open_labels for clip in clips} == {"a": ("sad",), "c": ("happy", "sad")}
+    assert remarks == [
+        "data.label_map: 1 labels are mapped (exc -> happy 1)",
+        "data.label_map: 4 labels are left out (xxx 4)",
+        "data.label_map: 2 rows are left out, for it leaves them no label",
+        "data.label_map: no row has 'fru'",
+    ]
+
+
+def test_the_code_for_no_number_is_a_value_where_the_scale_has_it_and_is_counted_elsewhere(read: Read) -> None:
+    lines = ("video_name,emotion_label,transcription,arousal", "a,sad,x,-10", "b,sad,x,4", "c,sad,x,-10.0")
+    for scale, numbers in (((-50, 50), [-10, 4, -10]), ((1, 9), [None, 4, None]), (None, [None, 4, None])):
+        remarks: list[str] = []
+        assert [clip.arousal for clip in read(*lines, scale=scale, remarks=remarks)] == numbers
+        assert [remark.startswith("arousal: 2 rows have -10, which is read as no value") for remark in remarks] == [
+            True for _ in numbers[:1] if None in numbers
+        ]
 
 
 def test_words_that_are_taken_for_labels_are_told_with_their_numbers(read: Read) -> None:

@@ -54,7 +54,7 @@ class LabelMap:
         given: word or code -> label, or None to leave its rows out; or a table with the columns alias and label.
         said_by: what gives these words: a setting, or the name of a corpus, which may have words for no clip.
         separator: of several labels of a row; None where a row has one.
-        unit: what has a word each, `rows` or `votes`, for remarks.
+        unit: what has a word each, `rows`, `labels` of cells or `votes`, for remarks.
 
     Raises:
         UserError: `given` names a label that is not in the vocabulary.
@@ -94,6 +94,8 @@ class LabelMap:
         self.understood: Counter[tuple[str, str]] = Counter()
         """(Word, label) -> rows whose word is another form of the label, such as anger of angry."""
         self.dropped: Counter[str] = Counter()
+        self.num_emptied = 0
+        """Cells of which every word is left out."""
         self._out: dict[str, bool] = {}
         self._read: dict[str, tuple[str, Counter[tuple[str, str]] | None]] = {}
         """Word -> label, and where its rows are counted: a table has many rows and few words."""
@@ -108,11 +110,21 @@ class LabelMap:
         return self.targets[key] or "" if key in self.targets else canonical(word, self.labels)
 
     def leaves_out(self, word: str) -> bool:
-        """Whether the rows of this word are left out; they are counted."""
+        """Whether the rows of this word, or of these words of a cell, are left out; the words are counted."""
+        words = self._words(word)
+        gone = [each for each in words if self._is_out(each)]
+        for each in gone:
+            self.dropped[each] += 1
+        is_out = len(gone) == len(words)
+        self.num_emptied += is_out
+        return is_out
+
+    def _words(self, text: str) -> list[str]:
+        return [text] if self.separator is None else [word.strip() for word in text.split(self.separator)]
+
+    def _is_out(self, word: str) -> bool:
         if word not in self._out:
             self._out[word] = self.targets.get(_key(word), "") is None
-        if self._out[word]:
-            self.dropped[word] += 1
         return self._out[word]
 
     def read_all(self, text: str) -> tuple[str | None, tuple[str, ...] | None]:
@@ -123,8 +135,7 @@ class LabelMap:
         """
         if self.separator is None:
             return self.read(text), None
-        words = [word.strip() for word in text.split(self.separator)]
-        found = [self.read(word) for word in words if self.targets.get(_key(word), "") is not None]
+        found = [self.read(word) for word in self._words(text) if not self._is_out(word)]
         if repeated := [label for label in dict.fromkeys(found) if found.count(label) > 1]:
             raise BadValue(f"{LABEL} {text!r} has {repeated[0]!r} twice; write each label once")
         return (found[0] if len(found) == 1 else None), tuple(found)
@@ -174,6 +185,8 @@ class LabelMap:
         if self.dropped.total():
             each = ", ".join(f"{word} {count}" for word, count in sorted((+self.dropped).items()))
             sentences.append(f"{self.said_by}: {sum(self.dropped.values())} {self.unit} are left out ({each})")
+        if self.separator is not None and self.num_emptied:
+            sentences.append(f"{self.said_by}: {self.num_emptied} rows are left out, for it leaves them no label")
         used = {_key(word) for word, _ in self.mapped} | {_key(word) for word in +self.dropped}
         if self.said_by == SETTING and (idle := sorted(self.targets.keys() - used)):
             sentences.append(f"data.label_map: no row has {', '.join(map(repr, idle))}")

@@ -20,15 +20,20 @@ class LabelVotes:
 
     def __init__(self, words: LabelMap, columns: Sequence[str], ties: Ties):
         self.words, self.columns, self.ties = words, tuple(columns), ties
-        self.num_rows = self.num_votes = self.num_followed = self.num_tied = 0
+        self.num_rows = self.num_votes = self.num_followed = self.num_tied = self.num_emptied = 0
 
     def of_row(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """What each of them wrote."""
         return tuple(values[column] for column in self.columns)
 
     def leaves_out(self, votes: Sequence[str]) -> bool:
-        """Whether a row is left out, for its votes are tied."""
+        """Whether a row is left out, for its votes are tied, or `data.label_map` leaves out each of them."""
         found = [self.words.meaning(word) for word in votes if word]  # A word without one is refused later.
+        if found and not any(found) and None not in found:
+            for word in filter(None, votes):
+                self.words.leaves_out(word)  # Each is counted.
+            self.num_emptied += 1
+            return True
         is_out = self.ties == "drop" and None not in found and len(leaders([label or None for label in found])) > 1
         self.num_tied += is_out
         return is_out
@@ -65,4 +70,5 @@ class LabelVotes:
         agreed = f"{SETTING}: {self.num_rows} rows have the label of most people, {share:.1%} of their votes are for it"
         become = {"first": "of these labels the one that was named first counts", "drop": "these rows are left out"}
         tied = [f"{SETTING}: the votes of {self.num_tied} rows are tied: {become[self.ties]}"] if self.num_tied else []
-        return [*self.words.remarks(), agreed, *tied]
+        emptied = f"{SETTING}: {self.num_emptied} rows are left out, for data.label_map leaves out every vote"
+        return [*self.words.remarks(), agreed, *tied, *([emptied] if self.num_emptied else [])]
