@@ -11,12 +11,18 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from emolightning.config.check import ConfigError, check_config
+from emolightning.config.composing import composed
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.renamed import present_words, saved_as_now
 from emolightning.config.schema import register_schemas
+from emolightning.files.writing import write_json
+from emolightning.models.parts.adapter import DESCRIPTION
 from emolightning.runs.assembly import training
+from emolightning.runs.assembly_of_models import plain
+from emolightning.runs.resume import changed_settings, is_finished
 from emolightning.training.checkpoints.best_checkpoint import BestCheckpoint
 from emolightning.training.checkpoints.last_checkpoint import LastCheckpoint
+from emolightning.training.run_folder import RunFolder
 from emolightning.training.stopping.early_stopping import EarlyStopping
 from emolightning.training.stopping.graceful_stop import GracefulStop
 
@@ -125,3 +131,46 @@ def test_an_own_table_of_before_had_one_label_a_clip() -> None:
     assert saved_as_now({"data": custom})["data"].items() >= {"annotators": None, "ties": "refuse", **custom}.items()
     other = {"_target_": "emolightning.benchmarks.meld.reader.MeldData"}
     assert "annotators" not in saved_as_now({"data": other})["data"]
+
+
+KEYS = (Path(__file__).parent / "settings_before.txt").read_text(encoding="utf-8").split()
+"""Every setting that trainings had before clips could be mixed and questions be one's own."""
+
+RUNS = {
+    "demo": ["experiment=demo"],
+    "custom": ["data=custom", "data.annotations=t.csv", "data.media=m", "data.labels=mer6"],
+    "meld": ["data=meld"],
+    "iemocap": ["data=iemocap"],
+    "sentiment": ["data=cmu_mosi", "scoring=sentiment"],
+}
+
+
+def as_before(node: Any, key: str = "") -> Any:
+    """A configuration without the settings that came later."""
+    if not isinstance(node, dict) or not node:
+        return node
+    names = {name: f"{key}.{name}" if key else name for name in node}
+    return {
+        name: as_before(value, names[name])
+        for name, value in node.items()
+        if any(f"{known}.".startswith(f"{names[name]}.") for known in KEYS)
+    }
+
+
+@pytest.mark.parametrize("words", RUNS.values(), ids=RUNS)
+def test_a_run_that_was_finished_before_settings_came_is_finished(words: list[str], tmp_path: Path) -> None:
+    with composed("train", words) as cfg:
+        now = plain(cfg)
+    folder, before = RunFolder(tmp_path), as_before(now)
+    if before["scoring"].get("protocol", "") is None:
+        before["scoring"]["protocol"] = "mosi"  # What it was when nobody said it.
+    assert before != now
+    folder.config.write_text(yaml.safe_dump(before), encoding="utf-8")
+    write_json(folder.lineage, {"status": "finished"})
+    folder.adapter.mkdir()
+    (folder.adapter / DESCRIPTION).touch()
+    assert is_finished(folder, now)
+    assert changed_settings(saved_as_now(before), now) == []
+    assert not is_finished(folder, {**now, "prompt": {**now["prompt"], "questions": {"emotion": ["Well?"]}}})
+    other = {**now, "data": {**now["data"], "scale": [0, 9], "mixed": True}, "model": {**now["model"], "scale": 7}}
+    assert changed_settings(now, other) == ["model.scale: None before, 7 now"]

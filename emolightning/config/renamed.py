@@ -60,6 +60,7 @@ SETTINGS = {
 
 ADDED: dict[str, dict[str, Any]] = {
     "data": {"sampling": "none", "held_out": None},
+    "prompt": {"questions": None},
     "loss": {"class_weights": None, "focal_gamma": 0.0, "label_smoothing": 0.0},
     "augmentation": {
         **{"modality_dropout": 0.0, "input_dropout": {}, "masked_steps": 0.0, "masked_values": 0.0},
@@ -68,14 +69,20 @@ ADDED: dict[str, dict[str, Any]] = {
 }
 """Settings that came later, with what runs did before; of a dataset only where a run has one."""
 
-OF_CUSTOM = {
-    "annotators": None,
-    "ties": "refuse",
-    "empty_transcript": "error",
-    "label_separator": None,
-    "scale": None,
+OF_CLASSES: dict[str, dict[str, Any]] = {
+    "emolightning.data.readers.custom.CustomData": {
+        **{"annotators": None, "ties": "refuse", "drop": None, "empty_transcript": "error"},
+        **{"label_separator": None, "scale": None},
+    },
+    "emolightning.benchmarks.synthetic.reader.SyntheticData": {"mixed": False, "scale": [-1, 1]},
+    "emolightning.benchmarks.meld.reader.MeldData": {"truth": None},
+    "emolightning.benchmarks.iemocap.reader.IemocapData": {"truth": None},
+    "emolightning.scoring.sentiment.Sentiment": {"answers": "exact"},
 }
-"""The same of `data=custom` alone."""
+"""The same of single datasets and kinds of scoring, by their class."""
+
+OF_OTHERS = ("data", "prompt")
+"""Groups that get nothing where a run has none of them."""
 
 BUILT_IN = {
     "early_stopping": "is no callback any more; say early_stopping.patience=N, or early_stopping.enabled=false",
@@ -131,11 +138,20 @@ def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
 
 def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
     """The same with the settings that came later, so that an earlier run goes on and is known to be finished."""
-    groups = {name: saved.get(name, {} if name != "data" else None) for name in ADDED}
+    saved = {name: _with_own(node) if name in ("data", "scoring") else node for name, node in saved.items()}
+    groups = {name: saved.get(name, None if name in OF_OTHERS else {}) for name in ADDED}
     new = {"folds": None, "leave_one": None, "shuffle": [], **saved}
-    if isinstance(data := saved.get("data"), dict) and str(data.get("_target_")).endswith(".CustomData"):
-        groups["data"] = {**OF_CUSTOM, **data}
     return new | {name: {**ADDED[name], **keys} for name, keys in groups.items() if isinstance(keys, dict)}
+
+
+def _with_own(node: Any) -> Any:
+    """A dataset, or a kind of scoring, with the settings of its class that came later."""
+    if not isinstance(node, dict) or not isinstance(target := node.get("_target_"), str):
+        return node
+    found = {**OF_CLASSES.get(target, {}), **node}
+    if isinstance(columns := found.get("columns"), dict) and "valence" in columns:
+        found["columns"] = {"arousal": None, **columns}
+    return found
 
 
 def _early_stopping(callback: Any, monitor: Any) -> dict[str, Any]:

@@ -15,6 +15,12 @@ def build_scoring(cfg: DictConfig) -> Scoring:
         cfg: has `scoring`, and `data` or `benchmark`; gets the scale.
     """
     if OmegaConf.select(cfg, "scoring.protocol", default="") is None:
-        official = official_benchmarks().get(OmegaConf.select(cfg, "data.name") or OmegaConf.select(cfg, "benchmark"))
-        cfg.scoring.protocol = (official.sentiment if official else "") or DEFAULT  # As the key of scores has it.
+        name = OmegaConf.select(cfg, "data.name") or OmegaConf.select(cfg, "benchmark")
+        cfg.scoring.protocol = protocol_of(name)  # As the key of scores has it.
     return build(cfg.scoring, "scoring")
+
+
+def protocol_of(benchmark: str | None) -> str:
+    """The scale of sentiment that is a benchmark's own, or the usual one."""
+    official = official_benchmarks().get(benchmark) if benchmark else None
+    return (official.sentiment if official else "") or DEFAULT

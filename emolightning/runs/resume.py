@@ -14,6 +14,7 @@ from emolightning.errors import UserError, quoted_override, shortened
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.models.parts.adapter import DESCRIPTION
 from emolightning.models.parts.tensor_info import require_trained_weights
+from emolightning.runs.assembly_of_scoring import protocol_of
 from emolightning.runs.estimate.estimating import num_ranks
 from emolightning.runs.weights import read_checkpoint
 from emolightning.training.engines.optimizer_state import damage_of
@@ -55,11 +56,11 @@ FREE = (
     "private",
     "on_error",
     "max_skipped",
-    "mixed",
-    "scale",
 )
-"""Keys inside them that say where things are or how fast they are read, not what is learned, or of
-which the annotations tell."""
+"""Keys inside them that say where things are or how fast they are read, not what is learned."""
+
+FREE_OF_DATA = ("data.mixed", "data.scale", "data.batch_size")
+"""Full keys of the same: of the first two the annotations tell, of the last the clips of a step."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,15 @@ def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
         return False
     if read_json_object(folder.lineage).get("status") != "finished":
         return False
-    saved = read_configuration(folder.config)
-    return {**saved, "resume": None} == {**config, "resume": None}
+    return _compared(read_configuration(folder.config)) == _compared(config)
+
+
+def _compared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What says whether two runs are the same: a scale of sentiment that nobody named is that of the benchmark."""
+    scoring = config.get("scoring")
+    if isinstance(scoring, Mapping) and scoring.get("protocol", "") is None:
+        scoring = {**scoring, "protocol": protocol_of(config["data"]["name"])}
+    return {**config, "scoring": scoring, "resume": None}
 
 
 def refuse_changes(checkpoint: Path, config: Mapping[str, Any], data: Mapping[str, Any]) -> None:
@@ -121,13 +129,7 @@ def refuse_changes(checkpoint: Path, config: Mapping[str, Any], data: Mapping[st
     run = RunFolder(checkpoint.parent.parent)
     if not run.config.exists() or not run.lineage.exists():
         return  # A checkpoint without its run: the model's own checks of names and shapes remain.
-    before, now = _leaves(read_configuration(run.config)), _leaves(config)
-    free = (*FREE, "batch_size")  # The clips of a step are what counts.
-    problems = [
-        f"{key}: {before.get(key)!r} before, {now.get(key)!r} now"
-        for key in sorted(before.keys() | now.keys())
-        if key.split(".")[0] in FIXED and key.split(".")[-1] not in free and before.get(key) != now.get(key)
-    ]
+    problems = changed_settings(read_configuration(run.config), config)
     problems += step_size_of(checkpoint, run).changes(step_size(config))
     saved = read_json_object(run.lineage).get("data")
     if not isinstance(saved, dict):
@@ -144,6 +146,20 @@ def refuse_changes(checkpoint: Path, config: Mapping[str, Any], data: Mapping[st
             + "\n  - ".join(problems)
             + "\nto train on with others, start a new run with init_from=<run>"
         )
+
+
+def changed_settings(saved: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Settings that a continuation must keep and that differ, with both values."""
+    before, now = _leaves(saved), _leaves(config)
+    return [
+        f"{key}: {before.get(key)!r} before, {now.get(key)!r} now"
+        for key in sorted(before.keys() | now.keys())
+        if key.split(".")[0] in FIXED and not _is_free(key) and before.get(key) != now.get(key)
+    ]
+
+
+def _is_free(key: str) -> bool:
+    return key in FREE_OF_DATA or key.split(".")[-1] in FREE
 
 
 def _other_skipped(before: Iterable[Mapping[str, Any]], now: Iterable[Mapping[str, Any]]) -> list[str]:
