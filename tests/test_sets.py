@@ -18,7 +18,9 @@ from test_variants import call
 from emolightning.benchmarks.registry import official_benchmark
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer
-from emolightning.runs.variants.sets_together import sheet_of, together
+from emolightning.runs.compare.systems import read_system
+from emolightning.runs.report.other_pages import kind_of
+from emolightning.runs.variants.sets_together import sheet_of, together, write_sets
 from emolightning.scoring.sentiment import Sentiment
 
 UNIBENCH = official_benchmark("mer_unibench")
@@ -83,6 +85,24 @@ def test_there_is_no_mean_without_a_set_or_where_no_clip_counts(tmp_path: Path) 
     assert content["metrics"] == {}
     assert "meld: no clip counts for hit, so there is no mean_of_nine" in content["warnings"]
     assert sheet_of(content).rows[2][2:4] == ["-", "-"]
+
+
+def test_the_page_of_several_sets_stays_theirs_and_they_are_no_system(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = write_reports(tmp_path)
+    write_sets(together(UNIBENCH, folders), tmp_path)
+    page = tmp_path / "report.html"
+    before = page.read_text(encoding="utf-8")
+    page.unlink()
+    assert call("report", f"run={tmp_path}") == 0
+    assert page.read_text(encoding="utf-8") == before
+    assert kind_of(folders["meld"]) is None, "a set alone is an evaluation"
+    capsys.readouterr()
+    assert call("report", f"run={tmp_path}", "data=meld") != 0
+    assert "data=meld: a page of metrics.json takes run=FOLDER" in capsys.readouterr().err
+    with pytest.raises(UserError, match="has what several sets have together.* e.g. .*/mer2023; the folders are mer"):
+        read_system("a", tmp_path, lambda path: pytest.fail(f"{path} is no file of answers"))
 
 
 @pytest.mark.parametrize(

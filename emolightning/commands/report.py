@@ -17,7 +17,7 @@ from emolightning.config.check import check_config
 
 def main(argv: list[str]) -> int:
     """Compose the run's configuration as eval.py does, then write the page; other folders have all in their file."""
-    from emolightning.runs.report.other_pages import is_scored, kind_of
+    from emolightning.runs.report.other_pages import files_of, is_scored, kind_of
 
     forms = [word.removeprefix("figures=") for word in argv if word.startswith("figures=")]
     words = [word for word in argv if not word.startswith("figures=")]
@@ -25,7 +25,9 @@ def main(argv: list[str]) -> int:
     form = forms[-1] if forms else None
     if folders and (kind := kind_of(folders[-1])):
         if others := [word for word in words if not word.startswith("run=")]:
-            refuse_usage(f"{others[0]}: a page of {kind}.json takes run=FOLDER and figures=svg alone")
+            refuse_usage(
+                f"{others[0]}: a page of {files_of(folders[-1], kind)[0].name} takes run=FOLDER and figures=svg alone"
+            )
         return orderly(partial(_other, folders[-1], kind, form))
     if folders and is_scored(folders[-1]) and len(words) == 1:
         return orderly(partial(_other, folders[-1], None, form))

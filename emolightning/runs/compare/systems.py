@@ -143,6 +143,12 @@ def _read_run(folder: Path) -> Said:
     if not (folder / METRICS).is_file():
         raise UserError(f"runs: {folder}: no {METRICS} there; run eval.py or `python -m emolightning score` first")
     report = read_report(folder / METRICS)
+    if report.get("kind") == "sets":
+        names = [row["name"] for row in report["sets"]]
+        raise UserError(
+            f"runs: {folder}: has what several sets have together, and no answers; compare one set after the other, "
+            f"e.g. {folder / names[0] if names else folder}; the folders are {', '.join(names)}"
+        )
     if "num_folds" in report:
         return _read_folds(folder, report)
     scored = [pair for pair in read_scored(folder, latest_key(folder)) if pair[0].truth is not None]

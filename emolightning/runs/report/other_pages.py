@@ -1,6 +1,7 @@
-"""Pages of folders that are no run's: a comparison, an ablation, a robustness, seeds, answers from a file."""
+"""Pages of folders that are no run's: of comparisons, ablations, robustness, seeds, several sets, a file of answers."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,30 @@ from emolightning.runs.report.showable import unshowable
 AGAIN = {"compare": "compare", "ablation": "ablate", "robustness": "robustness", "seeds": "train seeds=[...]"}
 """Name of the file that holds everything -> the command that writes it."""
 
+SEVERAL = "sets"
+"""What a benchmark of several sets has together, in `metrics.json`; each set is an evaluation in its own folder."""
+
 
 def kind_of(folder: Path) -> str | None:
-    """What a folder holds, of AGAIN; None where it is an evaluation's or nobody's."""
+    """What a folder holds, of AGAIN or SEVERAL; None where it is an evaluation's or nobody's."""
     if (folder / METRICS).exists():
-        return None
+        return SEVERAL if _is_several(folder) else None
     return next((kind for kind in AGAIN if (folder / f"{kind}.json").is_file()), None)
+
+
+def _is_several(folder: Path) -> bool:
+    if (folder / CONFIG_FILE).exists():
+        return False
+    with suppress(UserError):  # A damaged file is told of by what reads it.
+        return read_json_object(folder / METRICS).get("kind") == SEVERAL
+    return False
+
+
+def files_of(folder: Path, kind: str) -> tuple[Path, Path]:
+    """What everything is in, and the page."""
+    if kind == SEVERAL:
+        return folder / METRICS, folder / "report.html"
+    return folder / f"{kind}.json", folder / f"{kind}.html"
 
 
 def write_other_page(folder: Path, kind: str) -> tuple[Path, Sequence[Drawing]]:
@@ -34,14 +53,14 @@ def write_other_page(folder: Path, kind: str) -> tuple[Path, Sequence[Drawing]]:
         UserError: the file is not what the command wrote.
         CannotWrite: the system refuses.
     """
-    file, path = folder / f"{kind}.json", folder / f"{kind}.html"
+    file, path = files_of(folder, kind)
     content = read_json_object(file)
     try:
         text, drawn = _page(kind, content)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise UserError(
             f"{file}: is damaged, or of another version ({type(error).__name__}: {error}); write it again with "
-            f"emolightning {AGAIN[kind]}"
+            f"{'the command that wrote it' if kind == SEVERAL else f'emolightning {AGAIN[kind]}'}"
         ) from error
     write_whole(path, text)
     return path, drawn
@@ -57,9 +76,11 @@ def _page(kind: str, content: Mapping[str, Any]) -> tuple[str, Sequence[Drawing]
 
         return seeds_page(content), seeds_drawings(content)
     from emolightning.runs.report.variants_page import variants_drawings, variants_page
+    from emolightning.runs.variants.sets_together import sheet_of
     from emolightning.runs.variants.writing import sheets
 
-    return variants_page(content, sheets(content)), variants_drawings(content)
+    tables = [sheet_of(content)] if kind == SEVERAL else sheets(content)
+    return variants_page(content, tables), variants_drawings(content)
 
 
 def is_scored(folder: Path) -> bool:
