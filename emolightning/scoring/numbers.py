@@ -20,7 +20,14 @@ from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
 from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
 
 EMPTY, NO_NUMBER, SEVERAL = "empty answer", "no number in the answer", "several numbers in the answer"
+UNCLEAR = "a dash before the number that may be a minus or not"
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"))
+_SIGN = re.compile(r"\b(?:minus|negative)\s+(?=\.?\d)|(?<=[:=])\s*-\s+(?=\.?\d)", re.IGNORECASE)
+"""What says minus: a word before a number, or a dash that is apart from it after `:` or `=`."""
+_UNCLEAR = re.compile(r"[^\W\d_](?<![\d.][eE])-(?=\.?\d)|^-\s+(?=\.?\d)")
+"""A dash that joins a word and a number, or one that begins the answer as in a list."""
 
 
 class Numbers:
@@ -92,7 +99,10 @@ class Numbers:
         return self._read(answer, text)
 
     def _read(self, answer: Answer, text: str) -> Score:
-        found = NUMBER.findall(text.replace("\u2212", "-"))
+        text = _SIGN.sub(" -", text.translate(_DASHES))
+        found = NUMBER.findall(text)
+        if len(found) == 1 and _UNCLEAR.search(text):
+            return Score(answer.clip_id, None, UNCLEAR, answer.text)
         if len(found) != 1 or not math.isfinite(float(found[0])):
             return Score(answer.clip_id, None, SEVERAL if len(found) > 1 else NO_NUMBER, answer.text)
         return Score(answer.clip_id, found[0], None, answer.text)
