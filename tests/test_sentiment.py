@@ -137,6 +137,21 @@ def test_the_scale_is_that_of_the_benchmark(said: str | None, place: dict[str, A
     assert built.name == scale
 
 
+@pytest.mark.parametrize(
+    ("said", "place", "scale"),
+    [
+        (None, {"data": {"name": "iemocap"}}, (1, 5)),
+        (None, {"benchmark": "cmu_mosi"}, (-3, 3)),
+        (None, {"data": {"name": "mer2025"}}, (-5, 5)),
+        ([0, 1], {"data": {"name": "ch_sims"}}, (0, 1)),
+    ],
+)
+def test_numbers_have_the_scale_of_their_corpus(said: Any, place: dict[str, Any], scale: tuple[int, int]) -> None:
+    target = "emolightning.scoring.numbers.Numbers"
+    built: Any = build_scoring(OmegaConf.create({"scoring": {"_target_": target, "scale": said}, **place}))
+    assert built.protocol.scale == scale
+
+
 def test_what_is_compared_and_unknown_protocols() -> None:
     assert Sentiment().truth(Clip("c", Path("c.mp4"), valence=1.5)) == "1.5"
     assert Sentiment().truth(Clip("c", Path("c.mp4"), label="happy")) is None

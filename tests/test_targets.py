@@ -77,6 +77,7 @@ def test_saying_nothing_never_pays_and_is_counted() -> None:
         ({"scale": [0, 1, 2]}, "must be two numbers"),
         ({"scale": ["low", 1]}, "must be two numbers"),
         ({"scale": 5}, "scoring.scale: 5 must be two numbers"),
+        ({}, r"scoring.scale: nothing says what the lowest .* say e.g. scoring.scale=\[-1,1\]"),
     ],
 )
 def test_wrong_settings_of_numbers_are_refused(settings: dict, words: str) -> None:
@@ -86,7 +87,7 @@ def test_wrong_settings_of_numbers_are_refused(settings: dict, words: str) -> No
 
 def test_truths_off_the_scale_are_refused_with_the_setting_that_says_it() -> None:
     with pytest.raises(UserError, match=r"'7.5' is not a number from -5 to 5\nscoring.scale=\[LOW,HIGH\] is the scale"):
-        Numbers().require_truths(["7.5", "1.0"])
+        Numbers(scale=[-5, 5]).require_truths(["7.5", "1.0"])
     assert number_scale(None, "data.scale") is None
 
 

@@ -51,6 +51,15 @@ def family(word: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if word in (name, of_cards.get(name))]
 
 
+def scale_of(name: str) -> tuple[float, float] | None:
+    """Lowest and highest number of the clips of some data, or of a benchmark; None where no card says it."""
+    for folder, card in cards().items():
+        words = {word for each in card.benchmarks for line in each.read_by for word in line.split()}
+        if name in (folder, *(each.name for each in card.benchmarks)) or f"data={name}" in words:
+            return card.scale
+    return None
+
+
 def reader_of(benchmark: str) -> ModuleType:
     """The module that reads the files of an official set; it brings torch."""
     return _module(_folder_of(benchmark), "reader")

@@ -104,5 +104,7 @@ class Card:
     """How the figures of its `published.csv` were measured."""
     family: str = ""
     """The word that means all its official sets; empty for the name of the folder."""
+    scale: tuple[float, float] | None = None
+    """Lowest and highest number that its clips have beside their labels; None where they have none."""
     other_data: Mapping[str, str] = field(default_factory=dict)
     """Words of a command line -> name of the clips that they read, where these are no official set."""

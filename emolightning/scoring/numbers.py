@@ -13,7 +13,6 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
 from emolightning.records.score_names import DIMENSIONS, number_scale
-from emolightning.scoring.metrics.dimensions import HIGH, LOW
 from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
 from emolightning.scoring.metrics.sentiment import Protocol, Sentiments, of_dimension, sentiments
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
@@ -35,10 +34,10 @@ class Numbers:
 
     Args:
         dimension: `valence` or `arousal`.
-        scale: lowest and highest true value; None is MER2023's, -5 to 5.
+        scale: lowest and highest true value.
 
     Raises:
-        UserError: another dimension, or a scale that is none.
+        UserError: another dimension, or a scale that is none or that nobody says.
     """
 
     reader = None
@@ -54,7 +53,13 @@ class Numbers:
                 f"{said}; it is that of prompt.task=valence or prompt.task=arousal where nothing else is said"
             )
         self.dimension = self.section = dimension
-        self._follow(of_dimension(dimension, number_scale(scale, "scoring.scale") or (LOW, HIGH)))
+        known = number_scale(scale, "scoring.scale")
+        if known is None:
+            raise UserError(
+                "scoring.scale: nothing says what the lowest and the highest true value are; say e.g. "
+                "scoring.scale=[-1,1], or data.scale=[-1,1] with data=custom"
+            )
+        self._follow(of_dimension(dimension, known))
 
     def _follow(self, protocol: Protocol) -> None:
         self.protocol = protocol

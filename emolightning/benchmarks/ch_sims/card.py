@@ -15,6 +15,7 @@ def _counts(*counts: int) -> Supports:
 CARD = Card(
     title="CH-SIMS",
     about="Chinese films, series and talks: how positive they are, a number from -1 to 1.",
+    scale=(-1.0, 1.0),
     benchmarks=(
         Benchmark(
             name="ch_sims",

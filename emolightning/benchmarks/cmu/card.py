@@ -15,6 +15,7 @@ def _counts(*counts: int) -> Supports:
 CARD = Card(
     title="CMU-MOSI and CMU-MOSEI",
     about="People who talk to a camera in English: how positive they are, a number from -3 to 3.",
+    scale=(-3.0, 3.0),
     benchmarks=(
         Benchmark(
             name="cmu_mosi",

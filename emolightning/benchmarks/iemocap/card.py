@@ -57,6 +57,7 @@ def _whole(
 CARD = Card(
     title="IEMOCAP",
     about="Dialogues of ten actors in English: one of four, five or six emotions a turn, five sessions.",
+    scale=(1.0, 5.0),
     benchmarks=(
         _whole(
             "iemocap",

@@ -41,6 +41,7 @@ def _track(name: str, test: Supports, *, headline: str, digests: Digests) -> Ben
 CARD = Card(
     title="MER2023",
     about="Chinese films and series: one of six emotions a clip, in three evaluation sets.",
+    scale=(-5.0, 5.0),
     benchmarks=(
         _track(
             "semi",

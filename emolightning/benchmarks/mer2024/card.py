@@ -28,6 +28,7 @@ def _track(name: str, test: Supports, *, source: str, digests: Digests | None = 
 CARD = Card(
     title="MER2024-SEMI and MER2024-NOISE",
     about="Chinese films and series: one of six emotions a clip, in the scored part of two tracks.",
+    scale=(-5.0, 5.0),
     benchmarks=(
         _track(
             "semi",

@@ -23,6 +23,7 @@ def _single(name: str, read_by: str, train: int) -> Benchmark:
 CARD = Card(
     title="MER2025-SEMI and MER2026-Cross",
     about="Chinese films and series: one of six emotions a clip; the labels of the tests are not public.",
+    scale=(-5.0, 5.0),
     benchmarks=(
         _single("mer2025_semi", "data=mer2025", 7369),
         _single("mer2026_cross", "data=mer2026", 9395),
