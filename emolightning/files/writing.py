@@ -30,6 +30,10 @@ class CannotWrite(UserError):
         self.reason = reason
         super().__init__(f"{path}: cannot be written: {reason}")
 
+    def __reduce__(self) -> tuple[type["CannotWrite"], tuple[Path | str, str]]:
+        """Come whole out of another process: pickle would make it of the message alone."""
+        return type(self), (self.path, self.reason)
+
 
 @contextmanager
 def writing(path: Path | str, *, temporary: Path | None = None) -> Iterator[None]:

@@ -29,7 +29,7 @@ from emolightning.data.stores.manifest import Manifest
 from emolightning.data.stores.records import Stamp
 from emolightning.data.stores.vectors import VectorFolder, vector_path
 from emolightning.errors import UserError
-from emolightning.files.writing import require_writable, written_whole
+from emolightning.files.writing import CannotWrite, require_writable, written_whole
 from emolightning.records.clips import Clip
 
 CHOSEN = ".chosen"
@@ -236,7 +236,7 @@ def _guarded(compute: Compute, clip: Clip, names: tuple[str, ...]) -> Outcome:
     """A clip that cannot be read is a line in the list of problems, not the end of the pass."""
     try:
         return compute(clip, names)
-    except BrokenNoise:
+    except (BrokenNoise, CannotWrite):  # No fault of the clip.
         raise
     except UserError as error:
         return Outcome(problem=str(error))

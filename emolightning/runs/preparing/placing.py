@@ -11,7 +11,7 @@ from emolightning.data.checkup.unusable import UNDECODABLE, Fault, Faults
 from emolightning.data.stores.cache import Outcome, outcomes_of, with_bar
 from emolightning.errors import UserError
 from emolightning.files.media_suffixes import SOUND_SUFFIXES
-from emolightning.files.writing import written_whole
+from emolightning.files.writing import CannotWrite, written_whole
 from emolightning.records.clips import Clip
 
 How = Literal["link", "copy"]
@@ -40,6 +40,7 @@ def place(clips: Sequence[Clip], folder: Path, *, how: How, num_workers: int) ->
 
     Raises:
         UserError: files cannot be linked there.
+        CannotWrite: the system refuses to write one of them, whatever is done about clips that cannot be used.
     """
     todo = [clip for clip in clips if not _is_there(clip, folder, how)]
     _require_links([clip for clip in todo if clip.span is None], folder, how)
@@ -81,6 +82,24 @@ def _require_links(clips: Sequence[Clip], folder: Path, how: How) -> None:
         trial.unlink(missing_ok=True)
 
 
+def _whole(source: Path, temporary: Path, target: Path, how: How) -> None:
+    if how == "copy":
+        shutil.copy2(source, temporary)
+        return
+    try:
+        os.link(source, temporary)
+    except OSError as error:  # The first clip could be linked; some may lie on another disk.
+        raise CannotWrite(target, f"{error.strerror}: {source} cannot be linked; say clips=copy") from error
+
+
+def _require_readable(source: Path) -> None:
+    """Refuse a clip whose own file the system does not open: that is no fault of the folder it goes to."""
+    try:
+        source.open("rb").close()
+    except OSError as error:
+        raise UserError(f"{source}: cannot be read: {error.strerror}") from None
+
+
 def _place_one(clip: Clip, names: tuple[str, ...], *, folder: Path, how: How) -> Outcome:
     """Make the file of one clip, whole or not at all."""
     from emolightning.data.media.cutting import cut
@@ -91,8 +110,7 @@ def _place_one(clip: Clip, names: tuple[str, ...], *, folder: Path, how: How) ->
             cut(source, clip.span, temporary, only_sound=target.suffix == ".wav")
             time = source.stat().st_mtime_ns
             os.utime(temporary, ns=(time, time))
-        elif how == "copy":
-            shutil.copy2(source, temporary)
         else:
-            os.link(source, temporary)
+            _require_readable(source)
+            _whole(source, temporary, target, how)
     return Outcome()
