@@ -1,9 +1,12 @@
 """`prepare`: datasets in their own files become a folder that `data=custom` and other programs read alike."""
 
 import csv
+import errno
 import json
 import os
+import pickle
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +24,10 @@ from emolightning.config.composing import composed
 from emolightning.data.media.audio import read_waveform
 from emolightning.data.media.video import count_frames
 from emolightning.errors import InputErrors, UserError, override
+from emolightning.files.writing import CannotWrite
 from emolightning.records.clips import Clip
 from emolightning.runs.assembly import make_corpus
+from emolightning.runs.preparing.formats import refuse_unfit
 
 ROOTS = {"meld": "MELD", "iemocap": "IEMOCAP_full_release", "crema_d": "CREMA-D"}
 Prepare = Callable[..., str]
@@ -198,6 +203,83 @@ def test_several_labels_and_numbers_stay(corpora: Path, tmp_path: Path) -> None:
 
     assert said(read_by(words)) == said(read_by(own))
     assert read_by(words)[0].open_labels == ("happy", "surprise")
+
+
+def own_clips(corpora: Path, tmp_path: Path, header: str, *rows: str) -> list[str]:
+    """The words of a table with these rows, whose first cell is a file."""
+    for row in rows:
+        link(corpora / "video.mp4", tmp_path / "media" / row.partition(",")[0])
+    (tmp_path / "t.csv").write_text("\n".join([header, *rows]))
+    return ["data=custom", f"data.annotations={tmp_path / 't.csv'}", f"data.media={tmp_path / 'media'}"]
+
+
+def prepared(tmp_path: Path, *words: str) -> list[str]:
+    """The words that read what was prepared."""
+    with composed("prepare", [*words, f"out={tmp_path / 'out'}", "num_workers=1"]) as cfg:
+        command(cfg)
+    return list(json.loads((tmp_path / "out" / "prepare.json").read_text())["read_by"])
+
+
+HEADER = "video_name,emotion_label,transcription,split,valence"
+ROWS = ("0.mp4,joy,Hi.,train,0.5", "1.mp4,sad,Oh.,train,-1", "2.mp4,sad,No.,test,")
+
+
+@pytest.mark.parametrize("how", ["link", "copy"])
+def test_a_folder_that_cannot_be_written_is_no_fault_of_clips(
+    corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    words = own_clips(corpora, tmp_path, HEADER, *ROWS)
+    links = os.link
+
+    def full(source: Path, target: Path) -> None:
+        if "1.mp4" in str(target):
+            raise OSError(errno.ENOSPC if how == "copy" else errno.EXDEV, "full or another disk")
+        links(source, target)
+
+    monkeypatch.setattr(*((os, "link") if how == "link" else (shutil, "copy2")), full)
+    with pytest.raises(CannotWrite, match="out/clips/1.mp4: cannot be written: ") as caught:
+        prepared(tmp_path, *words, f"clips={how}", "on_error=skip", "max_skipped=0.9")
+    again = pickle.loads(pickle.dumps(caught.value))  # As it comes out of a process.
+    assert (str(again), again.reason) == (str(caught.value), caught.value.reason)
+
+
+@pytest.mark.parametrize(
+    ("scale", "columns", "told"),
+    [
+        ("[-1,1]", ["0 happy 2.5", "0 sad -5.0"], "valence of 2 clips is put from -1 to 1 on -5 to 5"),
+        ("[-5,5]", ["0 happy 0.5", "0 sad -1.0"], ""),
+        ("null", ["0 happy", "0 sad"], "valence of 2 clips is left out"),
+    ],
+)
+def test_row_files_have_their_own_scale_and_no_clips_of_others(
+    corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], scale: str, columns: list[str], told: str
+) -> None:
+    words = own_clips(corpora, tmp_path, HEADER, *ROWS)
+    read = read_by(prepared(tmp_path, *words, "format=merr", f"data.scale={scale}"))
+    assert (tmp_path / "out" / "train.txt").read_text().splitlines() == [
+        f"{number} {rest}" for number, rest in enumerate(columns)
+    ]
+    said = capsys.readouterr().out
+    assert told in said if told else "valence of" not in said
+    assert [clip.split for clip in read] == ["train", "train", "test"], "none of train is taken for val"
+
+
+def test_votes_become_labels_and_their_columns_stay_behind(
+    corpora: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ("0.mp4,joy,joy,sad,Hi.,x,train", "1.mp4,sad,sad,sad,Oh.,y,test")
+    words = own_clips(corpora, tmp_path, "video_name,Rater1,rater2,rater3,transcription,country,split", *rows)
+    read = read_by(prepared(tmp_path, *words, "data.annotators=[Rater1,rater2,rater3]"))
+    assert [(clip.label, clip.attributes) for clip in read] == [("happy", {"country": "x"}), ("sad", {"country": "y"})]
+    assert "3 columns of people are not in the table" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("happy", "bliss"), ("bliss",)])
+def test_a_table_takes_clips_whose_words_are_all_labels(words: tuple[str, ...]) -> None:
+    clip = Clip("a", Path("a.mp4"), open_labels=words)
+    with pytest.raises(InputErrors, match="has 'bliss', and a table has labels of .'happy', 'sad'. alone"):
+        refuse_unfit([clip], form="custom", task="emotion", labels=("happy", "sad"))
+    refuse_unfit([replace(clip, open_labels=("happy", "sad"))], form="custom", task="emotion", labels=("happy", "sad"))
 
 
 @pytest.mark.parametrize(

@@ -43,14 +43,14 @@ class CustomColumns:
 
     def __init__(self, given: Mapping[str, str | None], people: Sequence[str] = ()):
         own = {name: name for name in (*COLUMNS, *OPTIONAL_COLUMNS)}
-        self.given = {name: _plain(theirs) for name, theirs in given.items() if theirs is not None}
+        self.given = {name: plain_name(theirs) for name, theirs in given.items() if theirs is not None}
         self.names = own | self.given
-        self._people = [_plain(name) for name in people]
+        self._people = [plain_name(name) for name in people]
         self._orders: dict[tuple[str, ...], list[tuple[str, str]]] = {}
 
     def faults(self, found: Sequence[str], required: Collection[str]) -> list[str]:
         """What is wrong with the columns of a table, or with the keys of an object."""
-        names = [_plain(name) for name in found]
+        names = [plain_name(name) for name in found]
         wanted = dict.fromkeys([*required, *self.given])
         faults = [self._missing(column, names) for column in wanted if self.names[column] not in names]
         faults += [f"no column {name!r}, which data.annotators names; columns found: {names}" for name in self._people
@@ -72,7 +72,7 @@ class CustomColumns:
             found: names of the file's columns, or keys of an object.
         """
         if found not in self._orders:
-            theirs = {_plain(name): name for name in found}
+            theirs = {plain_name(name): name for name in found}
             ours = {name: theirs.pop(column) for name, column in self.names.items() if column in theirs}
             others = {name: column for name, column in theirs.items() if name not in ours}
             self._orders[found] = list((others | ours).items())
@@ -97,7 +97,8 @@ def _one_of_two(found: Sequence[str]) -> list[str]:
     return [f"there is a column {found[0]} and no column {other}: a piece of a video needs both, in seconds"]
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """How a column is called, whatever its case."""
     return composed(name.strip().lower())
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emolightning.config.families import DEFAULT, families
 from emolightning.data.readers.label_files import HIGHEST, LOWEST
 from emolightning.errors import InputErrors, override
 from emolightning.files.media_suffixes import SOUND_SUFFIXES
 from emolightning.files.writing import write_json, write_whole
-from emolightning.models.emotion_llama.instructions import instruction_pool, prompt_order
-from emolightning.prompt.questions import target_text
+from emolightning.prompt.questions import FIXED, target_text
 from emolightning.records.clips import Clip
 from emolightning.runs.preparing.placing import FOLDER, name_of
 
@@ -44,8 +44,12 @@ def refuse_unfit(clips: Sequence[Clip], *, form: str, task: str, labels: Sequenc
         if form in ("llama_factory", "ms_swift"):
             if not answer_of(clip, task):
                 problems.append(f"{where} has no answer for task {task}")
-        elif clip.label is None and (form == "merr" or not {*(clip.open_labels or ())} & {*labels}):
+        elif clip.label is None and (form == "merr" or not clip.open_labels):
             problems.append(f"{where} has no label, and a table has one for each clip")
+        elif clip.label is None and (others := [word for word in clip.open_labels or () if word not in labels]):
+            problems.append(
+                f"{where} has {', '.join(map(repr, others))}, and a table has labels of {list(labels)} alone"
+            )
         elif form == "merr" and " " in f"{clip.id}{clip.label}":
             problems.append(f"{where}, {clip.label!r}: a row file divides by spaces; rename it")
     if problems:
@@ -65,7 +69,7 @@ def write_conversations(
         task: whose answer is learned, `emotion` or `reason`.
         question: what is asked; None for Emotion-LLaMA's question.
     """
-    asked = question or instruction_pool(task, prompt_order(labels))[0]
+    asked = question or _usual_question(task, labels)
     is_swift, written = form == "ms_swift", []
     for split in SPLITS:
         own = [clip for clip in clips if clip.split == split]
@@ -81,6 +85,11 @@ def write_conversations(
         names = sorted({name for clip in clips for name in _media(clip)})
         write_json(out / "dataset_info.json", {_name(out, path): _entry(path, names) for path in written})
     return written
+
+
+def _usual_question(task: str, labels: Sequence[str]) -> str:
+    prompt = {"task": task, "pool": FIXED}
+    return str(families()[DEFAULT].questions(prompt, labels=labels, protocol=(), seed=0).pools[task][0])
 
 
 def _conversation(clip: Clip, path: Path, question: str, answer: str) -> dict[str, Any]:
@@ -109,18 +118,24 @@ def _entry(path: Path, media: Sequence[str]) -> dict[str, Any]:
     return {"file_name": path.name, "formatting": "sharegpt", "columns": columns, "tags": ROLES}
 
 
-def write_merr(out: Path, clips: Sequence[Clip]) -> list[str]:
+def write_merr(out: Path, clips: Sequence[Clip], scale: tuple[float, float] | None) -> list[str]:
     """Write row files, a table of transcripts and MERR's explanations, as Emotion-LLaMA reads them.
+
+    Args:
+        out: the folder; its clips are there.
+        clips: each with label and split.
+        scale: lowest and highest valence; it becomes MER2023's. None leaves valence out.
 
     Returns:
         The words that read them here.
     """
     words = ["data=merr_fine", override("data.root", str(out)), f"data.media={FOLDER}"]
     for split in SPLITS:
-        rows = [f"{clip.id} 0 {clip.label}{_valence(clip)}\n" for clip in clips if clip.split == split]
+        rows = [f"{clip.id} 0 {clip.label}{_valence(clip, scale)}\n" for clip in clips if clip.split == split]
         words.append(f"data.{split}={f'{split}.txt' if rows else 'null'}")
         if rows:
             write_whole(out / f"{split}.txt", "".join(rows))
+    words.append("data.val_fraction=0")  # Else validation clips come out of train where there are none.
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["name", "sentence"])
@@ -142,6 +157,26 @@ def write_merr(out: Path, clips: Sequence[Clip]) -> list[str]:
     return words
 
 
-def _valence(clip: Clip) -> str:
-    """Within MER2023's scale."""
-    return f" {clip.valence}" if clip.valence is not None and LOWEST <= clip.valence <= HIGHEST else ""
+def _valence(clip: Clip, scale: tuple[float, float] | None) -> str:
+    """The column of valence, on MER2023's scale; empty where there is none, or none that can be put on it."""
+    if clip.valence is None or scale is None:
+        return ""
+    if scale == (LOWEST, HIGHEST):
+        return f" {clip.valence}"
+    low, high = scale
+    share = (clip.valence - low) / (high - low)
+    return f" {round(LOWEST + share * (HIGHEST - LOWEST), 6) + 0.0}"
+
+
+def about_valence(clips: Sequence[Clip], scale: tuple[float, float] | None) -> list[str]:
+    """What row files do to valence, counted."""
+    number = sum(clip.valence is not None for clip in clips)
+    if not number or scale == (LOWEST, HIGHEST):
+        return []
+    if scale is None:
+        return [
+            f"valence of {number} clips is left out: row files have it from {LOWEST} to {HIGHEST}, and nothing says on "
+            "which scale it is here; data=custom takes data.scale=[LOW,HIGH]"
+        ]
+    low, high = scale
+    return [f"valence of {number} clips is put from {low:g} to {high:g} on {LOWEST} to {HIGHEST}, as row files have it"]

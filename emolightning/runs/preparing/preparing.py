@@ -18,7 +18,7 @@ from emolightning.files.documents import read_json_object
 from emolightning.files.staging import alone_in
 from emolightning.files.writing import require_writable, write_json
 from emolightning.records.clips import Clip
-from emolightning.runs.preparing.formats import refuse_unfit, write_conversations, write_merr
+from emolightning.runs.preparing.formats import about_valence, refuse_unfit, write_conversations, write_merr
 from emolightning.runs.preparing.placing import FOLDER, How, place
 from emolightning.runs.preparing.table import write_table
 
@@ -88,8 +88,11 @@ def _write(out: Path, clips: Sequence[Clip], source: ClipSource, form: Form) -> 
     """The tables; sentences about how they are read, and the same for the note."""
     if form.name == "custom":
         folds = None if form.num_folds is None else divided(clips, form.num_folds, seed=form.seed)
-        settings = write_table(out, clips, folds, source.labels)
+        people = getattr(source, "annotators", ())
+        settings = write_table(out, clips, folds, source.labels, left_out=people)
         more = ["folds: the same with leave_one=fold"] if folds else []
+        if people:
+            more.append(f"{len(people)} columns of people are not in the table, which has what most of them said")
         if settings.shares_people:
             more.append(
                 f"{settings.shares_people} people are in more than one split: they are in the column speaker, not in "
@@ -97,11 +100,12 @@ def _write(out: Path, clips: Sequence[Clip], source: ClipSource, form: Form) -> 
             )
         return [_train(settings.words()), *more], {"read_by": settings.words()}
     if form.name == "merr":
-        words = write_merr(out, clips)
+        words = write_merr(out, clips, source.scale)
         words += [override("data.labels", list(source.labels))]
         if any(not clip.transcript for clip in clips):
             words.append("data.empty_transcript=empty")
-        return [_train(words)], {"read_by": words}
+        about = about_valence(clips, source.scale)
+        return [_train(words), *about], {"read_by": words, **({"valence": about} if about else {})}
     files = write_conversations(
         out, clips, form=form.name, labels=source.labels, task=form.task, question=form.question
     )

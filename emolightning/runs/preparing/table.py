@@ -3,11 +3,12 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emolightning.data.readers.custom import CustomData
+from emolightning.data.readers.custom_columns import plain_name
 from emolightning.data.readers.values import is_missing
 from emolightning.errors import InputErrors, UserError, override
 from emolightning.files.writing import write_whole
@@ -39,7 +40,14 @@ class Settings:
         return words if self.transcript else [*words, "inputs.transcript=false"]
 
 
-def write_table(out: Path, clips: Sequence[Clip], folds: Mapping[str, int] | None, labels: Sequence[str]) -> Settings:
+def write_table(
+    out: Path,
+    clips: Sequence[Clip],
+    folds: Mapping[str, int] | None,
+    labels: Sequence[str],
+    *,
+    left_out: Sequence[str] = (),
+) -> Settings:
     """Write the table, and read it back.
 
     Args:
@@ -47,13 +55,14 @@ def write_table(out: Path, clips: Sequence[Clip], folds: Mapping[str, int] | Non
         clips: each with label and split.
         folds: clip id -> number of its fold, from 0 on; None writes no such column.
         labels: the vocabulary.
+        left_out: columns of people whose votes are the labels: `data=custom` would ask what they mean.
 
     Raises:
         InputErrors: `data=custom` reads something else than was written.
         UserError: the clips have a column called `fold` already.
     """
     shared = _in_several_splits(clips)
-    columns = _columns(clips, folds, SPEAKER if shared else SUBJECT)
+    columns = _columns(clips, folds, SPEAKER if shared else SUBJECT, {plain_name(name) for name in left_out})
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(columns)
@@ -70,7 +79,9 @@ def _in_several_splits(clips: Sequence[Clip]) -> int:
     return sum(number > 1 for number in places.values())
 
 
-def _columns(clips: Sequence[Clip], folds: Mapping[str, int] | None, subject: str) -> list[str]:
+def _columns(
+    clips: Sequence[Clip], folds: Mapping[str, int] | None, subject: str, left_out: Collection[str]
+) -> list[str]:
     others = list(dict.fromkeys(name for clip in clips for name in clip.attributes))
     if folds is not None and FOLD in others:
         raise UserError("num_folds: the clips have a column fold already; leave num_folds out")
@@ -87,7 +98,7 @@ def _columns(clips: Sequence[Clip], folds: Mapping[str, int] | None, subject: st
         "emotion_label",
         "split",
         *(name for name, is_there in known.items() if is_there),
-        *(name for name in others if name not in known),
+        *(name for name in others if name not in known and name not in left_out),
     ]
 
 
