@@ -17,6 +17,7 @@ from hydra.errors import InstantiationException
 from media_factory import make_media
 from test_benchmarks import made
 
+from emolightning.benchmarks.registry import scale_of
 from emolightning.commands.prepare import own_problems
 from emolightning.commands.prepare import prepare as command
 from emolightning.config.check import ConfigError, check_config
@@ -27,7 +28,7 @@ from emolightning.errors import InputErrors, UserError, override
 from emolightning.files.writing import CannotWrite
 from emolightning.records.clips import Clip
 from emolightning.runs.assembly import make_corpus
-from emolightning.runs.preparing.formats import refuse_unfit
+from emolightning.runs.preparing.formats import about_valence, refuse_unfit
 
 ROOTS = {"meld": "MELD", "iemocap": "IEMOCAP_full_release", "crema_d": "CREMA-D"}
 Prepare = Callable[..., str]
@@ -262,6 +263,20 @@ def test_row_files_have_their_own_scale_and_no_clips_of_others(
     said = capsys.readouterr().out
     assert told in said if told else "valence of" not in said
     assert [clip.split for clip in read] == ["train", "train", "test"], "none of train is taken for val"
+
+
+@pytest.mark.parametrize(
+    ("scale", "valence", "told"),
+    [
+        (scale_of("iemocap"), 5.5, ["is left out: it is not from 1 to 5", "of 0 clips is put from 1 to 5 on -5 to 5"]),
+        (scale_of("ch_sims"), 1.0, ["valence of 1 clips is put from -1 to 1 on -5 to 5"]),
+        (scale_of("merr_fine"), 2.0, []),
+    ],
+)
+def test_the_scale_of_a_corpus_is_known(scale: tuple[float, float], valence: float, told: list[str]) -> None:
+    found = about_valence([Clip("a", Path("a.mp4"), valence=valence), Clip("b", Path("b.mp4"))], scale)
+    assert len(found) == len(told)
+    assert all(each in line for each, line in zip(told, found, strict=True))
 
 
 def test_votes_become_labels_and_their_columns_stay_behind(

@@ -11,7 +11,7 @@ from typing import Any
 
 from emolightning.benchmarks.official_data import OfficialData
 from emolightning.data.readers.expected import Expected, expect
-from emolightning.data.readers.label_files import HIGHEST, LOWEST, LabelRow, read_label_file
+from emolightning.data.readers.label_files import LabelRow, read_label_file
 from emolightning.data.readers.labelled_clips import ClipReader, take_val
 from emolightning.data.readers.tables import read_all, refuse_twice
 from emolightning.data.readers.transcripts import SENTENCES, Empty, Transcripts, read_transcripts
@@ -51,8 +51,6 @@ class MerData(OfficialData):
         empty_transcript: what an empty cell means: `error`, `empty`, or `upstream` for its word `nan`.
         **shared: arguments of OfficialData.
     """
-
-    own_scale = (LOWEST, HIGHEST)
 
     def __init__(
         self,

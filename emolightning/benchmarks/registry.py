@@ -55,7 +55,10 @@ def scale_of(name: str) -> tuple[float, float] | None:
     """Lowest and highest number of the clips of some data, or of a benchmark; None where no card says it."""
     for folder, card in cards().items():
         words = {word for each in card.benchmarks for line in each.read_by for word in line.split()}
-        if name in (folder, *(each.name for each in card.benchmarks)) or f"data={name}" in words:
+        if (
+            name in (folder, *(each.name for each in card.benchmarks), *card.other_data.values())
+            or f"data={name}" in words
+        ):
             return card.scale
     return None
 

@@ -69,7 +69,6 @@ class SentimentData(CorpusData):
                 if train or word == "test"
             ]
         super().__init__(title=corpus.title, benchmark=corpus.benchmark, parts=parts, **shared)
-        self.scale = (-corpus.highest, corpus.highest)
 
 
 def read_entries(path: Path, problems: list[str], *, corpus: SentimentCorpus, part: str) -> list[Entry]:

@@ -5,6 +5,7 @@ from emolightning.records.benchmark import Card
 CARD = Card(
     title="MERR",
     about="Unlabelled clips of MER2023 with coarse and fine captions, for training.",
+    scale=(-5.0, 5.0),
     other_data={
         "data=merr_coarse": "merr_coarse",
         "data=merr_fine": "merr_fine",

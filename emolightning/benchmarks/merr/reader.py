@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from emolightning.benchmarks.merr.captions import blip_caption
 from emolightning.data.readers.expected import Expected, expect
-from emolightning.data.readers.label_files import HIGHEST, LOWEST
 from emolightning.data.readers.labelled_clips import ClipReader, take_val
 from emolightning.data.readers.source import ClipSource
 from emolightning.data.readers.tables import read_all, read_text, refuse_twice
@@ -39,8 +38,6 @@ class UpstreamRowsData(ClipSource):
         empty_transcript: `error`; `empty`; or `upstream`, the word `nan` that upstream makes of an empty cell.
         **shared: arguments of ClipSource.
     """
-
-    own_scale = (LOWEST, HIGHEST)
 
     def __init__(
         self,

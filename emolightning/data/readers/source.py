@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 from emolightning.data.readers.expected import Expected
 from emolightning.data.readers.values import PREFERRED, MediaFolder
@@ -30,9 +29,6 @@ class ClipSource:
         takes_stock: a folder or file of media that is missing is noted and does not end the reading, for `doctor`.
     """
 
-    own_scale: ClassVar[tuple[float, float] | None] = None
-    """Lowest and highest valence where the files have one scale; else what says it sets `scale`."""
-
     def __init__(
         self,
         *,
@@ -53,7 +49,6 @@ class ClipSource:
         self.official = official
         self.inputs = tuple(inputs)
         self.takes_stock = takes_stock
-        self.scale: tuple[float, float] | None = self.own_scale
         self.remarks: list[str] = []
         self.lost: dict[str, str] = {}
         """Clip id -> why it has no media; filled by `read_clips`."""

@@ -159,24 +159,31 @@ def write_merr(out: Path, clips: Sequence[Clip], scale: tuple[float, float] | No
 
 def _valence(clip: Clip, scale: tuple[float, float] | None) -> str:
     """The column of valence, on MER2023's scale; empty where there is none, or none that can be put on it."""
-    if clip.valence is None or scale is None:
+    if clip.valence is None or not _is_on(clip.valence, scale):
         return ""
     if scale == (LOWEST, HIGHEST):
         return f" {clip.valence}"
-    low, high = scale
+    low, high = scale or (LOWEST, HIGHEST)
     share = (clip.valence - low) / (high - low)
     return f" {round(LOWEST + share * (HIGHEST - LOWEST), 6) + 0.0}"
 
 
+def _is_on(value: float, scale: tuple[float, float] | None) -> bool:
+    return scale is not None and scale[0] <= value <= scale[1]
+
+
 def about_valence(clips: Sequence[Clip], scale: tuple[float, float] | None) -> list[str]:
     """What row files do to valence, counted."""
-    number = sum(clip.valence is not None for clip in clips)
-    if not number or scale == (LOWEST, HIGHEST):
-        return []
-    if scale is None:
+    found = [clip.valence for clip in clips if clip.valence is not None]
+    off = sum(not _is_on(value, scale) for value in found)
+    if found and scale is None:
         return [
-            f"valence of {number} clips is left out: row files have it from {LOWEST} to {HIGHEST}, and nothing says on "
+            f"valence of {off} clips is left out: row files have it from {LOWEST} to {HIGHEST}, and nothing says on "
             "which scale it is here; data=custom takes data.scale=[LOW,HIGH]"
         ]
-    low, high = scale
-    return [f"valence of {number} clips is put from {low:g} to {high:g} on {LOWEST} to {HIGHEST}, as row files have it"]
+    low, high = scale or (LOWEST, HIGHEST)
+    told = [f"valence of {off} clips is left out: it is not from {low:g} to {high:g}"] if off else []
+    if found and scale != (LOWEST, HIGHEST):
+        put = f"valence of {len(found) - off} clips is put from {low:g} to {high:g} on {LOWEST} to {HIGHEST}"
+        told.append(f"{put}, as row files have it")
+    return told

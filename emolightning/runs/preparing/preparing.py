@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emolightning.benchmarks.registry import scale_of
 from emolightning.config.places import spoken
 from emolightning.data.checkup.unusable import NO_MEDIA, Fault, Findings, OnError, described, record
 from emolightning.data.loading.corpus import class_counts
@@ -100,16 +101,22 @@ def _write(out: Path, clips: Sequence[Clip], source: ClipSource, form: Form) -> 
             )
         return [_train(settings.words()), *more], {"read_by": settings.words()}
     if form.name == "merr":
-        words = write_merr(out, clips, source.scale)
+        scale = _scale(source)
+        words = write_merr(out, clips, scale)
         words += [override("data.labels", list(source.labels))]
         if any(not clip.transcript for clip in clips):
             words.append("data.empty_transcript=empty")
-        about = about_valence(clips, source.scale)
+        about = about_valence(clips, scale)
         return [_train(words), *about], {"read_by": words, **({"valence": about} if about else {})}
     files = write_conversations(
         out, clips, form=form.name, labels=source.labels, task=form.task, question=form.question
     )
     return [f"{form.name}: {', '.join(map(str, files))}"], {"files": [file.name for file in files]}
+
+
+def _scale(source: ClipSource) -> tuple[float, float] | None:
+    """Lowest and highest valence: that of `data.scale`, or of the corpus."""
+    return getattr(source, "scale", None) or scale_of(source.benchmark) or scale_of(source.name)
 
 
 def _train(words: Sequence[str]) -> str:
