@@ -20,6 +20,7 @@ from emolightning.errors import UserError
 from emolightning.records.clips import Answer
 from emolightning.runs.compare.systems import read_system
 from emolightning.runs.report.other_pages import kind_of
+from emolightning.runs.variants.sets import renamed
 from emolightning.runs.variants.sets_together import sheet_of, together, write_sets
 from emolightning.scoring.sentiment import Sentiment
 
@@ -121,6 +122,20 @@ def test_a_sentence_is_read_as_the_sentiment_that_it_gives(text: str, exact: str
     assert Sentiment(protocol="mer_unibench", answers="text").score(answer).value == read
     with pytest.raises(UserError, match=r"say scoring\.protocol=mer_unibench"):
         Sentiment(protocol="sims", answers="text")
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        ("'data.npz': no such file, nor data.csv; say data.truth=FILE", "data.sets.meld.truth=FILE"),
+        ("say 'data.label_map={ANG: angry}'", "say 'data.sets.meld.label_map={ANG: angry}'"),
+        ("data.rot: has no such argument", "data.sets.meld.rot: has no such argument"),
+    ],
+)
+def test_settings_of_a_set_are_called_as_they_are_typed_and_files_as_they_are(problem: str, told: str) -> None:
+    found = renamed(problem, "meld", {"truth", "label_map", "rot"})
+    assert told in found
+    assert found.replace("data.sets.meld.", "data.") == problem
 
 
 A_MODEL = ("model=chat/server", "model.base_url=http://localhost:1/v1", "model.name=some")

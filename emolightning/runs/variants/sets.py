@@ -1,7 +1,7 @@
 """A benchmark of several sets: each is an evaluation in a folder of its own, and one table and mean are made of all."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ OF_FILES = ("answers", "truth", "benchmark", "output_dir", "scoring")
 """The same of `score`."""
 
 SETS = "data.sets"
-OWN_DATA = re.compile(r"(?<![\w/.])data\.(?=[a-z_])")
-"""How a set calls its settings, where no path is meant."""
+OWN_DATA = re.compile(r"(?<![\w/.])data\.([a-z_]+)")
+"""How a set calls its settings; a file may be called `data.npz`."""
 BY_WORDS = "open_vocabulary"
 """How the sets are scored that settings of scoring are for."""
 FREE_TEXT = "scoring.answers=text"
@@ -178,15 +178,25 @@ def _require_files(variants: Sequence[Variant], words: Sequence[str], roots: Map
 
 def _missing(variant: Variant, words: Sequence[str]) -> list[str]:
     """What a set lacks or what is wrong with its settings, called as they are typed."""
-    found = []
+    found, keys = [], {override_key(word).split(".")[1] for word in variant.words if word.startswith("data.")}
     try:
         with composed("eval", [*words, *variant.words]) as cfg:
+            keys |= {str(key) for key in cfg.data}
             check_config(cfg)
             for expected in make_corpus(cfg).source.expected():
                 found += _refusal(expected)
     except UserError as error:
         found.append(str(error))
-    return [OWN_DATA.sub(f"{SETS}.{variant.name}.", problem) for problem in found]
+    return [renamed(problem, variant.name, keys) for problem in found]
+
+
+def renamed(problem: str, name: str, keys: Collection[str]) -> str:
+    """A problem of one set with its settings as they are typed for several.
+
+    >>> renamed("no file 'data.npz'; set data.truth", "meld", {"truth"})
+    "no file 'data.npz'; set data.sets.meld.truth"
+    """
+    return OWN_DATA.sub(lambda match: f"{SETS}.{name}.{match[1]}" if match[1] in keys else match[0], problem)
 
 
 def _refusal(expected: Expected) -> list[str]:
