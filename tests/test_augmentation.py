@@ -157,6 +157,24 @@ def test_what_cannot_be_done_to_the_inputs_of_a_run_is_refused(inputs: Any, how:
         Augmentation(inputs, **how)
 
 
+@pytest.mark.parametrize(
+    ("share", "most", "said"),
+    [
+        (0.9, {"face": 1, "speech": 1}, "no clip has more than 1 vector of an input; leave it out; .*masked_values"),
+        (0.1, {"face": 1, "speech": 8}, "no clip has more than 8 vectors of an input; say 0.125 or more, or leave"),
+        (0.2, {"face": 1, "speech": 8}, None),
+        (0.1, {"face": 1}, None),
+    ],
+)
+def test_gaps_that_no_clip_has_room_for_are_refused(share: float, most: dict[str, int], said: str | None) -> None:
+    made = Augmentation(INPUTS, masked_steps=share)
+    if said is None:
+        made.require_gaps(most)
+        return
+    with pytest.raises(UserError, match=said):
+        made.require_gaps(most)
+
+
 def test_a_teacher_sees_clips_as_they_are() -> None:
     asked = Occasion("train", ("face", "speech"), ("emotion",), precomputes_vision=False, augments=True)
     with pytest.raises(UserError, match=r"a teacher \(model.teacher\) is shown the same"):

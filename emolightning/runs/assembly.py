@@ -17,6 +17,7 @@ from emolightning.config.sources import chosen
 from emolightning.config.values import MONITORS
 from emolightning.data.loading.corpus import Corpus, opens_media
 from emolightning.data.loading.datamodule import ClipDataModule, label_draws
+from emolightning.data.loading.lengths import most_vectors
 from emolightning.data.loading.settings import Loading, split_settings
 from emolightning.data.media.audio import usable_noise
 from emolightning.data.perturbing.augmenting import Augmentation
@@ -117,6 +118,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
         return plan
 
     corpus = read_corpus(cfg, trains=True, check=plan_for)
+    augmentation.require_gaps(most_vectors(corpus))
     for warning in corpus.coverage():
         log.warning("labels: %s", warning)
     if resume_from:

@@ -78,6 +78,12 @@ def sequence_lengths(
         yield max(candidates, key=lambda candidate: candidate.total)
 
 
+def most_vectors(corpus: Corpus) -> dict[str, int]:
+    """Input -> the most vectors of a clip, where they are known before they are computed."""
+    vectors = corpus.features.vectors
+    return {name: max(map(found.num_tokens, found), default=0) for name, found in vectors.items()}
+
+
 def _longest(dataset: ClipDataset, name: str) -> int:
     found = dataset.features.vectors.get(name)
     return max(map(found.num_tokens, found), default=1) if found is not None else 1

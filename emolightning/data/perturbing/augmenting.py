@@ -4,6 +4,7 @@ Everything that is drawn follows from the seed, the number of the pass and the c
 interruption change nothing. Validations and evaluations see clips as they are.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -67,6 +68,26 @@ class Augmentation:
             raise UserError(f"augmentation.sound_noise: this model hears no sound by itself; {has}; {instead}")
         if self.noise and not self.sound_noise:
             raise UserError("augmentation.noise: is mixed into sound; say augmentation.sound_noise=[5,20], too")
+
+    def require_gaps(self, most: Mapping[str, int]) -> None:
+        """Refuse gaps that are never made, for no input has enough vectors.
+
+        Args:
+            most: input -> the most vectors of a clip; inputs of which nobody knows are not there.
+
+        Raises:
+            UserError: with the smallest share that makes a gap, if any does.
+        """
+        known = [most[name] for name in named(self.inputs, "vectors") if name in most]
+        is_known = bool(known) and len(known) == len(named(self.inputs, "vectors"))
+        if self.masked_steps and is_known and int(self.masked_steps * max(known)) < 1:
+            longest = max(known)
+            instead = f"say {math.ceil(1000 / longest) / 1000:g} or more, or " if longest > 1 else ""
+            raise UserError(
+                f"augmentation.masked_steps={self.masked_steps:g}: never makes a gap, for no clip has more than "
+                f"{longest} vector{'s' * (longest != 1)} of an input; {instead}leave it out; "
+                "augmentation.masked_values makes gaps within vectors"
+            )
 
     def __bool__(self) -> bool:
         """Whether anything is done."""
