@@ -24,6 +24,7 @@ from emolightning.config.check import ConfigError, check_config
 from emolightning.config.composing import composed
 from emolightning.data.media.audio import read_waveform
 from emolightning.data.media.video import count_frames
+from emolightning.data.readers.folds import values_of
 from emolightning.errors import InputErrors, UserError, override
 from emolightning.files.writing import CannotWrite
 from emolightning.records.clips import Clip
@@ -360,10 +361,12 @@ def test_names_and_folders_say_the_labels(named: Callable[..., list[Clip]]) -> N
 def test_names_with_codes_and_other_words(named: Callable[..., list[Clip]]) -> None:
     paths = [f"day{n % 2}/p{n:02}-S{n % 3}-{code}-x-1.mp4" for n in range(6) for code in ("ANG", "W", "XX")]
     words = ("data.label_map={ANG: angry, W: worried, XX: null}", "data.sentences={S0: Hello., S1: No., S2: Why?}")
-    clips = named("session/subject-sentence-label-*", paths, *words)
+    clips = named("Session/subject-Sentence-label-*", paths, *words)
     first = clips[0]
     assert (first.id, first.label, first.subject) == ("day0/p00-S0-ANG-x-1", "angry", "p00")
     assert (first.transcript, first.attributes) == ("Hello.", {"session": "day0"})
+    assert values_of(clips, "Session")[first.id] == "day0"
+    assert values_of(clips, "Subject")[first.id] == "p00"
     assert len(clips) == 12
     homes = {clip.subject: {other.split for other in clips if other.subject == clip.subject} for clip in clips}
     assert {len(splits) for splits in homes.values()} == {1}

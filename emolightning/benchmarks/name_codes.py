@@ -121,16 +121,17 @@ class NamedData(NameCodeData):
         sentences: Mapping[str, str] | None = None,
         **shared: Any,
     ):
+        lower = _WORD.sub(lambda word: word[0].lower(), names)  # As columns of a table are called.
         corpus = NameCodes(
             title=f"data=named, data.names={names}",
             benchmark=None,
-            pattern=_pattern(names),
+            pattern=_pattern(lower),
             codes={str(code): label for code, label in (label_map or {}).items()},
             form=names,
             folders=(".",),
             sentences={str(code): text for code, text in (sentences or {}).items()},
             identity=lambda found: found.string,
-            others=tuple(word for word in _words(names) if word not in ("label", "subject", "sentence")),
+            others=tuple(word for word in _words(lower) if word not in ("label", "subject", "sentence")),
         )
         super().__init__(corpus, root=root, **shared)
 

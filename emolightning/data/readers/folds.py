@@ -232,7 +232,7 @@ def values_of(clips: Sequence[Clip], column: str) -> dict[str, str]:
         UserError: there is no such column, or it is empty for some clips.
     """
     found: Mapping[str, str | None] = {
-        clip.id: clip.subject if column == SUBJECT else clip.attributes.get(column.lower()) for clip in clips
+        clip.id: clip.subject if column.lower() == SUBJECT else clip.attributes.get(column.lower()) for clip in clips
     }
     values = {clip: value for clip, value in found.items() if value}
     if not values:
