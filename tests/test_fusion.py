@@ -18,6 +18,7 @@ from emolightning.config.families import family_of
 from emolightning.data.readers.annotations import read_custom
 from emolightning.errors import InputErrors, UserError
 from emolightning.models.family import Sees
+from emolightning.models.fusion.classifier import _squares
 from emolightning.models.fusion.family import FAMILY
 from emolightning.models.fusion.inputs import three_places
 from emolightning.models.fusion.processor import FusionProcessor
@@ -330,3 +331,11 @@ def test_signal_features_reach_the_ceiling_of_the_built_in_clips(tmp_path: Path)
     value = el.evaluate(run, "logger=none")["war"].value
     assert value is not None
     assert value > 0.95
+
+
+def test_true_valence_is_not_rounded_where_the_network_computes_in_half_precision() -> None:
+    clips = [Clip("a", Path("a.mp4"), valence=-0.354), Clip("b", Path("b.mp4")), Clip("c", Path("c.mp4"), valence=3.7)]
+    for kind in (torch.bfloat16, torch.float16):
+        squares, is_known = _squares(torch.zeros(3, dtype=kind), clips)
+        assert squares[is_known].tolist() == pytest.approx([0.354**2, 3.7**2], rel=1e-6)
+        assert is_known.tolist() == [True, False, True]

@@ -1,5 +1,6 @@
 """A fusion network as a model that answers: with the most likely label, all likely ones, or a number."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -151,5 +152,6 @@ class FusionClassifier(EmotionModel):
 
 def _squares(predicted: Tensor, clips: Sequence[Clip]) -> tuple[Tensor, Tensor]:
     """Squared errors of valence, (batch,), and whether a clip has one."""
-    true = predicted.new_tensor([float("nan") if clip.valence is None else clip.valence for clip in clips]).float()
+    values = [math.nan if clip.valence is None else clip.valence for clip in clips]
+    true = torch.tensor(values, dtype=torch.float32, device=predicted.device)  # Half precision would round truths.
     return (predicted.float() - true.nan_to_num()) ** 2, ~true.isnan()
