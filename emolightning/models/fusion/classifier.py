@@ -70,7 +70,8 @@ class FusionClassifier(EmotionModel):
         """The loss of what each clip is asked, plus the penalty of the batch, clip by clip.
 
         Of a label it is the cross-entropy, and of a clip with valence also the squared error, where the network gives
-        it; of valence alone the squared error; of several labels the mean over yes or no of each label.
+        it; of valence alone the squared error; of several labels the mean over yes or no of each label. A clip has at
+        least one of them: of one that has none nothing is learned.
 
         Returns:
             (batch,) of each, and 1 for every clip that has what is asked, 0 for others; both are 0 for another rank's
@@ -126,7 +127,10 @@ class FusionClassifier(EmotionModel):
         projected: Mapping[str, Tensor] | None = None,
         seed: int = 0,
     ) -> list[Said]:
-        """The most likely label of each clip, all that are likely, or valence as a number, whichever is asked."""
+        """The most likely label of each clip, all that are likely, or valence as a number, whichever is asked.
+
+        A clip has at least one label: where none is likely, several labels are the most likely one alone.
+        """
         found = self.fused(batch, projected)
         best = [self.labels[place] for place in found.emotions.argmax(dim=1).tolist()]
         valences = [None] * len(best) if found.valence is None else [float(value) for value in found.valence]
