@@ -171,6 +171,9 @@ def test_a_run_that_was_finished_before_settings_came_is_finished(words: list[st
     (folder.adapter / DESCRIPTION).touch()
     assert is_finished(folder, now)
     assert changed_settings(saved_as_now(before), now) == []
+    folder.config.write_text(yaml.safe_dump({**before, "data": 3}), encoding="utf-8")
+    assert not is_finished(folder, now), "a damaged file is no finished run"
+    folder.config.write_text(yaml.safe_dump(before), encoding="utf-8")
     assert not is_finished(folder, {**now, "prompt": {**now["prompt"], "questions": {"emotion": ["Well?"]}}})
     other = {**now, "data": {**now["data"], "scale": [0, 9], "mixed": True}, "model": {**now["model"], "scale": 7}}
     assert changed_settings(now, other) == ["model.scale: None before, 7 now"]

@@ -108,9 +108,10 @@ def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
 
 def _compared(config: Mapping[str, Any]) -> dict[str, Any]:
     """What says whether two runs are the same: a scale of sentiment that nobody named is that of the benchmark."""
-    scoring = config.get("scoring")
-    if isinstance(scoring, Mapping) and scoring.get("protocol", "") is None:
-        scoring = {**scoring, "protocol": protocol_of(config["data"]["name"])}
+    scoring, data = config.get("scoring"), config.get("data")
+    name = data.get("name") if isinstance(data, Mapping) else None
+    if isinstance(scoring, Mapping) and isinstance(name, str) and scoring.get("protocol", "") is None:
+        scoring = {**scoring, "protocol": protocol_of(name)}
     return {**config, "scoring": scoring, "resume": None}
 
 
