@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emolightning.data.readers.splits import assign_splits, select
+from emolightning.data.readers.folds import divided
+from emolightning.data.readers.splits import assign_splits, labels_to_spread, select
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 
@@ -52,6 +53,24 @@ def test_every_split_has_its_share_of_every_label():
     for split, parts in [("train", (18, 12, 6)), ("val", (6, 4, 2)), ("test", (6, 4, 2))]:
         counts = Counter(clip.label for clip in select(clips, split))
         assert tuple(counts[label] for label in "abc") == parts
+
+
+def test_clips_of_several_labels_are_spread_by_their_rarest_label_over_splits_and_folds():
+    kinds = [("a",), ("a", "b"), ("a", "b"), ("c", "a"), ("b",), ("b", "a")]  # c: 10, b: 40, a: 50 of 60.
+    every = [kinds[index % 6] + ("once",) * (index == 5) for index in range(60)]
+    clips = [
+        Clip(f"clip{index}", Path("x.mp4"), label=names[0] if len(names) == 1 else None, open_labels=names)
+        for index, names in enumerate(every)
+    ]
+    assert Counter(labels_to_spread(clips, 3)) == {"a": 10, "b": 40, "c": 10}
+    for seed in range(5):
+        halves = assign_splits(clips, seed=seed, ratios=(0.6, 0.2, 0.2))
+        rare = Counter(clip.split for clip in halves if "c" in clip.open_labels)
+        assert (rare["train"], rare["val"], rare["test"]) == (6, 2, 2)
+        folds = divided(clips, 5, seed=seed)
+        assert set(Counter(folds[clip.id] for clip in clips if "c" in clip.open_labels).values()) == {2}
+    free = [Clip(f"clip{n}", Path("x.mp4"), open_labels=(f"word{n}", f"other{n}")) for n in range(15)]
+    assert set(Counter(divided(free, 5, seed=0).values()).values()) == {3}
 
 
 @pytest.mark.parametrize("trial", range(30))

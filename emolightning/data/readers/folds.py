@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from emolightning.config.problems import not_one_of
-from emolightning.data.readers.splits import SPLITS, group_of, named_some, refuse_divided_subjects, split_groups
+from emolightning.data.readers.splits import (
+    SPLITS,
+    group_of,
+    labels_to_spread,
+    named_some,
+    refuse_divided_subjects,
+    split_groups,
+)
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 
@@ -159,9 +166,10 @@ def divided(clips: Sequence[Clip], number: int, *, seed: int) -> dict[str, int]:
     if len(kinds) < number:
         kind = "clips" if all(clip.subject is None for clip in clips) else "subjects"
         raise UserError(f"{len(kinds)} {kind} cannot fill {number} folds; say fewer folds, or leave_one=subject")
-    words = [str(clip.label) for clip in ordered]
+    words = list(map(str, labels_to_spread(ordered, number)))
     names = sorted(set(words))
-    if len(names) == len(ordered):  # Texts, each its own.
+    has_several = any(clip.label is None and clip.open_labels for clip in ordered)
+    if len(names) == len(ordered) or (has_several and max(Counter(words).values()) < number):  # Texts, each its own.
         words, names = [""] * len(ordered), [""]
     if max(Counter(words).values()) < number:
         raise UserError(f"no label has {number} clips, one for each fold; say fewer folds")

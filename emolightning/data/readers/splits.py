@@ -45,9 +45,25 @@ def assign_splits(
     groups = [group_of(clip) for clip in clips]
     kind = "clips" if all(clip.subject is None for clip in clips) else "subjects"
     kind = "videos" if kind == "clips" and any(clip.span for clip in clips) else kind
-    labels = {group: clip.label for group, clip in zip(groups, clips, strict=True)}
+    labels = dict(zip(groups, labels_to_spread(clips, len(SPLITS)), strict=True))
     split_of = split_groups(Counter(groups), labels, ratios=ratios, seed=seed, kind=kind)
     return [clip.in_split(split_of[group]) for group, clip in zip(groups, clips, strict=True)]
+
+
+def labels_to_spread(clips: Sequence[Clip], parts: int) -> list[str | None]:
+    """The label that each clip counts as where labels are spread over parts: its own, or of several the rarest.
+
+    Labels of fewer clips than parts cannot be in each of them; a clip that has several others counts as one of these.
+    """
+    if not any(clip.label is None and clip.open_labels for clip in clips):
+        return [clip.label for clip in clips]
+    every = [{*(clip.open_labels or ()), *([clip.label] if clip.label else [])} for clip in clips]
+    counts = Counter(label for labels in every for label in labels)
+    return [
+        clip.label
+        or min((label for label in labels if counts[label] >= parts), key=lambda x: (counts[x], x), default=None)
+        for clip, labels in zip(clips, every, strict=True)
+    ]
 
 
 def split_groups(
