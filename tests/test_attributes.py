@@ -65,7 +65,9 @@ def test_columns_of_the_table_are_kept_and_no_model_sees_them(media: Path, tmp_p
     assert found["language"] == (["Latin script", "Latin script"], "")
     table.write_text(f"video_name, emotion_label, transcription, years, kind\n{rows}")
     assert annotation_hash(read_custom(table, media, ("happy", "sad"))) == annotation_hash(clips)
-    with pytest.raises(UserError, match="slices: 'years' is not known of these clips; there are age, duration, genre"):
+    with pytest.raises(
+        UserError, match="slices: 'years' is not known of these clips; there are age, arousal, duration, genre"
+    ):
         attributes_of(clips, ["years"], cache=tmp_path, num_workers=0)
 
 

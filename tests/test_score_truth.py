@@ -112,7 +112,8 @@ def test_the_score_that_ranks_is_in_the_report(tmp_path: Path) -> None:
     synonyms.write_text(json.dumps({"a": "[['happy', 'excited']]"}))
     seen: set[tuple[str, str, bool]] = set()
     for name, official in official_benchmarks().items():
-        if (kind := (official.kind, official.headline, bool(official.prompt_order))) in seen:
+        kind = (official.kind, official.headline, bool(official.prompt_order))
+        if kind in seen or official.kind == "several":  # Nine files: test_sets.py.
             continue
         seen.add(kind)
         if official.labels:
