@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help setup dev demo ablation test slow check docs clean
+.PHONY: help setup dev demo ablation speed test slow check docs clean
 
 help:  ## these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ demo: $(INSTALLED)  ## render, train, validate, evaluate: two to three minutes o
 
 ablation: $(INSTALLED)  ## the same with each of A, V, T, AV, AT, VT, AVT, against the computed ceilings
 	$(BIN)/python -m emolightning ablate experiment=demo
+
+speed: $(INSTALLED)  ## every measurement at a small size, and a page of them, in build/speed: minutes
+	$(BIN)/python speed/run_all.py
 
 test: $(INSTALLED_DEV)  ## the default tests: no network, no GPU, no weights
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

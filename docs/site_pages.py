@@ -29,6 +29,9 @@ REPO = PACKAGE.parent
 
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>(?!https?:|#|mailto:)[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 
+COMMITTED = ("index", "performance")
+"""Pages of these folders that are not written here; speed/page.py writes the second one."""
+
 RECIPES = "recipe"
 """A folder of `configs/` that is no group of a run."""
 
@@ -66,7 +69,7 @@ def write_pages(docs: Path) -> None:
     """Write every page that differs from what is there, so that a second build has nothing to do; remove old ones."""
     written = pages(docs)
     for folder in {page.parent for page in written} - {docs / "guides"}:
-        for old in set(folder.glob("*.md")) - set(written) - {folder / "index.md"}:
+        for old in set(folder.glob("*.md")) - set(written) - {folder / f"{name}.md" for name in COMMITTED}:
             old.unlink()
     for page, text in written.items():
         page.parent.mkdir(parents=True, exist_ok=True)

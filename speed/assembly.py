@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 from emolightning.config.building import build
 from emolightning.config.command_settings import Recipe
 from emolightning.errors import UserError
-from emolightning.files.writing import write_json
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.emotion_llama.family import EmotionLlamaFamily
 from emolightning.models.parts.parameters import parts
@@ -24,9 +23,10 @@ from speed import shapes, table
 from speed.building import build_model, build_random, seen
 from speed.clips import ClipSet, Texts
 from speed.columns import make_column
+from speed.figures import Figure, write_result
 from speed.machine import Peak, describe_device, find_peak, pick_device
 from speed.recipes import Subject, ablations, on_device
-from speed.result import describe_columns, notes, ratios, settings_of
+from speed.result import ABOUT, describe_columns, figures, notes, ratios, settings_of
 from speed.rounds import Column, alternate
 
 
@@ -56,7 +56,7 @@ def measure(cfg: DictConfig) -> None:
         "ablations": {name: ratios(described[name], described["ours"]) for name in recipes if name not in table.MAIN},
         "notes": notes(described, device_type=device.type, machine=machine, is_complete=is_complete),
     }
-    _finish(cfg, result, table.lines(result))
+    _finish(cfg, result, table.lines(result), figures(result))
     if not is_complete:
         raise KeyboardInterrupt
 
@@ -84,7 +84,7 @@ def show_shapes(cfg: DictConfig) -> None:
     )
     clips = _clips(cfg, model)
     result = {**head, "clips": clips.description(), **shapes.describe(model, clips)}
-    _finish(cfg, result, shapes.lines(result))
+    _finish(cfg, result, shapes.lines(result), [])
 
 
 def _start(cfg: DictConfig) -> dict[str, Any]:
@@ -97,11 +97,9 @@ def _start(cfg: DictConfig) -> dict[str, Any]:
     }
 
 
-def _finish(cfg: DictConfig, result: dict[str, Any], lines: list[str]) -> None:
+def _finish(cfg: DictConfig, result: dict[str, Any], lines: list[str], found: Sequence[Figure]) -> None:
     print("\n".join(lines))
-    if cfg.output:
-        write_json(Path(cfg.output), result)
-        print(f"written: {cfg.output}")
+    write_result(cfg.output, **ABOUT, figures=found, **result)
 
 
 def _fit(cfg: DictConfig, device: torch.device) -> EmotionLlama:

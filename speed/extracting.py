@@ -19,7 +19,7 @@ import os  # noqa: E402
 import subprocess  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Sequence  # noqa: E402
+from collections.abc import Mapping, Sequence  # noqa: E402
 from statistics import median  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -33,10 +33,12 @@ from emolightning.data.media.audio import read_waveform  # noqa: E402
 from emolightning.data.media.choice import FrameChoice, parse_frame_choice  # noqa: E402
 from emolightning.data.media.video import read_frames  # noqa: E402
 from emolightning.data.readers.media_folder import clips_of_folder  # noqa: E402
-from emolightning.files.writing import write_json  # noqa: E402
-from emolightning.runs.lineage import describe_process  # noqa: E402
+from speed.figures import Figure, figure, write_result  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[1]
+ABOUT = {"part": "Reading", "question": "How fast are clips read and encoded?"}
+AT_LEAST = 1.5
+"""OpenCV and a sound that is read whole are promised to take so many times as long."""
 
 
 def main(cfg: DictConfig) -> None:
@@ -55,8 +57,28 @@ def main(cfg: DictConfig) -> None:
                 f"extraction of {found['clips']} clips: {found['clips_per_s']:.2f} clips/s, "
                 f"{found['busy']:.0%} of {os.cpu_count()} cores, at most {found['most_mb']:.0f} MB a process"
             )
-    if cfg.output:
-        write_json(Path(cfg.output), {**describe_process(sys.argv), **result})
+    write_result(cfg.output, **ABOUT, figures=figures(result), **result)
+
+
+def figures(result: Mapping[str, Any]) -> list[Figure]:
+    """How much longer published scripts take to read, and what extraction reaches."""
+    found = [
+        figure(
+            f"frames and sound of a clip, `data.frame={frames}`: OpenCV / ours",
+            [one / other for one, other in zip(each["theirs"], each["ours"], strict=True)],
+            "x",
+            at_least=AT_LEAST,
+        )
+        for frames, each in result["reading"].items()
+    ]
+    for each in result.get("extraction", ()):
+        what = f"extraction of {each['clips']} clips"
+        found += [
+            figure(f"{what}: speed", [each["clips_per_s"]], "clips/s"),
+            figure(f"{what}: busy cores", [100 * each["busy"]], "%"),
+            figure(f"{what}: memory of a process", [each["most_mb"]], "MB"),
+        ]
+    return found
 
 
 def compared(files: Sequence[Path], choice: FrameChoice, rounds: int) -> dict[str, Any]:

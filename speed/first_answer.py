@@ -28,8 +28,7 @@ from omegaconf import DictConfig  # noqa: E402
 from emolightning.commands.cli import run  # noqa: E402
 from emolightning.config.check import check_config  # noqa: E402
 from emolightning.errors import UserError  # noqa: E402
-from emolightning.files.writing import write_json  # noqa: E402
-from emolightning.runs.lineage import describe_process  # noqa: E402
+from speed.figures import Figure, write_result  # noqa: E402
 
 Times = dict[str, tuple[float, float]]
 """Part -> seconds of processor time, and on the clock."""
@@ -40,6 +39,8 @@ IMPORTS = ("torch, transformers", "what transformers' Llama imports")
 """Parts that any program with such a model has."""
 
 TOGETHER, COMMAND = "together", "the command predict, whole"
+
+ABOUT = {"part": "Start-up", "question": "How long does a first answer take from a cold start?"}
 
 PARTS = """
 import json, sys, time
@@ -85,8 +86,7 @@ def main(cfg: DictConfig) -> None:
     rounds = [_round(cfg.checkpoint, cfg.media) for _ in range(cfg.rounds)]
     result = summary(rounds)
     print("\n".join(lines(result)))
-    if cfg.output:
-        write_json(Path(cfg.output), {**describe_process(sys.argv), **result, "rounds": rounds})
+    write_result(cfg.output, **ABOUT, figures=figures(result, len(rounds)), **result, rounds=rounds)
 
 
 def _round(checkpoint: str, media: str) -> Times:
@@ -144,6 +144,16 @@ def _ratio(times: Times, part: str, place: int) -> float:
 def _spread(values: Sequence[float]) -> list[float]:
     """Median, smallest, largest."""
     return [round(value, 2) for value in (median(values), min(values), max(values))]
+
+
+def figures(result: dict[str, Any], rounds: int) -> list[Figure]:
+    """The first answer over what any program with such a model imports, by Python and by the command."""
+    found = {part: result["ratio_to_imports"][part]["cpu"] for part in (TOGETHER, COMMAND)}
+    names = {TOGETHER: "a first answer from Python", COMMAND: "a first answer of the command `predict`"}
+    return [
+        Figure(f"{names[part]} / imports of torch and transformers' Llama", middle, "x", low, high, rounds)
+        for part, (middle, low, high) in found.items()
+    ]
 
 
 def lines(result: dict[str, Any]) -> list[str]:

@@ -16,16 +16,16 @@ if __name__ == "__main__":  # Python put this file's folder first; the checkout 
 
 import argparse  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Mapping, Sequence  # noqa: E402
 from statistics import median  # noqa: E402
 
 import torch  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
-from emolightning.files.writing import write_json  # noqa: E402
 from emolightning.models.parts.continuations import continuation_logprobs  # noqa: E402
-from emolightning.runs.lineage import describe_process  # noqa: E402
+from speed.figures import Figure, write_result  # noqa: E402
 
+ABOUT = {"part": "Evaluation", "question": "What does it cost to score all labels?"}
 SETTINGS = {"layers": 4, "tokens": 400, "clips": 1, "labels": 6, "rounds": 15}
 WIDTHS = [1024, 256]
 VOCABULARY, WIDTH_OF_HEAD, END = 32_000, 64, 2
@@ -89,8 +89,20 @@ def main() -> None:
             "{context_passes:.2f} ({least:.2f} - {most:.2f}) context passes".format_map(found[-1]),
             flush=True,
         )
-    if output:
-        write_json(output, {**describe_process(sys.argv), **settings, "measured": found})
+    write_result(output, **ABOUT, figures=figures(found, settings["rounds"]), **settings, measured=found)
+
+
+def figures(found: Sequence[Mapping[str, float]], rounds: int) -> list[Figure]:
+    """What all labels cost at each width."""
+    return [
+        Figure(
+            f"all labels over one context pass, width {each['width']}",
+            *(each["context_passes"], "x", each["least"], each["most"], rounds),
+            floor=1.0,
+            floor_of="the context pass alone",
+        )
+        for each in found
+    ]
 
 
 if __name__ == "__main__":

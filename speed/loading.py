@@ -27,10 +27,12 @@ from emolightning.config.problems import Problem  # noqa: E402
 if TYPE_CHECKING:
     from emolightning.data.loading.datamodule import ClipDataModule
     from emolightning.records.clips import SequenceBatch
+    from speed.figures import Figure
     from speed.recipes import Measurement
     from speed.rounds import Column
 
 PHASES = ("training", "evaluation")
+ABOUT = {"part": "Reading", "question": "Does reading clips in workers pay?"}
 
 
 def main(cfg: DictConfig) -> None:
@@ -41,11 +43,10 @@ def main(cfg: DictConfig) -> None:
     import torch
 
     from emolightning.data.loading.datamodule import ClipDataModule
-    from emolightning.files.writing import write_json
     from emolightning.runs.assembly import build_learner, build_processor, loading_of, plain, read_corpus
-    from emolightning.runs.lineage import describe_process
     from emolightning.runs.quiet import quiet_libraries
     from emolightning.runs.vision_pass import precompute_vision
+    from speed.figures import write_result
     from speed.machine import Peak, describe_device, pick_device
     from speed.result import describe_columns, ratios, settings_of
     from speed.rounds import alternate
@@ -67,7 +68,6 @@ def main(cfg: DictConfig) -> None:
         raise KeyboardInterrupt
     described = describe_columns(columns, None)
     result = {
-        **describe_process(sys.argv),
         "settings": settings_of(plain(cfg), Path.cwd()),
         "machine": describe_device(device, Peak(None, "not measured")),
         "columns": described,
@@ -75,9 +75,21 @@ def main(cfg: DictConfig) -> None:
         "is_complete": is_complete,
     }
     print("\n".join(table(result)))
-    if cfg.output:
-        write_json(Path(cfg.output), result)
-        print(f"written: {cfg.output}")
+    write_result(cfg.output, **ABOUT, figures=figures(result), **result)
+
+
+def figures(result: dict[str, Any]) -> "list[Figure]":
+    """Clips/s of each number of workers over those of the first."""
+    from speed.figures import Figure
+
+    first = next(iter(result["columns"]))
+    return [
+        Figure(f"{phase}: {name} / {first}", spread["median"], "x", spread["min"], spread["max"], rounds)
+        for name, phases in result["ratios"].items()
+        for phase in PHASES
+        if name != first and (spread := phases[phase]["samples_per_s"])
+        if (rounds := len(result["columns"][name][phase]["rounds"]))
+    ]
 
 
 def _columns(cfg: DictConfig, data: "ClipDataModule", model: Any, device: Any) -> "list[Column]":

@@ -1,7 +1,6 @@
 """The machine under a measurement: its peak, its memory, its name."""
 
 import os
-import platform
 import resource
 import sys
 import time
@@ -13,6 +12,7 @@ import torch
 
 from emolightning.errors import UserError
 from emolightning.runs.estimate.gpus import PEAK_TFLOPS, known_gpu
+from speed.figures import processor
 
 MATRIX_SIZE = 1024
 """Size of the matrices in the product that measures a CPU's peak."""
@@ -45,10 +45,7 @@ def device_name(device: torch.device) -> str:
     """As its maker calls it, where that can be read."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    described = Path("/proc/cpuinfo")
-    lines = described.read_text().splitlines() if described.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return processor()
 
 
 def find_peak(device: torch.device, stated_tflops: float | None) -> Peak:

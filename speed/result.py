@@ -5,10 +5,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from speed.figures import Figure
 from speed.rounds import PHASES, Column
 
 QUANTITIES = ("samples_per_s", "tokens_per_s", "peak_memory_gb", "mfu")
 """What a round gives, in the order of the table."""
+
+ABOUT = {"part": "Training", "question": "How much faster is our recipe than the released one, on the same model?"}
+TRAINING_TIMES, TRAINING_TIMES_ON_GPU, EVALUATION_TIMES_ON_GPU, MFU_ON_GPU = 3.0, 5.0, 15.0, 0.5
+"""What is promised: clips/s over those of the released recipe, and model FLOP utilisation of a training step."""
 
 
 def settings_of(cfg: Mapping[str, Any], here: Path) -> Any:
@@ -64,6 +69,31 @@ def ratios(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         for phase in PHASES
         if phase in one and phase in other
     }
+
+
+def figures(result: Mapping[str, Any]) -> list[Figure]:
+    """Clips/s of our recipe over those of the released one, and how far a step is from the peak of the device."""
+    is_gpu = result["machine"]["memory"].endswith("GPU")
+    about = f"{sum(part['total'] for part in result['parts']) / 1e6:,.1f} M parameters"
+    promised = {
+        "training": TRAINING_TIMES_ON_GPU if is_gpu else TRAINING_TIMES,
+        "evaluation": EVALUATION_TIMES_ON_GPU if is_gpu else None,
+    }
+    found = [
+        _figure(f"{phase}, {about}: ours / released recipe", ratio, "x", result, least)
+        for phase, least in promised.items()
+        if (ratio := result["ratios"].get(phase, {}).get("samples_per_s"))
+    ]
+    mfu = result["columns"]["ours"]["training"]["mfu"]
+    what = f"training, {about}: model FLOP utilisation"
+    return [*found, *([_figure(what, mfu, "of the peak", result, MFU_ON_GPU if is_gpu else None)] if mfu else [])]
+
+
+def _figure(
+    what: str, found: Mapping[str, float], unit: str, result: Mapping[str, Any], at_least: float | None
+) -> Figure:
+    rounds = len(result["columns"]["ours"]["training"]["rounds"])
+    return Figure(what, found["median"], unit, found["min"], found["max"], rounds, at_least=at_least)
 
 
 def _quotients(one: list[dict[str, Any]], other: list[dict[str, Any]], name: str) -> list[float | None]:

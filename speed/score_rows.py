@@ -25,20 +25,22 @@ import os  # noqa: E402
 import subprocess  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Sequence  # noqa: E402
+from collections.abc import Mapping, Sequence  # noqa: E402
 from dataclasses import asdict, dataclass  # noqa: E402
 from statistics import median  # noqa: E402
+from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
 
 from emolightning.commands.cli import run  # noqa: E402
 from emolightning.config.check import check_config  # noqa: E402
-from emolightning.files.writing import write_json  # noqa: E402
 from emolightning.records.labels import MER6  # noqa: E402
-from emolightning.runs.lineage import describe_process  # noqa: E402
+from speed.figures import Figure, figure, write_result  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[1]
+ABOUT = {"part": "Tables and scores", "question": "What does it take to score a large predictions file?"}
+A_MILLION, MOST_GB = 1_000_000, 2.0
 WORDS = (
     "happy",
     "grateful",
@@ -113,7 +115,6 @@ def main(cfg: DictConfig) -> int:
     is_right &= report["num_clips"] - report["num_scored"] == written.unreadable
     seconds = median(each.seconds for each in rounds)
     result = {
-        **describe_process(sys.argv),
         "rows": cfg.rows,
         "kind": cfg.kind,
         "clusters": cfg.clusters,
@@ -127,10 +128,26 @@ def main(cfg: DictConfig) -> int:
         "rounds": [asdict(each) for each in rounds],
     }
     show(result)
-    if cfg.output:
-        write_json(Path(cfg.output), result)
-        print(f"result: {cfg.output}")
+    write_result(cfg.output, **ABOUT, figures=figures(result), **result)
     return int(not is_right)
+
+
+def figures(result: Mapping[str, Any]) -> list[Figure]:
+    """Time and memory of a file; a million lists of words are promised to fit into 2 GB."""
+    kind = "lists of words" if result["kind"] == "words" else "answers"
+    about = ", no two alike" if result["distinct"] else ""
+    about += f", {result['clusters']:,} subjects" if result["clusters"] else ""
+    what, rounds = f"`score` of {result['rows']:,} {kind}{about}", result["rounds"]
+    is_promised = result["kind"] == "words" and result["rows"] == A_MILLION
+    return [
+        figure(f"{what}: time", [each["cpu_seconds"] for each in rounds], "s"),
+        figure(
+            f"{what}: memory",
+            [each["peak_memory_gb"] for each in rounds],
+            "GB",
+            at_most=MOST_GB if is_promised else None,
+        ),
+    ]
 
 
 def words_of(cfg: DictConfig) -> list[str]:

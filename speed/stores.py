@@ -17,9 +17,10 @@ if __name__ == "__main__":  # Python put this file's folder first; the checkout 
 import os  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Callable, Sequence  # noqa: E402
+from collections.abc import Callable, Mapping, Sequence  # noqa: E402
 from functools import partial  # noqa: E402
 from statistics import median  # noqa: E402
+from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
@@ -29,9 +30,10 @@ from emolightning.config.check import check_config  # noqa: E402
 from emolightning.data.stores.converting import pack  # noqa: E402
 from emolightning.data.stores.packed import PackedVectors  # noqa: E402
 from emolightning.data.stores.reading import read_store, read_vectors  # noqa: E402
-from emolightning.files.writing import write_json  # noqa: E402
 from emolightning.records.clips import Clip  # noqa: E402
-from emolightning.runs.lineage import describe_process  # noqa: E402
+from speed.figures import Figure, figure, write_result  # noqa: E402
+
+ABOUT = {"part": "Reading", "question": "Do packed files of vectors pay?"}
 
 Read = Callable[[int, str], np.ndarray]
 """(number of the encoder, clip id) -> (tokens, width)."""
@@ -54,9 +56,21 @@ def main(cfg: DictConfig) -> int:
     opened, mapped = result["opened_in_an_epoch"], result["mapped_files"]
     print(f"files opened in an epoch: {opened}; mapped all the time: {mapped}")
     print(f"memory of the index: {result['index_mb']:.1f} MB")
-    if cfg.output:
-        write_json(Path(cfg.output), {**describe_process(sys.argv), **result})
+    write_result(cfg.output, **ABOUT, figures=figures(result), **result)
     return 0 if result["values_are_equal"] else 1
+
+
+def figures(result: Mapping[str, Any]) -> list[Figure]:
+    """Reads of both ways, and their ratio within a round."""
+    found = [
+        figure(f"vectors read in a shuffled epoch, {name}", rates, "reads/s")
+        for name, rates in result["rounds"].items()
+    ]
+    starts = [
+        figure(f"looking at all clips before a run, {name}", [seconds_], "s on the clock")
+        for name, seconds_ in result["start_seconds"].items()
+    ]
+    return [figure("a shuffled epoch: packed / folders", result["ratios"], "x"), *found, *starts]
 
 
 def write(folder: Path, ids: Sequence[str], shape: tuple[int, ...], rng: np.random.Generator) -> None:

@@ -23,8 +23,10 @@ import subprocess  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections import Counter  # noqa: E402
+from collections.abc import Mapping, Sequence  # noqa: E402
 from dataclasses import asdict, dataclass  # noqa: E402
 from statistics import median  # noqa: E402
+from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
@@ -33,11 +35,13 @@ from emolightning.commands.cli import run  # noqa: E402
 from emolightning.config.check import check_config  # noqa: E402
 from emolightning.data.readers.custom import CustomData  # noqa: E402
 from emolightning.data.readers.folds import Division, folds_of  # noqa: E402
-from emolightning.files.writing import write_json  # noqa: E402
 from emolightning.records.labels import MER6  # noqa: E402
-from emolightning.runs.lineage import describe_process  # noqa: E402
+from speed.figures import Drawing, Figure, figure, write_result  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[1]
+ABOUT = {"part": "Tables and scores", "question": "What does a large annotation table take?"}
+A_MILLION, MOST_S, MOST_GB = 1_000_000, 15.0, 1.5
+"""A table of so many rows is promised to be read in this time and memory."""
 IN_FOLDER = 5000
 """Files of a folder."""
 
@@ -78,12 +82,40 @@ def main(cfg: DictConfig) -> int:
             flush=True,
         )
     settings = {name: cfg[name] for name in ("subjects", "pieces", "num_folds", "seed")}
-    if cfg.output:
-        write_json(
-            Path(cfg.output), {**describe_process(sys.argv), **settings, "is_right": is_right, "results": results}
-        )
-        print(f"result: {cfg.output}")
+    found = {"figures": figures(results, cfg.pieces), "drawings": drawings(results)}
+    write_result(cfg.output, **ABOUT, **found, **settings, is_right=is_right, results=results)
     return int(not is_right)
+
+
+def figures(results: Sequence[Mapping[str, Any]], pieces: int) -> list[Figure]:
+    """Time and memory of each table; of a million rows both are promised."""
+    found = []
+    for one in results:
+        about = (
+            f"{one['rows']:,} annotation rows{f', {pieces} of each file' if pieces > 1 else ''}, read, checked, split"
+        )
+        most_s, most_gb = (MOST_S, MOST_GB) if one["rows"] == A_MILLION else (None, None)
+        rounds = one["rounds"]
+        found += [
+            figure(f"{about}: time", [each["cpu_seconds"] for each in rounds], "s", at_most=most_s),
+            figure(f"{about}: memory", [each["peak_memory_gb"] for each in rounds], "GB", at_most=most_gb),
+        ]
+    return found
+
+
+def drawings(results: Sequence[Mapping[str, Any]]) -> list[Drawing]:
+    """Time and memory over rows; a line through both is what linear means."""
+    ways = {"processor time, s": "cpu_seconds", "memory, GB": "peak_memory_gb"}
+    return [
+        Drawing(
+            f"Annotation rows: {about}",
+            "rows",
+            about,
+            {"": [(one["rows"], median(each[name] for each in one["rounds"])) for one in results]},
+        )
+        for about, name in ways.items()
+        if len(results) > 1
+    ]
 
 
 def write_table(folder: Path, num_rows: int, *, subjects: int, pieces: int, seed: int) -> Counter[str]:

@@ -1,0 +1,144 @@
+"""What all scripts of speed/ have in common: the form of a result, the page of all of them, their small sizes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speed import page, run_all
+from speed.figures import Drawing, Figure, Table, figure, is_kept, write_result
+
+SPEED = Path(page.__file__).parent
+ABOUT: dict[str, Any] = {"part": "Reading", "question": "How fast is it?"}
+
+
+def program(script: str) -> bool:
+    return '__name__ == "__main__"' in (SPEED / f"{script}.py").read_text(encoding="utf-8")
+
+
+def test_the_page_is_that_of_the_results() -> None:
+    """After `python speed/page.py` nothing would change."""
+    files = page.written(page.read_results(page.RESULTS), page.PAGE)
+    assert {path.name for path in files} == {
+        page.PAGE.name,
+        *(each.name for each in page.drawings_of(page.PAGE).iterdir()),
+    }
+    for path, text in files.items():
+        assert path.read_text(encoding="utf-8") == text, f"python speed/page.py writes another {path.name}"
+
+
+def test_every_program_has_a_small_size() -> None:
+    programs = {path.stem for path in SPEED.glob("*.py") if program(path.stem)}
+    assert programs == {*run_all.SMALL, *run_all.NO_MEASUREMENT}
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "kept"),
+    [
+        (2.0, {"at_least": 1.5}, True),
+        (1.4, {"at_least": 1.5}, False),
+        (15.1, {"at_most": 15}, False),
+        (15.0, {"at_most": 15}, True),
+        (3.0, {}, None),
+    ],
+)
+def test_a_promise_is_kept(value: float, bounds: dict[str, float], kept: bool | None) -> None:
+    given = figure("time", [value - 1, value, value + 5], "s", **bounds)
+    assert given.value == value
+    assert is_kept({"at_least": given.at_least, "at_most": given.at_most, "value": given.value}) is kept
+
+
+def results(folder: Path, **more: Any) -> dict[str, dict[str, Any]]:
+    broken = figure("reading | all", [4.0, 2.0, 3.0], "s", at_most=2.5, floor=1.0, floor_of="the bytes alone")
+    free = Figure("memory", 1234.5, "MB", 1234.5, 1234.5, 1)
+    write_result(
+        folder / "one.json",
+        **ABOUT,
+        figures=[broken, free],
+        tables=[Table("By part", ("part", "s"), [("torch", 1.25), ("rest", 100)])],
+        drawings=[
+            Drawing("Time", "rows", "s", {"ours": [(0, 1), (10, 2)], "theirs": [(0, 2), (10, 9)]}),
+            Drawing("Parts", "s", bars={"eval": {"imports": 2.0, "all": 3.5}}),
+        ],
+        **more,
+    )
+    return page.read_results(folder)
+
+
+def test_a_result_is_read_at_a_glance(tmp_path: Path) -> None:
+    files = page.written(results(tmp_path), tmp_path / "performance.md")
+    text = files.pop(tmp_path / "performance.md")
+    glance = text.split("## At a glance")[1].split("## Reading")[0]
+    assert "| at most 2.50 s | 3 s (2 - 4) | **no** | 1 s: the bytes alone | 3 x |" in glance
+    assert "memory" not in glance
+    assert "| memory | 1,234 MB |  |  |  |" in text
+    assert "| torch | 1.25 |\n| rest | 100 |" in text
+    assert [path.name for path in files] == ["one-1.svg", "one-2.svg"]
+    assert all(text.startswith("<?xml") and "var(" not in text for text in files.values())
+    assert "](performance/one-2.svg)" in text
+    assert "Nothing has been measured on a GPU" in text
+
+
+def test_what_a_gpu_did_is_in_its_own_table(tmp_path: Path) -> None:
+    found = results(tmp_path, started="2026-12-24T10:00:00+00:00")
+    found["one"]["measured_on"]["gpu"] = "NVIDIA H200"
+    (text, *_) = page.written(found, tmp_path / "performance.md").values()
+    head, _, gpu = text.partition("## On a GPU")
+    assert "reading" not in head
+    assert "2026-12-24 | NVIDIA H200" in gpu
+    assert "Nothing has been measured" not in gpu
+
+
+@pytest.mark.parametrize("content", [None, "[1, 2]", "{", '{"part": "Reading", "figures": []}'])
+def test_a_file_that_is_no_result_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "old.json").write_text(content)
+    target = tmp_path / "performance.md"
+    assert page.main(["--results", str(tmp_path), "--page", str(target)]) == 1
+    said = capsys.readouterr().err
+    assert str(tmp_path if content is None else tmp_path / "old.json") in said
+    assert "Traceback" not in said
+    assert not target.exists()
+
+
+def test_a_part_that_the_page_has_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="part='Rading': must be one of Start-up"):
+        write_result(tmp_path / "r.json", part="Rading", question="?", figures=[])
+    write_result(None, **ABOUT, figures=[])
+
+
+def test_an_unknown_script_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_all.main(["stroes"])
+    assert ended.value.code == 2
+    assert "stroes: did you mean stores?" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("small")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", run_all.SMALL)
+def test_a_script_runs_at_its_small_size(name: str, small: Path) -> None:
+    assert run_all.main([name, "--out", str(small)]) == 0
+    found = json.loads((small / f"{name}.json").read_text(encoding="utf-8"))
+    assert found["figures"]
+    assert found["git"].keys() == {"commit", "dirty"}
+    assert f"{name}.json" in (small / "performance.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.stem for path in SPEED.glob("*.py") if program(path.stem)))
+def test_a_script_helps(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, f"speed/{name}.py", "--help"], cwd=SPEED.parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 5
