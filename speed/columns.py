@@ -38,7 +38,7 @@ def make_column(name: str, recipe: Recipe, subject: Subject, clips: ClipSet, *, 
     }
     if with_vision and recipe.precompute_vision:
         run["vision"] = partial(subject.see, recipe, clips.examples)
-    return Column(name, run, _work(subject, clips, frames=0 if recipe.precompute_vision else 1))
+    return Column(name, run, _work(recipe, subject, clips))
 
 
 def _seen(recipe: Recipe, subject: Subject, clips: ClipSet) -> list[Example]:
@@ -52,11 +52,12 @@ def _seen(recipe: Recipe, subject: Subject, clips: ClipSet) -> list[Example]:
     return seen(clips.examples, tower_on(subject.model, subject.device))
 
 
-def _work(subject: Subject, clips: ClipSet, *, frames: int) -> dict[str, Work]:
+def _work(recipe: Recipe, subject: Subject, clips: ClipSet) -> dict[str, Work]:
     sizes, new, num_clips = sizes_of(subject.model), subject.generation.max_new_tokens, len(clips.examples)
-    rest: dict[str, Any] = {"streams": clips.streams, "frames": frames}
+    rest: dict[str, Any] = {"streams": clips.streams, "frames": 0 if recipe.precompute_vision else 1}
+    asked = {"answer": new, "reads_layers": recipe.reads_layers, **rest}
     training = [training_flops(sizes, positions=sum(pair), answer=pair[1], **rest) for pair in clips.lengths]
-    evaluation = [answering_flops(sizes, positions=context, answer=new, **rest) for context, _ in clips.lengths]
+    evaluation = [answering_flops(sizes, positions=context, **asked) for context, _ in clips.lengths]
     vision = sizes.tower.forward_flops() if sizes.tower is not None else 0
     return {
         "training": Work(num_clips, sum(map(sum, clips.lengths)), sum(training)),

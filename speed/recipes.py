@@ -68,7 +68,8 @@ class Subject:
         self._initial = {name: tensor.cpu().clone() for name, tensor in trained_state(model).items()}
 
     def adopt(self, recipe: Recipe) -> None:
-        """Attention and frozen weights as the recipe has them."""
+        """Attention, frozen weights and the loop of answers as the recipe has them."""
+        self.model.reads_layers = recipe.reads_layers
         for part in self.model.modules():
             if isinstance(part, PreTrainedModel):
                 part.set_attn_implementation(recipe.attention)

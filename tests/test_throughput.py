@@ -88,8 +88,9 @@ def test_a_step_on_precomputed_vectors_has_no_tower(model: EmotionLlama) -> None
     assert saved == counter.get_total_flops()
 
 
-@pytest.mark.parametrize("num_tokens", [1, 2, 9])
-def test_operations_and_length_of_an_answer(model: EmotionLlama, num_tokens: int) -> None:
+@pytest.mark.parametrize(("num_tokens", "reads_layers"), [(1, True), (2, True), (9, True), (9, False)])
+def test_operations_and_length_of_an_answer(model: EmotionLlama, num_tokens: int, reads_layers: bool) -> None:
+    model.reads_layers = reads_layers
     batch = make_batch(model, make_examples(1))
     generation = FixedLength(max_new_tokens=num_tokens)
     with FlopCounterMode(display=False) as counter:
@@ -97,7 +98,8 @@ def test_operations_and_length_of_an_answer(model: EmotionLlama, num_tokens: int
         ids = model.generate_ids(embeddings, batch.context.attention_mask, generation)
     assert ids.shape == (1, num_tokens)
     positions = batch.context.input_ids.shape[1]
-    flops = answering_flops(sizes_of(model), positions=positions, answer=num_tokens, streams=STREAMS, frames=1)
+    asked = {"positions": positions, "answer": num_tokens, "streams": STREAMS, "frames": 1}
+    flops = answering_flops(sizes_of(model), reads_layers=reads_layers, **asked)
     assert flops == counter.get_total_flops()
 
 

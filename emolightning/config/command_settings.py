@@ -393,6 +393,8 @@ class Recipe:
     """Type of the frozen weights, the tower's included; on a CPU it is always float32."""
     attention: str = "eager"
     """`sdpa`: torch's fused attention; `eager`: written out."""
+    reads_layers: bool = False
+    """Greedy answers are found layer by layer, by this project's own loop; false by transformers' `generate`."""
     clip_norm: float = 0.0
     """As `trainer.gradient_clip_val`; 0 does not clip."""
 
@@ -407,6 +409,7 @@ def our_recipe() -> Recipe:
         precision="bf16-mixed",
         dtype="${model.language.dtype}",
         attention="${model.language.attention}",
+        reads_layers=True,
         clip_norm=1.0,
     )
 

@@ -20,6 +20,7 @@ from emolightning.models.affectgpt.distillation import (
 from emolightning.models.affectgpt.fusion import Fusion
 from emolightning.models.affectgpt.inputs import OF_TEACHER
 from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
+from emolightning.models.parts.lora import unwrapped
 from emolightning.records.clips import IGNORED, SequenceBatch
 
 
@@ -102,7 +103,7 @@ class DistilledAffectGPT(AffectGPT):
 
     def _hidden(self, model: AffectGPT, batch: SequenceBatch, projected: Mapping[str, Tensor]) -> Tensor:
         """What the last layer gives, normalised, (batch, tokens, width)."""
-        whole = model.language.get_base_model() if hasattr(model.language, "get_base_model") else model.language
+        whole = unwrapped(model.language)
         embeddings = model.embed(batch.sequence, projected)
         mask = batch.sequence.attention_mask
         return whole.base_model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).last_hidden_state

@@ -20,6 +20,7 @@ from emolightning.models.parts.chat_questions import VERSION
 from emolightning.models.parts.context import positions_of
 from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
+from emolightning.models.parts.lora import unwrapped
 
 
 class ChatModel(EmotionModel):
@@ -127,7 +128,7 @@ class ChatModel(EmotionModel):
         Raises:
             UserError: a prompt is longer than the model's context.
         """
-        positions = positions_of(self._own().config.get_text_config(decoder=True))
+        positions = positions_of(unwrapped(self.language).config.get_text_config(decoder=True))
         for row in one_by_one(len(batch.clips), batch.is_own.device, is_synced=self.is_synced):
             turn, name = batch.turns.all[row], batch.clips[row].id
             length = turn.context["input_ids"].shape[1]
@@ -154,7 +155,7 @@ class ChatModel(EmotionModel):
         for name, fill in (("attention_mask", 1), *((name, 0) for name in PER_TOKEN)):
             if name in context:
                 context[name] = functional.pad(context[name], (0, number), value=fill)
-        if "logits_to_keep" in inspect.signature(self._own().forward).parameters:
+        if "logits_to_keep" in inspect.signature(unwrapped(self.language).forward).parameters:
             context["logits_to_keep"] = number + 1  # type: ignore[assignment]
         logits = self.language(**context, use_cache=False).logits[0, -number - 1 : -1]
         return cross_entropy(logits, answer).sum()
@@ -171,10 +172,6 @@ class ChatModel(EmotionModel):
             **generation.arguments(),
         )
         return tokenizer.decode(ids[0, turn.context["input_ids"].shape[1] :].tolist())
-
-    def _own(self) -> Any:
-        """The chat model inside of PEFT's wrapper."""
-        return self.language.get_base_model() if hasattr(self.language, "get_base_model") else self.language
 
 
 KEPT = ("second_per_grid_ts", "video_second_per_grid")

@@ -14,7 +14,9 @@ from torch import Tensor, distributed
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.continuations import continuation_logprobs, positions_of, told
 from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
+from emolightning.models.parts.decoder import Decoder, can_read
 from emolightning.models.parts.generation import Generation
+from emolightning.models.parts.greedy import greedy_ids, is_greedy
 from emolightning.records.clips import IGNORED, SequenceBatch, TokenBatch
 
 
@@ -26,6 +28,9 @@ class AnsweringModel(EmotionModel):
         tokenizer: the language model's (`emolightning.models.parts.tokenizer`).
         placeholders: stream name -> the negative id that marks its places in `input_ids`.
     """
+
+    reads_layers = True
+    """Whether greedy answers are found layer by layer where that is the same; else by transformers' `generate`."""
 
     def __init__(self, *, language: Any, tokenizer: Any, placeholders: Mapping[str, int]):
         super().__init__()
@@ -166,16 +171,21 @@ class AnsweringModel(EmotionModel):
         Returns:
             Ids, (batch, longest answer); finished rows are filled with the padding token.
         """
+        arguments, stops, padding = generation.arguments(), self.tokenizer.stop_ids, self.tokenizer.pad_token_id
+        arguments |= self.ending()
+        is_own = self.reads_layers and not self.is_synced and is_greedy(arguments)
+        if is_own and can_read(self.language):
+            decoder = Decoder(self.language)
+            return greedy_ids(decoder, embeddings, attention_mask, arguments, stop_ids=stops, padding_id=padding)
         return self.language.generate(
             inputs_embeds=embeddings,
             attention_mask=attention_mask,
             use_cache=True,
             synced_gpus=self.is_synced,
             bos_token_id=self.tokenizer.bos_token_id,
-            eos_token_id=self.tokenizer.stop_ids,
-            pad_token_id=self.tokenizer.pad_token_id,
-            **generation.arguments(),
-            **self.ending(),
+            eos_token_id=stops,
+            pad_token_id=padding,
+            **arguments,
         )
 
     def answer_ids(self, text: str, prompt: str) -> list[int]:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from emolightning.models.parts.lora import unwrapped
+
 ROWS = 32
 """Texts that are read at the same time: of each layer in turn all of them hold the keys and values of their context."""
 
@@ -121,5 +123,5 @@ def positions_of(attention_mask: Tensor) -> Tensor:
 
 def told(language: Any, positions: Tensor) -> dict[str, Tensor]:
     """Where tokens are in their own row, for models that are told; others count by the mask, as with ALiBi."""
-    whole = language.get_base_model() if hasattr(language, "get_base_model") else language
-    return {"position_ids": positions} if "position_ids" in inspect.signature(whole.forward).parameters else {}
+    parameters = inspect.signature(unwrapped(language).forward).parameters
+    return {"position_ids": positions} if "position_ids" in parameters else {}

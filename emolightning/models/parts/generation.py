@@ -17,10 +17,23 @@ class Generation(EvaluationSettings):
             "max_new_tokens": self.max_new_tokens,
             "num_beams": self.num_beams,
             "do_sample": self.do_sample,
-            "repetition_penalty": self.repetition_penalty,
         }
+        if self.repetition_penalty != 1:
+            options |= self._penalty()
         if self.num_beams > 1:
             options["length_penalty"] = self.length_penalty
         if self.do_sample:
             options |= {"temperature": self.temperature, "top_p": self.top_p, "top_k": 0}
         return options
+
+    def _penalty(self) -> dict[str, Any]:
+        """What lowers tokens that the answer has already.
+
+        From its own argument `generate` makes one that forgives as many of the first new tokens as a context that is
+        given as embeddings has padding, so that answers would depend on the batch. Draws are made clip by clip.
+        """
+        from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
+
+        if self.do_sample:
+            return {"repetition_penalty": self.repetition_penalty}
+        return {"logits_processor": LogitsProcessorList([RepetitionPenaltyLogitsProcessor(self.repetition_penalty)])}

@@ -66,6 +66,11 @@ def attach_vision_lora(tower: Any, settings: LoraSettings) -> PeftModel:
     return _attach(tower, settings, targets, task_type=None)
 
 
+def unwrapped(model: Any) -> Any:
+    """The model inside of PEFT's wrapper, or the model itself where there is none."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def _known(model: nn.Module, targets: Targets, key: str) -> list[str] | str:
     """The names of layers that there are, or `all-linear`."""
     if targets == ALL:

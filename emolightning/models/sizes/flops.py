@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from emolightning.models.parts.decoder import KINDS
+from emolightning.models.parts.lora import unwrapped
+
 if TYPE_CHECKING:
     from emolightning.models.emotion_model import EmotionModel
 
@@ -76,6 +79,8 @@ class DecoderSizes:
     """Entries of LoRA's matrices; all are trained."""
     is_trained: bool = False
     """Whether the model's own weights are."""
+    late_weights: int = 0
+    """Entries of the last layer's matrices, and of their adapters, that a context needs at its last place alone."""
 
     def linear_flops(self, positions: int, scored: int) -> int:
         """Operations of the layers' matrices, and of the head at `scored` positions; forward."""
@@ -88,6 +93,11 @@ class DecoderSizes:
     def adapter_flops(self, positions: int) -> int:
         """Forward."""
         return 2 * positions * self.adapter_weights
+
+    def spared_flops(self, positions: int) -> int:
+        """What `parts/decoder.py` leaves out of a context: the last layer's output before the last place."""
+        is_known = self.late_weights > 0
+        return is_known * (positions - 1) * (2 * self.late_weights + 4 * positions * self.query_width)
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,15 @@ def training_flops(sizes: ModelSizes, *, positions: int, answer: int, streams: M
     return flops + (frames * sizes.tower.training_flops() if sizes.tower is not None else 0)
 
 
-def answering_flops(sizes: ModelSizes, *, positions: int, answer: int, streams: Mapping[str, int], frames: int) -> int:
+def answering_flops(
+    sizes: ModelSizes,
+    *,
+    positions: int,
+    answer: int,
+    streams: Mapping[str, int],
+    frames: int,
+    reads_layers: bool = False,
+) -> int:
     """Greedy generation after one context with a cache of keys and values.
 
     Args:
@@ -131,6 +149,7 @@ def answering_flops(sizes: ModelSizes, *, positions: int, answer: int, streams: 
         answer: new tokens; the last one is not fed back.
         streams: stream name -> its vectors in the context.
         frames: images that go through the tower; 0 where its outputs are at hand.
+        reads_layers: by `parts/decoder.py`, not by transformers' `generate`.
     """
     decoder, fed_back = sizes.decoder, answer - 1
     computed = positions + fed_back
@@ -138,6 +157,7 @@ def answering_flops(sizes: ModelSizes, *, positions: int, answer: int, streams: 
     pairs = positions**2 + fed_back * positions + fed_back * (fed_back + 1) // 2
     flops = decoder.linear_flops(computed, answer) + decoder.attention_flops(pairs)
     flops += decoder.adapter_flops(computed) + sizes.projection_flops(streams)
+    flops -= decoder.spared_flops(positions) if reads_layers else 0
     return flops + (frames * sizes.tower.forward_flops() if sizes.tower is not None else 0)
 
 
@@ -189,6 +209,19 @@ def _decoder_sizes(language: Any) -> DecoderSizes:
         vocabulary_size=vocabulary_size,
         adapter_weights=adapter_weights,
         is_trained=is_trained,
+        late_weights=_late_weights(language),
+    )
+
+
+def _late_weights(language: Any) -> int:
+    base = unwrapped(language)
+    if type(base).__name__ not in KINDS:
+        return 0
+    last = base.model.layers[base.config.num_hidden_layers - 1]
+    return sum(
+        layer.in_features * layer.out_features
+        for name, layer in last.named_modules()
+        if isinstance(layer, nn.Linear) and not name.startswith(("self_attn.k_proj", "self_attn.v_proj"))
     )
 
 

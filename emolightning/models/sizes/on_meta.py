@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from peft import PeftModel
 
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.family import Sees
 from emolightning.models.parts.language import LanguageSettings, missing_language_files
+from emolightning.models.parts.lora import unwrapped
 
 Model = TypeVar("Model", bound=EmotionModel)
 
@@ -37,8 +37,7 @@ def build_on_meta(
         given = settings.get("language", {})
         # The small tokenizer writes the text; head and embeddings are as large as they would be.
         if language is not None and not with_folder and given["path"] is not None and given["tokenizer"] is None:
-            base = language.get_base_model() if isinstance(language, PeftModel) else language
-            base.resize_token_embeddings(vocabulary_size, mean_resizing=False)
+            unwrapped(language).resize_token_embeddings(vocabulary_size, mean_resizing=False)
     return model
 
 

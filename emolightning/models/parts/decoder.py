@@ -1,0 +1,209 @@
+"""A decoder of transformers, read layer by layer: its own weights and operations, without what surrounds them.
+
+At each token transformers' `generate` makes masks and positions anew, copies each layer's cache and looks up arguments;
+PEFT asks each layer what is switched on. At a small size, or for one clip, that costs more than the products. Here it
+is done once an answer. Of a context the last layer's output is needed at the last place alone, so only its keys and
+values are computed everywhere.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from peft.tuners.lora.layer import Linear as AdaptedLinear
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emolightning.models.parts.lora import unwrapped
+
+KINDS = ("LlamaForCausalLM", "Qwen2ForCausalLM")
+"""Classes of transformers whose layers are those below; a folder's own code is never run, so a name is one class."""
+
+STEADY = ("default", "linear", "llama3", "yarn")
+"""Rotary positions whose frequencies do not depend on how long a sequence is."""
+
+WHOLE = "full_attention"
+"""The layers that see all that came before; others see a window of it."""
+
+Linear = Callable[[Tensor], Tensor]
+
+BLOCK = 32
+"""Places that are made at a time for keys and values of new tokens."""
+
+
+def can_read(language: Any) -> bool:
+    """Whether reading it here is the same as calling it.
+
+    Hooks are how FSDP, DeepSpeed and offloading bring a layer's weights when it is called. In training mode it has
+    dropout.
+    """
+    base = unwrapped(language)
+    if type(base).__name__ not in KINDS:
+        return False
+    kinds = set(getattr(base.config, "layer_types", None) or [WHOLE])
+    is_plain = base.config._attn_implementation in ("sdpa", "eager") and kinds == {WHOLE}
+    if not is_plain or base.model.rotary_emb.rope_type not in STEADY:
+        return False
+    return not any(_is_more_than_it_seems(module) for module in language.modules())
+
+
+def _is_more_than_it_seems(module: nn.Module) -> bool:
+    return bool(module.training or module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+
+
+class Decoder:
+    """Contexts, and what follows them token by token.
+
+    Args:
+        language: a causal model of one of KINDS, which may be wrapped by PEFT; `can_read` says so.
+    """
+
+    def __init__(self, language: Any):
+        base = unwrapped(language)
+        self._config, self._rotary, self._norm = base.config, base.model.rotary_emb, base.model.norm
+        self._embed, self._head = base.get_input_embeddings(), base.get_output_embeddings()
+        self._layers = [_Layer(layer) for layer in base.model.layers[: base.config.num_hidden_layers]]
+        self._length = 0
+
+    def read(self, embeddings: Tensor, attention_mask: Tensor, room: int) -> Tensor:
+        """The logits of the token after each context, (batch, vocabulary).
+
+        Args:
+            embeddings: contexts, (batch, tokens, width), padded on the left.
+            attention_mask: (batch, tokens).
+            room: most tokens that may follow.
+        """
+        from transformers.masking_utils import create_causal_mask
+
+        self._length = attention_mask.shape[1]
+        seen = torch.cat([attention_mask, attention_mask.new_ones(len(attention_mask), room)], dim=1)
+        positions = (seen.cumsum(dim=1) - 1).clamp(min=0)
+        self._angles = [angle[:, None] for angle in self._rotary(embeddings, position_ids=positions)]
+        angles = [angle[:, :, : self._length] for angle in self._angles]
+        mask = create_causal_mask(
+            config=self._config,
+            inputs_embeds=embeddings,
+            attention_mask=attention_mask,
+            past_key_values=None,
+            position_ids=positions[:, : self._length],
+        )
+        self._visible = None if mask is None else _as(mask, seen[:, None, None].bool())
+        hidden = embeddings
+        for layer in self._layers[:-1]:
+            hidden = layer.read(hidden, angles, mask, min(room, BLOCK))
+        hidden = self._layers[-1].read(hidden, angles, mask, min(room, BLOCK), is_last=True)
+        return self._logits(hidden)
+
+    def follow(self, tokens: Tensor) -> Tensor:
+        """The logits of the token after these, which come next in their rows, (batch, vocabulary)."""
+        start, self._length = self._length, self._length + 1
+        angles = [angle[:, :, start : self._length] for angle in self._angles]
+        mask = None if self._visible is None else self._visible[..., : self._length]
+        hidden = self._embed(tokens)[:, None]
+        for layer in self._layers:
+            hidden = layer.follow(hidden, angles, mask, start)
+        return self._logits(hidden)
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows alone, (rows,) of their numbers."""
+        self._angles = [angle[rows] for angle in self._angles]
+        self._visible = None if self._visible is None else self._visible[rows]
+        for layer in self._layers:
+            layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        return self._head(self._norm(hidden[:, -1:]))[:, -1]
+
+
+class _Layer:
+    """One layer, with the keys and values of what it has read: (batch, heads, places, width) each."""
+
+    keys: Tensor
+    values: Tensor
+
+    def __init__(self, layer: Any):
+        from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+        from transformers.models.llama.modeling_llama import eager_attention_forward
+
+        self._attention, mlp = layer.self_attn, layer.mlp
+        attend = ALL_ATTENTION_FUNCTIONS.get_interface(
+            self._attention.config._attn_implementation, eager_attention_forward
+        )
+        self._attend = partial(attend, self._attention, scaling=self._attention.scaling, dropout=0.0)
+        self._before, self._between, self._act = layer.input_layernorm, layer.post_attention_layernorm, mlp.act_fn
+        parts = self._attention
+        self._query, self._key, self._value, self._output = (
+            _slim(part) for part in (parts.q_proj, parts.k_proj, parts.v_proj, parts.o_proj)
+        )
+        self._gate, self._up, self._down = (_slim(part) for part in (mlp.gate_proj, mlp.up_proj, mlp.down_proj))
+
+    def read(
+        self, hidden: Tensor, angles: list[Tensor], mask: Tensor | None, room: int, *, is_last: bool = False
+    ) -> Tensor:
+        """What the layer makes of a context; of the last place alone where no layer comes after."""
+        normed = self._before(hidden)
+        keys, values = _turned(self._heads(self._key(normed)), angles), self._heads(self._value(normed))
+        self.keys, self.values = _with_room(keys, room), _with_room(values, room)
+        if is_last:
+            hidden, normed = hidden[:, -1:], normed[:, -1:]
+            angles = [angle[:, :, -1:] for angle in angles]
+            mask = None if mask is None else mask[:, :, -1:]
+        return self._after(hidden, _turned(self._heads(self._query(normed)), angles), keys, values, mask)
+
+    def follow(self, hidden: Tensor, angles: list[Tensor], mask: Tensor | None, start: int) -> Tensor:
+        """What it makes of one more token a row, at the place `start`."""
+        if start == self.keys.shape[2]:
+            self.keys, self.values = _with_room(self.keys, BLOCK), _with_room(self.values, BLOCK)
+        normed = self._before(hidden)
+        query = _turned(self._heads(self._query(normed)), angles)
+        self.keys[:, :, start : start + 1] = _turned(self._heads(self._key(normed)), angles)
+        self.values[:, :, start : start + 1] = self._heads(self._value(normed))
+        return self._after(hidden, query, self.keys[:, :, : start + 1], self.values[:, :, : start + 1], mask)
+
+    def _after(self, hidden: Tensor, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        found, _ = self._attend(query, keys, values, mask)
+        hidden = hidden + self._output(found.flatten(2))
+        normed = self._between(hidden)
+        return hidden + self._down(self._act(self._gate(normed)) * self._up(normed))
+
+    def _heads(self, vectors: Tensor) -> Tensor:
+        """(batch, places, heads * width) -> (batch, heads, places, width)."""
+        return vectors.unflatten(-1, (-1, self._attention.head_dim)).transpose(1, 2)
+
+
+def _with_room(held: Tensor, room: int) -> Tensor:
+    return functional.pad(held, (0, 0, 0, room))
+
+
+def _turned(vectors: Tensor, angles: list[Tensor]) -> Tensor:
+    """Rotary positions, as transformers computes them."""
+    cos, sin = angles
+    first, second = vectors.chunk(2, dim=-1)
+    return vectors * cos + torch.cat([-second, first], dim=-1) * sin
+
+
+def _as(mask: Tensor, is_visible: Tensor) -> Tensor:
+    """What is visible as a mask of the same kind: true, or what is added to scores."""
+    if mask.dtype == torch.bool:
+        return is_visible
+    return torch.zeros_like(is_visible, dtype=mask.dtype).masked_fill(~is_visible, torch.finfo(mask.dtype).min)
+
+
+def _slim(part: nn.Module) -> Linear:
+    """A linear layer with the same result; where adapters are switched, merged or of another kind, the layer itself."""
+    if type(part) is nn.Linear:
+        return partial(functional.linear, weight=part.weight, bias=part.bias)
+    if type(part) is not AdaptedLinear or part.disable_adapters or part.merged or len(part.active_adapters) != 1:
+        return part
+    name = part.active_adapters[0]
+    is_plain = name in part.lora_A and name not in part.lora_variant and getattr(part, "cast_input_dtype_enabled", True)
+    if not is_plain:
+        return part
+    base, down, up = map(_slim, (part.base_layer, part.lora_A[name], part.lora_B[name]))
+    return partial(_adapted, base, down, up, part.scaling[name], part.lora_A[name].weight.dtype)
+
+
+def _adapted(base: Linear, down: Linear, up: Linear, scaling: float, dtype: torch.dtype, inputs: Tensor) -> Tensor:
+    """PEFT's own order of operations; what is new here may be written to."""
+    return base(inputs).add_(up(down(inputs.to(dtype))).mul_(scaling))
