@@ -36,7 +36,8 @@ class Throughput(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count, and log when the window is full or the epoch ends."""
-        self._clips += int(batch.is_own.sum())  # Not another rank's, which only fills a batch.
+        own = batch.is_own if batch.shares is None else batch.is_own * batch.shares  # A clip may have several rows.
+        self._clips += round(float(own.sum()))  # Not another rank's, which only fills a batch.
         if isinstance(batch, SequenceBatch):
             self._tokens += int(batch.sequence.attention_mask[batch.is_own].sum())
         self._batches += 1

@@ -71,7 +71,7 @@ ADDED: dict[str, dict[str, Any]] = {
 
 OF_CLASSES: dict[str, dict[str, Any]] = {
     "emolightning.data.readers.custom.CustomData": {
-        **{"annotators": None, "ties": "refuse", "drop": None, "empty_transcript": "error"},
+        **{"annotators": None, "ties": "refuse", "targets": "majority", "drop": None, "empty_transcript": "error"},
         **{"label_separator": None, "scale": None},
     },
     "emolightning.benchmarks.synthetic.reader.SyntheticData": {"mixed": False, "scale": [-1, 1]},

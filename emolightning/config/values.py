@@ -25,7 +25,14 @@ from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
 from emolightning.records.corruptions import CORRUPTIONS
 from emolightning.records.inputs import MODALITIES, Inputs, active_inputs
-from emolightning.records.score_names import DIMENSIONS, LOGGED, MISSING_NUMBERS, PER_CLASS
+from emolightning.records.score_names import (
+    BEST_SOFT_ACCURACY,
+    DIMENSIONS,
+    LOGGED,
+    MISSING_NUMBERS,
+    PER_CLASS,
+    SOFT_ACCURACY,
+)
 from emolightning.records.votes import TIES
 
 LAYOUTS = tuple(dict.fromkeys(layout for family in families().values() for layout in family.layouts))
@@ -109,6 +116,9 @@ OF_INPUTS = ("shuffle", "perturb.zeroed", "perturb.mean", "perturb.inputs", "aug
 """Lists of inputs that something is done to, or mappings from them."""
 
 MONITORS = ("monitor.metric", "early_stopping.monitor")
+
+OF_VOTES = tuple(f"val/{name}" for name in (SOFT_ACCURACY, BEST_SOFT_ACCURACY))
+"""What a validation of clips with several annotators logs, too."""
 
 CLASSIFICATION = ".Classification"
 """End of the `_target_` of the scoring whose scores have fixed names."""
@@ -314,6 +324,8 @@ def _check_monitor(cfg: DictConfig) -> list[Problem]:
     for key in MONITORS:
         name = _value(cfg, key)
         if not isinstance(name, str) or name in (*LOGGED, "train/loss"):
+            continue
+        if name in OF_VOTES and _value(cfg, "data.annotators"):
             continue
         if name.startswith("val/") and not has_labels:  # Other scorings say their names when they are built.
             continue

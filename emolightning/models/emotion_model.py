@@ -55,6 +55,8 @@ class EmotionModel(nn.Module):
     def forward(self, batch: Any) -> Tensor:
         """The loss: the mean over all that is learned in the batch (token-weighted, as upstream). A scalar."""
         losses, numbers, more = self.learning_losses(batch)
+        if batch.shares is not None:
+            losses, numbers = losses * batch.shares, numbers * batch.shares
         mean = losses.sum() / numbers.sum()
         return mean if more is None else mean + more
 

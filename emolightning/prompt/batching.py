@@ -1,6 +1,7 @@
 """Examples and their sequences -> Batch: pad, mask the context out of the loss."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from emolightning.prompt.sequence import Encoded
-from emolightning.records.clips import IGNORED, Clips, Example, SequenceBatch, TokenBatch
+from emolightning.records.clips import IGNORED, Batch, Clips, Example, SequenceBatch, TokenBatch
 
 
 def batch_of(examples: Sequence[Example], encoded: Sequence[Encoded]) -> SequenceBatch:
@@ -22,6 +23,26 @@ def batch_of(examples: Sequence[Example], encoded: Sequence[Encoded]) -> Sequenc
     )
 
 
+def answer_rows(examples: Sequence[Example]) -> list[Example]:
+    """Each example once for each label that its clip teaches, with the share of its votes, one after the other.
+
+    A clip on which all agree has one row, as every clip has without votes, and so has what is asked for no label.
+    """
+    rows: list[Example] = []
+    for example in examples:
+        shares = example.clip.shares if example.task == "emotion" else ()
+        if len(shares) < 2:
+            rows.append(example)
+        for label, share in shares if len(shares) > 1 else ():
+            rows.append(replace(example, clip=replace(example.clip, label=label), share=share))
+    return rows
+
+
+def batch_to_learn(collate: Callable[[Sequence[Example]], Batch], examples: Sequence[Example]) -> Batch:
+    """The batch of examples with a row for each answer that their clips teach."""
+    return collate(answer_rows(examples))
+
+
 def shared_parts(examples: Sequence[Example], *, prompts: list[str]) -> dict[str, Any]:
     """The fields that the batch of any family has."""
     return {
@@ -32,7 +53,14 @@ def shared_parts(examples: Sequence[Example], *, prompts: list[str]) -> dict[str
         "prompts": prompts,
         "is_own": torch.tensor([not example.is_borrowed for example in examples]),
         "unseen": _unseen(examples),
+        "shares": _shares(examples),
     }
+
+
+def _shares(examples: Sequence[Example]) -> Tensor | None:
+    """(batch,), how much each answer counts; None where all clips have one."""
+    shares = [example.share for example in examples]
+    return torch.tensor(shares) if any(share != 1 for share in shares) else None
 
 
 def _unseen(examples: Sequence[Example]) -> Tensor | None:

@@ -45,6 +45,8 @@ class Clip:
     """Free text that explains the label, where the annotation has one; for MERR its coarse caption."""
     detailed_reason: str | None = None
     """A second, longer explanation: MERR's fine caption, the answer of task `reason_v2`."""
+    shares: tuple[tuple[str, float], ...] = ()
+    """Labels that are learned in the place of `label`, each with its share of the votes on the clip."""
     open_labels: tuple[str, ...] | None = None
     """Any number of emotion words, of no vocabulary (MER2024-OV)."""
     answers: "Mapping[str, str]" = field(default_factory=dict, hash=False)
@@ -140,6 +142,8 @@ class Example:
     """Input name -> what a model, or a processor of its own, reads by itself; none where a clip has no sound."""
     is_borrowed: bool = False
     """Another rank's clip in this step of training: it keeps the shapes equal and carries no loss."""
+    share: float = 1.0
+    """How much of what its clip teaches this answer is; those of a clip add to 1."""
     removed: frozenset[str] = frozenset()
     """Inputs, and streams made of them, that this pass goes without: zeros here, and no place in a sequence."""
 
@@ -194,6 +198,8 @@ class Batch:
     """What is asked as text, for logs and answers."""
     is_own: "Tensor"
     """(batch,), bool: False for another rank's clip, which only fills the batch and carries no loss."""
+    shares: "Tensor | None" = field(default=None, kw_only=True)
+    """(batch,), float32: how much each answer counts, where clips have several and a row for each; None for all 1."""
     unseen: "Tensor | None" = field(default=None, kw_only=True)
     """(batch,), bool: clips whose frames are removed, so that nothing of what towers make of them counts."""
 

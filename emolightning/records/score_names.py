@@ -80,6 +80,9 @@ EXACT = "exact binomial bounds, for resampling shows no spread"
 PER_CLASS = ("precision", "recall", "f1")
 """Scores of each class; logged as `val/recall/happy`."""
 
+SOFT_ACCURACY, BEST_SOFT_ACCURACY = "soft_accuracy", "best_soft_accuracy"
+"""Scores of answers against the votes on their clips; logged by validations of clips that several people judged."""
+
 UNREADABLE_COUNT = "unreadable"
 """Number of answers of a validation that no label could be read from."""
 

@@ -11,6 +11,11 @@ the first annotator with one of them gave, or leave the clip out."""
 
 TIES: tuple[str, ...] = get_args(Ties)
 
+Targets = Literal["majority", "soft"]
+"""What a clip with votes teaches: the label with the most, or each label by its share of them."""
+
+TARGETS: tuple[str, ...] = get_args(Targets)
+
 CURES = (
     "{setting}=first takes the one of these labels that was named first, {setting}=drop leaves such clips out; both "
     "are counted"
@@ -39,6 +44,16 @@ def leaders(votes: Sequence[str | None]) -> list[str]:
     counts = Counter(vote for vote in votes if vote is not None)
     most = max(counts.values(), default=0)
     return [label for label, number in counts.items() if number == most]
+
+
+def shares(votes: Sequence[str | None]) -> tuple[tuple[str, float], ...]:
+    """Each label with its share of the votes, in the order of the first vote of each.
+
+    >>> shares(["sad", "happy", None, "happy", "happy"])
+    (('sad', 0.25), ('happy', 0.75))
+    """
+    counts = Counter(vote for vote in votes if vote is not None)
+    return tuple((label, number / counts.total()) for label, number in counts.items())
 
 
 def tie_in_words(votes: Sequence[str | None]) -> str:

@@ -14,7 +14,7 @@ from torch import nn
 from emolightning.config.building import build, explained_refusals
 from emolightning.config.families import family_of
 from emolightning.config.sources import chosen
-from emolightning.config.values import MONITORS
+from emolightning.config.values import MONITORS, OF_VOTES
 from emolightning.data.loading.corpus import Corpus, opens_media
 from emolightning.data.loading.datamodule import ClipDataModule, label_draws
 from emolightning.data.loading.lengths import most_vectors
@@ -50,6 +50,7 @@ from emolightning.runs.run import EvaluationFacts, Run, TrainingFacts
 from emolightning.runs.starting import (
     require_batches,
     require_engine,
+    require_labels_learned,
     require_logged,
     require_scores,
     require_something_to_train,
@@ -100,13 +101,14 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     waits = processes > 1 and not OmegaConf.select(cfg, "trainer.strategy.find_unused_parameters", default=False)
     learned = [task for task, weight in (config["prompt"].get("tasks") or {}).items() if weight]
     augmentation = augmentation_of(cfg)
+    require_labels_learned(OmegaConf.select(cfg, "data.targets"), learned or [cfg.prompt.task])
     family.require_on(occasion(cfg, learned, waits_for_all=waits, augments=bool(augmentation)), config["model"])
     require_something_to_train(parts, fresh_parts=family.fresh_parts, has_weights=bool(resume_from or initial))
     # What libraries refuse of these is said before data are read.
     trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
     tools = {"optimizer": build_optimizer(cfg), "schedule": build(cfg.schedule, "schedule")}
     monitors = {key: OmegaConf.select(cfg, key) for key in MONITORS}
-    require_logged(monitors, scoring)
+    require_logged(monitors, scoring, more=OF_VOTES if OmegaConf.select(cfg, "data.annotators") else ())
     loading, accumulates = loading_of(cfg), cfg.accumulation == "mean"
 
     def plan_for(corpus: Corpus) -> Plan:
@@ -132,7 +134,8 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     number = len(corpus.clips_of("val"))
     settings = {name: value for name, value in config["loss"].items() if name != "class_weights"}
     tools |= {"cross_entropy": CrossEntropy(**settings), "class_weights": _class_weights(cfg, corpus, loading)}
-    learner = partial(_seeded_learner, cfg, corpus, scoring=scoring, num_val_clips=number, is_empty=rank > 0, **tools)
+    tools |= {"scoring": scoring, "votes": corpus.source.votes, "num_val_clips": number}
+    learner = partial(_seeded_learner, cfg, corpus, is_empty=rank > 0, **tools)
     data = ClipDataModule(corpus, processor, loading, shuffle=tuple(cfg.shuffle), augmentation=augmentation)
     return Run(data, learner, trainer, scoring, facts)
 

@@ -26,6 +26,7 @@ from emolightning.runs.run import EvaluationFacts, Run
 from emolightning.runs.vision_pass import with_vision
 from emolightning.runs.wandb_record import EvaluationRecord, wandb_of
 from emolightning.runs.weights import load_weights
+from emolightning.scoring.annotators import with_annotators
 from emolightning.scoring.classification import Classification
 from emolightning.scoring.dimensions import add_dimension
 from emolightning.scoring.likelihood import Fitted, likelihood_section
@@ -211,6 +212,7 @@ def _scored(run: Run[EvaluationFacts], answers: Sequence[Answer], scores: Sequen
         answers, scores, benchmark=corpus.source.benchmark, split=facts.split, sampling=facts.sampling
     )
     report = with_slices(report, answers, scores, scoring.reader, facts.attributes, facts.sampling)
+    report = with_annotators(report, corpus.source.votes, answers, scores, scoring, facts.sampling)
     said = [answer.valence for answer in answers]
     true = [clip.valence for clip in corpus.clips_of(facts.split)]
     known = [value for value in true if value is not None]

@@ -23,7 +23,7 @@ from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.report.page import write_page
 from emolightning.runs.report.table import print_metrics
-from emolightning.scoring.annotators import annotators_section
+from emolightning.scoring.annotators import with_annotators
 from emolightning.scoring.classification import Classification, counted_clips
 from emolightning.scoring.dimensions import add_dimension
 from emolightning.scoring.folds import fold_report, refuse_shared_clips
@@ -126,11 +126,8 @@ def _score(
         )
     attributes = attributes_asked(cfg.slices, predictions.attributes, [answer.clip_id for answer in answers])
     report = with_slices(report, answers, scores, scoring.reader, attributes, sampling)
-    if predictions.votes is not None and isinstance(scoring, Classification):
-        every = [*answers, *predictions.undecided]
-        read = [*scores, *scores_of(scoring, predictions.undecided)]
-        found = annotators_section(predictions.votes, every, read, scoring.labels, sampling)
-        report = replace(report, annotators=found)
+    every, read = [*answers, *predictions.undecided], [*scores, *scores_of(scoring, predictions.undecided)]
+    report = with_annotators(report, predictions.votes, every, read, scoring, sampling)
     if cfg.probabilities and isinstance(scoring, Classification):
         report = replace(report, likelihood=likelihood_section(answers, scores, scoring, sampling=sampling))
     described = {

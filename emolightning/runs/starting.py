@@ -134,17 +134,35 @@ def require_batches(trainer: Any, corpus: Corpus, loading: Loading) -> None:
         )
 
 
-def require_logged(monitors: Mapping[str, str], scoring: Scoring) -> None:
+def require_labels_learned(targets: str | None, tasks: Collection[str]) -> None:
+    """Refuse soft targets where no label is learned.
+
+    Args:
+        targets: `data.targets`; None of data that have no such setting.
+        tasks: that are learned.
+
+    Raises:
+        UserError: says which setting to change.
+    """
+    if targets == "soft" and "emotion" not in tasks:
+        raise UserError(
+            f"data.targets=soft: votes are for labels, the answers of task emotion, and this run learns "
+            f"{', '.join(tasks)}; leave it out, or learn emotion as well (prompt.tasks.emotion=1)"
+        )
+
+
+def require_logged(monitors: Mapping[str, str], scoring: Scoring, *, more: Sequence[str] = ()) -> None:
     """Refuse to follow a score that no validation of the run will have, before anything is read.
 
     Args:
         monitors: setting -> the logged score that it names.
         scoring: of the validations.
+        more: logged scores that these data add.
 
     Raises:
         UserError: says which scores there are.
     """
-    names = [*ALWAYS_LOGGED, *(f"val/{name}" for name in scoring.names)]
+    names = [*ALWAYS_LOGGED, *(f"val/{name}" for name in scoring.names), *more]
     for key, name in monitors.items():
         if name not in names:
             raise UserError(f"{key}: with this scoring {not_one_of(name, names)}")

@@ -81,6 +81,12 @@ def _evened(corpus: Corpus, loading: Loading, weights: Mapping[str, float] | Non
     if weights is not None:
         shown = ", ".join(f"{label} {weight:.3g}" for label, weight in weights.items())
         lines.append(f"loss.class_weights: {shown}")
+    if several := [clip for clip in corpus.clips_of("train") if len(clip.shares) > 1]:
+        answers = sum(max(1, len(clip.shares)) for clip in corpus.clips_of("train"))
+        lines.append(
+            f"data.targets=soft: {len(several)} clips of train teach several labels, each by its share of the votes; "
+            f"an epoch has {answers} answers"
+        )
     counts = {label: number for label, number in corpus.classes()["train"].items() if label != NO_LABEL}
     if not lines and 1 < len(counts) <= CLASSES_SHOWN and max(counts.values()) >= UNEQUAL * min(counts.values()):
         least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)

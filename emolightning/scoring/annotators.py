@@ -5,14 +5,17 @@ truths; which share of a clip's annotators an answer has on its side.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from emolightning.records.clips import Answer, Score
+from emolightning.records.report import Report
+from emolightning.records.score_names import BEST_SOFT_ACCURACY, SOFT_ACCURACY
 from emolightning.records.votes import Votes
-from emolightning.scoring.classification import class_indices
+from emolightning.scoring.classification import Classification, class_indices
 from emolightning.scoring.metrics.agreement import (
     DEFINITIONS,
     Level,
@@ -29,6 +32,7 @@ from emolightning.scoring.metrics.classification import joined, scores
 from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
 from emolightning.scoring.metrics.resampling import affordable, kinds_of
 from emolightning.scoring.sampling import BY_CLIP, Sampling
+from emolightning.scoring.scoring import Scoring
 
 OF_PEOPLE = ("weighted_f1", "macro_f1", "uar", "war")
 """Scores of one annotator against the others, and of the system."""
@@ -43,8 +47,8 @@ OF_CEILING = {
 """What is a score of people, of the system on their truths, and of both."""
 
 OF_VOTES = {
-    "soft_accuracy": "mean share of a clip's annotators who gave the label of the answer; an unreadable one has none",
-    "best_soft_accuracy": "the same of the label with the most votes: no answers have more",
+    SOFT_ACCURACY: "mean share of a clip's annotators who gave the label of the answer; an unreadable one has none",
+    BEST_SOFT_ACCURACY: "the same of the label with the most votes: no answers have more",
     "vote_cross_entropy": "mean over clips of - sum of share of votes x log probability of the label, in nats",
     "vote_brier": "mean over clips of the sum over labels of (probability - share of votes) squared",
 }
@@ -57,6 +61,35 @@ Sums = Mapping[str, np.ndarray]
 """What scores are computed from -> its sums over clips, (..., columns)."""
 
 
+def with_annotators(
+    report: Report,
+    votes: Votes | None,
+    answers: Sequence[Answer],
+    said: Sequence[Score],
+    scoring: Scoring,
+    sampling: Sampling = BY_CLIP,
+) -> Report:
+    """The report with that section; without it where there are no votes, or answers are no labels."""
+    if votes is None or not isinstance(scoring, Classification):
+        return report
+    return replace(report, annotators=annotators_section(votes, answers, said, scoring.labels, sampling))
+
+
+def vote_scores(
+    votes: Votes | None, answers: Sequence[Answer], said: Sequence[Score], scoring: Scoring
+) -> dict[str, float]:
+    """Answers of a validation against votes: scores of `OF_VOTES` without intervals, none where there are no votes."""
+    judged = {} if votes is None else votes.of_clips
+    known = [place for place, answer in enumerate(answers) if answer.clip_id in judged]
+    if votes is None or not known or not isinstance(scoring, Classification):
+        return {}
+    answers, said = [answers[place] for place in known], [said[place] for place in known]
+    read, number = class_indices(answers, said, scoring.labels)[1], len(scoring.labels)
+    columns = _columns(_given(votes, answers, scoring.labels), read, number, _chances(answers, scoring.labels))
+    means = {name: columns[name].mean(axis=0) for name in OF_VOTES if name in columns}
+    return {name: float(value / weight) for name, (weight, value) in means.items()}
+
+
 def annotators_section(
     votes: Votes,
     answers: Sequence[Answer],
@@ -67,7 +100,7 @@ def annotators_section(
     """Section `annotators` of a report.
 
     Args:
-        votes: on these clips.
+        votes: on these clips, and perhaps on others.
         answers: one a clip.
         said: what was read from them.
         labels: the vocabulary.
@@ -83,10 +116,12 @@ def annotators_section(
     kappas = [each["kappa"] for each in pairs if each["kappa"] is not None]
     if kappas:
         entries["cohens_kappa"] = {"value": float(np.mean(kappas)), "definition": DEFINITIONS["cohens_kappa"]}
+    here = {answer.clip_id for answer in answers}
+    tied = [clip for clip in votes.tied if clip in here]
     return {
         "names": list(votes.annotators),
         "num_votes": {name: int((given[:, number] >= 0).sum()) for number, name in enumerate(votes.annotators)},
-        "ties": {"rule": votes.ties, "count": len(votes.tied), "clips": list(votes.tied)},
+        "ties": {"rule": votes.ties, "count": len(tied), "clips": tied},
         "agreement": {name: entries[name] for name in DEFINITIONS if name in entries},
         "pairs": pairs,
         CEILING: {
@@ -147,8 +182,8 @@ def _columns(
         "pairs": coincidences(counts).reshape(len(counts), -1),
         "people": _cells(others, given, num_classes),
         "system": _cells(others, np.broadcast_to(read[:, None], given.shape), num_classes),
-        "soft_accuracy": np.column_stack([np.ones(len(read)), own]),
-        "best_soft_accuracy": np.column_stack([np.ones(len(read)), shares.max(axis=1)]),
+        SOFT_ACCURACY: np.column_stack([np.ones(len(read)), own]),
+        BEST_SOFT_ACCURACY: np.column_stack([np.ones(len(read)), shares.max(axis=1)]),
     }
     if (number == number[0]).all() and number[0] > 1:
         columns["fleiss"] = fleiss_sums(counts)

@@ -34,8 +34,8 @@ def class_weights(
     for label in known:
         if label not in labels:
             raise UserError(f"{WEIGHTS}: {not_one_of(label, labels)}")
-    found = Counter(labels_of(clips, f"{WEIGHTS}={given}"))
-    drawn = draws.quotas if draws else dict(sorted(found.items()))
+    labels_of(clips, f"{WEIGHTS}={given}")
+    drawn = _drawn(clips, draws)
     if given == BALANCED and draws and draws.sampling == BALANCED:
         raise UserError(
             f"{WEIGHTS}=balanced with data.sampling=balanced: all labels are drawn equally often already, so there is "
@@ -44,3 +44,16 @@ def class_weights(
     raw = {label: 1 / number if given == BALANCED else known.get(label, 1.0) for label, number in drawn.items()}
     mean = sum(raw[label] * number for label, number in drawn.items()) / sum(drawn.values())
     return {label: weight / mean for label, weight in raw.items()}
+
+
+def _drawn(clips: Sequence[Clip], draws: LabelDraws | None) -> Mapping[str, float]:
+    """Label -> how many clips of a pass teach it; one that teaches several counts for each by its share."""
+    found = Counter(str(clip.label) for clip in clips)
+    drawn = draws.quotas if draws else dict(sorted(found.items()))
+    if not any(clip.shares for clip in clips):
+        return drawn
+    sums: Counter[str] = Counter()
+    for clip in clips:
+        label, times = str(clip.label), drawn[str(clip.label)] / found[str(clip.label)]
+        sums.update({name: times * share for name, share in clip.shares or ((label, 1.0),)})  # type: ignore[dict-item]
+    return dict(sorted(sums.items()))

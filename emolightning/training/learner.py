@@ -20,6 +20,7 @@ from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.parameters import base_fingerprints, load_checkpoint, trained_state
 from emolightning.records.clips import PROBABILITY_DIGITS, Answer, Batch
+from emolightning.records.votes import Votes
 from emolightning.scoring.scoring import Scoring
 from emolightning.training.engines.optimizer_state import read_optimizer, write_optimizer
 from emolightning.training.engines.sharing import share_weights
@@ -61,6 +62,7 @@ class EmotionLearner(pl.LightningModule):
         likelihood: how answers of a test say how likely each label is; None does not ask.
         cross_entropy: of a token or a class, in training.
         class_weights: label -> weight of its clips in training; None counts all alike.
+        votes: on the clips, which validations compare answers with as well; None where there are none.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class EmotionLearner(pl.LightningModule):
         likelihood: Likelihood | None = None,
         cross_entropy: CrossEntropy = PLAIN,
         class_weights: Mapping[str, float] | None = None,
+        votes: Votes | None = None,
     ):
         super().__init__()
         # Checkpoints hold what trains, so loading is checked by load_trained_state and not by torch's strict mode.
@@ -97,7 +100,7 @@ class EmotionLearner(pl.LightningModule):
         self.class_weights = class_weights
         self.label_losses = LabelLosses(self.labels)
         self._prior: Tensor | float = 0.0
-        self.validation = Validation(scoring) if scoring is not None else None
+        self.validation = Validation(scoring, votes) if scoring is not None else None
         self._resumed_batches = 0
         self._has_pending_gradients = False
         self._gradients_to_restore: dict[str, Tensor] = {}
@@ -154,6 +157,8 @@ class EmotionLearner(pl.LightningModule):
         """This rank's part of the loss, and the loss: the mean over the answer tokens of all ranks' clips. Scalars."""
         ranks = self.trainer.world_size
         losses, tokens, more = self.model.learning_losses(batch, self.cross_entropy)
+        if batch.shares is not None:  # Expected over the votes of each clip, both of them.
+            losses, tokens = losses * batch.shares, tokens * batch.shares
         by_label = self.label_losses.of_batch((clip.label for clip in batch.clips), losses, tokens)
         if self.class_weights is not None:
             weights = [1.0 if clip.label is None else self.class_weights[clip.label] for clip in batch.clips]

@@ -11,6 +11,8 @@ from torch import Tensor
 from emolightning.errors import EndOfRun, UserError
 from emolightning.records.clips import Answer, Batch, Score
 from emolightning.records.report import Summary
+from emolightning.records.votes import Votes
+from emolightning.scoring.annotators import vote_scores
 from emolightning.scoring.scoring import Scoring, scores_of
 
 
@@ -36,10 +38,12 @@ class Validation:
 
     Args:
         scoring: reads the answers.
+        votes: on the clips, where several people judged them.
     """
 
-    def __init__(self, scoring: Scoring):
+    def __init__(self, scoring: Scoring, votes: Votes | None = None):
         self.scoring = scoring
+        self.votes = votes
         self.last = Summary()
         """Scores of the last whole validation."""
         self._rows: dict[int, Row] = {}
@@ -105,7 +109,9 @@ class Validation:
     def _summary(self, rows: Sequence[Row]) -> Summary | str:
         """The scores, or why there are none: every rank must learn of it."""
         try:
-            return self.scoring.summary([row.answer for row in rows], [row.score for row in rows])
+            answers, scores = [row.answer for row in rows], [row.score for row in rows]
+            found = self.scoring.summary(answers, scores)
+            return replace(found, values={**found.values, **vote_scores(self.votes, answers, scores, self.scoring)})
         except UserError as error:
             return str(error)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -10,13 +11,14 @@ import pytorch_lightning as pl
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.draws import LabelDraws, labels_of
 from emolightning.data.loading.examples import ClipDataset
-from emolightning.data.loading.loader import Loader
+from emolightning.data.loading.loader import Collate, Loader
 from emolightning.data.loading.same_clips import require_same_clips
 from emolightning.data.loading.sampler import EvaluationSampler, TrainSampler
 from emolightning.data.loading.settings import Loading
 from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.data.readers.annotations import annotation_hash
 from emolightning.data.stores.visual import VisualStore
+from emolightning.prompt.batching import batch_to_learn
 from emolightning.prompt.processor import Processor
 
 NO_CONTENT = "N/A"
@@ -89,7 +91,7 @@ class ClipDataModule(pl.LightningDataModule):
             draws=label_draws(self.corpus, self.loading),
             **self._ranks(),
         )
-        return self._loader(dataset, sampler)
+        return self._loader(dataset, sampler, partial(batch_to_learn, self.processor.collate))
 
     def val_dataloader(self) -> Loader:
         """The validation split in order."""
@@ -108,9 +110,8 @@ class ClipDataModule(pl.LightningDataModule):
         dataset = self.dataset(split)
         answered = {position for position, clip in enumerate(dataset.clips) if clip.id in skip}
         size = self.loading.batch_size
-        return self._loader(
-            dataset, EvaluationSampler(len(dataset), batch_size=size, answered=answered, **self._ranks())
-        )
+        sampler = EvaluationSampler(len(dataset), batch_size=size, answered=answered, **self._ranks())
+        return self._loader(dataset, sampler, self.processor.collate)
 
     def without_content(self) -> Any:
         """A batch that asks the question of the evaluated split about nothing: zeros, and the transcript `N/A`."""
@@ -120,11 +121,11 @@ class ClipDataModule(pl.LightningDataModule):
         features = {name: vectors.new_zeros(vectors.shape) for name, vectors in example.features.items()}
         return self.processor.collate([replace(example, clip=clip, images=images, features=features)])
 
-    def _loader(self, dataset: ClipDataset, batches: TrainSampler | EvaluationSampler) -> Loader:
+    def _loader(self, dataset: ClipDataset, batches: TrainSampler | EvaluationSampler, collate: Collate) -> Loader:
         corpus = self.corpus
         # Not before: a rank that ends while its model has no weights yet does so with a traceback of Lightning's.
         require_same_clips(self.trainer, annotation_hash(corpus.clips), [clip.id for clip in corpus.skipped])
-        return Loader(dataset, batches, self.processor.collate, num_workers=self.loading.num_workers)
+        return Loader(dataset, batches, collate, num_workers=self.loading.num_workers)
 
     def _ranks(self) -> dict[str, int]:
         if self.trainer is None:

@@ -71,6 +71,8 @@ def sequence_lengths(
             whole = without if not transcript else counted.context(question, transcript, tuple(streams), task)
             target = target_text(clip, task)
             learned = 0 if target is None else counted.text(target) + 1  # And the token that ends it.
+            if training and task == "emotion":
+                learned = max([learned, *(counted.text(label) + 1 for label, _ in clip.shares)])
             generated = 0 if training else max_new_tokens
             answer, is_generated = max(learned, generated), generated > learned
             texts = (whole - without, without, answer)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ from emolightning.data.readers.values import (
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 from emolightning.records.score_names import DIMENSIONS
-from emolightning.records.votes import Ties
+from emolightning.records.votes import Targets, Ties, shares
 
 SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
 
@@ -66,6 +67,8 @@ def read_custom(
     scale: tuple[float, float] | None = None,
     annotators: Sequence[str] = (),
     ties: Ties = "refuse",
+    targets: Targets = "majority",
+    votes: MutableMapping[str, tuple[str | None, ...]] | None = None,
     remarks: list[str] | None = None,
 ) -> list[Clip]:
     """Read an annotation file and find the video of every row.
@@ -85,6 +88,8 @@ def read_custom(
         scale: lowest and highest valence and arousal; None takes any number.
         annotators: columns of people, of whose labels the one with the most votes is the clip's.
         ties: what becomes of clips with several such labels.
+        targets: `soft` lets clips teach each label by its share of the votes.
+        votes: gets the label that each person gave each clip.
         remarks: gets what was mapped and left out.
 
     Raises:
@@ -107,7 +112,10 @@ def read_custom(
     spoken = partial(_transcript, needed=needs_transcript, may_be_silent=may_be_silent, said_words=words)
     numbers = CustomNumbers(scale)
     left_out = RowsLeftOut(drop)
-    clips = _clips(table, left_out, MediaFolder(media, lost=lost), read_label, spoken, numbers.read, problems)
+    given: MutableMapping[str, tuple[str | None, ...]] = {} if votes is None else votes
+    clips = _clips(table, left_out, MediaFolder(media, lost=lost), read_label, spoken, numbers.read, problems, given)
+    if targets == "soft":
+        clips = [replace(clip, shares=shares(given[clip.id])) for clip in clips]
     problems.found += [(1, fault) for fault in left_out.faults(table.columns)] if table.num_rows else []
     if not table.num_rows and not len(problems):
         needs = ", ".join([*(known.names[column] for column in required), *annotators])
@@ -134,6 +142,7 @@ def annotation_hash(clips: Iterable[Clip]) -> str:
         + ([dict(clip.answers)] if clip.answers else [])
         + ([clip.valence] if clip.valence is not None else [])
         + (["arousal", clip.arousal] if clip.arousal is not None else [])
+        + (["shares", sorted(clip.shares)] if clip.shares else [])
         + ([clip.span.start, clip.span.end] if clip.span is not None else [])
         for clip in clips
     )
@@ -148,8 +157,9 @@ def _clips(
     spoken: Callable[[str], str | None],
     number: Callable[[str, str], float | None],
     problems: RowProblems,
+    given: MutableMapping[str, tuple[str | None, ...]],
 ) -> list[Clip]:
-    """The clips of all rows that name one; what is wrong with rows is added to `problems`."""
+    """The clips of all rows that name one; what is wrong with rows is added to `problems`, votes to `given`."""
     check = problems.check
     clips: list[tuple[int, Clip]] = []
     first_use: dict[str, int] = {}
@@ -179,6 +189,8 @@ def _clips(
             about = Clip(identity, video, transcript, label, reason, split=split, subject=subject, open_labels=several,
                          **numbers, attributes=others, source=source, span=span)  # fmt: skip
             clips.append((line, about))
+            if isinstance(labels, LabelVotes):
+                given[identity] = labels.given(word)
     if twice:
         first = table.rows_at({*twice, *twice.values()})
         problems.found += [(line, _twice(first[line], first[other], other)) for line, other in twice.items()]

@@ -14,7 +14,7 @@ from emolightning.data.readers.splits import assign_splits, three_shares
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 from emolightning.records.score_names import number_scale
-from emolightning.records.votes import TIES, Ties
+from emolightning.records.votes import TARGETS, TIES, Targets, Ties, Votes, leaders
 
 
 class CustomData(ClipSource):
@@ -34,6 +34,8 @@ class CustomData(ClipSource):
         annotators: columns of several people, in place of `emotion_label`: the label that most of them gave is the
             clip's. An empty cell is no vote.
         ties: clips with several such labels: `refuse`, take the one that stands `first`, or `drop` them, both counted.
+        targets: what clips with such columns teach: the label of the `majority`, or with `soft` each label by its
+            share of the votes. Scores compare with the majority, and with the votes beside it.
         drop: column -> a value, or several, whose rows are left out, `{quality: [bad, unsure]}`; null is an empty cell.
         said_words: words such as `None` or `nan` that are really said; else they are missing transcripts.
         empty_transcript: what an empty cell means: `error`, or `empty` where nothing is said in some clips.
@@ -52,6 +54,7 @@ class CustomData(ClipSource):
         scale: Sequence[float] | None = None,
         annotators: Sequence[str] | None = None,
         ties: Ties = "refuse",
+        targets: Targets = "majority",
         drop: Mapping[str, Any] | None = None,
         said_words: Sequence[str] | None = None,
         empty_transcript: Literal["error", "empty"] = "error",
@@ -65,7 +68,8 @@ class CustomData(ClipSource):
         self.label_map = label_map
         self.label_separator = _separator(label_separator)
         self.scale = number_scale(scale, "data.scale")
-        self.annotators, self.ties = _people(annotators, ties), ties
+        self.annotators, self.ties = _people(annotators, ties, targets), ties
+        self.targets = targets
         if self.annotators and self.label_separator:
             raise UserError("data.annotators vote for one label a clip; leave out data.label_separator, or vote first")
         self.drop = drop
@@ -77,6 +81,7 @@ class CustomData(ClipSource):
         """Read the file; splits come from its column, or by ratio, subject-disjoint and fixed by the seed."""
         if not self.takes_stock and self.annotations.is_file() and not self.media.is_dir():
             raise UserError(f"media folder {self.media} does not exist or is not a folder")
+        given: dict[str, tuple[str | None, ...]] = {}
         clips = read_custom(
             self.annotations,
             self.media,
@@ -92,8 +97,13 @@ class CustomData(ClipSource):
             scale=self.scale,
             annotators=self.annotators,
             ties=self.ties,
+            targets=self.targets,
+            votes=given,
             remarks=self.remarks,
         )
+        if self.annotators:
+            tied = tuple(clip for clip, votes in given.items() if len(leaders(votes)) > 1)
+            self.votes = Votes(self.annotators, given, self.ties, tied)
         self.remark_empty(sum(clip.transcript == "" for clip in clips), len(clips), self.empty_transcript)
         try:
             return assign_splits(clips, ratios=self.ratios, seed=self.seed)
@@ -125,7 +135,7 @@ def _known(columns: Mapping[str, str | None]) -> Mapping[str, str | None]:
     return columns
 
 
-def _people(annotators: Sequence[str] | None, ties: str) -> tuple[str, ...]:
+def _people(annotators: Sequence[str] | None, ties: str, targets: str) -> tuple[str, ...]:
     """The columns of several people; none where each clip has one label."""
     if isinstance(annotators, str) or (annotators is not None and len(annotators) < 2):
         raise UserError(f"data.annotators={annotators}: must be columns of two or more people, e.g. [rater1,rater2]")
@@ -133,6 +143,9 @@ def _people(annotators: Sequence[str] | None, ties: str) -> tuple[str, ...]:
         raise UserError(f"data.annotators={list(annotators or ())}: a column is there twice; name each person once")
     if ties not in TIES:
         raise UserError(f"data.ties: {not_one_of(ties, TIES)}")
-    if ties != "refuse" and not annotators:
-        raise UserError(f"data.ties={ties} is of data.annotators=[...], which was not said; say it, too")
+    if targets not in TARGETS:
+        raise UserError(f"data.targets: {not_one_of(targets, TARGETS)}")
+    for setting, value, usual in (("ties", ties, "refuse"), ("targets", targets, "majority")):
+        if value != usual and not annotators:
+            raise UserError(f"data.{setting}={value} is of data.annotators=[...], which was not said; say it, too")
     return tuple(annotators or ())

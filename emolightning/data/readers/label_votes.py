@@ -64,6 +64,10 @@ class LabelVotes:
         self.num_followed += said.count(most[0])
         return most[0]
 
+    def given(self, votes: Sequence[str]) -> tuple[str | None, ...]:
+        """The label that each person gave a row that `read` has read; None for no vote."""
+        return tuple(self.words.meaning(word) or None if word else None for word in votes)
+
     def remarks(self) -> list[str]:
         """What was mapped, how far people agree, and what became of ties."""
         share = self.num_followed / max(self.num_votes, 1)

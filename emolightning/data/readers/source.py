@@ -9,6 +9,7 @@ from emolightning.errors import UserError
 from emolightning.records.benchmark import Benchmark
 from emolightning.records.clips import Clip
 from emolightning.records.labels import vocabulary
+from emolightning.records.votes import Votes
 
 SPLITS = ("train", "val", "test")
 
@@ -50,6 +51,8 @@ class ClipSource:
         self.inputs = tuple(inputs)
         self.takes_stock = takes_stock
         self.remarks: list[str] = []
+        self.votes: Votes | None = None
+        """Who gave which label, where several people judged the clips; filled by `read_clips`."""
         self.lost: dict[str, str] = {}
         """Clip id -> why it has no media; filled by `read_clips`."""
 

@@ -78,6 +78,8 @@ class FusionClassifier(EmotionModel):
             clip.
         """
         found = self.fused(batch, projected)
+        if batch.vectors_of is not None:
+            found = found.of(batch.vectors_of)
         learned = {"emotion": self._of_label, "valence": self._of_number, SEVERAL: self._of_labels}
         of_task = {task: learned[task](found, list(batch.clips), cross_entropy) for task in dict.fromkeys(batch.tasks)}
         losses, is_known = (

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from emolightning.models.fusion.inputs import INPUTS
@@ -24,6 +25,8 @@ class FusionBatch(Batch):
     """Vectors, and what is asked of each clip."""
 
     tasks: list[str]
+    vectors_of: "Tensor | None" = None
+    """(batch,), int64: which vectors an answer is about, where clips have several; None for its own place."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,17 @@ class FusionProcessor:
         return {name: in_steps(stream, self.steps) for name, stream in shorter.items()}
 
     def collate(self, examples: Sequence[Example]) -> FusionBatch:
-        """A batch; labels and numbers are those of its clips."""
+        """A batch; labels and numbers are those of its clips. Answers about one clip share its vectors."""
         parts = shared_parts(examples, prompts=[example.instruction for example in examples])
         features = {name: vectors.float() for name, vectors in parts["features"].items()}
-        return FusionBatch(**{**parts, "features": features}, tasks=[example.task for example in examples])
+        vectors_of = None
+        if parts["shares"] is not None:
+            first = {example.index: place for place, example in reversed(list(enumerate(examples)))}
+            places = sorted(first.values())
+            features = {name: vectors[places] for name, vectors in features.items()}
+            vectors_of = torch.tensor([places.index(first[example.index]) for example in examples])
+        tasks = [example.task for example in examples]
+        return FusionBatch(**{**parts, "features": features}, tasks=tasks, vectors_of=vectors_of)
 
     def frame_streams(self, frames: Mapping[str, int]) -> dict[str, int]:
         """Nothing is made of frames."""

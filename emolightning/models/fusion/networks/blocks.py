@@ -36,6 +36,11 @@ class Fused:
     penalty: Tensor
     """What training adds to the loss, a scalar."""
 
+    def of(self, clips: Tensor) -> "Fused":
+        """The same of some of the clips, perhaps of one several times."""
+        valence = None if self.valence is None else self.valence[clips]
+        return Fused(self.features[clips], self.emotions[clips], valence, self.penalty)
+
 
 class FusionNetwork(nn.Module):
     """Streams to features, and two heads on these.
