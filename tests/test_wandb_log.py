@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 import wandb_files
+from media_factory import make_media
 from runs import read_json
 
 from emolightning.config.secrets import loggable
+from emolightning.errors import UserError
 from emolightning.files.writing import write_json
+from emolightning.records.clips import Answer, Clip, Score
+from emolightning.runs.wandb_media import shown_media
 from emolightning.runs.wandb_record import EvaluationRecord, reported, results
 from emolightning.training.loggers import tracking, wandb_environment
 from emolightning.training.loggers.artifacts import artifact_name, log_artifact, use_artifact
@@ -232,10 +236,11 @@ def test_without_texts_a_table_shows_labels_only() -> None:
 
 def test_a_table_has_pictures_where_texts_may_be_shown() -> None:
     rows = [Row("c1", "words", "happy", "sad", "sad"), Row("c2", None, "sad", "sad", "sad")]
-    columns, table = prediction_table(rows, ["happy", "sad"], shows_texts=True, pictures={"c1": "a picture"})
+    media: dict[str, dict[str, Any]] = {"picture": {"c1": "a picture"}, "sound": {}}
+    columns, table = prediction_table(rows, ["happy", "sad"], shows_texts=True, media=media)
     assert columns[-1] == "picture"
     assert [row[-1] for row in table] == ["a picture", None]
-    assert "picture" not in prediction_table(rows, ["happy"], shows_texts=False, pictures={"c1": "a picture"})[0]
+    assert "picture" not in prediction_table(rows, ["happy"], shows_texts=False, media=media)[0]
 
 
 @pytest.mark.parametrize(
@@ -261,10 +266,14 @@ def test_slices_of_private_data_stay_here(
 
 @pytest.mark.parametrize("shows_texts", [True, False])
 def test_a_table_says_how_likely_labels_are_where_they_have_probabilities(shows_texts: bool) -> None:
-    rows = [Row("c1", "words", "happy", "sad", "sad", 0.75), Row("c2", None, "sad", "a secret", None)]
-    columns, table = prediction_table(rows, ["happy", "sad"], shows_texts=shows_texts, pictures={"c1": "a picture"})
-    assert columns[-1 - shows_texts] == "probability"
-    assert [dict(zip(columns, row, strict=True))["probability"] for row in table] == [0.75, None]
+    chances = {"sad": 0.75, "happy": 0.25}
+    rows = [Row("c1", "words", "happy", "sad", "sad", 0.75, chances), Row("c2", None, "sad", "a secret", None)]
+    columns, table = prediction_table(
+        rows, ["happy", "sad"], shows_texts=shows_texts, media={"picture": {"c1": "a picture"}}
+    )
+    assert columns[columns.index("correct") + 1 :][:3] == ["probability", "p_happy", "p_sad"]
+    read = [dict(zip(columns, row, strict=True)) for row in table]
+    assert [(row["probability"], row["p_happy"]) for row in read] == [(0.75, 0.25), (None, None)]
     assert ("a secret" in str(table)) == shows_texts
 
 
@@ -361,3 +370,41 @@ def test_a_key_is_one_for_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "netrc").unlink()
     monkeypatch.setenv("WANDB_API_KEY", "x")
     assert has_key()
+
+
+def scored_clips(folder: Path, **media: bool) -> tuple[list[Clip], list[tuple[Answer, Score]]]:
+    """Clips with and without a film or sound, the last one wrong, and answers about them."""
+    clips, scored = [], []
+    for name, said, has in (("a/../1", "sad", media), ("2", "sad", {"audio": False}), ("3", "happy", media)):
+        path = folder / f"{Path(name).name}.mp4"
+        make_media(path, seconds=0.2, **has)
+        clips.append(Clip(name, path, label="sad"))
+        scored.append((Answer(name, said, "", "sad", 0.0), Score(name, said, None, said)))
+    (folder / "2.mp4").write_bytes(b"no film")
+    return clips, scored
+
+
+@pytest.mark.parametrize(
+    ("limits", "pictures", "sounds"),
+    [
+        ({"most_clips": 9, "most_mb": 1}, {"3", "a/../1"}, {"3", "a/../1"}),
+        ({"most_clips": 1, "most_mb": 1}, {"3"}, {"3"}),
+        ({"most_clips": 9, "most_mb": 0.01}, {"3"}, {"3"}),
+        ({"most_clips": 0, "most_mb": 1}, set(), set()),
+    ],
+)
+def test_a_table_shows_what_is_wrong_first_and_counts_what_it_leaves_out(
+    tmp_path: Path, limits: dict[str, Any], pictures: set[str], sounds: set[str]
+) -> None:
+    clips, scored = scored_clips(tmp_path)
+    (files := tmp_path / "files").mkdir()
+    found = shown_media(clips, scored, files, frame="first", **limits)
+    assert (set(found.columns["picture"]), set(found.columns["sound"])) == (pictures, sounds)
+    assert found.counts("test") == {"test/media_clips": len(pictures), "test/media_left_out": 3 - len(pictures)}
+    assert all(path.parent == files for path in files.rglob("*"))
+
+
+@pytest.mark.parametrize("setting", ["media_clips", "media_mb"])
+def test_fewer_than_no_clips_are_refused(tmp_path: Path, setting: str) -> None:
+    with pytest.raises(UserError, match=rf"logger\.wandb\.{setting}=-1: must be 0 or more"):
+        WandbLog(save_dir=str(tmp_path), project="p", name="n", **{setting: -1})  # type: ignore[arg-type]

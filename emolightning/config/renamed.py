@@ -78,8 +78,9 @@ OF_CLASSES: dict[str, dict[str, Any]] = {
     "emolightning.benchmarks.meld.reader.MeldData": {"truth": None},
     "emolightning.benchmarks.iemocap.reader.IemocapData": {"truth": None},
     "emolightning.scoring.sentiment.Sentiment": {"answers": "exact"},
+    "emolightning.training.loggers.tracking.WandbLog": {"media_clips": 60, "media_mb": 20.0},
 }
-"""The same of single datasets and kinds of scoring, by their class."""
+"""The same of single datasets, kinds of scoring and loggers, by their class."""
 
 OF_OTHERS = ("data", "prompt")
 """Groups that get nothing where a run has none of them."""
@@ -139,13 +140,15 @@ def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
 def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
     """The same with the settings that came later, so that an earlier run goes on and is known to be finished."""
     saved = {name: _with_own(node) if name in ("data", "scoring") else node for name, node in saved.items()}
+    if isinstance(loggers := saved.get("logger"), dict):
+        saved["logger"] = {name: _with_own(node) for name, node in loggers.items()}
     groups = {name: saved.get(name, None if name in OF_OTHERS else {}) for name in ADDED}
     new = {"folds": None, "leave_one": None, "shuffle": [], **saved}
     return new | {name: {**ADDED[name], **keys} for name, keys in groups.items() if isinstance(keys, dict)}
 
 
 def _with_own(node: Any) -> Any:
-    """A dataset, or a kind of scoring, with the settings of its class that came later."""
+    """A dataset, a kind of scoring or a logger with the settings of its class that came later."""
     if not isinstance(node, dict) or not isinstance(target := node.get("_target_"), str):
         return node
     found = {**OF_CLASSES.get(target, {}), **node}

@@ -6,16 +6,15 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 
 from emolightning.config.saved_run import find_run_folder
 from emolightning.data.loading.corpus import Corpus
-from emolightning.data.media.choice import parse_frame_choice
-from emolightning.data.media.video import read_frames
 from emolightning.errors import UserError
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.files.writing import update_json, write_json
@@ -23,16 +22,12 @@ from emolightning.records.clips import Answer, Clip, Score
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.report.figure_files import standalone
 from emolightning.runs.report.figures import drawings
-from emolightning.runs.report.page import shown_clips
-from emolightning.runs.report.pictures import thumbnail
+from emolightning.runs.wandb_media import ShownMedia, shown_media
 from emolightning.training.loggers.artifacts import artifact_name, log_artifact, use_artifact
 from emolightning.training.loggers.tracking import WandbLog
 from emolightning.training.loggers.wandb_environment import choose_id, new_id, outside_the_agent
 from emolightning.training.loggers.wandb_tables import Row, log_confusion_matrix, log_drawing, prediction_table
 from emolightning.training.run_folder import RunFolder
-
-MOST_PICTURES = 60
-"""Clips of a table that have a picture."""
 
 
 def wandb_of(loggers: Iterable[Logger]) -> WandbLog | None:
@@ -178,10 +173,12 @@ class EvaluationRecord:
         values = summary_of(report)
         logger.attempt("scores", lambda: logger.experiment.summary.update(values))
         rows = [_row(clip, *pair) for clip, pair in zip(corpus.clips_of(split), scored, strict=True)]
-        pictures = logger.attempt("pictures", lambda: _pictures(report, scored, corpus)) if shows_texts else None
-        labels = corpus.source.labels
-        columns, table = prediction_table(rows, labels, shows_texts=shows_texts, pictures=pictures or {})
-        logger.log_table(f"{split}/predictions", columns=columns, data=table)
+        with TemporaryDirectory() as place:
+            media = logger.attempt("media", lambda: _media(logger, Path(place), report, scored, corpus))
+            columns, table = prediction_table(
+                rows, corpus.source.labels, shows_texts=shows_texts, media=media.columns if media else {}
+            )
+            logger.log_table(f"{split}/predictions", columns=columns, data=table)
         for drawing in drawings(report):
             if shows_texts or not drawing.name.startswith("slices-"):  # Which name people, or what they said.
                 log_drawing(logger, f"{split}/figures/{drawing.name}", standalone(drawing.svg))
@@ -222,23 +219,23 @@ def summary_of(report: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in {**scores, **counts}.items() if value is not None}
 
 
-def _pictures(report: dict[str, Any], scored: Sequence[tuple[Answer, Score]], corpus: Corpus) -> dict[str, Any]:
-    """The first evaluated frame of clips that are worth looking at first."""
-    import wandb
-
-    pairs = zip(corpus.clips_of(report["split"]), scored, strict=True)
-    chosen = shown_clips([(clip, answer, score) for clip, (answer, score) in pairs])[:MOST_PICTURES]
-    found, choice = {}, parse_frame_choice(str(report["evaluation"]["frame"]))
-    for clip in chosen:
-        with suppress(UserError):
-            frames = read_frames(clip.video, choice.of_clip(clip.id), span=clip.span, keep=thumbnail)
-            found[clip.id] = wandb.Image(frames[0])
+def _media(
+    logger: WandbLog, place: Path, report: dict[str, Any], scored: Sequence[tuple[Answer, Score]], corpus: Corpus
+) -> ShownMedia | None:
+    """What the table shows of clips, which the summary counts; None where it may show nothing."""
+    if not logger.may_show_texts(is_private=corpus.source.private):
+        return None
+    split, frame = report["split"], str(report["evaluation"]["frame"])
+    limits: Any = {"most_clips": logger.media_clips, "most_mb": logger.media_mb}
+    found = shown_media(corpus.clips_of(split), scored, place, frame=frame, **limits)
+    logger.experiment.summary.update(found.counts(split))
     return found
 
 
 def _row(clip: Clip, answer: Answer, score: Score) -> Row:
-    chance = (answer.probabilities or {}).get(str(score.value))
-    return Row(clip.id, clip.transcript, answer.truth, answer.text, score.value, chance)
+    chances = answer.probabilities or {}
+    chance = chances.get(str(score.value))
+    return Row(clip.id, clip.transcript, answer.truth, answer.text, score.value, chance, chances)
 
 
 def read_lineage(folder: Path) -> dict[str, Any]:

@@ -22,7 +22,8 @@ def require_form(form: str) -> None:
         UserError: no such form, or PNG without the package that draws it.
     """
     if form not in FORMS:
-        raise UserError(f"figures={form}: must be one of {', '.join(FORMS)}")
+        cure = "; say figures=svg, and make PDF of each: rsvg-convert -f pdf -o FILE.pdf FILE.svg" * (form == "pdf")
+        raise UserError(f"figures={form}: must be one of {', '.join(FORMS)}{cure}")
     if form == "png":
         try:
             import resvg_py  # noqa: F401

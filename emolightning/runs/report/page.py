@@ -183,9 +183,9 @@ def _surest(rows: Sequence[Row]) -> list[tuple[Clip, Answer, Score, float]]:
     return sorted(wrong, key=lambda row: -row[3])[:MOST_MISTAKES]
 
 
-def shown_clips(rows: Sequence[Row]) -> list[Clip]:
-    """The clips of which the page has pictures: those of the others need not be read."""
+def shown_clips(rows: Sequence[Row], most: int = MAX_SHOWN) -> list[Clip]:
+    """The clips of which the page has pictures, of each outcome so many: those of the others need not be read."""
     kinds: dict[str, list[Clip]] = {"wrong": [], "unreadable": [], "right": []}
     for row in _ordered(rows):
         kinds[_kind(row)].append(row[0])
-    return [clip for clips in kinds.values() for clip in clips[:MAX_SHOWN]]
+    return [clip for clips in kinds.values() for clip in clips[:most]]

@@ -9,11 +9,16 @@ from PIL import Image
 THUMBNAIL_PX = 112
 
 
-def jpeg_uri(pixels: np.ndarray) -> str:
-    """(height, width, 3) uint8 as the address of an image."""
+def jpeg(pixels: np.ndarray) -> bytes:
+    """(height, width, 3) uint8 as the content of a file."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def jpeg_uri(pixels: np.ndarray) -> str:
+    """(height, width, 3) uint8 as the address of an image."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(pixels)).decode()
 
 
 def thumbnail(frame: np.ndarray) -> np.ndarray:

@@ -64,6 +64,8 @@ class WandbLog(WandbLogger):
         capture: whether wandb adds what it finds itself: console output, command line, host and paths.
         artifacts: whether adapters, annotations and answers are logged as artifacts.
         alerts: whether W&B tells its users that a run finished or failed.
+        media_clips: clips of an evaluation's table that have a picture and their sound, those first that are wrong.
+        media_mb: megabytes of all these together; clips that do not fit are left out and counted.
     """
 
     def __init__(
@@ -84,7 +86,12 @@ class WandbLog(WandbLogger):
         capture: bool = False,
         artifacts: bool = True,
         alerts: bool = True,
+        media_clips: int = 60,
+        media_mb: float = 20.0,
     ):
+        for setting, value in (("media_clips", media_clips), ("media_mb", media_mb)):
+            if not value >= 0:
+                raise UserError(f"logger.wandb.{setting}={value}: must be 0 or more; 0 shows nothing of clips")
         given = {"project": project, "run_name": name, "entity": entity, "run_group": group, "run_tags": tags}
         require_accepted(**loggable(given | {"run_notes": notes}, home_paths=home_paths))  # As they will be sent.
         super().__init__(
@@ -99,6 +106,7 @@ class WandbLog(WandbLogger):
         self.capture = capture
         self.artifacts = artifacts
         self.alerts = alerts
+        self.media_clips, self.media_mb = media_clips, media_mb
         self._is_cut_off = False
         self._best: dict[str, float] | None = None
         self._warned: set[str] = set()

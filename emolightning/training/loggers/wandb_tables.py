@@ -17,6 +17,8 @@ class Row(NamedTuple):
     read: str | None
     probability: float | None = None
     """How likely what was read is to the model, where labels have been given probabilities."""
+    probabilities: Mapping[str, float] = MappingProxyType({})
+    """How likely each label is."""
 
 
 def prediction_table(
@@ -24,7 +26,7 @@ def prediction_table(
     labels: Collection[str],
     *,
     shows_texts: bool,
-    pictures: Mapping[str, Any] = MappingProxyType({}),
+    media: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> tuple[list[str], list[list[Any]]]:
     """Columns and rows, with whether each answer is right, None where the truth is not known, and how likely it was.
 
@@ -32,14 +34,15 @@ def prediction_table(
         rows: in their order.
         labels: of the data.
         shows_texts: without them only labels are shown, for any other truth or answer may quote the transcript.
-        pictures: of some clips, where these may be shown.
+        media: column -> what it shows of some clips, where these may be shown.
     """
     listed = list(rows)
     columns = (
         ["clip", "transcript", "truth", "answer", "prediction"] if shows_texts else ["clip", "truth", "prediction"]
     )
     extra = ["probability"] * any(row.probability is not None for row in listed)
-    extra += ["picture"] * (shows_texts and bool(pictures))
+    likely = [label for label in labels if any(label in row.probabilities for row in listed)]
+    shown = [column for column, of_clips in media.items() if shows_texts and of_clips]
     table: list[list[Any]] = []
     for row in listed:
         own = {
@@ -50,10 +53,11 @@ def prediction_table(
             "prediction": row.read if shows_texts or row.read in labels else None,
             "correct": None if row.truth is None else row.read == row.truth,
             "probability": row.probability,
-            "picture": pictures.get(row.clip),
         }
-        table.append([own[name] for name in (*columns, "correct", *extra)])
-    return [*columns, "correct", *extra], table
+        chances = [row.probabilities.get(label) for label in likely]
+        seen = [media[column].get(row.clip) for column in shown]
+        table.append([*(own[name] for name in (*columns, "correct", *extra)), *chances, *seen])
+    return [*columns, "correct", *extra, *(f"p_{label}" for label in likely), *shown], table
 
 
 def log_confusion_matrix(
