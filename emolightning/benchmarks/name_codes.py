@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from emolightning.benchmarks.corpus_files import Codes, CorpusData, Entry, Part
-from emolightning.data.readers.annotations import SPLITS
+from emolightning.data.readers.custom_clips import SPLITS
 from emolightning.data.readers.expected import expect
 from emolightning.data.readers.label_map import LabelMap, what_to_do
 from emolightning.data.readers.splits import assign_splits, three_shares
 from emolightning.data.readers.values import BadValue
 from emolightning.errors import UserError
 from emolightning.files.media_suffixes import MEDIA_SUFFIXES
-from emolightning.records.clips import Clip
+from emolightning.records.clips import Clip, in_splits
 
 SHOWN = 3
 """Names that a remark has."""
@@ -143,7 +143,7 @@ class NamedData(NameCodeData):
             {clip.attributes["split"] for clip in clips if clip.attributes["split"].lower() not in SPLITS}
         ):
             raise UserError(f"{self.title}: split {', '.join(map(repr, wrong))} is not one of {list(SPLITS)}")
-        given = [clip.in_split(SPLITS[clip.attributes["split"].lower()]) for clip in clips]
+        given = in_splits(clips, (SPLITS[clip.attributes["split"].lower()] for clip in clips))
         return assign_splits(given, seed=self.seed)
 
     def _read_names(self, folder: Path, problems: list[str]) -> list[Entry]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from emolightning.benchmarks.corpus_files import CorpusData, Entry, Part
 from emolightning.benchmarks.merbench_files import archive_parts, is_archive
-from emolightning.data.readers.annotations import SPLITS
+from emolightning.data.readers.custom_clips import SPLITS
 from emolightning.data.readers.expected import expect
 from emolightning.data.readers.tables import Record, read_table
 from emolightning.data.readers.values import BadValue

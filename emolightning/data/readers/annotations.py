@@ -8,45 +8,24 @@ of pieces of videos.
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from emolightning.data.checkup.unusable import RowErrors
-from emolightning.data.readers.custom_columns import (
-    COLUMNS,
-    TRANSCRIPT,
-    TRANSCRIPT_OFF,
-    CustomColumns,
-)
+from emolightning.data.readers.custom_clips import CustomClips, read_transcript
+from emolightning.data.readers.custom_columns import COLUMNS, TRANSCRIPT, CustomColumns
 from emolightning.data.readers.custom_numbers import CustomNumbers
 from emolightning.data.readers.custom_rows import USED, CustomRows
 from emolightning.data.readers.label_map import LabelMap
 from emolightning.data.readers.label_votes import LabelVotes
 from emolightning.data.readers.left_out import RowsLeftOut
-from emolightning.data.readers.pieces import overlaps, piece_id, read_span
-from emolightning.data.readers.row_problems import MissingTranscript, RowProblems
-from emolightning.data.readers.values import (
-    LABEL,
-    NAME,
-    BadValue,
-    MediaFolder,
-    clip_id,
-    is_missing,
-    plain_text,
-    refuse_missing,
-    refuse_mojibake,
-)
+from emolightning.data.readers.row_problems import RowProblems
+from emolightning.data.readers.values import LABEL, MediaFolder
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
-from emolightning.records.score_names import DIMENSIONS
-from emolightning.records.votes import Targets, Ties, shares
-
-SPLITS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "dev": "val", "test": "test"}
-
-PIECES = "if these are pieces of one video, say which in columns start and end, in seconds"
+from emolightning.records.votes import Targets, Ties
 
 _log = logging.getLogger(__name__)
 
@@ -109,13 +88,14 @@ def read_custom(
     required = [column for column in COLUMNS if column not in optional]
     table = CustomRows(path, known, required)
     words = frozenset(map(str.casefold, said_words))
-    spoken = partial(_transcript, needed=needs_transcript, may_be_silent=may_be_silent, said_words=words)
+    spoken = partial(read_transcript, needed=needs_transcript, may_be_silent=may_be_silent, said_words=words)
     numbers = CustomNumbers(scale)
     left_out = RowsLeftOut(drop)
-    given: MutableMapping[str, tuple[str | None, ...]] = {} if votes is None else votes
-    clips = _clips(table, left_out, MediaFolder(media, lost=lost), read_label, spoken, numbers.read, problems, given)
-    if targets == "soft":
-        clips = [replace(clip, shares=shares(given[clip.id])) for clip in clips]
+    found = MediaFolder(media, lost=lost)
+    made = CustomClips(table, left_out, found, read_label, spoken, numbers, problems, is_soft=targets == "soft")
+    clips = made.read()
+    if votes is not None:
+        votes.update(made.votes)
     problems.found += [(1, fault) for fault in left_out.faults(table.columns)] if table.num_rows else []
     if not table.num_rows and not len(problems):
         needs = ", ".join([*(known.names[column] for column in required), *annotators])
@@ -147,108 +127,3 @@ def annotation_hash(clips: Iterable[Clip]) -> str:
         for clip in clips
     )
     return hashlib.sha256("\n".join(sorted(map(json.dumps, said))).encode()).hexdigest()
-
-
-def _clips(
-    table: CustomRows,
-    left_out: RowsLeftOut,
-    media: MediaFolder,
-    labels: LabelMap | LabelVotes,
-    spoken: Callable[[str], str | None],
-    number: Callable[[str, str], float | None],
-    problems: RowProblems,
-    given: MutableMapping[str, tuple[str | None, ...]],
-) -> list[Clip]:
-    """The clips of all rows that name one; what is wrong with rows is added to `problems`, votes to `given`."""
-    check = problems.check
-    clips: list[tuple[int, Clip]] = []
-    first_use: dict[str, int] = {}
-    twice: dict[int, int] = {}
-    kept: dict[str, str] = {}  # What repeats is in memory once.
-    for line, values in table.rows(problems.found):
-        word: Any = labels.of_row(values)
-        get = values.get
-        if left_out.leaves_out(values) or labels.leaves_out(word):
-            continue
-        before = problems.num_checked
-        file, span = check(line, clip_id, values[NAME]), check(line, read_span, values)
-        identity = piece_id(file, span) if problems.num_checked == before else None
-        if identity and first_use.setdefault(identity, line) != line:
-            twice[line] = first_use[identity]
-            identity = None
-        video = check(line, media.find, values[NAME], file, identity) if identity else None
-        label, several = check(line, labels.read_all, word) or (None, None)
-        transcript = check(line, spoken, get(TRANSCRIPT, ""))
-        split, reason, subject = _optional(partial(check, line), get, kept)
-        numbers = {name: check(line, number, name, text) for name in DIMENSIONS if (text := get(name))}
-        if problems.num_checked > before or line in twice:
-            split = None  # Of a row that is wrong no answer is asked for: it would be told twice.
-        if identity and video:
-            others = {name: kept.setdefault(text, text) for name, text in values.items() if name not in USED}
-            source = f"{table.title}, line {line}"
-            about = Clip(identity, video, transcript, label, reason, split=split, subject=subject, open_labels=several,
-                         **numbers, attributes=others, source=source, span=span)  # fmt: skip
-            clips.append((line, about))
-            if isinstance(labels, LabelVotes):
-                given[identity] = labels.given(word)
-    if twice:
-        first = table.rows_at({*twice, *twice.values()})
-        problems.found += [(line, _twice(first[line], first[other], other)) for line, other in twice.items()]
-    problems.found += overlaps(clips)
-    return [clip for _, clip in clips]
-
-
-def _optional(
-    check: Callable[..., Any], get: Callable[[str], str | None], kept: dict[str, str]
-) -> tuple[str | None, str | None, str | None]:
-    """Split, reason and subject of a row; most cells are empty, or there is no such column."""
-    split = check(_split, text) if (text := get("split")) else None
-    reason = check(_text, "reason", text) if (text := get("reason")) else None
-    subject = check(_text, "subject", kept.setdefault(text, text)) if (text := get("subject")) else None
-    return split, reason, subject
-
-
-def _twice(row: Mapping[str, str], first: Mapping[str, str], line: int) -> str:
-    """What is wrong with a second row about a clip, and what to do, which depends on what the two say."""
-    said = f"{NAME} {row[NAME]!r} is the same clip as {first[NAME]!r} in line {line}"
-    here, there = row.get(LABEL, ""), first.get(LABEL, "")
-    if here != there:
-        return (
-            f"{said}, with another label, {here!r} and {there!r}: a clip has one row; if several people judged it, "
-            f"vote first, or give each a column and say data.annotators=[...]; {PIECES}"
-        )
-    others = [name for name, value in row.items() if name not in (NAME, LABEL) and value != first.get(name)]
-    differ = f", with another {others[0]}: {PIECES}, else" if others else ":"
-    return f"{said}{differ} take one of the two rows out"
-
-
-def _transcript(text: str, *, needed: bool, may_be_silent: bool, said_words: frozenset[str]) -> str | None:
-    is_absent = is_missing(text) and text.casefold() not in said_words
-    if may_be_silent and needed and (is_absent or not text):
-        return ""
-    if needed and not text:
-        raise BadValue(
-            f"{TRANSCRIPT} is empty; write what is said, say data.empty_transcript=empty where nothing is, or "
-            f"{TRANSCRIPT_OFF}"
-        )
-    if is_absent:
-        if not needed:
-            return None
-        raise MissingTranscript(text)
-    refuse_mojibake(TRANSCRIPT, text)
-    return plain_text(TRANSCRIPT, text)
-
-
-def _text(column: str, text: str) -> str | None:
-    refuse_missing(column, text)
-    refuse_mojibake(column, text)
-    return plain_text(column, text)
-
-
-def _split(word: str) -> str | None:
-    if word in SPLITS:
-        return SPLITS[word]
-    refuse_missing("split", word)
-    if word and word.lower() not in SPLITS:
-        raise BadValue(f"split {word!r} is not one of {list(SPLITS)}")
-    return SPLITS[word.lower()] if word else None

@@ -113,7 +113,7 @@ def _item(row: Row, path: Path, mode: str, number: int) -> Item | None:
     video = values[VIDEO]
     if not video:
         raise BadValue("video is empty; name the file")
-    span = read_span({"start": values["start"] or "", "end": values["end"] or ""})
+    span = read_span(values["start"] or "", values["end"] or "")
     clip_id = values["id"] or piece_id(video.replace("\\", "/"), span)
     question = values["question"]
     if question is not None and not question.strip():

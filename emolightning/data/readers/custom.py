@@ -12,7 +12,7 @@ from emolightning.data.readers.expected import Expected
 from emolightning.data.readers.source import ClipSource
 from emolightning.data.readers.splits import assign_splits, three_shares
 from emolightning.errors import UserError
-from emolightning.records.clips import Clip
+from emolightning.records.clips import Clip, collecting_later
 from emolightning.records.score_names import number_scale
 from emolightning.records.votes import TARGETS, TIES, Targets, Ties, Votes, leaders
 
@@ -77,6 +77,7 @@ class CustomData(ClipSource):
         self.empty_transcript = empty_transcript
         self.ratios = three_shares(ratios)
 
+    @collecting_later()
     def read_clips(self) -> list[Clip]:
         """Read the file; splits come from its column, or by ratio, subject-disjoint and fixed by the seed."""
         if not self.takes_stock and self.annotations.is_file() and not self.media.is_dir():
@@ -102,7 +103,8 @@ class CustomData(ClipSource):
             remarks=self.remarks,
         )
         if self.annotators:
-            tied = tuple(clip for clip, votes in given.items() if len(leaders(votes)) > 1)
+            even = {votes for votes in set(given.values()) if len(leaders(votes)) > 1}
+            tied = tuple(clip for clip, votes in given.items() if votes in even)
             self.votes = Votes(self.annotators, given, self.ties, tied)
         self.remark_empty(sum(clip.transcript == "" for clip in clips), len(clips), self.empty_transcript)
         try:

@@ -21,18 +21,25 @@ class CustomNumbers:
         self.codes: Counter[str] = Counter()
         """Column -> rows with this code."""
 
-    def read(self, column: str, text: str) -> float | None:
-        """A number on the scale, if there is one; None for the code.
+    def read(self, column: str, text: str, rows: int = 1) -> float | None:
+        """A number on the scale, if there is one; None for the code, and for an empty cell.
+
+        Args:
+            column: that it is in.
+            text: of the cell.
+            rows: that have it.
 
         Raises:
             BadValue: anything else.
         """
+        if not text:
+            return None
         try:
             value = float(text)
         except ValueError:
             value = math.nan
         if self.has_code and value == NO_VALENCE:
-            self.codes[column] += 1
+            self.codes[column] += rows
             return None
         if not math.isfinite(value):
             code = f", or {NO_VALENCE}," if self.has_code else ""

@@ -1,18 +1,19 @@
-"""The rows of a custom annotation file as texts by our names of its columns, one after the other."""
+"""The rows of a custom annotation file as columns of texts by our names."""
 
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from emolightning.data.readers.custom_columns import COLUMNS, DIMENSIONS, OPTIONAL_COLUMNS, CustomColumns
 from emolightning.data.readers.pieces import END, START
-from emolightning.data.tables.reading import Problem, Row, read_table
+from emolightning.data.tables.reading import Block, Problem, Row, read_blocks
 
 USED = {*COLUMNS, *OPTIONAL_COLUMNS}
 
 
 class CustomRows:
-    """The rows of the file as texts by our names of the columns.
+    """The rows of the file as columns of texts by our names.
 
     Args:
         path: see `read_custom`.
@@ -27,37 +28,42 @@ class CustomRows:
         """Those of all rows; filled while rows are taken."""
         self.num_rows = 0
 
-    def rows(self, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
-        """Yield line and texts, without the spaces around them; of a row in which one is none a problem is added."""
-        known: tuple[str, ...] = ()
-        for row in read_table(self.path, partial(self.names.faults, required=self.required), problems):
-            order = self.names.order(tuple(row.values))
-            texts, faults = _texts(order, row)
-            problems += [(row.line, fault) for fault in faults]
-            if faults:
-                continue
-            self.num_rows += 1
-            if known != tuple(texts):
-                known = tuple(texts)
-                self.columns.update(known)
-            yield row.line, texts
+    def blocks(self, problems: list[Problem]) -> Iterator[tuple[range, Block]]:
+        """Yield numbers of rows and their texts, without the spaces around them.
 
-    def rows_at(self, lines: Collection[int]) -> dict[int, dict[str, str]]:
-        """Line -> texts of some rows, which are read once more: to keep all of them takes more memory than clips."""
-        return {line: texts for line, texts in self.rows([]) if line in lines}
+        Args:
+            problems: gets what is wrong with rows in which a value is no text; these are left out.
+        """
+        self.num_rows = 0
+        for block in read_blocks(self.path, partial(self.names.faults, required=self.required), problems):
+            texts, faults = {}, list[tuple[int, str]]()
+            for name, column in self.names.order(tuple(block.columns)):
+                texts[name], wrong = _texts(name, block.columns[column])
+                faults += wrong
+            problems += [(block.lines[place], fault) for place, fault in sorted(faults, key=lambda each: each[0])]
+            refused = {place for place, _ in faults}
+            sound = Block(block.lines, texts).only([place not in refused for place in range(len(block.lines))])
+            numbers = range(self.num_rows, self.num_rows + len(sound.lines))
+            self.num_rows = numbers.stop
+            if numbers:
+                self.columns.update(texts)
+                yield numbers, sound
+
+    def rows_at(self, numbers: Collection[int]) -> dict[int, Row]:
+        """Some rows by their numbers, read once more: to keep all of them takes more memory than clips."""
+        rows = ((n, row) for some, block in self.blocks([]) for n, row in zip(some, block.rows(), strict=True))
+        return {number: row for number, row in rows if number in numbers}
 
 
-def _texts(order: Sequence[tuple[str, str]], row: Row) -> tuple[dict[str, str], list[str]]:
-    """Our names with the values as texts, and what is wrong with values that are none."""
-    texts, faults = {}, []
-    for name, column in order:
-        value = row.values[column]
-        if isinstance(value, str):
-            texts[name] = value.strip()
-            continue
+def _texts(name: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[int, str]]]:
+    """A column as texts, and what is wrong with values that are none, by their places."""
+    try:
+        return list(map(str.strip, values)), []
+    except TypeError:  # from JSON
         # Numbers are let through since subjects and file names often are.
         numbers = str | int | float | None if name in (START, END, *DIMENSIONS) else str | int | None
-        if name in USED and not isinstance(value, numbers):
-            faults.append(f"{name} {value!r} is not a text")
-        texts[name] = "" if value is None else str(value).strip()
-    return texts, faults
+        texts = ["" if value is None else str(value).strip() for value in values]
+        refused = enumerate(values) if name in USED else ()
+        return texts, [
+            (at, f"{name} {value!r} is not a text") for at, value in refused if not isinstance(value, numbers)
+        ]

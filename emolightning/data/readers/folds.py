@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from emolightning.config.problems import not_one_of
 from emolightning.data.readers.splits import (
     SPLITS,
-    group_of,
+    groups_of,
     labels_to_spread,
     named_some,
     refuse_divided_subjects,
     split_groups,
 )
 from emolightning.errors import UserError
-from emolightning.records.clips import Clip
+from emolightning.records.clips import Clip, in_splits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,7 +131,7 @@ def in_fold(clips: Sequence[Clip], held_out: str, *, seed: int) -> list[Clip]:
         UserError: as there.
     """
     held = Division(clips, seed=seed).held_out(held_out)
-    return [clip.in_split(held.split_of[part]) for clip, part in zip(clips, held.parts, strict=True)]
+    return in_splits(clips, map(held.split_of.__getitem__, held.parts))
 
 
 def folds_of(clips: Sequence[Clip], *, folds: int | None, leave_one: str | None) -> list[str]:
@@ -158,33 +158,43 @@ def divided(clips: Sequence[Clip], number: int, *, seed: int) -> dict[str, int]:
         UserError: fewer subjects than folds, or fewer clips of each label.
     """
     import numpy as np
-    from sklearn.model_selection import StratifiedKFold
 
-    ordered = sorted(clips, key=lambda clip: clip.id)  # The order of the rows does not matter.
-    groups = [group_of(clip) for clip in ordered]
+    ids = [clip.id for clip in clips]
+    groups = groups_of(clips)
     kinds = sorted(set(groups))
     if len(kinds) < number:
         kind = "clips" if all(clip.subject is None for clip in clips) else "subjects"
         raise UserError(f"{len(kinds)} {kind} cannot fill {number} folds; say fewer folds, or leave_one=subject")
-    words = list(map(str, labels_to_spread(ordered, number)))
+    words = list(map(str, labels_to_spread(clips, number)))
     names = sorted(set(words))
-    has_several = any(clip.label is None and clip.open_labels for clip in ordered)
-    if len(names) == len(ordered) or (has_several and max(Counter(words).values()) < number):  # Texts, each its own.
-        words, names = [""] * len(ordered), [""]
+    has_several = any(clip.label is None and clip.open_labels for clip in clips)
+    if len(names) == len(clips) or (has_several and max(Counter(words).values()) < number):  # Texts, each its own.
+        words, names = [""] * len(clips), [""]
     if max(Counter(words).values()) < number:
         raise UserError(f"no label has {number} clips, one for each fold; say fewer folds")
     labels = np.array(list(map({name: place for place, name in enumerate(names)}.__getitem__, words)))
-    if len(kinds) < len(ordered):
+    if len(kinds) < len(clips):
         places = np.array(list(map({kind: place for place, kind in enumerate(kinds)}.__getitem__, groups)))
         folds = _whole_groups(labels, places, number, seed=seed)
     else:
-        folds = np.empty(len(ordered), dtype=int)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Labels with few clips are told with the folds.
-            splitter = StratifiedKFold(number, shuffle=True, random_state=seed)
-            for fold, (_, tested) in enumerate(splitter.split(np.zeros((len(ordered), 1)), labels)):
-                folds[tested] = fold
-    return {clip.id: fold for clip, fold in zip(ordered, folds.tolist(), strict=True)}
+        order = np.array(sorted(range(len(clips)), key=ids.__getitem__))  # The order of the rows does not matter.
+        folds = np.empty(len(clips), dtype=int)
+        folds[order] = _stratified(labels[order], number, seed=seed)
+    return dict(zip(ids, folds.tolist(), strict=True))
+
+
+def _stratified(labels: "np.ndarray", number: int, *, seed: int) -> "np.ndarray":
+    """The fold of each clip, (clips,), as scikit-learn shuffles and divides them."""
+    import numpy as np
+    from sklearn.model_selection import StratifiedKFold
+
+    folds = np.empty(len(labels), dtype=int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Labels with few clips are told with the folds.
+        splitter = StratifiedKFold(number, shuffle=True, random_state=seed)
+        for fold, (_, tested) in enumerate(splitter.split(np.zeros((len(labels), 1)), labels)):
+            folds[tested] = fold
+    return folds
 
 
 def _whole_groups(labels: "np.ndarray", groups: "np.ndarray", number: int, *, seed: int) -> "np.ndarray":

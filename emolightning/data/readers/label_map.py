@@ -100,23 +100,23 @@ class LabelMap:
         self._read: dict[str, tuple[str, Counter[tuple[str, str]] | None]] = {}
         """Word -> label, and where its rows are counted: a table has many rows and few words."""
 
-    def of_row(self, values: Mapping[str, str]) -> str:
-        """The word of a row."""
-        return values[LABEL]
+    def of_rows(self, columns: Mapping[str, Sequence[str]]) -> Sequence[str]:
+        """The word of each row."""
+        return columns[LABEL]
 
     def meaning(self, word: str) -> str | None:
         """The label of a word that is not counted: empty where its rows are left out, None where it has none."""
         key = _key(word)
         return self.targets[key] or "" if key in self.targets else canonical(word, self.labels)
 
-    def leaves_out(self, word: str) -> bool:
+    def leaves_out(self, word: str, rows: int = 1) -> bool:
         """Whether the rows of this word, or of these words of a cell, are left out; the words are counted."""
         words = self._words(word)
         gone = [each for each in words if self._is_out(each)]
         for each in gone:
-            self.dropped[each] += 1
+            self.dropped[each] += rows
         is_out = len(gone) == len(words)
-        self.num_emptied += is_out
+        self.num_emptied += rows * is_out
         return is_out
 
     def _words(self, text: str) -> list[str]:
@@ -127,25 +127,30 @@ class LabelMap:
             self._out[word] = self.targets.get(_key(word), "") is None
         return self._out[word]
 
-    def read_all(self, text: str) -> tuple[str | None, tuple[str, ...] | None]:
-        """The one label of a row that is not left out, and all of them where rows may have several.
+    def read_all(self, text: str, rows: int = 1) -> tuple[str | None, tuple[str, ...] | None]:
+        """The one label of rows that are not left out, and all of them where rows may have several.
+
+        Args:
+            text: of the cell.
+            rows: that have it.
 
         Raises:
             BadValue: one of them is neither mapped nor a label, or is there twice.
         """
         if self.separator is None:
-            return self.read(text), None
-        found = [self.read(word) for word in self._words(text) if not self._is_out(word)]
+            return self.read(text, rows=rows), None
+        found = [self.read(word, rows=rows) for word in self._words(text) if not self._is_out(word)]
         if repeated := [label for label in dict.fromkeys(found) if found.count(label) > 1]:
             raise BadValue(f"{LABEL} {text!r} has {repeated[0]!r} twice; write each label once")
         return (found[0] if len(found) == 1 else None), tuple(found)
 
-    def read(self, word: str, column: str = LABEL) -> str:
-        """The label of a row that is not left out.
+    def read(self, word: str, column: str = LABEL, rows: int = 1) -> str:
+        """The label of rows that are not left out.
 
         Args:
-            word: of the row.
+            word: of the rows.
             column: that it is in, for messages.
+            rows: how many they are.
 
         Raises:
             BadValue: the word is neither mapped nor a label.
@@ -154,7 +159,7 @@ class LabelMap:
             self._read[word] = self._understand(word, column)
         label, counts = self._read[word]
         if counts is not None:
-            counts[word, label] += 1
+            counts[word, label] += rows
         return label
 
     def _understand(self, word: str, column: str) -> tuple[str, Counter[tuple[str, str]] | None]:

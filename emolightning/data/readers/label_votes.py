@@ -22,46 +22,46 @@ class LabelVotes:
         self.words, self.columns, self.ties = words, tuple(columns), ties
         self.num_rows = self.num_votes = self.num_followed = self.num_tied = self.num_emptied = 0
 
-    def of_row(self, values: Mapping[str, str]) -> tuple[str, ...]:
-        """What each of them wrote."""
-        return tuple(values[column] for column in self.columns)
+    def of_rows(self, columns: Mapping[str, Sequence[str]]) -> Sequence[tuple[str, ...]]:
+        """What each of them wrote of each row."""
+        return list(zip(*(columns[column] for column in self.columns), strict=True))
 
-    def leaves_out(self, votes: Sequence[str]) -> bool:
-        """Whether a row is left out, for its votes are tied, or `data.label_map` leaves out each of them."""
+    def leaves_out(self, votes: Sequence[str], rows: int = 1) -> bool:
+        """Whether rows are left out, for their votes are tied, or `data.label_map` leaves out each of them."""
         found = [self.words.meaning(word) for word in votes if word]  # A word without one is refused later.
         if found and not any(found) and None not in found:
             for word in filter(None, votes):
-                self.words.leaves_out(word)  # Each is counted.
-            self.num_emptied += 1
+                self.words.leaves_out(word, rows)  # Each is counted.
+            self.num_emptied += rows
             return True
         is_out = self.ties == "drop" and None not in found and len(leaders([label or None for label in found])) > 1
-        self.num_tied += is_out
+        self.num_tied += rows * is_out
         return is_out
 
-    def read_all(self, votes: Sequence[str]) -> tuple[str, None]:
-        """The one label of a row, as `read` gives it; a row never has several."""
-        return self.read(votes), None
+    def read_all(self, votes: Sequence[str], rows: int = 1) -> tuple[str, None]:
+        """The one label of rows with these votes, as `read` gives it; a row never has several."""
+        return self.read(votes, rows), None
 
-    def read(self, votes: Sequence[str]) -> str:
-        """The label of a row that is not left out; a word that `data.label_map` maps to null is no vote.
+    def read(self, votes: Sequence[str], rows: int = 1) -> str:
+        """The label of rows that are not left out; a word that `data.label_map` maps to null is no vote.
 
         Raises:
             BadValue: a word is no label, nobody has judged the clip, or the votes are tied.
         """
         said = [
-            self.words.read(word, column)
+            self.words.read(word, column, rows)
             for column, word in zip(self.columns, votes, strict=True)
-            if word and not self.words.leaves_out(word)
+            if word and not self.words.leaves_out(word, rows)
         ]
         most = leaders(said)
         if not most:
             raise BadValue(f"{', '.join(self.columns)} are empty: nobody has judged the clip; take the row out")
         if len(most) > 1 and self.ties == "refuse":
             raise BadValue(f"the votes are tied: {tie_in_words(said)}; {CURES.format(setting='data.ties')}")
-        self.num_rows += 1
-        self.num_tied += len(most) > 1
-        self.num_votes += len(said)
-        self.num_followed += said.count(most[0])
+        self.num_rows += rows
+        self.num_tied += rows * (len(most) > 1)
+        self.num_votes += rows * len(said)
+        self.num_followed += rows * said.count(most[0])
         return most[0]
 
     def given(self, votes: Sequence[str]) -> tuple[str | None, ...]:

@@ -1,7 +1,7 @@
 """Rows of a table that are left out for what one of its columns says, all of them counted."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from emolightning.records.labels import spelling
@@ -26,13 +26,17 @@ class RowsLeftOut:
         }
         self.counts: Counter[tuple[str, str]] = Counter()
 
-    def leaves_out(self, row: Mapping[str, str]) -> bool:
-        """Whether a row is left out; it is counted."""
+    def kept(self, columns: Mapping[str, Sequence[str]], number: int) -> list[bool]:
+        """Which of so many rows are kept; the others are counted, each for the first column that leaves it out."""
+        kept = [True] * number
         for column, values in self.values.items():
-            if column in row and (value := spelling(row[column])) in values:
-                self.counts[column, value] += 1
-                return True
-        return False
+            cells = columns.get(column, ())
+            gone = {cell for cell in set(cells) if spelling(cell) in values}
+            for place, cell in enumerate(cells) if gone else ():
+                if kept[place] and cell in gone:
+                    kept[place] = False
+                    self.counts[column, spelling(cell)] += 1
+        return kept
 
     def faults(self, columns: Collection[str]) -> list[str]:
         """Columns that the table does not have."""

@@ -1,9 +1,9 @@
 """Rows about pieces of long videos: the columns `start` and `end`."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from emolightning.data.readers.values import BadValue, refuse_missing
 from emolightning.records.clips import Clip, Span
@@ -11,16 +11,23 @@ from emolightning.records.clips import Clip, Span
 START, END = "start", "end"
 
 
-def read_span(values: Mapping[str, str]) -> Span | None:
+def read_span(start: str, end: str) -> Span | None:
     """What the columns `start` and `end` of a row say; None where both are empty: the row is about the whole video.
 
     Raises:
         BadValue: one of them alone, no seconds, or an end that is not after the start.
     """
-    texts = {column: text for column in (START, END) if (text := values.get(column, ""))}
-    if not texts:
+    if not start and not end:
         return None
-    texts = {column: texts.get(column, "") for column in (START, END)}
+    first, last = _seconds(start), _seconds(end)
+    if not 0 <= first < last < math.inf:
+        _refuse(start, end)
+    return Span(first, last)
+
+
+def _refuse(start: str, end: str) -> NoReturn:
+    """Say what is wrong with the two."""
+    texts = {START: start, END: end}
     for column, text in texts.items():
         refuse_missing(column, text)
         if not text:
@@ -29,10 +36,18 @@ def read_span(values: Mapping[str, str]) -> Span | None:
                 f"{column} is empty and {other} is {texts[other]!r}: a piece of a video needs both, in seconds; where "
                 "both are empty the row is about the whole video"
             )
-    start, end = (_seconds(column, text) for column, text in texts.items())
-    if end <= start:
-        raise BadValue(f"end {texts[END]!r} is not after start {texts[START]!r}")
-    return Span(start, end)
+    for column, text in texts.items():
+        if not 0 <= _seconds(text) < math.inf:
+            raise BadValue(f"{column} {text!r} is not a number of seconds from 0 on, such as 62.5")
+    raise BadValue(f"end {end!r} is not after start {start!r}")
+
+
+def _seconds(text: str) -> float:
+    """The number, and nan where there is none."""
+    try:
+        return float(text) if text.isascii() and "_" not in text else math.nan
+    except ValueError:
+        return math.nan
 
 
 def piece_id(video: str, span: Span | None) -> str:
@@ -44,35 +59,35 @@ def piece_id(video: str, span: Span | None) -> str:
     return video if span is None else f"{video}_{round(1000 * span.start)}-{round(1000 * span.end)}ms"
 
 
-def overlaps(clips: Iterable[tuple[int, Clip]]) -> Iterator[tuple[int, str]]:
+def overlaps(lines: Sequence[int], clips: Sequence[Clip]) -> Iterator[tuple[int, str]]:
     """What is wrong with pieces that share a part of their video: the second of two rows, and why.
 
     Args:
-        clips: each with its line; no two are about the whole of one video.
+        lines: of the clips.
+        clips: no two are about the whole of one video.
     """
-    clips = list(clips)
-    cut = {clip.video for _, clip in clips if clip.span is not None}
-    of_video: dict[Path, list[tuple[Span, int]]] = defaultdict(list)
-    for line, clip in clips if cut else ():
-        if clip.video in cut:
-            of_video[clip.video].append((clip.span or Span(0.0, math.inf), line))
-    for pieces in of_video.values():
-        pieces.sort(key=lambda piece: (piece[0].start, piece[1]))
-        last, first = pieces[0]
-        for span, line in pieces[1:]:
-            if span.start < last.end:
-                ends = "the whole video" if last.end == math.inf else str(last)
+    if not any(clip.span for clip in clips):
+        return
+    import numpy as np
+
+    whole, places = Span(0.0, math.inf), dict[Path, int]()
+    spans = [clip.span or whole for clip in clips]
+    videos = np.array([places.setdefault(clip.video, len(places)) for clip in clips])
+    starts, ends = np.array([span.start for span in spans]), np.array([span.end for span in spans])
+    order = np.lexsort((np.array(lines), starts, videos))
+    videos, starts, ends = videos[order], starts[order], ends[order]
+    # Where no piece begins before the end of the one in front of it, none begins before the end of any.
+    shared = np.unique(videos[1:][(videos[1:] == videos[:-1]) & (starts[1:] < ends[:-1])])
+    for begin, end in zip(np.searchsorted(videos, shared), np.searchsorted(videos, shared + 1), strict=True):
+        last, first = whole, 0
+        for place in order[begin:end].tolist():
+            span, line = spans[place], lines[place]
+            if first and span.start < last.end:
+                before = "the whole video" if last.end == math.inf else str(last)
                 here, there = max(line, first), min(line, first)
-                yield here, f"overlaps line {there} in the same video ({span} and {ends}): no part may be in two clips"
-            if span.end > last.end:
+                yield (
+                    here,
+                    f"overlaps line {there} in the same video ({span} and {before}): no part may be in two clips",
+                )
+            if not first or span.end > last.end:
                 last, first = span, line
-
-
-def _seconds(column: str, text: str) -> float:
-    try:
-        seconds = float(text) if text.isascii() and "_" not in text else math.nan
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise BadValue(f"{column} {text!r} is not a number of seconds from 0 on, such as 62.5")
-    return seconds

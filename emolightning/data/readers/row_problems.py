@@ -1,15 +1,17 @@
 """What is wrong with the rows of a custom annotation file: collected first; what has one cause is told once."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from emolightning.data.readers.custom_columns import TRANSCRIPT, TRANSCRIPT_OFF
 from emolightning.data.readers.label_map import UnknownLabel, what_to_do
 from emolightning.data.readers.values import BadValue, WrongCharacters, shown_characters
 from emolightning.data.tables.reading import Problem, described
 from emolightning.errors import quoted_override
+
+Value = TypeVar("Value", bound=Hashable)
 
 
 class MissingTranscript(BadValue):
@@ -35,6 +37,36 @@ def _missing(words: Mapping[str, int]) -> str:
     )
 
 
+class Checked:
+    """Reads the columns of a block: a row goes on being checked after its first bad value."""
+
+    def __init__(self) -> None:
+        self.refused: list[tuple[int, BadValue]] = []
+        """Place of a row, and what is wrong with one of its values."""
+
+    def read(self, values: Sequence[Value], read: Callable[[Value], Any]) -> list[Any]:
+        """What `read` makes of each value, None where it refuses it; a value that many rows have is read once."""
+        found: dict[Value, Any] = {}
+        refused: dict[Value, BadValue] = {}
+        for value in dict.fromkeys(values):
+            try:
+                found[value] = read(value)
+            except BadValue as error:
+                found[value], refused[value] = None, error
+        if refused:
+            self.refused += [(place, refused[value]) for place, value in enumerate(values) if value in refused]
+        return list(map(found.__getitem__, values))
+
+    def read_counted(self, values: Sequence[Value], read: Callable[[Value, int], Any]) -> list[Any]:
+        """The same with what is told how many rows have a value."""
+        rows = Counter(values)
+        return self.read(values, lambda value: read(value, rows[value]))
+
+    def wrong(self) -> set[int]:
+        """The rows of which a value was refused."""
+        return {place for place, _ in self.refused}
+
+
 @dataclass
 class RowProblems:
     """What is wrong in the file."""
@@ -43,27 +75,29 @@ class RowProblems:
     characters: list[tuple[int, WrongCharacters]] = field(default_factory=list)
     labels: list[tuple[int, UnknownLabel]] = field(default_factory=list)
     missing: list[tuple[int, MissingTranscript]] = field(default_factory=list)
-    num_checked: int = 0
-    """Those that `check` has found."""
 
     def __len__(self) -> int:
         """How many there are."""
         return len(self.found) + len(self.characters) + len(self.labels) + len(self.missing)
 
-    def check(self, line: int, check: Callable[..., Any], *args: Any) -> Any:
-        """`check(*args)`, or None and a problem: a row goes on being checked after its first bad value."""
-        try:
-            return check(*args)
-        except WrongCharacters as error:
-            self.characters.append((line, error))
-        except UnknownLabel as error:
-            self.labels.append((line, error))
-        except MissingTranscript as error:
-            self.missing.append((line, error))
-        except BadValue as error:
-            self.found.append((line, str(error)))
-        self.num_checked += 1
-        return None
+    def add(self, lines: Sequence[int], refused: Sequence[tuple[int, BadValue]]) -> None:
+        """Note values of a block that were refused, row by row.
+
+        Args:
+            lines: of its rows.
+            refused: place of the row, and why.
+        """
+        for place, error in sorted(refused, key=lambda each: each[0]):
+            line = lines[place]
+            match error:
+                case WrongCharacters():
+                    self.characters.append((line, error))
+                case UnknownLabel():
+                    self.labels.append((line, error))
+                case MissingTranscript():
+                    self.missing.append((line, error))
+                case _:
+                    self.found.append((line, str(error)))
 
     def described(self) -> list[str]:
         """One line each; what has one cause in all rows, or one remedy, is told once."""

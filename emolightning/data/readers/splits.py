@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from emolightning.errors import UserError
-from emolightning.records.clips import Clip
+from emolightning.records.clips import Clip, in_splits
 
 SPLITS = ("train", "val", "test")
 
@@ -42,12 +42,12 @@ def assign_splits(
             f"{len(without)} of {len(clips)} clips have no split: {named_some(without)}; "
             "fill the split column for every clip, or leave it out to split by ratio"
         )
-    groups = [group_of(clip) for clip in clips]
+    groups = groups_of(clips)
     kind = "clips" if all(clip.subject is None for clip in clips) else "subjects"
     kind = "videos" if kind == "clips" and any(clip.span for clip in clips) else kind
     labels = dict(zip(groups, labels_to_spread(clips, len(SPLITS)), strict=True))
     split_of = split_groups(Counter(groups), labels, ratios=ratios, seed=seed, kind=kind)
-    return [clip.in_split(split_of[group]) for group, clip in zip(groups, clips, strict=True)]
+    return in_splits(clips, map(split_of.__getitem__, groups))
 
 
 def labels_to_spread(clips: Sequence[Clip], parts: int) -> list[str | None]:
@@ -136,10 +136,18 @@ def _shares(ratios: tuple[float, float, float]) -> dict[str, float]:
     return {split: ratio for split, ratio in zip(SPLITS, ratios, strict=True) if ratio > 0}
 
 
-def group_of(clip: Clip) -> str:
-    """What the clip stays together with: its subject, the video that it is a piece of, or nothing else."""
-    alone = f"clip\0{clip.id}" if clip.span is None else f"video\0{clip.id.rpartition('_')[0]}"
-    return alone if clip.subject is None else f"subject\0{clip.subject}"
+def groups_of(clips: Iterable[Clip]) -> list[str]:
+    """What each clip stays together with: its subject, the video that it is a piece of, or nothing else."""
+    known: dict[str, str] = {}  # Each name is in memory once.
+    names = (
+        f"subject\0{clip.subject}"
+        if clip.subject is not None
+        else f"clip\0{clip.id}"
+        if clip.span is None
+        else f"video\0{clip.id.rpartition('_')[0]}"
+        for clip in clips
+    )
+    return [known.setdefault(name, name) for name in names]
 
 
 def _divide(names: Sequence[str], sizes: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, str]:

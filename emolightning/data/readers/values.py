@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -174,21 +174,50 @@ class MediaFolder:
         self.preferred = preferred
         self._real = root.resolve()
         self._folders: dict[str, _Folder] = {}
-        self._videos: dict[str, Path] = {}
+        self._videos: dict[tuple[str, str], Path] = {}
+        self._absent: dict[tuple[str, str], str] = {}
+        """Name and id -> why there is no file."""
         self._names = NamesOnDisk()
 
     def find(self, name: str, identity: str, clip: str | None = None) -> Path:
-        """The file for a name as written in the row and the id made from it; `clip` is that of a piece of it."""
-        if clip is None or clip == identity:
-            return self._find(name, identity, clip)
-        if (known := self._videos.get(name)) is not None:  # A long video has many pieces, which need one path.
-            return known
-        video = self._find(name, identity, clip)
-        if self.lost is None or clip not in self.lost:
-            self._videos[name] = video
+        """The file for a name as written in the row and the id made from it; `clip` is that of a piece of it.
+
+        Raises:
+            BadValue: there is none, unless `lost` takes its id; or it may be one of several, or is out of the folder.
+        """
+        video = self.look(name, identity, is_cut=clip is not None and clip != identity)
+        self.lose([(name, identity)], [clip or identity])
         return video
 
-    def _find(self, name: str, identity: str, clip: str | None) -> Path:
+    def lose(self, looked: Iterable[tuple[str, str] | None], clips: Iterable[str | None]) -> None:
+        """Note clips without a file.
+
+        Args:
+            looked: name and id of each file that was looked for.
+            clips: the id of the clip, or of the piece of it.
+        """
+        if self.lost is None or not self._absent:
+            return
+        for file, clip in zip(looked, clips, strict=True):
+            if file is not None and clip is not None and file in self._absent:
+                self.lost[clip] = self._absent[file]
+
+    def look(self, name: str, identity: str, *, is_cut: bool = False) -> Path:
+        """The same as `find`, but nothing is lost: clips that are to be are given to `lose` together.
+
+        Args:
+            name: as written in the row.
+            identity: the id made from it.
+            is_cut: whether the file has other pieces, too: they need one path.
+        """
+        if is_cut and (name, identity) in self._videos:
+            return self._videos[name, identity]
+        video = self._find(name, identity)
+        if is_cut:
+            self._videos[name, identity] = video
+        return video
+
+    def _find(self, name: str, identity: str) -> Path:
         below, _, stem = identity.rpartition("/")
         written = composed(_last(name))
         try:
@@ -198,12 +227,12 @@ class MediaFolder:
                 require_one(folder.path, [other for other in there if composed(other) == composed(file)])
         except OSError as error:
             place = self.root / below
-            return self._lose(identity, clip, f"{NAME} {name!r}: {place} cannot be listed: {error.strerror}")
+            return self._no_file(name, identity, f"{NAME} {name!r}: {place} cannot be listed: {error.strerror}")
         except UserError as error:
             raise BadValue(f"{NAME} {name!r}: {error}") from None
         fits = [file for file in there if composed(file) == written] if written != stem else _pictures_first(there)
         if not fits:
-            return self._lose(identity, clip, f"no file {name!r} in {self.root}{_instead(folder, written, there)}")
+            return self._no_file(name, identity, f"no file {name!r} in {self.root}{_instead(folder, written, there)}")
         if len(fits) > 1:
             fits = next(([file] for suffix in self.preferred for file in fits if file.endswith(suffix)), fits)
         if len(fits) > 1:
@@ -214,14 +243,14 @@ class MediaFolder:
             if not target.is_relative_to(self._real):
                 raise BadValue(f"{NAME} {name!r} leaves the media folder through a link to {target}; copy the file in")
             if not target.is_file():
-                return self._lose(identity, clip, f"{NAME} {name!r}: {target} is not a file")
+                return self._no_file(name, identity, f"{NAME} {name!r}: {target} is not a file")
         return video
 
-    def _lose(self, identity: str, clip: str | None, reason: str) -> Path:
+    def _no_file(self, name: str, identity: str, reason: str) -> Path:
         """Where the file would be."""
         if self.lost is None:
             raise BadValue(reason)
-        self.lost[clip or identity] = reason
+        self._absent[name, identity] = reason
         return self.root / f"{identity}{MEDIA_SUFFIXES[0]}"
 
     def _listed(self, below: str) -> "_Folder":

@@ -22,7 +22,7 @@ def delimited_records(
     """Yield the records that are not blank, the header first.
 
     Args:
-        lines: of the file, without their ends.
+        lines: of the file, with their ends.
         path: its suffix is asked where several separators fit.
         is_header: says whether names are all that are needed; it decides between separators.
         problems: gets what is wrong, by line.
@@ -32,7 +32,7 @@ def delimited_records(
     separator = None
     for line in remaining:
         named = _EXCEL.fullmatch(line) if not skipped else None
-        skipped.append("" if named else line)
+        skipped.append("\n" if named else line)
         if named:
             separator = named[1]
         elif line.strip():
@@ -60,23 +60,19 @@ def _fields(line: str, separator: str) -> list[str]:
 
 def _records(lines: Iterable[str], separator: str, problems: list[tuple[int, str]]) -> Iterator[Record]:
     # strict: a stray quote would otherwise be glued into the text, or swallow the rows that follow, without a word.
-    reader = csv.reader(
-        (line + "\n" for line in lines), delimiter=separator, skipinitialspace=separator != " ", strict=True
-    )
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != " ", strict=True)
     remedy = "end a quoted text with a quote right before the comma, and write a quote inside it twice"
-    header_read = False
-    while True:
-        line = reader.line_num + 1
+    header_read, is_over, line = False, False, 1
+    while not is_over:
         try:
-            fields = next(reader)
-        except StopIteration:
-            return
+            for fields in reader:
+                last = reader.line_num
+                if any(map(str.strip, fields)):
+                    header_read = True
+                    yield line, last, fields
+                line = last + 1
+            is_over = True
         except csv.Error as error:
             until = f" (read to line {reader.line_num})" if reader.line_num > line else ""
             problems.append((line, f"not readable as CSV{until}: {error}; {remedy}"))
-            if not header_read:
-                return
-            continue
-        if any(fields) and "".join(fields).strip():
-            header_read = True
-            yield line, reader.line_num, fields
+            line, is_over = reader.line_num + 1, not header_read

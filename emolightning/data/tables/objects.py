@@ -37,7 +37,7 @@ def _line_entries(lines: Lines, problems: list[tuple[int, str]]) -> Iterator[tup
         if not line.strip():
             continue
         try:
-            entry = json.loads(line, object_pairs_hook=_without_repeats)
+            entry = json.loads(line.removesuffix("\n"), object_pairs_hook=_without_repeats)
         except (ValueError, RecursionError) as error:
             is_broken = isinstance(error, json.JSONDecodeError)
             if number == 1 and is_broken and (keys := _whole_object(lines)) is not None:
@@ -50,7 +50,7 @@ def _line_entries(lines: Lines, problems: list[tuple[int, str]]) -> Iterator[tup
 
 def _list_entries(lines: Lines, problems: list[tuple[int, str]]) -> Iterator[tuple[int, Any]]:
     """The entries one by one: a mistake in one of them is told with its line."""
-    text = "\n".join(lines)
+    text = "".join(lines).removesuffix("\n")
     decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
     place, line = text.index("[") + 1, 1 + text.count("\n", 0, text.index("["))
     while True:

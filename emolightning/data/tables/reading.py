@@ -1,10 +1,11 @@
-"""A table from anywhere -> its rows, each with its line; every problem of the file is collected."""
+"""A table from anywhere -> its rows, each with its line, or its columns; every problem of the file is collected."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import compress, groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emolightning.data.tables.delimited import delimited_records
+from emolightning.data.tables.delimited import Record, delimited_records
 from emolightning.data.tables.kinds import kind_of
 from emolightning.data.tables.objects import object_rows
 from emolightning.data.tables.texts import Lines
@@ -16,6 +17,9 @@ Problem = tuple[int, str]
 
 Faults = Callable[[Sequence[str]], list[str]]
 """Names of columns -> what is wrong with them."""
+
+BLOCK = 16384
+"""Rows that are columns together: what is the same for many of them is done once, and never all are in memory."""
 
 SHOWN = 5
 """Lines that a problem of many rows names."""
@@ -30,8 +34,35 @@ class Row(NamedTuple):
     """Column -> text as it is written; from JSON also None, numbers and lists."""
 
 
+class Block(NamedTuple):
+    """Rows that come one after the other and have the same columns."""
+
+    lines: Sequence[int]
+    """Where each begins, counted from 1."""
+    columns: Mapping[str, Sequence[Any]]
+    """Column -> what each row has there, see Row."""
+
+    def only(self, kept: Sequence[bool]) -> "Block":
+        """The rows that are kept."""
+        if all(kept):
+            return self
+        columns = {name: list(compress(values, kept)) for name, values in self.columns.items()}
+        return Block(list(compress(self.lines, kept)), columns)
+
+    def rows(self) -> Iterator[Row]:
+        """The same, row by row."""
+        for line, *values in zip(self.lines, *self.columns.values(), strict=True):
+            yield Row(line, dict(zip(self.columns, values, strict=True)))
+
+
 def read_table(path: Path, faults: Faults, problems: list[Problem]) -> Iterator[Row]:
-    """Yield the rows of a table; what is wrong with others is added to `problems`, while rows are taken.
+    """Yield the rows of a table one by one, see `read_blocks`."""
+    for block in read_blocks(path, faults, problems):
+        yield from block.rows()
+
+
+def read_blocks(path: Path, faults: Faults, problems: list[Problem]) -> Iterator[Block]:
+    """Yield the columns of a table; what is wrong with rows that are not among them is added to `problems`.
 
     Args:
         path: CSV, also with tabs or semicolons, JSON or JSONL, or an Excel workbook; the content decides.
@@ -46,13 +77,11 @@ def read_table(path: Path, faults: Faults, problems: list[Problem]) -> Iterator[
     data = path.read_bytes()
     kind = kind_of(path, data)
     if kind == "workbook":
-        yield from _rows(workbook_records(path, problems), faults, problems)
+        yield from _blocks(workbook_records(path, problems), faults, problems)
         return
     lines = Lines(data)
     if kind == "json":
-        for line, values in object_rows(lines, faults, problems):
-            if line not in lines.broken:
-                yield Row(line, values)
+        yield from _blocks_of_objects(object_rows(lines, faults, problems), lines)
     else:
         records = delimited_records(lines, path, lambda names: not faults(_header(names)), problems)
         # A row with undecodable bytes has its problem already; what else it seems to say would be guesswork.
@@ -61,7 +90,7 @@ def read_table(path: Path, faults: Faults, problems: list[Problem]) -> Iterator[
             for record in records
             if not lines.broken or lines.broken.keys().isdisjoint(range(record[0], record[1] + 1))
         )
-        yield from _rows(sound, faults, problems)
+        yield from _blocks(sound, faults, problems)
     problems += lines.problems()
 
 
@@ -84,7 +113,7 @@ def _places(lines: Sequence[int]) -> str:
     return f"lines {shown}" + (f", ... ({len(lines)} rows)" if len(lines) > SHOWN else "")
 
 
-def _rows(records: Iterable[tuple[int, int, list[str]]], faults: Faults, problems: list[Problem]) -> Iterator[Row]:
+def _blocks(records: Iterable[Record], faults: Faults, problems: list[Problem]) -> Iterator[Block]:
     """The rows below the header; none if the header is of no use."""
     records = iter(records)
     line, _, fields = next(records, (0, 0, None))
@@ -96,6 +125,8 @@ def _rows(records: Iterable[tuple[int, int, list[str]]], faults: Faults, problem
     if found:
         return
     width = len(header)
+    lines: list[int] = []
+    rows: list[list[str]] = []
     for line, _, fields in records:
         if len(fields) != width:
             if len(fields) < width or "".join(fields[width:]).strip():
@@ -103,7 +134,22 @@ def _rows(records: Iterable[tuple[int, int, list[str]]], faults: Faults, problem
                 problems.append((line, f"{len(fields)} fields where the header has {width}: {fields}; {hint}"))
                 continue
             fields = fields[:width]
-        yield Row(line, dict(zip(header, fields, strict=False)))
+        lines.append(line)
+        rows.append(fields)
+        if len(rows) == BLOCK:
+            yield Block(lines, dict(zip(header, zip(*rows, strict=True), strict=True)))
+            lines, rows = [], []
+    if rows:
+        yield Block(lines, dict(zip(header, zip(*rows, strict=True), strict=True)))
+
+
+def _blocks_of_objects(objects: Iterable[tuple[int, dict[str, Any]]], lines: Lines) -> Iterator[Block]:
+    """Those of a kind, as far as they follow each other."""
+    sound = ((line, values) for line, values in objects if line not in lines.broken)
+    for keys, entries in groupby(sound, key=lambda entry: tuple(entry[1])):
+        while some := list(islice(entries, BLOCK)):
+            numbers = [line for line, _ in some]
+            yield Block(numbers, dict(zip(keys, zip(*(v.values() for _, v in some), strict=True), strict=True)))
 
 
 def _header(fields: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Iterator
-from io import BytesIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 from emolightning.errors import UserError
@@ -15,7 +15,7 @@ REMEDY = "save the file as 'CSV UTF-8'"
 
 
 class Lines:
-    """The lines of a text file without their ends; those that cannot be decoded are kept in mind.
+    """The lines of a text file, each with LF at its end; those that cannot be decoded are kept in mind.
 
     Args:
         data: the whole file.
@@ -29,7 +29,16 @@ class Lines:
         self.data = self._as_utf8(data)
 
     def __iter__(self) -> Iterator[str]:
-        """The lines, one after the other."""
+        """The lines, one after the other; the last one may have no end."""
+        try:
+            self.data.decode()
+        except UnicodeDecodeError:
+            return self._with_broken()
+        # What `_with_broken` makes of each line, for a file that has none of them.
+        sound = self.data.replace(b"\r\n", b"\n").removesuffix(b"\r")
+        return TextIOWrapper(BytesIO(sound), encoding="utf-8", newline="\n")
+
+    def _with_broken(self) -> Iterator[str]:
         offset = self.skipped
         # Split at "\n" only: str.splitlines also cuts at characters that a transcript may contain, e.g. U+2028.
         for number, raw in enumerate(BytesIO(self.data), start=1):
@@ -39,7 +48,7 @@ class Lines:
                 self.broken[number] = {offset + place: raw[place] for place in _wrong_bytes(raw)}
                 text = raw.decode(errors="replace")
             offset += len(raw)
-            yield text.removesuffix("\n").removesuffix("\r")
+            yield text.removesuffix("\n").removesuffix("\r") + "\n"
 
     def problems(self) -> list[tuple[int, str]]:
         """A problem for each line that could not be decoded, all with the words of the first."""
@@ -97,7 +106,7 @@ def read_text(path: Path) -> str:
         UserError: the file is no text that can be decoded.
     """
     lines = Lines(path.read_bytes())
-    text = "\n".join(lines)
+    text = "".join(lines).removesuffix("\n")
     if problems := lines.problems():
         line, problem = problems[0]
         raise UserError(f"{path}: line {line}: {problem}")
