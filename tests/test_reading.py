@@ -21,6 +21,7 @@ from emolightning.scoring.reading import (
     NO_MATCH,
     OUTSIDE,
     SEVERAL,
+    UNPLAIN,
     LabelReader,
     read_label,
 )
@@ -47,9 +48,9 @@ def test_recorded_answers(shared: Path) -> None:
     assert share >= 0.9
 
 
-@pytest.mark.parametrize("number", range(1, 16))
+@pytest.mark.parametrize("number", range(1, 22))
 def test_answers_that_were_written_before_the_rules_were_changed(number: int) -> None:
-    """Who wrote sets 11 to 15 knew the rules; 20 of their 545 answers are still read as a label and left out here."""
+    """Who wrote sets 11 to 17 knew the rules; 22 of their answers were still read as a label and are left out."""
     lines = map(json.loads, (Path(__file__).parent / "answers_held_back.jsonl").read_text("utf-8").splitlines())
     rows = [line for line in lines if line["set"] == number]
     read = [(row, read_label(row["answer"], vocabulary(row["labels"])).label) for row in rows]
@@ -111,6 +112,9 @@ def test_the_words_of_two_labels_for_one_emotion_belong_to_neither() -> None:
         ("fearful, slightly worried", OUTSIDE),
         ("[anger, anxiety]", SEVERAL),
         ("I cannot tell whether he is sad", NO_LABEL),
+        ("The label sad would overstate what is seen.", UNPLAIN),
+        ("He rejects the suggestion that he is angry.", UNPLAIN),
+        ("这部电影很悲伤。", UNPLAIN),
         ("Options: happy, sad", NO_LABEL),
         ("Say which emotion is shown, whether it be happy, sad, or surprise.", NO_LABEL),
         ("['melancholy', 'worried']", SEVERAL),

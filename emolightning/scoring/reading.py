@@ -11,8 +11,7 @@ from emolightning.records.labels import SYNONYMS, folded, normalised, spelling
 from emolightning.scoring.upstream_readers import UPSTREAM_DEFAULT, phrase, read_upstream, read_upstream_2026
 from emolightning.scoring.words.items import CUT, Item, Items, without_lone_number
 from emolightning.scoring.words.lexicon import Lexicon
-from emolightning.scoring.words.quotes import with_quoted
-from emolightning.scoring.words.sentence import DENIED, Mention
+from emolightning.scoring.words.sentence import DENIED, NOT_PLAIN, Mention
 from emolightning.scoring.words.statement import final_statement
 from emolightning.scoring.words.weighing import STATEMENTS, chosen, likeliest, mentions_of
 
@@ -23,6 +22,7 @@ OUTSIDE = "label outside the vocabulary"
 NOT_EXACT = "answer is not exactly a label"
 
 DENIED_ONLY = "only a label that the answer denies"
+UNPLAIN = "the answer does not state it plainly"
 WHOLE = "the answer is the label"
 PATTERN = "the pattern"
 LESSER = "said with less weight"
@@ -214,7 +214,6 @@ class LabelReader:
 
 def _from_items(items: Sequence[Item], place: str) -> Reading:
     """What items say, whatever the words that say nothing: many texts are alike in all others."""
-    items = with_quoted(items)
     mentions, num_sentences = mentions_of(items)
     best = (likeliest(items) if len(mentions) > 1 else []) or chosen(mentions, num_sentences)
     read_from = place or (STATEMENTS[best[0].level] if best else "")
@@ -231,6 +230,10 @@ def _from_items(items: Sequence[Item], place: str) -> Reading:
         reason = DENIED_ONLY if is_denied else NO_LABEL
         return Reading(None, reason, read_from=read_from, passed_over=passed_over)
     label = found.pop()
+    if not any(mention.is_plain for mention in best):
+        for mention in best:
+            mention.drop(NOT_PLAIN)
+        return Reading(None, UNPLAIN, passed_over=_passed_over(mentions, []))
     if label is None:
         return Reading(None, OUTSIDE, read_from=read_from, passed_over=passed_over)
     words = [mention.word for mention in best]

@@ -23,14 +23,10 @@ DASHES = frozenset("-\u2013\u2014\u2015")
 BEFORE_A_KEY = frozenset((Cue.SIGN, Cue.WORD, Cue.MAINLY, Cue.DOMINANT, Cue.PERSON))
 AFTER_A_KEY = BEFORE_A_KEY | {
     Cue.SEEMS,
-    Cue.ASKING,
     Cue.FROM,
     Cue.TO,
-    Cue.THAT,
     Cue.SHOWS,
     Cue.ANOTHER,
-    Cue.SPEAKS,
-    Cue.ALSO,
     Cue.OBJECT,
 }
 """What may be between a key and what it says."""
@@ -48,11 +44,6 @@ def _deny(sentence: Sentence, place: int) -> None:
     if after is Cue.ONLY or (after in (None, Cue.COMMA) and sentence.begins_clause(place)):
         return  # "not only"; "No, she is sad"
     sentence.is_denied, sentence.has_denied = True, False
-    sentence.is_doubted |= after is Cue.COMMA and sentence.before(place) is Cue.IS  # "is not, as he says, angry"
-
-
-def _doubt(sentence: Sentence, _: int) -> None:
-    sentence.is_denied, sentence.has_denied, sentence.is_doubted = True, False, True
 
 
 def _deny_before(sentence: Sentence, place: int) -> None:
@@ -76,8 +67,8 @@ def _release(sentence: Sentence, _: int) -> None:
 def _comma(sentence: Sentence, place: int) -> None:
     goes_on = sentence.next(place) is Cue.LABEL
     if not (goes_on and sentence.has_denied and _is_list(sentence, place)):
-        sentence.is_denied &= sentence.is_doubted and not sentence.has_denied
-    sentence.is_object = sentence.is_reported = False
+        sentence.is_denied = False
+    sentence.is_object = False
     is_entry = sentence.before(place) is Cue.LABEL and sentence.next(place) in (Cue.LABEL, Cue.OR)
     sentence.is_refused &= is_entry  # "hard to choose: angry, worried"
     if not goes_on:
@@ -92,7 +83,6 @@ def _sign(sentence: Sentence, place: int) -> None:
 
 def _colon(sentence: Sentence, place: int) -> None:
     sentence.is_denied = False
-    sentence.is_supposed |= sentence.before(place) is Cue.SPEAKS and place == 1  # "Subtitle: I'm so angry"
 
 
 def _is_list(sentence: Sentence, place: int) -> bool:
@@ -110,12 +100,12 @@ def _and(sentence: Sentence, place: int) -> None:
     if sentence.next(place) in (Cue.IS, Cue.SEEMS):  # "not angry and looks sad"
         sentence.is_denied = sentence.is_less = False
         if not sentence.mentions[sentence.clause :]:  # "wants to go home and looks sad"
-            sentence.is_refused = sentence.is_reported = False
+            sentence.is_refused = False
 
 
 def _but(sentence: Sentence, place: int) -> None:
-    sentence.is_denied = sentence.is_doubted = sentence.is_conceded = sentence.is_refused = sentence.is_hedged = False
-    sentence.is_because = sentence.is_object = sentence.is_reported = sentence.is_at_first = sentence.is_of_another = (
+    sentence.is_denied = sentence.is_conceded = sentence.is_refused = sentence.is_hedged = False
+    sentence.is_because = sentence.is_object = sentence.is_at_first = sentence.is_of_another = (
         sentence.is_of_a_thing
     ) = False
     rest = sentence.items[place + 1 :]
@@ -139,7 +129,9 @@ def _retort(sentence: Sentence, rest: Sequence[Cue]) -> None:
         last.drop(DENIED)
 
 
-def _than(sentence: Sentence, _: int) -> None:
+def _than(sentence: Sentence, place: int) -> None:
+    if sentence.items[place].word == "over" and sentence.next(place) is not Cue.LABEL:
+        return  # "sad over the loss", but "fear over surprise"
     sentence.is_than = not any(item.cue is Cue.LESS for item in sentence.items)
 
 
@@ -149,25 +141,9 @@ def _less(sentence: Sentence, place: int) -> None:
 
 
 def _concede(sentence: Sentence, place: int) -> None:
-    word = sentence.items[place].word
-    if word == "if" and sentence.is_hedged and not sentence.begins_clause(place):
-        subjects.drop_supposed(sentence)
-    elif word == "if" and sentence.has_asked:
-        sentence.is_refused = True
-    elif (
-        word != "while"
-        or place == 0
-        or (sentence.begins_clause(place) and any(one.weight for one in sentence.mentions))
-    ):
+    is_first = place == 0 or (sentence.begins_clause(place) and any(one.weight for one in sentence.mentions))
+    if is_first or sentence.items[place].word != "while":
         sentence.is_conceded, sentence.is_denied = True, False
-
-
-def _seem(sentence: Sentence, _: int) -> None:
-    sentence.has_seemed = True
-
-
-def _then(sentence: Sentence, _: int) -> None:
-    sentence.is_at_first = False
 
 
 def _at_first(sentence: Sentence, place: int) -> None:
@@ -196,7 +172,6 @@ def _perhaps(sentence: Sentence, place: int) -> None:
         return  # "sad or maybe worried": neither is more
     sentence.is_hedged = sentence.has_seemed = True
     words = [item.word for item in sentence.items[:place]]
-    sentence.is_supposed |= "if" in words and "were" in words  # "if it were louder, one might call it sad"
     cues = [item.cue for item in sentence.items]
     is_next = Cue.LABEL in cues[max(0, place - 4) : place] and Cue.LABEL not in cues[place:]
     if sentence.items[place].word in words and is_next:  # "might be sadness, it might be something else"
@@ -275,23 +250,19 @@ def _more_than(sentence: Sentence, place: int) -> None:
         sentence.is_ranked = True
 
 
-def _mix(sentence: Sentence, _: int) -> None:
-    sentence.is_mixed = True
-
-
 CHANGES: dict[Cue, Callable[[Sentence, int], None]] = {
-    Cue.OPINION: _doubt, Cue.NOT: _deny, Cue.NOT_BEFORE: _deny_before, Cue.RELEASE: _release, Cue.COMMA: _comma,
+    Cue.NOT: _deny, Cue.NOT_BEFORE: _deny_before, Cue.RELEASE: _release, Cue.COMMA: _comma,
     Cue.COLON: _colon, Cue.AND: _and,
-    Cue.BUT: _but, Cue.THAN: _than, Cue.LESS: _less, Cue.CONCEDE: _concede, Cue.SEEMS: _seem, Cue.THEN: _then,
+    Cue.BUT: _but, Cue.THAN: _than, Cue.LESS: _less, Cue.CONCEDE: _concede,
     Cue.AT_FIRST: _at_first, Cue.SLIGHTLY: _slightly, Cue.WITH: _with, Cue.PERHAPS: _perhaps, Cue.MAINLY: _mainly,
     Cue.REFUSE: _refuse, Cue.BECAUSE: _because, Cue.EXPLAINING: _explain, Cue.SO: _so, Cue.CONCLUDE: _conclude,
     Cue.FINAL: _final, Cue.KEY: _key, Cue.OPTIONS: _option, Cue.RANKED: _rank, Cue.MORE_THAN: _more_than,
-    Cue.MIXED: _mix, Cue.SIGN: _sign,
-    Cue.BECOMES: turns.become, Cue.NOW: turns.now, Cue.UNTIL: turns.until, Cue.EARLIER: turns.earlier,
+    Cue.SIGN: _sign,
+    Cue.BECOMES: turns.become, Cue.NOW: turns.now,
     Cue.FROM: turns.leave, Cue.TO: turns.arrive,
     Cue.PREVAILS: turns.prevail, Cue.DOMINANT: turns.dominate,
-    Cue.PERSON: subjects.person, Cue.ANOTHER: subjects.another, Cue.ABOUT: subjects.thing, Cue.THAT: subjects.that,
-    Cue.MAKES: subjects.make, Cue.ASKS: subjects.ask, Cue.ASKING: subjects.question, Cue.SUPPOSED: subjects.suppose,
-    Cue.ANY_EMOTION: subjects.any_emotion, Cue.ALSO: subjects.add,
-    Cue.OBJECT: subjects.object_of, Cue.IS: subjects.be, Cue.SPEAKS: subjects.report, Cue.FADES: turns.fade,
+    Cue.PERSON: subjects.person, Cue.ANOTHER: subjects.another, Cue.ABOUT: subjects.thing,
+    Cue.MAKES: subjects.make,
+    Cue.ANY_EMOTION: subjects.any_emotion,
+    Cue.OBJECT: subjects.object_of, Cue.THAT: subjects.that, Cue.ALSO: subjects.add,
 }  # fmt: skip

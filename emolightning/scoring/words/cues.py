@@ -17,8 +17,6 @@ class Cue(IntEnum):
     """Denies what came before in its clause, as in Japanese and Korean, or `can be ruled out`."""
     ABOUT = auto()
     """What comes before says what this is like, and not the person: `a sad story`."""
-    ASKING = auto()
-    """At its beginning, a sentence with a question mark asks, and does not guess."""
     ONLY = auto()
     """After a negation: `not only` denies nothing."""
     RELEASE = auto()
@@ -33,12 +31,8 @@ class Cue(IntEnum):
     """Concedes what follows: `although`."""
     SEEMS = auto()
     """Before `but`, what seemed so counts less."""
-    THEN = auto()
-    """What was at first has passed."""
     AT_FIRST = auto()
     """The whole clause is about something that passes or only seems so."""
-    OPINION = auto()
-    """Denies what follows to the end of the sentence, whatever is put in between: `I see no reason, ..., to call`."""
     SLIGHTLY = auto()
     """The next emotions are less than another."""
     WITH = auto()
@@ -54,9 +48,6 @@ class Cue(IntEnum):
     """What was before has passed."""
     NOW = auto()
     """The same, where an emotion follows."""
-    EARLIER = auto()
-    FADES = auto()
-    UNTIL = auto()
     FROM = auto()
     TO = auto()
     """Leads, after `from`, to what the person feels at the end: `from sad to happy`."""
@@ -66,19 +57,12 @@ class Cue(IntEnum):
     """Whom the question is not about: `her mother`, `the crowd`."""
     MAKES = auto()
     """What comes before is the cause of what follows."""
-    THAT = auto()
-    """After an emotion, the rest says why."""
-    ASKS = auto()
     OBJECT = auto()
     """After an emotion, the other emotions of the clause are what it is about."""
+    THAT = auto()
+    """After an emotion, the rest says why."""
     ALSO = auto()
     """The sentence adds to those before it."""
-    SPEAKS = auto()
-    """What follows in quotes are words of the clip, and so is what `she says she` leads to."""
-    QUOTED = auto()
-    """An emotion in such words."""
-    SUPPOSED = auto()
-    """The sentence says what would be."""
     SHOWS = auto()
     ANY_EMOTION = auto()
     """After `does not show`: nothing is shown."""
@@ -93,13 +77,10 @@ class Cue(IntEnum):
     FINAL = auto()
     KEY = auto()
     """What is asked for; with a colon or a verb it concludes."""
-    KEYS = auto()
-    """The same in the plural."""
     OPTIONS = auto()
     """The sentence lists what could be answered."""
     RANKED = auto()
     """The sentence lists emotions, the likeliest first."""
-    MIXED = auto()
     IS = auto()
     AND = auto()
     OR = auto()
@@ -116,69 +97,55 @@ class Cue(IntEnum):
 
 
 WORDS: Mapping[Cue, str] = {
-    Cue.NOT: "none few~would few~people nowhere otherwise 别 別 not rule~out rules~out exclude no never without "
-    "neither nor cannot isnt doesnt dont wasnt arent hardly barely scarcely lacks lacking anything~but far~from "
-    "free~of absence~of lack~of devoid~of fails~to nothing nobody none~of opposite~of contrary~of evidence~against "
-    "speaks~against speak~against argues~against i~disagree i~don't~think~so i~do~not~think~so little~evidence "
-    "little~sign little~indication little~reason few~signs few~indications scant~evidence 不是 并非 並非 并不 並不 "
-    "没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
-    Cue.OPINION: "hesitate~to hesitant~to reluctant~to refuse~to decline~to i~doubt i~don't~think i~do~not~think "
+    Cue.NOT: "hesitate~to hesitant~to reluctant~to refuse~to decline~to i~doubt i~don't~think i~do~not~think "
     "i~don't~believe i~do~not~believe no~reason not~a~reason no~way wrong~to incorrect~to misleading~to a~mistake~to "
-    "would~be~wrong~to is~wrong~to careful~not~to",
+    "would~be~wrong~to is~wrong~to careful~not~to none few~would few~people nowhere otherwise 别 別 not rule~out "
+    "rules~out exclude no never without neither nor cannot isnt doesnt dont wasnt arent hardly barely scarcely lacks "
+    "lacking anything~but far~from free~of absence~of lack~of devoid~of fails~to nothing nobody none~of opposite~of "
+    "contrary~of evidence~against speaks~against speak~against argues~against i~disagree i~don't~think~so "
+    "i~do~not~think~so little~evidence little~sign little~indication little~reason few~signs few~indications "
+    "scant~evidence 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
     Cue.NOT_BEFORE: "misplaced unfounded misleading inaccurate premature exaggerated ruled~out excluded absent "
     "unlikely improbable missing cannot~be~supported can't~be~supported not~supported cannot~be~confirmed "
     "can't~be~confirmed not~confirmed is~wrong was~wrong would~be~wrong is~incorrect was~incorrect "
     "is~out~of~the~question seems~off goes~too~far go~too~far too~strong~a too~strong~for wrong~word wrong~label "
-    "an~exaggeration is~thin is~weak ではなく じゃなく ではない じゃない でなく なく ない ません なかった 않 아니 아닙 "
-    "아닌 어렵 없 못",
+    "an~exaggeration is~thin is~weak ではなく じゃなく ではない じゃない でなく なく ない ません なかった 않 아니 "
+    "아닙 아닌 어렵 없 못 모르 分からな わからな",
     Cue.ONLY: "only just merely simply solely",
     Cue.ABOUT: "friend friends customer customers crowd crowds audience couple story stories song songs music movie "
     "movies film news tale tales memory memories poem event events situation scene topic ending day days times "
     "occasion occasions party atmosphere weather lyrics background people 的故事 的歌 的歌曲 的音乐 的音樂 的电影 "
     "的電影 的消息 的背景 childhood colour colours color colors",
-    Cue.ASKING: "为什么 為什麼 would does do did can shall what which who how why",
     Cue.RELEASE: "hide hides hiding conceal contain control suppress mask stop avoid 只是 就是 不由得 忍不住 不禁 "
     "不得不",
     Cue.BUT: "so~much~as 不如说 不如說 but however yet nevertheless nonetheless whereas 而是 但是 但 然而 不过 不過 "
     "可是 却 卻 而 しかし ですが だが けど でも 하지만 그러나 지만",
-    Cue.THAN: "rather~than instead~of as~opposed~to than opposed~to in~place~of",
+    Cue.THAN: "over rather~than instead~of as~opposed~to than opposed~to in~place~of",
     Cue.LESS: "claims~to~be claimed~to~be claiming~to~be puts~on~a put~on~a putting~on~a 与其说 與其說 mistake~this "
     "mistake~that mistake~it mistake~his mistake~him mistake~her has~to~look has~to~appear has~to~seem less "
     "not~so~much not~as pretends~to~be pretending~to~be pretends pretending plays~a plays~an playing~a playing~an "
     "feigned feigns feigning fakes faking faked fake imitates imitating mimics mimicking mistaken~for taken~for "
     "used~to~be formerly",
-    Cue.CONCEDE: "although if unless though even~though even~if despite in~spite~of while albeit notwithstanding 虽然 "
-    "雖然 尽管 儘管 即使 固然",
-    Cue.THEN: "then later afterwards eventually 后来 後來 然后",
+    Cue.CONCEDE: "although though even~though even~if despite in~spite~of while albeit notwithstanding 虽然 雖然 "
+    "尽管 儘管 即使 固然",
     Cue.NOW: "now 现在 現在 如今 今は 지금은",
-    Cue.EARLIER: "before earlier once",
-    Cue.FADES: "wears~off wore~off fades faded subsides subsided disappears vanishes passes",
+    Cue.THAT: "that",
+    Cue.ALSO: "also too additionally furthermore moreover in~addition besides at~the~same~time 同时 同時 此外 另外 "
+    "也 また 또한",
     Cue.OBJECT: "of at by for",
-    Cue.UNTIL: "until till",
-    Cue.BECOMES: "turns~into turn~into turning~into turned~into turns~to turned~to becomes became becoming changes~to "
-    "changed~to changing~to shifts~to shifted~to shifting~to switches~to gives~way~to gave~way~to giving~way~to "
-    "transitions~to transitioned~to transitioning~to transitions~into transitioning~into evolves~into evolving~into "
-    "develops~into replaced~by grows gets getting returns~to returned~to goes~back~to ends~in ends~with ends~up "
-    "ended~up 变成 變成 变为 變為 变得 變得 转为 轉為 转变为 轉變為 转变成 转而",
+    Cue.BECOMES: "turns~into turn~into turning~into turned~into turns~to turned~to becomes became becoming "
+    "changes~to changed~to changing~to shifts~to shifted~to shifting~to switches~to gives~way~to gave~way~to "
+    "giving~way~to transitions~to transitioned~to transitioning~to transitions~into transitioning~into evolves~into "
+    "evolving~into develops~into replaced~by grows gets getting returns~to returned~to goes~back~to ends~in "
+    "ends~with ends~up ended~up 变成 變成 变为 變為 变得 變得 转为 轉為 转变为 轉變為 转变成 转而",
     Cue.FROM: "from",
     Cue.TO: "to",
     Cue.MAKES: "makes~him makes~her makes~them makes~the made~him made~her made~them made~the leaves~him leaves~her "
     "leaves~the left~him left~her left~the making~him making~her",
-    Cue.THAT: "that",
-    Cue.ASKS: "问 問 asks asked asking wonders wondered wondering",
-    Cue.ALSO: "also too additionally furthermore moreover in~addition besides at~the~same~time 同时 同時 此外 另外 也 "
-    "また 또한",
-    Cue.SPEAKS: "tells told explains explained describes described mentions mentioned recounts narrates sings sang "
-    "singing claims claimed says said saying reads shouts shouting yells exclaims states stated stating replies "
-    "mutters quotes quoting subtitle subtitles transcript dialogue line 说 說 喊 字幕 台词 臺詞",
-    Cue.SUPPOSED: "suppose imagine~that imagine~he imagine~she tomorrow 如果 假如 should~he should~she "
-    "should~they question~is~about question~was~about if~he~were if~she~were if~they~were if~the~person~were "
-    "if~the~man~were if~the~woman~were if~he~was if~she~was if~they~was if~he~had if~she~had if~they~had had~he "
-    "had~she were~he were~she",
     Cue.SHOWS: "show shows showing display displays displaying express expresses expressing exhibit exhibits convey "
     "conveys betray betrays reveal reveals",
-    Cue.SEEMS: "seem seems seemed appear appears appeared look looks looked sound sounds sounded smile smiles smiling "
-    "laughs laughing words suggest suggests suggesting",
+    Cue.SEEMS: "seem seems seemed appear appears appeared look looks looked sound sounds sounded smile smiles "
+    "smiling laughs laughing words suggest suggests suggesting",
     Cue.AT_FIRST: "yesterday at~that~time i~thought he~thought she~thought they~thought had~been 以前很 以前是 曾经 "
     "starts~out started~out starts~off begins~as at~first initially previously might~say might~think would~have~said "
     "might~have~said would~have~guessed may~suggest might~suggest could~suggest might~expect would~expect might~call "
@@ -186,9 +153,9 @@ WORDS: Mapping[Cue, str] = {
     "back~in as~a~child as~children in~the~past on~the~surface first~glance first~sight 起初 一开始 一開始 最初 表面 "
     "之前他 之前她 他之前 她之前 之前很 以前他 以前她 原本 本来 本來 刚开始 剛開始 처음에는",
     Cue.SLIGHTLY: "slightly hint~of hints~of touch~of bit somewhat little mild mildly trace~of traces~of tinge~of "
-    "tinged seemingly undertone~of undertones~of secondary secondarily some faint faintly also~some lesser underlying "
-    "second~choice second~guess second~best runner-up weak weakly 次要 有点 有點 略带 略帶 一丝 一絲 些许 些許 少し "
-    "ちょっと 약간 조금",
+    "tinged seemingly undertone~of undertones~of secondary secondarily some faint faintly also~some lesser "
+    "underlying second~choice second~guess second~best runner-up weak weakly 次要 有点 有點 略带 略帶 一丝 一絲 些许 "
+    "些許 少し ちょっと 약간 조금",
     Cue.WITH: "with accompanied~by followed~by",
     Cue.PERHAPS: "could might may possibly possible perhaps maybe potentially alternatively or~even conceivable "
     "plausible 可能 也许 也許 或许 或許 かもしれない かもしれません 아마",
@@ -199,18 +166,18 @@ WORDS: Mapping[Cue, str] = {
     Cue.MAINLY: "first~choice above~all mostly mainly primarily predominantly chiefly dominated~by largely leaning "
     "lean most~likely likeliest overwhelming actually truly genuinely in~fact in~reality really essentially "
     "ultimately 其实 其實 实际上 實際上 主に 주로 사실",
-    Cue.REFUSE: "cannot~determine cannot~tell can't~tell can't~determine can't~say cannot~say can't~identify unable~to "
-    "cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain not~possible not~enough "
-    "insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined not~clear too~early~to "
-    "too~short~to too~little~to remembers remembering recalls recalling imagines imagining dreams~of dreaming~of "
-    "wants~him wants~her wants~them wanted~him wanted~her expects expected 希望 但愿 wants~to want~to wanted~to "
-    "having~made stop~being about~to~get about~to~become may~get might~get may~become might~become denies denied "
-    "denying accuses accused accusing makes~me made~me the~viewer~feels viewers~feel some~viewers some~people "
+    Cue.REFUSE: "cannot~determine cannot~tell can't~tell can't~determine can't~say cannot~say can't~identify "
+    "unable~to cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain not~possible "
+    "not~enough insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined not~clear "
+    "too~early~to too~short~to too~little~to remembers remembering recalls recalling imagines imagining dreams~of "
+    "dreaming~of wants~him wants~her wants~them wanted~him wanted~her expects expected 希望 但愿 wants~to want~to "
+    "wanted~to having~made stop~being about~to~get about~to~become may~get might~get may~become might~become denies "
+    "denied denying accuses accused accusing makes~me made~me the~viewer~feels viewers~feel some~viewers some~people "
     "some~observers some~annotators one~annotator another~annotator as~if~he~were as~if~she~were as~if~they~were "
     "contains~the~word uses~the~word says~the~word mentions~the~word calling~him calling~her calling~them hopes~that "
     "hopes~he hopes~she hopes~to wishes~that wishes~he wishes~she wishes~to promises~to isn't~clear whether "
-    "not~certain can't~decide cannot~decide wouldn't~say would~not~say 无法 無法 难以 難以 不确定 不確定 不清楚 不知道 "
-    "分からな わからな 모르",
+    "not~certain can't~decide cannot~decide wouldn't~say would~not~say 无法 無法 难以 難以 不确定 不確定 不清楚 "
+    "不知道",
     Cue.BECAUSE: "because since due~to as~if as~though when owing~to thanks~to caused~by about at~how by~how "
     "at~the~fact 因为 因為 由于 由於",
     Cue.EXPLAINING: "reason reasons reasoning explanation rationale analysis evidence justification alternatives "
@@ -225,14 +192,11 @@ WORDS: Mapping[Cue, str] = {
     "the~answer answer final 答案 最终答案 最終答案 最终 最終 答え 정답 답",
     Cue.KEY: "emotion label prediction mood feeling category classification emotional~state sentiment verdict "
     "emotion~label 情绪 情緒 情感 心情 感情 감정",
-    Cue.KEYS: "emotions labels feelings predictions candidates",
     Cue.OPTIONS: "options option~list choices candidate~labels candidate~emotions possible~labels possible~emotions "
-    "labels~are following~emotions following~labels categories choose~from select~from represents which~emotion~label "
-    "选项 選項",
+    "labels~are following~emotions following~labels categories choose~from select~from represents "
+    "which~emotion~label 选项 選項",
     Cue.RANKED: "ranked ranking top top-3 top-2 top-5 top~3 top~2 top~5 top~three top~two most~likely~to~least "
     "order~of~likelihood order~of~probability most~to~least descending",
-    Cue.MIXED: "mix mixture combination blend both between mixed equally simultaneously ranging~from ranges~from "
-    "range~from varies~from varying~from alternates~between 既 混合",
     Cue.IS: "would~have~been he'd~be she'd~be they'd~be is was will~be would~be has~become have~become are as "
     "seems~to~be appears~to~be being should~be must~be were 是 为 為 は",
     Cue.AND: "and plus as~well~as but~also yet~also 而且 和 与 與 及 又 と",
@@ -248,9 +212,9 @@ WORDS: Mapping[Cue, str] = {
     "from~time~to~time from~start~to~end from~beginning~to~end if~i~had~to if~i~have~to if~i~must if~anything "
     "if~forced no~emotion~label no~emotion~labels no~emotion~listed no~emotion~from no~emotion~in~the~list "
     "no~emotion~can no~emotions~can no~emotion~could contrasts~with contrasting~with in~contrast~with "
-    "emotion~is~concerned emotions~are~concerned mood~is~concerned face~is~concerned voice~is~concerned not~to~mention "
-    "nothing~but no~less~than 不仅 不但 不只 不止 非常 不断 无比 无论 不错 不同 没想到 未来 仕方な もったいな 少な "
-    "間違いな 違いな",
+    "emotion~is~concerned emotions~are~concerned mood~is~concerned face~is~concerned voice~is~concerned "
+    "not~to~mention nothing~but no~less~than 不仅 不但 不只 不止 非常 不断 无比 无论 不错 不同 没想到 未来 仕方な "
+    "もったいな 少な 間違いな 違いな",
 }  # fmt: skip
 """Cue -> words, each with `~` for a space; `WORD` holds sayings in which no emotion is named or denied."""
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from emolightning.records.labels import spelling
 from emolightning.scoring.words.cues import NAMES, SIGNS, WORDS, Cue
 from emolightning.scoring.words.lexicon import Lexicon
+from emolightning.scoring.words.roles import NOTHING, OF_CUES, OF_SIGNS, ROLES, UNKNOWN
 
 HAN_AND_KANA = "\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 HANGUL = "\uac00-\ud7a3"
@@ -37,10 +38,12 @@ class Item(NamedTuple):
     label: str | None = None
     """The label that an emotion means; None if the vocabulary lacks it."""
     is_misspelt: bool = False
+    role: str = UNKNOWN
+    """What it is in its clause."""
 
 
 OTHER = Item(Cue.WORD)
-A_NUMBER = Item(Cue.NUMBER)
+A_NUMBER = Item(Cue.NUMBER, role="n")
 
 
 class Items:
@@ -56,8 +59,13 @@ class Items:
             for word in words.split()
         }
         unmoved = lexicon.meanings.get("emotionless")
-        known = {word: Item(cue, word, unmoved if cue is Cue.ANY_EMOTION else None) for word, cue in table.items()}
-        known |= {word: Item(Cue.LABEL, word, label) for word, label in lexicon.meanings.items()}
+        roles = {spelling(word.replace("~", " ")): role for role, words in ROLES.items() for word in words.split()}
+        known = {word: Item(Cue.WORD, role=role) for word, role in roles.items()}
+        for word, cue in table.items():
+            label = unmoved if cue is Cue.ANY_EMOTION else None
+            known[word] = Item(cue, word, label, role=roles.get(word, OF_CUES.get(cue, NOTHING)))
+        known |= {word: Item(Cue.LABEL, word, label, role="L") for word, label in lexicon.meanings.items()}
+        self._rows = {UNKNOWN: OTHER}
         self._single: dict[str, Item] = {}
         self._sayings: dict[str, dict[str, list[tuple[list[str], Item]]]] = {}
         """First word -> second word -> sayings, the longest first."""
@@ -100,15 +108,21 @@ class Items:
             item = item or single.get(word) or self._found(word)
             if joined and (place + 1 in joined or end in joined):
                 item, end = self._compound(item, parts, end, joined)
-            if item is None:
-                found += self._in_script(word)
-            elif item is not last or item is not OTHER:  # Of words that say nothing one stands for a row.
-                found.append(item)
+            for one in (item,) if item else self._in_script(word):
+                if found and one.cue is Cue.WORD and not one.word and found[-1].cue is Cue.WORD and not found[-1].word:
+                    found[-1] = self._row(found[-1].role, one.role)
+                else:
+                    found.append(one)
             place, last = end, item
         is_open = last is not None and (last is OTHER or last.is_misspelt)
         if is_open and len(parts) > 1 and (label := self._lexicon.begun(parts[-1])):
-            found = [*found[:-1], OTHER, Item(Cue.LABEL, parts[-1] + CUT, label)]
+            found = [*found[:-1], OTHER, Item(Cue.LABEL, parts[-1] + CUT, label, role="L")]
         return found
+
+    def _row(self, role: str, further: str) -> Item:
+        """One item for a row of words that are cues of nothing."""
+        role += "" if role.endswith(further) else further
+        return self._rows.setdefault(role, Item(Cue.WORD, role=role))
 
     def _saying(
         self, sayings: Mapping[str, list[tuple[list[str], Item]]], parts: list[str], place: int
@@ -138,17 +152,19 @@ class Items:
     def _found(self, word: str) -> Item | None:
         """The item of a word that is in no table, remembered; None for scripts in which words are looked for."""
         if sign := SIGNS.get(word):
-            item = Item(sign, word)
+            item = Item(sign, word, role=OF_SIGNS.get(word, OF_CUES.get(sign, NOTHING)))
         elif NUMBER.fullmatch(word):
-            item = Item(Cue.NUMBER, word)
+            item = Item(Cue.NUMBER, word, role="n")
         elif not word.isascii() and (IS_RUN.match(word) or IS_HANGUL.match(word)):
             return None
         elif word.endswith("n't"):
-            item = Item(Cue.NOT, word)
+            item = Item(Cue.NOT, word, role="!")
+        elif word.endswith("'s") and (owner := self._single.get(word[:-2])) and owner.cue in (Cue.WORD, Cue.PERSON):
+            item = Item(Cue.WORD, role=owner.role)
         elif word.isalpha() and (known := self._lexicon.misspelt(word)):
-            item = Item(Cue.LABEL, word, self._lexicon.meanings[known], is_misspelt=True)
+            item = Item(Cue.LABEL, word, self._lexicon.meanings[known], is_misspelt=True, role="L")
         else:
-            item = OTHER if word[0].isalnum() else Item(Cue.SIGN, word)
+            item = OTHER if word[0].isalnum() else Item(Cue.SIGN, word, role=OF_SIGNS.get(word, NOTHING))
         if len(self._single) < MAX_REMEMBERED:
             self._single[word] = item
         return item

@@ -31,8 +31,8 @@ CONCEPTS: Mapping[str, tuple[str, ...]] = {
         "grief grieving grieved grief-stricken",
         "depressed depression depressing",
         "gloomy gloomily gloom",
-        "melancholy melancholic mournful mournfully mourning dejected dejection despondent downcast heartbroken "
-        "miserable misery tearful tearfully",
+        "melancholy melancholic mournful mournfully mourning dejected dejection despondent downcast downhearted "
+        "heartbroken miserable misery tearful tearfully",
         "悲伤 悲傷 伤心 傷心 难过 難過 悲痛 哀伤 哀傷 忧伤 憂傷 悲哀 伤感 傷感 难受 難受 悲戚 沮丧 沮喪",
         "悲し かなし 哀し 切な",
         "슬픔 슬프 슬퍼 슬픈 슬픕 슬펐 우울",

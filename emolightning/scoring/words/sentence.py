@@ -7,7 +7,7 @@ from emolightning.scoring.words.cues import Cue
 from emolightning.scoring.words.items import Item
 
 DENIED, CONCEDED, NOT_ASSERTED, LISTED = "denied", "conceded", "not asserted", "listed as an option"
-PASSED, OF_ANOTHER, QUOTED = "no longer", "said of another", "quoted"
+PASSED, OF_ANOTHER, NOT_PLAIN = "no longer", "said of another", "not stated plainly"
 LESS, PLAIN, MORE = 1, 2, 3
 """How much an emotion counts within its sentence."""
 
@@ -33,6 +33,8 @@ class Mention:
     """Why it is not."""
     is_addition: bool = False
     """Its sentence adds to what was said before."""
+    is_plain: bool = True
+    """Its clause is one of those that are known to state an emotion."""
     said_of: str = ""
     """The person that its sentence names first."""
 
@@ -48,11 +50,9 @@ class Sentence:
     """The number of mentions before this clause."""
     part = 0
     """The number of mentions before the last `but`."""
-    is_denied = has_denied = is_doubted = is_than = is_less = is_conceded = is_refused = is_hedged = is_slight = (
-        is_main
-    ) = False
-    is_with = is_because = is_at_first = is_option = is_ranked = is_mixed = has_seemed = has_asked = False
-    is_of_another = is_of_a_thing = is_supposed = is_addition = is_object = is_reported = False
+    is_denied = has_denied = is_than = is_less = is_conceded = is_refused = is_hedged = is_slight = is_main = False
+    is_with = is_because = is_at_first = is_option = is_ranked = has_seemed = False
+    is_of_another = is_of_a_thing = is_object = is_addition = False
     was_named = False
     """The item before belongs to a group of emotions."""
 

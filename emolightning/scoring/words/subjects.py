@@ -3,7 +3,7 @@
 from collections.abc import Set
 
 from emolightning.scoring.words.cues import Cue
-from emolightning.scoring.words.sentence import LESS, NOT_ASSERTED, Mention, Sentence
+from emolightning.scoring.words.sentence import LESS, Mention, Sentence
 
 PRONOUNS = {"he": frozenset(("man", "boy")), "she": frozenset(("woman", "girl")), "they": frozenset()}
 """Who may be meant by one."""
@@ -56,7 +56,7 @@ def is_of_its_subject(sentence: Sentence, place: int) -> bool:
     if Cue.LABEL not in clause:
         return False
     subject = {*clause[: clause.index(Cue.LABEL)]}
-    is_verb = sentence.items[place].word.endswith("n't") or clause[-1] in (Cue.IS, Cue.ASKING)
+    is_verb = sentence.items[place].word.endswith("n't") or clause[-1] is Cue.IS
     after = [item.cue for item in sentence.items[place + 1 :]]
     end = next((at for at, cue in enumerate(after) if cue in ends), len(after))
     is_named = Cue.KEY in subject or Cue.WORD not in subject
@@ -80,18 +80,16 @@ def that(sentence: Sentence, place: int) -> None:
         sentence.is_because = True
 
 
+def add(sentence: Sentence, _: int) -> None:
+    """`She is also worried` says one more emotion, and takes back none."""
+    sentence.is_addition = True
+
+
 def make(sentence: Sentence, place: int) -> None:
     """`The angry voice makes the child afraid`: what comes before is a cause, unless this already says why."""
     if not sentence.is_because and any(item.cue is Cue.LABEL for item in sentence.items[place + 1 : place + 4]):
         for mention in sentence.mentions:
             mention.weight = min(mention.weight, LESS)
-
-
-def add(sentence: Sentence, place: int) -> None:
-    """`She is also worried` says one more emotion, and takes back none; `too tired to be angry` takes back one."""
-    sentence.is_addition = True
-    is_too = sentence.items[place].word == "too"
-    sentence.is_refused |= is_too and (sentence.next(place), sentence.next(place, 2)) == (Cue.WORD, Cue.TO)
 
 
 def object_of(sentence: Sentence, place: int) -> None:
@@ -100,42 +98,8 @@ def object_of(sentence: Sentence, place: int) -> None:
         sentence.is_object = True
 
 
-def be(sentence: Sentence, place: int) -> None:
-    """`If the tone were softer, it would be sad`; `he would be angry if he knew`; `will be sad when she hears it`."""
-    words = [item.word for item in sentence.items]
-    starts = "unless" in words[:place] or ("if" in words[:place] and "were" in words[:place])
-    sentence.is_supposed |= (starts or "if" in words[place:]) and words[place].endswith(("would be", "'d be"))
-    sentence.is_supposed |= words[place] == "would have been"
-    sentence.is_supposed |= words[place] == "will be" and bool({"when", "once", "if"} & {*words[place:]})
-
-
-def ask(sentence: Sentence, _: int) -> None:
-    sentence.has_asked = True
-
-
-def report(sentence: Sentence, place: int) -> None:
-    """`She says that she was happy` repeats words of the clip, and `describes how sad she was` what is in them."""
-    after = [sentence.next(place, distance) for distance in (1, 2)]
-    sentence.is_reported |= after[0] is Cue.PERSON or Cue.THAT in after or after[0] is Cue.ASKING
-
-
-def question(sentence: Sentence, _: int) -> None:
-    """`He asks why she is sad` asserts nothing."""
-    sentence.is_refused |= sentence.has_asked
-
-
-def suppose(sentence: Sentence, _: int) -> None:
-    sentence.is_supposed = True
-
-
 def any_emotion(sentence: Sentence, place: int) -> None:
     """`Does not show any clear emotion` says that the person is neutral."""
     item = sentence.items[place]
     if sentence.is_denied and sentence.before(place) is Cue.SHOWS:
         sentence.mentions.append(Mention(item.word, item.label, False, sentence.number, level=sentence.level))
-
-
-def drop_supposed(sentence: Sentence) -> None:
-    """`She might be happy if she got the job`: an `if` after its clause makes a guess a condition."""
-    for mention in sentence.mentions[sentence.clause :]:
-        mention.drop(NOT_ASSERTED)

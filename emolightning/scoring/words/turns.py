@@ -25,28 +25,6 @@ def now(sentence: Sentence, place: int) -> None:
         _pass(sentence, 0)
 
 
-def earlier(sentence: Sentence, place: int) -> None:
-    """`Was sad before, is happy`: what was before the sentence's other emotion has passed; so has `was happy once`."""
-    rest = [item.cue for item in sentence.items[place + 1 :]]
-    was = (
-        not rest
-        and sentence.before(place) is Cue.LABEL
-        and any(item.word in ("was", "were") for item in sentence.items)
-    )
-    if was or (rest and rest[0] in (Cue.COMMA, Cue.AND, Cue.BUT) and Cue.LABEL in rest):
-        _pass(sentence, sentence.clause)
-
-
-def fade(sentence: Sentence, _: int) -> None:
-    """`After the surprise wears off`."""
-    if not sentence.is_denied:
-        _pass(sentence, sentence.clause)
-
-
-def until(sentence: Sentence, _: int) -> None:
-    _pass(sentence, sentence.part)
-
-
 def _pass(sentence: Sentence, start: int) -> None:
     for mention in sentence.mentions[start:]:
         if mention.weight:
@@ -58,7 +36,7 @@ def leave(sentence: Sentence, place: int) -> None:
     """`From worried to angry`: without an emotion after `to` it is about something else."""
     cues = [item.cue for item in sentence.items[place + 1 :]]
     to = cues.index(Cue.TO) if Cue.TO in cues else len(cues)
-    is_turn = Cue.LABEL in cues[:to] and Cue.LABEL in cues[to : to + 4] and not sentence.is_mixed
+    is_turn = Cue.LABEL in cues[:to] and Cue.LABEL in cues[to : to + 4]
     sentence.is_at_first |= is_turn
 
 

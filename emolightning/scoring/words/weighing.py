@@ -6,6 +6,7 @@ from itertools import pairwise
 from emolightning.scoring.words.changes import CHANGES
 from emolightning.scoring.words.cues import Cue
 from emolightning.scoring.words.items import Item
+from emolightning.scoring.words.plain import is_plain
 from emolightning.scoring.words.sentence import (
     BARE,
     CONCEDED,
@@ -19,7 +20,6 @@ from emolightning.scoring.words.sentence import (
     NOT_ASSERTED,
     OF_ANOTHER,
     PLAIN,
-    QUOTED,
     Mention,
     Sentence,
     count_less,
@@ -34,26 +34,14 @@ GROUP = frozenset((Cue.AND, Cue.OR, Cue.COMMA, Cue.SIGN, Cue.NUMBER))
 SAID_OF_ALL = frozenset(("sadly", "happily", "surprisingly", "gladly", "unhappily"))
 """`Sadly, nothing can be seen` is what the writer feels; `Angrily, he asks` is not."""
 
-UNASSERTED = frozenset((Cue.NOT, Cue.OPINION, Cue.NOT_BEFORE, Cue.REFUSE, Cue.ASKS, Cue.SPEAKS))
-"""After a question: `Happy? Hardly.`, `"Happy?" she asks.`"""
+ASKING = frozenset("qiumX")
+"""The roles of words with which a question begins."""
 
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
 NOT_BARE = frozenset(
     (
-        *(Cue.WORD, Cue.SEEMS, Cue.IS, Cue.WITH, Cue.BECAUSE, Cue.ABOUT, Cue.ASKING, Cue.SLIGHTLY, Cue.PERHAPS),
-        *(
-            Cue.PERSON,
-            Cue.ANOTHER,
-            Cue.FROM,
-            Cue.TO,
-            Cue.THAT,
-            Cue.ASKS,
-            Cue.SHOWS,
-            Cue.MAKES,
-            Cue.SPEAKS,
-            Cue.ALSO,
-            Cue.OBJECT,
-        ),
+        *(Cue.WORD, Cue.SEEMS, Cue.IS, Cue.WITH, Cue.BECAUSE, Cue.ABOUT, Cue.SLIGHTLY, Cue.PERHAPS, Cue.PERSON),
+        *(Cue.ANOTHER, Cue.FROM, Cue.TO, Cue.SHOWS, Cue.MAKES, Cue.OBJECT),
     )
 )
 
@@ -68,7 +56,7 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
             sentence = Sentence(number, items[start:end], level=level, is_explaining=explaining)
             is_asked = end < len(items) and items[end].cue is Cue.ASKED
             _weigh(sentence, is_asked=is_asked)
-            if not sentence.mentions and any(item.cue in UNASSERTED for item in sentence.items[:3]):
+            if not sentence.mentions and (sentence.items[0].cue is not Cue.WORD or sentence.items[0].role):
                 for mention in asked:
                     mention.drop(DENIED)
             asked = [*asked, *sentence.mentions] if is_asked else []
@@ -109,8 +97,6 @@ def _weigh(sentence: Sentence, *, is_asked: bool) -> None:
         if cue is Cue.LABEL:
             _name(sentence, place)
             continue
-        if cue is Cue.QUOTED:
-            _quote(sentence, item)
         if sentence.was_named and cue not in GROUP:
             if cue is Cue.ABOUT and is_no_person(item.word):
                 sentence.mentions[-1].drop(OF_ANOTHER)
@@ -135,8 +121,6 @@ def _name(sentence: Sentence, place: int) -> None:
         sentence.has_denied = True
     elif sentence.is_refused:
         mention.drop(NOT_ASSERTED)
-    elif sentence.is_reported:
-        mention.drop(QUOTED)
     elif sentence.is_of_another:
         mention.drop(OF_ANOTHER)
     elif sentence.is_conceded or sentence.is_at_first:
@@ -145,16 +129,11 @@ def _name(sentence: Sentence, place: int) -> None:
         mention.weight = LESS
     elif sentence.is_main:
         mention.weight = MORE
+    mention.is_plain = not mention.weight or is_plain(sentence.items, place)
     before = [one.word for one in sentence.items[:place] if one.cue is Cue.PERSON]
     mention.said_of = before[-1] if before else ""
     sentence.mentions.append(mention)
     sentence.was_named = True
-
-
-def _quote(sentence: Sentence, item: Item) -> None:
-    mention = Mention(item.word, item.label, item.is_misspelt, sentence.number)
-    mention.drop(QUOTED)
-    sentence.mentions.append(mention)
 
 
 def _is_lesser(sentence: Sentence) -> bool:
@@ -172,20 +151,14 @@ def _close(sentence: Sentence, *, is_asked: bool) -> None:
         for mention in usable:
             if mention.weight < MORE:  # "of these options, sad fits best"
                 mention.drop(LISTED)
-    elif sentence.is_supposed:
-        for mention in usable:
-            mention.drop(NOT_ASSERTED)
     elif is_asked:
-        is_question = sentence.items[0].cue in (Cue.ASKING, Cue.IS, Cue.PERHAPS)
+        is_question = sentence.items[0].cue is Cue.PERHAPS or sentence.items[0].role[:1] in ASKING
         for mention in usable:
             mention.weight, mention.level = LESS, 0
             if is_question:
                 mention.drop(NOT_ASSERTED)
     elif sentence.is_ranked:
         count_less(usable[1:])
-    elif sentence.is_mixed and len({one.label for one in usable}) > 1 and all(one.weight < MORE for one in usable):
-        for mention in usable:
-            mention.weight = MORE
     elif not sentence.level and usable and _is_bare(sentence):
         for mention in usable:
             mention.level = BARE

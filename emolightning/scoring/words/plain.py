@@ -1,0 +1,115 @@
+"""Whether an answer states an emotion plainly: only clauses of known frames do, and only of words that are known.
+
+A clause is a row of letters (`roles.py`), and a frame a pattern over them: `the man is very sad` is `piL`.
+"""
+
+import re
+from collections.abc import Sequence
+
+from emolightning.scoring.words.cues import Cue
+from emolightning.scoring.words.items import Item
+from emolightning.scoring.words.lexicon import FAMILIES
+
+IN_TABLES = frozenset(word for _, lines in FAMILIES for line in lines for word in line)
+KNOWS = frozenset("rxiIhv")
+"""Roles of words without which a sentence is in a language that has no tables."""
+
+LONGEST = 60
+"""Letters of a clause that is looked at."""
+
+FARTHEST = 200
+"""Words and signs on either side of an emotion that are looked at."""
+
+REST = "[weckpoWn&xCD]*"
+"""What may come after the head of a subject: `the man in the red shirt`."""
+
+CALM = '[^!?"abuzqIAN]*'
+"""Words none of which unsettles what is said."""
+
+PERSON = rf"(?:(?:[oWO]{REST})?r|[weoWOcn&x]*[pec]{REST})"
+THING = rf'(?:(?:[oWO]{REST})?x|t|[weoWcnDC&,x]*k[^!?"abmuz,]*|w?X[rIpxwekcWivhgLmE!Ds]*[ivhsE][rIpxwekcWivhgLmE!Ds]*)'
+SUBJECT = rf"(?:{PERSON}|{THING})"
+MATRIX = r'(?:Iit|[IO][iu]?o?[Ckvj]t?|x?i?j(?:o[weopkcn&]*)?t?|xi[iC]?t|xiCt?|[^!?"abuzqItAN:;hj]*[hj]t?)'
+MODIFIERS = r"(?:[gkeoDCWxrp]|no|oe*[wL][wLe]*o|!?Lo|!?[wLn]+[,&b!T]+)*"
+LINK = "(?:!h|m?i|m[gE])[giE]*"
+
+STATED = re.compile(
+    rf"(?:{MATRIX}){{0,3}}(?:{PERSON}|{THING}u?)(?:{LINK}|m?i*g*J){MODIFIERS}"
+    rf"|(?:{MATRIX}){{0,3}}{SUBJECT}[weckp&r]*s[weckpoWrg&]*W{MODIFIERS}"
+    rf"|{PERSON}[wsig]*o[we]?Le?o[eo]*"
+    rf"|[weoWn&]*e[weo&i]*(?:W|[v\"]t?){MODIFIERS}"
+    rf"|{CALM}!?h[tq]?(?:{SUBJECT})?{MODIFIERS}"
+    rf"|(?:(?:{MATRIX}){{0,3}}|[wecoWO]*)(?:I[iu]?o?[vkj]|xiCv)[weckpxorWt]*{MODIFIERS}"
+    rf'|[^!?"abmu]*M{MODIFIERS}'
+    rf"|[weo]*L[weo]*i{MODIFIERS}"
+)
+"""What is before the emotion in its clause."""
+
+GOES_ON = re.compile(rf"R?(?:{LINK}|m?i*g*J|h){MODIFIERS}")
+"""The same where the subject is that of the clause before: `and looks sad`."""
+
+BEGUN = re.compile(rf"(?:{MATRIX}){{0,3}}{SUBJECT}")
+FRAGMENT = re.compile("(?:!L[obT&,])?[okDCgeWVcxp]*|w?k")
+LATER = re.compile("(?:w?[ke]o|[kDCe])*")
+FOREIGN = re.compile(f"(?:.*(?:Lw?!|Iv))?{CALM}")
+ACTION = re.compile(rf"(?:{MATRIX}){{0,3}}{SUBJECT}[^!?bmutqIA]*")
+"""What is before an emotion that says how something is done: `she asks him angrily`, `in an angry voice`."""
+
+ALONE = re.compile(
+    r"(?:[pekcr]*(?:&[wL]+)*)?(?:$|[,:;bBTYL]|O|I?[vk]|xi$|[oWN][^ihmugV!?\"]*(?:$|[,:;bY]))"
+    r"|(?:[oW][weckpn]*|[ekc])?(?:i+g*(?:w?[DC]*k(?!t[wa])|[CVhJjs]|D(?![wL\"]))|V|hJ|iX[rIx]?[iv])"
+)
+"""What is after an emotion with which a clause begins."""
+
+UNSETTLED = re.compile(r".*Q|[^b;Y]*\?|[^:]*[,b][^LYI:,]+!$|(?:.*,|:)?[wrpIae]*\"+[wrpea]*$|[^,:b;]*q")
+"""What is after an emotion that takes it back."""
+
+IMPERSONAL = re.compile("(?:^|[,:;bB&])[xt][ig]*$")
+NOUNS = tuple("wz")
+"""What follows the emotion of no person: `it was a sad day`."""
+
+CLAUSES = re.compile("[,:;bB&Y]")
+ADDED = re.compile("(?<![,&b]);")
+"""The `so` of `so happy`."""
+
+STRONG = re.compile("[:;bB]")
+SUPPOSES = re.compile('A[^,]*["az]|^[^Y]*[?]|(?<!I)i!,')
+SAID = re.compile('":$')
+
+
+def is_plain(items: Sequence[Item], place: int) -> bool:
+    """Whether the emotion at a place of a sentence is stated by its clause."""
+    before = ADDED.sub("", "".join(item.role for item in items[max(0, place - FARTHEST) : place]))
+    after = "".join(item.role for item in items[place + 1 : place + FARTHEST])
+    if UNSETTLED.match(after) or (after[:1] in NOUNS and IMPERSONAL.search(before)):
+        return False
+    word = items[place].word
+    if (before, after) == ("Ii", "") and items[0].cue is Cue.WORD:  # An answer in the first person, and no quotation.
+        return True
+    if word not in IN_TABLES and not items[place].is_misspelt and KNOWS.isdisjoint(before + after):
+        return True
+    starts = [0, *(match.end() for match in CLAUSES.finditer(before))]
+    for start in starts:
+        clause = before[start:]
+        if len(clause) > LONGEST or not _is_begun(before, start):
+            continue
+        if STATED.fullmatch(clause):
+            return True
+        if GOES_ON.fullmatch(clause) and (not start or any(BEGUN.match(before, at) for at in starts if at < start)):
+            return True
+        is_manner = word.endswith("ly") or (after[:1] == "e" and before.rstrip("DCe").endswith("W"))
+        if (is_manner or not word.isascii()) and ACTION.fullmatch(clause):
+            return True
+    clause = before[starts[-1] :]
+    is_later = before[starts[-1] - 1 : starts[-1]] in (",", ";")
+    if not _is_begun(before, starts[-1]) or '"' in (before if is_later else clause):
+        return False
+    if not word.isascii():
+        return FOREIGN.fullmatch(clause) is not None
+    return (LATER if is_later else FRAGMENT).fullmatch(clause) is not None and bool(ALONE.match(after))
+
+
+def _is_begun(before: str, start: int) -> bool:
+    """Whether no clause before a comma says that this one is a quotation or a condition."""
+    earlier = before[:start]
+    return not SAID.search(earlier) and not SUPPOSES.search(STRONG.split(earlier)[-1])
