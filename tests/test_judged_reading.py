@@ -1,5 +1,6 @@
 """`parser=judge`: a model on a server reads the answers that rules leave, and no others."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,20 @@ def test_only_what_rules_leave_is_asked_and_what_a_judge_read_is_marked(
     printed = " ".join(capsys.readouterr().out.split())
     assert "2 labels were read by the judge m, not by rules" in printed
     assert "the judge could not read 1 answers" in printed
+
+
+def test_a_sheet_says_what_a_judge_has_read(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(judge) as server:
+        score(place / "one", *words(place, server.url), "hand_check=8")
+        sheet = place / "one" / "hand_check.csv"
+        rows = list(csv.DictReader(sheet.open(encoding="utf-8-sig", newline="")))
+        assert {row["id"] for row in rows if row["read_from"] == "a judge"} == {"b", "e"}
+        human = {"b": "sad", "e": "happy"}
+        filled = [[*list(row.values())[:-1], human.get(row["id"], "none")] for row in rows]
+        write_csv(place / "filled.csv", rows[0], filled)
+        report = score(place / "two", *words(place, server.url), f"hand_check={place / 'filled.csv'}")
+    assert report["reading"]["hand_check"]["read_by_judge"] == {"num_checked": 2, "agreed": 1}
+    assert "A judge read 2 of them, the person 1 of these alike." in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

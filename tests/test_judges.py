@@ -215,7 +215,7 @@ def test_a_server_that_dies_half_way_is_not_asked_again_for_what_it_said(tmp_pat
     assert said.isdisjoint(asked)
 
 
-def test_ctrl_c_keeps_what_was_answered(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_answered_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def interrupts(request: Request, before: int) -> Reply:
         if before == 5:
             _thread.interrupt_main()
@@ -225,6 +225,7 @@ def test_ctrl_c_keeps_what_was_answered(tmp_path: Path) -> None:
         judge = OpenAIJudge(**settings(server, tmp_path, concurrency=1, requests_per_minute=6000))
         with pytest.raises(KeyboardInterrupt):
             judge.score(pairs(50))
+    assert "of 100 questions were done before, and the replies are in " in caplog.text
     _, judge = judged(by_kind(8, 3), tmp_path, 50)
     calls = judge.describe()["calls"]
     assert calls["cached"] >= 5

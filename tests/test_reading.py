@@ -202,13 +202,15 @@ def test_a_sheet_to_read_by_hand_and_its_agreement(tmp_path: Path, capsys: pytes
     rows = list(csv.DictReader(sheet.open(encoding="utf-8-sig", newline="")))
     assert len(rows) == 4
     assert all(row["human"] == "" and not row["answer"].startswith("=") for row in rows)
-    filled = write_csv(tmp_path / "filled.csv", rows[0], [[row["id"], row["answer"], "", "none"] for row in rows[:3]])
+    filled = write_csv(
+        tmp_path / "filled.csv", rows[0], [[row["id"], row["answer"], "", "", "none"] for row in rows[:3]]
+    )
     checked = score(tmp_path / "checked", *words, f"hand_check={filled}")["reading"]["hand_check"]
     num_none = sum(row["read_as"] == "none" for row in rows[:3])
     assert (checked["num_checked"], checked["agreement"], checked["invented"]) == (3, num_none / 3, 3 - num_none)
     assert "A person reads" in capsys.readouterr().out
     for human, said in (("sadd", "did you mean 'sad'?"), ("", "the column human is empty")):
-        wrong = write_csv(tmp_path / "wrong.csv", rows[0], [["c0", "sad", "sad", human]])
+        wrong = write_csv(tmp_path / "wrong.csv", rows[0], [["c0", "sad", "sad", "", human]])
         assert said in " ".join(refusal(capsys, tmp_path / "refused", *words, f"hand_check={wrong}").split())
     assert "hand_check" in refusal(capsys, tmp_path / "refused", *words, "hand_check=nowhere.csv")
 
@@ -225,7 +227,7 @@ def test_a_sheet_that_is_filled_in_stays_and_ids_are_no_formulas(
     require_unfilled(sheet)
     rows = list(csv.DictReader(sheet.open(encoding="utf-8-sig", newline="")))
     assert {row["id"] for row in rows} == {f"'{answer.clip_id}" for answer in answers}
-    write_csv(sheet, rows[0], [[row["id"], row["answer"], row["read_as"], "sad"] for row in rows])
+    write_csv(sheet, rows[0], [[*list(row.values())[:-1], "sad"] for row in rows])
     checked = agreement_of_sheet(sheet, answers, scores, scoring.reader)
     assert (checked["num_checked"], checked["agreement"]) == (3, 1.0)
     file, filled = write_csv(tmp_path / "p.csv", ("id", "answer", "truth"), [("c", "sad", "sad")]), sheet.read_bytes()

@@ -11,12 +11,13 @@ from emolightning.files.writing import written_whole
 from emolightning.records.clips import Answer, Score
 from emolightning.records.labels import nearest
 from emolightning.records.sheets import uncomputed
+from emolightning.scoring.judges.answers import BY_JUDGE
 from emolightning.scoring.metrics.intervals import exact_proportion
 from emolightning.scoring.reading import LabelReader
 from emolightning.scoring.rows import read_rows
 
 SHEET = "hand_check.csv"
-COLUMNS = ("id", "answer", "read_as", "human")
+COLUMNS = ("id", "answer", "read_as", "read_from", "human")
 NO_LABEL = ("none", "-")
 """What a person writes for an answer that gives no label."""
 
@@ -39,7 +40,7 @@ def write_sheet(path: Path, answers: Sequence[Answer], scores: Sequence[Score], 
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for answer, score in drawn:
-            cells = (answer.clip_id, answer.text, score.value or NO_LABEL[0], "")
+            cells = (answer.clip_id, answer.text, score.value or NO_LABEL[0], score.read_from, "")
             writer.writerow([uncomputed(cell) for cell in cells])
     return len(drawn)
 
@@ -72,9 +73,10 @@ def agreement(path: Path, answers: Sequence[Answer], scores: Sequence[Score], re
     Raises:
         InputErrors: ids of other clips, words that are no label, or no row that is filled in.
     """
-    read = {answer.clip_id: score.value for answer, score in zip(answers, scores, strict=True)}
+    read = {answer.clip_id: score for answer, score in zip(answers, scores, strict=True)}
     written = {str(uncomputed(clip_id)): clip_id for clip_id in read}
-    pairs, problems, num_empty = [], [], 0
+    problems, num_empty = [], 0
+    pairs: list[tuple[Score, str | None]] = []
     for row in read_rows(path, ("id", "human")):
         clip_id, human = ((value or "").strip() for value in row.values)
         clip_id = clip_id if clip_id in read else written.get(clip_id, clip_id)
@@ -93,14 +95,17 @@ def agreement(path: Path, answers: Sequence[Answer], scores: Sequence[Score], re
         problems.append("the column human is empty: write what you read, or none where an answer gives no label")
     if problems:
         raise InputErrors(str(path), problems)
-    agreed = sum(ours == theirs for ours, theirs in pairs)
+    values = [(score.value, human) for score, human in pairs]
+    of_judge = [score.value == human for score, human in pairs if score.read_from == BY_JUDGE]
+    agreed = sum(ours == theirs for ours, theirs in values)
     low, high = exact_proportion(agreed, len(pairs))
     return {
         "num_checked": len(pairs),
         "not_filled_in": num_empty,
         "agreement": agreed / len(pairs),
         "ci95": [float(low), float(high)],
-        "invented": sum(ours is not None and theirs is None for ours, theirs in pairs),
-        "lost": sum(ours is None and theirs is not None for ours, theirs in pairs),
-        "other_label": sum(None not in (ours, theirs) and ours != theirs for ours, theirs in pairs),
+        "invented": sum(ours is not None and theirs is None for ours, theirs in values),
+        "lost": sum(ours is None and theirs is not None for ours, theirs in values),
+        "other_label": sum(None not in (ours, theirs) and ours != theirs for ours, theirs in values),
+        **({"read_by_judge": {"num_checked": len(of_judge), "agreed": sum(of_judge)}} if of_judge else {}),
     }

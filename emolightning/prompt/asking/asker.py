@@ -4,6 +4,7 @@ Several at a time, paced, asked again where no readable reply came. Each reply i
 run which is interrupted, or whose server dies, goes on from there.
 """
 
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -17,6 +18,8 @@ from emolightning.errors import UserError
 from emolightning.prompt.asking.cache import ReplyCache, content_key
 from emolightning.prompt.asking.client import NO_CONNECTION, CallFailed, ChatClient, Message
 from emolightning.prompt.asking.replies import Reading, Unusable
+
+log = logging.getLogger(__name__)
 
 
 class Stopped(Exception):
@@ -226,17 +229,28 @@ class Asker:
             Thread(target=self._work, args=(work, pacer, cache), daemon=True).start()
         try:
             for number in range(len(missing)):
-                result = work.done.get()
+                result = self._next(work, number, len(missing))
                 if isinstance(result, UserError):
-                    raise UserError(
-                        f"{result}; {number} of {len(missing)} questions were done before, and the replies are in "
-                        f"{self.cache_path}: the same command goes on from there"
-                    ) from result
+                    raise UserError(f"{result}; {self._kept(number, len(missing))}") from result
                 if isinstance(result, BaseException):
                     raise result
                 yield result
         finally:
             stop.set()
+
+    def _next(self, work: _Work, number: int, total: int) -> "tuple[str, Outcome] | BaseException":
+        """What is done next; Ctrl-C or a signal meanwhile says what is kept."""
+        try:
+            return work.done.get()
+        except (KeyboardInterrupt, SystemExit):
+            log.warning("interrupted: %s", self._kept(number, total))
+            raise
+
+    def _kept(self, number: int, total: int) -> str:
+        return (
+            f"{number} of {total} questions were done before, and the replies are in {self.cache_path}: the same "
+            "command goes on from there"
+        )
 
     def _work(self, work: _Work, pacer: Pacer, cache: ReplyCache) -> None:
         """A thread: questions until there are none, or until something is wrong with all of them."""

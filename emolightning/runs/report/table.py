@@ -82,6 +82,8 @@ def _by_parser(report: dict[str, Any]) -> list[str]:
             f"{low:.1%} to {high:.1%}); {checked['invented']} labels are invented, {checked['lost']} lost, "
             f"{checked['other_label']} are others."
         )
+        if judged := checked.get("read_by_judge"):
+            notes.append(f"A judge read {judged['num_checked']} of them, the person {judged['agreed']} of these alike.")
     return notes
 
 
