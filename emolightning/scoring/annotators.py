@@ -29,7 +29,7 @@ from emolightning.scoring.metrics.agreement import (
 )
 from emolightning.scoring.metrics.calibration import SMALLEST
 from emolightning.scoring.metrics.classification import joined, scores
-from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
+from emolightning.scoring.metrics.intervals import percentile_interval, resampled_entry
 from emolightning.scoring.metrics.resampling import affordable, kinds_of
 from emolightning.scoring.sampling import BY_CLIP, Sampling
 from emolightning.scoring.scoring import Scoring
@@ -224,14 +224,10 @@ class _Scores:
         for name, value in self.of_sums(np.bincount(kinds, minlength=len(rows)) @ rows).items():
             if np.isnan(value):
                 continue
-            lowest, highest = LOWEST_AND_HIGHEST.get(name, (-1.0 if _may_be_negative(name) else 0.0, 1.0))
+            limits = LOWEST_AND_HIGHEST.get(name, (-1.0 if _may_be_negative(name) else 0.0, 1.0))
+            ends = percentile_interval(draws[name], num_units=units)
             found[name] = {
-                "value": float(value),
-                **interval_entry(
-                    percentile_interval(draws[name], num_units=units),
-                    same_value_interval(float(value), units, lowest=lowest, highest=highest),
-                    method=sampling.bootstrap(),
-                ),
+                **resampled_entry(float(value), ends, units, sampling.bootstrap(), limits),
                 "definition": _definition(name),
             }
         return found

@@ -20,7 +20,7 @@ from emolightning.scoring.metrics.counted import Counted, alphabetical, class_in
 from emolightning.scoring.metrics.intervals import has_no_width, percentile_interval
 from emolightning.scoring.reading import PARSERS, WITHOUT_SETTINGS, AnswerList, LabelReader, Parser
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
-from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
+from emolightning.scoring.scoring import headed, require_one_each, why_missing
 from emolightning.scoring.upstream_readers import UPSTREAM_DEFAULT
 
 UNREADABLE = "(unreadable)"
@@ -145,15 +145,8 @@ class Classification:
         self.require_truths(answer.truth for answer in answers if answer.truth is not None)
         clips = counted_clips([answer for answer, _ in kept], compared, self.labels, sampling)
         metrics = _metrics(clips, self.labels, sampling)
-        unscored = Counter(str(score.unscored_because) for score in compared if score.value is None)
-        if len(compared) < len(answers):
-            unscored[NO_TRUTH] = len(answers) - len(compared)
         return Report(
-            benchmark=benchmark,
-            split=split,
-            num_clips=len(answers),
-            num_scored=sum(score.value is not None for score in compared),
-            unscored=dict(unscored),
+            **headed(answers, compared, benchmark=benchmark, split=split, without_truth=len(answers) - len(compared)),
             aliases=dict(Counter(score.alias for score in compared if score.alias)),
             reading=self._how_read(compared, kept),
             metrics=metrics,

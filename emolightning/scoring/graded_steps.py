@@ -5,7 +5,6 @@ others are the reasoning. Source: FunAudioLLM/MME-Emotion @ 61719fd, `eval_cot/O
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,10 +13,10 @@ import numpy as np
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
-from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
+from emolightning.scoring.metrics.intervals import percentile_interval, resampled_entry
 from emolightning.scoring.metrics.open_vocabulary import averages, resampled_averages
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
-from emolightning.scoring.scoring import require_one_each, why_missing
+from emolightning.scoring.scoring import headed, require_one_each, why_missing
 
 GRADES = re.compile(r"<score>(.*?)</score>")
 STEP = re.compile(r":\s*(\d+)/(\d+)")
@@ -93,22 +92,15 @@ class GradedSteps:
         )
         metrics: dict[str, dict[str, Any]] = {}
         for name, value in averages_of(columns).items():
-            highest = max(1.0, float(np.nanmax(columns[name])))
+            limits, ends = (0.0, max(1.0, float(np.nanmax(columns[name])))), draws[name][:, 0]
             metrics[name] = {
-                "value": float(value[0]),
-                **interval_entry(
-                    percentile_interval(draws[name][:, 0], num_units=number),
-                    same_value_interval(float(value[0]), number, lowest=0.0, highest=highest),
-                    method=sampling.bootstrap(),
+                **resampled_entry(
+                    float(value[0]), percentile_interval(ends, num_units=number), number, sampling.bootstrap(), limits
                 ),
                 "definition": DEFINITIONS[name],
             }
         return Report(
-            benchmark=benchmark,
-            split=split,
-            num_clips=len(answers),
-            num_scored=sum(score.value is not None for score in scores),
-            unscored=dict(Counter(str(score.unscored_because) for score in scores if score.value is None)),
+            **headed(answers, scores, benchmark=benchmark, split=split),
             metrics=metrics,
             sampling=sampling_section(metrics, sampling.describe(answers)),
         )

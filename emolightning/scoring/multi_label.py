@@ -9,11 +9,11 @@ import numpy as np
 from emolightning.errors import InputErrors
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
-from emolightning.scoring.metrics.intervals import interval_entry, same_value_interval
+from emolightning.scoring.metrics.intervals import resampled_entry
 from emolightning.scoring.metrics.multi_label import DEFINITIONS, counted, labels_in
 from emolightning.scoring.metrics.ranking import of_labels
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
-from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
+from emolightning.scoring.scoring import headed, require_one_each, why_missing
 
 EMPTY = "empty answer"
 
@@ -71,26 +71,14 @@ class MultiLabel:
         ends = counts.intervals(sampling.resampling([answer for answer in answers if answer.truth is not None]))
         metrics = {
             name: {
-                "value": value,
-                **interval_entry(
-                    ends[name],
-                    same_value_interval(value, len(truths), lowest=0.0, highest=1.0),
-                    method=sampling.bootstrap(),
-                ),
+                **resampled_entry(value, ends[name], len(truths), sampling.bootstrap()),
                 "definition": DEFINITIONS[name],
             }
             for name, value in values.items()
         }
-        unscored = Counter(str(score.unscored_because) for score in scores if score.value is None)
-        if len(truths) < len(answers):
-            unscored[NO_TRUTH] = len(answers) - len(truths)
         words = Counter(label for labels in said for label in {*labels} - {*counts.classes})
         return Report(
-            benchmark=benchmark,
-            split=split,
-            num_clips=len(answers),
-            num_scored=sum(score.value is not None for score in scores),
-            unscored=dict(unscored),
+            **headed(answers, scores, benchmark=benchmark, split=split, without_truth=len(answers) - len(truths)),
             reading={
                 "labels": list(counts.classes),
                 "labels_of_no_truth": dict(sorted(words.items(), key=lambda item: (-item[1], item[0]))),

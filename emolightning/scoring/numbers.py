@@ -13,10 +13,10 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
 from emolightning.records.score_names import DIMENSIONS, number_scale
-from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
+from emolightning.scoring.metrics.intervals import percentile_interval, resampled_entry
 from emolightning.scoring.metrics.sentiment import Protocol, Sentiments, of_dimension, sentiments
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
-from emolightning.scoring.scoring import NO_TRUTH, require_one_each, why_missing
+from emolightning.scoring.scoring import headed, require_one_each, why_missing
 
 EMPTY, NO_NUMBER, SEVERAL = "empty answer", "no number in the answer", "several numbers in the answer"
 UNCLEAR = "a dash before the number that may be a minus or not"
@@ -137,30 +137,17 @@ class Numbers:
         self._require([(f"clip {answer.clip_id}", answer.truth or "") for answer, _ in kept])
         found, compared = self.counted(kept), [answer for answer, _ in kept]
         draws, number = found.samples(sampling.resampling(compared)), sampling.describe(compared)["num_units"]
+        method = sampling.bootstrap()
         metrics = {
             name: {
-                "value": value,
-                **interval_entry(
-                    percentile_interval(draws[name], num_units=number),
-                    same_value_interval(value, number, lowest=lowest, highest=highest),
-                    method=sampling.bootstrap(),
-                ),
+                **resampled_entry(value, percentile_interval(draws[name], num_units=number), number, method, limits),
                 "definition": self.definitions[name],
             }
-            for (name, value), (lowest, highest) in zip(
-                found.values().items(), self.protocol.ranges().values(), strict=True
-            )
+            for (name, value), limits in zip(found.values().items(), self.protocol.ranges().values(), strict=True)
         }
-        unscored = Counter(str(score.unscored_because) for score in scores if score.value is None)
-        if len(kept) < len(answers):
-            unscored[NO_TRUTH] = len(answers) - len(kept)
         sections: dict[str, Any] = {self.section: self._section(kept)}
         return Report(
-            benchmark=benchmark,
-            split=split,
-            num_clips=len(answers),
-            num_scored=sum(score.value is not None for score in scores),
-            unscored=dict(unscored),
+            **headed(answers, scores, benchmark=benchmark, split=split, without_truth=len(answers) - len(kept)),
             metrics=metrics,
             sampling=sampling_section(metrics, sampling.describe(compared)),
             **sections,

@@ -29,7 +29,7 @@ from emolightning.scoring.open_vocabulary_measures import (
     scores_with_intervals,
 )
 from emolightning.scoring.sampling import BY_CLIP, Sampling, sampling_section
-from emolightning.scoring.scoring import require_one_each, why_missing
+from emolightning.scoring.scoring import headed, require_one_each, why_missing
 
 EMPTY, NO_WORD = "empty answer", "no known emotion word in answer"
 SHOWN = 20
@@ -153,11 +153,7 @@ class OpenVocabulary:
             measures, sampling.resampling(answers), wheels=self.wheels.version.name, method=sampling.bootstrap()
         )
         return Report(
-            benchmark=benchmark,
-            split=split,
-            num_clips=len(answers),
-            num_scored=sum(score.value is not None for score in scores),
-            unscored=dict(Counter(str(score.unscored_because) for score in scores if score.value is None)),
+            **headed(answers, scores, benchmark=benchmark, split=split),
             metrics=metrics,
             sampling=sampling_section(metrics, sampling.describe(answers)),
             open_vocabulary={

@@ -16,7 +16,7 @@ from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report, Summary
 from emolightning.scoring.diagnosis import length_bias
 from emolightning.scoring.judges.judge import OVERLAPS, Grade, Judge, JudgeScore, Pair, failures
-from emolightning.scoring.metrics.intervals import interval_entry, percentile_interval, same_value_interval
+from emolightning.scoring.metrics.intervals import percentile_interval, resampled_entry
 from emolightning.scoring.metrics.open_vocabulary import resampled_averages
 from emolightning.scoring.metrics.resampling import Resampling
 from emolightning.scoring.metrics.text import Language, score_texts
@@ -181,10 +181,9 @@ def _mean_and_interval(
     graded = values[~np.isnan(values)]
     if draws is None or not len(graded):
         return {"value": None, "ci95": [None, None], "num_clips": 0}
-    mean, (lowest, highest) = float(graded.mean()), scale
-    exact = same_value_interval(mean, len(graded), lowest=lowest, highest=highest)
     ends = percentile_interval(draws[:, 0], num_units=num_units)
-    return {"value": mean, **interval_entry(ends, exact, method=method), "num_clips": len(graded)}
+    entry = resampled_entry(float(graded.mean()), ends, len(graded), method, scale)
+    return {**entry, "num_clips": len(graded)}
 
 
 def _texts(answers: Sequence[Answer]) -> tuple[list[str], list[str]]:

@@ -1,7 +1,8 @@
 """What every kind of scoring does with answers: what each says, and what all of them are worth."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer, Clip, Score
@@ -84,6 +85,26 @@ def scores_of(scoring: Scoring, answers: Sequence[Answer]) -> list[Score]:
     if scoring.reader is not None:
         scoring.reader.prepare(answer.text for answer in answers if not answer.is_missing)
     return [scoring.score(answer) for answer in answers]
+
+
+def headed(
+    answers: Sequence[Answer], scores: Sequence[Score], *, benchmark: str, split: str, without_truth: int = 0
+) -> dict[str, Any]:
+    """What every report begins with: of what it is, how many answers say something, and why others do not.
+
+    Args:
+        answers: one for each clip.
+        scores: of those that are scored.
+        benchmark: name of the dataset.
+        split: what was evaluated.
+        without_truth: clips that are left out for they have none.
+    """
+    unscored = Counter(str(score.unscored_because) for score in scores if score.value is None)
+    if without_truth:
+        unscored[NO_TRUTH] = without_truth
+    num_scored = sum(score.value is not None for score in scores)
+    about = {"num_clips": len(answers), "num_scored": num_scored, "unscored": dict(unscored)}
+    return {"benchmark": benchmark, "split": split, **about}
 
 
 def why_missing(answer: Answer) -> str:

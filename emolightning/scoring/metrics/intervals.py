@@ -92,6 +92,22 @@ def interval_entry(
     return {"ci95": list(exact if no_width else ends), "interval": EXACT if no_width else method}
 
 
+def resampled_entry(
+    value: float, ends: tuple[float, float], number: int, method: str, limits: tuple[float, float] = (0.0, 1.0)
+) -> dict[str, object]:
+    """`value`, `ci95` and `interval` of a score in `metrics.json`.
+
+    Args:
+        value: of the score.
+        ends: by resampling.
+        number: of what was drawn, clips or clusters.
+        method: what the resampling is called.
+        limits: lowest and highest value that a clip can have.
+    """
+    exact = same_value_interval(value, number, lowest=limits[0], highest=limits[1])
+    return {"value": value, **interval_entry(ends, exact, method=method)}
+
+
 DETECTED = float(norm.ppf(0.975) + norm.ppf(0.8))
 """Standard errors of a difference that 4 of 5 tests at 5 % find."""
 
