@@ -1,6 +1,6 @@
 """How much the clips of each label count in the loss."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from emolightning.config.loss_values import BALANCED, WEIGHTS
@@ -52,8 +52,9 @@ def _drawn(clips: Sequence[Clip], draws: LabelDraws | None) -> Mapping[str, floa
     drawn = draws.quotas if draws else dict(sorted(found.items()))
     if not any(clip.shares for clip in clips):
         return drawn
-    sums: Counter[str] = Counter()
+    sums: defaultdict[str, float] = defaultdict(float)
     for clip in clips:
-        label, times = str(clip.label), drawn[str(clip.label)] / found[str(clip.label)]
-        sums.update({name: times * share for name, share in clip.shares or ((label, 1.0),)})  # type: ignore[dict-item]
+        own = str(clip.label)
+        for label, share in clip.shares or ((own, 1.0),):
+            sums[label] += share * drawn[own] / found[own]
     return dict(sorted(sums.items()))
