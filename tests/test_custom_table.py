@@ -206,6 +206,25 @@ def test_words_for_missing_transcripts_are_one_problem_with_their_numbers(read: 
     assert read(*lines[:3], said_words=["NAN", "n/a"])[1].transcript == "N/A"
 
 
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (
+            "transcription",
+            "lines 1, 2: transcription is 'NaN', which programs write for a missing value; write what is",
+        ),
+        ("reason", "lines 1, 2: reason is 'NaN', which programs write for a missing value; leave the cell empty"),
+        ("valence", "lines 1, 2: valence 'NaN' is not a number; leave it empty, or -10, where there is none"),
+    ],
+)
+def test_a_number_that_is_none_is_missing_as_its_word_is(tmp_path: Path, column: str, message: str) -> None:
+    row = {"emotion_label": "sad", "transcription": "Hi.", column: float("nan")}
+    (tmp_path / "t.jsonl").write_text("\n".join(json.dumps({"video_name": name, **row}) for name in "ab"))
+    with pytest.raises(InputErrors) as caught:
+        read_custom(tmp_path / "t.jsonl", tmp_path, MER6, lost={})
+    assert caught.value.problems[0].startswith(message)
+
+
 @pytest.mark.parametrize("column", ["reason", "subject", "split", "emotion_label"])
 def test_other_values_that_a_program_left_are_refused(read: Read, column: str, tmp_path: Path) -> None:
     row = {"video_name": "a", "emotion_label": "sad", "transcription": "Hi.", column: "NULL"}

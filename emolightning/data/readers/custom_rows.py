@@ -1,5 +1,6 @@
 """The rows of a custom annotation file as columns of texts by our names."""
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -59,7 +60,8 @@ def _texts(name: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[int,
     """A column as texts, and what is wrong with values that are none, by their places."""
     try:
         return list(map(str.strip, values)), []
-    except TypeError:  # from JSON
+    except TypeError:  # from JSON, whose NaN programs write for a missing value
+        values = ["NaN" if isinstance(value, float) and math.isnan(value) else value for value in values]
         # Numbers are let through since subjects and file names often are.
         numbers = str | int | float | None if name in (START, END, *DIMENSIONS) else str | int | None
         texts = ["" if value is None else str(value).strip() for value in values]
