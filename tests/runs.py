@@ -146,9 +146,9 @@ class Program:
             kill_session(self.process)
             raise AssertionError(f"took longer than {timeout_s} s: {self.description()}") from None
 
-    def signal_when(self, is_due: Callable[[], bool], number: signal.Signals) -> int:
+    def signal_when(self, is_due: Callable[[], bool], number: signal.Signals, *, timeout_s: float = TIMEOUT_S) -> int:
         """Send a signal to it as soon as `is_due()`, and give its exit code."""
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while not is_due():
             assert self.process.poll() is None, f"ended before the signal: {self.description()}"
             assert time.monotonic() < deadline, f"nothing to wait for: {self.description()}"

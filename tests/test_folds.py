@@ -4,7 +4,7 @@ import random
 import signal
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from corpus_factory import make_iemocap
+from media_factory import make_media
 from omegaconf import OmegaConf
-from runs import REPO, Workplace, read_json
+from runs import REPO, TIMEOUT_S, Workplace, read_json, saved_step
 from sklearn.metrics import recall_score
 from sklearn.model_selection import StratifiedGroupKFold
 from vector_factory import WIDTHS, words_of, write_clips
@@ -24,7 +26,7 @@ from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.data.readers.annotations import read_custom
 from emolightning.data.readers.folds import Division, divided, folds_of, in_fold
 from emolightning.data.readers.splits import assign_splits
-from emolightning.errors import UserError
+from emolightning.errors import UserError, override
 from emolightning.records.clips import Clip
 from emolightning.runs.answers import latest_key, read_answers
 
@@ -224,6 +226,36 @@ def said_of(run: Path) -> dict[str, tuple[str, str | None]]:
     return {clip: (answer.text, answer.truth) for clip, answer in read_answers(run, latest_key(run)).items()}
 
 
+def is_that_of_separate_runs(root: Path, folds: Mapping[str, str], separate: Callable[[str], list[str]]) -> Any:
+    """The report of all folds, after each is found to be what a run of its own is, bit for bit.
+
+    Args:
+        root: of the cross-validation.
+        folds: what is held out -> name of its folder.
+        separate: words of a run of its own with that held out.
+    """
+    report, content, together = read_json(root / "metrics.json"), read_json(root / "folds.json"), said_of(root)
+    values = []
+    for held_out, name in folds.items():
+        run, fold = el.train(*separate(held_out), override("data.held_out", held_out)), root / name
+        values.append(el.evaluate(run, "logger=none")["uar"].value)
+        assert said_of(run) == said_of(fold)
+        assert said_of(run).items() <= together.items()
+        read = [torch.load(at / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for at in (run, fold)]
+        assert all(torch.equal(read[0][part], read[1][part]) for part in read[0])
+    uar = report["metrics"]["uar"]
+    assert uar["per_fold"] == values
+    assert uar["mean_over_folds"] == pytest.approx(np.mean(values)) == content["scores"]["uar"]["mean"]
+    assert uar["sd"] == pytest.approx(np.std(values, ddof=1))
+    truths, answers = zip(*((truth, answer) for answer, truth in together.values()), strict=True)
+    assert len(together) == report["num_clips"]
+    assert content["num_failed"] == 0
+    if report["num_scored"] == report["num_clips"]:
+        assert uar["value"] == pytest.approx(recall_score(truths, answers, average="macro", labels=sorted(set(truths))))
+    assert (root / "report.html").stat().st_size > 10_000
+    return report
+
+
 @pytest.mark.slow
 def test_a_killed_cross_validation_goes_on_and_is_what_separate_runs_are(place: Path, workplace: Workplace) -> None:
     words = words_of(place, "cv", LABELS, "model=fusion/lf_dnn", "trainer.max_epochs=4")
@@ -233,24 +265,42 @@ def test_a_killed_cross_validation_goes_on_and_is_what_separate_runs_are(place: 
     output = workplace.call(REPO / "train.py", *words, "folds=3")
     assert "fold 1/3: done before" in output
     assert "of 2 subjects" in output
-    report, content, together = read_json(root / "metrics.json"), read_json(root / "folds.json"), said_of(root)
-    assert (len(together), report["num_clips"], content["num_failed"]) == (54, 54, 0)
-    values = []
-    for number in (1, 2, 3):
-        own = words_of(place, f"own{number}", LABELS, "model=fusion/lf_dnn", "trainer.max_epochs=4")
-        run = el.train(*own, f"data.held_out={number}/3")
-        values.append(el.evaluate(run, "logger=none")["uar"].value)
-        fold = root / f"fold-{number}-of-3"
-        assert said_of(run) == said_of(fold)
-        assert said_of(run).items() <= together.items()
-        read = [torch.load(at / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for at in (run, fold)]
-        assert all(torch.equal(read[0][name], read[1][name]) for name in read[0])
-    uar = report["metrics"]["uar"]
-    assert uar["per_fold"] == values
-    assert uar["mean_over_folds"] == pytest.approx(np.mean(values)) == content["scores"]["uar"]["mean"]
-    assert uar["sd"] == pytest.approx(np.std(values, ddof=1))
-    truths, answers = zip(*((truth, answer) for answer, truth in together.values()), strict=True)
-    assert uar["value"] == pytest.approx(recall_score(truths, answers, average="macro"))
-    assert report["sampling"]["unit"] == "subject"
-    assert report["sampling"]["num_units"] == 6
-    assert (root / "report.html").stat().st_size > 10_000
+    report = is_that_of_separate_runs(
+        root,
+        {f"{number}/3": f"fold-{number}-of-3" for number in (1, 2, 3)},
+        lambda fold: words_of(place, f"own{fold[0]}", LABELS, "model=fusion/lf_dnn", "trainer.max_epochs=4"),
+    )
+    assert report["num_clips"] == report["num_scored"] == 54
+    assert (report["sampling"]["unit"], report["sampling"]["num_units"]) == ("subject", 6)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_each_session_of_iemocap_is_left_out_once_killed_in_the_third_and_resumed(workplace: Workplace) -> None:
+    place = workplace.folder / "sessions"
+    place.mkdir()
+    make_iemocap(place / "IEMOCAP", make_media(place / "video.mp4", seconds=1.2))
+    own = [f"data.root={place / 'IEMOCAP'}", f"data.cache={place / 'cache'}"]
+    root, third = place / "all", place / "all" / "fold-3-session-3"
+    words = ["data=iemocap", "logger=csv", *own, "data.batch_size=4", "trainer.max_epochs=4"]
+    sessions = [*words, f"output_dir={root}", "leave_one=session"]
+    program = workplace.start(REPO / "train.py", *sessions)
+    code = program.signal_when(lambda: saved_step(third) > 0, signal.SIGTERM, timeout_s=3 * TIMEOUT_S)
+    assert code == 143, program.description()
+    assert {path.stem for path in root.glob("fold-*.json")} == {"fold-1-session-1", "fold-2-session-2"}
+    assert not (third / "metrics.json").exists()
+    program = workplace.start(REPO / "train.py", *sessions)
+    assert program.wait(3 * TIMEOUT_S) == 0, program.description()
+    output = program.output()
+    assert "leave_one=session: 5 runs" in output
+    assert [f"fold session={number}: done before" in output for number in range(1, 6)] == [True] * 2 + [False] * 3
+    report = is_that_of_separate_runs(
+        root,
+        {f"session={number}": f"fold-{number}-session-{number}" for number in range(1, 6)},
+        lambda fold: [*words, f"output_dir={place / fold[-1]}"],
+    )
+    tested = [{clip[4] for clip in said_of(root / f"fold-{number}-session-{number}")} for number in range(1, 6)]
+    assert tested == [{str(number)} for number in range(1, 6)]
+    assert (report["num_clips"], report["sampling"]["unit"], report["sampling"]["num_units"]) == (25, "subject", 10)
+    low, high = report["metrics"]["uar"]["ci95"]
+    assert low < report["metrics"]["uar"]["value"] < high
