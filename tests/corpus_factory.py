@@ -75,6 +75,10 @@ MAFW_LINES = {
     "test": [("00025", "anger"), ("00028", "disappointment")],
     "train": [("03747", "happiness"), ("00001", "anxiety")],
 }
+MAFW_COMPOUND = {
+    "test": [("00025", "anger_disgust"), ("00028", "neutral")],
+    "train": [("03747", "sadness_anxiety_helplessness"), ("00001", "anger")],
+}
 FERV39K_LINES = {
     "test": [("Action/Happy/0267", "Happy"), ("Crime/Fear/0267", "Fear")],
     "train": [("Action/Sad/0001", "Sad"), ("War/Disgust/0002", "Disgust")],
@@ -132,10 +136,12 @@ def make_iemocap(root: Path, video: Path) -> None:
 
 
 def make_mafw(root: Path, video: Path) -> None:
-    """Official lists with words, and DFER-CLIP's with numbers and paths of another machine."""
+    """Official lists with words, of one label and of several; DFER-CLIP's with numbers and paths of another machine."""
     for split, lines in MAFW_LINES.items():
         official = [f"{name}.mp4 {word}" for name, word in lines]
         write_text(root / "Train & Test Set" / "single" / "no_caption" / "set_1" / f"{split}.txt", official)
+        compound = [f"{name}.mp4 {words}" for name, words in MAFW_COMPOUND[split]]
+        write_text(root / "Train & Test Set" / "compound" / "no_caption" / "set_1" / f"{split}.txt", compound)
         numbers = {"anger": 3, "disappointment": 10, "happiness": 0, "anxiety": 8}
         write_text(root / f"clip_{split}.txt", [f"/data/MAFW/{name} 47 {numbers[word]}" for name, word in lines])
         for name, _ in lines:

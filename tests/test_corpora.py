@@ -346,6 +346,21 @@ def test_mafw_in_both_of_its_forms(corpora: Path) -> None:
     assert {name: clip.label for name, clip in derived.items()} == {name: clip.label for name, clip in clips.items()}
 
 
+def test_mafw_s_compound_classes_are_several_labels(corpora: Path) -> None:
+    data = source(corpora, "mafw", "data.target=compound", "data.val_fraction=0")
+    clips = {clip.id: clip for clip in data.read_clips()}
+    assert {name: (clip.label, clip.open_labels, clip.split) for name, clip in clips.items()} == {
+        "00025": (None, ("angry", "disgust"), "test"),
+        "00028": ("neutral", ("neutral",), "test"),
+        "03747": (None, ("sad", "anxiety", "helplessness"), "train"),
+        "00001": ("angry", ("angry",), "train"),
+    }
+    assert data.benchmark == "mafw_compound_fold1"
+    assert "mafw_compound_fold1, test: 2 clips, the official set has 1818" in data.official_differences(
+        list(clips.values()), offered=[]
+    )
+
+
 def test_ferv39k_has_one_number_in_several_scenes(corpora: Path) -> None:
     clips = read(corpora, "ferv39k", "data.train=false")
     assert {name: clip.label for name, clip in clips.items()} == {
@@ -395,6 +410,8 @@ def test_challenges_train_on_what_is_public_and_test_on_what_is_given(corpora: P
         (["00025.mp4 3"], "line 1: label '3': lists of `path label` number the eleven classes in different orders"),
         (["00025 47 11"], "line 1: label '11' is not 0 to 10 (happy, sad"),
         (["00025.mp4 angr"], "line 1: emotion_label 'angr' is not one of"),
+        (["compound", "00025.mp4 anger_joy_anger"], "line 1: emotion_label 'anger_joy_anger' has 'angry' twice"),
+        (["compound", "00025.mp4 12"], "line 1: label '12' is a number; compound classes are read as words"),
         (["00025.mp4"], "line 1: '00025.mp4' is not `path label` or `path frames label`"),
         (["00025.mp4 anger", "00025 47 3"], "line 2: 00025 is there twice"),
         ([".. anger"], "line 1: video_name '..' leaves the media folder"),
@@ -402,8 +419,9 @@ def test_challenges_train_on_what_is_public_and_test_on_what_is_given(corpora: P
     ],
 )
 def test_wrong_lines_of_a_list(own: Path, lines: list[str], said: str) -> None:
-    write_text(own / "MAFW" / "own.txt", lines)
-    found = problems(own, "mafw", "data.train=false", "data.truth=own.txt")
+    words = ["data.target=compound"] if "compound" in lines else []
+    write_text(own / "MAFW" / "own.txt", [line for line in lines if line != "compound"])
+    found = problems(own, "mafw", "data.train=false", "data.truth=own.txt", *words)
     assert any(said in problem for problem in found), found
 
 

@@ -18,6 +18,7 @@ from emolightning.records.score_names import DEFINITIONS, DIMENSION_DEFINITIONS
 from emolightning.scoring.metrics.classification import scores as scores_of
 from emolightning.scoring.metrics.sentiment import PROTOCOLS as SENTIMENT
 from emolightning.scoring.open_vocabulary_measures import DEFINITIONS as OPEN_VOCABULARY
+from emolightning.scoring.preference import TWO_CLASS_DEFINITIONS
 
 PAGE_MER2023 = """
     wav2vec 2.0|A|0.4028  VGGish|A|0.5481  HuBERT|A|0.8511  ResNet|V|0.4132  MAE|V|0.5547  VideoMAE|V|0.6068
@@ -100,6 +101,8 @@ WITHOUT_FIGURES = (
         "mer2025_fg",
         "mer2026_fg",
         *(f"mafw_fold{number}" for number in (1, 2, 4, 5)),
+        *(f"mafw_compound_fold{number}" for number in range(1, 6)),
+        *("afew", "msp_improv", "msp_podcast", "msp_podcast4", "msp_face", "msp_face4"),
     ),
 )
 """Sets that nothing published is measured on here: parts, and other ways to divide."""
@@ -117,6 +120,7 @@ def test_protocols_are_used_and_of_known_benchmarks(published: list[PublishedSco
 def test_scores_of_our_benchmarks_have_the_names_that_runs_give_them(published: list[PublishedScore]) -> None:
     names = {*DEFINITIONS, *DIMENSION_DEFINITIONS, *OPEN_VOCABULARY, "clue_overlap", "label_overlap"}
     names |= {name for protocol in SENTIMENT.values() for name in protocol.definitions()} | {"mean_of_nine"}
+    names |= {*TWO_CLASS_DEFINITIONS, "swap_consistency"}  # The second of two runs, which none has by itself.
     assert {score.metric for score in published if score.benchmark in official_benchmarks()} <= names
 
 
@@ -221,12 +225,18 @@ BENCHMARK_NAMES = {
     "MER-UniBench/CH-SIMSv2": "ch_sims_v2",
     "MER-UniBench/OV-MERD+": "ovmerd_plus",
     "MER-UniBench/Mean": "mer_unibench",
+    "EmoPrefer-Data (574)": "emoprefer",
 }
 METRIC_NAMES = {
     "HIT": "hit",
     "WAF": "f1_non0",
     "EW-F": "ew_f1_level1",
     "mean": "mean_of_nine",
+    "two-class WAF": "two_class_weighted_f1",
+    "two-class ACC": "two_class_war",
+    "three-class WAF": "weighted_f1",
+    "three-class ACC": "war",
+    "swap consistency": "swap_consistency",
     "accuracy": "war",
     "combined": "mer2023_combined",
     "GPT": "gpt_groups",
@@ -254,11 +264,31 @@ def test_the_tables_of_light_mer_and_emoprefer_are_all_there(
 ) -> None:
     with (shared / "unibench/published.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["benchmark"].startswith(begins)]
+    assert len(rows) == {"light_mer": 70, "best_strategy": 100}[way]
     wanted = Counter(
-        (row["system"].partition(" (as listed")[0], row["modality"], float(row["value_percent"])) for row in rows
-    )
+        (*_transcribed({**row, "model": "", "value": row["value_percent"]}), row["system"].partition(" (as listed")[0],
+         row["modality"])
+        for row in rows
+    )  # fmt: skip
     cells = [score for score in published if score.protocol.way == way]
-    assert wanted == Counter((s.model.partition(" (as Light")[0], s.modality, float(s.printed)) for s in cells)
+    assert wanted == Counter(
+        (s.benchmark, s.metric, float(s.printed), s.model.partition(" (as Light")[0], s.modality) for s in cells
+    )
+    second_hand = {score.model for score in cells if not score.is_verified}
+    assert second_hand == ({"AffectGPT 7B (as Light-MER lists it)"} if way == "light_mer" else set())
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [("iemocap_session5", "60.54"), ("cmu_mosi", "81.30"), ("ch_sims", "88.49"), ("ovmerd_plus", "62.52")],
+)
+def test_what_was_recomputed_of_affectgpt_is_what_it_published(
+    shared: Path, published: list[PublishedScore], name: str, printed: str
+) -> None:
+    cells = [s for s in published if (s.benchmark, s.protocol.way, s.model) == (name, "mer_unibench", "AffectGPT")]
+    assert [(cell.printed, cell.is_verified) for cell in cells if cell.modality == "AVT"] == [(printed, True)]
+    text = (shared.parent / "reference" / "mer-unibench.md").read_text(encoding="utf-8")
+    assert f"| **{printed}** |" in text
 
 
 def _transcribed(row: dict[str, str]) -> tuple[str, str, float]:

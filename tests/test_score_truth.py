@@ -106,6 +106,8 @@ def test_the_score_that_ranks_is_in_the_report(tmp_path: Path) -> None:
         "classification": {"answer": "sad", "truth": "sad", "predicted": "1", "valence": "1.5"},
         "open_vocabulary": {"answer": ["happy"], "truth": ["happy", "excited"]},
         "sentiment": {"answer": "0.5", "truth": "0.5"},
+        "multi_label": {"answer": "angry, disgust", "truth": ["angry", "disgust"]},
+        "preference": {"answer": "a1", "truth": "a1"},
         "reasoning": {"answer": "He smiles, he is happy.", "truth": "His smile shows that he is happy."},
     }
     synonyms = tmp_path / "groups.json"

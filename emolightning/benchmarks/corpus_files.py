@@ -4,6 +4,7 @@ A corpus says its parts: which file or folder is read, how, where the media lie,
 mapped to labels, or their clips left out, and all of it is counted.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +21,7 @@ from emolightning.data.readers.transcripts import spoken
 from emolightning.data.readers.values import BadValue, MediaFolder, clip_id, is_missing, mended
 from emolightning.errors import UserError, quoted_override
 from emolightning.records.clips import Clip, Span
+from emolightning.records.votes import shares
 
 Codes = Mapping[str, str | None]
 """Word or code of a corpus -> label, or None where its clips are left out."""
@@ -35,17 +37,24 @@ class Entry:
     """Name of the file, below the folder of the media."""
     where: str
     """`line 7`, or the name of a file."""
-    label: str
-    """As it is written."""
+    label: str | None
+    """As it is written; None where the clips have numbers alone."""
+    votes: tuple[str, ...] = ()
+    """What people wrote of whom each counts, where the shares of labels are learned."""
     transcript: str | None = None
     """As it is written; None where the corpus has none."""
     subject: str | None = None
     """Who is seen, or what else clips have in common."""
     valence: float | None = None
+    arousal: float | None = None
+    split: str | None = None
+    """Where the clips of one file are in several splits; None for that of its part."""
     span: Span | None = None
     """The piece of the media that this is about; None for all of it."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """What else the corpus says, by which `leave_one` divides and scores are sliced."""
+    quoted: Mapping[str, str] = field(default_factory=dict)
+    """Texts that its question quotes, by their names."""
 
 
 ReadEntries = Callable[[Path, list[str]], list[Entry]]
@@ -59,7 +68,7 @@ class Part:
     labels: Expected
     media: Expected
     split: str | None
-    """None where splits are made here."""
+    """None where splits are made here, or said for each clip."""
     read: ReadEntries
 
 
@@ -70,6 +79,7 @@ class CorpusData(OfficialData):
         title: the name of the corpus, for messages.
         parts: what is read.
         codes: what its words mean, where they are not labels as they are.
+        separator: between the labels of a clip, where it may have several.
         keeps_words: whether the words of its files are the truths of `scoring=open_vocabulary`, whatever the labels.
         val_fraction: share of train, evenly over the labels or by subjects, fixed by the seed.
         empty_transcript: what an empty cell means: `error`, `empty`, or `upstream` for the word `nan`.
@@ -82,6 +92,7 @@ class CorpusData(OfficialData):
         title: str,
         parts: Sequence[Part],
         codes: Codes | None = None,
+        separator: str | None = None,
         keeps_words: bool = False,
         val_fraction: float = 0.0,
         empty_transcript: Literal["error", "empty", "upstream"] = "empty",
@@ -93,7 +104,7 @@ class CorpusData(OfficialData):
             pasted = quoted_override("data.labels", own)
             raise UserError(f"data.labels: {self.benchmark} has {', '.join(missing)} as well; say {pasted}")
         self.title, self.parts = title, tuple(parts)
-        self.codes, self.val_fraction = codes or {}, val_fraction
+        self.codes, self.separator, self.val_fraction = codes or {}, separator, val_fraction
         self.keeps_words, self.empty_transcript = keeps_words, empty_transcript
         self._num_empty, self._num_mended, self._num_without = 0, 0, 0
 
@@ -109,7 +120,7 @@ class CorpusData(OfficialData):
     def read_clips(self) -> list[Clip]:
         """The clips of all parts that have a label, in the order of the files."""
         self._num_empty, self._num_mended, self._num_without = 0, 0, 0
-        labels = LabelMap(self.labels, self.codes, said_by=self.title)
+        labels = LabelMap(self.labels, self.codes, said_by=self.title, separator=self.separator)
         clips = read_all(partial(self._read, part, labels) for part in self.parts)
         refuse_twice(clips)
         self.remarks += labels.remarks()
@@ -123,23 +134,28 @@ class CorpusData(OfficialData):
     def _read(self, part: Part, labels: LabelMap) -> list[Clip]:
         problems: list[str] = []
         path, media = part.labels.require(), self.find_media(part.media)
-        entries = [entry for entry in part.read(path, problems) if not labels.leaves_out(entry.label)]
+        read = part.read(path, problems)
+        entries = [entry for entry in read if entry.label is None or not labels.leaves_out(entry.label)]
         return build_clips(path, entries, partial(self._clip, part, path, media, labels), problems)
 
     def _clip(self, part: Part, path: Path, media: MediaFolder, labels: LabelMap, entry: Entry) -> Clip:
         identity = clip_id(entry.name)
+        label, several = (None, None) if entry.label is None else labels.read_all(entry.label)
         return Clip(
             id=identity,
             video=media.find(entry.media, clip_id(entry.media), clip=identity),
             transcript=self._transcript(entry) if "transcript" in self.inputs else None,
-            label=labels.read(entry.label),
-            open_labels=(entry.label,) if self.keeps_words else None,
+            label=label,
+            shares=shares([labels.meaning(word) or None for word in entry.votes]),
+            open_labels=(entry.label,) if self.keeps_words and entry.label else several,
             valence=entry.valence,
-            split=part.split,
+            arousal=entry.arousal,
+            split=entry.split or part.split,
             subject=entry.subject,
             attributes=entry.attributes,
             source=f"{path}, {entry.where}",
             span=entry.span,
+            quoted=entry.quoted,
         )
 
     def _transcript(self, entry: Entry) -> str | None:
@@ -161,11 +177,27 @@ class CorpusData(OfficialData):
         self.remark_empty(self._num_empty, total, self.empty_transcript)
 
 
+def number_on(scale: tuple[float, float], column: str, text: str) -> float:
+    """A number of a corpus.
+
+    Raises:
+        BadValue: it is none, or is not on the scale.
+    """
+    low, high = scale
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise BadValue(f"{column} {text[:40]!r} is not a number from {low:g} to {high:g}")
+    return value
+
+
 def label_rows(entries: Sequence[Entry], labels: Sequence[str], codes: Codes, problems: list[str]) -> list[LabelRow]:
     """Names and labels for `score`; clips that are left out have none. What is wrong is added to `problems`."""
     read_label, found = LabelMap(labels, codes), []
     for entry in entries:
-        if read_label.leaves_out(entry.label):
+        if entry.label is None or read_label.leaves_out(entry.label):
             continue
         try:
             found.append(LabelRow(clip_id(entry.name), read_label.read(entry.label), entry.where, entry.valence))

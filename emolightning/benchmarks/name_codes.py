@@ -149,12 +149,12 @@ class NamedData(NameCodeData):
     def _read_names(self, folder: Path, problems: list[str]) -> list[Entry]:
         entries = super()._read_names(folder, problems)
         labels, unknown = LabelMap(self.labels, self.codes), Counter[str]()
-        for entry in entries:
+        for word in (entry.label for entry in entries if entry.label):
             try:
-                if not labels.leaves_out(entry.label):
-                    labels.read(entry.label)
+                if not labels.leaves_out(word):
+                    labels.read(word)
             except BadValue:
-                unknown[entry.label] += 1
+                unknown[word] += 1
         if unknown:
             each = ", ".join(f"{word!r} ({number} files)" for word, number in unknown.items())
             raise UserError(

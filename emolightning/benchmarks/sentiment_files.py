@@ -4,13 +4,12 @@
 The number is the valence of a clip, its sign the label.
 """
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emolightning.benchmarks.corpus_files import CorpusData, Entry, Part
+from emolightning.benchmarks.corpus_files import CorpusData, Entry, Part, number_on
 from emolightning.benchmarks.merbench_files import archive_parts, is_archive
 from emolightning.data.readers.custom_clips import SPLITS
 from emolightning.data.readers.expected import expect
@@ -34,6 +33,11 @@ class SentimentCorpus:
     """Official names of its table."""
     digits: int = 0
     """Digits of the names of clips: spreadsheets save `0001` as 1."""
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Both ends."""
+        return -self.highest, self.highest
 
 
 class SentimentData(CorpusData):
@@ -89,7 +93,7 @@ def read_entries(path: Path, problems: list[str], *, corpus: SentimentCorpus, pa
 
 def _of_archive(corpus: SentimentCorpus, split: str, name: str, code: str, value: object) -> Entry:
     """A clip of MERBench's archive: `03bSnISJMiM_1`, whose number is its value."""
-    number = _number(str(value), corpus.highest)
+    number = number_on(corpus.scale, "label", str(value))
     return Entry(
         name=name,
         media=name,
@@ -101,7 +105,7 @@ def _of_archive(corpus: SentimentCorpus, split: str, name: str, code: str, value
 
 
 def _entry(row: Record, corpus: SentimentCorpus) -> Entry:
-    values, value = row.values, _number(row.values["label"], corpus.highest)
+    values, value = row.values, number_on(corpus.scale, "label", row.values["label"])
     video, clip = values["video_id"], values["clip_id"].zfill(corpus.digits)
     if not video or not values["clip_id"]:
         raise BadValue("video_id or clip_id is empty; both name a clip")
@@ -123,13 +127,3 @@ def sign(value: float) -> str:
     ('positive', 'neutral', 'negative')
     """
     return SENTIMENT3[0 if value > 0 else 2 if value < 0 else 1]
-
-
-def _number(text: str, highest: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not -highest <= value <= highest:
-        raise BadValue(f"label {text[:40]!r} is not a number from {-highest:g} to {highest:g}")
-    return value

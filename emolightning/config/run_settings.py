@@ -28,7 +28,8 @@ class PromptSettings:
     """`train`: the sequence the weights were trained on; `upstream_eval`: the one upstream scores with; `demo`: the
     one of upstream's chat demo."""
     task: str = "emotion"
-    """What is asked: `emotion`, `reason` or `reason_v2`, `valence` or `arousal` as a number, `multi-label`."""
+    """What is asked: `emotion`, `reason` or `reason_v2`, `valence` or `arousal` as a number, `multi-label`,
+    `preference` (which of two descriptions is better)."""
     tasks: dict[str, float] = field(default_factory=dict)
     """Training draws from these, task: weight; empty trains `prompt.task` alone."""
     questions: Any = None

@@ -1,7 +1,8 @@
 """What is asked about a clip, and which text answers it."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,13 +17,24 @@ FIXED = "fixed"
 SEVERAL = "multi-label"
 """The task whose answers are any number of labels."""
 
+PREFERENCE = "preference"
+"""The task that asks which of two descriptions of a clip is the better one."""
+
+QUOTED = {PREFERENCE: ("a1", "a2")}
+"""Task -> the texts of a clip that its question quotes."""
+
 GENERAL = {
     "valence": "How negative or positive does the person in the video feel? Answer with one number and nothing else.",
     "arousal": "How calm or excited is the person in the video? Answer with one number and nothing else.",
     SEVERAL: "Which emotions does the person in the video show? Answer with all of these words that fit, separated by "
     "commas: {labels}.",
+    PREFERENCE: 'We provide two descriptions for a given input: a1: "{a1}". a2: "{a2}". Please determinate which one '
+    "is better aligned with the input content. If both of them equally align with the input content, please output "
+    "'same'. Therefore, the output should be a1, a2, or same. Please direct output the answer without additional "
+    "reasoning process.",
 }
-"""Task -> its question, for every family that answers in words; of none of their upstreams."""
+"""Task -> its question, for every family that answers in words; of none of their upstreams. The last one is
+EmoPrefer's, word for word."""
 
 
 class Question(NamedTuple):
@@ -54,9 +66,10 @@ class Questions:
         """Task -> weight."""
         return self.tasks if training else {self.task: 1.0}
 
-    def instructions(self, task: str, *, training: bool) -> Sequence[str]:
-        """The sentences that may be put for a task."""
-        return self.pools[task] if training and self.draws else self.pools[task][:1]
+    def instructions(self, task: str, clip: Clip, *, training: bool) -> Sequence[str]:
+        """The sentences that may be put about a clip for a task."""
+        pool = self.pools[task] if training and self.draws else self.pools[task][:1]
+        return [with_quotes(text, clip.quoted) for text in pool] if clip.quoted else pool
 
     def ask(self, clip: Clip, *, epoch: int, training: bool) -> Question:
         """The question put about a clip, by (seed, epoch, clip id) only: the same on any rank and after a resume."""
@@ -64,10 +77,29 @@ class Questions:
         task = next(iter(tasks))
         if len(tasks) > 1:
             task = choose_task(tasks, seed=self.seed, epoch=epoch, clip_id=clip.id)
-        pool = self.instructions(task, training=training)
+        pool = self.instructions(task, clip, training=training)
         if len(pool) == 1:
             return Question(task, pool[0])
         return Question(task, choose_instruction(pool, seed=self.seed, epoch=epoch, clip_id=clip.id))
+
+    def require_quotes(self, clips: Iterable[Clip], *, training: bool, said_by: str) -> None:
+        """Clips have the texts that questions quote, and questions quote the texts that clips have.
+
+        Args:
+            clips: all that may be asked about.
+            training: whether the questions of training are put as well.
+            said_by: what chose the clips, for the message.
+
+        Raises:
+            UserError: the first task for which it is not so.
+        """
+        tasks = list(dict.fromkeys([*self.asked(training=training), self.task]))
+        for names in {frozenset(clip.quoted) for clip in clips}:
+            if wrong := next((task for task in tasks if frozenset(QUOTED.get(task, ())) != names), None):
+                needs = "its clips are to be asked which of two descriptions is better; say prompt.task=preference, and"
+                without = "asks which of two descriptions is better, and these clips have none; say data=emoprefer, or"
+                cure = f"{needs} scoring=preference" if names else f"{without} another task"
+                raise UserError(f"{said_by}, prompt.task={wrong}: {cure}")
 
     def without_answer(self, clip: Clip) -> list[str]:
         """The tasks that a clip's split needs an answer for, to learn or to compare with, and that it has none for."""
@@ -116,6 +148,15 @@ def questions_of(
 def with_labels(question: str, labels: Sequence[str]) -> str:
     """A question with the labels in the place of `{labels}`; other braces stay as they are."""
     return question.replace("{labels}", ", ".join(labels))
+
+
+def with_quotes(question: str, quoted: Mapping[str, str]) -> str:
+    """A question with the texts of a clip in their places; what looks like a place inside of a text stays as it is.
+
+    >>> with_quotes("{a1} or {a2}?", {"a1": "{a2}", "a2": "sad"})
+    '{a2} or sad?'
+    """
+    return re.sub(r"\{(\w+)\}", lambda place: quoted.get(place[1], place[0]), question)
 
 
 def with_general(tasks: Sequence[str]) -> tuple[str, ...]:

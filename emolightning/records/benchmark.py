@@ -34,7 +34,7 @@ class Benchmark:
     """One official set of clips and the score that ranks on it."""
 
     name: str
-    kind: Literal["classification", "open_vocabulary", "reasoning", "sentiment", "several"]
+    kind: Literal["classification", "multi_label", "open_vocabulary", "preference", "reasoning", "sentiment", "several"]
     headline: str
     """The score that ranks: its name in `metrics.json`."""
     source: str

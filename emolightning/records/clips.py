@@ -71,6 +71,8 @@ class Clip:
     """The piece of the video that this is about; None for all of it."""
     corruption: Corruption | None = None
     """What is done to its picture or sound when they are read."""
+    quoted: "Mapping[str, str]" = field(default_factory=dict, hash=False)
+    """Name -> text of its own that a question quotes, in the place of `{name}`."""
 
 
 def clips_of_columns(number: int, columns: "Mapping[str, Iterable[Any]]") -> list[Clip]:

@@ -31,6 +31,7 @@ BOLD26 = (
     *("happiness", "pain", "peace", "pleasure", "sadness", "sensitivity", "suffering", "surprise", "sympathy"),
     "yearning",
 )
+MSP8 = (*IEMOCAP4, "surprise", "fear", "disgust", "contempt")
 INTENT8 = (
     *("acknowledging", "agreeing", "consoling", "encouraging", "neutral", "questioning", "suggesting", "wishing"),
 )
@@ -39,7 +40,7 @@ SENTIMENT3 = ("positive", "neutral", "negative")
 VOCABULARIES: dict[str, tuple[str, ...]] = {
     "mer6": MER6, "mer9": MER9, "dfew7": DFEW7, "caer7": CAER7, "meld7": MELD7, "e3": E3, "iemocap4": IEMOCAP4,
     "iemocap5": IEMOCAP5, "iemocap6": IEMOCAP6, "iemocap9": IEMOCAP9, "mafw11": MAFW11,
-    "bold26": BOLD26, "intent8": INTENT8, "sentiment3": SENTIMENT3,
+    "msp4": IEMOCAP4, "msp8": MSP8, "bold26": BOLD26, "intent8": INTENT8, "sentiment3": SENTIMENT3,
 }  # fmt: skip
 
 BASIC = frozenset({*MER9, *DFEW7})

@@ -27,6 +27,7 @@ from emolightning.models.encoders.recipes import Recipe, recipe_of
 from emolightning.models.family import Family, Sees
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.parameters import base_fingerprints, state_hash, trained_state
+from emolightning.prompt.questions import QUOTED
 from emolightning.records.clips import Clip
 from emolightning.records.inputs import named
 from emolightning.records.labels import vocabulary
@@ -225,10 +226,14 @@ def _first_question(
     """What a task asks where nobody asks something else.
 
     Raises:
-        UserError: there is no such task.
+        UserError: there is no such task, or clips need texts for it that only a dataset has.
     """
     if task not in family.tasks:
         raise UserError(f"prompt.task: {not_one_of(task, family.tasks)}")
+    if task in QUOTED:
+        raise UserError(
+            f"prompt.task={task}: clips have no descriptions to choose from here; say eval.py data=emoprefer"
+        )
     own = {**prompt, "task": task, "tasks": {}}
     return family.questions(own, labels=labels, protocol=offered, seed=0).pools[task][0]
 

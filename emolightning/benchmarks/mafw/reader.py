@@ -1,7 +1,8 @@
 """MAFW: five folds of clips with one label, in the official lists or in those derived from them.
 
 Official: `Train & Test Set/single/no_caption/set_1/train.txt` with `00001.mp4 anger`. Derived: DFER-CLIP's
-`MAFW_set_1_train_faces.txt` with `path frames label`, labels 0 to 10. Compound labels are not read.
+`MAFW_set_1_train_faces.txt` with `path frames label`, labels 0 to 10. Compound labels are `anger_disgust_anxiety` in
+official lists of their own, `Train & Test Set/compound/no_caption/set_1/train.txt`.
 """
 
 from pathlib import Path, PurePosixPath
@@ -22,24 +23,33 @@ class MafwData(ListedFoldData):
 
     Args:
         fold: 1 to 5.
+        target: `single` is one label a clip, `compound` up to three of the same.
         **shared: arguments of ListedFoldData.
     """
 
-    def __init__(self, *, fold: Literal[1, 2, 3, 4, 5] = 1, **shared: Any):
-        lists = {split: _names(split, fold) for split in ("train", "test")}
+    def __init__(
+        self,
+        *,
+        fold: Literal[1, 2, 3, 4, 5] = 1,
+        target: Literal["single", "compound"] = "single",
+        **shared: Any,
+    ):
+        is_single = target == "single"
         super().__init__(
             title="MAFW",
-            benchmark=f"mafw_fold{fold}",
-            read_line=read_line,
-            lists=lists,
+            benchmark=f"mafw_fold{fold}" if is_single else f"mafw_compound_fold{fold}",
+            read_line=read_line if is_single else read_compound,
+            lists={split: _names(split, fold, target) for split in ("train", "test")},
             folders=FOLDERS,
+            separator=None if is_single else "_",
             **shared,
         )
 
 
-def _names(split: str, fold: int) -> tuple[str, ...]:
-    official = f"single/no_caption/set_{fold}/{split}.txt"
-    return (f"Train & Test Set/{official}", f"split/{official}", f"MAFW_set_{fold}_{split}_faces.txt")
+def _names(split: str, fold: int, target: str) -> tuple[str, ...]:
+    official = f"{target}/no_caption/set_{fold}/{split}.txt"
+    derived = (f"MAFW_set_{fold}_{split}_faces.txt",) if target == "single" else ()
+    return (f"Train & Test Set/{official}", f"split/{official}", *derived)
 
 
 def read_line(line: ListedClip) -> Entry:
@@ -51,6 +61,17 @@ def read_line(line: ListedClip) -> Entry:
     path = PurePosixPath(line.path)
     name = path.stem if path.suffix.lower() == ".mp4" else path.name
     return Entry(name=name, media=name, where=line.where, label=_word(line))
+
+
+def read_compound(line: ListedClip) -> Entry:
+    """The clip and its labels of one line of an official list, `20045.mp4 anger_disgust_anxiety`.
+
+    Raises:
+        BadValue: a number, which could be any of the compound classes.
+    """
+    if line.label.lstrip("-").isdigit():
+        raise BadValue(f"label {line.label!r} is a number; compound classes are read as words, such as anger_disgust")
+    return read_line(line)
 
 
 def _word(line: ListedClip) -> str:

@@ -119,6 +119,7 @@ class Corpus:
         # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
         with self.lock():
             clips = self.read_rows(findings)
+            self.questions.require_quotes(clips, training=trains, said_by=f"data={self.source.name}")
             if check and not findings.errors and (self.reading.on_error == "skip" or not findings.faults):
                 self.clips = [clip for clip in clips if clip.id not in findings.faults]
                 check(self)

@@ -65,7 +65,7 @@ def sequence_lengths(
         transcript = dataset.transcript(index)
         candidates = []
         for task in questions.asked(training=training):
-            question = counted.longest(questions.instructions(task, training=training))
+            question = counted.longest(tuple(questions.instructions(task, clip, training=training)))
             empty = None if transcript is None else ""
             without = counted.context(question, empty, tuple(streams), task)
             whole = without if not transcript else counted.context(question, transcript, tuple(streams), task)

@@ -195,6 +195,12 @@ def upright_grey(frame: av.VideoFrame, longer_side: int) -> np.ndarray:
     return _upright(small.to_ndarray(), frame.rotation)
 
 
+def frame_rate(path: Path) -> float:
+    """Frames a second, as the file says."""
+    with _open_video(path) as (_, stream):
+        return float(stream.average_rate or DEFAULT_FPS)
+
+
 @contextmanager
 def _open_video(path: Path, num_threads: int = 1) -> Iterator[tuple[InputContainer, av.VideoStream]]:
     with open_stream(path, "video", num_threads=num_threads) as (container, stream):

@@ -124,6 +124,7 @@ def annotation_hash(clips: Iterable[Clip]) -> str:
         + (["arousal", clip.arousal] if clip.arousal is not None else [])
         + (["shares", sorted(clip.shares)] if clip.shares else [])
         + ([clip.span.start, clip.span.end] if clip.span is not None else [])
+        + ([dict(clip.quoted)] if clip.quoted else [])
         for clip in clips
     )
     return hashlib.sha256("\n".join(sorted(map(json.dumps, said))).encode()).hexdigest()

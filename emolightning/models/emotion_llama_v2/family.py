@@ -35,12 +35,8 @@ class LabelIfNoText(Questions):
         asked = super().ask(clip, epoch=epoch, training=training)
         if not training or asked.task == self.task or target_text(clip, asked.task):
             return asked
-        return Question(
-            self.task,
-            choose_instruction(
-                self.instructions(self.task, training=True), seed=self.seed, epoch=epoch, clip_id=clip.id
-            ),
-        )
+        pool = self.instructions(self.task, clip, training=True)
+        return Question(self.task, choose_instruction(pool, seed=self.seed, epoch=epoch, clip_id=clip.id))
 
     def without_answer(self, clip: Clip) -> list[str]:
         """The task that evaluations ask, where a clip that is learned has no answer to it."""

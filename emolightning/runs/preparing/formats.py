@@ -9,7 +9,7 @@ from typing import Any
 
 from emolightning.config.families import DEFAULT, families
 from emolightning.data.readers.label_files import HIGHEST, LOWEST
-from emolightning.errors import InputErrors, override
+from emolightning.errors import InputErrors, UserError, override
 from emolightning.files.media_suffixes import SOUND_SUFFIXES
 from emolightning.files.writing import write_json, write_whole
 from emolightning.prompt.questions import FIXED, target_text
@@ -37,7 +37,12 @@ def refuse_unfit(clips: Sequence[Clip], *, form: str, task: str, labels: Sequenc
 
     Raises:
         InputErrors: names them.
+        UserError: clips are asked which of two descriptions is better.
     """
+    if any(clip.quoted for clip in clips):
+        raise UserError(
+            f"format={form} has no place for the descriptions that clips are to choose from; leave these data"
+        )
     problems = []
     for clip in clips:
         where = f"{clip.source or clip.id}: {clip.id!r}"

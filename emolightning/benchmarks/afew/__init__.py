@@ -1,0 +1,1 @@
+"""AFEW: scenes of films, the challenge EmotiW."""

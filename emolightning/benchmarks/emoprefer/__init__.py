@@ -1,0 +1,1 @@
+"""EmoPrefer: which of two descriptions suits a clip better."""

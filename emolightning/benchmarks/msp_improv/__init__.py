@@ -1,0 +1,1 @@
+"""MSP-IMPROV: twelve actors in six sessions."""

@@ -1,0 +1,1 @@
+"""MSP-Podcast and MSP-Face: emotion and three numbers of each turn, by several workers."""
