@@ -161,13 +161,9 @@ def table(result: dict[str, Any]) -> list[str]:
         cells = []
         for phase in PHASES:
             ratio = result["ratios"][name][phase]["samples_per_s"]
-            cells += [f"{_range(found[phase]['samples_per_s'], '.1f'):>28}", f"{_range(ratio, '.2f'):>22}"]
+            cells += [f"{shown(found[phase]['samples_per_s'], '.1f'):>28}", f"{shown(ratio, '.2f'):>22}"]
         lines.append(f"{name:<20}{''.join(cells)}")
     return lines
-
-
-def _range(found: dict[str, float], form: str) -> str:
-    return f"{found['median']:{form}} ({found['min']:{form}} - {found['max']:{form}})"
 
 
 if __name__ == "__main__":

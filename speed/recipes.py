@@ -33,6 +33,8 @@ class Measurement:
     peak_memory_gb: float = 0.0
     skipped_steps: int = 0
     """Optimizer steps that float16's loss scaling left out."""
+    waiting_seconds: float = 0.0
+    """The part of `seconds` in which the next batch was not there yet."""
 
 
 class FixedLength(Generation):

@@ -48,6 +48,7 @@ def _describe(column: Column, peak: float | None) -> dict[str, Any]:
                 "peak_memory_gb": found.peak_memory_gb,
                 "mfu": work.flops / found.seconds / peak if peak else None,
                 "skipped_steps": found.skipped_steps,
+                "waiting_share": found.waiting_seconds / found.seconds,
             }
             for found in column.rounds.get(phase, [])
         ]
@@ -57,7 +58,7 @@ def _describe(column: Column, peak: float | None) -> dict[str, Any]:
             "gflops_per_sample": work.flops / work.samples / 1e9,
             "out_of_memory": phase in column.out_of_memory,
             "rounds": rounds,
-            **{name: spread([found[name] for found in rounds]) for name in QUANTITIES},
+            **{name: spread([found[name] for found in rounds]) for name in (*QUANTITIES, "waiting_share")},
         }
     return described
 
@@ -105,6 +106,11 @@ def spread(values: list[float | None]) -> dict[str, float] | None:
     """Median, least and most; None where there is nothing."""
     known = [value for value in values if value is not None]
     return {"median": median(known), "min": min(known), "max": max(known)} if known else None
+
+
+def shown(found: Mapping[str, float], form: str) -> str:
+    """Median and range, e.g. `1.02 (0.98 - 1.05)`."""
+    return f"{found['median']:{form}} ({found['min']:{form}} - {found['max']:{form}})"
 
 
 def notes(columns: Mapping[str, Any], *, device_type: str, machine: Mapping[str, Any], is_complete: bool) -> list[str]:

@@ -374,6 +374,22 @@ class LoadingConfig(RunConfig):
 
 
 @dataclass
+class TrainingStepConfig(RunConfig):
+    """A run of which the steps are measured, and what other loops take for the same (`speed/training_step.py`)."""
+
+    rounds: int = 5
+    """Rounds; in each of them every loop is measured once."""
+    steps: int = 20
+    """Steps of a loop that are timed, from weights that are the same for all."""
+    warm_steps: int = 3
+    """Steps before them that are not timed."""
+    clock: str = "wall"
+    """`wall`; or `cpu`, the processor time of all threads, where other programs run as well."""
+    output: str | None = None
+    """JSON file for the result."""
+
+
+@dataclass
 class MerbenchConfig(RunConfig):
     """A fusion network that is tuned, cross-validated and tested by MERBench's protocol."""
 

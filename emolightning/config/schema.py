@@ -35,6 +35,7 @@ from emolightning.config.run_settings import (
     PredictConfig,
     RobustnessConfig,
     RunConfig,
+    TrainingStepConfig,
 )
 
 SCHEMAS = {
@@ -64,6 +65,7 @@ SCHEMAS = {
     "first_answer_schema": FirstAnswerConfig,
     "throughput_schema": ThroughputConfig,
     "loading_schema": LoadingConfig,
+    "training_step_schema": TrainingStepConfig,
     "emer_baselines_schema": EmerBaselinesConfig,
 }
 """Name in a primary config's defaults list -> its settings."""

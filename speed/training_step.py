@@ -1,0 +1,180 @@
+r"""What a training step costs beside its arithmetic: this project's run and other loops, in alternating rounds.
+
+  python speed/training_step.py experiment=demo
+  python speed/training_step.py experiment=demo num_threads=2 output=speed/results/training_step.json
+
+Takes all settings of train.py. The loops: the run as train.py makes it, with its callbacks and logs; a Trainer of
+transformers around the same modules; a bare loop of PyTorch over the same loader, and over batches made before; and
+the released recipe, whose losses are those of other batches. All others must have equal losses in each step.
+"""
+
+import math
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if __name__ == "__main__":  # Python put this file's folder first; the checkout belongs there, to be what is measured.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from omegaconf import DictConfig, OmegaConf  # noqa: E402
+
+from emolightning.commands.cli import run  # noqa: E402
+from emolightning.config.check import check_config  # noqa: E402
+from emolightning.config.problems import Problem  # noqa: E402
+
+if TYPE_CHECKING:
+    from speed.loops import Loops
+    from speed.machine import Peak
+    from speed.recipes import Measurement
+    from speed.rounds import Column, Work
+
+BARE = "bare"
+"""What the others are compared with."""
+
+TOLERANCES = {"hugging_face": 1e-4}
+"""Loop -> by how much its losses may differ."""
+
+PRECISIONS = ("32-true", "bf16-mixed")
+
+
+def main(cfg: DictConfig) -> None:
+    """Build, measure, print, write."""
+    check_config(cfg, _problems(cfg))
+    import torch
+
+    from emolightning.files.writing import write_json
+    from emolightning.runs.assembly import plain
+    from emolightning.runs.lineage import describe_process
+    from emolightning.runs.quiet import quiet_libraries
+    from speed.loops import Loops
+    from speed.machine import describe_device, find_peak, pick_device
+    from speed.result import describe_columns, ratios, settings_of
+    from speed.rounds import alternate
+
+    quiet_libraries()
+    torch.set_num_threads(cfg.num_threads)
+    device = pick_device("cpu" if cfg.trainer.accelerator == "cpu" else "auto")
+    settings = settings_of(plain(cfg), Path.cwd())
+    loops = Loops(_bounded(cfg), device, clock=cfg.clock, warm=cfg.warm_steps, steps=cfg.steps)
+    columns, peaks = _columns(loops), [find_peak(device, None)]
+
+    def report(number: int) -> None:
+        print(f"round {number + 1} of {cfg.rounds}", flush=True)
+        peaks.append(find_peak(device, None))
+
+    is_complete = alternate(columns, cfg.rounds, report)
+    if not any(column.rounds for column in columns):
+        raise KeyboardInterrupt
+    require_equal_losses(loops.losses)
+    peak = max(peaks, key=lambda peak: peak.flops_per_s or 0)
+    described = describe_columns(columns, peak.flops_per_s)
+    result = {
+        **describe_process(sys.argv),
+        "settings": settings,
+        "machine": describe_device(device, peak),
+        "clips_per_step": loops.data.batch_size,
+        "columns": described,
+        "ratios": {name: ratios(described[BARE], found) for name, found in described.items()},
+        "is_complete": is_complete,
+    }
+    print("\n".join(table(result, peak)))
+    if cfg.output:
+        write_json(Path(cfg.output), result)
+        print(f"written: {cfg.output}")
+
+
+def _problems(cfg: DictConfig) -> list[Problem]:
+    """What is wrong with the settings of the measurement."""
+    found = [Problem(name, f"must be at least 1, not {cfg[name]}") for name in ("rounds", "steps") if cfg[name] < 1]
+    if cfg.warm_steps < 0:
+        found.append(Problem("warm_steps", f"must be 0 or more, not {cfg.warm_steps}"))
+    if cfg.clock not in ("wall", "cpu"):
+        found.append(Problem("clock", f"{cfg.clock!r} is not one of wall, cpu"))
+    if cfg.trainer.precision not in PRECISIONS:
+        found.append(Problem("trainer.precision", f"{cfg.trainer.precision!r} is not one of {', '.join(PRECISIONS)}"))
+    return found
+
+
+def _bounded(cfg: DictConfig) -> DictConfig:
+    """The run, as long as a measurement: one epoch, which ends after what is timed, and no validation."""
+    steps = cfg.warm_steps + cfg.steps + 1
+    bounded = cfg.copy()
+    words = {"trainer.max_steps": steps, "trainer.limit_val_batches": 0, "data.batches_per_epoch": steps + 2}
+    for name, value in words.items():
+        OmegaConf.update(bounded, name, value, force_add=True)
+    return bounded
+
+
+def _columns(loops: "Loops") -> "list[Column]":
+    """One for each loop."""
+    from speed.rounds import Column
+
+    size = loops.data.batch_size
+    runs: dict[str, Callable[[], Measurement]] = {
+        "prepared": loops.prepared,
+        BARE: loops.bare,
+        "ours": loops.ours,
+        "hugging_face": loops.hugging_face,
+        "upstream_1": partial(loops.upstream, 1),
+        **({f"upstream_{size}": partial(loops.upstream, size)} if size > 1 else {}),
+    }
+    work = loops.work()
+    return [Column(name, {"training": measured}, {"training": work}) for name, measured in runs.items()]
+
+
+def require_equal_losses(losses: Mapping[str, list[list[float]]]) -> None:
+    """Those of all steps in all rounds, but for upstream's recipe, whose batches are others.
+
+    To the last digit; but the Trainer of transformers sums the squares of gradients in another order before it clips.
+
+    Raises:
+        UserError: names the loop and the step.
+    """
+    from emolightning.errors import UserError
+
+    (first, *_) = losses[BARE]
+    for name, rounds in losses.items():
+        for found in rounds if not name.startswith("upstream") else ():
+            for step, (loss, expected) in enumerate(zip(found, first, strict=True)):
+                if not math.isclose(loss, expected, rel_tol=TOLERANCES.get(name, 0.0)):
+                    raise UserError(
+                        f"{name}: the loss of step {step} is {loss!r}, that of the bare loop {expected!r}: they do not "
+                        "train alike; dropout draws other numbers in each loop, so say model.lora.dropout=0"
+                    )
+
+
+LOOPS = {
+    "prepared": "bare loop, batches made before",
+    BARE: "bare loop",
+    "ours": "this project's run",
+    "hugging_face": "Hugging Face's Trainer",
+    "upstream_1": "upstream's recipe, one by one",
+}
+"""Loop -> what it is called in the table."""
+
+
+def table(result: Mapping[str, Any], peak: "Peak") -> list[str]:
+    """Time of a step, its ratio over the bare loop, and how far the arithmetic alone is."""
+    from speed.result import shown, spread
+
+    size = result["clips_per_step"]
+    clock = result["settings"]["clock"]
+    lines = [f"{f'{size} clips a step, {clock} clock':<32}{'ms a step':>26}{'over bare':>24}{'waiting':>10}"]
+    for name, found in result["columns"].items():
+        measured, ratio = found["training"], result["ratios"][name]["training"]["samples_per_s"]
+        taken = spread([1e3 * size / each["samples_per_s"] for each in measured["rounds"]])
+        waiting = "" if name in ("ours", "hugging_face") else f"{measured['waiting_share']['median']:.1%}"
+        lines.append(f"{LOOPS.get(name, name):<32}{shown(taken, '.1f'):>26}{shown(ratio, '.3f'):>24}{waiting:>10}")
+    ours = result["columns"]["ours"]["training"]
+    gflops = ours["gflops_per_sample"] * size
+    if peak.flops_per_s and gflops:
+        floor = gflops * 1e9 / peak.flops_per_s
+        far = 1 / ours["mfu"]["median"]
+        lines.append(f"floor: {gflops:.3f} GFLOP a step take {1e3 * floor:.1f} ms at this machine's best; ours {far:.1f} x")
+    return lines
+
+
+if __name__ == "__main__":
+    run(main, "training_step")

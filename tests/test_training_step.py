@@ -1,0 +1,95 @@
+"""The benchmark of training steps: what it refuses, what it makes of its measurements. No time is asserted."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from emolightning.commands.cli import run
+from emolightning.errors import UserError
+from speed import training_step
+from speed.machine import Peak
+from speed.recipes import Measurement
+from speed.result import describe_columns, ratios
+from speed.rounds import Column, Work
+from speed.training_step import require_equal_losses, table
+
+LOSSES = {"bare": [[2.5, 1.25]], "prepared": [[2.5, 1.25]], "ours": [[2.5, 1.25], [2.5, 1.25]], "upstream_1": [[9.0]]}
+
+
+def test_losses_are_those_of_the_bare_loop_but_for_upstreams_batches() -> None:
+    require_equal_losses({**LOSSES, "hugging_face": [[2.5, 1.25001]]})
+
+
+@pytest.mark.parametrize(
+    ("loop", "losses", "step"),
+    [("ours", [[2.5, 1.25], [2.5, 1.2500001]], 1), ("hugging_face", [[2.51, 1.25]], 0), ("bare", [[1.0, 1.25]], 0)],
+)
+def test_a_loop_that_trains_otherwise_is_no_measurement(loop: str, losses: list[list[float]], step: int) -> None:
+    given = {**LOSSES, loop: losses} if loop != "bare" else {**LOSSES, "bare": [*LOSSES["bare"], *losses]}
+    with pytest.raises(UserError, match=rf"{loop}: the loss of step {step} is .* say model.lora.dropout=0"):
+        require_equal_losses(given)
+
+
+def test_the_table_has_times_ratios_waiting_and_the_floor() -> None:
+    """Two clips a step and ten steps: 0.1 s, a fifth of it waited, is 10 ms a step; the floor 20 FLOP at 1,000/s."""
+    work = {"training": Work(samples=20, tokens=40, flops=200)}
+    times = {"prepared": (0.08, 0.0), "bare": (0.1, 0.02), "ours": (0.105, 0.0)}
+    columns = [
+        Column(name, {"training": Measurement}, work, {"training": [Measurement(seconds, waiting_seconds=waited)] * 2})
+        for name, (seconds, waited) in times.items()
+    ]
+    described = describe_columns(columns, 1000.0)
+    result: dict[str, Any] = {
+        "clips_per_step": 2,
+        "settings": {"clock": "cpu"},
+        "columns": described,
+        "ratios": {name: ratios(described["bare"], found) for name, found in described.items()},
+    }
+    head, prepared, bare, ours, floor = table(result, Peak(1000.0, "made up"))
+    assert "2 clips a step, cpu clock" in head
+    assert "8.0 (8.0 - 8.0)   0.800 (0.800 - 0.800)" in prepared
+    assert ["10.0", "20.0%"] == [bare.split()[2], bare.split()[-1]]
+    assert "1.050 (1.050 - 1.050)" in ours
+    assert floor == "floor: 0.000 GFLOP a step take 20.0 ms at this machine's best; ours 0.5 x"
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("steps=0", "steps: must be at least 1, not 0"),
+        ("warm_steps=-1", "warm_steps: must be 0 or more, not -1"),
+        ("clock=sun", "clock: 'sun' is not one of wall, cpu"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_built(
+    capsys: pytest.CaptureFixture[str], word: str, message: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(training_step.main, "training_step", [word])
+    assert ended.value.code == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_all_loops_train_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    threads = torch.get_num_threads()
+    output = tmp_path / "result.json"
+    words = ["experiment=smoke", "data.num_train=12", f"paths.data={tmp_path}", "rounds=2", "steps=2", "warm_steps=1"]
+    monkeypatch.setattr(sys, "argv", ["speed/training_step.py", *words])
+    monkeypatch.chdir(tmp_path)
+    try:
+        assert run(training_step.main, "training_step", [*words, f"output={output}"]) == 0
+    finally:
+        torch.set_num_threads(threads)
+    result = json.loads(output.read_text())
+    assert list(result["columns"])[:4] == ["prepared", "bare", "ours", "hugging_face"]
+    work = [(found["training"]["samples"], found["training"]["tokens"]) for found in result["columns"].values()]
+    assert len(set(work)) == 1
+    assert all(len(found["training"]["rounds"]) == 2 for found in result["columns"].values())
+    assert "floor:" in capsys.readouterr().out
