@@ -79,17 +79,23 @@ def main(cfg: DictConfig) -> None:
 
 
 def figures(result: dict[str, Any]) -> "list[Figure]":
-    """Clips/s of each number of workers over those of the first."""
-    from speed.figures import Figure
+    """How long steps wait for batches, and clips/s of each number of workers over those of the first."""
+    from speed.figures import Figure, figure
 
     first = next(iter(result["columns"]))
-    return [
+    waits = {
+        name: [100 * each["waiting_share"] for each in phases["training"]["rounds"]]
+        for name, phases in result["columns"].items()
+    }
+    waiting = [figure(f"waiting in a training step: {name}", shares, "%") for name, shares in waits.items()]
+    compared = [
         Figure(f"{phase}: {name} / {first}", spread["median"], "x", spread["min"], spread["max"], rounds)
         for name, phases in result["ratios"].items()
         for phase in PHASES
         if name != first and (spread := phases[phase]["samples_per_s"])
         if (rounds := len(result["columns"][name][phase]["rounds"]))
     ]
+    return [*waiting, *compared]
 
 
 def _columns(cfg: DictConfig, data: "ClipDataModule", model: Any, device: Any) -> "list[Column]":
@@ -155,13 +161,17 @@ class Epochs(Sequence["SequenceBatch"]):
 
 
 def table(result: dict[str, Any]) -> list[str]:
-    """Samples per second, and their ratio over the first column, with the range over the rounds."""
-    lines = [f"{'':<20}{'training, samples/s':>28}{'ratio':>22}{'evaluation, samples/s':>28}{'ratio':>22}"]
+    """Samples per second, their ratio over the first column, with the range over the rounds; waiting for batches."""
+    from speed.result import shown
+
+    head = f"{'':<20}{'training, samples/s':>28}{'ratio':>22}{'evaluation, samples/s':>28}{'ratio':>22}"
+    lines = [f"{head}{'waiting in training':>24}"]
     for name, found in result["columns"].items():
         cells = []
         for phase in PHASES:
             ratio = result["ratios"][name][phase]["samples_per_s"]
             cells += [f"{shown(found[phase]['samples_per_s'], '.1f'):>28}", f"{shown(ratio, '.2f'):>22}"]
+        cells.append(f"{shown(found['training']['waiting_share'], '.1%'):>24}")
         lines.append(f"{name:<20}{''.join(cells)}")
     return lines
 

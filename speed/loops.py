@@ -1,4 +1,4 @@
-"""The same training steps in several loops: this project's run, Hugging Face's Trainer, bare ones, upstream's recipe."""
+"""The same training steps in several loops: ours, Hugging Face's Trainer, bare ones, upstream's recipe."""
 
 import tempfile
 import time

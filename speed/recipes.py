@@ -1,7 +1,7 @@
 """A recipe at work: training steps, answers and the tower's pass, on one model that all recipes share."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
@@ -87,7 +87,7 @@ class Subject:
         self._step(recipe, batches[0], optimizer, scaler)
         scale = scaler.get_scale()
         with self._measured() as found:
-            for batch in batches:
+            for batch in _waited_for(batches, found):
                 self._step(recipe, batch, optimizer, scaler)
         # Each step that is left out halves the scale; it does not grow within 2,000 steps.
         found.skipped_steps = round(math.log2(scale / scaler.get_scale()))
@@ -145,6 +145,18 @@ class Subject:
         yield found
         wait_for(self.device)
         found.seconds, found.peak_memory_gb = perf_counter() - start, peak_memory_gb(self.device)
+
+
+def _waited_for(batches: Iterable[SequenceBatch], found: Measurement) -> Iterator[SequenceBatch]:
+    """The batches; how long each was waited for is added up."""
+    iterator = iter(batches)
+    while True:
+        asked = perf_counter()
+        batch = next(iterator, None)
+        found.waiting_seconds += perf_counter() - asked
+        if batch is None:
+            return
+        yield batch
 
 
 def on_device(recipe: Recipe, device: torch.device) -> Recipe:

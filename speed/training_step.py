@@ -25,10 +25,14 @@ from emolightning.config.check import check_config  # noqa: E402
 from emolightning.config.problems import Problem  # noqa: E402
 
 if TYPE_CHECKING:
+    from speed.figures import Figure
     from speed.loops import Loops
-    from speed.machine import Peak
     from speed.recipes import Measurement
-    from speed.rounds import Column, Work
+    from speed.rounds import Column
+
+ABOUT = {"part": "Training", "question": "What does a training step cost beside its arithmetic?"}
+OVERHEAD = 1.05
+"""What is promised: a step over one of the bare loop."""
 
 BARE = "bare"
 """What the others are compared with."""
@@ -42,11 +46,23 @@ PRECISIONS = ("32-true", "bf16-mixed")
 def main(cfg: DictConfig) -> None:
     """Build, measure, print, write."""
     check_config(cfg, _problems(cfg))
+    from speed.figures import write_result
+
+    result = measure(cfg)
+    print("\n".join(table(result)))
+    write_result(cfg.output, **ABOUT, figures=figures(result), **result)
+
+
+def measure(cfg: DictConfig) -> dict[str, Any]:
+    """All rounds of all loops.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C in the first round; later ones are left out.
+        UserError: a loop has other losses.
+    """
     import torch
 
-    from emolightning.files.writing import write_json
     from emolightning.runs.assembly import plain
-    from emolightning.runs.lineage import describe_process
     from emolightning.runs.quiet import quiet_libraries
     from speed.loops import Loops
     from speed.machine import describe_device, find_peak, pick_device
@@ -70,19 +86,16 @@ def main(cfg: DictConfig) -> None:
     require_equal_losses(loops.losses)
     peak = max(peaks, key=lambda peak: peak.flops_per_s or 0)
     described = describe_columns(columns, peak.flops_per_s)
-    result = {
-        **describe_process(sys.argv),
+    flops = described["ours"]["training"]["gflops_per_sample"] * 1e9 * loops.data.batch_size
+    return {
         "settings": settings,
         "machine": describe_device(device, peak),
         "clips_per_step": loops.data.batch_size,
+        "floor_ms": 1e3 * flops / peak.flops_per_s if peak.flops_per_s and flops else None,
         "columns": described,
         "ratios": {name: ratios(described[BARE], found) for name, found in described.items()},
         "is_complete": is_complete,
     }
-    print("\n".join(table(result, peak)))
-    if cfg.output:
-        write_json(Path(cfg.output), result)
-        print(f"written: {cfg.output}")
 
 
 def _problems(cfg: DictConfig) -> list[Problem]:
@@ -145,6 +158,31 @@ def require_equal_losses(losses: Mapping[str, list[list[float]]]) -> None:
                     )
 
 
+def figures(result: Mapping[str, Any]) -> "list[Figure]":
+    """A step of ours over those of the other loops, and over its arithmetic."""
+    from speed.figures import figure
+    from speed.result import TRAINING_TIMES
+
+    size = result["clips_per_step"]
+    taken = {name: _times(found, size) for name, found in result["columns"].items()}
+    on = f"a step of {size} clips"
+
+    def over(one: str, other: str) -> list[float]:
+        return [mine / theirs for mine, theirs in zip(taken[one], taken[other], strict=False)]
+
+    return [
+        figure(f"{on}: ours / a bare loop", over("ours", BARE), "x", at_most=OVERHEAD),
+        figure(f"{on}: ours / Hugging Face's Trainer", over("ours", "hugging_face"), "x", at_most=1.0),
+        figure("clips/s: ours / upstream's recipe", over("upstream_1", "ours"), "x", at_least=TRAINING_TIMES),
+        figure(on, taken["ours"], "ms", floor=result["floor_ms"], floor_of="its matrix products at the machine's best"),
+    ]
+
+
+def _times(found: Mapping[str, Any], size: int) -> list[float]:
+    """Milliseconds that so many clips take, in each round."""
+    return [1e3 * size / each["samples_per_s"] for each in found["training"]["rounds"]]
+
+
 LOOPS = {
     "prepared": "bare loop, batches made before",
     BARE: "bare loop",
@@ -155,7 +193,7 @@ LOOPS = {
 """Loop -> what it is called in the table."""
 
 
-def table(result: Mapping[str, Any], peak: "Peak") -> list[str]:
+def table(result: Mapping[str, Any]) -> list[str]:
     """Time of a step, its ratio over the bare loop, and how far the arithmetic alone is."""
     from speed.result import shown, spread
 
@@ -164,15 +202,14 @@ def table(result: Mapping[str, Any], peak: "Peak") -> list[str]:
     lines = [f"{f'{size} clips a step, {clock} clock':<32}{'ms a step':>26}{'over bare':>24}{'waiting':>10}"]
     for name, found in result["columns"].items():
         measured, ratio = found["training"], result["ratios"][name]["training"]["samples_per_s"]
-        taken = spread([1e3 * size / each["samples_per_s"] for each in measured["rounds"]])
+        taken = spread(_times(found, size))
         waiting = "" if name in ("ours", "hugging_face") else f"{measured['waiting_share']['median']:.1%}"
         lines.append(f"{LOOPS.get(name, name):<32}{shown(taken, '.1f'):>26}{shown(ratio, '.3f'):>24}{waiting:>10}")
-    ours = result["columns"]["ours"]["training"]
-    gflops = ours["gflops_per_sample"] * size
-    if peak.flops_per_s and gflops:
-        floor = gflops * 1e9 / peak.flops_per_s
-        far = 1 / ours["mfu"]["median"]
-        lines.append(f"floor: {gflops:.3f} GFLOP a step take {1e3 * floor:.1f} ms at this machine's best; ours {far:.1f} x")
+    if (floor := result["floor_ms"]) is not None:
+        far = spread(_times(result["columns"]["ours"], size))["median"] / floor
+        lines.append(
+            f"floor: the matrix products of a step take {floor:.1f} ms at this machine's best; ours {far:.1f} x"
+        )
     return lines
 
 

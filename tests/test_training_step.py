@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import torch
 from emolightning.commands.cli import run
 from emolightning.errors import UserError
 from speed import training_step
-from speed.machine import Peak
+from speed.figures import is_kept
 from speed.recipes import Measurement
 from speed.result import describe_columns, ratios
 from speed.rounds import Column, Work
-from speed.training_step import require_equal_losses, table
+from speed.training_step import figures, require_equal_losses, table
 
 LOSSES = {"bare": [[2.5, 1.25]], "prepared": [[2.5, 1.25]], "ours": [[2.5, 1.25], [2.5, 1.25]], "upstream_1": [[9.0]]}
 
@@ -35,7 +36,7 @@ def test_a_loop_that_trains_otherwise_is_no_measurement(loop: str, losses: list[
 
 
 def test_the_table_has_times_ratios_waiting_and_the_floor() -> None:
-    """Two clips a step and ten steps: 0.1 s, a fifth of it waited, is 10 ms a step; the floor 20 FLOP at 1,000/s."""
+    """Two clips a step and ten steps: 0.1 s, a fifth of it waited, is 10 ms a step."""
     work = {"training": Work(samples=20, tokens=40, flops=200)}
     times = {"prepared": (0.08, 0.0), "bare": (0.1, 0.02), "ours": (0.105, 0.0)}
     columns = [
@@ -45,16 +46,30 @@ def test_the_table_has_times_ratios_waiting_and_the_floor() -> None:
     described = describe_columns(columns, 1000.0)
     result: dict[str, Any] = {
         "clips_per_step": 2,
+        "floor_ms": 5.0,
         "settings": {"clock": "cpu"},
         "columns": described,
         "ratios": {name: ratios(described["bare"], found) for name, found in described.items()},
     }
-    head, prepared, bare, ours, floor = table(result, Peak(1000.0, "made up"))
+    head, prepared, bare, ours, floor = table(result)
     assert "2 clips a step, cpu clock" in head
     assert "8.0 (8.0 - 8.0)   0.800 (0.800 - 0.800)" in prepared
-    assert ["10.0", "20.0%"] == [bare.split()[2], bare.split()[-1]]
+    assert [bare.split()[2], bare.split()[-1]] == ["10.0", "20.0%"]
     assert "1.050 (1.050 - 1.050)" in ours
-    assert floor == "floor: 0.000 GFLOP a step take 20.0 ms at this machine's best; ours 0.5 x"
+    assert floor == "floor: the matrix products of a step take 5.0 ms at this machine's best; ours 2.1 x"
+
+
+def test_what_is_promised_is_kept_or_not() -> None:
+    """Three rounds, of which the last was slow for all: quotients are those within a round."""
+    taken = {"bare": [100, 100, 200], "ours": [104, 106, 208], "hugging_face": [105, 105, 210], "upstream_1": [350] * 3}
+    rounds = {name: [{"samples_per_s": 16e3 / each} for each in times] for name, times in taken.items()}
+    columns = {name: {"training": {"rounds": found}} for name, found in rounds.items()}
+    over_bare, over_trainer, upstream, step = figures({"clips_per_step": 16, "floor_ms": 50.0, "columns": columns})
+    assert (over_bare.value, over_bare.high) == pytest.approx((1.04, 1.06))
+    assert is_kept(asdict(over_bare))
+    assert over_trainer.value == pytest.approx(104 / 105)
+    assert (upstream.value, upstream.low) == pytest.approx((350 / 106, 350 / 208))
+    assert (step.value, step.floor, step.unit) == (106, 50.0, "ms")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +95,14 @@ def test_all_loops_train_alike(
 ) -> None:
     threads = torch.get_num_threads()
     output = tmp_path / "result.json"
-    words = ["experiment=smoke", "data.num_train=12", f"paths.data={tmp_path}", "rounds=2", "steps=2", "warm_steps=1"]
+    words = [
+        "experiment=smoke",
+        "model.lora.dropout=0",
+        f"paths.data={tmp_path}",
+        "rounds=2",
+        "steps=2",
+        "warm_steps=1",
+    ]
     monkeypatch.setattr(sys, "argv", ["speed/training_step.py", *words])
     monkeypatch.chdir(tmp_path)
     try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -72,16 +73,11 @@ def _unseen(examples: Sequence[Example]) -> Tensor | None:
 def pad(rows: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, left: bool) -> TokenBatch:
     """Rows of different lengths -> (batch, longest) tensors. The padding id is 0 and masked."""
     longest = max(len(row) for row in rows)
-
-    def padded(values: Sequence[int], fill: int) -> list[int]:
-        padding = [fill] * (longest - len(values))
-        return [*padding, *values] if left else [*values, *padding]
-
-    return TokenBatch(
-        input_ids=torch.tensor([padded(row, 0) for row in rows]),
-        attention_mask=torch.tensor([padded([1] * len(row), 0) for row in rows]),
-        targets=torch.tensor([padded(row, IGNORED) for row in targets]),
-    )
+    ids, mask, learned = (np.full((len(rows), longest), fill, dtype=np.int64) for fill in (0, 0, IGNORED))
+    for number, (row, of_row) in enumerate(zip(rows, targets, strict=True)):
+        places = slice(longest - len(row), longest) if left else slice(0, len(row))
+        ids[number, places], mask[number, places], learned[number, places] = row, 1, of_row
+    return TokenBatch(*map(torch.from_numpy, (ids, mask, learned)))
 
 
 def pad_vectors(streams: Sequence[Tensor]) -> Tensor:

@@ -15,6 +15,7 @@ import numpy as np
 from emolightning.data.media.frames import FrameStore
 from emolightning.data.stores.cache import ABSENT, Outcome, compute_missing, file_stamp, load_array
 from emolightning.data.stores.manifest import Kept, Manifest
+from emolightning.data.stores.reading import HELD_BYTES
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip
 
@@ -52,6 +53,8 @@ class VisualStore:
             for stream in streams
         }
         self._seen_of: dict[str, list[int]] = {}
+        self._held: dict[tuple[str, str], np.ndarray] = {}
+        self._room = HELD_BYTES
 
     def prepare(self, clips: Sequence[Clip], see: See, *, bytes_per_clip: int) -> None:
         """Compute what is not there yet, a clip at a time.
@@ -87,7 +90,7 @@ class VisualStore:
         self._seen_of |= stamps
 
     def load(self, clip: Clip, stream: str) -> np.ndarray:
-        """(tokens, width).
+        """(tokens, width), nobody's to change: what fits is read once.
 
         Raises:
             UserError: the tower has not seen this clip, or an older file of it.
@@ -96,7 +99,13 @@ class VisualStore:
             raise UserError(f"{clip.video}: the vision tower has not seen it; start the run again")
         if file_stamp(clip.video) not in (self._seen_of[clip.id], ABSENT):  # What is gone is not needed any more.
             raise UserError(f"{clip.video}: was changed after the vision tower saw it; start the run again")
-        return load_array(self.folders[stream] / f"{clip.id}.npy")
+        held = self._held.get((clip.id, stream))
+        if held is None:
+            held = load_array(self.folders[stream] / f"{clip.id}.npy")
+            if held.nbytes <= self._room:
+                self._held[clip.id, stream] = held
+                self._room -= held.nbytes
+        return held
 
     def _estimate(self, missing: Sequence[Clip], see: See, bytes_per_clip: int) -> None:
         """Say how long it takes and how much it writes; a first pass is slower than those that follow."""

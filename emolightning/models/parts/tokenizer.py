@@ -30,6 +30,9 @@ UPSTREAM_PAD = "$$"
 """Upstream makes this piece its padding token, so it vanishes from decoded answers."""
 
 QUESTION, ANSWER = "QUESTION-PLACE", "ANSWER-PLACE"
+MOST_TEXTS = 8192
+"""Texts whose ids are kept: labels, questions and chat formats come again in each step, transcripts in each epoch."""
+
 TEMPLATE_DATE = "26 Jul 2024"
 """Llama-3.1's own default. Later templates put today's date into the prompt, and no run could be repeated."""
 
@@ -51,6 +54,7 @@ class Tokenizer:
         self.hugging_face = tokenizer
         self.pieces = pieces
         self.name = name
+        self._ids: dict[tuple[str, bool], list[int]] = {}
         self.chat = chat or chat_format(tokenizer, name)
         self.bos_token_id: int | None = tokenizer.bos_token_id
         self.end_id: int = self.special_ids(self.chat.end)[0]
@@ -87,9 +91,7 @@ class Tokenizer:
 
     def text_ids(self, text: str) -> list[int]:
         """Ids of plain text: `</s>` inside it is three characters and more, never the end of the sequence."""
-        if self.pieces is not None:
-            return self.pieces.encode(text)
-        return self.hugging_face(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return self._known(text, is_plain=True)
 
     def bare_ids(self, text: str) -> list[int]:
         """The same without the dummy prefix that SentencePiece puts before a text."""
@@ -101,7 +103,22 @@ class Tokenizer:
 
     def special_ids(self, text: str) -> list[int]:
         """Ids of a part of the chat format, in which special tokens count."""
-        return self.hugging_face(text, add_special_tokens=False)["input_ids"] if text else []
+        return self._known(text, is_plain=False) if text else []
+
+    def _known(self, text: str, *, is_plain: bool) -> list[int]:
+        """Ids that were found before, or are now; the list is the caller's own."""
+        found = self._ids.get((text, is_plain))
+        if found is None:
+            if len(self._ids) >= MOST_TEXTS:
+                self._ids.clear()
+            found = self._ids[text, is_plain] = self._encoded(text, is_plain=is_plain)
+        return list(found)
+
+    def _encoded(self, text: str, *, is_plain: bool) -> list[int]:
+        if is_plain and self.pieces is not None:
+            return self.pieces.encode(text)
+        splits = {"split_special_tokens": True} if is_plain else {}
+        return self.hugging_face(text, add_special_tokens=False, **splits)["input_ids"]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of an answer: no special or added token, no id beyond the vocabulary, no outer space."""
