@@ -8,21 +8,23 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from emolightning.training.lightning_internals import may_be_logged
+
 
 class GradientNorm(pl.Callback):
-    """Logs `train/grad_norm`, of all trained parameters together, for each optimizer step.
+    """Logs `train/grad_norm`, of all trained parameters together, each `trainer.log_every_n_steps` optimizer steps.
 
     DeepSpeed keeps gradients to itself and tells their norm after its step only.
     """
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Any) -> None:
         """Gradients are unscaled here, and not yet clipped."""
-        if deepspeed_engine(trainer) is None:
+        if may_be_logged(trainer) and deepspeed_engine(trainer) is None:
             pl_module.log("train/grad_norm", gradient_norm(pl_module))
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         """DeepSpeed's; it has none before the first step."""
-        engine = deepspeed_engine(trainer)
+        engine = deepspeed_engine(trainer) if may_be_logged(trainer) else None
         norm = engine.get_global_grad_norm() if engine is not None else None
         if norm is not None:
             pl_module.log("train/grad_norm", float(norm))

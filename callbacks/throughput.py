@@ -7,8 +7,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
-from emolightning.records.clips import SequenceBatch
+from emolightning.records.clips import Batch, SequenceBatch
 from emolightning.training.lightning_internals import logged_step
 
 
@@ -21,8 +22,7 @@ class Throughput(pl.Callback):
 
     def __init__(self, *, every_num_batches: int = 20):
         self.every_num_batches = every_num_batches
-        self._clips = self._tokens = self._batches = 0
-        self._since = 0.0
+        self._restart()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A run resumed in mid-epoch does not start that epoch."""
@@ -36,15 +36,11 @@ class Throughput(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count, and log when the window is full or the epoch ends."""
-        own = batch.is_own if batch.shares is None else batch.is_own * batch.shares  # A clip may have several rows.
-        self._clips += round(float(own.sum()))  # Not another rank's, which only fills a batch.
-        if isinstance(batch, SequenceBatch):
-            self._tokens += int(batch.sequence.attention_mask[batch.is_own].sum())
+        self._counted = self._counted + counted(batch)
         self._batches += 1
         if self._batches < self.every_num_batches and not trainer.is_last_batch:
             return
-        counted = torch.tensor([self._clips, self._tokens], device=pl_module.device)
-        clips, tokens = trainer.strategy.reduce(counted, reduce_op="sum").tolist()
+        clips, tokens = trainer.strategy.reduce(self._counted, reduce_op="sum").tolist()
         seconds = time.perf_counter() - self._since
         memory = trainer.strategy.reduce(torch.tensor(peak_memory_gb(), device=pl_module.device), reduce_op="max")
         values = {
@@ -63,8 +59,19 @@ class Throughput(pl.Callback):
         self._restart()
 
     def _restart(self) -> None:
-        self._clips = self._tokens = self._batches = 0
+        self._counted: Any = 0
+        self._batches = 0
         self._since = time.perf_counter()
+
+
+def counted(batch: Batch) -> Tensor:
+    """Clips and tokens of a batch, on its device: reading them in each step would wait for it."""
+    own = batch.is_own  # Not another rank's clips, which only fill a batch.
+    rows = own if batch.shares is None else own * batch.shares  # A clip may have several rows.
+    tokens = (
+        batch.sequence.attention_mask.sum(1) if isinstance(batch, SequenceBatch) else torch.zeros_like(batch.indices)
+    )
+    return torch.stack([rows.float().sum().round().long(), (tokens * own).sum()])
 
 
 def peak_memory_gb() -> float:

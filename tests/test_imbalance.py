@@ -121,7 +121,7 @@ def test_cross_entropy_by_hand() -> None:
 def test_losses_of_labels_by_hand() -> None:
     found = LabelLosses(("happy", "sad", "angry"))
     for labels in (["sad", "happy", None], ["sad", "other", "sad"]):
-        found.sums += found.of_batch(labels, torch.tensor([2.0, 3.0, 9.0]), torch.tensor([1, 2, 3]))
+        found.add(found.of_batch(labels, torch.tensor([2.0, 3.0, 9.0]), torch.tensor([1, 2, 3])))
     assert found.means() == {"loss/happy": 1.5, "loss/sad": 13 / 5}
 
 

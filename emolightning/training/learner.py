@@ -25,9 +25,10 @@ from emolightning.scoring.scoring import Scoring
 from emolightning.training.engines.optimizer_state import read_optimizer, write_optimizer
 from emolightning.training.engines.sharing import share_weights
 from emolightning.training.label_losses import LabelLosses
+from emolightning.training.lightning_internals import is_validation_next, may_be_logged
 from emolightning.training.optim.groups import parameter_groups
 from emolightning.training.optim.schedule import Length, Schedule
-from emolightning.training.stopping.divergence import require_finite_loss, require_finite_weights
+from emolightning.training.stopping.divergence import FiniteLosses, require_finite_weights
 from emolightning.training.validation import Validation
 
 
@@ -99,6 +100,7 @@ class EmotionLearner(pl.LightningModule):
         self.cross_entropy = cross_entropy
         self.class_weights = class_weights
         self.label_losses = LabelLosses(self.labels)
+        self.finite_losses = FiniteLosses()
         self._prior: Tensor | float = 0.0
         self.validation = Validation(scoring, votes) if scoring is not None else None
         self._resumed_batches = 0
@@ -142,15 +144,23 @@ class EmotionLearner(pl.LightningModule):
             self._restore_gradients()
         done = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
         self.model.step = done - 1
-        torch.manual_seed((self.seed * 1_000_003 + done) * 4_096 + self.global_rank)
+        self._seed_dropout((self.seed * 1_000_003 + done) * 4_096 + self.global_rank)
+
+    def _seed_dropout(self, number: int) -> None:
+        """As `torch.manual_seed`, which would note a traceback for every kind of device that is not there."""
+        torch.default_generator.manual_seed(number)
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).manual_seed(number)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch; logged is that of all ranks' batches together."""
         if batch_idx == 0:  # And not where an epoch begins: one that is resumed in the middle goes on.
             self.label_losses = LabelLosses(self.labels)
         loss, together = self._losses(batch)
-        require_finite_loss(float(together), self.trainer)
-        self.log("train/loss", together, prog_bar=True, batch_size=len(batch.clips))
+        self.finite_losses.add(together, self.trainer)
+        # Reading it waits for the device. A validation follows: what is monitored may be this loss.
+        if batch_idx == 0 or may_be_logged(self.trainer) or is_validation_next(self.trainer):
+            self.log("train/loss", together.cpu(), prog_bar=True, batch_size=len(batch.clips))
         return loss
 
     def _losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -164,14 +174,14 @@ class EmotionLearner(pl.LightningModule):
             weights = [1.0 if clip.label is None else self.class_weights[clip.label] for clip in batch.clips]
             losses = losses * losses.new_tensor(weights)
         if ranks == 1:
-            self.label_losses.sums += by_label
+            self.label_losses.add(by_label)
             loss = losses.sum() / tokens.sum()
             loss = loss if more is None else loss + more
             return loss, loss.detach()
         own = torch.stack([losses.detach().sum().double(), tokens.sum().double()])
         both = self.trainer.strategy.reduce(torch.cat([own, by_label.flatten().to(own)]), reduce_op="sum")
         total, num_tokens = both[:2]
-        self.label_losses.sums += both[2:].cpu().view_as(by_label)
+        self.label_losses.add(both[2:].view_as(by_label))
         # Engines average gradients over ranks; a mean of means would weigh the clips of ranks with fewer tokens more.
         loss = losses.sum() * (ranks / num_tokens).to(losses.dtype)
         return loss if more is None else loss + more, total / num_tokens
@@ -269,6 +279,7 @@ class EmotionLearner(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep trained parameters and projections only, and the fingerprint of the base they belong to."""
+        self.finite_losses.require(self.trainer)
         state = trained_state(self.model)
         require_finite_weights(state, self.trainer)
         checkpoint["state_dict"] = {f"model.{name}": value for name, value in state.items()}
@@ -282,7 +293,7 @@ class EmotionLearner(pl.LightningModule):
         checkpoint["batches_per_epoch"] = int(self.trainer.num_training_batches)
         checkpoint["step_size"] = self._step_size()
         checkpoint["val_scores"] = self._val_scores()
-        checkpoint["label_losses"] = self.label_losses.sums
+        checkpoint["label_losses"] = self.label_losses.sums.cpu()
         if self._has_pending_gradients:
             gradients = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
             checkpoint["pending_gradients"] = gradients

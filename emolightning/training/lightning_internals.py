@@ -53,6 +53,14 @@ def coming_metrics(trainer: Any) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items()}
 
 
+def may_be_logged(trainer: Any) -> bool:
+    """Whether Lightning may log the present step: one of `log_every_n_steps`, or one at which a timer ends the run."""
+    from pytorch_lightning.callbacks import Timer
+
+    has_timer = any(isinstance(callback, Timer) for callback in trainer.callbacks)
+    return trainer._logger_connector.should_update_logs or has_timer or bool(trainer.fast_dev_run)
+
+
 def log_step(trainer: Any) -> None:
     """Write a step's row at once: Lightning does it after the hook in which a run may leave."""
     trainer._logger_connector.on_batch_end()

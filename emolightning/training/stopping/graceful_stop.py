@@ -55,8 +55,10 @@ class GracefulStop(pl.Callback):
             self._stop_if_told(trainer, save=False)
 
     def _stop_if_told(self, trainer: pl.Trainer, *, save: bool) -> None:
-        told = torch.tensor(self._signal, device=trainer.strategy.root_device)
-        received = int(trainer.strategy.reduce(told, reduce_op="max")) if trainer.world_size > 1 else int(told)
+        received = self._signal
+        if trainer.world_size > 1:
+            told = torch.tensor(received, device=trainer.strategy.root_device)
+            received = int(trainer.strategy.reduce(told, reduce_op="max"))
         if not received:
             return
         if save:
