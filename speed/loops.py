@@ -72,7 +72,7 @@ class Watch:
             yield batch
 
     def measurement(self) -> Measurement:
-        """Of the steps that are timed."""
+        """What the steps took that are timed."""
         seconds = self.times[self.warm + self.steps] - self.times[self.warm]
         return Measurement(seconds, waiting_seconds=self.waited)
 
