@@ -16,7 +16,7 @@ from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.emotion_llama.family import EmotionLlamaFamily
 from emolightning.models.parts.parameters import parts
 from emolightning.models.sizes.on_meta import build_on_meta
-from emolightning.runs.assembly import plain
+from emolightning.runs.assembly_of_models import plain
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.quiet import quiet_libraries
 from speed import shapes, table

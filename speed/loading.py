@@ -43,7 +43,9 @@ def main(cfg: DictConfig) -> None:
     import torch
 
     from emolightning.data.loading.datamodule import ClipDataModule
-    from emolightning.runs.assembly import build_learner, build_processor, loading_of, plain, read_corpus
+    from emolightning.runs.assembly import build_learner
+    from emolightning.runs.assembly_of_data import loading_of, read_corpus
+    from emolightning.runs.assembly_of_models import build_processor, plain
     from emolightning.runs.quiet import quiet_libraries
     from emolightning.runs.vision_pass import precompute_vision
     from speed.figures import write_result

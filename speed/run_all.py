@@ -29,6 +29,7 @@ from speed.page import main as write_page  # noqa: E402
 OUTPUT = "output={output}"
 
 SMALL: dict[str, tuple[str, ...]] = {
+    "start_up": ("--rounds=1", "--commands", "help", "error", "score", "--output={output}"),
     "first_answer": ("checkpoint={run}", "media={clip}", "rounds=1", OUTPUT),
     "extracting": ("media={clips}", "rounds=1", OUTPUT),
     "loading": ("experiment=smoke", "workers=[0,1]", "rounds=1", "paths.data={data}", OUTPUT),
@@ -49,7 +50,7 @@ SMALL: dict[str, tuple[str, ...]] = {
 }
 """Script -> its words at a small size. Places in braces: the result file, a trained run, its rendered clips."""
 
-NO_MEASUREMENT = ("emer_baselines", "page", "run_all")
+NO_MEASUREMENT = ("emer_baselines", "importing", "page", "run_all")
 """Programs of speed/ that measure no time."""
 
 

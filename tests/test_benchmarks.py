@@ -28,7 +28,7 @@ from emolightning.errors import InputErrors, UserError
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.records.clips import Clip
 from emolightning.records.labels import DFEW7, MER6, MER9
-from emolightning.runs.assembly import make_corpus
+from emolightning.runs.assembly_of_data import make_corpus
 
 DATA = {
     "mer2023": "MER2023", "emer": "MER2023", "mer2024_semi": "MER2024", "mer2024_noise": "MER2024",

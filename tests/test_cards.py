@@ -18,7 +18,7 @@ from emolightning.benchmarks.registry import cards, family, official_benchmarks,
 from emolightning.config.check import check_config
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
-from emolightning.runs.assembly import make_corpus
+from emolightning.runs.assembly_of_data import make_corpus
 
 READ_BY = {
     **{words: name for name, official in official_benchmarks().items() for words in official.read_by},

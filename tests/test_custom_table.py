@@ -25,7 +25,7 @@ from emolightning.data.stores.features import FolderFeatures
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip
 from emolightning.records.labels import DFEW7, MER6, MER9, nearest
-from emolightning.runs.assembly import make_corpus
+from emolightning.runs.assembly_of_data import make_corpus
 
 HEADER = "video_name,emotion_label,transcription"
 Read = Callable[..., list[Clip]]

@@ -31,7 +31,9 @@ from emolightning.models.emotion_llama.family import FAMILY
 from emolightning.models.emotion_llama.upstream.describing import read_trained
 from emolightning.models.inspecting import describe
 from emolightning.runs.answers import set_aside_other
-from emolightning.runs.assembly import build_learner, plain, read_corpus
+from emolightning.runs.assembly import build_learner
+from emolightning.runs.assembly_of_data import read_corpus
+from emolightning.runs.assembly_of_models import plain
 from emolightning.runs.report.collect import write_report
 from emolightning.runs.resume import is_finished, refuse_changes
 from emolightning.runs.wandb_record import read_lineage

@@ -30,7 +30,8 @@ from emolightning.prompt.questions import target_text
 from emolightning.records.clips import Clip
 from emolightning.runs import assembly
 from emolightning.runs import train as training_run
-from emolightning.runs.assembly import build_processor, read_corpus
+from emolightning.runs.assembly_of_data import read_corpus
+from emolightning.runs.assembly_of_models import build_processor
 from emolightning.runs.positions import remedies
 
 UNSAID = SimpleNamespace(model_max_length=int(1e30), name_or_path="f")

@@ -28,7 +28,7 @@ from emolightning.data.readers.folds import values_of
 from emolightning.errors import InputErrors, UserError, override
 from emolightning.files.writing import CannotWrite
 from emolightning.records.clips import Clip
-from emolightning.runs.assembly import make_corpus
+from emolightning.runs.assembly_of_data import make_corpus
 from emolightning.runs.preparing.formats import about_valence, refuse_unfit
 
 ROOTS = {"meld": "MELD", "iemocap": "IEMOCAP_full_release", "crema_d": "CREMA-D"}

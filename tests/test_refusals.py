@@ -61,7 +61,9 @@ def composed(*overrides: str) -> DictConfig:
 def test_settings_are_tried_before_clips_are_read(
     overrides: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emolightning.runs.assembly.make_corpus", lambda *_, **__: pytest.fail("clips are read"))
+    monkeypatch.setattr(
+        "emolightning.runs.assembly_of_data.make_corpus", lambda *_, **__: pytest.fail("clips are read")
+    )
     with pytest.raises(UserError) as caught:
         in_process.fit(composed(f"output_dir={tmp_path}/run", *overrides))
     assert said in str(caught.value)

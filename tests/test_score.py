@@ -349,7 +349,7 @@ def test_no_torch(tmp_path: Path, predictions: Path) -> None:
         "import sys; sys.argv = ['emolightning', 'score']\n"
         "from emolightning.commands.score import main\n"
         f"main(['answers={predictions}', 'labels=mer6', 'output_dir={tmp_path / 'out'}'])\n"
-        "assert not {'torch', 'transformers', 'pytorch_lightning'} & set(sys.modules)\n"
+        "assert not {'torch', 'transformers', 'pytorch_lightning', 'peft', 'wandb', 'av'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1], capture_output=True)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from speed import page, run_all
+from speed import page, run_all, start_up
 from speed.figures import Drawing, Figure, Table, figure, is_kept, write_result
 
 SPEED = Path(page.__file__).parent
@@ -117,6 +117,49 @@ def test_an_unknown_script_is_told_with_the_nearest(capsys: pytest.CaptureFixtur
         run_all.main(["stroes"])
     assert ended.value.code == 2
     assert "stroes: did you mean stores?" in capsys.readouterr().err
+
+
+FOUND = {
+    "seconds": {"torch": 1.5, "torch.nn": 0.5, "torch._dynamo.utils": 0.75, "sympy.core": 0.25, "csv": 0.125},
+    "all": 4.0,
+    "modules": ["torch", "torch.nn", "torch._dynamo.utils", "sympy.core", "csv", "scipy"],
+}
+
+
+def test_each_module_belongs_to_one_part_of_a_start() -> None:
+    found = start_up.counted(FOUND)
+    assert {part: seconds for part, seconds in found.parts.items() if seconds} == {
+        "torch": 2.0,
+        "torch's compiler": 1.0,
+        "other modules": 0.125,
+        "no import": 0.875,
+    }
+    assert found.heavy == ("torch", "torch's compiler", "SciPy")
+    assert (found.seconds, found.modules) == (4.0, 6)
+
+
+def test_a_start_is_shown_beside_its_promise() -> None:
+    starts = {"doctor": [start_up.counted({**FOUND, "all": seconds}) for seconds in (4.0, 13.0, 14.0)]}
+    time, modules = start_up.figures(starts, {"doctor": [2.0, 1.0, 3.0]})
+    assert (time.value, time.low, time.high, time.floor) == (13.0, 4.0, 14.0, 2.0)
+    assert is_kept({"value": time.value, "at_least": None, "at_most": time.at_most}) is False
+    assert modules.value == 6
+    assert ("torch", "2.00") in start_up.table(starts).rows
+    assert start_up.drawing(starts).bars["no import"] == {"doctor": 9.875}
+
+
+def test_a_command_that_imports_too_much_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(start_up, "start", lambda command, places: start_up.counted(FOUND))
+    assert start_up.main(["--commands", "score", "--rounds=1"]) == 1
+    assert "error: score imports torch, torch's compiler; import it in" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_commands_import_what_they_need_and_no_more(small: Path) -> None:
+    """Heavy modules are counted, not seconds."""
+    assert start_up.main(["--rounds=1", "--experiment=smoke", f"--data={small / 'data'}"]) == 0
 
 
 @pytest.fixture(scope="module")

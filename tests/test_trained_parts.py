@@ -266,7 +266,7 @@ def test_runs_that_make_no_sense_are_refused_before_the_data_is_read(
     configured: Any, monkeypatch: pytest.MonkeyPatch, overrides: list[str], message: str
 ) -> None:
     monkeypatch.setattr(
-        "emolightning.runs.assembly.make_corpus", lambda *args, **kwargs: pytest.fail("the data was read")
+        "emolightning.runs.assembly_of_data.make_corpus", lambda *args, **kwargs: pytest.fail("the data was read")
     )
     with pytest.raises(UserError, match=message):
         fit(configured("run", *overrides))

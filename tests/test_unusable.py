@@ -31,7 +31,8 @@ from emolightning.data.loading.same_clips import require_same_clips
 from emolightning.data.readers.custom import CustomData
 from emolightning.data.stores.features import FolderFeatures, SignalFeatures
 from emolightning.errors import EndOfRun, InputErrors, UserError
-from emolightning.runs.assembly import make_corpus, training
+from emolightning.runs.assembly import training
+from emolightning.runs.assembly_of_data import make_corpus
 from emolightning.runs.evaluate import refuse_skipped
 from emolightning.runs.wandb_record import summary_of
 from emolightning.scoring.warnings import warnings_of

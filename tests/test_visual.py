@@ -25,7 +25,9 @@ from emolightning.errors import UserError
 from emolightning.models.emotion_llama.inputs import VISUAL
 from emolightning.records.clips import Clip
 from emolightning.runs.answers import evaluation_key
-from emolightning.runs.assembly import build_learner, build_processor, loading_of, plain, read_corpus
+from emolightning.runs.assembly import build_learner
+from emolightning.runs.assembly_of_data import loading_of, read_corpus
+from emolightning.runs.assembly_of_models import build_processor, plain
 from emolightning.runs.evaluate import describe_evaluation
 from emolightning.runs.vision_pass import precompute_vision, tower_on
 

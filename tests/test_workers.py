@@ -25,7 +25,9 @@ from emolightning.config.schema import register_schemas
 from emolightning.data.loading.datamodule import ClipDataModule
 from emolightning.errors import UserError
 from emolightning.records.clips import Batch
-from emolightning.runs.assembly import augmentation_of, build_processor, load_of, loading_of, read_corpus
+from emolightning.runs.assembly import load_of
+from emolightning.runs.assembly_of_data import augmentation_of, loading_of, read_corpus
+from emolightning.runs.assembly_of_models import build_processor
 from emolightning.runs.endings.out_of_memory import explained_out_of_memory
 from emolightning.training.stopping.graceful_stop import GracefulStop
 

@@ -56,7 +56,7 @@ def doctor(cfg: DictConfig) -> int:
     quiet_libraries()
     from emolightning.data.checkup.checkup import look_at
     from emolightning.files.writing import write_json
-    from emolightning.runs.assembly import augmentation_of, make_corpus
+    from emolightning.runs.assembly_of_data import augmentation_of, make_corpus
 
     policy, augmentation = page_policy(cfg), augmentation_of(cfg)
     corpus = make_corpus(cfg, takes_stock=True)
@@ -193,7 +193,7 @@ def leaks(cfg: DictConfig, clips: "list[Clip]", found: "Checkup") -> list[str]:
     """Clips that the other dataset has as well; only its annotations are read."""
     from emolightning.data.checkup.duplicates import shared_clips
     from emolightning.errors import UserError
-    from emolightning.runs.assembly import make_corpus
+    from emolightning.runs.assembly_of_data import make_corpus
 
     other = cfg.copy()
     with open_dict(other):

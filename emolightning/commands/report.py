@@ -42,7 +42,7 @@ def report(cfg: DictConfig, *, form: str | None = None) -> int:
 
     if form is not None:
         require_form(form)
-    from emolightning.runs.assembly import make_corpus
+    from emolightning.runs.assembly_of_data import make_corpus
     from emolightning.runs.report.collect import write_report
 
     print(write_report(Path(cfg.output_dir), make_corpus(cfg).source.read_clips()))

@@ -1,7 +1,7 @@
 """Configuration -> objects: the last place that sees a config. Everything below takes plain keyword arguments."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,25 +15,19 @@ from emolightning.config.building import build, explained_refusals
 from emolightning.config.families import family_of
 from emolightning.config.sources import chosen
 from emolightning.config.values import MONITORS, OF_VOTES
-from emolightning.data.loading.corpus import Corpus, opens_media
+from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import ClipDataModule, label_draws
 from emolightning.data.loading.lengths import most_vectors
-from emolightning.data.loading.settings import Loading, split_settings
-from emolightning.data.media.audio import usable_noise
-from emolightning.data.perturbing.augmenting import Augmentation
-from emolightning.data.perturbing.perturbing import Perturbing, perturbing_of
-from emolightning.data.readers.source import ClipSource
-from emolightning.data.stores.features import FeatureSource
+from emolightning.data.loading.settings import Loading
 from emolightning.errors import UserError
 from emolightning.files.writing import require_writable
 from emolightning.models.family import Occasion, Sees
 from emolightning.models.parts.cross_entropy import CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor
-from emolightning.records.corruptions import Corruption
-from emolightning.records.inputs import Inputs
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
+from emolightning.runs.assembly_of_data import augmentation_of, loading_of, read_corpus
 from emolightning.runs.assembly_of_models import build_processor, inputs_of, keep_questions, plain, untrained
 from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.attributes import asked_of_clips
@@ -138,13 +132,6 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     learner = partial(_seeded_learner, cfg, corpus, is_empty=rank > 0, **tools)
     data = ClipDataModule(corpus, processor, loading, shuffle=tuple(cfg.shuffle), augmentation=augmentation)
     return Run(data, learner, trainer, scoring, facts)
-
-
-def augmentation_of(cfg: DictConfig) -> Augmentation:
-    """What is done to training clips; what this run cannot do is refused."""
-    given = plain(cfg.augmentation)
-    noise = usable_noise(given.pop("noise"), "augmentation.noise")
-    return Augmentation(inputs_of(cfg), cfg.data.seed, noise=noise, **given)
 
 
 def _class_weights(cfg: DictConfig, corpus: Corpus, loading: Loading) -> dict[str, float] | None:
@@ -331,78 +318,6 @@ def load_of(cfg: DictConfig) -> Load:
 def trained_parts(cfg: DictConfig) -> dict[str, str]:
     """Part of the model -> how it trains."""
     return family_of(cfg.model).trained(plain(cfg.model), tuple(inputs_of(cfg)))
-
-
-def read_corpus(cfg: DictConfig, *, trains: bool = False, check: Callable[[Corpus], object] | None = None) -> Corpus:
-    """The data of a run, read and checked: everything wrong with it is raised here, before any weights are touched.
-
-    Args:
-        cfg: the run.
-        trains: needs answers to learn.
-        check: refuses what the rows alone show, before media are opened.
-    """
-    family_of(cfg.model).require(plain(cfg.model))
-    corpus = make_corpus(cfg)
-    corpus.read(trains=trains, check=check)
-    return corpus
-
-
-def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
-    """The data of a run, with nothing read yet.
-
-    Args:
-        cfg: the run.
-        takes_stock: media that are missing are noted and do not end the reading.
-    """
-    family, inputs = family_of(cfg.model), inputs_of(cfg)
-    own, reading, loading = split_settings(plain(cfg.data))
-    features = build(cfg.features, "features")
-    perturbing = _perturbing(cfg, inputs, features)
-    lenient = takes_stock or not opens_media(inputs, features)
-    source: ClipSource = build(own, "data", inputs=_read(inputs, features), takes_stock=lenient)
-    protocol = source.official.prompt_order if source.official else ()
-    return Corpus(
-        source,
-        inputs=inputs,
-        features=features,
-        questions=family.questions(plain(cfg.prompt), labels=source.labels, protocol=protocol, seed=source.seed),
-        frame_sizes=family.frame_sizes(plain(cfg.model)),
-        reading=reading,
-        num_workers=loading.num_workers,
-        perturbing=perturbing,
-    )
-
-
-def _perturbing(cfg: DictConfig, inputs: Inputs, features: FeatureSource | None) -> Perturbing:
-    """What is done to the inputs of the clips that are answered; a training and a check of data do nothing."""
-    if (asked := OmegaConf.select(cfg, "perturb")) is None:
-        return Perturbing()
-    corruption = None
-    if asked.corruption is not None:
-        corruption = Corruption(asked.corruption, asked.severity, asked.seed, usable_noise(asked.noise))
-    return perturbing_of(
-        inputs,
-        reads_media=features is not None and features.reads_media,
-        cut_out=getattr(features, "cut_out", None),
-        split=cfg.split,
-        zeroed=tuple(asked.zeroed),
-        mean=tuple(asked.mean),
-        mean_of=asked.mean_of,
-        corruption=corruption,
-        only=tuple(asked.inputs),
-    )
-
-
-def _read(inputs: Inputs, features: FeatureSource) -> tuple[str, ...]:
-    """What is read of annotations: the active inputs, and the transcript where vectors are computed of it."""
-    computed = features is not None and features.reads_media
-    says = any(about.kind == "vectors" and about.modality == "text" for about in inputs.values())
-    return (*inputs, *(["transcript"] if computed and says and "transcript" not in inputs else []))
-
-
-def loading_of(cfg: DictConfig) -> Loading:
-    """Sizes of batches, and the processes that make them."""
-    return split_settings(plain(cfg.data))[2]
 
 
 def build_learner(

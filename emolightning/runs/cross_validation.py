@@ -19,7 +19,7 @@ from emolightning.models.parts.adapter import DESCRIPTION
 from emolightning.records.clips import Answer, Clip, Score
 from emolightning.records.report import Report
 from emolightning.runs.answers import evaluation_key, join, latest_key, read_scored, set_aside_other
-from emolightning.runs.assembly import make_corpus
+from emolightning.runs.assembly_of_data import make_corpus
 from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.members import Member, Outcome, Several, write_table

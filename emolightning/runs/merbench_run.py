@@ -21,7 +21,7 @@ from emolightning.files.documents import read_json_object
 from emolightning.files.writing import write_json, written_whole
 from emolightning.models.family import Sees
 from emolightning.models.fusion.search_space import space_of
-from emolightning.runs.assembly import read_corpus
+from emolightning.runs.assembly_of_data import read_corpus
 from emolightning.runs.assembly_of_models import build_processor, plain
 from emolightning.runs.merbench import Fold, Outputs, Recipe, Rows, draw, folds_of, summarised, train_fold
 from emolightning.runs.seeds import spread

@@ -13,7 +13,8 @@ from emolightning.config.families import family_of
 from emolightning.data.perturbing.perturbing import perturbing_of
 from emolightning.errors import UserError
 from emolightning.records.inputs import Inputs
-from emolightning.runs.assembly import occasion, read_corpus
+from emolightning.runs.assembly import occasion
+from emolightning.runs.assembly_of_data import read_corpus
 from emolightning.runs.assembly_of_models import inputs_of, plain
 from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.processes import Programs, kept

@@ -16,7 +16,7 @@ from emolightning.config.sources import override_key
 from emolightning.data.readers.expected import Expected
 from emolightning.errors import InputErrors, UserError, override
 from emolightning.records.benchmark import Benchmark, Part
-from emolightning.runs.assembly import make_corpus
+from emolightning.runs.assembly_of_data import make_corpus
 from emolightning.runs.assembly_of_models import plain
 from emolightning.runs.processes import Programs
 from emolightning.runs.score import require_free, score_files

@@ -11,7 +11,7 @@ from emolightning.data.loading.corpus import PERTURBED, Corpus
 from emolightning.data.media.audio import usable_noise
 from emolightning.errors import UserError
 from emolightning.records.corruptions import KINDS
-from emolightning.runs.assembly import make_corpus
+from emolightning.runs.assembly_of_data import make_corpus
 from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.processes import Programs, kept
 from emolightning.runs.variants.evaluating import Outcome, Variant, carrier, evaluate_all
