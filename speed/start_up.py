@@ -55,7 +55,7 @@ class Command:
     """A command that is started."""
 
     words: tuple[str, ...]
-    """With places in braces."""
+    """Its command line; places in braces are put in."""
     code: int
     most_s: float
     """Processor time that is promised."""
