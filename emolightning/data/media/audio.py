@@ -14,6 +14,9 @@ from emolightning.errors import UserError
 from emolightning.records.clips import Span
 from emolightning.records.corruptions import Corruption
 
+BLOCK = 1 << 18
+"""Samples that are resampled at once, a few seconds."""
+
 
 class NoAudioTrack(MediaError):
     """A sound file without sound: a video with no audio track, or an empty one. Often fine, so it has its own type."""
@@ -56,7 +59,7 @@ def read_waveform(
     with open_stream(path, "audio") as (container, stream):
         if stream is None:
             raise NoAudioTrack(path, "has no audio track")
-        for frame in _frames(container, stream, span):
+        for frame in _in_blocks(_frames(container, stream, span)):
             chunks += (resampled := _resampled(resampler, frame, path))
             num_samples += sum(chunk.size for chunk in resampled)
             if num_samples > MAX_SECONDS * sample_rate:
@@ -111,6 +114,26 @@ def _frames(container: InputContainer, stream: av.AudioStream, span: Span | None
         return
     for packet in complete_packets(container, stream):
         yield from stream.decode(packet)
+
+
+def _in_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
+    """The same sound in longer frames: resampling one costs as much time as resampling thousands of its samples."""
+    waiting, kind = av.AudioFifo(), None
+    for frame in frames:
+        # Whoever gets it refuses sound that changes; a queue would not notice another number of channels.
+        if kind not in (None, _kind(frame)):
+            yield from waiting.read_many(BLOCK, partial=True)
+            yield frame
+            continue
+        kind, frame.pts = _kind(frame), None
+        waiting.write(frame)
+        if waiting.samples >= BLOCK:
+            yield waiting.read()
+    yield from waiting.read_many(BLOCK, partial=True)
+
+
+def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None, path: Path) -> list[np.ndarray]:

@@ -10,7 +10,8 @@ import av
 
 from emolightning.data.media.opening import MediaError, open_stream
 from emolightning.data.media.pieces import sound_of_piece
-from emolightning.data.media.video import each_frame, upright_pixels
+from emolightning.data.media.upright import upright_pixels
+from emolightning.data.media.video import each_frame
 from emolightning.records.clips import Span
 
 TICK = Fraction(1, 90_000)

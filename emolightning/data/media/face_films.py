@@ -28,7 +28,8 @@ from emolightning.data.media.face_tracks import (
 from emolightning.data.media.images import resize
 from emolightning.data.media.openface import NoFace
 from emolightning.data.media.opening import MediaError
-from emolightning.data.media.video import count_frames, each_frame, upright_grey, upright_pixels
+from emolightning.data.media.upright import upright_grey, upright_pixels
+from emolightning.data.media.video import count_frames, each_frame
 from emolightning.records.clips import Clip
 
 LOOK_EVERY = 5

@@ -19,7 +19,8 @@ from emolightning.data.media.face_tracks import Choice
 from emolightning.data.media.openface import find_faces
 from emolightning.data.media.opening import MediaError
 from emolightning.data.media.squeezing import squeezed_by_decoder
-from emolightning.data.media.video import count_frames, upright_pixels
+from emolightning.data.media.upright import upright_pixels
+from emolightning.data.media.video import count_frames
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
 

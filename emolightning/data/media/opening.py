@@ -6,7 +6,7 @@ every machine.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -144,20 +144,26 @@ def packets_of(container: InputContainer, stream: Any = None) -> Iterator[av.Pac
     Raises:
         MediaError: reading takes too long.
     """
-    end = time.thread_time() + READ_SECONDS  # Waiting for whoever takes the pictures does not count.
     packets = container.demux(*([stream] if stream is not None else []))
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except IndexError:
-            # A stream that nobody knew of has appeared, and PyAV cannot close it. Its packets did not come either, and
-            # those that were known are closed before.
-            return
+    try:
+        yield from in_time(packets, Path(container.name))
+    except IndexError:
+        # A stream that nobody knew of has appeared, and PyAV cannot close it. Its packets did not come either, and
+        # those that were known are closed before.
+        return
+
+
+def in_time(packets: Iterable[av.Packet], path: Path) -> Iterator[av.Packet]:
+    """The same packets, as long as reading and decoding them does not take too long.
+
+    Raises:
+        MediaError: it does.
+    """
+    end = time.thread_time() + READ_SECONDS  # Waiting for whoever takes the pictures does not count.
+    for packet in packets:
         if time.thread_time() > end:
             remedy = "cut it into shorter clips, or make its picture smaller"
-            raise MediaError(Path(container.name), f"reading it takes longer than {READ_SECONDS} s; {remedy}")
+            raise MediaError(path, f"reading it takes longer than {READ_SECONDS} s; {remedy}")
         yield packet
 
 
@@ -174,7 +180,7 @@ def complete_packets(container: InputContainer, stream: Any) -> Iterator[av.Pack
     for packet in packets_of(container):
         if is_sound(packet, container) and packet.stream.index == stream.index:
             yield packet
-    _check_index(container, container.streams)
+    check_index(container, container.streams)
 
 
 def check_structure(container: InputContainer, stream: Any) -> None:
@@ -189,7 +195,7 @@ def check_structure(container: InputContainer, stream: Any) -> None:
         reason = f"the file is cut short or damaged, {size} of {promised} bytes are there; {COPY_AGAIN}"
         raise MediaError(path, reason)
     # In an mp4 the index is complete before anything is read. Others fill it while they are.
-    _check_index(container, [stream])
+    check_index(container, [stream])
 
 
 def is_sound(packet: av.Packet, container: InputContainer) -> bool:
@@ -204,7 +210,12 @@ def is_sound(packet: av.Packet, container: InputContainer) -> bool:
     return not (packet.is_corrupt and container.format.name == "mpegts")
 
 
-def _check_index(container: InputContainer, streams: Any) -> None:
+def check_index(container: InputContainer, streams: Any) -> None:
+    """Refuse a file whose index knows of packets beyond its end.
+
+    Raises:
+        MediaError: cut short.
+    """
     path = Path(container.name)
     size = path.stat().st_size
     for stream in streams:

@@ -13,8 +13,10 @@ from av.container import InputContainer
 
 from emolightning.data.media.choice import FrameChoice, even_positions
 from emolightning.data.media.opening import MediaError, check_size, complete_packets, open_stream, packets_of
+from emolightning.data.media.picking import fits, kept_packets, picked
 from emolightning.data.media.pieces import frames_of_piece, num_frames_of_piece
 from emolightning.data.media.signal import peak_of
+from emolightning.data.media.upright import thumbnail, upright_pixels
 from emolightning.data.perturbing.pictures import worse_frames
 from emolightning.records.clips import Film, Span
 from emolightning.records.corruptions import Corruption
@@ -26,6 +28,7 @@ MOST_THUMBNAILS = 64
 DEFAULT_FPS = 25.0
 """Frames a second of a file that does not say it."""
 
+NO_FRAMES = "its video stream has no frames"
 _NOTHING_DECODED = "no frame of its video stream can be decoded"
 
 Keep = Callable[[np.ndarray], np.ndarray]
@@ -78,6 +81,11 @@ def _chosen(
     path: Path, choice: FrameChoice, span: Span | None, num_threads: int, keep: Keep, corruption: Corruption | None
 ) -> tuple[list[np.ndarray], list[int], int]:
     """The chosen frames, which of the clip they are, and how many it has."""
+    is_worse = corruption is not None and corruption.about.modality in ("video", "both")
+    if span is None and not is_worse and num_threads == 1 and fits(path):
+        found = _picked(path, choice, keep)
+        if found is not None:
+            return found
     total = count_frames(path, span)
     positions = _positions(path, choice, total)
     frames, num_decoded = _decode(path, span, positions, num_threads, keep, corruption)
@@ -86,6 +94,21 @@ def _chosen(
         total, positions = num_decoded, _positions(path, choice, num_decoded)
         frames, _ = _decode(path, span, positions, num_threads, keep, corruption)
     return frames, positions, total
+
+
+def _picked(path: Path, choice: FrameChoice, keep: Keep) -> tuple[list[np.ndarray], list[int], int] | None:
+    """What `_chosen` gives, from one reading of the file; None where it has to be read in another way."""
+    found: dict[int, np.ndarray] = {}
+    with _open_video(path) as (container, stream):
+        packets, total = kept_packets(container, stream)
+        if not total:
+            raise MediaError(path, NO_FRAMES)
+        positions = _positions(path, choice, total)
+        for position, frame in picked(container, stream, packets, positions):
+            check_size(path, frame.width, frame.height)
+            if position in positions:
+                found[position] = keep(upright_pixels(frame))
+    return None if set(positions) - set(found) else ([found[position] for position in positions], positions, total)
 
 
 def read_film(
@@ -157,7 +180,7 @@ def _read_small(
     seconds: list[float] = []
     for position, (time, frame) in enumerate(each_frame(path, span, num_threads=num_threads, corruption=corruption)):
         if len(pictures) < len(wanted) and position == wanted[len(pictures)]:
-            pictures.append(_thumbnail(frame, size))
+            pictures.append(thumbnail(frame, size))
             seconds.append(time)
         if position == wanted[-1]:
             break
@@ -180,19 +203,6 @@ def each_frame(
             time = frame.time if frame.time is not None else position / float(stream.average_rate or DEFAULT_FPS)
             start = time if position == 0 else start
             yield time - start, frame
-
-
-def upright_pixels(frame: av.VideoFrame) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, turned upright if the file says how."""
-    return _upright(_rgb(frame, frame.width, frame.height), frame.rotation)
-
-
-def upright_grey(frame: av.VideoFrame, longer_side: int) -> np.ndarray:
-    """(height, width) uint8, shrunk by FFmpeg if its longer side is longer, turned upright."""
-    scale = min(1.0, longer_side / max(frame.width, frame.height))
-    width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
-    small = frame.reformat(width, height, "gray", src_color_range=frame.color_range, interpolation="AREA", threads=1)
-    return _upright(small.to_ndarray(), frame.rotation)
 
 
 def frame_rate(path: Path) -> float:
@@ -242,7 +252,7 @@ def count_frames(path: Path, span: Span | None = None) -> int:
         else:
             num_frames = num_frames_of_piece(container, stream, span)
     if not num_frames:
-        raise MediaError(path, f"its video stream has no frames{f' in {span}' if span else ''}")
+        raise MediaError(path, f"{NO_FRAMES}{f' in {span}' if span else ''}")
     return num_frames
 
 
@@ -275,25 +285,3 @@ def _decode(
     if not num_decoded:
         raise MediaError(path, _NOTHING_DECODED)
     return [found[position] for position in positions if position in found], num_decoded
-
-
-def _thumbnail(frame: av.VideoFrame, size: int) -> np.ndarray:
-    """(size, size, 3) uint8: shrunk by FFmpeg to `size` along the shorter side, then cropped to the centre."""
-    scale = size / min(frame.width, frame.height)
-    width, height = (max(size, round(side * scale)) for side in (frame.width, frame.height))
-    left, top = (width - size) // 2, (height - size) // 2
-    pixels = _rgb(frame, width, height, "AREA")[top : top + size, left : left + size]
-    return _upright(pixels, frame.rotation)
-
-
-def _rgb(frame: av.VideoFrame, width: int, height: int, interpolation: str = "BICUBIC") -> np.ndarray:
-    """(height, width, 3) uint8; bicubic, where chroma is interpolated at all, is what OpenCV and so upstream uses."""
-    small = frame.reformat(
-        width, height, "rgb24", src_color_range=frame.color_range, interpolation=interpolation, threads=1
-    )
-    return small.to_ndarray()
-
-
-def _upright(pixels: np.ndarray, rotation: int) -> np.ndarray:
-    """Apply the display matrix of phone videos: `rotation` degrees counterclockwise. A contiguous copy."""
-    return np.ascontiguousarray(np.rot90(pixels, round(rotation / 90) % 4))
