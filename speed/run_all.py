@@ -31,7 +31,7 @@ OUTPUT = "output={output}"
 SMALL: dict[str, tuple[str, ...]] = {
     "start_up": ("--rounds=1", "--commands", "help", "error", "score", "--output={output}"),
     "first_answer": ("checkpoint={run}", "media={clip}", "rounds=1", OUTPUT),
-    "extracting": ("media={clips}", "rounds=1", OUTPUT),
+    "decoding": ("rendered={clips}", "--frames", "middle", "--rounds=1", "--output={output}"),
     "loading": ("experiment=smoke", "workers=[0,1]", "rounds=1", "paths.data={data}", OUTPUT),
     "training_step": (
         "experiment=smoke",
@@ -49,6 +49,9 @@ SMALL: dict[str, tuple[str, ...]] = {
     "score_rows": ("rows=10000", "rounds=1", OUTPUT),
 }
 """Script -> its words at a small size. Places in braces: the result file, a trained run, its rendered clips."""
+
+NEEDS_WEIGHTS = ("extracting",)
+"""Scripts that measure only with the weights of an encoder."""
 
 NO_MEASUREMENT = ("emer_baselines", "importing", "page", "run_all")
 """Programs of speed/ that measure no time."""

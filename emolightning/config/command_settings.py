@@ -346,17 +346,12 @@ class FirstAnswerConfig:
 
 @dataclass
 class ExtractingConfig:
-    """Clips that are read and encoded, to measure it."""
+    """Clips that are encoded, to measure it."""
 
     media: str = MISSING
     """A folder of clips."""
-    frames: list[str] = field(default_factory=lambda: ["first", "middle", "even:8"])
-    """Choices of frames, as `data.frame`."""
-    rounds: int = 5
-    """Rounds; in each of them both ways read all clips."""
-    words: list[str] = field(default_factory=list)
-    """Words of the command `extract`, e.g. `["features=hubert_mer2023","weights=FOLDER"]`; without them nothing is
-    extracted."""
+    words: list[str] = MISSING
+    """Words of the command `extract`, e.g. `["features=hubert_mer2023","weights=FOLDER"]`."""
     copies: int = 10
     """How often each clip is extracted in the shorter extraction; the longer one has four times as many."""
     output: str | None = None
