@@ -62,7 +62,7 @@ def measure(cfg: DictConfig) -> dict[str, Any]:
     """
     import torch
 
-    from emolightning.runs.assembly import plain
+    from emolightning.runs.assembly_of_models import plain
     from emolightning.runs.quiet import quiet_libraries
     from speed.loops import Loops
     from speed.machine import describe_device, find_peak, pick_device

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from media_factory import CODECS, add_cover, cut, make_empty_video_track, make_media, overwrite
 
-from emolightning.data.media import audio, video
+from emolightning.data.media import audio, upright
 from emolightning.data.media import opening as media
 from emolightning.data.media.audio import NoAudioTrack, has_audio, read_waveform
 from emolightning.data.media.choice import FrameChoice, parse_frame_choice
@@ -257,7 +257,7 @@ def test_a_video_of_8k_is_read_in_little_memory(tmp_path):
 def test_only_one_frame_is_held_at_full_size(tmp_path, monkeypatch):
     path = make_media(tmp_path / "a.mp4")
     held = []
-    monkeypatch.setattr(video, "_upright", lambda pixels, rotation: held.append(pixels.shape) or pixels)
+    monkeypatch.setattr(upright, "_upright", lambda pixels, rotation: held.append(pixels.shape) or pixels)
     seen = read_clip_frames(Clip("a", path), ("image",), choice=FOUR, image_size=8).arrays["image"]
     assert seen.shape == (4, 8, 8, 3)
     assert held == [(64, 96, 3)] * 4

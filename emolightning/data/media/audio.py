@@ -14,8 +14,8 @@ from emolightning.errors import UserError
 from emolightning.records.clips import Span
 from emolightning.records.corruptions import Corruption
 
-BLOCK = 1 << 18
-"""Samples that are resampled at once, a few seconds."""
+BLOCK_S = 6.0
+"""Seconds of sound that are resampled at once."""
 
 
 class NoAudioTrack(MediaError):
@@ -122,14 +122,14 @@ def _in_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
     for frame in frames:
         # Whoever gets it refuses sound that changes; a queue would not notice another number of channels.
         if kind not in (None, _kind(frame)):
-            yield from waiting.read_many(BLOCK, partial=True)
             yield frame
             continue
         kind, frame.pts = _kind(frame), None
         waiting.write(frame)
-        if waiting.samples >= BLOCK:
+        if waiting.samples >= BLOCK_S * frame.sample_rate:
             yield waiting.read()
-    yield from waiting.read_many(BLOCK, partial=True)
+    if kind is not None and waiting.samples:
+        yield waiting.read()
 
 
 def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:

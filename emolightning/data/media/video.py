@@ -82,7 +82,7 @@ def _chosen(
 ) -> tuple[list[np.ndarray], list[int], int]:
     """The chosen frames, which of the clip they are, and how many it has."""
     is_worse = corruption is not None and corruption.about.modality in ("video", "both")
-    if span is None and not is_worse and num_threads == 1 and fits(path):
+    if span is None and not is_worse and num_threads == 1:
         found = _picked(path, choice, keep)
         if found is not None:
             return found
@@ -100,6 +100,8 @@ def _picked(path: Path, choice: FrameChoice, keep: Keep) -> tuple[list[np.ndarra
     """What `_chosen` gives, from one reading of the file; None where it has to be read in another way."""
     found: dict[int, np.ndarray] = {}
     with _open_video(path) as (container, stream):
+        if not fits(path):
+            return None
         packets, total = kept_packets(container, stream)
         if not total:
             raise MediaError(path, NO_FRAMES)
