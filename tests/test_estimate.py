@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +28,7 @@ from emolightning.records.clips import IGNORED, Batch
 from emolightning.runs import starting
 from emolightning.runs.assembly import load_of
 from emolightning.runs.estimate.estimating import Effective, Engine, Estimator, engine_of, num_ranks
-from emolightning.runs.estimate.memory import memory
+from emolightning.runs.estimate.memory import memory, sent
 from emolightning.runs.starting import describe_load, too_little
 from emolightning.training.optim.groups import parameter_groups
 
@@ -91,6 +92,35 @@ def test_sums_by_hand(described: Engine, device: list[float], host: list[float])
     found = memory(SEVEN, described, compute_bytes=2, step={}, overhead=0)
     assert gigabytes(found.device) == device
     assert gigabytes(found.host) == host
+
+
+@pytest.mark.parametrize(
+    ("described", "batches", "expected"),
+    [
+        (Engine("", kind="single"), 1, []),
+        # seven eighths of 0.4 GB of gradients, scattered and gathered; once, however many batches
+        (engine("ddp"), 1, [0.7]),
+        (engine("ddp"), 4, [0.7]),
+        # 0.2 GB in bfloat16: gradients are scattered, what trains is gathered
+        (engine("deepspeed", 1), 4, [0.175, 0.175]),
+        (engine("deepspeed", 2), 4, [0.7, 0.175]),
+        # all 14.2 GB before the forward and before the backward pass
+        (engine("deepspeed", 3), 1, [0.175, 24.85]),
+        (engine("fsdp", 3), 2, [0.7, 50.4]),
+    ],
+)
+def test_what_is_sent_by_hand(described: Engine, batches: int, expected: list[float]) -> None:
+    assert gigabytes(sent(SEVEN, described, compute_bytes=2, batches=batches)) == expected
+
+
+def test_full_training_sends_what_the_zero_paper_says() -> None:
+    """Its section 7: twice the numbers of parameters in ZeRO-1 and 2 as in plain data parallelism, three times in 3."""
+    whole = Held(0, 0, 0, trained=BILLION, trained_bytes=2 * BILLION, block_bytes=0, outside_bytes=0)
+    many = {"ranks": 512, "ranks_per_node": 8}
+    plain = Engine("", kind="ddp", **many)
+    engines = [plain, *(replace(engine("deepspeed", number), **many) for number in (1, 2, 3))]
+    times = [sum(sent(whole, each, compute_bytes=2).values()) / (2 * BILLION) for each in engines]
+    assert times == pytest.approx([2, 2, 2, 3], abs=0.01)
 
 
 def test_full_training_of_the_zero_paper() -> None:

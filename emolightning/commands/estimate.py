@@ -161,6 +161,7 @@ def _memory(cfg: DictConfig, trainer: DictConfig, estimator: "Estimator") -> dic
         "accumulated": trainer.accumulate_grad_batches,
         "device_bytes": dict(found.device),
         "host_bytes": dict(found.host),
+        "sent_bytes": estimator.sent(engine, precision, batches=trainer.accumulate_grad_batches),
         "device_gb": found.device_total / GB,
         "host_gb": found.host_total / GB,
     }
@@ -286,11 +287,13 @@ def lines(result: Mapping[str, Any], sizes: Sequence[float]) -> list[str]:
     ]
     printed += _items(result["device_bytes"], result["device_gb"])
     printed += ["", f"{'main memory of one machine':<32}{'GB':>10}", *_items(result["host_bytes"], None), ""]
+    if any(result["sent_bytes"].values()):
+        printed += [f"{'sent by one in an optimizer step':<32}{'GB':>10}", *_items(result["sent_bytes"], None), ""]
     printed += _time_lines(result["time"], result["unknown"])
     printed += ["", *_context_lines(result["context"])]
     if result["engines"]:
         marks = "".join(f"{f'{size:g} GB':>8}" for size in sizes)
-        printed += ["", f"{'trainer':<20}{'engine':<44}{'GPUs':>5}{'GB each':>9}{'GB main':>9}{marks}"]
+        printed += ["", f"{'trainer':<20}{'engine':<44}{'GPUs':>5}{'GB each':>9}{'GB main':>9}{'GB sent':>9}{marks}"]
         printed += [_engine_line(row, sizes) for row in result["engines"]]
     printed += ["", "what needs less, in this order", *(f"  {line}" for line in result["less_memory"])]
     return [*printed, "", "assumed, everything else is computed", *(f"  {line}" for line in result["assumptions"])]
@@ -330,6 +333,6 @@ def _time_lines(found: Mapping[str, Any], unknown: str | None) -> list[str]:
 
 def _engine_line(row: Mapping[str, Any], sizes: Sequence[float]) -> str:
     marks = "".join(f"{'fits' if row['device_gb'] <= size else '-':>8}" for size in sizes)
-    return (
-        f"{row['trainer']:<20}{row['engine']:<44}{row['ranks']:>5}{row['device_gb']:>9.2f}{row['host_gb']:>9.2f}{marks}"
-    )
+    sent = sum(row["sent_bytes"].values()) / GB
+    numbers = f"{row['ranks']:>5}{row['device_gb']:>9.2f}{row['host_gb']:>9.2f}{sent:>9.2f}"
+    return f"{row['trainer']:<20}{row['engine']:<44}{numbers}{marks}"

@@ -12,7 +12,7 @@ from emolightning.models.sizes.activations import Lengths, Numbers, Options, ada
 from emolightning.models.sizes.flops import ModelSizes, UnknownSizes, sizes_of, training_flops
 from emolightning.models.sizes.held import Held
 from emolightning.models.sizes.inventory import cast_copies, held, residual_bytes
-from emolightning.runs.estimate.memory import BUCKET_NUMBERS, DEVICE_OVERHEAD, Engine, Memory, memory
+from emolightning.runs.estimate.memory import BUCKET_NUMBERS, DEVICE_OVERHEAD, Engine, Memory, memory, sent
 from emolightning.training.engines.units import NUMBERS_OF_MB
 
 COMPUTE = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
@@ -155,6 +155,12 @@ class Estimator:
         step = self._step(compute, is_cast=is_cast, mask=1 if is_gpu else 4)
         overhead = DEVICE_OVERHEAD if is_gpu else 0
         return memory(owned, engine, compute_bytes=compute.itemsize, step=step, overhead=overhead)
+
+    def sent(self, engine: Engine, precision: str, *, batches: int) -> dict[str, int]:
+        """Item -> bytes that one process sends in an optimizer step of so many batches."""
+        compute = COMPUTE[precision.partition("-")[0]]
+        owned = self._as_held(compute) if precision.endswith("-true") else self.held
+        return sent(owned, engine, compute_bytes=compute.itemsize, batches=batches)
 
     def _as_held(self, compute: torch.dtype) -> Held:
         """What the model holds when all floating-point weights have one type; `32-true` leaves them as they are."""

@@ -146,6 +146,34 @@ def gathered(held: Held, engine: Engine, compute_bytes: int) -> int:
     return 2 * held.block_bytes + held.outside_bytes
 
 
+def sent(held: Held, engine: Engine, *, compute_bytes: int, batches: int = 1) -> dict[str, int]:
+    """Item -> bytes that one GPU sends to others in an optimizer step.
+
+    In a ring of N each sends (N - 1) / N of what is gathered or scattered, and twice that of what is summed for all. So
+    more GPUs do not send more each; what counts is the engine. Validations and checkpoints are not in it.
+
+    Args:
+        held: the model.
+        engine: what is divided among how many processes.
+        compute_bytes: of a number in matrix products.
+        batches: accumulated in a step; DDP and ZeRO-1 send gradients once, the others after each batch.
+    """
+    is_deepspeed = engine.kind == "deepspeed"
+    trained = held.trained * compute_bytes if is_deepspeed else held.trained_bytes
+    frozen = held.frozen * compute_bytes if is_deepspeed else held.frozen_bytes
+    gradients = _of_ring(trained, engine)
+    if not engine.shards_optimizer:
+        return {GRADIENTS: 2 * gradients}
+    if engine.shards_weights:  # Gathered for the forward pass and again for the backward pass.
+        weights = 2 * batches * _of_ring(frozen + held.quantized_bytes + trained, engine)
+        return {GRADIENTS: batches * gradients, "gathered weights": weights}
+    return {GRADIENTS: (batches if engine.shards_gradients else 1) * gradients, TRAINED: gradients}
+
+
+def _of_ring(size: int, engine: Engine) -> int:
+    return size * (engine.ranks - 1) // engine.ranks
+
+
 def buffers(held: Held, engine: Engine) -> int:
     """DDP keeps a second copy of all gradients, in the buckets that it sends."""
     return held.trained_bytes if engine.kind == "ddp" else 0
