@@ -30,6 +30,7 @@ class Ranks:
     def __init__(self, world_size: int):
         self.world_size = world_size
         self.strategy = self
+        self.optimizers: list[torch.optim.Optimizer] = []
         self.sums: list[torch.Tensor] = []
 
     def reduce(self, own: torch.Tensor, *, reduce_op: str) -> torch.Tensor:

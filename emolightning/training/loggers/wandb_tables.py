@@ -17,7 +17,7 @@ class Row(NamedTuple):
     read: str | None
     probability: float | None = None
     """How likely what was read is to the model, where labels have been given probabilities."""
-    probabilities: Mapping[str, float] = MappingProxyType({})
+    probabilities: Mapping[str, float] = {}  # Not MappingProxyType, which ranks cannot send to each other.
     """How likely each label is."""
 
 

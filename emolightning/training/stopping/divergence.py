@@ -40,8 +40,8 @@ class FiniteLosses:
         Raises:
             EndOfRun: it is read, and not finite.
         """
-        optimizers = [optimizer for optimizer in trainer.optimizers if leaves_steps_out(optimizer, trainer)]
-        if len(optimizers) < len(trainer.optimizers):
+        optimizers = trainer.optimizers
+        if not optimizers or not all(leaves_steps_out(optimizer, trainer) for optimizer in optimizers):
             require_finite_loss(float(loss), trainer)
             return
         step = torch.where(loss.detach().isfinite(), math.inf, float(trainer.global_step + 1))
