@@ -5,8 +5,10 @@ import json
 import pytest
 from model_factory import make_model
 from torch import nn
+from torch.optim import AdamW
 
-from emolightning.training.optim.groups import decays, parameter_groups
+from emolightning.models.parts.trained_parts import TrainedParts
+from emolightning.training.optim.groups import Rates, decays, parameter_groups, set_rates
 from emolightning.training.optim.schedule import Length, UpstreamWarmupCosine, WarmupCosine
 
 RUN = Length(total_steps=100, steps_per_epoch=10, base_lr=2e-3)
@@ -93,3 +95,40 @@ def test_upstream_s_quirks():
     assert rates[99] > 1e-4  # and never arrives
     rising = UpstreamWarmupCosine(min_lr=8e-3)
     assert rising.factor(50, RUN) > 1
+
+
+def rates_of(rates, train=TrainedParts()):  # noqa: B008  # frozen
+    """Name of a trained parameter -> its rate, of an optimizer whose own is 1."""
+    model = make_model(train=train)
+    optimizer = AdamW(parameter_groups(model, rates=rates), lr=1.0)
+    set_rates(optimizer)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {names[id(p)]: group["lr"] for group in optimizer.param_groups for p in group["params"]}
+
+
+def test_lora_plus_is_peft_s():
+    from peft.optimizers import create_loraplus_optimizer
+
+    model = make_model()
+    theirs = create_loraplus_optimizer(model.language, AdamW, lr=1.0, loraplus_lr_ratio=16)
+    names = {id(parameter): f"language.{name}" for name, parameter in model.language.named_parameters()}
+    expected = {names[id(p)]: group["lr"] for group in theirs.param_groups for p in group["params"]}
+    found = rates_of(Rates(lora_plus_ratio=16))
+    assert {name: rate for name, rate in found.items() if name.startswith("language.")} == expected
+    assert {rate for name, rate in found.items() if name.startswith("projections.")} == {1.0}
+
+
+def test_lower_layers_learn_slower():
+    found = rates_of(Rates(layer_decay=0.5, parts={"vision": 0.1}), TrainedParts(vision="full", language="full"))
+    expected = {
+        "language.lm_head.weight": 1.0,
+        "language.model.norm.weight": 1.0,
+        "language.model.layers.1.mlp.up_proj.weight": 1.0,
+        "language.model.layers.0.mlp.up_proj.weight": 0.5,
+        "language.model.embed_tokens.weight": 0.25,
+        "vision.tower.encoder.layers.1.mlp.fc1.weight": 0.1,
+        "vision.tower.encoder.layers.0.mlp.fc1.weight": 0.05,
+        "vision.tower.embeddings.patch_embedding.weight": 0.025,
+        "projections.image.weight": 1.0,
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected)

@@ -61,6 +61,7 @@ SETTINGS = {
 ADDED: dict[str, dict[str, Any]] = {
     "data": {"sampling": "none", "held_out": None},
     "prompt": {"questions": None},
+    "rates": {"lora_plus_ratio": 1.0, "layer_decay": 1.0, "parts": {}},
     "loss": {"class_weights": None, "focal_gamma": 0.0, "label_smoothing": 0.0},
     "augmentation": {
         **{"modality_dropout": 0.0, "input_dropout": {}, "masked_steps": 0.0, "masked_values": 0.0},
@@ -143,7 +144,7 @@ def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
     if isinstance(loggers := saved.get("logger"), dict):
         saved["logger"] = {name: _with_own(node) for name, node in loggers.items()}
     groups = {name: saved.get(name, None if name in OF_OTHERS else {}) for name in ADDED}
-    new = {"folds": None, "leave_one": None, "shuffle": [], **saved}
+    new = {"folds": None, "leave_one": None, "shuffle": [], "ema_decay": 0.0, **saved}
     return new | {name: {**ADDED[name], **keys} for name, keys in groups.items() if isinstance(keys, dict)}
 
 

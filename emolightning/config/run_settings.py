@@ -44,6 +44,19 @@ class PromptSettings:
 
 
 @dataclass
+class RateSettings:
+    """Learning rates of single parameters, as factors of `optimizer.lr`."""
+
+    lora_plus_ratio: float = 1.0
+    """Factor of LoRA's B (LoRA+); 1 is off, 16 is usual, with a smaller optimizer.lr."""
+    layer_decay: float = 1.0
+    """Factor of a layer of the language model or the vision tower, of what the layer above it has; 1 is off, 0.9 is
+    usual."""
+    parts: dict[str, float] = field(default_factory=dict)
+    """Part of the model: factor of all that is in it, e.g. {projections: 0.1}."""
+
+
+@dataclass
 class LossSettings:
     """What training makes of the cross-entropy of an answer; validations measure it as it is."""
 
@@ -163,6 +176,11 @@ class RunConfig:
     tower's values and halves their size."""
     accumulation: str = "mean"
     """Gradients of `trainer.accumulate_grad_batches` batches: `mean`, or `sum` as upstream, remainder carried over."""
+    rates: RateSettings = field(default_factory=RateSettings)
+    """Learning rates of single parameters."""
+    ema_decay: float = 0.0
+    """Validations, checkpoints that are evaluated and the adapter have the exponential moving average of the trained
+    weights with this decay; 0 is off, 0.999 is usual."""
     loss: LossSettings = field(default_factory=LossSettings)
     """What training makes of the cross-entropy."""
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)

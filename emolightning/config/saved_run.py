@@ -29,7 +29,7 @@ LEVELS = 3
 
 NOT_INHERITED = (
     *("hydra", "defaults", "paths", "resume", "init_from", "checkpoint", "split", "shuffle", "judge", "trained"),
-    *("perturb", "augmentation"),
+    *("perturb", "augmentation", "rates", "ema_decay"),
     *("labels", "offered", "frame"),  # What an adapter folder says of its training.
 )
 """Keys of a saved run that are not the evaluation's: folders belong to the machine, the rest to that one call."""

@@ -12,9 +12,9 @@ from emolightning.config.command_settings import CombineConfig, ExtractConfig, P
 from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.loss_values import check_loss
 from emolightning.config.problems import Problem, not_one_of, suggestion
+from emolightning.config.rate_values import check_rates
 from emolightning.config.renamed import BUILT_IN
 from emolightning.config.run_settings import (
-    AugmentationSettings,
     EvalConfig,
     MerbenchConfig,
     PredictConfig,
@@ -120,6 +120,9 @@ MONITORS = ("monitor.metric", "early_stopping.monitor")
 OF_VOTES = tuple(f"val/{name}" for name in (SOFT_ACCURACY, BEST_SOFT_ACCURACY))
 """What a validation of clips with several annotators logs, too."""
 
+OF_TRAINING = ("augmentation", "rates", "ema_decay")
+"""Settings that other programs leave as they are."""
+
 CLASSIFICATION = ".Classification"
 """End of the `_target_` of the scoring whose scores have fixed names."""
 
@@ -153,6 +156,9 @@ RANGES = {
     "augmentation.modality_dropout": (0, 1),
     "augmentation.masked_steps": (0, 1),
     "augmentation.masked_values": (0, 1),
+    "rates.lora_plus_ratio": (1e-6, None),
+    "rates.layer_decay": (1e-6, 1),
+    "ema_decay": (0, 0.999999),
     "loss.focal_gamma": (0, None),
     "loss.label_smoothing": (0, 0.99),
     "early_stopping.patience": (0, None),
@@ -230,6 +236,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + _check_evaluation(cfg)
         + check_trainer(cfg)
         + check_loss(cfg)
+        + (check_rates(cfg) if schema is RunConfig else [])
         + check_augmentation(cfg)
     )
 
@@ -348,7 +355,8 @@ def _check_evaluation(cfg: DictConfig) -> list[Problem]:
         return []
     given = () if schema is MerbenchConfig else ("resume", "init_from")
     idle = [key for key in given if _value(cfg, key) is not None]
-    idle += ["augmentation"] if cfg.augmentation != OmegaConf.structured(AugmentationSettings) else []
+    default = OmegaConf.structured(RunConfig)
+    idle += [key for key in OF_TRAINING if cfg[key] != default[key]]
     return [Problem(key, "is for train.py alone; leave it out") for key in idle]
 
 

@@ -67,7 +67,8 @@ from emolightning.training.class_weights import class_weights
 from emolightning.training.keeping import keeping
 from emolightning.training.learner import EmotionLearner, Likelihood
 from emolightning.training.lightning_internals import leave_signals_alone
-from emolightning.training.optim.groups import parameter_groups
+from emolightning.training.optim.averaging import WeightAverage
+from emolightning.training.optim.groups import Rates, parameter_groups
 from emolightning.training.plan import Plan
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume
 from emolightning.training.stopping.early_stopping import EarlyStopping
@@ -101,6 +102,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     # What libraries refuse of these is said before data are read.
     trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
     tools = {"optimizer": build_optimizer(cfg), "schedule": build(cfg.schedule, "schedule")}
+    tools |= {"rates": Rates(**config["rates"]), "average": WeightAverage(cfg.ema_decay) if cfg.ema_decay else None}
     monitors = {key: OmegaConf.select(cfg, key) for key in MONITORS}
     require_logged(monitors, scoring, more=OF_VOTES if OmegaConf.select(cfg, "data.annotators") else ())
     loading, accumulates = loading_of(cfg), cfg.accumulation == "mean"
@@ -254,6 +256,7 @@ def _refuse_engine(cfg: DictConfig) -> None:
         quantization=OmegaConf.select(cfg, "model.language.quantization", default="none"),
         precision=cfg.trainer.precision,
         accelerator=cfg.trainer.accelerator,
+        averages=bool(cfg.ema_decay),
     )
 
 

@@ -25,7 +25,7 @@ from emolightning.runs.report.table import print_metrics
 from emolightning.runs.run import EvaluationFacts, Run
 from emolightning.runs.vision_pass import with_vision
 from emolightning.runs.wandb_record import EvaluationRecord, wandb_of
-from emolightning.runs.weights import load_weights
+from emolightning.runs.weights import averaged_by, load_weights
 from emolightning.scoring.annotators import with_annotators
 from emolightning.scoring.classification import Classification
 from emolightning.scoring.dimensions import add_dimension
@@ -55,6 +55,8 @@ def evaluate(run: Run[EvaluationFacts]) -> dict[str, Any]:
     if facts.rank == 0:  # Its weights go to the others when the loop starts.
         if facts.weights is not None:
             load_weights(learner.model, facts.weights, own=learner.base_fingerprints)
+            if (decay := averaged_by(facts.weights)) is not None:
+                print(f"note: these weights are the moving average of a training's (ema_decay={decay:g})")
         description = describe_evaluation(run, learner)
         if facts.validation is not None:
             fitted = facts.validation.fitted(corpus.source.labels, description)

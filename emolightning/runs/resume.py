@@ -38,6 +38,8 @@ FIXED = (
     "seed",
     "optimizer",
     "schedule",
+    "rates",
+    "ema_decay",
     "accumulation",
     "loss",
     "augmentation",

@@ -74,7 +74,13 @@ def require_something_to_train(
 
 
 def require_engine(
-    strategy: Any, *, accumulation: str, quantization: str, precision: str = "32-true", accelerator: str = "auto"
+    strategy: Any,
+    *,
+    accumulation: str,
+    quantization: str,
+    precision: str = "32-true",
+    accelerator: str = "auto",
+    averages: bool = False,
 ) -> None:
     """Refuse settings that an engine cannot keep, before anything is read.
 
@@ -84,6 +90,7 @@ def require_engine(
         quantization: of the language model.
         precision: `trainer.precision`.
         accelerator: `trainer.accelerator`.
+        averages: whether weights are averaged over steps.
 
     Raises:
         UserError: says which setting to change.
@@ -100,6 +107,11 @@ def require_engine(
         raise UserError(
             f"accumulation=sum with trainer.strategy={target}: sums of gradients are carried over into the next epoch, "
             "which this engine cannot do; say accumulation=mean, or trainer=ddp to keep accumulation=sum"
+        )
+    if averages:
+        raise UserError(
+            f"ema_decay with trainer.strategy={target}: this engine keeps weights in pieces of its own, which are not "
+            "averaged; say trainer=ddp or trainer=single, or leave ema_decay out"
         )
     if quantization != "none" and (target == "Fsdp" or strategy["stage"] == 3):
         raise UserError(

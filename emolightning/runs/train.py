@@ -47,7 +47,7 @@ def fit(run: Run[TrainingFacts]) -> None:
             print(f"warning: {RANDOM_BASE}")
         print(_start(run, learner))
     if trainer.is_global_zero:
-        print(_load(run, learner))
+        print(*filter(None, [_load(run, learner), *_recipe(learner)]), sep="\n")
         how: Any = {"weights": learner.class_weights, "augmentation": run.data.augmentation}
         print(describe_clips(corpus, run.data.loading, **how))
     said = describe_plan(facts.plan, trainer)  # On all ranks: early stopping learns of the plan.
@@ -84,6 +84,15 @@ def _load(run: Run[TrainingFacts], learner: EmotionLearner) -> str:
         raise  # A clip that cannot be read would end the run as well.
     except Exception as error:
         return f"load: not known ({first_line(error)})"
+
+
+def _recipe(learner: EmotionLearner) -> list[str]:
+    """What is done otherwise than by one optimizer on the weights alone."""
+    said = [learner.rates.described(learner.model)]
+    if learner.average is not None:
+        decay = learner.average.decay
+        said.append(f"average: validated and shared is the moving average of the weights, ema_decay={decay:g}")
+    return said
 
 
 def _try_out(run: Run[TrainingFacts], learner: EmotionLearner) -> None:
@@ -191,4 +200,5 @@ def adapter_description(config: Mapping[str, Any], corpus: Corpus) -> dict[str, 
         "offered": list(corpus.questions.offered),
         "frame": str(corpus.reading.frame),
         "data": {name: value for name, value in corpus.summary().items() if name in OF_DATA},
+        **({"ema_decay": config["ema_decay"]} if config.get("ema_decay") else {}),
     }

@@ -19,6 +19,7 @@ from emolightning.models.parts.parameters import how_trained, load_checkpoint, n
 from emolightning.models.parts.tensor_info import require_file, require_trained_weights
 from emolightning.models.parts.torch_files import read_torch
 from emolightning.records.inputs import Inputs
+from emolightning.training.optim.averaging import AVERAGED
 from emolightning.training.run_folder import BEST, LAST, RunFolder
 
 log = logging.getLogger(__name__)
@@ -193,6 +194,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             raise DamagedFile(path, f"its state_dict has a {type(tensor).__name__} for {str(name)[:80]!r}")
     return content
+
+
+def averaged_by(path: Path) -> float | None:
+    """The decay of the moving average that weights are; None where they are what training went on from.
+
+    Args:
+        path: result of `find_weights`.
+    """
+    if path.is_dir():
+        found = read_json_object(path / DESCRIPTION).get("ema_decay")
+    else:
+        averaged = read_checkpoint(path).get(AVERAGED)
+        found = averaged.get("decay") if isinstance(averaged, Mapping) else None
+    return found if isinstance(found, int | float) else None
 
 
 def check_inputs(sees: Sees, inputs: Inputs, feature_widths: Mapping[str, int], path: Path) -> None:

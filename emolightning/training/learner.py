@@ -26,7 +26,8 @@ from emolightning.training.engines.optimizer_state import read_optimizer, write_
 from emolightning.training.engines.sharing import share_weights
 from emolightning.training.label_losses import LabelLosses
 from emolightning.training.lightning_internals import is_validation_next, may_be_logged
-from emolightning.training.optim.groups import parameter_groups
+from emolightning.training.optim.averaging import AVERAGED, WeightAverage
+from emolightning.training.optim.groups import PLAIN_RATES, Rates, parameter_groups, set_rates
 from emolightning.training.optim.schedule import Length, Schedule
 from emolightning.training.stopping.divergence import FiniteLosses, require_finite_weights
 from emolightning.training.validation import Validation
@@ -56,6 +57,8 @@ class EmotionLearner(pl.LightningModule):
         scoring: what a validation scores answers with; None where nothing is validated.
         optimizer: makes an optimizer from parameter groups; None for evaluation only.
         schedule: of the learning rate; None keeps it constant.
+        rates: of single parameters, beside the optimizer's.
+        average: of what trains; validations and what is shared have it. None has the weights themselves.
         generation: how answers are generated; None is greedily.
         seed: with the number of batches done it fixes dropout, so that a resumed run repeats an uninterrupted one.
         summed_batches: 1, or the number of batches whose gradients are summed for a step, as upstream accumulates.
@@ -75,6 +78,8 @@ class EmotionLearner(pl.LightningModule):
         scoring: Scoring | None = None,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer] | None = None,
         schedule: Schedule | None = None,
+        rates: Rates = PLAIN_RATES,
+        average: WeightAverage | None = None,
         generation: Generation | None = None,
         seed: int = 0,
         summed_batches: int = 1,
@@ -92,6 +97,8 @@ class EmotionLearner(pl.LightningModule):
         self.sees = sees
         self.make_optimizer = optimizer
         self.schedule = schedule
+        self.rates = rates
+        self.average = average
         self.generation = generation or Generation()
         self.seed = seed
         self.summed_batches = summed_batches
@@ -122,13 +129,15 @@ class EmotionLearner(pl.LightningModule):
             share_weights(self.model, strategy.root_device)
 
     def configure_optimizers(self) -> Any:
-        """The configured optimizer on upstream's two groups; the schedule advances per optimizer step."""
+        """The configured optimizer on upstream's two groups for each rate; the schedule advances per optimizer step."""
         if self.make_optimizer is None:
             raise ValueError("Expected an `optimizer` for training, but got None.")
-        optimizer = self.make_optimizer(parameter_groups(self.model, decays_all=self.model.decays_all))
+        groups = parameter_groups(self.model, decays_all=self.model.decays_all, rates=self.rates)
+        optimizer = self.make_optimizer(groups)
+        set_rates(optimizer)
         if self.schedule is None:
             return optimizer
-        schedule, run = self.schedule, self._length(optimizer.param_groups[0]["lr"])
+        schedule, run = self.schedule, self._length(optimizer.defaults["lr"])
         scheduler = LambdaLR(optimizer, lambda step: schedule.factor(step, run))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -200,12 +209,22 @@ class EmotionLearner(pl.LightningModule):
             self._has_pending_gradients = True
             return
         optimizer.step(closure=optimizer_closure)
+        if self.average is not None:
+            self.average.update(self.model)
         self._has_pending_gradients = False
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
         """Drop the gradients that a step has used; never those that wait for one."""
         if not self._has_pending_gradients:
             optimizer.zero_grad()
+
+    def on_validation_epoch_start(self) -> None:
+        """Validate the average, where there is one."""
+        self._exchange_average()
+
+    def _exchange_average(self) -> None:
+        if self.average is not None and self.average.values:  # Not yet in a sanity check.
+            self.average.exchange(self.model)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Loss and generated answers; answers and scores go to callbacks."""
@@ -218,6 +237,7 @@ class EmotionLearner(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the scores over all unique clips of all ranks; of a sanity check, which sees a part, nothing."""
         assert self.validation is not None
+        self._exchange_average()  # Back: callbacks save after this.
         if self.trainer.sanity_checking:
             self.validation.reset()
             return
@@ -282,6 +302,9 @@ class EmotionLearner(pl.LightningModule):
         self.finite_losses.require(self.trainer)
         state = trained_state(self.model)
         require_finite_weights(state, self.trainer)
+        if self.average is not None:
+            state, weights = self.average.split(state)
+            checkpoint[AVERAGED] = {"decay": self.average.decay, "steps": self.average.steps, "weights": weights}
         checkpoint["state_dict"] = {f"model.{name}": value for name, value in state.items()}
         checkpoint["optimizer_states"] = []  # Lightning's are of one engine and one number of ranks.
         checkpoint["optimizer"] = read_optimizer(self._engine_optimizer(), self.model)
@@ -313,7 +336,16 @@ class EmotionLearner(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
+        averaged = checkpoint.get(AVERAGED)
+        if (averaged is None) != (self.average is None):
+            has = "no average" if averaged is None else f"the average of ema_decay={averaged['decay']:g}"
+            raise UserError(f"resume: the checkpoint has {has}; resume with the same ema_decay")
+        averages = {name.removeprefix("model."): value for name, value in checkpoint["state_dict"].items()}
+        if averaged is not None:  # In place: Lightning loads it once more.
+            checkpoint["state_dict"] = {f"model.{name}": value for name, value in averaged["weights"].items()}
         load_checkpoint(self.model, checkpoint, self.base_fingerprints)
+        if self.average is not None:
+            self.average.restore(self.model, averages, averaged["steps"])
         self._optimizer_to_restore = checkpoint["optimizer"]
         self._resumed_batches = checkpoint["batches_per_epoch"]
         self._gradients_to_restore = checkpoint.get("pending_gradients", {})
@@ -341,6 +373,8 @@ class EmotionLearner(pl.LightningModule):
         if self._optimizer_to_restore is not None:
             write_optimizer(self._engine_optimizer(), self.model, self._optimizer_to_restore)
             self._optimizer_to_restore = None
+        if self.average is not None:
+            self.average.begin(self.model)
 
     def _engine_optimizer(self) -> Any:
         """The optimizer itself, or DeepSpeed's around it; not Lightning's."""

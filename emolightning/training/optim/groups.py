@@ -1,10 +1,76 @@
-"""Which parameters learn, and in which groups."""
+"""Which parameters learn, in which groups, and how fast each of them."""
 
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from torch import nn
+from torch.optim import Optimizer
 
 from emolightning.models.parts.whole_tensors import whole_shape
+
+RATE = "rate"
+"""Key of a group: its learning rate divided by the optimizer's. `set_rates` takes it out again."""
+
+LAYER = re.compile(r"(.+?)\.(?:layers|blocks|layer|h)\.(\d+)\.")
+"""A name in a stack of layers: where the stack is, and the number of the layer."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates of single parameters, as factors of the optimizer's."""
+
+    lora_plus_ratio: float = 1.0
+    """Factor of LoRA's B: LoRA+, Hayou et al. 2024."""
+    layer_decay: float = 1.0
+    """Factor of a layer, of what the layer above it has; the last one has 1."""
+    parts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Part of the model -> factor of all that is in it."""
+
+    def of(self, module: nn.Module) -> dict[str, float]:
+        """Name of a parameter -> its factor."""
+        names = [name for name, _ in module.named_parameters()]
+        depths = _depths(names, getattr(module, "fresh_parts", ()))
+        return {name: self._of_name(name, depths) for name in names}
+
+    def _of_name(self, name: str, depths: Mapping[str, int]) -> float:
+        factor = self.parts.get(name.partition(".")[0], 1.0)
+        if ".lora_B." in name:
+            factor *= self.lora_plus_ratio
+        return factor * self.layer_decay ** _layers_above(name, depths)
+
+    def described(self, module: nn.Module) -> str:
+        """A line about the rates of what trains; empty where all are the optimizer's."""
+        factors = self.of(module)
+        found = {factors[name] for name, parameter in module.named_parameters() if parameter.requires_grad}
+        if found <= {1.0}:
+            return ""
+        return f"rates: {min(found):.3g} to {max(found):.3g} times optimizer.lr, {len(found)} different ones"
+
+
+def _depths(names: Collection[str], fresh_parts: Collection[str]) -> dict[str, int]:
+    """Stack -> its layers, of the parts that have a base: what starts fresh has nothing to keep."""
+    depths: dict[str, int] = defaultdict(int)
+    for name in names:
+        if (found := LAYER.match(name)) and name.partition(".")[0] not in fresh_parts:
+            depths[found[1]] = max(depths[found[1]], int(found[2]) + 1)
+    return dict(depths)
+
+
+def _layers_above(name: str, depths: Mapping[str, int]) -> int:
+    """Layers between a parameter and the end of its stack; embeddings are below all of them."""
+    if (found := LAYER.match(name)) and found[1] in depths:
+        return depths[found[1]] - 1 - int(found[2])
+    if "embed" not in name:
+        return 0
+    return max((depth for stack, depth in depths.items() if name.startswith(f"{stack.rpartition('.')[0]}.")), default=0)
+
+
+PLAIN_RATES = Rates()
+"""All parameters learn at the optimizer's rate."""
 
 
 def decays(name: str, parameter: nn.Parameter) -> bool:
@@ -12,20 +78,36 @@ def decays(name: str, parameter: nn.Parameter) -> bool:
     return len(whole_shape(parameter)) >= 2 and not any(part in name for part in ("bias", "ln", "bn"))
 
 
-def parameter_groups(module: nn.Module, *, decays_all: bool = False) -> list[dict[str, Any]]:
-    """Two groups for an optimizer: with its weight decay, and without. Frozen parameters are left out.
+def parameter_groups(
+    module: nn.Module, *, decays_all: bool = False, rates: Rates = PLAIN_RATES
+) -> list[dict[str, Any]]:
+    """Two groups for an optimizer for each rate: with its weight decay, and without. Frozen parameters are left out.
 
     Args:
         module: whose parameters they are.
-        decays_all: all are in the first group.
+        decays_all: all have the optimizer's weight decay.
+        rates: of single parameters.
 
     Raises:
         ValueError: nothing trains.
     """
-    trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
-    if not trained:
+    factors, groups = rates.of(module), defaultdict(list)
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            groups[factors[name], decays_all or decays(name, parameter)].append(parameter)
+    if not groups:
         raise ValueError("Expected at least one trained parameter, but all are frozen.")
-    with_decay = [parameter for name, parameter in trained if decays_all or decays(name, parameter)]
-    without = [parameter for name, parameter in trained if not (decays_all or decays(name, parameter))]
-    groups: list[dict[str, Any]] = [{"params": with_decay}, {"params": without, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+    return [
+        {
+            "params": groups[factor, has_decay],
+            **({} if has_decay else {"weight_decay": 0.0}),
+            **({} if factor == 1 else {RATE: factor}),
+        }
+        for factor, has_decay in sorted(groups, reverse=True)
+    ]
+
+
+def set_rates(optimizer: Optimizer) -> None:
+    """Give the groups of `parameter_groups` their learning rates."""
+    for group in optimizer.param_groups:
+        group["lr"] *= group.pop(RATE, 1.0)

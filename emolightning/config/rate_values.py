@@ -1,0 +1,49 @@
+"""Learning rates of parts and layers that this run's model does not train."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from emolightning.config.families import family_of
+from emolightning.config.problems import Problem, not_one_of
+from emolightning.errors import UserError
+from emolightning.records.inputs import active_inputs
+
+
+def check_rates(cfg: DictConfig) -> list[Problem]:
+    """Factors that would change nothing in this training, or that none can have."""
+    given = OmegaConf.select(cfg, "rates", default=None)
+    if given is None:
+        return []
+    problems = [
+        Problem(
+            f"rates.parts.{name}", f"must be a factor above 0, not {factor:g}; model.train.{name}=frozen trains none"
+        )
+        for name, factor in given.parts.items()
+        if not 0 < factor < float("inf")
+    ]
+    is_asked = given.lora_plus_ratio != 1 or given.layer_decay != 1 or given.parts
+    if problems or not is_asked or (parts := _trained(cfg)) is None:
+        return problems
+    trained = [name for name, how in parts.items() if how != "frozen"]
+    problems += [Problem("rates.parts", not_one_of(name, trained)) for name in given.parts if name not in trained]
+    if given.lora_plus_ratio != 1 and "lora" not in parts.values():
+        said = "is about LoRA, by which no part of this run trains; say model.train.language=lora, or leave it out"
+        problems.append(Problem("rates.lora_plus_ratio", said))
+    if given.layer_decay != 1 and not set(trained) - {*family_of(cfg.model).fresh_parts}:
+        said = f"is about layers of a trained base, and {' and '.join(trained)} has none; leave it out"
+        problems.append(Problem("rates.layer_decay", said))
+    return problems
+
+
+def _trained(cfg: DictConfig) -> Mapping[str, str] | None:
+    """Part of the model -> how it trains; None where other settings are wrong, which others name."""
+    try:
+        model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+        family = family_of(cfg.model)
+        inputs = active_inputs(family.takes(model), list(cfg.modalities), OmegaConf.to_container(cfg.inputs))
+        return family.trained(model, tuple(inputs))
+    except (OmegaConfBaseException, UserError, AttributeError, TypeError):
+        return None
