@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -13,11 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 from runs import history, tensor_hashes
 from torch import nn
 
-import emolightning as el
 from emolightning.config.check import find_problems
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
+from emolightning.data.loading.sampler import LengthBuckets, TrainSampler
+from emolightning.runs.range_test import range_test
+from emolightning.runs.weights import averaged_by
 from emolightning.training.optim.averaging import AVERAGED, WeightAverage
+from emolightning.training.optim.range_test import suggested
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,11 @@ def default() -> DictConfig:
             {"rates.lora_plus_ratio": 16, "model.train.language": "frozen"},
             "is about LoRA, by which no part of this run",
         ),
+        ({"lr_range_test": 5}, "lr_range_test: must be 20 to 10000, not 5"),
+        ({"lr_range_test": 50, "folds": 5}, "lr_range_test: tries the first batches of a new run and keeps nothing"),
+        ({"ema_decay": 1.0}, "ema_decay: must be 0 to 0.999999, not 1.0"),
+        ({"data.length_buckets": 1}, "data.length_buckets: must be at least 2, not 1"),
+        ({"data.length_buckets": 8, "model.language": None}, "this model has none; leave it out"),
         ({"rates.layer_decay": 0.9, "model.train.language": "frozen"}, "projections has none; leave it out"),
     ],
 )
@@ -86,7 +95,61 @@ def configured(smoke_clips: tuple[str, ...], tmp_path: Path) -> Callable[..., Di
     return configure
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_batches_of_like_length_are_those_of_seed_and_pass(ranks: int) -> None:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(10, 200, size=100).tolist()
+    size, buckets = 12 // ranks, LengthBuckets(lengths, 4)
+
+    def steps(epoch: int, *, number: int | None = None, buckets: LengthBuckets | None = buckets) -> list[list[int]]:
+        """The clips of each step of a pass, of all ranks."""
+        done = (epoch * 9 + (number or 0), 9)
+        own: Any = {"batch_size": size, "seed": 3, "world_size": ranks, "progress": lambda: done, "buckets": buckets}
+        shares = [[[key.position for key in each] for each in TrainSampler(100, rank=r, **own)] for r in range(ranks)]
+        return [sum(share, []) for share in zip(*shares, strict=True)]
+
+    first, second = steps(0), steps(1)
+    assert sorted(sum(first, [])[:100]) == list(range(100))
+    assert first == steps(0)
+    assert first != second
+    assert steps(1, number=5) == second[5:]  # A resumed run goes on there.
+    random = steps(0, buckets=None)
+    assert {frozenset(sum(first[:8], []))} == {frozenset(sum(random[:8], []))}  # The short batch stays the last.
+    assert first[8] == random[8]
+
+    def padding(batches: list[list[int]]) -> float:
+        return 1 - sum(lengths[i] for b in batches for i in b) / sum(
+            max(lengths[i] for i in b) * len(b) for b in batches
+        )
+
+    assert padding(first) < 0.6 * padding(random)
+    if ranks == 1:
+        sampler = TrainSampler(100, batch_size=12, seed=3, buckets=buckets)
+        assert sampler.padding(lengths, buckets=buckets) == pytest.approx(padding(first))
+        assert sampler.padding(lengths, buckets=None) == pytest.approx(padding(random))
+
+
+def test_the_rate_at_which_a_loss_falls_fastest() -> None:
+    rates = [10 ** (-6 + number / 10) for number in range(60)]
+    points = [(rate, 1 / (1 + (rate / 1e-3) ** 2) + 20 * rate**2) for rate in rates]  # Steepest at 1e-3, of the log.
+    assert suggested(points) == pytest.approx(1e-3)
+    assert suggested([(rate, rate) for rate in rates]) is None
+
+
+@pytest.mark.slow
+def test_a_range_test_keeps_its_curve_alone(
+    configured: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    range_test(configured("test", "lr_range_test=30", "trainer.accumulate_grad_batches=2"))
+    assert sorted(path.name for path in (tmp_path / "test").iterdir()) == ["lr_range_test.csv", "lr_range_test.svg"]
+    rows = (tmp_path / "test" / "lr_range_test.csv").read_text().splitlines()
+    rates = [float(row.split(",")[0]) for row in rows[1:]]
+    assert rates == pytest.approx([1e-7 * 1e7 ** (step / 29) for step in range(len(rates))])
+    assert "the loss falls fastest at optimizer.lr=" in capsys.readouterr().out
+
+
 RECIPES = {
+    "lengths": ("data.length_buckets=2",),
     "rates": ("rates.lora_plus_ratio=4", "rates.layer_decay=0.8", "+rates.parts.projections=0.5"),
     "average": ("ema_decay=0.9",),
 }
@@ -108,5 +171,4 @@ def test_a_resumed_run_ends_alike(configured: Any, tmp_path: Path, recipe: str, 
     if recipe == "average":  # What is evaluated is not what training goes on from.
         averages, weights = saved["state_dict"], saved[AVERAGED]["weights"]
         assert not torch.equal(averages["model.projections.face.weight"], weights["projections.face.weight"])
-        el.evaluate(whole, "logger=none", "trainer.enable_progress_bar=false")
-        assert "these weights are the moving average of a training's (ema_decay=0.9)" in capsys.readouterr().out
+        assert [averaged_by(whole / name) for name in ("checkpoints/best.ckpt", "adapter")] == [0.9, 0.9]

@@ -30,6 +30,10 @@ def train(cfg: DictConfig) -> int:
         from emolightning.runs.cross_validation import cross_validate
 
         return cross_validate(cfg, HydraConfig.get().overrides.task)
+    if cfg.lr_range_test:
+        from emolightning.runs.range_test import range_test
+
+        return range_test(cfg)
     from emolightning.runs.assembly import training
     from emolightning.runs.train import fit
 

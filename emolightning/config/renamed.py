@@ -59,7 +59,7 @@ SETTINGS = {
 """Dotted key, or the beginning of one -> the present one."""
 
 ADDED: dict[str, dict[str, Any]] = {
-    "data": {"sampling": "none", "held_out": None},
+    "data": {"sampling": "none", "length_buckets": None, "held_out": None},
     "prompt": {"questions": None},
     "rates": {"lora_plus_ratio": 1.0, "layer_decay": 1.0, "parts": {}},
     "loss": {"class_weights": None, "focal_gamma": 0.0, "label_smoothing": 0.0},
@@ -144,7 +144,7 @@ def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
     if isinstance(loggers := saved.get("logger"), dict):
         saved["logger"] = {name: _with_own(node) for name, node in loggers.items()}
     groups = {name: saved.get(name, None if name in OF_OTHERS else {}) for name in ADDED}
-    new = {"folds": None, "leave_one": None, "shuffle": [], "ema_decay": 0.0, **saved}
+    new = {"folds": None, "leave_one": None, "shuffle": [], "ema_decay": 0.0, "lr_range_test": None, **saved}
     return new | {name: {**ADDED[name], **keys} for name, keys in groups.items() if isinstance(keys, dict)}
 
 

@@ -178,6 +178,9 @@ class RunConfig:
     """Gradients of `trainer.accumulate_grad_batches` batches: `mean`, or `sum` as upstream, remainder carried over."""
     rates: RateSettings = field(default_factory=RateSettings)
     """Learning rates of single parameters."""
+    lr_range_test: int | None = None
+    """train.py: so many steps with a growing learning rate; the curve of the loss and a suggestion for optimizer.lr
+    are written, nothing else is kept. 100 is usual."""
     ema_decay: float = 0.0
     """Validations, checkpoints that are evaluated and the adapter have the exponential moving average of the trained
     weights with this decay; 0 is off, 0.999 is usual."""

@@ -62,9 +62,12 @@ def _length(trainer: Mapping[str, Any], *, has_schedule: bool) -> list[Problem]:
 
 
 def _trial(trainer: Mapping[str, Any], cfg: DictConfig) -> list[Problem]:
-    """A few batches of which nothing is kept."""
-    if not trainer.get("fast_dev_run"):
+    """Batches of which nothing is kept."""
+    trials = {"trainer.fast_dev_run": trainer.get("fast_dev_run"), "lr_range_test": cfg.get("lr_range_test")}
+    key = next((name for name, value in trials.items() if value), None)
+    if key is None:
         return []
     given = [name for name in ("resume", "seeds", "folds", "leave_one") if cfg.get(name)]
+    given += ["lr_range_test"] if all(trials.values()) else []
     why = "tries the first batches of a new run and keeps nothing"
-    return [Problem("trainer.fast_dev_run", f"{why}; leave out {name}={cfg[name]}") for name in given]
+    return [Problem(key, f"{why}; leave out {name}={cfg[name]}") for name in given]

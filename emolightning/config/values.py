@@ -120,7 +120,7 @@ MONITORS = ("monitor.metric", "early_stopping.monitor")
 OF_VOTES = tuple(f"val/{name}" for name in (SOFT_ACCURACY, BEST_SOFT_ACCURACY))
 """What a validation of clips with several annotators logs, too."""
 
-OF_TRAINING = ("augmentation", "rates", "ema_decay")
+OF_TRAINING = ("augmentation", "rates", "ema_decay", "lr_range_test")
 """Settings that other programs leave as they are."""
 
 CLASSIFICATION = ".Classification"
@@ -145,6 +145,7 @@ RANGES = {
     "data.batch_size": (1, None),
     "data.batches_per_epoch": (1, None),
     "data.num_workers": (0, None),
+    "data.length_buckets": (2, None),
     "model.lora.r": (1, None),
     "model.lora.alpha": (1, None),
     "model.lora.dropout": (0, 0.99),
@@ -159,6 +160,7 @@ RANGES = {
     "rates.lora_plus_ratio": (1e-6, None),
     "rates.layer_decay": (1e-6, 1),
     "ema_decay": (0, 0.999999),
+    "lr_range_test": (20, 10_000),
     "loss.focal_gamma": (0, None),
     "loss.label_smoothing": (0, 0.99),
     "early_stopping.patience": (0, None),
@@ -231,6 +233,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + _check_tasks(cfg)
         + _check_monitor(cfg)
         + _check_callbacks(cfg)
+        + _check_lengths(cfg)
         + _check_seeds(cfg)
         + _check_folds(cfg)
         + _check_evaluation(cfg)
@@ -346,6 +349,14 @@ def _check_callbacks(cfg: DictConfig) -> list[Problem]:
     """Entries of `callbacks` in a file of the user's that are parts of every run now."""
     present = _value(cfg, "callbacks") or ()
     return [Problem(f"callbacks.{name}", said) for name, said in BUILT_IN.items() if name in present]
+
+
+def _check_lengths(cfg: DictConfig) -> list[Problem]:
+    """Only a model that puts clips into the sequence of a language model of its own knows how long that is."""
+    if _value(cfg, "data.length_buckets") is None or _value(cfg, "model.language.width") is not None:
+        return []
+    said = "is about sequences of a language model that are known before they are made; this model has none"
+    return [Problem("data.length_buckets", f"{said}; leave it out")]
 
 
 def _check_evaluation(cfg: DictConfig) -> list[Problem]:

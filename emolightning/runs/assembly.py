@@ -69,6 +69,7 @@ from emolightning.training.learner import EmotionLearner, Likelihood
 from emolightning.training.lightning_internals import leave_signals_alone
 from emolightning.training.optim.averaging import WeightAverage
 from emolightning.training.optim.groups import Rates, parameter_groups
+from emolightning.training.optim.range_test import GrowingRate
 from emolightning.training.plan import Plan
 from emolightning.training.run_folder import RunFolder, checkpoint_to_resume
 from emolightning.training.stopping.early_stopping import EarlyStopping
@@ -101,7 +102,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     require_something_to_train(parts, fresh_parts=family.fresh_parts, has_weights=bool(resume_from or initial))
     # What libraries refuse of these is said before data are read.
     trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
-    tools = {"optimizer": build_optimizer(cfg), "schedule": build(cfg.schedule, "schedule")}
+    tools = {"optimizer": build_optimizer(cfg), "schedule": _schedule(cfg)}
     tools |= {"rates": Rates(**config["rates"]), "average": WeightAverage(cfg.ema_decay) if cfg.ema_decay else None}
     monitors = {key: OmegaConf.select(cfg, key) for key in MONITORS}
     require_logged(monitors, scoring, more=OF_VOTES if OmegaConf.select(cfg, "data.annotators") else ())
@@ -134,6 +135,11 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     learner = partial(_seeded_learner, cfg, corpus, is_empty=rank > 0, **tools)
     data = ClipDataModule(corpus, processor, loading, shuffle=tuple(cfg.shuffle), augmentation=augmentation)
     return Run(data, learner, trainer, scoring, facts)
+
+
+def _schedule(cfg: DictConfig) -> Any:
+    """The learning rate over the steps; a range test has one of its own."""
+    return GrowingRate() if cfg.lr_range_test else build(cfg.schedule, "schedule")
 
 
 def _class_weights(cfg: DictConfig, corpus: Corpus, loading: Loading) -> dict[str, float] | None:

@@ -47,7 +47,7 @@ def fit(run: Run[TrainingFacts]) -> None:
             print(f"warning: {RANDOM_BASE}")
         print(_start(run, learner))
     if trainer.is_global_zero:
-        print(*filter(None, [_load(run, learner), *_recipe(learner)]), sep="\n")
+        print(*filter(None, [_load(run, learner), *_recipe(run, learner)]), sep="\n")
         how: Any = {"weights": learner.class_weights, "augmentation": run.data.augmentation}
         print(describe_clips(corpus, run.data.loading, **how))
     said = describe_plan(facts.plan, trainer)  # On all ranks: early stopping learns of the plan.
@@ -86,9 +86,16 @@ def _load(run: Run[TrainingFacts], learner: EmotionLearner) -> str:
         return f"load: not known ({first_line(error)})"
 
 
-def _recipe(learner: EmotionLearner) -> list[str]:
-    """What is done otherwise than by one optimizer on the weights alone."""
+def _recipe(run: Run[TrainingFacts], learner: EmotionLearner) -> list[str]:
+    """What is done otherwise than by one rate for all weights, on batches of any clips."""
     said = [learner.rates.described(learner.model)]
+    if (buckets := run.data.buckets) is not None:
+        sampler = run.data.train_sampler()
+        now, without = (100 * sampler.padding(buckets.lengths, buckets=each) for each in (buckets, None))
+        said.append(
+            f"lengths: data.length_buckets={buckets.batches}: {now:.1f} % of the positions of a pass are padding; "
+            f"without it {without:.1f} %"
+        )
     if learner.average is not None:
         decay = learner.average.decay
         said.append(f"average: validated and shared is the moving average of the weights, ema_decay={decay:g}")
@@ -99,7 +106,7 @@ def _try_out(run: Run[TrainingFacts], learner: EmotionLearner) -> None:
     """Train and validate on the first batches and keep nothing: no folder is opened, an earlier run stays as it is."""
     with guarded(run.facts.load, run.trainer, trains=True):
         run.trainer.fit(learner, datamodule=run.data)
-    if run.trainer.is_global_zero:
+    if run.trainer.is_global_zero and not run.facts.config["lr_range_test"]:
         number = int(run.facts.load.trainer["fast_dev_run"])
         print(
             f"fast_dev_run: {number} batch(es) trained and validated, nothing was kept; leave trainer.fast_dev_run "

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -11,9 +11,10 @@ import pytorch_lightning as pl
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.draws import LabelDraws, labels_of
 from emolightning.data.loading.examples import ClipDataset
+from emolightning.data.loading.lengths import sequence_lengths
 from emolightning.data.loading.loader import Collate, Loader
 from emolightning.data.loading.same_clips import require_same_clips
-from emolightning.data.loading.sampler import EvaluationSampler, TrainSampler
+from emolightning.data.loading.sampler import EvaluationSampler, LengthBuckets, TrainSampler
 from emolightning.data.loading.settings import Loading
 from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.data.readers.annotations import annotation_hash
@@ -80,18 +81,31 @@ class ClipDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> Loader:
         """Shuffled anew each epoch, by (seed, epoch)."""
-        dataset = self.dataset("train", training=True)
-        sampler = TrainSampler(
-            len(dataset),
+        collate = partial(batch_to_learn, self.processor.collate)
+        return self._loader(self.dataset("train", training=True), self.train_sampler(), collate)
+
+    def train_sampler(self) -> TrainSampler:
+        """The batches of training."""
+        return TrainSampler(
+            len(self.corpus.clips_of("train")),
             batch_size=self.loading.batch_size,
             batches_per_epoch=self.loading.batches_per_epoch,
             seed=self.corpus.source.seed,
             progress=self._progress if self.trainer is not None else None,
             repeats=getattr(self.trainer, "overfit_batches", 0) > 0,
             draws=label_draws(self.corpus, self.loading),
+            buckets=self.buckets,
             **self._ranks(),
         )
-        return self._loader(dataset, sampler, partial(batch_to_learn, self.processor.collate))
+
+    @cached_property
+    def buckets(self) -> LengthBuckets | None:
+        """Training clips by the length of their sequences, where batches are made by it."""
+        if (number := self.loading.length_buckets) is None:
+            return None
+        processor: Any = self.processor
+        measured = sequence_lengths(self.corpus, processor, "train", max_new_tokens=0)
+        return LengthBuckets([each.total for each in measured], number)
 
     def val_dataloader(self) -> Loader:
         """The validation split in order."""

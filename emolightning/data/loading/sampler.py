@@ -5,7 +5,9 @@ Nothing has to be stored to resume in mid-epoch, and every rank count sees the s
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -24,6 +26,32 @@ class ClipKey(NamedTuple):
     """The clip is another rank's in this step and only fills a batch: there is nothing to learn from it here."""
 
 
+@dataclass(frozen=True)
+class LengthBuckets:
+    """Batches of clips of like length: less of them is padding."""
+
+    lengths: Sequence[int]
+    """The lengths of the clips, by their place in the split."""
+    batches: int
+    """Batches whose random clips are sorted together; 1 would change nothing."""
+
+    def sorted_by_length(self, order: Sequence[int], size: int, generator: torch.Generator) -> list[int]:
+        """The clips of an order in batches of like length, which come in random order; a short last one stays last.
+
+        Args:
+            order: places in the split.
+            size: clips of a step, of all ranks.
+            generator: of the order of batches.
+        """
+        whole, stretch = len(order) // size * size, self.batches * size
+        found: list[list[int]] = []
+        for start in range(0, whole, stretch):
+            bucket = sorted(order[start : min(start + stretch, whole)], key=lambda place: self.lengths[place])
+            found += [bucket[first : first + size] for first in range(0, len(bucket), size)]
+        shuffled = torch.randperm(len(found), generator=generator).tolist()
+        return [place for number in shuffled for place in found[number]] + list(order[whole:])
+
+
 class TrainSampler(Sampler[list[ClipKey]]):
     """Batches for training.
 
@@ -39,6 +67,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
             batches in an epoch, which a trainer may limit. None starts at the beginning.
         repeats: every epoch has the batches of the first one, to see whether they can be learned by heart.
         draws: what a pass consists of; None is each clip once.
+        buckets: of clips of like length; None makes batches of any.
     """
 
     def __init__(
@@ -53,6 +82,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
         progress: Callable[[], tuple[int, int]] | None = None,
         repeats: bool = False,
         draws: LabelDraws | None = None,
+        buckets: LengthBuckets | None = None,
     ):
         self.num_clips = num_clips
         self.batch_size = batch_size
@@ -63,6 +93,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
         self.progress = progress
         self.repeats = repeats
         self.draws = draws
+        self.buckets = buckets
 
     def __len__(self) -> int:
         """Batches per epoch; the last one of a whole split may be smaller."""
@@ -102,10 +133,22 @@ class TrainSampler(Sampler[list[ClipKey]]):
         """The order of the clips in one pass over them."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         order: list[int] = torch.randperm(self.num_clips, generator=generator).tolist()
-        if self.draws is None:
-            return order
-        drawn = self.draws.of_pass(epoch)
-        return [drawn[place] for place in order]
+        if self.draws is not None:
+            drawn = self.draws.of_pass(epoch)
+            order = [drawn[place] for place in order]
+        return order if self.buckets is None else self.buckets.sorted_by_length(order, self._together, generator)
+
+    def padding(self, lengths: Sequence[int], *, buckets: LengthBuckets | None) -> float:
+        """The share of padding among the positions of a first pass, on this rank.
+
+        Args:
+            lengths: of the clips, by their place in the split.
+            buckets: of the batches.
+        """
+        other = copy(self)
+        other.buckets, other.progress, other.batches_per_epoch = buckets, None, None
+        batches = [[lengths[key.position] for key in batch] for batch in other]
+        return 1 - sum(map(sum, batches)) / sum(max(batch) * len(batch) for batch in batches)
 
 
 class EvaluationSampler(Sampler[list[ClipKey]]):

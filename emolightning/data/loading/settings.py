@@ -57,6 +57,9 @@ class Loading:
     sampling: Sampling = "none"
     """What a pass over the train split draws. `none`: each clip once; `balanced`: all labels equally often; `sqrt`:
     in proportion to the square root of their clips. As many clips as there are, drawn by (seed, pass)."""
+    length_buckets: int | None = None
+    """Null, or batches of clips of like length, so that less of them is padding: the clips of so many batches are
+    sorted by the length of their sequences; 8 is usual."""
 
 
 def split_settings(group: Mapping[str, Any]) -> tuple[dict[str, Any], Reading, Loading]:
