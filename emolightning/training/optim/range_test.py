@@ -59,7 +59,8 @@ class RangeCurve(pl.Callback):
         number = len(self.points) + 1
         self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * loss
         self.points.append((self._rate, self._mean / (1 - SMOOTHING**number)))
-        if number > SKIPPED and self.points[-1][1] > HOPELESS * min(each for _, each in self.points):
+        worst = HOPELESS * min(each for _, each in self.points)
+        if not math.isfinite(loss) or (number > SKIPPED and self.points[-1][1] > worst):
             trainer.should_stop = True
 
 
