@@ -296,6 +296,10 @@ class TableRowsConfig:
     """People who are seen, each in clips of all labels."""
     pieces: int = 1
     """Clips of one file; more than one have start and end."""
+    annotators: int = 0
+    """Columns of people in place of the label, three or more, all but one of whom agree; 0 is the label."""
+    kind: str = "csv"
+    """`csv` or `tsv`."""
     num_folds: int = 5
     """Folds that leave subjects whole."""
     rounds: int = 3

@@ -10,9 +10,9 @@ from emolightning.data.readers.annotations import read_custom
 from emolightning.data.readers.custom_columns import COLUMNS, OPTIONAL_COLUMNS
 from emolightning.data.readers.expected import Expected
 from emolightning.data.readers.source import ClipSource
-from emolightning.data.readers.splits import assign_splits, three_shares
+from emolightning.data.readers.splits import chosen_splits, three_shares
 from emolightning.errors import UserError
-from emolightning.records.clips import Clip, collecting_later
+from emolightning.records.clips import Clip, collecting_later, put_splits
 from emolightning.records.score_names import number_scale
 from emolightning.records.votes import TARGETS, TIES, Targets, Ties, Votes, leaders
 
@@ -108,9 +108,12 @@ class CustomData(ClipSource):
             self.votes = Votes(self.annotators, given, self.ties, tied)
         self.remark_empty(sum(clip.transcript == "" for clip in clips), len(clips), self.empty_transcript)
         try:
-            return assign_splits(clips, ratios=self.ratios, seed=self.seed)
+            splits = chosen_splits(clips, ratios=self.ratios, seed=self.seed)
         except UserError as error:
             raise RowErrors([(str(self.annotations), [str(error)])], clips) from error
+        if splits is not None:
+            put_splits(clips, splits)
+        return clips
 
     def expected(self) -> list[Expected]:
         """The file and the folder."""

@@ -106,7 +106,9 @@ class CustomClips:
             )
             shared = {word: shares(votes) if self.is_soft else () for word, votes in given.items()}
             found["shares"] = list(map(shared.__getitem__, words))
-        clips = clips_of_columns(sum(named), {name: compress(values, named) for name, values in found.items()})
+        if not all(named):
+            found = {name: list(compress(values, named)) for name, values in found.items()}
+        clips = clips_of_columns(sum(named), found)
         return list(compress(block.lines, named)), clips
 
     def _fields(self, rows: Sequence[int], words: Sequence[Any], block: Block) -> dict[str, list[Any]]:
@@ -133,27 +135,33 @@ class CustomClips:
     def _media(self, checked: Checked, rows: Sequence[int], columns: Columns) -> dict[str, list[Any]]:
         """Id, file and piece of each row; None of what is not in order."""
         names = columns[NAME]
-        files, spans = checked.read(names, clip_id), [None] * len(rows)
+        files = checked.read(names, clip_id)
+        spans, suffixes = [None] * len(rows), [""] * len(rows)
         if START in columns:
             times = list(zip(columns[START], columns[END], strict=True))
-            spans = checked.read(times, lambda both: read_span(*both))
-        wrong = checked.wrong()
-        named = zip(rows, files, spans, strict=True)
-        ids = [None if place in wrong else self._id(*about) for place, about in enumerate(named)]
-        wanted = [(name, file) if clip else None for name, file, clip in zip(names, files, ids, strict=True)]
+            pieces = checked.read(times, _piece)
+            spans, suffixes = ([piece and piece[part] for piece in pieces] for part in (0, 1))
+        ids = [f"{file}{suffix}" for file, suffix in zip(files, suffixes, strict=True)]
+        for place in checked.wrong():
+            ids[place] = None
+        self._note_first(ids, rows)
+        file_of = dict(zip(names, files, strict=True))
         look = partial(self.media.look, is_cut=any(spans))
-        videos = checked.read(wanted, lambda file: file and look(*file))
-        self.media.lose(wanted, ids)
+        wanted = names if None not in ids else [name if clip else None for name, clip in zip(names, ids, strict=True)]
+        videos = checked.read(wanted, lambda name: None if name is None else look(name, file_of[name]))
+        self.media.lose(zip(names, files, strict=True), ids)
         return {"id": ids, "video": videos, "span": spans}
 
-    def _id(self, row: int, file: str, span: Span | None) -> str | None:
-        """The id of a clip; None for one that an earlier row is about."""
-        identity = piece_id(file, span)
-        first = self._first_use.setdefault(identity, row)
-        if first == row:
-            return identity
-        self._twice[row] = first
-        return None
+    def _note_first(self, ids: list[str | None], rows: Sequence[int]) -> None:
+        """Note the row of each id; an id that an earlier row has becomes None."""
+        new = dict(zip(ids, rows, strict=True))
+        if len(new) == len(ids) and None not in new and self._first_use.keys().isdisjoint(new):
+            self._first_use.update(new)
+            return
+        for place, (clip, row) in enumerate(zip(ids, rows, strict=True)):
+            if clip is not None and (first := self._first_use.setdefault(clip, row)) != row:
+                self._twice[row] = first
+                ids[place] = None
 
     def _others(self, columns: Columns, number: int) -> list[Mapping[str, str]]:
         """The other columns of each row; rows that say the same share it."""
@@ -178,25 +186,47 @@ def _again(again: Row, first: Row) -> tuple[int, str]:
     return again.line, f"{said}{differ} take one of the two rows out"
 
 
+def _piece(times: tuple[str, str]) -> tuple[Span | None, str]:
+    """What a row is about, and what its id ends with."""
+    span = read_span(*times)
+    return span, piece_id("", span)
+
+
 def read_transcript(text: str, *, needed: bool, may_be_silent: bool, said_words: frozenset[str]) -> str | None:
+    """What is said; None where that is not known, and need not be.
+
+    Args:
+        text: of the cell.
+        needed: whether it has to be known.
+        may_be_silent: whether nothing may be said.
+        said_words: words in folded case that are really said, where programs write them for a missing value.
+
+    Raises:
+        BadValue: it is missing, or has characters that cannot be meant.
+    """
     is_absent = is_missing(text) and text.casefold() not in said_words
-    if may_be_silent and needed and (is_absent or not text):
+    if text and not is_absent:
+        return _sound(TRANSCRIPT, text)
+    if not needed:
+        return None
+    if may_be_silent:
         return ""
-    if needed and not text:
-        raise BadValue(
-            f"{TRANSCRIPT} is empty; write what is said, say data.empty_transcript=empty where nothing is, or "
-            f"{TRANSCRIPT_OFF}"
-        )
     if is_absent:
-        if not needed:
-            return None
         raise MissingTranscript(text)
-    refuse_mojibake(TRANSCRIPT, text)
-    return plain_text(TRANSCRIPT, text)
+    raise BadValue(
+        f"{TRANSCRIPT} is empty; write what is said, say data.empty_transcript=empty where nothing is, or "
+        f"{TRANSCRIPT_OFF}"
+    )
 
 
 def _text(column: str, text: str) -> str | None:
     refuse_missing(column, text)
+    return _sound(column, text)
+
+
+def _sound(column: str, text: str) -> str | None:
+    if text.isascii() and text.isprintable():
+        return text or None
     refuse_mojibake(column, text)
     return plain_text(column, text)
 

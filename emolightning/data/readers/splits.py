@@ -17,7 +17,15 @@ _MOST_NAMES = 10
 def assign_splits(
     clips: Sequence[Clip], *, seed: int, ratios: tuple[float, float, float] = (0.7, 0.15, 0.15)
 ) -> list[Clip]:
-    """The same clips in the same order, each with a split.
+    """The same clips in the same order, each with a split, see `chosen_splits`."""
+    splits = chosen_splits(clips, seed=seed, ratios=ratios)
+    return list(clips) if splits is None else in_splits(clips, splits)
+
+
+def chosen_splits(
+    clips: Sequence[Clip], *, seed: int, ratios: tuple[float, float, float] = (0.7, 0.15, 0.15)
+) -> list[str] | None:
+    """The split of each clip; None where they have theirs.
 
     Splits that the annotation gives are kept. Otherwise the result depends on the seed and on the set of clips, not
     on their order. Without subjects the labels are spread evenly; with subjects the sizes come as near to the ratios
@@ -36,7 +44,7 @@ def assign_splits(
         raise UserError("there are no clips to split")
     if not without:
         refuse_divided_subjects((clip.subject, clip.split) for clip in clips)
-        return list(clips)
+        return None
     if len(without) < len(clips):
         raise UserError(
             f"{len(without)} of {len(clips)} clips have no split: {named_some(without)}; "
@@ -47,7 +55,7 @@ def assign_splits(
     kind = "videos" if kind == "clips" and any(clip.span for clip in clips) else kind
     labels = dict(zip(groups, labels_to_spread(clips, len(SPLITS)), strict=True))
     split_of = split_groups(Counter(groups), labels, ratios=ratios, seed=seed, kind=kind)
-    return in_splits(clips, map(split_of.__getitem__, groups))
+    return list(map(split_of.__getitem__, groups))
 
 
 def labels_to_spread(clips: Sequence[Clip], parts: int) -> list[str | None]:

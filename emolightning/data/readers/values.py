@@ -38,6 +38,7 @@ MISSING = frozenset(
     | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!"}
 )
 """What programs write for a value that is not there, or that a workbook could not compute, in folded case."""
+_LONGEST_MISSING = max(map(len, MISSING))
 
 
 class BadValue(ValueError):
@@ -102,7 +103,7 @@ def refuse_mojibake(column: str, text: str) -> None:
 
 def is_missing(text: str) -> bool:
     """Whether a text is what programs write for a missing value; `None.` with a full stop is something said."""
-    return text.casefold() in MISSING
+    return len(text) <= _LONGEST_MISSING and text.casefold() in MISSING
 
 
 def refuse_missing(column: str, text: str) -> None:
@@ -189,17 +190,17 @@ class MediaFolder:
         self.lose([(name, identity)], [clip or identity])
         return video
 
-    def lose(self, looked: Iterable[tuple[str, str] | None], clips: Iterable[str | None]) -> None:
+    def lose(self, looked: Iterable[tuple[str, str]], clips: Iterable[str | None]) -> None:
         """Note clips without a file.
 
         Args:
             looked: name and id of each file that was looked for.
-            clips: the id of the clip, or of the piece of it.
+            clips: the id of the clip, or of the piece of it; None for none.
         """
         if self.lost is None or not self._absent:
             return
         for file, clip in zip(looked, clips, strict=True):
-            if file is not None and clip is not None and file in self._absent:
+            if clip is not None and file in self._absent:
                 self.lost[clip] = self._absent[file]
 
     def look(self, name: str, identity: str, *, is_cut: bool = False) -> Path:
@@ -219,10 +220,12 @@ class MediaFolder:
 
     def _find(self, name: str, identity: str) -> Path:
         below, _, stem = identity.rpartition("/")
-        written = composed(_last(name))
         try:
             folder = self._folders.get(below) or self._listed(below)
             there = folder.media.get(stem, ())
+            if len(there) == 1 and there[0] == name.rpartition("/")[2] and not folder.odd:  # As nearly all are.
+                return folder.path / there[0]
+            written = composed(_last(name))
             for file in there if len(there) > 1 else ():
                 require_one(folder.path, [other for other in there if composed(other) == composed(file)])
         except OSError as error:

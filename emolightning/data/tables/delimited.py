@@ -67,7 +67,7 @@ def _records(lines: Iterable[str], separator: str, problems: list[tuple[int, str
         try:
             for fields in reader:
                 last = reader.line_num
-                if any(map(str.strip, fields)):
+                if (fields and fields[0].strip()) or any(map(str.strip, fields)):
                     header_read = True
                     yield line, last, fields
                 line = last + 1

@@ -84,13 +84,7 @@ def read_blocks(path: Path, faults: Faults, problems: list[Problem]) -> Iterator
         yield from _blocks_of_objects(object_rows(lines, faults, problems), lines)
     else:
         records = delimited_records(lines, path, lambda names: not faults(_header(names)), problems)
-        # A row with undecodable bytes has its problem already; what else it seems to say would be guesswork.
-        sound = (
-            record
-            for record in records
-            if not lines.broken or lines.broken.keys().isdisjoint(range(record[0], record[1] + 1))
-        )
-        yield from _blocks(sound, faults, problems)
+        yield from _blocks(records if lines.are_sound else _decoded(records, lines), faults, problems)
     problems += lines.problems()
 
 
@@ -111,6 +105,11 @@ def _places(lines: Sequence[int]) -> str:
         return f"line {lines[0]}"
     shown = ", ".join(map(str, lines[:SHOWN]))
     return f"lines {shown}" + (f", ... ({len(lines)} rows)" if len(lines) > SHOWN else "")
+
+
+def _decoded(records: Iterable[Record], lines: Lines) -> Iterator[Record]:
+    """Those that can be read; a row with undecodable bytes has its problem, and what else it says is guesswork."""
+    return (record for record in records if lines.broken.keys().isdisjoint(range(record[0], record[1] + 1)))
 
 
 def _blocks(records: Iterable[Record], faults: Faults, problems: list[Problem]) -> Iterator[Block]:

@@ -27,12 +27,11 @@ class Lines:
         self.first_problem = ""
         self.skipped = 0
         self.data = self._as_utf8(data)
+        self.are_sound = _is_utf8(self.data)
 
     def __iter__(self) -> Iterator[str]:
         """The lines, one after the other; the last one may have no end."""
-        try:
-            self.data.decode()
-        except UnicodeDecodeError:
+        if not self.are_sound:
             return self._with_broken()
         # What `_with_broken` makes of each line, for a file that has none of them.
         sound = self.data.replace(b"\r\n", b"\n").removesuffix(b"\r")
@@ -82,6 +81,14 @@ class Lines:
         self.skipped = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
         data = data[self.skipped :]
         return data if b"\n" in data else data.replace(b"\r", b"\n")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _wrong_bytes(raw: bytes) -> list[int]:
