@@ -125,6 +125,10 @@ def test_a_trained_model_chooses(pairs: Path, trained: Path, tmp_path: Path) -> 
     own, words = [f"data.root={pairs}"], ["inputs.transcript=false", "prompt.task=preference"]
     found, _ = look_at(made(tmp_path, "emoprefer", *own, *words), probe=None)
     assert (found.problems, found.classes["test"]) == ([], {"a1": 1, "a2": 1, "same": 1})
+    found, _ = look_at(made(tmp_path, "emoprefer", *own, words[0]), probe=0)
+    assert [problem[:62] for problem in found.problems] == [
+        "data=emoprefer, prompt.task=emotion: its clips are to be asked"
+    ]
     report, answers = evaluated(tmp_path, trained, tmp_path / "run", "emoprefer", *own, *words, "scoring=preference")
     assert (report["benchmark"], report["num_clips"]) == ("emoprefer", 3)
     assert {"two_class_weighted_f1", "two_class_war", "weighted_f1"} <= set(report["metrics"])

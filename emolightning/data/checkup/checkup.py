@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from emolightning.data.checkup.duplicates import duplicate_sentences, named_some
@@ -55,6 +56,7 @@ def look_at(corpus: Corpus, *, probe: int | None) -> tuple[Checkup, list[Clip]]:
     clips = _read(corpus, found, findings)
     if clips:
         corpus.clips = clips
+        _blame(found, partial(corpus.require_quotes, clips))
         if not findings.errors:  # Clips of a file with wrong rows have no splits yet.
             _look_at_labels(corpus, found)
         _look_at_media(corpus, clips, found, findings, probe)

@@ -119,7 +119,7 @@ class Corpus:
         # Ranks started together by torchrun would otherwise render and extract the same clips at the same time.
         with self.lock():
             clips = self.read_rows(findings)
-            self.questions.require_quotes(clips, training=trains, said_by=f"data={self.source.name}")
+            self.require_quotes(clips, trains=trains)
             if check and not findings.errors and (self.reading.on_error == "skip" or not findings.faults):
                 self.clips = [clip for clip in clips if clip.id not in findings.faults]
                 check(self)
@@ -243,6 +243,14 @@ class Corpus:
     def num_frames(self) -> dict[str, int]:
         """Frame input -> frames of each clip that a vision tower sees."""
         return {name: self.choice_of(name).num_frames for name in named(self.inputs, "frames")}
+
+    def require_quotes(self, clips: Sequence[Clip], *, trains: bool = False) -> None:
+        """Clips have the texts that questions quote, and no others.
+
+        Raises:
+            UserError: names the task.
+        """
+        self.questions.require_quotes(clips, training=trains, said_by=f"data={self.source.name}")
 
     def require_answers(self) -> None:
         """There are clips to train on and to validate on, each with an answer to what is asked.
