@@ -19,7 +19,7 @@ from emolightning.models.sizes.on_meta import build_on_meta
 from emolightning.runs.assembly_of_models import plain
 from emolightning.runs.lineage import describe_process
 from emolightning.runs.quiet import quiet_libraries
-from speed import shapes, table
+from speed import answers, shapes, table
 from speed.building import build_model, build_random, seen
 from speed.clips import ClipSet, Texts
 from speed.columns import make_column
@@ -74,6 +74,29 @@ def _alternate(cfg: DictConfig, columns: Sequence[Column], device: torch.device)
         raise KeyboardInterrupt
     # A peak that is measured suffers from whatever else the machine does.
     return is_complete, max(peaks, key=lambda peak: peak.flops_per_s or 0)
+
+
+def compare_answers(cfg: DictConfig) -> None:
+    """Measure evaluation alone, in every way and at two sizes of a batch, after all have given the same answers.
+
+    Raises:
+        UserError: they have not.
+        KeyboardInterrupt: Ctrl-C; the rounds that were complete are printed and written.
+    """
+    head, device = _start(cfg), pick_device(cfg.device)
+    model = _fit(cfg, device)
+    recipes, clips = _recipes(cfg, device), _clips(cfg, model)
+    subject = Subject(model, device, build(cfg.optimizer, "optimizer"), cfg.answer_tokens)
+    ours, upstream = recipes["ours"], recipes["upstream"]
+    agreement = answers.require_the_same(subject, clips, ours, upstream, cfg.batch_size)
+    columns = answers.make_columns(subject, clips, ours, upstream, cfg.batch_size)
+    is_complete, peak = _alternate(cfg, columns, device)
+    found = answers.figures(columns, cfg.batch_size, peak)
+    print("\n".join(answers.lines(found, columns)))
+    shared = {**head, "clips": clips.description(), "machine": describe_device(device, peak), "agreement": agreement}
+    write_result(cfg.output, **answers.ABOUT, figures=found, **shared, rounds=answers.all_rounds(columns))
+    if not is_complete:
+        raise KeyboardInterrupt
 
 
 def show_shapes(cfg: DictConfig) -> None:

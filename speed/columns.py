@@ -29,7 +29,7 @@ def make_column(name: str, recipe: Recipe, subject: Subject, clips: ClipSet, *, 
     Raises:
         UserError: the tower learns, so nothing can be computed ahead.
     """
-    examples = _seen(recipe, subject, clips) if recipe.precompute_vision else clips.examples
+    examples = examples_of(recipe, subject, clips)
     scaler = torch.amp.GradScaler(subject.device.type, enabled=recipe.precision == "16-mixed")
     train, ask = (clips.batches(examples, size) for size in (recipe.batch_size, recipe.answers_at_once))
     run: dict[str, Callable[[], Measurement]] = {
@@ -41,7 +41,14 @@ def make_column(name: str, recipe: Recipe, subject: Subject, clips: ClipSet, *, 
     return Column(name, run, _work(recipe, subject, clips))
 
 
-def _seen(recipe: Recipe, subject: Subject, clips: ClipSet) -> list[Example]:
+def examples_of(recipe: Recipe, subject: Subject, clips: ClipSet) -> list[Example]:
+    """The clips, seen by the tower where the recipe has it see them ahead.
+
+    Raises:
+        UserError: the tower learns, so nothing can be computed ahead.
+    """
+    if not recipe.precompute_vision:
+        return clips.examples
     vision = subject.model.vision
     if vision is not None and vision.is_trained:
         raise UserError(
@@ -52,15 +59,24 @@ def _seen(recipe: Recipe, subject: Subject, clips: ClipSet) -> list[Example]:
     return seen(clips.examples, tower_on(subject.model, subject.device))
 
 
-def _work(recipe: Recipe, subject: Subject, clips: ClipSet) -> dict[str, Work]:
+def evaluation_work(recipe: Recipe, subject: Subject, clips: ClipSet) -> Work:
+    """What all answers need."""
     sizes, new, num_clips = sizes_of(subject.model), subject.generation.max_new_tokens, len(clips.examples)
-    rest: dict[str, Any] = {"streams": clips.streams, "frames": 0 if recipe.precompute_vision else 1}
-    asked = {"answer": new, "reads_layers": recipe.reads_layers, **rest}
+    asked = {"answer": new, "reads_layers": recipe.reads_layers, **_given(recipe, clips)}
+    flops = sum(answering_flops(sizes, positions=context, **asked) for context, _ in clips.lengths)
+    return Work(num_clips, num_clips * new, flops)
+
+
+def _given(recipe: Recipe, clips: ClipSet) -> dict[str, Any]:
+    return {"streams": clips.streams, "frames": 0 if recipe.precompute_vision else 1}
+
+
+def _work(recipe: Recipe, subject: Subject, clips: ClipSet) -> dict[str, Work]:
+    sizes, num_clips, rest = sizes_of(subject.model), len(clips.examples), _given(recipe, clips)
     training = [training_flops(sizes, positions=sum(pair), answer=pair[1], **rest) for pair in clips.lengths]
-    evaluation = [answering_flops(sizes, positions=context, **asked) for context, _ in clips.lengths]
     vision = sizes.tower.forward_flops() if sizes.tower is not None else 0
     return {
         "training": Work(num_clips, sum(map(sum, clips.lengths)), sum(training)),
-        "evaluation": Work(num_clips, num_clips * new, sum(evaluation)),
+        "evaluation": evaluation_work(recipe, subject, clips),
         "vision": Work(num_clips, num_clips * clips.streams["image"], num_clips * vision),
     }

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from time import perf_counter
+from functools import partial
+from time import perf_counter, process_time
 from typing import Any
 
 import torch
@@ -30,6 +31,8 @@ class Measurement:
     """One round of one recipe."""
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    """Processor time of all threads."""
     peak_memory_gb: float = 0.0
     skipped_steps: int = 0
     """Optimizer steps that float16's loss scaling left out."""
@@ -94,7 +97,7 @@ class Subject:
         return found
 
     def _step(self, recipe: Recipe, batch: SequenceBatch, optimizer: Optimizer, scaler: torch.amp.GradScaler) -> None:
-        with self._autocast(recipe):
+        with self.autocast(recipe):
             loss = self.model(batch.to(self.device))
         scaler.scale(loss).backward()
         if recipe.clip_norm:
@@ -107,19 +110,32 @@ class Subject:
 
     def answer(self, recipe: Recipe, batches: Sequence[SequenceBatch]) -> Measurement:
         """Generated answers to all batches."""
+        return self._evaluate(recipe, batches, self.generated)
+
+    def score(self, recipe: Recipe, batches: Sequence[SequenceBatch], labels: Sequence[str]) -> Measurement:
+        """The likelihood of each label as the answer to all batches."""
+        return self._evaluate(recipe, batches, partial(self._scored, labels))
+
+    def _evaluate(
+        self, recipe: Recipe, batches: Sequence[SequenceBatch], evaluate: Callable[[SequenceBatch], object]
+    ) -> Measurement:
         self.adopt(recipe)
         self.model.eval()
-        self._answer(recipe, batches[0])
-        with self._measured() as found:
-            for batch in batches:
-                self._answer(recipe, batch)
+        with torch.inference_mode(), self.autocast(recipe):
+            evaluate(batches[0])
+            with self._measured() as found:
+                for batch in batches:
+                    evaluate(batch)
         return found
 
-    @torch.inference_mode()
-    def _answer(self, recipe: Recipe, batch: SequenceBatch) -> None:
+    def generated(self, batch: SequenceBatch) -> list[str]:
+        """The answers to a batch, as the recipe that was adopted finds them."""
         batch = batch.to(self.device)
-        with self._autocast(recipe):
-            self.model.generate(batch, self.generation, projected=self.model.project(batch))
+        return self.model.generate(batch, self.generation, projected=self.model.project(batch))
+
+    def _scored(self, labels: Sequence[str], batch: SequenceBatch) -> torch.Tensor:
+        batch = batch.to(self.device)
+        return self.model.label_logprobs(batch, labels, projected=self.model.project(batch))
 
     def see(self, recipe: Recipe, examples: Sequence[Example]) -> Measurement:
         """The tower's one pass over the clips, as a run makes it before its first step."""
@@ -132,7 +148,8 @@ class Subject:
                 see(picture)
         return found
 
-    def _autocast(self, recipe: Recipe) -> AbstractContextManager[object]:
+    def autocast(self, recipe: Recipe) -> AbstractContextManager[object]:
+        """What a recipe computes in."""
         dtype = AUTOCAST.get(recipe.precision)
         return torch.autocast(self.device.type, dtype=dtype) if dtype else nullcontext()
 
@@ -141,9 +158,10 @@ class Subject:
         found = Measurement()
         wait_for(self.device)
         reset_peak_memory(self.device)
-        start = perf_counter()
+        start, cpu_start = perf_counter(), process_time()
         yield found
         wait_for(self.device)
+        found.cpu_seconds = process_time() - cpu_start
         found.seconds, found.peak_memory_gb = perf_counter() - start, peak_memory_gb(self.device)
 
 

@@ -44,6 +44,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     ),
     "stores": ("clips=200", "rounds=2", OUTPUT),
     "throughput": ("model=tiny", "rounds=2", "samples=16", OUTPUT),
+    "answering": ("model=tiny", "rounds=2", "samples=16", OUTPUT),
     "likelihoods": ("--width=64", "--layers=2", "--tokens=60", "--rounds=3", "--output={output}"),
     "table_rows": ("rows=[1000,2000]", "rounds=1", OUTPUT),
     "score_rows": ("rows=10000", "rounds=1", OUTPUT),

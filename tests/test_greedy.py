@@ -74,7 +74,17 @@ def both(language: Any, lengths: list[int], stops: list[int], **arguments: Any) 
     return own.tolist(), theirs.tolist()
 
 
-@pytest.mark.parametrize(("kind", "is_gpu"), [*((kind, False) for kind in KINDS), ("llama", True), ("qwen2", True)])
+FEW = ("llama", "keys for several heads", "qwen2", "half")
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_gpu"),
+    [
+        *((kind, False) for kind in FEW),
+        ("llama", True),
+        *(pytest.param(kind, True, marks=pytest.mark.slow) for kind in KINDS if kind not in FEW),
+    ],
+)
 def test_answers_are_those_of_transformers(kind: str, is_gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of any length, with one end or several; looked at after each token, and as on a GPU."""
     monkeypatch.setattr(greedy, "is_at_hand", lambda device: not is_gpu)
