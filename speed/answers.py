@@ -115,7 +115,7 @@ def figures(columns: Sequence[Column], batch_size: int, peak: Peak) -> list[Figu
 
 
 def _seconds(column: Column) -> list[float]:
-    """Of each round: processor time with one thread, else the time on the clock."""
+    """The processor time of each round with one thread, else its time on the clock."""
     is_alone = torch.get_num_threads() == 1 and not torch.cuda.is_available()
     return [found.cpu_seconds if is_alone else found.seconds for found in column.rounds[PHASE]]
 

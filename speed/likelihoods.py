@@ -56,7 +56,7 @@ def measure(*, width: int, layers: int, tokens: int, clips: int, labels: int, ro
         model(inputs_embeds=embeddings, attention_mask=mask, use_cache=True, logits_to_keep=1)
 
     def scored() -> None:
-        continuation_logprobs(model, embeddings, mask, texts)
+        continuation_logprobs(model, {"inputs_embeds": embeddings, "attention_mask": mask}, texts)
 
     context()
     scored()

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from emolightning.config.command_settings import Recipe
 from emolightning.errors import UserError
-from emolightning.models.parts import decoder
+from emolightning.models.parts import masks
 from emolightning.models.parts.decoder import Decoder
 from speed import answers
 from speed.answering import uneven_batches
@@ -57,7 +57,7 @@ def test_ways_that_do_not_agree_are_refused(given: dict[str, Any], monkeypatch: 
     monkeypatch.setattr(Decoder, "follow", lambda self, tokens: -follow(self, tokens))
     with pytest.raises(UserError, match=r"generation, 1 at once answers \d of 2 clips in other words than released"):
         answers.require_the_same(**given)
-    monkeypatch.setattr(decoder, "KINDS", ())
+    monkeypatch.setattr(masks, "KINDS", ())
     monkeypatch.setattr(answers, "EQUAL_LOSS", -1.0)
     with pytest.raises(UserError, match="losses differ by up to"):
         answers.require_the_same(**given)

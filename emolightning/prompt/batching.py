@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from emolightning.prompt.sequence import Encoded
-from emolightning.records.clips import IGNORED, Batch, Clips, Example, SequenceBatch, TokenBatch
+from emolightning.records.clips import IGNORED, Batch, Clips, Example, Places, SequenceBatch, TokenBatch
 
 
 def batch_of(examples: Sequence[Example], encoded: Sequence[Encoded]) -> SequenceBatch:
@@ -77,7 +77,32 @@ def pad(rows: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, left
     for number, (row, of_row) in enumerate(zip(rows, targets, strict=True)):
         places = slice(longest - len(row), longest) if left else slice(0, len(row))
         ids[number, places], mask[number, places], learned[number, places] = row, 1, of_row
-    return TokenBatch(*map(torch.from_numpy, (ids, mask, learned)))
+    return token_batch(*map(torch.from_numpy, (ids, mask, learned)))
+
+
+def token_batch(input_ids: Tensor, attention_mask: Tensor, targets: Tensor) -> TokenBatch:
+    """Sequences, (batch, tokens) each, with the places of what is in them."""
+    follows = targets[:, 1:]
+    is_learned = follows != IGNORED
+    scored = is_learned.any(dim=0).nonzero()[:, 0]
+    rows, numbers = is_learned[:, scored].nonzero(as_tuple=True)
+    places = Places(
+        streams={placeholder: _places(input_ids == placeholder) for placeholder in _placeholders(input_ids)},
+        scored=scored,
+        learned=torch.stack([rows, numbers, follows[is_learned]]),
+        is_padded=not bool(attention_mask.all()),
+        has_gaps=bool((attention_mask[:, 1:] > attention_mask[:, :-1]).any()),
+    )
+    return TokenBatch(input_ids, attention_mask, targets, places)
+
+
+def _placeholders(input_ids: Tensor) -> list[int]:
+    return input_ids[input_ids < 0].unique().tolist()
+
+
+def _places(is_there: Tensor) -> Tensor:
+    rows, places = is_there.nonzero(as_tuple=True)
+    return torch.stack([rows, places, is_there.cumsum(dim=1)[rows, places] - 1])
 
 
 def pad_vectors(streams: Sequence[Tensor]) -> Tensor:

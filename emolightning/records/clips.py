@@ -176,8 +176,29 @@ class Example:
 
 
 @dataclass
+class Places:
+    """Where things are in padded sequences, found where a batch is made: a GPU's values cannot be asked in a step."""
+
+    streams: "dict[int, Tensor]"
+    """Placeholder -> (3, number): row, place, and the how-many-th of its row, of each of its places."""
+    scored: "Tensor"
+    """(number,), places before a token that some row learns."""
+    learned: "Tensor"
+    """(3, number): row, number among `scored`, and id, of each token that is learned."""
+    is_padded: bool
+    """Whether some place is masked."""
+    has_gaps: bool
+    """Whether some place is masked that has others before it."""
+
+    def to(self, device: Any) -> "Places":
+        """The same on a device."""
+        streams = {placeholder: found.to(device) for placeholder, found in self.streams.items()}
+        return replace(self, streams=streams, scored=self.scored.to(device), learned=self.learned.to(device))
+
+
+@dataclass
 class TokenBatch:
-    """Padded sequences."""
+    """Padded sequences; `emolightning.prompt.batching.token_batch` makes them."""
 
     input_ids: "Tensor"
     """(batch, tokens), int64; negative values are placeholders, see `emolightning.prompt.sequence`."""
@@ -185,10 +206,13 @@ class TokenBatch:
     """(batch, tokens), 1 for content, 0 for padding."""
     targets: "Tensor"
     """(batch, tokens), IGNORED outside the answer."""
+    places: Places
+    """Where what is in them lies."""
 
     def to(self, device: Any) -> "TokenBatch":
         """The same on a device."""
-        return TokenBatch(self.input_ids.to(device), self.attention_mask.to(device), self.targets.to(device))
+        moved = (self.input_ids, self.attention_mask, self.targets, self.places)
+        return TokenBatch(*(each.to(device) for each in moved))
 
 
 class Clips:

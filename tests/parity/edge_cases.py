@@ -12,7 +12,8 @@ from parity.losses import logits_of, token_losses
 from parity.samples import text_of
 from parity.subject import Subject
 
-from emolightning.records.clips import IGNORED, TokenBatch
+from emolightning.prompt.batching import token_batch
+from emolightning.records.clips import IGNORED
 
 EDGE_CASES = "edge_cases.json"
 LORA_NAMES = "strict=False with peft>=0.3 LoRA names"
@@ -118,7 +119,7 @@ def _about(subject: Subject, context: list[int], answer: Sequence[int]) -> dict[
     batch = subject.batch([0])
     ids = [*context, *(subject.pad_id if number == IGNORED else number for number in answer)]
     targets = [*[IGNORED] * len(context), *answer]
-    tokens = TokenBatch(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.int64), torch.tensor([targets]))
+    tokens = token_batch(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.int64), torch.tensor([targets]))
     logits = logits_of(subject, subject.model.embed(tokens, subject.model.project(batch)), tokens.attention_mask)
     target_ids = [number for number in targets if number != IGNORED]
     return {

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from emolightning.models.emotion_llama.upstream.names import to_upstream, why_unused
 from emolightning.models.parts.torch_files import TorchFile
-from emolightning.records.clips import IGNORED, Batch, TokenBatch
+from emolightning.prompt.batching import token_batch
+from emolightning.records.clips import IGNORED, Batch
 
 API = "upstream's own interface"
 
@@ -102,7 +103,7 @@ def _padded(batch: Batch) -> Batch:
     answers = (tokens.targets != IGNORED).sum(dim=1)
     length = int((tokens.attention_mask.sum(dim=1) - answers).max() + answers.max())
     more = length - tokens.input_ids.shape[1]
-    padded = TokenBatch(
+    padded = token_batch(
         functional.pad(tokens.input_ids, (0, more)),
         functional.pad(tokens.attention_mask, (0, more)),
         functional.pad(tokens.targets, (0, more), value=IGNORED),

@@ -21,6 +21,7 @@ from emolightning.models.affectgpt.fusion import Fusion
 from emolightning.models.affectgpt.inputs import OF_TEACHER
 from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.lora import unwrapped
+from emolightning.models.parts.masks import visible
 from emolightning.records.clips import IGNORED, SequenceBatch
 
 
@@ -80,14 +81,13 @@ class DistilledAffectGPT(AffectGPT):
         self, batch: SequenceBatch, cross_entropy: CrossEntropy = PLAIN
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Cross-entropy of the answers and their tokens, clip by clip, and what the teacher adds to the mean."""
-        targets = batch.sequence.targets[:, 1:]
-        mask = targets != IGNORED
+        mask = batch.sequence.targets[:, 1:] != IGNORED
+        rows, numbers, targets = batch.sequence.places.learned
+        places = batch.sequence.places.scored[numbers]
         hidden = self._hidden(self, batch, self.project(batch))
-        answers = hidden[:, :-1][mask]
-        words = self.language.get_output_embeddings()(answers)
-        losses = cross_entropy(words, targets[mask])
-        sums = torch.zeros(len(targets), dtype=losses.dtype, device=losses.device)
-        sums = sums.index_add(0, mask.nonzero()[:, 0], losses)
+        words = self.language.get_output_embeddings()(hidden[rows, places])
+        losses = cross_entropy(words, targets)
+        sums = torch.zeros(len(mask), dtype=losses.dtype, device=losses.device).index_add(0, rows, losses)
         with torch.no_grad():
             teacher = self.teacher
             wanted = self._hidden(teacher, batch, teacher.projections(self._teachers(batch.features)))
@@ -95,7 +95,7 @@ class DistilledAffectGPT(AffectGPT):
         of_words = torch.zeros_like(of_hidden)
         if self.settings.kl_weight:
             with torch.no_grad():
-                other = teacher.language.get_output_embeddings()(wanted[:, :-1][mask])
+                other = teacher.language.get_output_embeddings()(wanted[rows, places])
             of_words = words_difference(words, other, temperature=self.settings.temperature)
         self.losses = {"hidden": of_hidden.detach(), "words": of_words.detach()}
         more = self.settings.weight(self.step) * of_hidden + self.settings.kl_weight * of_words
@@ -105,8 +105,8 @@ class DistilledAffectGPT(AffectGPT):
         """What the last layer gives, normalised, (batch, tokens, width)."""
         whole = unwrapped(model.language)
         embeddings = model.embed(batch.sequence, projected)
-        mask = batch.sequence.attention_mask
-        return whole.base_model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).last_hidden_state
+        seen = visible(model.language, embeddings, batch.sequence)
+        return whole.base_model(inputs_embeds=embeddings, use_cache=False, **seen).last_hidden_state
 
     def _teachers(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The teacher's own vectors, and the student's where it has the same encoder."""

@@ -1,7 +1,6 @@
 """A chat model of transformers as a model that answers questions about clips, each clip by itself."""
 
 import hashlib
-import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.answering import clip_seed, one_by_one
 from emolightning.models.parts.chat_questions import VERSION
 from emolightning.models.parts.context import positions_of
+from emolightning.models.parts.continuations import continuation_logprobs, only_last
 from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.lora import unwrapped
@@ -114,9 +114,12 @@ class ChatModel(EmotionModel):
     ) -> Tensor:
         """How likely each label is as the whole answer, with the token that ends it."""
         assert isinstance(batch, ChatBatch)
-        answers = [torch.tensor(self.asking.answer_ids(label), device=batch.is_own.device) for label in labels]
-        found = [torch.stack([-self._loss(turn, answer) for answer in answers]) for _, turn in self._turns(batch, 0)]
-        return torch.stack(found[: len(batch.clips)])
+        answers = [self.asking.answer_ids(label) for label in labels]
+        found = [
+            continuation_logprobs(self.language, self._arguments(turn.context), answers, counts_itself=True)
+            for _, turn in self._turns(batch, max(map(len, answers)))
+        ]
+        return torch.cat(found[: len(batch.clips)])
 
     def _turns(self, batch: ChatBatch, new: int) -> Iterator[tuple[int, Turn]]:
         """Each clip's turn; as often as on any other rank, where ranks wait for each other.
@@ -148,16 +151,15 @@ class ChatModel(EmotionModel):
             for name, tensor in context.items()
         }
 
-    def _loss(self, turn: Turn, answer: Tensor, cross_entropy: CrossEntropy = PLAIN) -> Tensor:
-        """Sum over an answer's tokens, float32; the negative log-probability, unless training is told otherwise."""
+    def _loss(self, turn: Turn, answer: Tensor, cross_entropy: CrossEntropy) -> Tensor:
+        """Sum over an answer's tokens, float32."""
         context, number = self._arguments(turn.context), len(answer)
         context |= {"input_ids": torch.cat([context["input_ids"], answer[None]], dim=1)}
         for name, fill in (("attention_mask", 1), *((name, 0) for name in PER_TOKEN)):
             if name in context:
                 context[name] = functional.pad(context[name], (0, number), value=fill)
-        if "logits_to_keep" in inspect.signature(unwrapped(self.language).forward).parameters:
-            context["logits_to_keep"] = number + 1  # type: ignore[assignment]
-        logits = self.language(**context, use_cache=False).logits[0, -number - 1 : -1]
+        kept = only_last(self.language, number + 1)
+        logits = self.language(**context, use_cache=False, **kept).logits[0, -number - 1 : -1]
         return cross_entropy(logits, answer).sum()
 
     def _generate(self, turn: Turn, generation: Generation) -> str:

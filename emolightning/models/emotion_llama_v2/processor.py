@@ -11,7 +11,7 @@ from torch.nn import functional
 from emolightning.errors import UserError
 from emolightning.models.emotion_llama_v2.inputs import FEATURES, FUSION, ONLY, STREAMS, VISUAL
 from emolightning.models.emotion_llama_v2.layouts import LAYOUTS, PLACEHOLDERS, TRAINING, context_pieces
-from emolightning.prompt.batching import batch_of
+from emolightning.prompt.batching import batch_of, token_batch
 from emolightning.prompt.processor import Loaded
 from emolightning.prompt.questions import Question, target_text
 from emolightning.prompt.sequence import Encoded, Piece, encode
@@ -124,6 +124,7 @@ class EmotionLlamaV2Processor:
                 for name in _missing(example):
                     _mask(batch.sequence, row, name)
                     _mask(batch.context, row, name)
+            batch = replace(batch, sequence=_found_again(batch.sequence), context=_found_again(batch.context))
         return batch
 
     def stream_lengths(self, example: Example) -> dict[str, int]:
@@ -152,3 +153,7 @@ def _missing(example: Example) -> list[str]:
 
 def _mask(tokens: TokenBatch, row: int, name: str) -> None:
     tokens.attention_mask[row][tokens.input_ids[row] == PLACEHOLDERS[name]] = 0
+
+
+def _found_again(tokens: TokenBatch) -> TokenBatch:
+    return token_batch(tokens.input_ids, tokens.attention_mask, tokens.targets)

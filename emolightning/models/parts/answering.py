@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, distributed
 
 from emolightning.models.emotion_model import EmotionModel
-from emolightning.models.parts.continuations import continuation_logprobs, positions_of, told
+from emolightning.models.parts.continuations import continuation_logprobs
 from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.decoder import Decoder, can_read
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.greedy import greedy_ids, is_greedy
+from emolightning.models.parts.masks import visible
 from emolightning.records.clips import IGNORED, SequenceBatch, TokenBatch
 
 
@@ -55,9 +56,9 @@ class AnsweringModel(EmotionModel):
         """
         embeddings = self.language.get_input_embeddings()(tokens.input_ids.clamp(min=0)).clone()
         for name, vectors in projected.items():
-            places = tokens.input_ids == self.placeholders[name]
-            used = torch.arange(vectors.shape[1], device=vectors.device) < places.sum(dim=1, keepdim=True)
-            embeddings[places] = vectors[used].to(embeddings.dtype)
+            if (found := tokens.places.streams.get(self.placeholders[name])) is not None:
+                rows, places, numbers = found
+                embeddings[rows, places] = vectors[rows, numbers].to(embeddings.dtype)
         return embeddings
 
     def answer_losses(
@@ -79,27 +80,17 @@ class AnsweringModel(EmotionModel):
         """
         tokens = batch.sequence
         embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
-        targets = tokens.targets[:, 1:]
-        is_target = targets != IGNORED
         # Logits at the few places where some row has a target: over the whole sequence they would cost more memory
         # and, for a small model, more time than all the layers below.
-        places = is_target.any(dim=0).nonzero()[:, 0]
         logits = self.language(
             inputs_embeds=embeddings,
-            attention_mask=tokens.attention_mask,
-            logits_to_keep=places,
-            **self._told(tokens.attention_mask),
+            logits_to_keep=tokens.places.scored,
+            **visible(self.language, embeddings, tokens),
         ).logits
-        kept = is_target[:, places]
-        losses = cross_entropy(logits[kept], targets[is_target])
-        rows = is_target.nonzero()[:, 0]
-        sums = torch.zeros(len(targets), dtype=losses.dtype, device=losses.device).index_add(0, rows, losses)
-        return sums, is_target.sum(dim=1)
-
-    def _told(self, attention_mask: Tensor) -> dict[str, Tensor]:
-        """Positions, where some inside of a sequence are hidden; else they are those that the model counts itself."""
-        has_gaps = bool((attention_mask[:, 1:] > attention_mask[:, :-1]).any())
-        return told(self.language, positions_of(attention_mask)) if has_gaps else {}
+        rows, numbers, targets = tokens.places.learned
+        losses = cross_entropy(logits[rows, numbers], targets)
+        sums = torch.zeros(len(logits), dtype=losses.dtype, device=losses.device).index_add(0, rows, losses)
+        return sums, (tokens.targets[:, 1:] != IGNORED).sum(dim=1)
 
     @torch.no_grad()
     def generate(
@@ -152,9 +143,8 @@ class AnsweringModel(EmotionModel):
         tokens = batch.context
         embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
         answers = [self.answer_ids(label, batch.prompts[0]) for label in labels]
-        return continuation_logprobs(
-            self.language, embeddings, tokens.attention_mask, answers, is_one_by_one=self.is_synced
-        )
+        context = {"inputs_embeds": embeddings, "attention_mask": tokens.attention_mask}
+        return continuation_logprobs(self.language, context, answers, is_one_by_one=self.is_synced)
 
     def label_lengths(self, batch: SequenceBatch, labels: Sequence[str]) -> list[int]:
         """Tokens of each label, the one that ends an answer included."""

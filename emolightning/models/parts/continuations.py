@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,40 +18,39 @@ ROWS = 32
 
 def continuation_logprobs(
     language: Any,
-    embeddings: Tensor,
-    attention_mask: Tensor,
+    context: Mapping[str, Tensor],
     texts: Sequence[Sequence[int]],
     *,
     is_one_by_one: bool = False,
+    counts_itself: bool = False,
 ) -> Tensor:
     """The sum of the log-probabilities of each text's tokens after each context.
 
     Args:
         language: a causal model of transformers, which may be wrapped by PEFT.
-        embeddings: contexts, (batch, tokens, width), padded on the left.
-        attention_mask: (batch, tokens).
+        context: its arguments for contexts that are padded on the left: `attention_mask`, (batch, tokens), and
+            `inputs_embeds`, (batch, tokens, width), or what it makes them from.
         texts: ids, at least one each.
         is_one_by_one: the number of passes must not depend on the size of the batch, which differs between ranks.
+        counts_itself: it knows where tokens are, as chat models do, for pictures have places of several dimensions.
 
     Returns:
         (batch, texts), float32, in nats.
     """
-    read = language(
-        inputs_embeds=embeddings,
-        attention_mask=attention_mask,
-        use_cache=True,
-        logits_to_keep=1,
-        **told(language, positions_of(attention_mask)),
-    )
+    mask = context["attention_mask"]
+    where = {} if counts_itself else told(language, positions_of(mask))
+    read = language(**context, use_cache=True, **only_last(language, 1), **where)
     first = functional.log_softmax(read.logits[:, -1].float(), dim=-1)
-    together = 1 if is_one_by_one else max(1, ROWS // len(embeddings))
+    together = 1 if is_one_by_one else max(1, ROWS // len(mask))
     sums = []
     for start in range(0, len(texts), together):
-        sums.append(_after(language, read.past_key_values, attention_mask, first, texts[start : start + together]))
+        sums.append(_after(language, read.past_key_values, mask, first, texts[start : start + together], counts_itself))
     return torch.cat(sums, dim=1)
 
 
-def _after(language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
+def _after(
+    language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts: Sequence[Sequence[int]], counts_itself: bool
+) -> Tensor:
     """The same for some texts, each in a row of its own.
 
     Args:
@@ -60,6 +59,7 @@ def _after(language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts
         context_mask: (batch, context)
         first: log-probabilities of the token after each context, (batch, vocabulary).
         texts: ids.
+        counts_itself: nothing is masked, and the model knows where tokens are.
 
     Returns:
         (batch, texts)
@@ -73,13 +73,10 @@ def _after(language: Any, cache: Any, context_mask: Tensor, first: Tensor, texts
         rows = ids[:, :-1].repeat(batch, 1)  # What is padded comes last, where nothing that counts looks at it.
         mask = context_mask.repeat_interleave(len(texts), dim=0)
         read = torch.arange(longest - 1, device=device) + mask.sum(dim=1, keepdim=True)
-        logits = language(
-            input_ids=rows,
-            attention_mask=torch.cat([mask, torch.ones_like(rows)], dim=1),
-            past_key_values=_shared(cache, len(texts)),
-            use_cache=True,
-            **told(language, read),
-        ).logits
+        where = {"attention_mask": torch.cat([mask, torch.ones_like(rows)], dim=1), **told(language, read)}
+        shared = _shared(cache, len(texts))
+        given = {} if counts_itself else where
+        logits = language(input_ids=rows, past_key_values=shared, use_cache=True, **given).logits
         logprobs = functional.log_softmax(logits.float(), dim=-1).view(batch, len(texts), longest - 1, -1)
         wanted = ids[None, :, 1:, None].expand(batch, -1, -1, -1)
         following = logprobs.gather(3, wanted)[..., 0]
@@ -123,5 +120,13 @@ def positions_of(attention_mask: Tensor) -> Tensor:
 
 def told(language: Any, positions: Tensor) -> dict[str, Tensor]:
     """Where tokens are in their own row, for models that are told; others count by the mask, as with ALiBi."""
-    parameters = inspect.signature(unwrapped(language).forward).parameters
-    return {"position_ids": positions} if "position_ids" in parameters else {}
+    return {"position_ids": positions} if _takes(language, "position_ids") else {}
+
+
+def only_last(language: Any, number: int) -> dict[str, int]:
+    """Logits of the last places alone, from models that can leave the others out."""
+    return {"logits_to_keep": number} if _takes(language, "logits_to_keep") else {}
+
+
+def _takes(language: Any, name: str) -> bool:
+    return name in inspect.signature(unwrapped(language).forward).parameters

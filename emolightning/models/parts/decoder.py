@@ -16,15 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from emolightning.models.parts.lora import unwrapped
-
-KINDS = ("LlamaForCausalLM", "Qwen2ForCausalLM")
-"""Classes of transformers whose layers are those below; a folder's own code is never run, so a name is one class."""
+from emolightning.models.parts.masks import sees_all
 
 STEADY = ("default", "linear", "llama3", "yarn")
 """Rotary positions whose frequencies do not depend on how long a sequence is."""
-
-WHOLE = "full_attention"
-"""The layers that see all that came before; others see a window of it."""
 
 Linear = Callable[[Tensor], Tensor]
 
@@ -39,11 +34,7 @@ def can_read(language: Any) -> bool:
     dropout.
     """
     base = unwrapped(language)
-    if type(base).__name__ not in KINDS:
-        return False
-    kinds = set(getattr(base.config, "layer_types", None) or [WHOLE])
-    is_plain = base.config._attn_implementation in ("sdpa", "eager") and kinds == {WHOLE}
-    if not is_plain or base.model.rotary_emb.rope_type not in STEADY:
+    if not sees_all(base) or base.model.rotary_emb.rope_type not in STEADY:
         return False
     return not any(_is_more_than_it_seems(module) for module in language.modules())
 
@@ -56,7 +47,7 @@ class Decoder:
     """Contexts, and what follows them token by token.
 
     Args:
-        language: a causal model of one of KINDS, which may be wrapped by PEFT; `can_read` says so.
+        language: a causal model of a kind that is known here, which may be wrapped by PEFT; `can_read` says so.
     """
 
     def __init__(self, language: Any):
@@ -200,8 +191,9 @@ def _slim(part: nn.Module) -> Linear:
     is_plain = name in part.lora_A and name not in part.lora_variant and getattr(part, "cast_input_dtype_enabled", True)
     if not is_plain:
         return part
-    base, down, up = map(_slim, (part.base_layer, part.lora_A[name], part.lora_B[name]))
-    return partial(_adapted, base, down, up, part.scaling[name], part.lora_A[name].weight.dtype)
+    lower: Any = part.lora_A[name]
+    base, down, up = map(_slim, (part.base_layer, lower, part.lora_B[name]))
+    return partial(_adapted, base, down, up, part.scaling[name], lower.weight.dtype)
 
 
 def _adapted(base: Linear, down: Linear, up: Linear, scaling: float, dtype: torch.dtype, inputs: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from emolightning.models.parts.decoder import KINDS
 from emolightning.models.parts.lora import unwrapped
+from emolightning.models.parts.masks import KINDS
 
 if TYPE_CHECKING:
     from emolightning.models.emotion_model import EmotionModel
