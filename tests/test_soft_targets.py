@@ -131,6 +131,26 @@ def test_one_vote_alone_is_the_label_to_the_last_bit(loss_of: Callable[..., tupl
     assert found == loss_of(language, make_batch(language, alone))[0]
 
 
+def test_ranks_with_other_numbers_of_answers_have_the_loss_of_all(
+    loss_of: Callable[..., tuple[float, EmotionLearner]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor, examples = fusion()
+    examples = judged(examples)
+    batches = [batch_to_learn(processor.collate, part) for part in (examples[:2], examples[2:])]
+    whole = loss_of(model, batch_to_learn(processor.collate, examples))[0]
+    said: list[torch.Tensor] = []
+
+    def reduce(own: torch.Tensor, reduce_op: str) -> torch.Tensor:
+        said.append(own)
+        return torch.stack(said).sum(dim=0)
+
+    monkeypatch.setattr(
+        EmotionLearner, "trainer", SimpleNamespace(world_size=2, strategy=SimpleNamespace(reduce=reduce))
+    )
+    _, together = [EmotionLearner(model, labels=MER6)._losses(batch)[1] for batch in batches]
+    assert float(together.detach()) == pytest.approx(whole, abs=1e-6)
+
+
 def test_what_is_asked_for_no_label_has_one_answer() -> None:
     (example,) = judged(make_examples(1, inputs=("face",)), SHARES[:1])
     assert [row.share for row in answer_rows([example])] == [0.75, 0.25]

@@ -331,16 +331,15 @@ def _check_monitor(cfg: DictConfig) -> list[Problem]:
     """Lightning would miss a misspelt score only after the first epoch."""
     problems = []
     has_labels = str(_value(cfg, "scoring._target_")).endswith(CLASSIFICATION)
+    logged = (*LOGGED, *(OF_VOTES if _value(cfg, "data.annotators") else ()))
     for key in MONITORS:
         name = _value(cfg, key)
-        if not isinstance(name, str) or name in (*LOGGED, "train/loss"):
-            continue
-        if name in OF_VOTES and _value(cfg, "data.annotators"):
+        if not isinstance(name, str) or name in (*logged, "train/loss"):
             continue
         if name.startswith("val/") and not has_labels:  # Other scorings say their names when they are built.
             continue
         if not name.startswith(tuple(f"val/{score}/" for score in PER_CLASS)):
-            problems.append(Problem(key, not_one_of(name, LOGGED)))
+            problems.append(Problem(key, not_one_of(name, logged)))
     # What early stopping takes from `monitor.metric` is said once.
     return problems[:1] if {problem.key for problem in problems} > {"monitor.metric"} else problems
 

@@ -27,6 +27,7 @@ from emolightning.runs.processes import kept
 from emolightning.runs.report.page import write_page
 from emolightning.runs.report.table import print_metrics
 from emolightning.runs.seeds import Spread, spread
+from emolightning.scoring.annotators import with_annotators
 from emolightning.scoring.sampling import Sampling, sampled
 from emolightning.scoring.warnings import warnings_of
 from emolightning.training.loggers.csv_log import CsvLog
@@ -114,6 +115,7 @@ def _together(
     report = scoring.report(
         answers, scores, benchmark=f"{corpus.source.name}, {setting}", split="test", sampling=sampling
     )
+    report = with_annotators(report, corpus.source.votes, answers, scores, scoring, sampling)
     single = [read_json_object(Path(outcome.folder) / "metrics.json") for outcome in outcomes]
     metrics = {name: {**entry, **_over_folds(name, single)} for name, entry in report.metrics.items()}
     evaluations = [found["evaluation"] for found in single]
