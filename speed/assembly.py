@@ -26,7 +26,7 @@ from speed.columns import make_column
 from speed.figures import Figure, write_result
 from speed.machine import Peak, describe_device, find_peak, pick_device
 from speed.recipes import Subject, ablations, on_device
-from speed.result import ABOUT, describe_columns, figures, notes, ratios, settings_of
+from speed.result import ABOUT, describe_columns, figures, notes, ratios, settings_of, table_of
 from speed.rounds import Column, alternate
 
 
@@ -122,7 +122,8 @@ def _start(cfg: DictConfig) -> dict[str, Any]:
 
 def _finish(cfg: DictConfig, result: dict[str, Any], lines: list[str], found: Sequence[Figure]) -> None:
     print("\n".join(lines))
-    write_result(cfg.output, **ABOUT, figures=found, **result)
+    tables = [table_of(result)] if found else []
+    write_result(cfg.output, **ABOUT, figures=found, tables=tables, **result)
 
 
 def _fit(cfg: DictConfig, device: torch.device) -> EmotionLlama:

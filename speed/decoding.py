@@ -21,6 +21,7 @@ import time  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
 from importlib.util import find_spec  # noqa: E402
 from statistics import median  # noqa: E402
+from typing import Any  # noqa: E402
 
 import av  # noqa: E402
 import numpy as np  # noqa: E402
@@ -149,7 +150,7 @@ def wanted_frames(file: Path, positions: Sequence[int]) -> list[np.ndarray]:
     return found
 
 
-def opened(file: Path):  # noqa: ANN201  # OpenCV need not be there.
+def opened(file: Path) -> Any:
     """A film of OpenCV, decoded by one thread as ours is."""
     import cv2
 

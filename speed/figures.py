@@ -119,7 +119,7 @@ def write_result(
     if output is None:
         return
     head = {"part": part, "question": question, **describe_process(sys.argv), "measured_on": machine()}
-    shown = {"figures": figures, "tables": tables, "drawings": drawings}
+    shown: dict[str, Sequence[Any]] = {"figures": figures, "tables": tables, "drawings": drawings}
     write_json(Path(output), {**head, **measured, **{name: [asdict(each) for each in shown[name]] for name in shown}})
     print(f"result: {output}")
 

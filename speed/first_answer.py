@@ -4,7 +4,7 @@
   python speed/first_answer.py checkpoint=outputs/demo media=clip.mp4 rounds=7 output=speed/results/first_answer.json
 
 Each round starts two new processes: one asks by `import emolightning` and notes the time of each part, the other is the
-command `predict`, whole. speed/README.md says what was found.
+command `predict`, whole. docs/reference/performance.md says what was found.
 """
 
 import sys
@@ -28,7 +28,7 @@ from omegaconf import DictConfig  # noqa: E402
 from emolightning.commands.cli import run  # noqa: E402
 from emolightning.config.check import check_config  # noqa: E402
 from emolightning.errors import UserError  # noqa: E402
-from speed.figures import Figure, write_result  # noqa: E402
+from speed.figures import Figure, Table, write_result  # noqa: E402
 
 Times = dict[str, tuple[float, float]]
 """Part -> seconds of processor time, and on the clock."""
@@ -86,7 +86,9 @@ def main(cfg: DictConfig) -> None:
     rounds = [_round(cfg.checkpoint, cfg.media) for _ in range(cfg.rounds)]
     result = summary(rounds)
     print("\n".join(lines(result)))
-    write_result(cfg.output, **ABOUT, figures=figures(result, len(rounds)), **result, rounds=rounds)
+    write_result(
+        cfg.output, **ABOUT, figures=figures(result, len(rounds)), tables=[table(result)], **result, rounds=rounds
+    )
 
 
 def _round(checkpoint: str, media: str) -> Times:
@@ -154,6 +156,12 @@ def figures(result: dict[str, Any], rounds: int) -> list[Figure]:
         Figure(f"{names[part]} / imports of torch and transformers' Llama", middle, "x", low, high, rounds)
         for part, (middle, low, high) in found.items()
     ]
+
+
+def table(result: dict[str, Any]) -> Table:
+    """Seconds of each part."""
+    rows = [(part, each["cpu"], each["wall"]) for part, each in result["median_seconds"].items()]
+    return Table("Seconds by part", ("part", "processor time", "on the clock"), rows)
 
 
 def lines(result: dict[str, Any]) -> list[str]:

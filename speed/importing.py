@@ -15,21 +15,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-Loader = type[importlib.machinery.SourceFileLoader] | type[importlib.machinery.ExtensionFileLoader]
-
 STEP = "torch.optim.optimizer"
 """The module that knows of steps."""
 
 
 class Clock:
-    """Seconds of processor time that each module took itself, without those that it imported."""
+    """Seconds of processor time that each module took itself, without those that it imported.
 
-    def __init__(self) -> None:
+    Args:
+        path: the file that gets them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.seconds: dict[str, float] = {}
         self._inner: list[float] = []
 
-    def watch(self, loader: Loader) -> None:
-        """Have a loader measured from now on."""
+    def watch(self, loader: Any) -> None:
+        """Have a class of loaders measured from now on."""
         real = loader.exec_module
 
         def exec_module(this: Any, module: Any) -> None:
@@ -45,19 +48,17 @@ class Clock:
                 if module.__name__ == STEP:
                     module.register_optimizer_step_post_hook(lambda *_: self._stop())
 
-        loader.exec_module = exec_module  # type: ignore[method-assign]
+        loader.exec_module = exec_module
 
-    def write(self, path: Path) -> None:
+    def write(self) -> None:
         """Write what was found, once: at a step, or when the process ends."""
-        if not path.exists():
+        if not self.path.exists():
             found = {"seconds": self.seconds, "all": time.process_time(), "modules": list(sys.modules)}
-            path.write_text(json.dumps(found), encoding="utf-8")
+            self.path.write_text(json.dumps(found), encoding="utf-8")
 
     def _stop(self) -> None:
-        self.write(self.path)
+        self.write()
         os._exit(0)  # Nothing of the run is wanted any more, and closing it takes seconds.
-
-    path: Path
 
 
 def measure(output: str, words: Sequence[str]) -> None:
@@ -67,11 +68,10 @@ def measure(output: str, words: Sequence[str]) -> None:
         output: the file that gets what was found.
         words: a script, or `-m` and a module, and its arguments.
     """
-    clock, clock_path = Clock(), Path(output)
-    clock.path = clock_path
+    clock = Clock(Path(output))
     for loader in (importlib.machinery.SourceFileLoader, importlib.machinery.ExtensionFileLoader):
         clock.watch(loader)
-    atexit.register(clock.write, clock_path)
+    atexit.register(clock.write)
     sys.argv = list(words[1:] if words[0] == "-m" else words)
     if words[0] == "-m":
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)

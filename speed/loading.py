@@ -5,7 +5,7 @@ r"""Reading clips in this process or in workers: training steps and answers on a
     precompute_vision=false output=FILE.json
 
 Takes all settings of train.py. A pass is an epoch of training, or the answers to the validation split, with the start
-and the end of its workers, as in a run. speed/README.md says what was found.
+and the end of its workers, as in a run. docs/reference/performance.md says what was found.
 """
 
 import sys

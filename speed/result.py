@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from speed.figures import Figure
+from speed.figures import Figure, Table
 from speed.rounds import PHASES, Column
 
 QUANTITIES = ("samples_per_s", "tokens_per_s", "peak_memory_gb", "mfu")
@@ -75,7 +75,7 @@ def ratios(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 def figures(result: Mapping[str, Any]) -> list[Figure]:
     """Clips/s of our recipe over those of the released one, and how far a step is from the peak of the device."""
     is_gpu = result["machine"]["memory"].endswith("GPU")
-    about = f"{sum(part['total'] for part in result['parts']) / 1e6:,.1f} M parameters"
+    about = _size(result)
     promised = {
         "training": TRAINING_TIMES_ON_GPU if is_gpu else TRAINING_TIMES,
         "evaluation": EVALUATION_TIMES_ON_GPU if is_gpu else None,
@@ -88,6 +88,27 @@ def figures(result: Mapping[str, Any]) -> list[Figure]:
     mfu = result["columns"]["ours"]["training"]["mfu"]
     what = f"training, {about}: model FLOP utilisation"
     return [*found, *([_figure(what, mfu, "of the peak", result, MFU_ON_GPU if is_gpu else None)] if mfu else [])]
+
+
+def table_of(result: Mapping[str, Any]) -> Table:
+    """Both recipes side by side."""
+    names = {
+        "samples_per_s": "clips/s",
+        "tokens_per_s": "tokens/s",
+        "peak_memory_gb": "memory, GB",
+        "mfu": "utilisation",
+    }
+    columns = [result["columns"][name] for name in ("ours", "upstream")]
+    rows = [
+        (f"{phase}: {name}", *("" if not column[phase][key] else column[phase][key]["median"] for column in columns))
+        for phase in ("training", "evaluation")
+        for key, name in names.items()
+    ]
+    return Table(f"Both recipes, {_size(result)}, medians", ("", "ours", "released recipe"), rows)
+
+
+def _size(result: Mapping[str, Any]) -> str:
+    return f"{sum(part['total'] for part in result['parts']) / 1e6:,.1f} M parameters"
 
 
 def _figure(

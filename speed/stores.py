@@ -5,7 +5,7 @@
 
 Makes up vectors, writes them as folders, packs them, and reads the vectors of each clip in a random order, a round of
 the one and a round of the other in turns. Nothing is kept in memory between reads. Exit code 1 when values differ.
-speed/README.md says what was found.
+docs/reference/performance.md says what was found.
 """
 
 import sys

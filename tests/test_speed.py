@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from media_factory import make_media
 
-from speed import page, run_all, start_up
+from emolightning.data.media.choice import parse_frame_choice
+from emolightning.data.media.video import read_frames
+from speed import decoding, page, run_all, start_up
 from speed.figures import Drawing, Figure, Table, figure, is_kept, write_result
 
 SPEED = Path(page.__file__).parent
@@ -160,6 +164,54 @@ def test_a_command_that_imports_too_much_is_named(
 def test_commands_import_what_they_need_and_no_more(small: Path) -> None:
     """Heavy modules are counted, not seconds."""
     assert start_up.main(["--rounds=1", "--experiment=smoke", f"--data={small / 'data'}"]) == 0
+
+
+def test_frames_and_sound_are_read_in_turns(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    (tmp_path / "clips").mkdir()
+    make_media(tmp_path / "clips" / "a.mp4", seconds=0.4)
+    words = [f"short={tmp_path / 'clips'}", "--frames", "middle", "--rounds=2", f"--output={tmp_path / 'r.json'}"]
+    assert decoding.main(words) == 0
+    found = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    film, wanted, time = found["figures"]
+    assert film["what"] == "1 clips (short), `data.frame=middle`: OpenCV, whole film / ours"
+    assert (film["unit"], wanted["rounds"], time["floor_of"]) == ("x", 2, "a bare loop of PyAV")
+    assert {name: len(each) for name, each in found["seconds"]["short, middle"].items()} == dict.fromkeys(
+        ("ours", "whole film", "wanted frames", "bare loop"), 2
+    )
+
+
+def test_the_three_ways_take_the_same_frames(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    path = make_media(tmp_path / "a.mp4", seconds=0.6)
+    whole, wanted = (read(path, [0, 7, 12]) for read in (decoding.whole_film, decoding.wanted_frames))
+    ours = read_frames(path, parse_frame_choice("even:15"))
+    assert all(np.array_equal(one, other) for one, other in zip(whole, wanted, strict=True))
+    assert all(np.abs(ours[place].astype(int) - one).max() <= 2 for place, one in zip((0, 7, 12), whole, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["{}/none"], "none"),
+        (["{}/silent"], "b.mp4: has no sound; leave out the 1 clip(s) without"),
+        (["{}/silent", "--frames", "midle"], "data.frame='midle' is not first, middle"),
+    ],
+)
+def test_clips_that_cannot_be_compared_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    pytest.importorskip("cv2")
+    (tmp_path / "silent").mkdir()
+    make_media(tmp_path / "silent" / "b.mp4", seconds=0.2, audio=False)
+    assert decoding.main([word.format(tmp_path) for word in words]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_opencv_is_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(decoding, "find_spec", lambda name: None)
+    assert decoding.main(["clips"]) == 1
+    assert "pip install opencv-python-headless" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
