@@ -33,7 +33,7 @@ from emolightning.data.readers.media_folder import clips_of_folder  # noqa: E402
 from emolightning.errors import UserError  # noqa: E402
 from speed.figures import Figure, figure, write_result  # noqa: E402
 
-ABOUT = {"part": "Reading", "question": "How fast are the frames and the sound of a clip read?"}
+ABOUT: dict[str, Any] = {"part": "Reading", "question": "How fast are the frames and the sound of a clip read?"}
 AT_LEAST = 1.5
 """OpenCV and a sound that is read whole are promised to take so many times as long."""
 

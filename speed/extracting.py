@@ -27,7 +27,7 @@ from emolightning.data.readers.media_folder import clips_of_folder  # noqa: E402
 from speed.figures import Figure, figure, write_result  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[1]
-ABOUT = {"part": "Reading", "question": "How busy does an extraction keep the cores?"}
+ABOUT: dict[str, Any] = {"part": "Reading", "question": "How busy does an extraction keep the cores?"}
 
 
 def main(cfg: DictConfig) -> None:

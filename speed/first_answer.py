@@ -40,7 +40,7 @@ IMPORTS = ("torch, transformers", "what transformers' Llama imports")
 
 TOGETHER, COMMAND = "together", "the command predict, whole"
 
-ABOUT = {"part": "Start-up", "question": "How long does a first answer take from a cold start?"}
+ABOUT: dict[str, Any] = {"part": "Start-up", "question": "How long does a first answer take from a cold start?"}
 
 PARTS = """
 import json, sys, time

@@ -18,6 +18,7 @@ import argparse  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable, Mapping, Sequence  # noqa: E402
 from statistics import median  # noqa: E402
+from typing import Any  # noqa: E402
 
 import torch  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
@@ -25,7 +26,7 @@ from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 from emolightning.models.parts.continuations import continuation_logprobs  # noqa: E402
 from speed.figures import Figure, write_result  # noqa: E402
 
-ABOUT = {"part": "Evaluation", "question": "What does it cost to score all labels?"}
+ABOUT: dict[str, Any] = {"part": "Evaluation", "question": "What does it cost to score all labels?"}
 SETTINGS = {"layers": 4, "tokens": 400, "clips": 1, "labels": 6, "rounds": 15}
 WIDTHS = [1024, 256]
 VOCABULARY, WIDTH_OF_HEAD, END = 32_000, 64, 2

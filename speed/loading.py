@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from speed.rounds import Column
 
 PHASES = ("training", "evaluation")
-ABOUT = {"part": "Reading", "question": "Does reading clips in workers pay?"}
+ABOUT: dict[str, Any] = {"part": "Reading", "question": "Does reading clips in workers pay?"}
 
 
 def main(cfg: DictConfig) -> None:

@@ -11,7 +11,10 @@ from speed.rounds import PHASES, Column
 QUANTITIES = ("samples_per_s", "tokens_per_s", "peak_memory_gb", "mfu")
 """What a round gives, in the order of the table."""
 
-ABOUT = {"part": "Training", "question": "How much faster is our recipe than the released one, on the same model?"}
+ABOUT: dict[str, Any] = {
+    "part": "Training",
+    "question": "How much faster is our recipe than the released one, on the same model?",
+}
 TRAINING_TIMES, TRAINING_TIMES_ON_GPU, EVALUATION_TIMES_ON_GPU, MFU_ON_GPU = 3.0, 5.0, 15.0, 0.5
 """What is promised: clips/s over those of the released recipe, and model FLOP utilisation of a training step."""
 

@@ -39,7 +39,10 @@ from emolightning.records.labels import MER6  # noqa: E402
 from speed.figures import Figure, figure, write_result  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[1]
-ABOUT = {"part": "Tables and scores", "question": "What does it take to score a large predictions file?"}
+ABOUT: dict[str, Any] = {
+    "part": "Tables and scores",
+    "question": "What does it take to score a large predictions file?",
+}
 A_MILLION, MOST_GB = 1_000_000, 2.0
 WORDS = (
     "happy",

@@ -26,11 +26,12 @@ import tempfile  # noqa: E402
 from collections.abc import Mapping, Sequence  # noqa: E402
 from dataclasses import asdict, dataclass  # noqa: E402
 from statistics import median  # noqa: E402
+from typing import Any  # noqa: E402
 
 from emolightning.records.labels import MER6  # noqa: E402
 from speed.figures import Drawing, Figure, Table, figure, write_result  # noqa: E402
 
-ABOUT = {"part": "Start-up", "question": "Where does the start of a command go?"}
+ABOUT: dict[str, Any] = {"part": "Start-up", "question": "Where does the start of a command go?"}
 ROWS = 180
 
 PARTS = {

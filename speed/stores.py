@@ -33,7 +33,7 @@ from emolightning.data.stores.reading import read_store, read_vectors  # noqa: E
 from emolightning.records.clips import Clip  # noqa: E402
 from speed.figures import Figure, figure, write_result  # noqa: E402
 
-ABOUT = {"part": "Reading", "question": "Do packed files of vectors pay?"}
+ABOUT: dict[str, Any] = {"part": "Reading", "question": "Do packed files of vectors pay?"}
 
 Read = Callable[[int, str], np.ndarray]
 """(number of the encoder, clip id) -> (tokens, width)."""
@@ -80,7 +80,7 @@ def write(folder: Path, ids: Sequence[str], shape: tuple[int, ...], rng: np.rand
         np.save(folder / f"{clip_id}.npy", rng.standard_normal(shape, dtype=np.float32))
 
 
-def measure(cfg: DictConfig, ids: Sequence[str], folders: Sequence[Path], files: Sequence[Path]) -> dict[str, object]:
+def measure(cfg: DictConfig, ids: Sequence[str], folders: Sequence[Path], files: Sequence[Path]) -> dict[str, Any]:
     """Read everything in both ways, in turns."""
     clips = [Clip(clip_id, Path(clip_id)) for clip_id in ids]
     start = {

@@ -42,7 +42,7 @@ from emolightning.records.labels import MER6  # noqa: E402
 from speed.figures import Drawing, Figure, figure, write_result  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[1]
-ABOUT = {"part": "Tables and scores", "question": "What does a large annotation table take?"}
+ABOUT: dict[str, Any] = {"part": "Tables and scores", "question": "What does a large annotation table take?"}
 A_MILLION, MOST_S, MOST_GB = 1_000_000, 15.0, 1.5
 """A table of so many rows is promised to be read in this time and memory."""
 IN_FOLDER = 5000
@@ -104,8 +104,8 @@ def main(cfg: DictConfig) -> int:
             flush=True,
         )
     settings = {name: cfg[name] for name in ("subjects", "pieces", "annotators", "kind", "num_folds", "seed")}
-    found = {"figures": figures(results, settings), "drawings": drawings(results)}
-    write_result(cfg.output, **ABOUT, **found, **settings, is_right=is_right, results=results)
+    about: dict[str, Any] = {"figures": figures(results, settings), "drawings": drawings(results)}
+    write_result(cfg.output, **ABOUT, **about, **settings, is_right=is_right, results=results)
     return int(not is_right)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from speed.recipes import Measurement
     from speed.rounds import Column
 
-ABOUT = {"part": "Training", "question": "What does a training step cost beside its arithmetic?"}
+ABOUT: dict[str, Any] = {"part": "Training", "question": "What does a training step cost beside its arithmetic?"}
 OVERHEAD = 1.05
 """What is promised: a step over one of the bare loop."""
 

@@ -118,7 +118,7 @@ def _frames(container: InputContainer, stream: av.AudioStream, span: Span | None
 
 def _in_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
     """The same sound in longer frames: resampling one costs as much time as resampling thousands of its samples."""
-    waiting, kind = av.AudioFifo(), None
+    waiting, kind = av.AudioFifo(), None  # Reading many, of which there is one, gives no None.
     for frame in frames:
         # Whoever gets it refuses sound that changes; a queue would not notice another number of channels.
         if kind not in (None, _kind(frame)):
@@ -127,9 +127,9 @@ def _in_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
         kind, frame.pts = _kind(frame), None
         waiting.write(frame)
         if waiting.samples >= BLOCK_S * frame.sample_rate:
-            yield waiting.read()
-    if kind is not None and waiting.samples:
-        yield waiting.read()
+            yield from waiting.read_many(waiting.samples)
+    if waiting.samples:
+        yield from waiting.read_many(waiting.samples)
 
 
 def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:

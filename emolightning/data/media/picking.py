@@ -60,7 +60,7 @@ def picked(
         MediaError: reading takes too long.
     """
     decoder, shown = stream.codec_context, _order(stream, packets)
-    number_at = {time: number for number, time in enumerate(shown)}
+    number_at: dict[int | None, int] = {time: number for number, time in enumerate(shown)}
     wanted, last, number = {shown[position] for position in positions if position < len(shown)}, max(positions), -1
     is_first = True
     for packet in in_time(packets, Path(container.name)):
@@ -79,9 +79,9 @@ def picked(
 def _order(stream: av.VideoStream, packets: Sequence[av.Packet]) -> list[int]:
     """The times of all pictures as they are shown; empty where pictures cannot be left out."""
     full = [packet for packet in packets if packet.size]
-    times = [packet.pts for packet in full]
-    if stream.codec_context.name not in LEAVE_OUT or not full or None in times or len(set(times)) < len(times):
+    times = [packet.pts for packet in full if packet.pts is not None]
+    if stream.codec_context.name not in LEAVE_OUT or not full or len(set(times)) < len(full):
         return []
     if any(packet.is_discard or packet.is_corrupt for packet in full) or not full[0].is_keyframe:
         return []
-    return sorted(times) if times[0] == min(times) else []  # type: ignore[type-var]
+    return sorted(times) if times[0] == min(times) else []
