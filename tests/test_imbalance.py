@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from vector_factory import WIDTHS, words_of, write_clips
 
 import emolightning as el
 from emolightning.config.check import ConfigError, check_config
+from emolightning.config.families import families
 from emolightning.config.run_settings import RunConfig
 from emolightning.data.loading.draws import LabelDraws, labels_of, quotas
 from emolightning.data.loading.sampler import TrainSampler
 from emolightning.errors import UserError
+from emolightning.models.family import Occasion
 from emolightning.models.parts.cross_entropy import CrossEntropy
 from emolightning.records.clips import Clip
 from emolightning.training.class_weights import class_weights
@@ -112,10 +115,27 @@ def test_cross_entropy_by_hand() -> None:
     assert CrossEntropy(focal_gamma=2)(logits, targets).tolist() == pytest.approx((-((1 - p) ** 2) * p.log()).tolist())
     smooth = -0.8 * p.log() - 0.2 * logits.log_softmax(1).mean(1)
     assert CrossEntropy(label_smoothing=0.2)(logits, targets).tolist() == pytest.approx(smooth.tolist())
+    yes, wanted = torch.tensor([2.0, -1.0]), torch.tensor([1.0, 1.0])
+    q = yes.sigmoid()
+    assert CrossEntropy().of_yes_or_no(yes, wanted).tolist() == pytest.approx((-q.log()).tolist())
+    assert CrossEntropy(2).of_yes_or_no(yes, wanted).tolist() == pytest.approx(
+        (-((1 - q) ** 2) * q.log()).tolist(), rel=1e-5
+    )
+    smooth = -0.9 * q.log() - 0.1 * (1 - q).log()
+    assert CrossEntropy(0, 0.2).of_yes_or_no(yes, wanted).tolist() == pytest.approx(smooth.tolist())
     known = torch.tensor([[200.0, 0.0]], requires_grad=True)
     CrossEntropy(focal_gamma=0.5)(known, torch.tensor([0])).sum().backward()
     assert known.grad is not None
     assert known.grad.isfinite().all()
+
+
+def test_a_number_has_no_focal_loss() -> None:
+    family = families()["fusion"]
+    asked = Occasion("train", ("speech",), ("emotion", "valence"), precomputes_vision=True)
+    settings = {"valence": True}
+    family.require_on(replace(asked, reshaped=("emotion", "valence")), settings)
+    with pytest.raises(UserError, match="this network learns valence alone, by its squared error; leave them out"):
+        family.require_on(replace(asked, reshaped=("valence",)), settings)
 
 
 def test_losses_of_labels_by_hand() -> None:

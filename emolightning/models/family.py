@@ -50,6 +50,8 @@ class Occasion:
     """Whether processes wait for a gradient of every layer that trains."""
     augments: bool = False
     """Whether something is done to the inputs of training clips."""
+    reshaped: Sequence[str] = ()
+    """Tasks that are learned with a loss in which known answers count less, or with smoothed targets."""
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,12 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     family, parts, processes = family_of(cfg.model), trained_parts(cfg), step_size(config).processes
     waits = processes > 1 and not OmegaConf.select(cfg, "trainer.strategy.find_unused_parameters", default=False)
     learned = [task for task, weight in (config["prompt"].get("tasks") or {}).items() if weight]
-    augmentation = augmentation_of(cfg)
-    require_labels_learned(OmegaConf.select(cfg, "data.targets"), learned or [cfg.prompt.task])
-    family.require_on(occasion(cfg, learned, waits_for_all=waits, augments=bool(augmentation)), config["model"])
+    augmentation, taught = augmentation_of(cfg), learned or [cfg.prompt.task]
+    require_labels_learned(OmegaConf.select(cfg, "data.targets"), taught)
+    reshaped = taught if cfg.loss.focal_gamma or cfg.loss.label_smoothing else ()
+    family.require_on(
+        occasion(cfg, learned, waits_for_all=waits, augments=bool(augmentation), reshaped=reshaped), config["model"]
+    )
     require_something_to_train(parts, fresh_parts=family.fresh_parts, has_weights=bool(resume_from or initial))
     # What libraries refuse of these is said before data are read.
     trainer, scoring = build_trainer(cfg, callbacks=_keeping(cfg)), build_scoring(cfg)
@@ -226,7 +229,12 @@ def _require_label_probabilities(cfg: DictConfig) -> None:
 
 
 def occasion(
-    cfg: DictConfig, learned: Sequence[str] = (), *, waits_for_all: bool = False, augments: bool = False
+    cfg: DictConfig,
+    learned: Sequence[str] = (),
+    *,
+    waits_for_all: bool = False,
+    augments: bool = False,
+    reshaped: Sequence[str] = (),
 ) -> Occasion:
     """What a family may refuse before anything is read."""
     return Occasion(
@@ -236,6 +244,7 @@ def occasion(
         precomputes_vision=cfg.precompute_vision,
         waits_for_all=waits_for_all,
         augments=augments,
+        reshaped=reshaped,
     )
 
 

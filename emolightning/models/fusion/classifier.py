@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.fusion.networks.blocks import Fused, FusionNetwork
@@ -105,7 +104,7 @@ class FusionClassifier(EmotionModel):
     def _of_labels(self, found: Fused, clips: Sequence[Clip], cross_entropy: CrossEntropy) -> tuple[Tensor, Tensor]:
         true = [clip.open_labels or ((clip.label,) if clip.label else ()) for clip in clips]
         targets = found.emotions.new_tensor([[float(label in names) for label in self.labels] for names in true])
-        losses = functional.binary_cross_entropy_with_logits(found.emotions, targets, reduction="none").mean(dim=1)
+        losses = cross_entropy.of_yes_or_no(found.emotions, targets).mean(dim=1)
         return losses + found.penalty, targets.any(dim=1)
 
     @torch.no_grad()

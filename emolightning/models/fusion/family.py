@@ -54,11 +54,16 @@ class FusionFamily:
             raise InputErrors("model", problems)
 
     def require_on(self, occasion: Occasion, settings: Mapping[str, Any]) -> None:
-        """Refuse a number of a network without a head for it.
+        """Refuse a number of a network without a head for it, and a loss that a number does not have.
 
         Raises:
-            UserError: says which setting gives it one.
+            UserError: says which setting to change.
         """
+        if set(occasion.reshaped) == {"valence"}:
+            raise UserError(
+                "loss.focal_gamma and loss.label_smoothing are about labels, and this network learns valence alone, by "
+                "its squared error; leave them out"
+            )
         if "valence" in occasion.tasks and not settings["valence"]:
             raise UserError("prompt.task=valence: this network has no head for a number; say model.valence=true")
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -24,7 +25,22 @@ class CrossEntropy:
         losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=self.label_smoothing)
         if not self.focal_gamma:
             return losses
-        plain = functional.cross_entropy(logits, targets, reduction="none") if self.label_smoothing else losses
+        return self._focal(losses, functional.cross_entropy(logits, targets, reduction="none"))
+
+    def of_yes_or_no(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The same of each choice by itself.
+
+        Args:
+            logits: of yes, any shape.
+            targets: 1 for yes, 0 for no; the same shape.
+        """
+        smoothed = targets.lerp(torch.full_like(targets, 0.5), self.label_smoothing)
+        losses = functional.binary_cross_entropy_with_logits(logits, smoothed, reduction="none")
+        if not self.focal_gamma:
+            return losses
+        return self._focal(losses, functional.binary_cross_entropy_with_logits(logits, targets, reduction="none"))
+
+    def _focal(self, losses: Tensor, plain: Tensor) -> Tensor:
         return losses * (1 - (-plain).exp()).clamp(min=LEAST) ** self.focal_gamma
 
 
