@@ -29,7 +29,7 @@ from emolightning.errors import InputErrors, UserError, override
 from emolightning.files.writing import CannotWrite
 from emolightning.records.clips import Clip
 from emolightning.runs.assembly_of_data import make_corpus
-from emolightning.runs.preparing.formats import about_valence, refuse_unfit
+from emolightning.runs.preparing.formats import about_valence, refuse_unfit, write_conversations
 
 ROOTS = {"meld": "MELD", "iemocap": "IEMOCAP_full_release", "crema_d": "CREMA-D"}
 Prepare = Callable[..., str]
@@ -299,8 +299,28 @@ def test_a_table_takes_clips_whose_words_are_all_labels(words: tuple[str, ...]) 
 
 
 @pytest.mark.parametrize(
+    ("task", "answer", "asked"),
+    [
+        ("valence", "-0.50", "How negative or positive does the person in the video feel?"),
+        ("multi-label", "sad, happy", "separated by commas: happy, sad, angry."),
+    ],
+)
+def test_conversations_teach_numbers_and_several_labels(tmp_path: Path, task: str, answer: str, asked: str) -> None:
+    labels = ("happy", "sad", "angry")
+    clip = Clip("a", Path("a.mp4"), valence=-0.5, open_labels=("sad", "happy"), split="train")
+    refuse_unfit([clip], form="ms_swift", task=task, labels=labels)
+    with pytest.raises(InputErrors, match="'b' has no answer for task arousal"):
+        refuse_unfit([replace(clip, id="b")], form="ms_swift", task="arousal", labels=labels)
+    (written,) = write_conversations(tmp_path, [clip], form="ms_swift", labels=labels, task=task, question=None)
+    question, said = json.loads(written.read_text())["messages"]
+    assert said["content"] == answer
+    assert asked in question["content"]
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["format=ms_swift", "task=preference"], "'preference' is not one of emotion, reason, valence, arousal, multi"),
         (["format=csv"], "format: 'csv' is not one of custom, llama_factory, ms_swift, merr"),
         (["num_folds=2"], "num_folds: must be at least 3"),
         (["format=ms_swift", "question=' '"], "question: must not be empty"),

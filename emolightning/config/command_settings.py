@@ -534,9 +534,10 @@ class PrepareConfig:
     num_folds: int | None = None
     """Divides all clips into so many folds, in the column `fold`: labels spread evenly, subjects whole."""
     task: str = "emotion"
-    """Which answer conversations teach: `emotion`, or `reason` for explanations."""
+    """Which answer conversations teach: `emotion`, `reason` for explanations, `valence` or `arousal` as a number,
+    `multi-label` for all labels of a clip."""
     question: str | None = None
-    """What conversations ask; null is Emotion-LLaMA's question with the labels."""
+    """What conversations ask; null is the question that a run with this `prompt.task` asks."""
     num_workers: int = 2
     """Processes that link, copy and cut."""
     on_error: str = "stop"

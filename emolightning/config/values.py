@@ -23,6 +23,7 @@ from emolightning.config.run_settings import (
 )
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
+from emolightning.prompt.questions import GENERAL, QUOTED
 from emolightning.records.corruptions import CORRUPTIONS
 from emolightning.records.inputs import MODALITIES, Inputs, active_inputs
 from emolightning.records.score_names import (
@@ -37,6 +38,8 @@ from emolightning.records.votes import TIES
 
 LAYOUTS = tuple(dict.fromkeys(layout for family in families().values() for layout in family.layouts))
 TASKS = tuple(dict.fromkeys(task for family in families().values() for task in family.tasks))
+TAUGHT = ("emotion", "reason", *(task for task in GENERAL if task not in QUOTED))
+"""Tasks whose answers a clip has by itself."""
 INSTRUCTIONS = ("fixed", "all", "upstream")
 MODES = ("max", "min")
 ACCUMULATIONS = ("mean", "sum")
@@ -102,7 +105,7 @@ OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
     PrepareConfig: {
         "format": ("custom", "llama_factory", "ms_swift", "merr"),
         "clips": ("link", "copy"),
-        "task": ("emotion", "reason"),
+        "task": TAUGHT,
     },
     ScoreRowsConfig: {"kind": ("labels", "words")},
     CombineConfig: {"missing": ("error", "others")},

@@ -71,8 +71,8 @@ def write_conversations(
         clips: each with a split.
         form: `llama_factory`, lists of JSON and a `dataset_info.json`; or `ms_swift`, a line for each clip.
         labels: that the question offers.
-        task: whose answer is learned, `emotion` or `reason`.
-        question: what is asked; None for Emotion-LLaMA's question.
+        task: whose answer is learned, e.g. `emotion`, `reason` or `valence`.
+        question: what is asked; None for the question of a run.
     """
     asked = question or _usual_question(task, labels)
     is_swift, written = form == "ms_swift", []
