@@ -67,11 +67,12 @@ def main(argv: Sequence[str]) -> int:
         for name, choice in choices.items():
             seconds = compared(files, choice, args.rounds)
             measured[f"{folder}, {name}"] = seconds
-            found = shown(f"{len(files)} clips ({folder}), `data.frame={name}`", len(files), seconds)
+            found = shown(f"{folder} clips, frame `{name}`", len(files), seconds)
             figures += found
             for each in found:
                 print(f"{each.what}: {each.value:.2f} {each.unit} ({each.low:.2f} - {each.high:.2f})", flush=True)
-    write_result(args.output, **ABOUT, figures=figures, seconds=measured)
+    number = {name: len(files) for name, files in folders.items()}
+    write_result(args.output, **ABOUT, figures=figures, clips=number, seconds=measured)
     return 0
 
 
@@ -114,7 +115,10 @@ def shown(about: str, number: int, seconds: dict[str, list[float]]) -> list[Figu
     }
     floor = 1000 * median(seconds["bare loop"]) / number
     return [
-        *(figure(what, values, "x", at_least=AT_LEAST) for what, values in ratios.items()),
+        *(
+            figure(what, values, "x", at_least=least)
+            for (what, values), least in zip(ratios.items(), (AT_LEAST, None), strict=True)
+        ),
         figure(
             f"{about}: time of a clip",
             [1000 * value / number for value in ours],

@@ -31,8 +31,8 @@ from speed.figures import PARTS, is_kept  # noqa: E402
 RESULTS, PAGE = REPO / "speed" / "results", REPO / "docs" / "reference" / "performance.md"
 
 INTRODUCTION = """
-Each line is a median over alternating rounds, with its range in brackets. *Floor* is what nobody could go below on the
-same machine; *of it* says how many times the floor we take. Seconds are processor time unless a line says otherwise.
+Each line is a median over alternating rounds, with its range in brackets. *Floor* says how many times we take what
+nobody could go below on the same machine. Seconds are processor time unless a line says otherwise.
 `python speed/page.py` writes this page from the files of `speed/results/`; `make speed` runs every script at a small
 size on your machine, into `build/speed/`. [Speed](../../speed/README.md) says what each script asks.
 """
@@ -46,7 +46,7 @@ python speed/throughput.py model=tiny output=speed/results/tiny-gpu.json
 python speed/throughput.py model=emotion_llama_7b weights=random output=speed/results/7b-gpu.json
 ```
 """
-HEAD = ("what", "promised", "measured", "kept", "floor", "of it", "when", "where")
+HEAD = ("what", "promised", "measured", "kept", "floor", "when and where")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -131,15 +131,17 @@ def glance(results: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 def figure_row(each: dict[str, Any], found: dict[str, Any], kept: str) -> str:
     """A figure as a line of the table at the head."""
-    cells = (each["what"], promise(each), measured(each), kept, *floor(each), found["started"][:10], place(found))
+    on = found["measured_on"]
+    where = f"{found['started'][:10]}, {on.get('gpu') or on['processor']}"
+    cells = (each["what"], promise(each), measured(each), kept, floor(each), where)
     return f"| {' | '.join(cells)} |"
 
 
-def floor(each: dict[str, Any]) -> tuple[str, str]:
-    """The floor of a figure with what it is, and how many times it was taken."""
+def floor(each: dict[str, Any]) -> str:
+    """How many times the floor of a figure is taken, and what it is."""
     if not each["floor"]:
-        return "", ""
-    return f"{quantity(each['floor'], each['unit'])}: {each['floor_of']}", f"{number(each['value'] / each['floor'])} x"
+        return ""
+    return f"{number(each['value'] / each['floor'])} times {quantity(each['floor'], each['unit'])}: {each['floor_of']}"
 
 
 def promise(each: dict[str, Any]) -> str:
@@ -181,10 +183,11 @@ def section(question: str, answers: dict[str, dict[str, Any]], page: Path, files
     yield from ("", f"### {question}")
     figures = [each for found in answers.values() for each in found["figures"]]
     if figures:
-        yield from ("", *table_head(("", "measured", "promised", "floor", "of it")))
-        yield from (
-            f"| {' | '.join((each['what'], measured(each), promise(each), *floor(each)))} |" for each in figures
-        )
+        columns = {"": [each["what"] for each in figures], "measured": [measured(each) for each in figures]}
+        columns |= {"promised": [promise(each) for each in figures], "floor": [floor(each) for each in figures]}
+        filled = {name: cells for name, cells in columns.items() if any(cells)}
+        yield from ("", *table_head(tuple(filled)))
+        yield from (f"| {' | '.join(line)} |" for line in zip(*filled.values(), strict=True))
     for name, found in answers.items():
         for table in found.get("tables", ()):
             yield from ("", table["title"] + ":", "", *table_head(table["columns"]))

@@ -76,9 +76,9 @@ def test_a_result_is_read_at_a_glance(tmp_path: Path) -> None:
     files = page.written(results(tmp_path), tmp_path / "performance.md")
     text = files.pop(tmp_path / "performance.md")
     glance = text.split("## At a glance")[1].split("## Reading")[0]
-    assert "| at most 2.50 s | 3 s (2 - 4) | **no** | 1 s: the bytes alone | 3 x |" in glance
+    assert "| at most 2.50 s | 3 s (2 - 4) | **no** | 3 times 1 s: the bytes alone |" in glance
     assert "memory" not in glance
-    assert "| memory | 1,234 MB |  |  |  |" in text
+    assert "| memory | 1,234 MB |  |  |" in text
     assert "| torch | 1.25 |\n| rest | 100 |" in text
     assert [path.name for path in files] == ["one-1.svg", "one-2.svg"]
     assert all(text.startswith("<?xml") and "var(" not in text for text in files.values())
@@ -92,7 +92,7 @@ def test_what_a_gpu_did_is_in_its_own_table(tmp_path: Path) -> None:
     (text, *_) = page.written(found, tmp_path / "performance.md").values()
     head, _, gpu = text.partition("## On a GPU")
     assert "reading" not in head
-    assert "2026-12-24 | NVIDIA H200" in gpu
+    assert "2026-12-24, NVIDIA H200" in gpu
     assert "Nothing has been measured" not in gpu
 
 
@@ -174,7 +174,7 @@ def test_frames_and_sound_are_read_in_turns(tmp_path: Path) -> None:
     assert decoding.main(words) == 0
     found = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     film, wanted, time = found["figures"]
-    assert film["what"] == "1 clips (short), `data.frame=middle`: OpenCV, whole film / ours"
+    assert film["what"] == "short clips, frame `middle`: OpenCV, whole film / ours"
     assert (film["unit"], wanted["rounds"], time["floor_of"]) == ("x", 2, "a bare loop of PyAV")
     assert {name: len(each) for name, each in found["seconds"]["short, middle"].items()} == dict.fromkeys(
         ("ours", "whole film", "wanted frames", "bare loop"), 2
