@@ -7,6 +7,8 @@ from enum import IntEnum, auto
 class Cue(IntEnum):
     """What a word of an answer does to the emotions near it."""
 
+    __hash__ = int.__hash__
+
     LABEL = auto()
     WORD = auto()
     NUMBER = auto()
@@ -97,20 +99,12 @@ class Cue(IntEnum):
 
 
 WORDS: Mapping[Cue, str] = {
-    Cue.NOT: "hesitate~to hesitant~to reluctant~to refuse~to decline~to i~doubt i~don't~think i~do~not~think "
-    "i~don't~believe i~do~not~believe no~reason not~a~reason no~way wrong~to incorrect~to misleading~to a~mistake~to "
-    "would~be~wrong~to is~wrong~to careful~not~to none few~would few~people nowhere otherwise 别 別 not rule~out "
-    "rules~out exclude no never without neither nor cannot isnt doesnt dont wasnt arent hardly barely scarcely lacks "
-    "lacking anything~but far~from free~of absence~of lack~of devoid~of fails~to nothing nobody none~of opposite~of "
-    "contrary~of evidence~against speaks~against speak~against argues~against i~disagree i~don't~think~so "
-    "i~do~not~think~so little~evidence little~sign little~indication little~reason few~signs few~indications "
-    "scant~evidence 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
-    Cue.NOT_BEFORE: "misplaced unfounded misleading inaccurate premature exaggerated ruled~out excluded absent "
-    "unlikely improbable missing cannot~be~supported can't~be~supported not~supported cannot~be~confirmed "
-    "can't~be~confirmed not~confirmed is~wrong was~wrong would~be~wrong is~incorrect was~incorrect "
-    "is~out~of~the~question seems~off goes~too~far go~too~far too~strong~a too~strong~for wrong~word wrong~label "
-    "an~exaggeration is~thin is~weak ではなく じゃなく ではない じゃない でなく なく ない ません なかった 않 아니 "
-    "아닙 아닌 어렵 없 못 모르 分からな わからな",
+    Cue.NOT: "i~doubt wrong~to a~mistake~to none few~would few~people nowhere otherwise 别 別 not no never without "
+    "neither nor cannot isnt doesnt dont wasnt arent hardly barely scarcely lacks lacking anything~but far~from "
+    "nothing nobody none~of evidence~against little~evidence little~sign little~indication little~reason few~signs "
+    "few~indications scant~evidence 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
+    Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing is~wrong ではなく じゃなく ではない "
+    "じゃない でなく なく ない ません なかった 않 아니 아닙 아닌 어렵 없 못 모르 分からな わからな",
     Cue.ONLY: "only just merely simply solely",
     Cue.ABOUT: "friend friends customer customers crowd crowds audience couple story stories song songs music movie "
     "movies film news tale tales memory memories poem event events situation scene topic ending day days times "
@@ -121,11 +115,8 @@ WORDS: Mapping[Cue, str] = {
     Cue.BUT: "so~much~as 不如说 不如說 but however yet nevertheless nonetheless whereas 而是 但是 但 然而 不过 不過 "
     "可是 却 卻 而 しかし ですが だが けど でも 하지만 그러나 지만",
     Cue.THAN: "over rather~than instead~of as~opposed~to than opposed~to in~place~of",
-    Cue.LESS: "claims~to~be claimed~to~be claiming~to~be puts~on~a put~on~a putting~on~a 与其说 與其說 mistake~this "
-    "mistake~that mistake~it mistake~his mistake~him mistake~her has~to~look has~to~appear has~to~seem less "
-    "not~so~much not~as pretends~to~be pretending~to~be pretends pretending plays~a plays~an playing~a playing~an "
-    "feigned feigns feigning fakes faking faked fake imitates imitating mimics mimicking mistaken~for taken~for "
-    "used~to~be formerly",
+    Cue.LESS: "claims~to~be puts~on~a put~on~a putting~on~a 与其说 與其說 less not~so~much not~as pretends~to~be "
+    "pretending~to~be pretends pretending feigns fakes mistaken~for taken~for used~to~be formerly",
     Cue.CONCEDE: "although though even~though even~if despite in~spite~of while albeit notwithstanding 虽然 雖然 "
     "尽管 儘管 即使 固然",
     Cue.NOW: "now 现在 現在 如今 今は 지금은",
@@ -146,12 +137,10 @@ WORDS: Mapping[Cue, str] = {
     "conveys betray betrays reveal reveals",
     Cue.SEEMS: "seem seems seemed appear appears appeared look looks looked sound sounds sounded smile smiles "
     "smiling laughs laughing words suggest suggests suggesting",
-    Cue.AT_FIRST: "yesterday at~that~time i~thought he~thought she~thought they~thought had~been 以前很 以前是 曾经 "
-    "starts~out started~out starts~off begins~as at~first initially previously might~say might~think would~have~said "
-    "might~have~said would~have~guessed may~suggest might~suggest could~suggest might~expect would~expect might~call "
-    "may~call could~call might~take may~take might~read may~read might~interpret last~year last~week ago back~then "
-    "back~in as~a~child as~children in~the~past on~the~surface first~glance first~sight 起初 一开始 一開始 最初 表面 "
-    "之前他 之前她 他之前 她之前 之前很 以前他 以前她 原本 本来 本來 刚开始 剛開始 처음에는",
+    Cue.AT_FIRST: "yesterday i~thought had~been 以前很 以前是 曾经 starts~out started~out starts~off begins~as "
+    "at~first initially previously might~say might~think would~have~said last~year last~week ago on~the~surface "
+    "first~glance first~sight 起初 一开始 一開始 最初 表面 之前他 之前她 他之前 她之前 之前很 以前他 以前她 原本 "
+    "本来 本來 刚开始 剛開始 처음에는",
     Cue.SLIGHTLY: "slightly hint~of hints~of touch~of bit somewhat little mild mildly trace~of traces~of tinge~of "
     "tinged seemingly undertone~of undertones~of secondary secondarily some faint faintly also~some lesser "
     "underlying second~choice second~guess second~best runner-up weak weakly 次要 有点 有點 略带 略帶 一丝 一絲 些许 "
@@ -169,15 +158,8 @@ WORDS: Mapping[Cue, str] = {
     Cue.REFUSE: "cannot~determine cannot~tell can't~tell can't~determine can't~say cannot~say can't~identify "
     "unable~to cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain not~possible "
     "not~enough insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined not~clear "
-    "too~early~to too~short~to too~little~to remembers remembering recalls recalling imagines imagining dreams~of "
-    "dreaming~of wants~him wants~her wants~them wanted~him wanted~her expects expected 希望 但愿 wants~to want~to "
-    "wanted~to having~made stop~being about~to~get about~to~become may~get might~get may~become might~become denies "
-    "denied denying accuses accused accusing makes~me made~me the~viewer~feels viewers~feel some~viewers some~people "
-    "some~observers some~annotators one~annotator another~annotator as~if~he~were as~if~she~were as~if~they~were "
-    "contains~the~word uses~the~word says~the~word mentions~the~word calling~him calling~her calling~them hopes~that "
-    "hopes~he hopes~she hopes~to wishes~that wishes~he wishes~she wishes~to promises~to isn't~clear whether "
-    "not~certain can't~decide cannot~decide wouldn't~say would~not~say 无法 無法 难以 難以 不确定 不確定 不清楚 "
-    "不知道",
+    "too~early~to too~short~to too~little~to expects expected 希望 但愿 having~made isn't~clear whether can't~decide "
+    "cannot~decide 无法 無法 难以 難以 不确定 不確定 不清楚 不知道",
     Cue.BECAUSE: "because since due~to as~if as~though when owing~to thanks~to caused~by about at~how by~how "
     "at~the~fact 因为 因為 由于 由於",
     Cue.EXPLAINING: "reason reasons reasoning explanation rationale analysis evidence justification alternatives "

@@ -60,12 +60,12 @@ class Items:
         }
         unmoved = lexicon.meanings.get("emotionless")
         roles = {spelling(word.replace("~", " ")): role for role, words in ROLES.items() for word in words.split()}
-        known = {word: Item(Cue.WORD, role=role) for word, role in roles.items()}
+        plain = {role: Item(Cue.WORD, role=role) for role in ROLES} | {UNKNOWN: OTHER}
+        known = {word: plain[role] for word, role in roles.items()}
         for word, cue in table.items():
             label = unmoved if cue is Cue.ANY_EMOTION else None
             known[word] = Item(cue, word, label, role=roles.get(word, OF_CUES.get(cue, NOTHING)))
         known |= {word: Item(Cue.LABEL, word, label, role="L") for word, label in lexicon.meanings.items()}
-        self._rows = {UNKNOWN: OTHER}
         self._single: dict[str, Item] = {}
         self._sayings: dict[str, dict[str, list[tuple[list[str], Item]]]] = {}
         """First word -> second word -> sayings, the longest first."""
@@ -103,26 +103,22 @@ class Items:
         place, single, sayings, last = 0, self._single, self._sayings, None
         while place < len(parts):
             word = parts[place]
+            item, end = None, place + 1
             begun = sayings.get(word)
-            item, end = self._saying(begun, parts, place) if begun else (None, place + 1)
+            if begun and end < len(parts) and (parts[end] in begun or parts[end] == "\n"):
+                item, end = self._saying(begun, parts, place)
             item = item or single.get(word) or self._found(word)
             if joined and (place + 1 in joined or end in joined):
                 item, end = self._compound(item, parts, end, joined)
-            for one in (item,) if item else self._in_script(word):
-                if found and one.cue is Cue.WORD and not one.word and found[-1].cue is Cue.WORD and not found[-1].word:
-                    found[-1] = self._row(found[-1].role, one.role)
-                else:
-                    found.append(one)
+            if item is None:
+                found += self._in_script(word)
+            elif item is not last or item.word:  # Of words that say the same nothing one stands for a row.
+                found.append(item)
             place, last = end, item
         is_open = last is not None and (last is OTHER or last.is_misspelt)
         if is_open and len(parts) > 1 and (label := self._lexicon.begun(parts[-1])):
             found = [*found[:-1], OTHER, Item(Cue.LABEL, parts[-1] + CUT, label, role="L")]
         return found
-
-    def _row(self, role: str, further: str) -> Item:
-        """One item for a row of words that are cues of nothing."""
-        role += "" if role.endswith(further) else further
-        return self._rows.setdefault(role, Item(Cue.WORD, role=role))
 
     def _saying(
         self, sayings: Mapping[str, list[tuple[list[str], Item]]], parts: list[str], place: int

@@ -26,7 +26,7 @@ REST = "[weckpoWn&xCD]*"
 CALM = '[^!?"abuzqIAN]*'
 """Words none of which unsettles what is said."""
 
-PERSON = rf"(?:(?:[oWO]{REST})?r|[weoWOcn&x]*[pec]{REST})"
+PERSON = rf"(?:(?:O{REST}|[oW][ecpkn&xCD]*)?r|[weoWOcn&x]*[pec]{REST})"
 THING = rf'(?:(?:[oWO]{REST})?x|t|[weoWcnDC&,x]*k[^!?"abmuz,]*|w?X[rIpxwekcWivhgLmE!Ds]*[ivhsE][rIpxwekcWivhgLmE!Ds]*)'
 SUBJECT = rf"(?:{PERSON}|{THING})"
 MATRIX = r'(?:Iit|[IO][iu]?o?[Ckvj]t?|x?i?j(?:o[weopkcn&]*)?t?|xi[iC]?t|xiCt?|[^!?"abuzqItAN:;hj]*[hj]t?)'
@@ -38,7 +38,7 @@ STATED = re.compile(
     rf"|(?:{MATRIX}){{0,3}}{SUBJECT}[weckp&r]*s[weckpoWrg&]*W{MODIFIERS}"
     rf"|{PERSON}[wsig]*o[we]?Le?o[eo]*"
     rf"|[weoWn&]*e[weo&i]*(?:W|[v\"]t?){MODIFIERS}"
-    rf"|{CALM}!?h[tq]?(?:{SUBJECT})?{MODIFIERS}"
+    rf"|{CALM}(?<!wo)!?h[tq]?(?:{SUBJECT})?{MODIFIERS}"
     rf"|(?:(?:{MATRIX}){{0,3}}|[wecoWO]*)(?:I[iu]?o?[vkj]|xiCv)[weckpxorWt]*{MODIFIERS}"
     rf'|[^!?"abmu]*M{MODIFIERS}'
     rf"|[weo]*L[weo]*i{MODIFIERS}"
@@ -49,7 +49,7 @@ GOES_ON = re.compile(rf"R?(?:{LINK}|m?i*g*J|h){MODIFIERS}")
 """The same where the subject is that of the clause before: `and looks sad`."""
 
 BEGUN = re.compile(rf"(?:{MATRIX}){{0,3}}{SUBJECT}")
-FRAGMENT = re.compile("(?:!L[obT&,])?[okDCgeWVcxp]*|w?k")
+FRAGMENT = re.compile("(?:!L[obT&,])?(?:[wL]+[&,])*[okDCgeWVcxp]*|w?k")
 LATER = re.compile("(?:w?[ke]o|[kDCe])*")
 FOREIGN = re.compile(f"(?:.*(?:Lw?!|Iv))?{CALM}")
 ACTION = re.compile(rf"(?:{MATRIX}){{0,3}}{SUBJECT}[^!?bmutqIA]*")
@@ -61,7 +61,7 @@ ALONE = re.compile(
 )
 """What is after an emotion with which a clause begins."""
 
-UNSETTLED = re.compile(r".*Q|[^b;Y]*\?|[^:]*[,b][^LYI:,]+!$|(?:.*,|:)?[wrpIae]*\"+[wrpea]*$|[^,:b;]*q")
+UNSETTLED = re.compile(r".*Q|[^b;YB]*\?|[^:]*[,b][^LYI:,]+!$|(?:.*,|:)?[wrpIae]*\"+[wrpea]*$|.*,[rp]w$|:!$|[^,:b;]*q")
 """What is after an emotion that takes it back."""
 
 IMPERSONAL = re.compile("(?:^|[,:;bB&])[xt][ig]*$")
@@ -69,8 +69,8 @@ NOUNS = tuple("wz")
 """What follows the emotion of no person: `it was a sad day`."""
 
 CLAUSES = re.compile("[,:;bB&Y]")
-ADDED = re.compile("(?<![,&b]);")
-"""The `so` of `so happy`."""
+ADDED = re.compile("(?<![,&b]);|[+]")
+"""The `so` of `so happy`, and `yes`."""
 
 STRONG = re.compile("[:;bB]")
 SUPPOSES = re.compile('A[^,]*["az]|^[^Y]*[?]|(?<!I)i!,')
@@ -80,7 +80,7 @@ SAID = re.compile('":$')
 def is_plain(items: Sequence[Item], place: int) -> bool:
     """Whether the emotion at a place of a sentence is stated by its clause."""
     before = ADDED.sub("", "".join(item.role for item in items[max(0, place - FARTHEST) : place]))
-    after = "".join(item.role for item in items[place + 1 : place + FARTHEST])
+    after = "".join(item.role for item in items[place + 1 : place + FARTHEST]).replace("+", "")
     if UNSETTLED.match(after) or (after[:1] in NOUNS and IMPERSONAL.search(before)):
         return False
     word = items[place].word
@@ -100,9 +100,10 @@ def is_plain(items: Sequence[Item], place: int) -> bool:
         is_manner = word.endswith("ly") or (after[:1] == "e" and before.rstrip("DCe").endswith("W"))
         if (is_manner or not word.isascii()) and ACTION.fullmatch(clause):
             return True
-    clause = before[starts[-1] :]
-    is_later = before[starts[-1] - 1 : starts[-1]] in (",", ";")
-    if not _is_begun(before, starts[-1]) or '"' in (before if is_later else clause):
+    begins = max(start for start in starts if before[start - 1 : start] != "&")
+    clause = before[begins:]
+    is_later = before[begins - 1 : begins] in (",", ";")
+    if not _is_begun(before, begins) or '"' in (before if is_later else clause):
         return False
     if not word.isascii():
         return FOREIGN.fullmatch(clause) is not None

@@ -26,21 +26,22 @@ OF_SIGNS: Mapping[str, str] = dict.fromkeys("-\u2013\u2014\u2015()[]<|", ":")
 
 ROLES: Mapping[str, str] = {
     NOTHING: "a an the his her its their my your our such own very quite rather really truly too pretty extremely "
-    "deeply highly strongly clearly obviously evidently visibly noticeably genuinely definitely certainly surely "
-    "just mostly mainly primarily also still again already overall generally all completely totally utterly "
-    "absolutely incredibly especially particularly increasingly somewhat more most best better well here probably "
-    "presumably undoubtedly unmistakably distinctly intensely overwhelmingly predominantly emotionally himself "
-    "herself themselves itself myself full filled great deep strong intense inclined pure mild profound palpable "
-    "real subtle quiet general overt immense sheer heavy kind~of sort~of a~bit a~little to~me then now yes sure ok "
-    "okay please indeed thus hence therefore slightly slight maybe perhaps possibly potentially only simply merely "
-    "solely each either these those both simultaneously equally finally throughout single short understandably "
-    "remarkably fully far much even beautifully emotional currently initially today tomorrow in~one~word "
-    "the~only~one~who the~one~who inside underneath deep~down at~this~point on~the~whole at~the~end in~the~end "
-    "by~the~end in~fact together hidden suppressed restrained growing rising high bright bitter broad additionally "
-    "我们 furthermore moreover in~addition besides at~the~same~time later afterwards eventually 后来 後來 然后 同时 "
-    "同時 此外 另外 また 또한 outright utter quickly suddenly gradually slowly soon immediately softly openly "
-    "nothing~but no~less~than 并 很 非常 十分 特别 有些 的 地 得 了 着 在 是 相当 极其 极度 都 也 更 比较 明显 内心 "
-    "心中 感到 とても すごく です ます 하고 있습니다 매우 아주",
+    "deeply highly strongly clearly obviously evidently visibly noticeably genuinely surely just mostly mainly "
+    "primarily also still again already overall generally all completely totally utterly incredibly especially "
+    "particularly increasingly somewhat more most best better well here probably presumably undoubtedly unmistakably "
+    "distinctly intensely overwhelmingly predominantly emotionally himself herself themselves itself myself full "
+    "filled great deep strong intense inclined pure mild profound palpable real subtle quiet general overt immense "
+    "sheer heavy kind~of sort~of a~bit a~little to~me then now ok okay please thus hence therefore slightly slight "
+    "maybe perhaps possibly potentially only simply merely solely each either these those both simultaneously "
+    "equally finally throughout single short understandably remarkably fully far much even beautifully emotional "
+    "currently initially today tomorrow in~one~word the~only~one~who the~one~who inside underneath deep~down "
+    "at~this~point on~the~whole at~the~end in~the~end by~the~end in~fact together hidden suppressed restrained "
+    "growing rising high bright bitter broad additionally 我们 furthermore moreover in~addition besides "
+    "at~the~same~time later afterwards eventually 后来 後來 然后 同时 同時 此外 另外 また 또한 outright utter "
+    "quickly suddenly gradually slowly soon immediately softly openly nothing~but no~less~than 并 很 非常 十分 特别 "
+    "有些 的 地 得 了 着 在 是 相当 极其 极度 都 也 更 比较 明显 内心 心中 感到 とても すごく です ます 하고 "
+    "있습니다 매우 아주",
+    "+": "yes indeed exactly definitely certainly absolutely sure",
     "r": "he she they him them 他 她 他们 她们 彼 彼女 그는 그녀는 그가 그녀가",
     "ri": "he's she's they're",
     "p": "male female man woman boy girl men women boys girls person individual speaker character subject "
@@ -50,14 +51,15 @@ ROLES: Mapping[str, str] = {
     "cashier salesman chef politician minister president coach athlete passenger pilot guard owner scientist "
     "professor journalist moderator musician artist contestant candidate neighbor 人 人物 男子 女子 男人 女人 男孩 "
     "女孩 说话人 说话者 主角 角色 孩子 这位 男性 女性 先生 女士 人は 人物は 男性は 女性は",
-    "e": "face faces expression expressions voice tone eyes eye smile smiles laugh laughter tears gaze look brow "
-    "brows eyebrow eyebrows forehead frown mouth lips jaw posture body gesture gestures hands hand words speech "
-    "manner demeanor demeanour behavior behaviour attitude silence cue cues sign signs signal signals indicator "
-    "indicators indication indications evidence element mix mixture combination context movements movement pitch "
-    "volume pauses sobs sighs screams cheeks nose chin head shoulders features clue clues grin way level state sense "
-    "air note reaction response case everything facial vocal 表情 语气 眼神 声音 语调 脸上 面部 眼里 动作 声 表情は "
-    "声は 顔",
-    "c": "clip video excerpt segment footage recording audio sample image picture photo frame sequence 视频 片段",
+    "e": "statement sentence phrase remark utterance comment face faces expression expressions voice tone eyes eye "
+    "smile smiles laugh laughter tears gaze brow brows eyebrow eyebrows forehead frown mouth lips jaw posture body "
+    "gesture gestures hands hand words speech manner demeanor demeanour behavior behaviour attitude silence cue cues "
+    "sign signs signal signals indicator indicators indication indications evidence element mix mixture combination "
+    "context movements movement pitch volume pauses sobs sighs screams cheeks nose chin head shoulders features clue "
+    "clues grin way level state sense air note reaction response case everything facial vocal 表情 语气 眼神 声音 "
+    "语调 脸上 面部 眼里 动作 声 表情は 声は 顔",
+    "c": "scene moment clip video excerpt segment footage recording audio sample image picture photo frame sequence "
+    "视频 片段",
     "k": "feeling score rating best~label best~guess emotion emotions label labels mood feelings answer category "
     "classification class state~of~mind guess choice pick verdict conclusion assessment judgement judgment decision "
     "option prediction impression annotation predictions candidates term vibe sentiment match 情绪 情感 心情",
@@ -68,10 +70,11 @@ ROLES: Mapping[str, str] = {
     "Iv": "i~would~say i'd~say i~would~choose i~choose i~would~pick i'd~go~with i~would~go~with i~conclude",
     "u": "would will can have~to must do",
     "Ii": "i'm we're you're",
-    "i": "am comes~through stands~out feel feels felt remain remains remained stay stays stayed keeps become becomes "
-    "has have comes~across~as come~across~as goes gone moves moved shifts shifted changes changed went passes "
-    "transitions proves couldn't~be could~not~be can~be seems~like looks~like sounds~like feels~like must~be "
-    "has~been have~been gets gives~off carries carry carrying holds gives experiences experience experienced shares",
+    "i": "maintains maintain keep am comes~through stands~out feel feels felt remain remains remained stay stays "
+    "stayed keeps become becomes has have comes~across~as come~across~as goes gone moves moved shifts shifted "
+    "changes changed went passes transitions proves couldn't~be could~not~be can~be seems~like looks~like "
+    "sounds~like feels~like must~be has~been have~been gets gives~off carries carry carrying holds gives experiences "
+    "experience experienced shares",
     "E": "be",
     "g": "being been becoming looking sounding appearing experiencing",
     "h": "indicate indicates indicated indicating indicative~of suggest suggests suggesting suggestive~of imply "
@@ -116,22 +119,23 @@ ROLES: Mapping[str, str] = {
     "A": "according~to",
     "q": "does did why 为什么 為什麼",
     "Q": "question~is~about question~was~about",
-    "N": "when whenever",
+    "N": "when",
     "R": "which who",
     "ui": "would~be he'd~be she'd~be they'd~be will~be",
     "u!": "would~have~been",
     "m": "might may could",
-    "?": "provided assuming as~long~as in~case ですか ますか 만약 suppose imagine should should~be ought shall "
-    "or~not once unless whether if as~if as~though supposedly allegedly ostensibly reportedly typically usually "
-    "normally often as~a~rule oh~sure yeah~right yeah 谁 誰 呢 吗 嗎 听说 据说 应该 本应 假如 如果 要是 是不是 "
-    "should~he should~she should~they had~he had~she were~he were~she",
+    "?": "start beginning outset always sometimes how~to were~it whenever provided assuming as~long~as in~case "
+    "ですか ますか 만약 suppose imagine should should~be ought shall or~not once unless whether if as~if as~though "
+    "supposedly allegedly ostensibly reportedly typically usually normally often as~a~rule oh~sure yeah~right yeah "
+    "谁 誰 呢 吗 嗎 听说 据说 应该 本应 假如 如果 要是 是不是 should~he should~she should~they had~he had~she "
+    "were~he were~she",
     '"': "말한다 말합니다 问 問 asks asked asking wonders wondered wondering tells told explains explained described "
     "mentions mentioned recounts narrates sang singing claims claimed said saying reads yells exclaims states stated "
     "stating replies mutters quotes quoting subtitle subtitles transcript dialogue line 说 說 喊 台词 臺詞 thinks "
-    "thought believes believed title titled caption captions script description lyrics poster says insists 字幕 写着 "
-    "写道 标题",
-    "a": "off~screen offscreen everyone everybody anyone anybody someone somebody people nobody whoever interviewer "
-    "audience crowd children dog cat me us reader viewer viewers friend friends",
+    "believes believed title titled caption captions script description lyrics poster says insists 字幕 写着 写道 "
+    "标题",
+    "a": "every off~screen offscreen everyone everybody anyone anybody someone somebody people nobody whoever "
+    "interviewer audience crowd children dog cat me us reader viewer viewers friend friends",
     "z": "film movie song story music book room weather 电影 音乐 歌曲 故事 歌",
     UNKNOWN: "uncertain unsure",
     "!": "least lower wrong unlikely",

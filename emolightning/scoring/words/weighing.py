@@ -34,6 +34,9 @@ GROUP = frozenset((Cue.AND, Cue.OR, Cue.COMMA, Cue.SIGN, Cue.NUMBER))
 SAID_OF_ALL = frozenset(("sadly", "happily", "surprisingly", "gladly", "unhappily"))
 """`Sadly, nothing can be seen` is what the writer feels; `Angrily, he asks` is not."""
 
+YES = "+"
+"""The role of what makes a question a statement: `Sad? Yes.`"""
+
 ASKING = frozenset("qiumX")
 """The roles of words with which a question begins."""
 
@@ -56,7 +59,7 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
             sentence = Sentence(number, items[start:end], level=level, is_explaining=explaining)
             is_asked = end < len(items) and items[end].cue is Cue.ASKED
             _weigh(sentence, is_asked=is_asked)
-            if not sentence.mentions and (sentence.items[0].cue is not Cue.WORD or sentence.items[0].role):
+            if not sentence.mentions and sentence.items[0].role != YES:
                 for mention in asked:
                     mention.drop(DENIED)
             asked = [*asked, *sentence.mentions] if is_asked else []
