@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip, in_splits
@@ -107,7 +108,9 @@ def split_groups(
         return _divide(names, sizes, shares)
     counts = Counter(labels.values())
     # Rare labels first: the common ones can still even out the sizes at the end. Stable, so hashes keep the order.
-    names.sort(key=lambda name: (counts[labels[name]], str(labels[name]), labels[name] is None))
+    ranked = sorted(counts, key=lambda label: (counts[label], str(label), label is None))
+    rank_of = {label: rank for rank, label in enumerate(ranked)}
+    names.sort(key=lambda name: rank_of[labels[name]])
     return _divide_by_label(names, labels, counts, shares)
 
 
@@ -175,26 +178,29 @@ def _divide(names: Sequence[str], sizes: Mapping[str, int], shares: Mapping[str,
 def _divide_by_label(
     names: Sequence[str], labels: Mapping[str, str | None], counts: Mapping[str | None, int], shares: dict[str, float]
 ) -> dict[str, str]:
-    """Name -> split. Each clip goes where most is missing, first of its label and then of anything."""
-    total, room = len(names), _sizes(len(names), shares)
+    """Name -> split. Each clip goes where most is missing, first of its label and then of anything.
+
+    Clips of one label come one after the other.
+    """
+    room, remaining = _sizes(len(names), shares), len(names)
+    goal = {split: share * len(names) for split, share in shares.items()}
     placed = dict.fromkeys(shares, 0)
-    of_label: dict[str, int] = {}
-    label: object = of_label  # Of no clip.
     split_of = {}
-    for position, name in enumerate(names):
-        if label != labels[name]:  # Clips of one label come one after the other.
-            label, of_label = labels[name], dict.fromkeys(shares, 0)
-            wanted = {split: share * counts[labels[name]] for split, share in shares.items()}
-        empty = [split for split in shares if not placed[split]] if len(names) - position <= len(shares) else []
-        is_last = 0 < len(names) - position <= len(empty)
-        choice, most = "", (-math.inf, -math.inf)
-        for split in empty if is_last else shares:
-            missing = wanted[split] - of_label[split], shares[split] * total - placed[split]
-            if missing > most and (is_last or placed[split] < room[split]):
-                choice, most = split, missing
-        placed[choice] += 1
-        of_label[choice] += 1
-        split_of[name] = choice
+    for label, of_this in groupby(names, key=labels.__getitem__):
+        wanted = {split: share * counts[label] for split, share in shares.items()}
+        of_label = dict.fromkeys(shares, 0)
+        missing = {split: (wanted[split], goal[split] - placed[split]) for split in shares}
+        open_splits = [split for split in shares if placed[split] < room[split]]
+        for name in of_this:
+            empty = [split for split in shares if not placed[split]] if remaining <= len(shares) else []
+            choice = max(empty if 0 < remaining <= len(empty) else open_splits, key=missing.__getitem__)
+            split_of[name] = choice
+            placed[choice] += 1
+            of_label[choice] += 1
+            remaining -= 1
+            missing[choice] = wanted[choice] - of_label[choice], goal[choice] - placed[choice]
+            if placed[choice] >= room[choice]:
+                open_splits = [split for split in shares if placed[split] < room[split]]
     return split_of
 
 
