@@ -32,25 +32,14 @@ AFTER_A_KEY = BEFORE_A_KEY | {
 """What may be between a key and what it says."""
 
 
-FOLLOWED = frozenset(("ruled out", "excluded", "unlikely", "improbable"))
-"""What denies the next emotion where it has none before it: `I excluded sad`, `it is unlikely that he is sad`."""
-
-
 def _deny(sentence: Sentence, place: int) -> None:
     after = sentence.next(place)
-    if subjects.is_of_its_subject(sentence, place):
-        _deny_before(sentence, place)
-        return
     if after is Cue.ONLY or (after in (None, Cue.COMMA) and sentence.begins_clause(place)):
         return  # "not only"; "No, she is sad"
     sentence.is_denied, sentence.has_denied = True, False
 
 
 def _deny_before(sentence: Sentence, place: int) -> None:
-    if sentence.items[place].word in FOLLOWED and not sentence.mentions[sentence.clause :]:
-        sentence.is_refused |= sentence.is_denied  # "it cannot be excluded that"
-        sentence.is_denied, sentence.has_denied = not sentence.is_denied, False
-        return
     for mention in sentence.mentions[sentence.clause :]:
         if sentence.is_denied:  # "cannot be ruled out"
             mention.weight = min(mention.weight, LESS)

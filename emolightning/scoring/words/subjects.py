@@ -48,21 +48,6 @@ def another(sentence: Sentence, place: int) -> None:
         sentence.is_of_another = True
 
 
-def is_of_its_subject(sentence: Sentence, place: int) -> bool:
-    """Whether a verb is denied of an emotion, as in `'Worried' does not capture it`, `the label sad isn't right`."""
-    ends = (Cue.COMMA, Cue.BUT, Cue.COLON)
-    start = max((at + 1 for at in range(place) if sentence.items[at].cue in ends), default=0)
-    clause = [item.cue for item in sentence.items[start:place]]
-    if Cue.LABEL not in clause:
-        return False
-    subject = {*clause[: clause.index(Cue.LABEL)]}
-    is_verb = sentence.items[place].word.endswith("n't") or clause[-1] is Cue.IS
-    after = [item.cue for item in sentence.items[place + 1 :]]
-    end = next((at for at, cue in enumerate(after) if cue in ends), len(after))
-    is_named = Cue.KEY in subject or Cue.WORD not in subject
-    return is_verb and is_named and subject <= {Cue.SIGN, Cue.KEY, Cue.WORD} and Cue.LABEL not in after[:end]
-
-
 def is_no_person(word: str) -> bool:
     """Whether `a sad song` says nothing of the person, where `a sad day` may."""
     return word in MADE_THINGS
