@@ -93,19 +93,18 @@ class CustomClips:
         kept = self.left_out.kept(block.columns, len(numbers))
         numbers, block = list(compress(numbers, kept)), block.only(kept)
         words: Sequence[Any] = self.labels.of_rows(block.columns)
-        counts = Counter(words)
-        gone = {word for word, rows in counts.items() if self.labels.leaves_out(word, rows)}
-        kept = [word not in gone for word in words]
-        numbers, words, block = list(compress(numbers, kept)), list(compress(words, kept)), block.only(kept)
+        gone = {word for word, rows in Counter(words).items() if self.labels.leaves_out(word, rows)}
+        if gone:
+            kept = [word not in gone for word in words]
+            numbers, words, block = list(compress(numbers, kept)), list(compress(words, kept)), block.only(kept)
         found = self._fields(numbers, words, block)
         named = [clip is not None and file is not None for clip, file in zip(found["id"], found["video"], strict=True)]
         if isinstance(self.labels, LabelVotes):
             given = {word: self.labels.given(word) for word in set(words)}
-            self.votes.update(
-                compress(((clip, given[word]) for clip, word in zip(found["id"], words, strict=True)), named)
-            )
-            shared = {word: shares(votes) if self.is_soft else () for word, votes in given.items()}
-            found["shares"] = list(map(shared.__getitem__, words))
+            of_rows = list(map(given.__getitem__, words))
+            self.votes.update(zip(compress(found["id"], named), compress(of_rows, named), strict=True))
+            if self.is_soft:
+                found["shares"] = list(map({votes: shares(votes) for votes in given.values()}.__getitem__, of_rows))
         if not all(named):
             found = {name: list(compress(values, named)) for name, values in found.items()}
         clips = clips_of_columns(sum(named), found)
@@ -141,7 +140,7 @@ class CustomClips:
             times = list(zip(columns[START], columns[END], strict=True))
             pieces = checked.read(times, _piece)
             spans, suffixes = ([piece and piece[part] for piece in pieces] for part in (0, 1))
-        ids = [f"{file}{suffix}" for file, suffix in zip(files, suffixes, strict=True)]
+        ids: list[str | None] = [f"{file}{suffix}" for file, suffix in zip(files, suffixes, strict=True)]
         for place in checked.wrong():
             ids[place] = None
         self._note_first(ids, rows)
@@ -154,8 +153,8 @@ class CustomClips:
 
     def _note_first(self, ids: list[str | None], rows: Sequence[int]) -> None:
         """Note the row of each id; an id that an earlier row has becomes None."""
-        new = dict(zip(ids, rows, strict=True))
-        if len(new) == len(ids) and None not in new and self._first_use.keys().isdisjoint(new):
+        new = {clip: row for clip, row in zip(ids, rows, strict=True) if clip is not None}
+        if len(new) == len(ids) and self._first_use.keys().isdisjoint(new):
             self._first_use.update(new)
             return
         for place, (clip, row) in enumerate(zip(ids, rows, strict=True)):
