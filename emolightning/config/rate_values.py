@@ -42,8 +42,9 @@ def _trained(cfg: DictConfig) -> Mapping[str, str] | None:
     """Part of the model -> how it trains; None where other settings are wrong, which others name."""
     try:
         model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+        switches: Any = OmegaConf.to_container(cfg.inputs)
         family = family_of(cfg.model)
-        inputs = active_inputs(family.takes(model), list(cfg.modalities), OmegaConf.to_container(cfg.inputs))
+        inputs = active_inputs(family.takes(model), list(cfg.modalities), switches)
         return family.trained(model, tuple(inputs))
     except (OmegaConfBaseException, UserError, AttributeError, TypeError):
         return None

@@ -336,7 +336,7 @@ class EmotionLearner(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
-        averaged = checkpoint.get(AVERAGED)
+        averaged: Any = checkpoint.get(AVERAGED)
         if (averaged is None) != (self.average is None):
             has = "no average" if averaged is None else f"the average of ema_decay={averaged['decay']:g}"
             raise UserError(f"resume: the checkpoint has {has}; resume with the same ema_decay")

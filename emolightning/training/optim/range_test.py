@@ -47,7 +47,7 @@ class RangeCurve(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
         """The rate with which the step that comes will be made."""
-        (scheduler,) = (config.scheduler for config in trainer.lr_scheduler_configs)
+        scheduler: Any = trainer.lr_scheduler_configs[0].scheduler
         self._rate = float(scheduler.lr_lambdas[0](scheduler.last_epoch)) * trainer.optimizers[0].defaults["lr"]
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, *args: Any) -> None:
