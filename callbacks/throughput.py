@@ -22,7 +22,9 @@ class Throughput(pl.Callback):
 
     def __init__(self, *, every_num_batches: int = 20):
         self.every_num_batches = every_num_batches
-        self._restart()
+        self._counted: Any = 0
+        self._batches = 0
+        self._since = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A run resumed in mid-epoch does not start that epoch."""
@@ -59,8 +61,7 @@ class Throughput(pl.Callback):
         self._restart()
 
     def _restart(self) -> None:
-        self._counted: Any = 0
-        self._batches = 0
+        self._counted = self._batches = 0
         self._since = time.perf_counter()
 
 

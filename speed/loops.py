@@ -26,6 +26,7 @@ from emolightning.runs.vision_pass import with_vision
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.optim.groups import parameter_groups
 from emolightning.training.optim.schedule import Length
+from emolightning.training.stopping.told_to_stop import AgreedToStop
 from speed.machine import wait_for
 from speed.recipes import AUTOCAST, Measurement, Subject, on_device
 from speed.rounds import Work
@@ -120,7 +121,10 @@ class Loops:
             run = self._run(Path(folder))
             learner = run.make_learner()
             run.trainer.callbacks.insert(0, _Noting(watch))  # type: ignore[attr-defined]
-            run.trainer.fit(learner, datamodule=self._seen(run, learner))
+            try:
+                run.trainer.fit(learner, datamodule=self._seen(run, learner))
+            except AgreedToStop as stop:  # Ctrl-C, which a run answers in its own way.
+                raise KeyboardInterrupt from stop
         return self._done("ours", watch)
 
     def hugging_face(self) -> Measurement:

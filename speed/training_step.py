@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if __name__ == "__main__":  # Python put this file's folder first; the checkout belongs there, to be what is measured.
@@ -195,18 +196,19 @@ LOOPS = {
 
 def table(result: Mapping[str, Any]) -> list[str]:
     """Time of a step, its ratio over the bare loop, and how far the arithmetic alone is."""
-    from speed.result import shown, spread
+    from speed.result import shown
 
     size = result["clips_per_step"]
     clock = result["settings"]["clock"]
     lines = [f"{f'{size} clips a step, {clock} clock':<32}{'ms a step':>26}{'over bare':>24}{'waiting':>10}"]
     for name, found in result["columns"].items():
         measured, ratio = found["training"], result["ratios"][name]["training"]["samples_per_s"]
-        taken = spread(_times(found, size))
+        times = _times(found, size)
+        taken = {"median": median(times), "min": min(times), "max": max(times)}
         waiting = "" if name in ("ours", "hugging_face") else f"{measured['waiting_share']['median']:.1%}"
         lines.append(f"{LOOPS.get(name, name):<32}{shown(taken, '.1f'):>26}{shown(ratio, '.3f'):>24}{waiting:>10}")
     if (floor := result["floor_ms"]) is not None:
-        far = spread(_times(result["columns"]["ours"], size))["median"] / floor
+        far = median(_times(result["columns"]["ours"], size)) / floor
         lines.append(
             f"floor: the matrix products of a step take {floor:.1f} ms at this machine's best; ours {far:.1f} x"
         )

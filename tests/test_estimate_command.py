@@ -76,8 +76,8 @@ def test_all_trainers_beside_each_other(seven: tuple[dict[str, Any], str]) -> No
     assert rows["one_gpu"]["device_gb"] == pytest.approx(result["device_gb"])
     assert rows["one_gpu"]["accumulated"] == 2, "the command line's own settings hold for all"
     line = next(line for line in said.splitlines() if line.startswith("one_gpu "))
-    marks = line.split()[-3:]
-    sizes = (24, 40, 80)
+    marks = line.split()[-4:]
+    sizes = (16, 24, 40, 80)
     assert marks == ["fits" if result["device_gb"] <= size else "-" for size in sizes]
 
 

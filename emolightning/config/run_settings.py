@@ -453,7 +453,7 @@ class EstimateConfig(RunConfig):
     """Peak of one GPU, dense, in the precision used; null takes it from `gpu`."""
     utilisation: float = 0.35
     """Assumed: share of the peak that a step reaches."""
-    gpu_memory_gb: list[float] = field(default_factory=lambda: [24.0, 40.0, 80.0])
+    gpu_memory_gb: list[float] = field(default_factory=lambda: [16.0, 24.0, 40.0, 80.0])
     """Sizes of GPUs to compare with."""
     price_per_gpu_hour: float | None = None
     """In any currency; null says nothing about cost."""
