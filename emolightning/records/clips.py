@@ -212,8 +212,8 @@ class TokenBatch:
 
     def to(self, device: Any) -> "TokenBatch":
         """The same on a device."""
-        moved = (self.input_ids, self.attention_mask, self.targets, self.places)
-        return TokenBatch(*(each.to(device) for each in moved))
+        ids, mask, targets = (each.to(device) for each in (self.input_ids, self.attention_mask, self.targets))
+        return TokenBatch(ids, mask, targets, self.places.to(device))
 
 
 class Clips:

@@ -181,7 +181,7 @@ def _as(mask: Tensor, is_visible: Tensor) -> Tensor:
     return torch.zeros_like(is_visible, dtype=mask.dtype).masked_fill(~is_visible, torch.finfo(mask.dtype).min)
 
 
-def _slim(part: nn.Module) -> Linear:
+def _slim(part: Any) -> Linear:
     """A linear layer with the same result; where adapters are switched, merged or of another kind, the layer itself."""
     if type(part) is nn.Linear:
         return partial(functional.linear, weight=part.weight, bias=part.bias)
