@@ -1,5 +1,8 @@
 """One command in this process, with the processor time of each module that it imports; for speed/start_up.py.
 
+  python speed/importing.py OUTPUT.json train.py --help
+  python speed/importing.py OUTPUT.json -m emolightning doctor data=synthetic
+
 It needs nothing but Python, so that what it counts is what the command imports. The command ends after the first step
 of an optimizer: what comes later is no start-up.
 """
@@ -81,4 +84,7 @@ def measure(output: str, words: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])  # the checkout, to be what is measured
+    if len(sys.argv) < 3:
+        print(__doc__)
+        sys.exit(0 if sys.argv[1:] in (["--help"], ["-h"]) else 2)
     measure(sys.argv[1], sys.argv[2:])
