@@ -17,7 +17,10 @@ from speed.machine import Peak
 from speed.recipes import Subject
 from speed.rounds import Column
 
-ABOUT = {"part": "Evaluation", "question": "How much faster are the same answers found than by the released recipe?"}
+ABOUT: dict[str, Any] = {
+    "part": "Evaluation",
+    "question": "How much faster are the same answers found than by the released recipe?",
+}
 RELEASED, TRANSFORMERS, GENERATION, LIKELIHOOD = "released recipe", "transformers' generate", "generation", "likelihood"
 GENERATION_TIMES, LIKELIHOOD_TIMES = 1.5, 8.0
 """What is promised: by generation at equal batch size, by likelihood against one clip after the other."""
