@@ -612,3 +612,20 @@ def test_a_trained_model_is_evaluated(corpora: Path, trained: Path, tmp_path: Pa
     assert truths == [
         repr(clip.valence) if numbers else str(list(clip.open_labels or ())) if lists else clip.label for clip in tested
     ]
+
+
+@pytest.mark.slow
+def test_several_labels_of_mafw_are_evaluated(corpora: Path, trained: Path, tmp_path: Path) -> None:
+    own = (
+        f"data.root={corpora / FOLDERS['mafw']}",
+        "data.target=compound",
+        "data.train=false",
+        "inputs.transcript=false",
+    )
+    found, clips = look_at(made(corpora, "mafw", *own), probe=None)
+    assert (found.problems, len(clips)) == ([], 2)
+    asked = ("prompt.task=multi-label", "scoring=multi_label")
+    report, answers = evaluated(corpora, trained, tmp_path, "mafw", *own, *asked)
+    assert (report["benchmark"], report["num_clips"]) == ("mafw_compound_fold1", 2)
+    assert "subset_accuracy" in report["metrics"]
+    assert [line["truth"] for line in answers] == ["angry, disgust", "neutral"]
