@@ -119,10 +119,12 @@ class Loops:
         watch = self._watch()
         with tempfile.TemporaryDirectory() as folder:
             run = self._run(Path(folder))
-            learner = run.make_learner()
+            learner, shared = run.make_learner(), self.data
+            # A module belongs to its trainer; what is read and tokenised by now is all loops'.
+            data = ClipDataModule(shared.corpus, shared.processor, shared.loading, visual=shared.visual)
             run.trainer.callbacks.insert(0, _Noting(watch))  # type: ignore[attr-defined]
             try:
-                run.trainer.fit(learner, datamodule=self._seen(run, learner))
+                run.trainer.fit(learner, datamodule=data)
             except AgreedToStop as stop:  # Ctrl-C, which a run answers in its own way.
                 raise KeyboardInterrupt from stop
         return self._done("ours", watch)
