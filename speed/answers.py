@@ -92,9 +92,9 @@ def _named(way: str, size: int) -> str:
     return f"{way}, {size} at once"
 
 
-def figures(columns: Sequence[Column], batch_size: int, peak: Peak) -> list[Figure]:
+def figures(columns: Sequence[Column], batch_size: int, peak: Peak, device: torch.device) -> list[Figure]:
     """Ratios within each round, and the time of a clip beside what its operations would take at the device's peak."""
-    taken = {column.name: _seconds(column) for column in columns if PHASE in column.rounds}
+    taken = {column.name: _seconds(column, device) for column in columns if PHASE in column.rounds}
     work = next(column.work[PHASE] for column in columns if column.name == _named(GENERATION, batch_size))
     found = []
 
@@ -117,18 +117,18 @@ def figures(columns: Sequence[Column], batch_size: int, peak: Peak) -> list[Figu
     return [*found, *([figure(f"a clip by {own}", each, "ms", floor=floor, floor_of=about)] if each else [])]
 
 
-def _seconds(column: Column) -> list[float]:
-    """The processor time of each round with one thread, else its time on the clock."""
-    is_alone = torch.get_num_threads() == 1 and not torch.cuda.is_available()
+def _seconds(column: Column, device: torch.device) -> list[float]:
+    """The processor time of each round where one thread works, else its time on the clock."""
+    is_alone = device.type == "cpu" and torch.get_num_threads() == 1
     return [found.cpu_seconds if is_alone else found.seconds for found in column.rounds[PHASE]]
 
 
-def lines(found: Sequence[Figure], columns: Sequence[Column]) -> list[str]:
+def lines(found: Sequence[Figure], columns: Sequence[Column], device: torch.device) -> list[str]:
     """What is printed."""
     samples = columns[0].work[PHASE].samples
     width = max(len(each.what) for each in found)
     printed = [
-        f"{column.name:<{width}}  {samples / min(_seconds(column)):>8,.1f} clips/s in its best round"
+        f"{column.name:<{width}}  {samples / min(_seconds(column, device)):>8,.1f} clips/s in its best round"
         for column in columns
         if PHASE in column.rounds
     ]

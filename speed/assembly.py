@@ -91,10 +91,11 @@ def compare_answers(cfg: DictConfig) -> None:
     agreement = answers.require_the_same(subject, clips, ours, upstream, cfg.batch_size)
     columns = answers.make_columns(subject, clips, ours, upstream, cfg.batch_size)
     is_complete, peak = _alternate(cfg, columns, device)
-    found = answers.figures(columns, cfg.batch_size, peak)
-    print("\n".join(answers.lines(found, columns)))
+    found = answers.figures(columns, cfg.batch_size, peak, device)
+    print("\n".join(answers.lines(found, columns, device)))
     shared = {**head, "clips": clips.description(), "machine": describe_device(device, peak), "agreement": agreement}
-    write_result(cfg.output, **answers.ABOUT, figures=found, **shared, rounds=answers.all_rounds(columns))
+    gpu, rounds = shared["machine"]["gpu"], answers.all_rounds(columns)
+    write_result(cfg.output, **answers.ABOUT, figures=found, gpu=gpu, **shared, rounds=rounds)
     if not is_complete:
         raise KeyboardInterrupt
 
@@ -123,7 +124,8 @@ def _start(cfg: DictConfig) -> dict[str, Any]:
 def _finish(cfg: DictConfig, result: dict[str, Any], lines: list[str], found: Sequence[Figure]) -> None:
     print("\n".join(lines))
     tables = [table_of(result)] if found else []
-    write_result(cfg.output, **ABOUT, figures=found, tables=tables, **result)
+    gpu = result.get("machine", {}).get("gpu")
+    write_result(cfg.output, **ABOUT, figures=found, tables=tables, gpu=gpu, **result)
 
 
 def _fit(cfg: DictConfig, device: torch.device) -> EmotionLlama:

@@ -101,6 +101,7 @@ def write_result(
     figures: Sequence[Figure],
     tables: Sequence[Table] = (),
     drawings: Sequence[Drawing] = (),
+    gpu: str | None = None,
     **measured: Any,
 ) -> None:
     """Write a result with its date, command, machine, versions and commit; nothing without `output`.
@@ -112,20 +113,21 @@ def write_result(
         figures: the answers.
         tables: more of them, to be read side by side.
         drawings: what is plotted.
+        gpu: the GPU that did the work; None for the processor, whatever else the machine has.
         measured: all rounds and settings, as the script likes; `started` where it began long ago.
     """
     if part not in PARTS:
         raise ValueError(f"part={part!r}: must be one of {', '.join(PARTS)}")
     if output is None:
         return
-    head = {"part": part, "question": question, **describe_process(sys.argv), "measured_on": machine()}
+    head = {"part": part, "question": question, **describe_process(sys.argv), "measured_on": {**machine(), "gpu": gpu}}
     shown: dict[str, Sequence[Any]] = {"figures": figures, "tables": tables, "drawings": drawings}
     write_json(Path(output), {**head, **measured, **{name: [asdict(each) for each in shown[name]] for name in shown}})
     print(f"result: {output}")
 
 
 def machine() -> dict[str, Any]:
-    """The processor, its cores, and how many programs compete for them; the GPU where torch has found one."""
+    """The processor, its cores, and how many programs compete for them."""
     found: dict[str, Any] = {
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -134,7 +136,6 @@ def machine() -> dict[str, Any]:
     torch = sys.modules.get("torch")
     if torch is not None:
         found["threads"] = torch.get_num_threads()
-        found["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return found
 
 

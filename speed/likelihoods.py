@@ -29,6 +29,7 @@ from speed.figures import Figure, write_result  # noqa: E402
 ABOUT: dict[str, Any] = {"part": "Evaluation", "question": "What does it cost to score all labels?"}
 SETTINGS = {"layers": 4, "tokens": 400, "clips": 1, "labels": 6, "rounds": 15}
 WIDTHS = [1024, 256]
+MOST_PASSES = 1.5
 VOCABULARY, WIDTH_OF_HEAD, END = 32_000, 64, 2
 
 
@@ -99,6 +100,7 @@ def figures(found: Sequence[Mapping[str, float]], rounds: int) -> list[Figure]:
         Figure(
             f"all labels over one context pass, width {each['width']}",
             *(each["context_passes"], "x", each["least"], each["most"], rounds),
+            at_most=MOST_PASSES,
             floor=1.0,
             floor_of="the context pass alone",
         )

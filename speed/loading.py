@@ -77,7 +77,7 @@ def main(cfg: DictConfig) -> None:
         "is_complete": is_complete,
     }
     print("\n".join(table(result)))
-    write_result(cfg.output, **ABOUT, figures=figures(result), **result)
+    write_result(cfg.output, **ABOUT, figures=figures(result), gpu=result["machine"]["gpu"], **result)
 
 
 def figures(result: dict[str, Any]) -> "list[Figure]":

@@ -78,6 +78,7 @@ def describe_device(device: torch.device, peak: Peak) -> dict[str, Any]:
     """What a result says about the device."""
     return {
         "device": device_name(device),
+        "gpu": device_name(device) if device.type == "cuda" else None,
         "threads": torch.get_num_threads(),
         "peak_tflops": peak.flops_per_s / 1e12 if peak.flops_per_s else None,
         "peak_source": peak.source,

@@ -31,10 +31,10 @@ from speed.figures import PARTS, is_kept  # noqa: E402
 RESULTS, PAGE = REPO / "speed" / "results", REPO / "docs" / "reference" / "performance.md"
 
 INTRODUCTION = """
-Each line is a median over alternating rounds, with its range in brackets. *Floor* says how many times we take what
-nobody could go below on the same machine. Seconds are processor time unless a line says otherwise.
-`python speed/page.py` writes this page from the files of `speed/results/`; `make speed` runs every script at a small
-size on your machine, into `build/speed/`. [Speed](../../speed/README.md) says what each script asks.
+Each line is a median over alternating rounds, with its range in brackets, or says that there was one round. *Floor*
+says how many times we take what nobody could go below on the same machine. Seconds are processor time unless a line
+says otherwise. `python speed/page.py` writes this page from the files of `speed/results/`; `make speed` runs every
+script at a small size on your machine, into `build/speed/`. [Speed](../../speed/README.md) says what each script asks.
 """
 
 ON_A_GPU = """
@@ -56,15 +56,17 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--page", type=Path, default=PAGE, help="file that is written, its drawings beside it")
     args = parser.parse_args(argv)
     try:
-        files = written(read_results(args.results), args.page)
+        results = read_results(args.results)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    files = written(results, args.page, args.results)
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)
-    for old in set(drawings_of(args.page).glob("*.svg")) - set(files):
-        old.unlink()
+    for name in results:
+        for old in set(drawings_of(args.page).glob(f"{slug(name)}-[0-9].svg")) - set(files):
+            old.unlink()
     print(f"page: {args.page}")
     return 0
 
@@ -98,18 +100,23 @@ def drawings_of(page: Path) -> Path:
     return page.with_suffix("")
 
 
-def written(results: dict[str, dict[str, Any]], page: Path) -> dict[Path, str]:
-    """Each file of the page with its text."""
+def slug(name: str) -> str:
+    """The name of a result as its drawings have it."""
+    return re.sub("[^a-z0-9]+", "-", name.lower())
+
+
+def written(results: dict[str, dict[str, Any]], page: Path, folder: Path = RESULTS) -> dict[Path, str]:
+    """Each file of the page with its text; results lie in `folder`, where the page links to."""
     files: dict[Path, str] = {}
     body: list[str] = []
     for part in PARTS:
         asked: dict[str, dict[str, dict[str, Any]]] = {}
         for name, found in results.items():
-            if found["part"] == part and not is_on_gpu(found):
+            if found["part"] == part:
                 asked.setdefault(found["question"], {})[name] = found
         body += ["", f"## {part}"] if asked else []
         for question, answers in asked.items():
-            body += section(question, answers, page, files)
+            body += section(question, answers, page, folder, files)
     head = ["# Performance", "", *INTRODUCTION.strip().splitlines(), "", "## At a glance", "", *glance(results)]
     text = "\n".join([*head, *body, "", "## On a GPU", "", *gpu_lines(results)])
     return {page: text.rstrip() + "\n", **files}
@@ -125,7 +132,7 @@ def glance(results: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield from table_head(HEAD)
     for found in sorted(results.values(), key=lambda each: PARTS.index(each["part"])):
         for each in found["figures"]:
-            if not is_on_gpu(found) and (kept := is_kept(each)) is not None:
+            if (kept := is_kept(each)) is not None:
                 yield figure_row(each, found, "yes" if kept else "**no**")
 
 
@@ -151,9 +158,9 @@ def promise(each: dict[str, Any]) -> str:
 
 
 def measured(each: dict[str, Any]) -> str:
-    """The median, and the range where there were several rounds."""
-    middle = quantity(each["value"], each["unit"])
-    return middle if each["rounds"] < 2 else f"{middle} ({number(each['low'])} - {number(each['high'])})"
+    """The median with the range of all rounds, or that there was one."""
+    spread = "1 round" if each["rounds"] < 2 else f"{number(each['low'])} - {number(each['high'])}"
+    return f"{quantity(each['value'], each['unit'])} ({spread})"
 
 
 def quantity(value: float, unit: str) -> str:
@@ -178,7 +185,9 @@ def place(found: dict[str, Any]) -> str:
     return f"{on.get('gpu') or on['processor']}, {on['cores']} cores{threads}{load}"
 
 
-def section(question: str, answers: dict[str, dict[str, Any]], page: Path, files: dict[Path, str]) -> Iterator[str]:
+def section(
+    question: str, answers: dict[str, dict[str, Any]], page: Path, folder: Path, files: dict[Path, str]
+) -> Iterator[str]:
     """A question with the figures, tables, drawings and commands of its results. Drawings are added to `files`."""
     yield from ("", f"### {question}")
     figures = [each for found in answers.values() for each in found["figures"]]
@@ -193,17 +202,17 @@ def section(question: str, answers: dict[str, dict[str, Any]], page: Path, files
             yield from ("", table["title"] + ":", "", *table_head(table["columns"]))
             yield from (f"| {' | '.join(map(cell, line))} |" for line in table["rows"])
         for count, drawing in enumerate(found.get("drawings", ())):
-            path = drawings_of(page) / f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{count + 1}.svg"
+            path = drawings_of(page) / f"{slug(name)}-{count + 1}.svg"
             files[path] = standalone(drawn(drawing))
             yield from ("", f"![{drawing['title']}]({path.relative_to(page.parent).as_posix()})")
     yield ""
-    yield from (source(name, found, page) for name, found in answers.items())
+    yield from (source(name, found, page, folder) for name, found in answers.items())
 
 
-def source(name: str, found: dict[str, Any], page: Path) -> str:
+def source(name: str, found: dict[str, Any], page: Path, folder: Path) -> str:
     """The file of a result, its command, and what it was measured on."""
     commit = (found["git"]["commit"] or "unknown")[:9] + (" with changes" if found["git"]["dirty"] else "")
-    file = Path(os.path.relpath(RESULTS / f"{name}.json", page.parent)).as_posix()
+    file = Path(os.path.relpath(folder / f"{name}.json", page.parent)).as_posix()
     about = f"{found['started'][:10]}, commit {commit}, torch {found['packages']['torch']}, {place(found)}"
     return f"- [{name}.json]({file}): `{command(found)}`; {about}"
 
@@ -257,7 +266,7 @@ def from_zero(name: str, values: Sequence[float]) -> Axis:
 
 
 def gpu_lines(results: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """The table of what GPUs did, or what fills it."""
+    """All figures of GPUs side by side, or what fills the table."""
     there = [found for found in results.values() if is_on_gpu(found)]
     yield from table_head(HEAD)
     for found in there:

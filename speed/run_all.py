@@ -73,6 +73,7 @@ def main(argv: Sequence[str]) -> int:
         if _needs_run(name) and not _is_trained(out):
             _run("train.py", _training_words(out))
         started = time.perf_counter()
+        (out / f"{name}.json").unlink(missing_ok=True)  # A result of before would stand on the page as one of now.
         if _run(f"speed/{name}.py", words(name, out)):
             failed.append(name)
             if not args.keep_going:

@@ -51,7 +51,7 @@ def main(cfg: DictConfig) -> None:
 
     result = measure(cfg)
     print("\n".join(table(result)))
-    write_result(cfg.output, **ABOUT, figures=figures(result), **result)
+    write_result(cfg.output, **ABOUT, figures=figures(result), gpu=result["machine"]["gpu"], **result)
 
 
 def measure(cfg: DictConfig) -> dict[str, Any]:

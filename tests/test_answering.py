@@ -40,7 +40,7 @@ def test_ways_that_agree_are_compared_in_each_round(given: dict[str, Any]) -> No
     assert agreed["losses_differ_at_most"] < 1e-5
     columns = answers.make_columns(**given)
     assert alternate(columns, 2, lambda number: None)
-    found = {each.what: each for each in answers.figures(columns, 2, Peak(1e9, "said"))}
+    found = {each.what: each for each in answers.figures(columns, 2, Peak(1e9, "said"), torch.device("cpu"))}
     assert found["released recipe, 2 at once / ours by generation, 2 at once"].at_least == 1.5
     assert found["released recipe, 1 at once / ours by likelihood, 2 at once"].at_least == 8
     own = found["a clip by generation, 2 at once"]
@@ -49,7 +49,7 @@ def test_ways_that_agree_are_compared_in_each_round(given: dict[str, Any]) -> No
     assert columns[4].name == "generation, 1 at once"
     assert own.floor == pytest.approx(flops / 2 / 1e9 * 1e3)
     assert answers.all_rounds(columns).keys() == {column.name for column in columns}
-    assert len(answers.lines([*found.values()], columns)) == len(columns) + len(found)
+    assert len(answers.lines([*found.values()], columns, torch.device("cpu"))) == len(columns) + len(found)
 
 
 def test_ways_that_do_not_agree_are_refused(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

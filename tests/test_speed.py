@@ -78,7 +78,7 @@ def test_a_result_is_read_at_a_glance(tmp_path: Path) -> None:
     glance = text.split("## At a glance")[1].split("## Reading")[0]
     assert "| at most 2.50 s | 3 s (2 - 4) | **no** | 3 times 1 s: the bytes alone |" in glance
     assert "memory" not in glance
-    assert "| memory | 1,234 MB |  |  |" in text
+    assert "| memory | 1,234 MB (1 round) |  |  |" in text
     assert "| torch | 1.25 |\n| rest | 100 |" in text
     assert [path.name for path in files] == ["one-1.svg", "one-2.svg"]
     assert all(text.startswith("<?xml") and "var(" not in text for text in files.values())
@@ -86,14 +86,24 @@ def test_a_result_is_read_at_a_glance(tmp_path: Path) -> None:
     assert "Nothing has been measured on a GPU" in text
 
 
-def test_what_a_gpu_did_is_in_its_own_table(tmp_path: Path) -> None:
-    found = results(tmp_path, started="2026-12-24T10:00:00+00:00")
-    found["one"]["measured_on"]["gpu"] = "NVIDIA H200"
+def test_what_a_gpu_did_is_in_its_own_table_as_well(tmp_path: Path) -> None:
+    found = results(tmp_path, started="2026-12-24T10:00:00+00:00", gpu="NVIDIA H200")
     (text, *_) = page.written(found, tmp_path / "performance.md").values()
     head, _, gpu = text.partition("## On a GPU")
-    assert "reading" not in head
+    assert "| torch | 1.25 |" in head
     assert "2026-12-24, NVIDIA H200" in gpu
     assert "Nothing has been measured" not in gpu
+
+
+def test_drawings_of_others_stay(tmp_path: Path) -> None:
+    results(tmp_path)
+    beside = tmp_path / "guides"
+    beside.mkdir()
+    for name in ("own.svg", "one-1.svg", "one-7.svg"):
+        (beside / name).write_text("<svg/>")
+    assert page.main(["--results", str(tmp_path), "--page", str(tmp_path / "guides.md")]) == 0
+    assert sorted(path.name for path in beside.iterdir()) == ["one-1.svg", "one-2.svg", "own.svg"]
+    assert "](one.json)" in (tmp_path / "guides.md").read_text()
 
 
 @pytest.mark.parametrize("content", [None, "[1, 2]", "{", '{"part": "Reading", "figures": []}'])
