@@ -55,10 +55,11 @@ class AnsweringModel(EmotionModel):
             (batch, length, width)
         """
         embeddings = self.language.get_input_embeddings()(tokens.input_ids.clamp(min=0)).clone()
+        nowhere = tokens.input_ids.new_empty((3, 0))
         for name, vectors in projected.items():
-            if (found := tokens.places.streams.get(self.placeholders[name])) is not None:
-                rows, places, numbers = found
-                embeddings[rows, places] = vectors[rows, numbers].to(embeddings.dtype)
+            # Also of a stream that no clip of the batch shows: processes wait for a gradient of what made it.
+            rows, places, numbers = tokens.places.streams.get(self.placeholders[name], nowhere)
+            embeddings[rows, places] = vectors[rows, numbers].to(embeddings.dtype)
         return embeddings
 
     def answer_losses(
