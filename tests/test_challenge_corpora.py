@@ -1,5 +1,6 @@
 """Corpora whose files say what workers or frames say: tables of the MSP lab, AFEW's folders, Aff-Wild2's frames."""
 
+import math
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -177,6 +178,7 @@ def test_numbers_of_frames_are_averaged(corpora: Path) -> None:
         (["Neutral,Anger", "0", "2"], "own.txt, line 3: '2' is not -1, or 0 to 1 (Neutral, Anger)"),
         (["Neutral,Anger", "0", "1.0"], "own.txt, line 3: '1.0' is not -1"),
         (["valence,arousal", "0.1,0.2"], "own.txt, line 1: 'valence,arousal' is not Neutral,Anger,...; numbers are"),
+        (["Neutral,Anger", "0", "", "1"], "own.txt, line 3: '' is not -1, or 0 to 1"),
         (["Neutral,Anger", ""], "own.txt, line 1: there is no frame below the header"),
         ([EXPRESSIONS], "own.txt, line 1: there is no frame below the header"),
     ],
@@ -188,6 +190,20 @@ def test_wrong_frames_are_named(own: Path, lines: list[str], message: str) -> No
     assert any(message in problem for problem in caught.value.problems), caught.value.problems
 
 
+def test_frames_after_the_last_are_blank_and_a_film_is_one_file(own: Path) -> None:
+    root = own / "Aff-Wild2"
+    write_text(root / "mine" / "Validation_Set" / "video59.txt", ["Neutral,Anger", *"11100", "", " ", ""])
+    shutil.copy(own / "sound.wav", root / "video59.wav")
+    (clip,) = read(own, "aff_wild2", truth="mine", train=False).values()
+    assert (clip.span, clip.video) == (Span(0, 0.5), root / "batch2" / "video59.mp4")
+    (root / "cropped").mkdir()
+    shutil.copy(clip.video, root / "cropped" / "video59.mp4")
+    with pytest.raises(RowErrors, match=r"any of \['batch2/video59.mp4', 'cropped/video59.mp4'\].*set data.media to"):
+        read(own, "aff_wild2", truth="mine", train=False)
+    (clip,) = read(own, "aff_wild2", truth="mine", train=False, media="batch2").values()
+    assert clip.video == root / "batch2" / "video59.mp4"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -195,6 +211,7 @@ def test_wrong_frames_are_named(own: Path, lines: list[str], message: str) -> No
         (",4.0,2.6", ",8.0,2.6", "line 2: EmoVal '8.0' is not a number from 1 to 7"),
         ("39,Female,Train", "39,Female,", "line 3: Split_Set is empty; it is Train, Development or a test part"),
         ("EmoClass", "Emotion", "needs each of ['FileName', 'EmoClass', 'EmoAct', 'EmoVal', 'SpkrID', 'Split_Set']"),
+        ("MSP-PODCAST_0001_0009.wav", "../x.wav", "line 3: video_name '../x.wav' leaves the media folder"),
         ("_0009.wav", "_0008.wav", "line 3: MSP-PODCAST_0001_0008 is there twice"),
     ],
 )
@@ -224,7 +241,10 @@ def test_wrong_turns_are_named(own: Path, old: str, new: str, message: str) -> N
         ("msp_improv", {"truth": "../AFEW/list.txt"}, r"list.txt: no such file; .* data\.truth"),
         ("msp_improv", {"truth": "../MSP-PODCAST/Labels/labels_consensus.csv"}, "no line begins with UTD-IMPROV-"),
         ("afew", {"media": "Test_vid_Distribute"}, "no file is called like 'Train_AFEW/Angry/000046280.avi'"),
-        ("aff_wild2", {"seconds": 0}, "data.seconds=0, data.fps=None: must be above 0"),
+        ("aff_wild2", {"seconds": 0}, "data.seconds=0: must be 0.01 to 1800"),
+        ("aff_wild2", {"seconds": math.nan}, "data.seconds=nan: must be"),
+        ("aff_wild2", {"seconds": 1e308}, "data.seconds=1e.308: must be"),
+        ("aff_wild2", {"fps": math.inf}, "data.fps=inf: must be 1 to 1000"),
         ("aff_wild2", {"truth": "nowhere"}, r"nowhere/Train_Set: no such folder; .*data\.truth"),
         ("aff_wild2", {"seconds": 9}, "no window of data.seconds=9 has labels for half of its frames; say less"),
     ],

@@ -6,21 +6,21 @@ windows of some seconds: the expression of most of a window's frames, or the mea
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from emolightning.benchmarks.aff_wild2.card import SCALE
 from emolightning.benchmarks.corpus_files import CorpusData, Entry, Part, number_on
-from emolightning.data.media.opening import MediaError
+from emolightning.data.media.opening import MAX_SECONDS, MediaError
 from emolightning.data.media.video import DEFAULT_FPS, frame_rate
 from emolightning.data.readers.expected import Expected, expect
 from emolightning.data.readers.pieces import piece_id
 from emolightning.data.readers.tables import read_text
 from emolightning.data.readers.values import BadValue
 from emolightning.errors import UserError
-from emolightning.files.media_suffixes import MEDIA_SUFFIXES
+from emolightning.files.media_suffixes import MEDIA_SUFFIXES, VIDEO_SUFFIXES
 from emolightning.records.clips import Clip, Span
 
 FOLDERS = {
@@ -33,6 +33,9 @@ PARTS = {"Train_Set": "train", "Validation_Set": "test"}
 
 PEOPLE = ("_left", "_right")
 """Ends of names that say which of two people of a film is meant."""
+
+LENGTHS, RATES = (0.01, MAX_SECONDS), (1, 1000)
+"""Seconds of a window, and frames a second: least and most."""
 
 NO_EXPRESSION, NO_NUMBER = -1, -5.0
 LEAST = 0.5
@@ -68,11 +71,12 @@ class AffWild2Data(CorpusData):
         media: str = ".",
         **shared: Any,
     ):
-        if seconds <= 0 or (fps is not None and fps <= 0):
-            raise UserError(f"data.seconds={seconds}, data.fps={fps}: must be above 0")
+        for setting, value, (least, most) in (("seconds", seconds, LENGTHS), ("fps", fps, RATES)):
+            if value is not None and not least <= value <= most:  # Not a number is nowhere between two numbers.
+                raise UserError(f"data.{setting}={value}: must be {least:g} to {most:g}")
         shared["name"] = f"{shared['name']}_{target}"
         self.target, self.seconds, self.fps = target, seconds, fps
-        self._films: dict[str, str] | None = None
+        self._films: dict[str, list[str]] | None = None
         self._num_windows: Counter[str] = Counter()
         films = Expected("folder of the films", "data.media", (Path(root) / media,), is_folder=True)
         names = (truth,) if truth else FOLDERS[target]
@@ -113,10 +117,10 @@ class AffWild2Data(CorpusData):
     def _windows_of(self, path: Path, problems: list[str]) -> Iterator[Entry]:
         try:
             header, values = read_frames_of(path, is_expression=self.target == "expression")
+            film = self._film_of(path.stem)
         except BadValue as error:
             problems.append(f"{path.name}, {error}")
             return
-        film = self._film_of(path.stem)
         fps = self.fps or self._rate_of(film)
         size = max(1, round(self.seconds * fps))
         for start in range(0, len(values), size):
@@ -152,12 +156,24 @@ class AffWild2Data(CorpusData):
         )
 
     def _film_of(self, name: str) -> str:
-        """The file of a film below the media folder; the name itself where there is none, which is told later."""
+        """The file of a film below the media folder; the name itself where there is none, which is told later.
+
+        Raises:
+            BadValue: it may be one of several.
+        """
         if self._films is None:
             root = self.media_folder()
-            found = sorted(path for path in root.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES)
-            self._films = {path.stem: path.relative_to(root).as_posix() for path in reversed(found)}
-        return self._films.get(name) or self._films.get(_without_person(name)) or name
+            self._films = defaultdict(list)
+            for path in sorted(path for path in root.rglob("*") if path.suffix.lower() in MEDIA_SUFFIXES):
+                self._films[path.stem].append(path.relative_to(root).as_posix())
+        there = self._films.get(name) or self._films.get(_without_person(name)) or [name]
+        films = [film for film in there if film.lower().endswith(VIDEO_SUFFIXES)] or there
+        if len(films) > 1:
+            raise BadValue(
+                f"the film of {name!r} may be any of {films} in {self.media_folder()}; take the others out, or set "
+                "data.media to a folder that has one"
+            )
+        return films[0]
 
     def _rate_of(self, film: str) -> float:
         try:
@@ -176,7 +192,7 @@ def read_frames_of(path: Path, *, is_expression: bool) -> tuple[list[str], Value
     Raises:
         BadValue: a line that is none of such a file; the text begins with its number.
     """
-    first, *lines = read_text(path).splitlines() or [""]
+    first, *lines = read_text(path).rstrip().splitlines() or [""]  # A blank line before the end is no frame.
     header = [word.strip() for word in first.split(",")]
     if not is_expression and [word.lower() for word in header] != ["valence", "arousal"]:
         raise BadValue(f"line 1: {first[:60]!r} is not valence,arousal; expressions are data.target=expression")
@@ -185,11 +201,10 @@ def read_frames_of(path: Path, *, is_expression: bool) -> tuple[list[str], Value
     read = _expression if is_expression else _numbers
     values: list[tuple[float, ...] | None] = []
     for number, line in enumerate(lines, start=2):
-        if line.strip():
-            try:
-                values.append(read(line, header))
-            except BadValue as error:
-                raise BadValue(f"line {number}: {error}") from None
+        try:
+            values.append(read(line, header))
+        except BadValue as error:
+            raise BadValue(f"line {number}: {error}") from None
     if not values:
         raise BadValue("line 1: there is no frame below the header")
     return header, values

@@ -100,14 +100,13 @@ class MspPodcastData(CorpusData):
         for row in rows:
             try:
                 entry = _entry(row, self.tested, votes)
-            except BadValue as error:
+                if entry.split is None:
+                    others[row.values["Split_Set"]] += 1
+                elif self.reads_train or entry.split == "test":
+                    soft = replace(entry, votes=tuple(votes[entry.name])) if votes and self.targets == "soft" else entry
+                    found.append(_said(soft, self.sentences) if speaks else soft)
+            except BadValue as error:  # Names that leave the folder are among them.
                 problems.append(f"{row.where}: {error}")
-                continue
-            if entry.split is None:
-                others[row.values["Split_Set"]] += 1
-            elif self.reads_train or entry.split == "test":
-                soft = replace(entry, votes=tuple(votes[entry.name])) if votes and self.targets == "soft" else entry
-                found.append(_said(soft, self.sentences) if speaks else soft)
         self._remark_parts(others, has_test=any(entry.split == "test" for entry in found))
         return found
 
