@@ -96,11 +96,35 @@ def test_what_most_workers_say_is_the_label_and_ties_are_left_out(corpora: Path,
 
 
 def test_each_label_has_its_share_of_the_workers(corpora: Path) -> None:
-    clips = read(corpora, "msp_podcast", judged_by="workers", targets="soft")
+    data = source(corpora, "msp_podcast", judged_by="workers", targets="soft")
+    clips = {clip.id: clip for clip in data.read_clips()}
+    assert "MSP-Podcast: 2 rows are left out (Other 1, X 1)" in data.remarks
+    assert not any("votes" in remark for remark in data.remarks)
     assert dict(clips["MSP-PODCAST_0001_0009"].shares) == pytest.approx({"angry": 2 / 3, "disgust": 1 / 3})
     assert dict(clips["MSP-PODCAST_0002_0002"].shares) == {"fear": 1.0}
     four = read(corpora, "msp_podcast", judged_by="workers", targets="soft", classes=4, labels="msp4")
     assert dict(four["MSP-PODCAST_0001_0009"].shares) == {"angry": 1.0}
+
+
+def test_a_vote_that_is_empty_or_of_no_label_has_no_share(own: Path) -> None:
+    table = own / "MSP-PODCAST" / "Labels" / "labels_detailed.csv"
+    more = [("0001_0008", word) for word in ("Other-Bored", "", "Happy", "nan")]
+    rows = [f"MSP-PODCAST_{name}.wav,W,{word},,4,4,4" for name, word in more]
+    table.write_text("\n".join([table.read_text().strip(), *rows, ""]))
+    data = source(own, "msp_podcast", judged_by="workers", targets="soft", tested="Test1")
+    (clip,) = (clip for clip in data.read_clips() if clip.id == "MSP-PODCAST_0001_0008")
+    assert (clip.label, clip.attributes["agreement"]) == ("neutral", "2/5")
+    assert dict(clip.shares) == {"neutral": 0.5, "sad": 0.25, "happy": 0.25}
+    assert "MSP-Podcast: 2 answers of workers are empty: they are no votes" in data.remarks
+    assert "MSP-Podcast: 1 votes are left out (Other 1)" in data.remarks
+
+
+@pytest.mark.parametrize("targets", ["majority", "soft"])
+def test_a_vote_that_is_no_word_of_the_corpus_is_refused(own: Path, targets: str) -> None:
+    table = own / "MSP-PODCAST" / "Labels" / "labels_detailed.csv"
+    table.write_text(table.read_text().replace("Disgust", "Disgst", 1))
+    with pytest.raises(RowErrors, match="labels_detailed.csv, line 7: EmoClass_Major 'Disgst' .* mean 'disgust'"):
+        read(own, "msp_podcast", judged_by="workers", targets=targets)
 
 
 @pytest.mark.parametrize("judged_by", ["consensus", "workers"])

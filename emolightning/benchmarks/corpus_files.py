@@ -121,9 +121,10 @@ class CorpusData(OfficialData):
         """The clips of all parts that have a label, in the order of the files."""
         self._num_empty, self._num_mended, self._num_without = 0, 0, 0
         labels = LabelMap(self.labels, self.codes, said_by=self.title, separator=self.separator)
-        clips = read_all(partial(self._read, part, labels) for part in self.parts)
+        votes = LabelMap(self.labels, self.codes, said_by=self.title, unit="votes")
+        clips = read_all(partial(self._read, part, labels, votes) for part in self.parts)
         refuse_twice(clips)
-        self.remarks += labels.remarks()
+        self.remarks += [*labels.remarks(), *votes.remarks()]
         self._remark_transcripts(len(clips))
         return self.with_splits(clips)
 
@@ -131,14 +132,16 @@ class CorpusData(OfficialData):
         """Validation clips come out of train where the corpus has none."""
         return take_val(clips, fraction=self.val_fraction, seed=self.seed)
 
-    def _read(self, part: Part, labels: LabelMap) -> list[Clip]:
+    def _read(self, part: Part, labels: LabelMap, votes: LabelMap) -> list[Clip]:
         problems: list[str] = []
         path, media = part.labels.require(), self.find_media(part.media)
         read = part.read(path, problems)
         entries = [entry for entry in read if entry.label is None or not labels.leaves_out(entry.label)]
-        return build_clips(path, entries, partial(self._clip, part, path, media, labels), problems)
+        return build_clips(path, entries, partial(self._clip, part, path, media, labels, votes), problems)
 
-    def _clip(self, part: Part, path: Path, media: MediaFolder, labels: LabelMap, entry: Entry) -> Clip:
+    def _clip(
+        self, part: Part, path: Path, media: MediaFolder, labels: LabelMap, votes: LabelMap, entry: Entry
+    ) -> Clip:
         identity = clip_id(entry.name)
         label, several = (None, None) if entry.label is None else labels.read_all(entry.label)
         return Clip(
@@ -146,7 +149,7 @@ class CorpusData(OfficialData):
             video=media.find(entry.media, clip_id(entry.media), clip=identity),
             transcript=self._transcript(entry) if "transcript" in self.inputs else None,
             label=label,
-            shares=shares([labels.meaning(word) or None for word in entry.votes]),
+            shares=shares([votes.read(word, "vote") for word in entry.votes if not votes.leaves_out(word)]),
             open_labels=(entry.label,) if self.keeps_words and entry.label else several,
             valence=entry.valence,
             arousal=entry.arousal,

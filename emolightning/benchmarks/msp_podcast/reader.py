@@ -15,6 +15,7 @@ from emolightning.benchmarks.corpus_files import Codes, CorpusData, Entry, Part,
 from emolightning.benchmarks.msp_podcast.card import CLASSES, CORPORA, SCALE, name_of
 from emolightning.data.readers.expected import expect
 from emolightning.data.readers.label_files import LabelRow
+from emolightning.data.readers.label_map import LabelMap
 from emolightning.data.readers.tables import Record, read_table, read_text
 from emolightning.data.readers.values import BadValue, clip_id, is_missing
 from emolightning.errors import UserError
@@ -94,7 +95,7 @@ class MspPodcastData(CorpusData):
 
     def _read_turns(self, path: Path, problems: list[str]) -> list[Entry]:
         rows = read_consensus(path, problems)
-        votes = read_votes(self.detailed.require(), problems) if self.judged_by == "workers" else None
+        votes = self._read_votes(problems) if self.judged_by == "workers" else None
         speaks = "transcript" in self.inputs and self.sentences.is_dir()
         found, others = [], Counter[str]()
         for row in rows:
@@ -109,6 +110,13 @@ class MspPodcastData(CorpusData):
                 problems.append(f"{row.where}: {error}")
         self._remark_parts(others, has_test=any(entry.split == "test" for entry in found))
         return found
+
+    def _read_votes(self, problems: list[str]) -> dict[str, list[str]]:
+        words = LabelMap(self.labels, self.codes)
+        votes, num_empty = read_votes(self.detailed.require(), words, problems)
+        if num_empty:
+            self.remarks.append(f"{self.title}: {num_empty} answers of workers are empty: they are no votes")
+        return votes
 
     def _remark_parts(self, others: Mapping[str, int], *, has_test: bool) -> None:
         if others and not has_test:
@@ -145,15 +153,33 @@ def read_consensus(path: Path, problems: list[str]) -> list[Record]:
     return found
 
 
-def read_votes(path: Path, problems: list[str]) -> dict[str, list[str]]:
-    """Name -> the emotion that each worker chose; words of their own are all `Other`."""
+def read_votes(path: Path, words: LabelMap, problems: list[str]) -> tuple[dict[str, list[str]], int]:
+    """Name -> the emotion that each worker chose, and how many answers are empty.
+
+    Args:
+        path: the answers of the workers.
+        words: knows what a word means; a word of their own, which is `Other` here, it leaves out.
+        problems: what is wrong is added to it.
+    """
     votes: dict[str, list[str]] = defaultdict(list)
-    for name, word in _worded(path, problems):
-        votes[name].append("Other" if word.lower().startswith("other") else word)
-    return votes
+    num_empty, wrong = 0, list[str]()
+    for where, name, said in _worded(path, wrong):
+        if not said or is_missing(said):
+            num_empty += 1
+            continue
+        word = "Other" if said.lower().startswith("other") else said
+        votes[name].append(word)
+        try:
+            if words.meaning(word) is None:
+                words.read(word, "EmoClass_Major")
+        except BadValue as error:
+            wrong.append(f"{where}: {error}")
+    problems += [f"{path.name}, {problem}" for problem in wrong]
+    return votes, num_empty
 
 
-def _worded(path: Path, problems: list[str]) -> Iterator[tuple[str, str]]:
+def _worded(path: Path, problems: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Place, name and answer; the answer may be empty."""
     if path.suffix.lower() == ".json":
         for name, workers in _objects(path).items():
             said = workers.get("Workers", list(workers.values())) if isinstance(workers, dict) else ()
@@ -162,11 +188,11 @@ def _worded(path: Path, problems: list[str]) -> Iterator[tuple[str, str]]:
             ]
             if not words or len(words) < len(said):
                 problems.append(f"{name!r}: each worker needs EmoClass_Major")
-            yield from ((name, word) for word in words)
+            yield from ((repr(name), name, word.strip()) for word in words)
         return
     for row in read_table(path, _detailed_faults, problems):
         whole = row.values.get("EmoDetail")
-        yield row.values["FileName"], row.values["EmoClass_Major"] if whole is None else _choice(whole)
+        yield row.where, row.values["FileName"], row.values["EmoClass_Major"] if whole is None else _choice(whole)
 
 
 def _choice(detail: str) -> str:
@@ -214,7 +240,7 @@ def _entry(row: Record, tested: str, votes: Mapping[str, list[str]] | None) -> E
     label, about = values["EmoClass"], {}
     if votes is not None:
         if name not in votes:
-            raise BadValue(f"{name!r} has no row in the answers of the workers; say data.judged_by=consensus")
+            raise BadValue(f"{name!r} has no vote in the answers of the workers; say data.judged_by=consensus")
         most = leaders(votes[name])
         label = most[0] if len(most) == 1 else "X"
         about = {"agreement": f"{votes[name].count(most[0])}/{len(votes[name])}"}
