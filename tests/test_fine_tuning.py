@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,12 @@ from emolightning.config.check import find_problems
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.schema import register_schemas
 from emolightning.data.loading.sampler import LengthBuckets, TrainSampler
+from emolightning.errors import UserError
+from emolightning.runs import range_test as range_tests
 from emolightning.runs.range_test import range_test
 from emolightning.runs.weights import averaged_by
 from emolightning.training.optim.averaging import AVERAGED, WeightAverage
-from emolightning.training.optim.range_test import suggested
+from emolightning.training.optim.range_test import RangeCurve, suggested
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,16 @@ def test_an_average_by_hand() -> None:
     assert layer.weight.item() == 8.0
 
 
+def test_an_average_goes_on_where_the_model_has_moved() -> None:
+    layer, average = nn.Linear(2, 1), WeightAverage(0.5)
+    average.restore(layer, {"weight": torch.ones(1, 2), "bias": torch.ones(1)}, 7)
+    average.begin(layer)
+    assert average.values["weight"].tolist() == [[1.0, 1.0]]
+    average.begin(layer.to("meta"))  # As a GPU: a run is restored before its model is there.
+    average.update(layer)
+    assert ({value.device.type for value in average.values.values()}, average.steps) == ({"meta"}, 8)
+
+
 @pytest.fixture
 def configured(smoke_clips: tuple[str, ...], tmp_path: Path) -> Callable[..., DictConfig]:
     """`experiment=smoke` of three steps an epoch, its clips shared by tests."""
@@ -134,6 +147,38 @@ def test_the_rate_at_which_a_loss_falls_fastest() -> None:
     points = [(rate, 1 / (1 + (rate / 1e-3) ** 2) + 20 * rate**2) for rate in rates]  # Steepest at 1e-3, of the log.
     assert suggested(points) == pytest.approx(1e-3)
     assert suggested([(rate, rate) for rate in rates]) is None
+
+
+def curve_of(losses: list[float], *, together: int = 1) -> tuple[RangeCurve, bool]:
+    """The curve of batches, which knows nothing of an optimizer, and whether it has ended the run."""
+    strategy = SimpleNamespace(reduce=lambda loss, reduce_op: loss)
+    trainer: Any = SimpleNamespace(strategy=strategy, accumulate_grad_batches=together, should_stop=False)
+    curve = RangeCurve(len(losses) // together)
+    for loss in losses:
+        curve.on_train_batch_end(trainer, None, {"loss": torch.tensor(loss)})
+    return curve, trainer.should_stop
+
+
+def test_a_curve_knows_its_rates_whatever_the_optimizer() -> None:
+    curve, has_ended = curve_of([2.0, 4.0] * 15, together=2)
+    assert [rate for rate, _ in curve.points] == pytest.approx([1e-7 * 1e7 ** (step / 14) for step in range(15)])
+    assert [loss for _, loss in curve.points] == pytest.approx([3.0] * 15)
+    assert not has_ended
+    assert not curve_of([1.0] * 9 + [1e3])[1]  # The first ones say nothing.
+    assert curve_of([1.0] * 10 + [1e3])[1]
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ([2.0] * 6 + [1e6], "diverged after step 7, at a rate of 1.0e+00, and a suggestion takes 12 steps"),
+        ([1.0] * 10 + [1e3], "diverged after step 11,"),
+        ([1.0 + step for step in range(12)], "the loss falls at no rate"),
+    ],
+)
+def test_why_a_curve_suggests_nothing(losses: list[float], said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        range_tests._rate(curve_of(losses)[0].points)
 
 
 @pytest.mark.slow

@@ -30,9 +30,11 @@ class WeightAverage:
         self.is_shown = False
 
     def begin(self, model: nn.Module) -> None:
-        """Start at the present weights, where nothing was restored."""
-        if not self.values:
-            self.values = {name: p.detach().clone() for name, p in _trained(model).items()}
+        """Start at the present weights, or go on from what was restored, on the device where the model trains."""
+        self.values = {
+            name: self.values.get(name, parameter).detach().to(parameter.device, copy=True)
+            for name, parameter in _trained(model).items()
+        }
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
@@ -62,9 +64,14 @@ class WeightAverage:
         return (dict(state), other) if self.is_shown else (other, dict(state))
 
     def restore(self, model: nn.Module, averages: Mapping[str, Tensor], steps: int) -> None:
-        """Go on as a checkpoint says, where the model has the weights of training."""
-        devices = {name: parameter.device for name, parameter in _trained(model).items()}
-        self.values = {name: averages[name].detach().to(device, copy=True) for name, device in devices.items()}
+        """Go on as a checkpoint says, once `begin` is called: a model is moved to its device after this.
+
+        Args:
+            model: has the weights of training.
+            averages: name -> average.
+            steps: that are in them.
+        """
+        self.values = {name: averages[name].detach().clone() for name in _trained(model)}
         self.steps = steps
 
 

@@ -22,10 +22,21 @@ HOPELESS = 4.0
 SKIPPED = 10
 """Steps at the beginning that say nothing yet, as in Lightning's `lr_find`."""
 
+FEWEST = SKIPPED + 2
+"""Steps that a slope takes."""
+
 
 @dataclass(frozen=True)
 class GrowingRate:
     """A schedule: equal factors from LOWEST to HIGHEST."""
+
+    def rate(self, step: int, total_steps: int) -> float:
+        """The rate at a step.
+
+        >>> f"{GrowingRate().rate(7, 15):.3g}"
+        '0.000316'
+        """
+        return LOWEST * (HIGHEST / LOWEST) ** (step / max(1, total_steps - 1))
 
     def factor(self, step: int, run: Length) -> float:
         """The factor at a step.
@@ -33,22 +44,23 @@ class GrowingRate:
         >>> f"{GrowingRate().factor(7, Length(total_steps=15, steps_per_epoch=15, base_lr=1e-3)):.3g}"
         '0.316'
         """
-        return LOWEST * (HIGHEST / LOWEST) ** (step / max(1, run.total_steps - 1)) / run.base_lr
+        return self.rate(step, run.total_steps) / run.base_lr
 
 
 class RangeCurve(pl.Callback):
-    """Notes the rate and the smoothed loss of each step, and ends a training that diverges."""
+    """Notes the rate and the smoothed loss of each step, and ends a training that diverges.
 
-    def __init__(self) -> None:
+    Args:
+        total_steps: of the optimizer.
+    """
+
+    def __init__(self, total_steps: int) -> None:
         self.points: list[tuple[float, float]] = []
         """Rate of the optimizer, smoothed loss before the step with it."""
+        self._total_steps = total_steps
         self._window: list[float] = []
         self._mean = 0.0
-
-    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
-        """The rate with which the step that comes will be made."""
-        scheduler: Any = trainer.lr_scheduler_configs[0].scheduler
-        self._rate = float(scheduler.lr_lambdas[0](scheduler.last_epoch)) * trainer.optimizers[0].defaults["lr"]
+        self._smallest = math.inf
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, *args: Any) -> None:
         """Note the loss of all ranks and of all batches of a step."""
@@ -56,11 +68,13 @@ class RangeCurve(pl.Callback):
         if len(self._window) < trainer.accumulate_grad_batches:
             return
         loss, self._window = sum(self._window) / len(self._window), []
-        number = len(self.points) + 1
+        # The schedule itself is asked: an engine's optimizer does not say what its base rate is.
+        rate, number = GrowingRate().rate(len(self.points), self._total_steps), len(self.points) + 1
         self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * loss
-        self.points.append((self._rate, self._mean / (1 - SMOOTHING**number)))
-        worst = HOPELESS * min(each for _, each in self.points)
-        if not math.isfinite(loss) or (number > SKIPPED and self.points[-1][1] > worst):
+        smoothed = self._mean / (1 - SMOOTHING**number)
+        self.points.append((rate, smoothed))
+        self._smallest = min(self._smallest, smoothed)
+        if not math.isfinite(loss) or (number > SKIPPED and smoothed > HOPELESS * self._smallest):
             trainer.should_stop = True
 
 
@@ -68,7 +82,7 @@ def suggested(points: Sequence[tuple[float, float]]) -> float | None:
     """The rate at which the loss falls fastest, over the logarithm of the rate; None where it falls nowhere.
 
     Args:
-        points: rate, smoothed loss.
+        points: rate, smoothed loss; fewer than FEWEST have no slope.
     """
     kept = [(math.log(rate), loss) for rate, loss in points[SKIPPED:] if math.isfinite(loss)]
     if len(kept) < 2:
