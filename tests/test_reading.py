@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,14 @@ def test_answers_that_were_written_before_the_rules_were_changed(number: int) ->
     read = [(row, read_label(row["answer"], vocabulary(row["labels"])).label) for row in rows]
     assert [row["answer"] for row, label in read if label not in (row["reading"], None)] == []
     assert sum(label == row["reading"] for row, label in read) >= 0.95 * len(rows) > 0
+
+
+def test_the_time_of_an_answer_grows_with_its_length_and_no_faster() -> None:
+    """A model that repeats itself up to its limit of tokens writes such answers."""
+    for text, label in (("sad, ", "sad"), ("he is sad and ", "sad"), ("he is not sad but ", None)):
+        begun = time.process_time()
+        assert read_label(text * 2000, MER6).label == label
+        assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize("form", ["tags", "last_line", "json"])

@@ -245,7 +245,8 @@ def _from_items(items: Sequence[Item], place: str) -> Reading:
 def _passed_over(mentions: Sequence[Mention], best: Sequence[Mention]) -> str:
     if len(mentions) == len(best):
         return ""
-    others = [mention for mention in mentions if all(mention is not one for one in best)]
+    chosen_ones = set(map(id, best))
+    others = [mention for mention in mentions if id(mention) not in chosen_ones]
     return "; ".join(f"{mention.word} ({mention.because or LESSER})" for mention in others)
 
 

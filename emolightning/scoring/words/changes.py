@@ -97,7 +97,7 @@ def _but(sentence: Sentence, place: int) -> None:
     sentence.is_because = sentence.is_object = sentence.is_at_first = sentence.is_of_another = (
         sentence.is_of_a_thing
     ) = False
-    rest = sentence.items[place + 1 :]
+    rest = sentence.later(place)
     _retort(sentence, [item.cue for item in rest])
     is_weaker = any(item.cue in (Cue.SLIGHTLY, Cue.PERHAPS, Cue.NOT, Cue.REFUSE) for item in rest)
     is_named = any(item.cue is Cue.LABEL for item in rest)
@@ -121,7 +121,7 @@ def _retort(sentence: Sentence, rest: Sequence[Cue]) -> None:
 def _than(sentence: Sentence, place: int) -> None:
     if sentence.items[place].word == "over" and sentence.next(place) is not Cue.LABEL:
         return  # "sad over the loss", but "fear over surprise"
-    sentence.is_than = not any(item.cue is Cue.LESS for item in sentence.items)
+    sentence.is_than = not any(item.cue is Cue.LESS for item in (*sentence.earlier(place), *sentence.later(place)))
 
 
 def _less(sentence: Sentence, place: int) -> None:
@@ -160,13 +160,13 @@ def _perhaps(sentence: Sentence, place: int) -> None:
     if sentence.before(place) is Cue.OR:
         return  # "sad or maybe worried": neither is more
     sentence.is_hedged = sentence.has_seemed = True
-    words = [item.word for item in sentence.items[:place]]
-    cues = [item.cue for item in sentence.items]
-    is_next = Cue.LABEL in cues[max(0, place - 4) : place] and Cue.LABEL not in cues[place:]
+    words = [item.word for item in sentence.earlier(place)]
+    is_next = any(item.cue is Cue.LABEL for item in sentence.earlier(place)[-4:])
+    is_next = is_next and not any(item.cue is Cue.LABEL for item in sentence.later(place))
     if sentence.items[place].word in words and is_next:  # "might be sadness, it might be something else"
         for mention in sentence.mentions:
             mention.drop(NOT_ASSERTED)
-    for item in sentence.items[place + 1 :]:
+    for item in sentence.later(place):
         if item.cue is Cue.LABEL:
             return
         if item.cue in (Cue.COMMA, Cue.BUT):

@@ -182,9 +182,10 @@ class Items:
 
 def without_lone_number(items: list[Item]) -> list[Item]:
     """The same where a single number is any number: only two can say which emotion is likelier."""
-    numbers = [place for place, item in enumerate(items) if item.cue is Cue.NUMBER]
+    number = Cue.NUMBER
+    numbers = [item for item in items if item.cue is number]
     if len(numbers) == 1:
-        items[numbers[0]] = A_NUMBER
+        items[items.index(numbers[0])] = A_NUMBER
     return items
 
 

@@ -169,8 +169,9 @@ class Lexicon:
         meanings |= {spelling(part): label for label in labels for part in label.split("/") if wide and part.strip()}
         meanings |= {spelling(label): label for label in labels}
         self.meanings: Mapping[str, str | None] = meanings
-        self._own = near = {word for word in [*own_families, *map(spelling, labels)] if wide and word.isalpha()}
+        near = {word for word in [*own_families, *map(spelling, labels)] if wide and word.isalpha()}
         self._near = _filed(near, lambda word: _shortened(word) if len(word) > SHORTEST else ())
+        self._begun = {word[:end]: meanings[word] for word in sorted(near)[::-1] for end in range(CLEAR, len(word))}
         self._drawn_out = _filed(near, lambda word: [_once_each(word)])
 
     def misspelt(self, word: str) -> str | None:
@@ -184,10 +185,7 @@ class Lexicon:
 
     def begun(self, word: str) -> str | None:
         """The label that a word without its end means: `worr`, `surpr`."""
-        if len(word) < CLEAR or word in self.meanings:
-            return None
-        found = [known for known in self._own if known.startswith(word)]
-        return self.meanings[min(found)] if found else None
+        return None if word in self.meanings else self._begun.get(word)
 
 
 def _basic_elsewhere(labels: Sequence[str], *, wide: bool) -> set[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from emolightning.scoring.words.cues import Cue
 from emolightning.scoring.words.items import Item
 from emolightning.scoring.words.lexicon import FAMILIES
+from emolightning.scoring.words.sentence import FARTHEST
 
 IN_TABLES = frozenset(word for _, lines in FAMILIES for line in lines for word in line)
 KNOWS = frozenset("rxiIhv")
@@ -16,9 +17,6 @@ KNOWS = frozenset("rxiIhv")
 
 LONGEST = 60
 """Letters of a clause that is looked at."""
-
-FARTHEST = 200
-"""Words and signs on either side of an emotion that are looked at."""
 
 REST = "[weckpoWn&xCD]*"
 """What may come after the head of a subject: `the man in the red shirt`."""
@@ -61,8 +59,12 @@ ALONE = re.compile(
 )
 """What is after an emotion with which a clause begins."""
 
+UNSETTLING = re.compile('[Q?!"qw]')
 UNSETTLED = re.compile(r".*Q|[^b;YB]*\?|[^:]*[,b][^LYI:,]+!$|(?:.*,|:)?[wrpIae]*\"+[wrpea]*$|.*,[rp]w$|:!$|[^,:b;]*q")
 """What is after an emotion that takes it back."""
+
+VERBS = 'himJWov"MI'
+"""Roles of which a frame has one: no clause without them states an emotion."""
 
 IMPERSONAL = re.compile("(?:^|[,:;bB&])[xt][ig]*$")
 NOUNS = tuple("wz")
@@ -74,14 +76,17 @@ ADDED = re.compile("(?<![,&b]);|[+]")
 
 STRONG = re.compile("[:;bB]")
 SUPPOSES = re.compile('A[^,]*["az]|^[^Y]*[?]|(?<!I)i!,')
-SAID = re.compile('":$')
+SUPPOSING = re.compile("[A?]|i!,")
+SAID = '":'
 
 
 def is_plain(items: Sequence[Item], place: int) -> bool:
     """Whether the emotion at a place of a sentence is stated by its clause."""
-    before = ADDED.sub("", "".join(item.role for item in items[max(0, place - FARTHEST) : place]))
-    after = "".join(item.role for item in items[place + 1 : place + FARTHEST]).replace("+", "")
-    if UNSETTLED.match(after) or (after[:1] in NOUNS and IMPERSONAL.search(before)):
+    before = "".join([item.role for item in items[max(0, place - FARTHEST) : place]])
+    if "+" in before or ";" in before:
+        before = ADDED.sub("", before)
+    after = "".join([item.role for item in items[place + 1 : place + FARTHEST]]).replace("+", "")
+    if (UNSETTLING.search(after) and UNSETTLED.match(after)) or (after[:1] in NOUNS and IMPERSONAL.search(before)):
         return False
     word = items[place].word
     if (before, after) == ("Ii", "") and items[0].cue is Cue.WORD:  # An answer in the first person, and no quotation.
@@ -89,17 +94,9 @@ def is_plain(items: Sequence[Item], place: int) -> bool:
     if word not in IN_TABLES and not items[place].is_misspelt and KNOWS.isdisjoint(before + after):
         return True
     starts = [0, *(match.end() for match in CLAUSES.finditer(before))]
-    for start in starts:
-        clause = before[start:]
-        if len(clause) > LONGEST or not _is_begun(before, start):
-            continue
-        if STATED.fullmatch(clause):
-            return True
-        if GOES_ON.fullmatch(clause) and (not start or any(BEGUN.match(before, at) for at in starts if at < start)):
-            return True
-        is_manner = word.endswith("ly") or (after[:1] == "e" and before.rstrip("DCe").endswith("W"))
-        if (is_manner or not word.isascii()) and ACTION.fullmatch(clause):
-            return True
+    is_manner = word.endswith("ly") or not word.isascii() or (after[:1] == "e" and before.rstrip("DCe").endswith("W"))
+    if _is_framed(before, starts, is_manner=is_manner):
+        return True
     begins = max(start for start in starts if before[start - 1 : start] != "&")
     clause = before[begins:]
     is_later = before[begins - 1 : begins] in (",", ";")
@@ -110,7 +107,27 @@ def is_plain(items: Sequence[Item], place: int) -> bool:
     return (LATER if is_later else FRAGMENT).fullmatch(clause) is not None and bool(ALONE.match(after))
 
 
+def _is_framed(before: str, starts: Sequence[int], *, is_manner: bool) -> bool:
+    """Whether from one of these starts on a clause leads to the emotion after it."""
+    last_verb = len(before) if is_manner else max(map(before.rfind, VERBS))
+    tried, has_subject = 0, False
+    for number, start in enumerate(starts):
+        if start > last_verb:
+            break
+        if start < len(before) - LONGEST or not _is_begun(before, start):
+            continue
+        clause = before[start:]
+        if STATED.fullmatch(clause) or (is_manner and ACTION.fullmatch(clause)):
+            return True
+        if GOES_ON.fullmatch(clause):
+            has_subject = has_subject or any(BEGUN.match(before, at) for at in starts[tried:number])
+            tried = number
+            if has_subject or not start:
+                return True
+    return False
+
+
 def _is_begun(before: str, start: int) -> bool:
     """Whether no clause before a comma says that this one is a quotation or a condition."""
     earlier = before[:start]
-    return not SAID.search(earlier) and not SUPPOSES.search(STRONG.split(earlier)[-1])
+    return not earlier.endswith(SAID) and not (SUPPOSING.search(earlier) and SUPPOSES.search(STRONG.split(earlier)[-1]))

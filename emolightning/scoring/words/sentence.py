@@ -14,6 +14,9 @@ LESS, PLAIN, MORE = 1, 2, 3
 BARE, CONCLUDED, KEYED, FINAL = 10, 15, 17, 20
 """How much a sentence counts: a label alone, a conclusion, a line `Emotion: ...`, a final answer."""
 
+FARTHEST = 200
+"""Words and signs on either side of one that are looked at."""
+
 BEGINS = frozenset((Cue.COMMA, Cue.SIGN, Cue.COLON, Cue.AND))
 """What a clause begins after."""
 
@@ -53,6 +56,8 @@ class Sentence:
     is_denied = has_denied = is_than = is_less = is_conceded = is_refused = is_hedged = is_slight = is_main = False
     is_with = is_because = is_at_first = is_option = is_ranked = has_seemed = False
     is_of_another = is_of_a_thing = is_object = is_addition = False
+    person = ""
+    """Whom it named last."""
     was_named = False
     """The item before belongs to a group of emotions."""
 
@@ -67,6 +72,14 @@ class Sentence:
     def before(self, place: int) -> Cue | None:
         """What came before; None at the beginning."""
         return self.items[place - 1].cue if place else None
+
+    def earlier(self, place: int) -> Sequence[Item]:
+        """What came before, as far as it is looked at."""
+        return self.items[max(0, place - FARTHEST) : place]
+
+    def later(self, place: int) -> Sequence[Item]:
+        """What comes after, as far as it is looked at."""
+        return self.items[place + 1 : place + FARTHEST]
 
     def begins_clause(self, place: int) -> bool:
         """Whether a word is the first one of a clause."""

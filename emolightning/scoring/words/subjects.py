@@ -35,6 +35,7 @@ def are_one(said_of: Set[str]) -> bool:
 
 def person(sentence: Sentence, place: int) -> None:
     """A clause about the person of the clip ends one about others."""
+    sentence.person = sentence.items[place].word
     if any(sentence.next(place, distance) in VERBS for distance in (1, 2, 3)):
         sentence.is_of_another = sentence.is_of_a_thing = sentence.is_with = False
         if place > 1 and any(item.word == "without" for item in sentence.items[max(0, place - 3) : place]):

@@ -34,14 +34,14 @@ def _pass(sentence: Sentence, start: int) -> None:
 
 def leave(sentence: Sentence, place: int) -> None:
     """`From worried to angry`: without an emotion after `to` it is about something else."""
-    cues = [item.cue for item in sentence.items[place + 1 :]]
+    cues = [item.cue for item in sentence.later(place)]
     to = cues.index(Cue.TO) if Cue.TO in cues else len(cues)
     is_turn = Cue.LABEL in cues[:to] and Cue.LABEL in cues[to : to + 4]
     sentence.is_at_first |= is_turn
 
 
-def arrive(sentence: Sentence, _: int) -> None:
-    if any(item.cue is Cue.FROM for item in sentence.items):
+def arrive(sentence: Sentence, place: int) -> None:
+    if any(item.cue is Cue.FROM for item in (*sentence.earlier(place), *sentence.later(place))):
         sentence.is_at_first = False
 
 

@@ -133,8 +133,7 @@ def _name(sentence: Sentence, place: int) -> None:
     elif sentence.is_main:
         mention.weight = MORE
     mention.is_plain = not mention.weight or is_plain(sentence.items, place)
-    before = [one.word for one in sentence.items[:place] if one.cue is Cue.PERSON]
-    mention.said_of = before[-1] if before else ""
+    mention.said_of = sentence.person
     sentence.mentions.append(mention)
     sentence.was_named = True
 
