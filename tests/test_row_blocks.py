@@ -3,6 +3,8 @@
 import gc
 import itertools
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from emolightning.data.readers.custom import CustomData
 from emolightning.data.readers.pieces import overlaps
 from emolightning.data.readers.row_problems import Checked
 from emolightning.data.readers.values import BadValue
-from emolightning.data.tables.reading import read_blocks, read_table
+from emolightning.data.tables.reading import ABSENT, Problem, read_blocks, read_table
 from emolightning.errors import InputErrors
 from emolightning.records.clips import Clip, Span, collecting_later, in_splits
 from emolightning.records.labels import MER6
@@ -102,16 +104,45 @@ def test_entries_of_a_json_list_on_one_line_are_rows_of_their_own(media: Path) -
     ]
 
 
-def test_objects_with_other_keys_begin_a_block(tmp_path: Path) -> None:
+def test_objects_with_other_keys_are_of_one_block(tmp_path: Path) -> None:
     table = tmp_path / "t.jsonl"
-    table.write_text('{"a": 1}\n{"a": 2, "b": 3}\n\n{"b": 4, "a": null}\n{"b": 5, "a": [6]}\n')
-    blocks = list(read_blocks(table, lambda names: [], []))
+    table.write_text(
+        '{"a": 1}\n{"a": 2, "b": 3}\n\n{"b": 4, "a": null}\n{"A": 5, "b": [6]}\n{"A": 7}\n{"A": 8, "c": 9}\n'
+    )
+
+    def faults(names: Sequence[str]) -> list[str]:
+        return ["a is there twice"] * ({"a", "A"} <= set(names))
+
+    problems = list[Problem]()
+    blocks = list(read_blocks(table, faults, problems))
     assert [(list(block.lines), dict(block.columns)) for block in blocks] == [
-        ([1], {"a": (1,)}),
-        ([2], {"a": (2,), "b": (3,)}),
-        ([4, 5], {"b": (4, 5), "a": (None, [6])}),
+        ([1, 2, 4], {"a": [1, 2, None], "b": [ABSENT, 3, 4]}),
+        ([5, 6, 7], {"A": [5, 7, 8], "b": [[6], ABSENT, ABSENT], "c": [ABSENT, ABSENT, 9]}),
     ]
-    assert [row.values for row in read_table(table, lambda names: [], [])][2] == {"b": 4, "a": None}
+    assert [row.values for row in read_table(table, faults, problems)][1:4] == [
+        {"a": 2, "b": 3},
+        {"a": None, "b": 4},
+        {"A": 5, "b": [6]},
+    ]
+    assert problems == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 16384])
+def test_what_an_object_leaves_out_is_an_empty_cell(media: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr("emolightning.data.tables.reading.BLOCK", size)
+    every = {"video_name": "a", "emotion_label": "happy", "transcription": "Hi.", "start": 0, "end": 2.5}
+    whole = {"emotion_label": "sad", "video_name": "b", "transcription": "No."}
+    more = {**whole, "video_name": "c", "Split": "dev", "place": math.nan, "subject": "p1"}
+    again = {**whole, "video_name": "d", "place": "out", "split": "train"}
+    (media / "t.jsonl").write_text("\n".join(map(json.dumps, [every, whole, more, again])))
+    clips, problems, _, _ = all_of(media / "t.jsonl", media)
+    assert problems == []
+    assert [(clip.id, clip.label, clip.split, clip.subject, about.get("place", "")) for clip, about, _ in clips] == [
+        ("a_0-2500ms", "happy", None, None, ""),
+        ("b", "sad", None, None, ""),
+        ("c", "sad", "val", "p1", ""),
+        ("d", "sad", "train", None, "out"),
+    ]
 
 
 def test_a_value_of_many_rows_is_read_once() -> None:

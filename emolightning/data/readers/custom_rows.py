@@ -8,7 +8,7 @@ from typing import Any
 
 from emolightning.data.readers.custom_columns import COLUMNS, DIMENSIONS, OPTIONAL_COLUMNS, CustomColumns
 from emolightning.data.readers.pieces import END, START
-from emolightning.data.tables.reading import Block, Problem, Row, read_blocks
+from emolightning.data.tables.reading import ABSENT, Block, Problem, Row, read_blocks
 
 USED = {*COLUMNS, *OPTIONAL_COLUMNS}
 
@@ -35,11 +35,11 @@ class CustomRows:
         Args:
             problems: gets what is wrong with rows in which a value is no text; these are left out.
         """
-        self.num_rows = 0
+        self.num_rows, read = 0, {*USED, *self.names.of_people()}
         for block in read_blocks(self.path, partial(self.names.faults, required=self.required), problems):
             texts, faults = {}, list[tuple[int, str]]()
             for name, column in self.names.order(tuple(block.columns)):
-                texts[name], wrong = _texts(name, block.columns[column])
+                texts[name], wrong = _texts(name, block.columns[column], is_read=name in read)
                 faults += wrong
             problems += [(block.lines[place], fault) for place, fault in sorted(faults, key=lambda each: each[0])]
             refused = {place for place, _ in faults}
@@ -56,16 +56,25 @@ class CustomRows:
         return {number: row for number, row in rows if number in numbers}
 
 
-def _texts(name: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[int, str]]]:
+def _texts(name: str, values: Sequence[Any], *, is_read: bool) -> tuple[list[str], list[tuple[int, str]]]:
     """A column as texts, and what is wrong with values that are none, by their places."""
     try:
         return list(map(str.strip, values)), []
-    except TypeError:  # from JSON, whose NaN programs write for a missing value
-        values = ["NaN" if isinstance(value, float) and math.isnan(value) else value for value in values]
+    except TypeError:  # from JSON
         # Numbers are let through since subjects and file names often are.
         numbers = str | int | float | None if name in (START, END, *DIMENSIONS) else str | int | None
+        values = [_told(value, is_read=is_read) for value in values]
         texts = ["" if value is None else str(value).strip() for value in values]
         refused = enumerate(values) if name in USED else ()
         return texts, [
             (at, f"{name} {value!r} is not a text") for at, value in refused if not isinstance(value, numbers)
         ]
+
+
+def _told(value: Any, *, is_read: bool) -> Any:
+    """A value, or None where an object says nothing; programs write NaN for a missing value."""
+    if value is ABSENT:
+        return None
+    if isinstance(value, float) and math.isnan(value):
+        return "NaN" if is_read else None  # What reads the column refuses the word; nothing reads the others.
+    return value

@@ -1,7 +1,7 @@
 """A table from anywhere -> its rows, each with its line, or its columns; every problem of the file is collected."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import compress, groupby, islice
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,9 @@ Faults = Callable[[Sequence[str]], list[str]]
 BLOCK = 16384
 """Rows that are columns together: what is the same for many of them is done once, and never all are in memory."""
 
+ABSENT: Any = object()
+"""In a column, where an object has no such key."""
+
 SHOWN = 5
 """Lines that a problem of many rows names."""
 
@@ -35,12 +38,12 @@ class Row(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Rows that come one after the other and have the same columns."""
+    """Rows that come one after the other."""
 
     lines: Sequence[int]
     """Where each begins, counted from 1."""
     columns: Mapping[str, Sequence[Any]]
-    """Column -> what each row has there, see Row."""
+    """Column -> what each row has there, see Row; ABSENT where an object has no such key."""
 
     def only(self, kept: Sequence[bool]) -> "Block":
         """The rows that are kept."""
@@ -52,7 +55,8 @@ class Block(NamedTuple):
     def rows(self) -> Iterator[Row]:
         """The same, row by row."""
         for line, *values in zip(self.lines, *self.columns.values(), strict=True):
-            yield Row(line, dict(zip(self.columns, values, strict=True)))
+            pairs = zip(self.columns, values, strict=True)
+            yield Row(line, {name: value for name, value in pairs if value is not ABSENT})
 
 
 def read_table(path: Path, faults: Faults, problems: list[Problem]) -> Iterator[Row]:
@@ -66,7 +70,8 @@ def read_blocks(path: Path, faults: Faults, problems: list[Problem]) -> Iterator
 
     Args:
         path: CSV, also with tabs or semicolons, JSON or JSONL, or an Excel workbook; the content decides.
-        faults: says what is wrong with the columns; it is asked once for a header, and for each set of keys in JSON.
+        faults: says what is wrong with the columns; it is asked once for a header; in JSON for each set of keys, and
+            for several sets together.
         problems: gets line and text of everything that is wrong.
 
     Raises:
@@ -81,7 +86,8 @@ def read_blocks(path: Path, faults: Faults, problems: list[Problem]) -> Iterator
         return
     lines = Lines(data)
     if kind == "json":
-        yield from _blocks_of_objects(object_rows(lines, faults, problems), lines)
+        objects = object_rows(lines, faults, problems)
+        yield from _blocks_of_objects((one for one in objects if one[0] not in lines.broken), faults)
     else:
         records = delimited_records(lines, path, lambda names: not faults(_header(names)), problems)
         yield from _blocks(records if lines.are_sound else _decoded(records, lines), faults, problems)
@@ -142,13 +148,31 @@ def _blocks(records: Iterable[Record], faults: Faults, problems: list[Problem]) 
         yield Block(lines, dict(zip(header, zip(*rows, strict=True), strict=True)))
 
 
-def _blocks_of_objects(objects: Iterable[tuple[int, dict[str, Any]]], lines: Lines) -> Iterator[Block]:
-    """Those of a kind, as far as they follow each other."""
-    sound = ((line, values) for line, values in objects if line not in lines.broken)
-    for keys, entries in groupby(sound, key=lambda entry: tuple(entry[1])):
-        while some := list(islice(entries, BLOCK)):
-            numbers = [line for line, _ in some]
-            yield Block(numbers, dict(zip(keys, zip(*(v.values() for _, v in some), strict=True), strict=True)))
+def _blocks_of_objects(objects: Iterable[tuple[int, dict[str, Any]]], faults: Faults) -> Iterator[Block]:
+    """Objects with other keys are of one block, unless these do not go together, as two spellings of a name."""
+    keys, known = dict[str, None](), set[tuple[str, ...]]()
+    lines: list[int] = []
+    rows: list[dict[str, Any]] = []
+    for line, values in objects:
+        own = tuple(values)
+        if own not in known:
+            both = {**keys, **dict.fromkeys(own)}
+            if rows and len(both) > len(keys) and faults(list(both)):
+                yield _block_of_objects(lines, rows, keys)
+                both, known, lines, rows = dict.fromkeys(own), set(), [], []
+            keys = both
+            known.add(own)
+        lines.append(line)
+        rows.append(values)
+        if len(rows) == BLOCK:
+            yield _block_of_objects(lines, rows, keys)
+            keys, known, lines, rows = {}, set(), [], []
+    if rows:
+        yield _block_of_objects(lines, rows, keys)
+
+
+def _block_of_objects(lines: list[int], rows: list[dict[str, Any]], keys: Iterable[str]) -> Block:
+    return Block(lines, {key: [row.get(key, ABSENT) for row in rows] for key in keys})
 
 
 def _header(fields: Sequence[str]) -> list[str]:
