@@ -49,7 +49,40 @@ def test_recorded_answers(shared: Path) -> None:
     assert share >= 0.9
 
 
-@pytest.mark.parametrize("number", range(1, 23))
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Sad ❌\nHappy ✅\nAngry ❌", "happy"),
+        ("❌ Happy, ❌ Angry, ✅ Sad", "sad"),
+        ("Happy ✅ (smile)\nSad ✅ (tears)\nAngry ❌ (soft voice)", None),
+        ("1. Angry ✗\n2. Sad ✗", None),
+        ("1. Sad ✅\n2. Happy ✅\n3. Angry ❌", None),
+        ("- [ ] happy\n- [x] sad\n- [ ] neutral", "sad"),
+        ("Happy: false\nSad: true\nAngry: false", "sad"),
+        ("| happy | sad | angry |\n|---|---|---|\n| no | no | yes |", "angry"),
+        ("| label | fits |\n|---|---|\n| happy | |\n| sad | x |", "sad"),
+        ("~~happy~~ ~~angry~~ **sad**", "sad"),
+        ("~~happy~~", None),
+        ("Happy - no smile; he is sad.", "sad"),
+        ("1. neutral\n2. angry\n3. happy\n4. sad\n5. worried\n6. surprise", None),
+        ("1. sad\n2. neutral\n3. angry\n4. happy\n5. worried\n6. surprise", "sad"),
+        ("He is sad. Evidence: 1. **Calm voice**: low 2. **Tears**: many", "sad"),
+        ("W-O-R-R-I-E-D", "worried"),
+        ("From the options happy and sad, I'd pick sad.", "sad"),
+        ("This sounds like somebody who is worried.", "worried"),
+        ("This calls for somebody who is happy.", None),
+        ("Anger: 0/10", None),
+        ("Her face looks happy. Her voice sounds sad.", None),
+        ("Face: happy; voice: sad", None),
+        ("His voice sounds flat; his face tells me he is worried.", "worried"),
+        ("他可能会生气。", None),
+    ],
+)
+def test_marks_echoes_and_parts(text: str, label: str | None) -> None:
+    assert read_label(text, MER6).label == label
+
+
+@pytest.mark.parametrize("number", range(1, 25))
 def test_answers_that_were_written_before_the_rules_were_changed(number: int) -> None:
     """Who wrote sets 11 to 22 knew the rules; 26 of their answers were still read as a label and are left out."""
     lines = map(json.loads, (Path(__file__).parent / "answers_held_back.jsonl").read_text("utf-8").splitlines())

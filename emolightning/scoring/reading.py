@@ -9,10 +9,10 @@ from typing import Literal
 from emolightning.errors import UserError
 from emolightning.records.labels import SYNONYMS, folded, normalised, spelling
 from emolightning.scoring.upstream_readers import UPSTREAM_DEFAULT, phrase, read_upstream, read_upstream_2026
-from emolightning.scoring.words.items import CUT, Item, Items, without_lone_number
+from emolightning.scoring.words.items import CUT, Item, Items, are_options, names_an_emotion, without_lone_number
 from emolightning.scoring.words.lexicon import Lexicon
 from emolightning.scoring.words.sentence import DENIED, NOT_PLAIN, Mention
-from emolightning.scoring.words.statement import final_statement
+from emolightning.scoring.words.statement import RANKED, final_statement
 from emolightning.scoring.words.weighing import STATEMENTS, chosen, likeliest, mentions_of
 
 EMPTY = "empty answer"
@@ -202,11 +202,17 @@ class LabelReader:
         statement = final_statement(text)
         if statement.is_cut_off:
             return Reading(None, CUT_OFF, read_from=statement.place)
-        items = without_lone_number(self._items.of(folded(statement.text)))
-        known = (statement.place, tuple(items))
+        items, place = without_lone_number(self._items.of(folded(statement.text))), statement.place
+        if place == RANKED:
+            whole = self._items.of(folded(text))
+            if are_options(whole, self.labels):
+                return Reading(None, SEVERAL, read_from=place)
+            if not all(names_an_emotion(found) for found in (items, self._items.of(folded(statement.second)))):
+                items, place = whole, ""  # Numbered evidence.
+        known = (place, tuple(items))
         reading = self._of_items.get(known)
         if reading is None:
-            reading = _from_items(items, statement.place)
+            reading = _from_items(items, place)
             if len(self._of_items) < MAX_REMEMBERED:
                 self._of_items[known] = reading
         return reading

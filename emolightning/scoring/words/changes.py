@@ -12,6 +12,7 @@ from emolightning.scoring.words.sentence import (
     FINAL,
     KEYED,
     LESS,
+    LISTED,
     NOT_ASSERTED,
     PLAIN,
     Sentence,
@@ -72,6 +73,9 @@ def _sign(sentence: Sentence, place: int) -> None:
 
 def _colon(sentence: Sentence, place: int) -> None:
     sentence.is_denied = False
+    after = sentence.items[place + 1 : place + 4]
+    if [item.cue for item in after[:1]] == [Cue.PERSON] and any(item.cue is Cue.LABEL for item in after):
+        count_less(sentence.mentions[: sentence.part])  # "cheerful words, yet her tone gives her away: she is angry"
 
 
 def _is_list(sentence: Sentence, place: int) -> bool:
@@ -200,6 +204,10 @@ def _so(sentence: Sentence, place: int) -> None:
 
 
 def _conclude(sentence: Sentence, _: int) -> None:
+    if sentence.is_option:  # "of the options sad and happy I'd pick sad"
+        for mention in sentence.mentions:
+            mention.drop(LISTED)
+        sentence.is_option = False
     sentence.level = max(sentence.level, CONCLUDED)
     sentence.is_denied = sentence.is_conceded = sentence.is_hedged = sentence.is_explaining = False
 

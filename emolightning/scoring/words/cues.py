@@ -104,7 +104,7 @@ WORDS: Mapping[Cue, str] = {
     "nothing nobody none~of evidence~against little~evidence little~sign little~indication little~reason few~signs "
     "few~indications scant~evidence 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",
     Cue.NOT_BEFORE: "ruled~out excluded absent unlikely improbable missing is~wrong ではなく じゃなく ではない "
-    "じゃない でなく なく ない ません なかった 않 아니 아닙 아닌 어렵 없 못 모르 分からな わからな",
+    "じゃない でなく なく ない ません なかった 않 아니 아닙 아닌 어렵 없 못 모르 모른 모릅 分からな わからな",
     Cue.ONLY: "only just merely simply solely",
     Cue.ABOUT: "friend friends customer customers crowd crowds audience couple story stories song songs music movie "
     "movies film news tale tales memory memories poem event events situation scene topic ending day days times "
@@ -167,7 +167,8 @@ WORDS: Mapping[Cue, str] = {
     "理由 分析 解释 解釋",
     Cue.SO: "so",
     Cue.CONCLUDE: "therefore thus hence consequently overall in~conclusion in~summary to~sum~up in~short conclusion "
-    "i~would~say i'd~say i~would~choose i~choose i~would~pick i'd~go~with i~would~go~with i~conclude "
+    "i'd~pick i'd~choose i~would~say i'd~say i~would~choose i~choose i~would~pick i'd~go~with i~would~go~with "
+    "i~conclude "
     "best~described~as best~fits best~guess best~label classified~as we~can~conclude all~in~all on~balance 所以 因此 "
     "综上 綜上 总之 總之 よって したがって 따라서 그러므로",
     Cue.FINAL: "final~answer final~label final~emotion final~prediction final~decision final~verdict my~answer "
@@ -192,7 +193,8 @@ WORDS: Mapping[Cue, str] = {
     "hard~not~to difficult~not~to don't~worry no~worries calm~down calm~her calm~him calm~them surprise~party "
     "surprise~visit surprise~gift surprise~attack anger~management can't~help cannot~help couldn't~help "
     "from~time~to~time from~start~to~end from~beginning~to~end if~i~had~to if~i~have~to if~i~must if~anything "
-    "if~forced no~emotion~label no~emotion~labels no~emotion~listed no~emotion~from no~emotion~in~the~list "
+    "if~i~were~to if~i~were~forced if~i~was~forced if~pressed if~i~need~to if~i~could~only if~i~can~only if~forced "
+    "no~emotion~label no~emotion~labels no~emotion~listed no~emotion~from no~emotion~in~the~list "
     "no~emotion~can no~emotions~can no~emotion~could contrasts~with contrasting~with in~contrast~with "
     "emotion~is~concerned emotions~are~concerned mood~is~concerned face~is~concerned voice~is~concerned "
     "not~to~mention nothing~but no~less~than 不仅 不但 不只 不止 非常 不断 无比 无论 不错 不同 没想到 未来 仕方な "

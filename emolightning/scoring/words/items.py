@@ -1,7 +1,7 @@
 """An answer as a row of items: emotions, cues and other words, in scripts with spaces and in those without."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from emolightning.records.labels import spelling
@@ -42,8 +42,11 @@ class Item(NamedTuple):
     """What it is in its clause."""
 
 
+ZERO = ("0", "0%", "0.0", "0/5", "0/10", "0/100")
 OTHER = Item(Cue.WORD)
 A_NUMBER = Item(Cue.NUMBER, role="n")
+NONE_OF_IT = Item(Cue.NUMBER, role="!")
+"""As in `sadness: 0`."""
 
 
 class Items:
@@ -185,8 +188,20 @@ def without_lone_number(items: list[Item]) -> list[Item]:
     number = Cue.NUMBER
     numbers = [item for item in items if item.cue is number]
     if len(numbers) == 1:
-        items[items.index(numbers[0])] = A_NUMBER
+        place = items.index(numbers[0])
+        is_none = numbers[0].word in ZERO and place and items[place - 1].role in (":", "i")
+        items[place] = NONE_OF_IT if is_none else A_NUMBER
     return items
+
+
+def names_an_emotion(items: list[Item]) -> bool:
+    return any(item.cue is Cue.LABEL for item in items)
+
+
+def are_options(items: list[Item], labels: Sequence[str]) -> bool:
+    """Whether a list is the question's once more, and says nothing of its order or of shares."""
+    is_told = any(item.cue is Cue.RANKED or item.word.endswith("%") for item in items)
+    return not is_told and [item.label for item in items if item.cue is Cue.LABEL] == list(labels)
 
 
 def _may_be_korean(run: str, place: int, item: Item) -> bool:

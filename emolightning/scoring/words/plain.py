@@ -30,20 +30,22 @@ SUBJECT = rf"(?:{PERSON}|{THING})"
 MATRIX = r'(?:Iit|[IO][iu]?o?[Ckvj]t?|x?i?j(?:o[weopkcn&]*)?t?|xi[iC]?t|xiCt?|[^!?"abuzqItAN:;hj]*[hj]t?)'
 MODIFIERS = r"(?:[gkeoDCWxrp]|no|oe*[wL][wLe]*o|!?Lo|!?[wLn]+[,&b!T]+)*"
 LINK = "(?:!h|m?i|m[gE])[giE]*"
+AS = "(?:uE?|m?i*)g*J"
 
 STATED = re.compile(
-    rf"(?:{MATRIX}){{0,3}}(?:{PERSON}|{THING}u?)(?:{LINK}|m?i*g*J){MODIFIERS}"
+    rf"(?:{MATRIX}){{0,3}}(?:{PERSON}|{THING}u?)(?:{LINK}|{AS}){MODIFIERS}"
+    rf"|[oxecwk]*[hi]pR{LINK}{MODIFIERS}"
     rf"|(?:{MATRIX}){{0,3}}{SUBJECT}[weckp&r]*s[weckpoWrg&]*W{MODIFIERS}"
     rf"|{PERSON}[wsig]*o[we]?Le?o[eo]*"
     rf"|[weoWn&]*e[weo&i]*(?:W|[v\"]t?){MODIFIERS}"
     rf"|{CALM}(?<!wo)!?h[tq]?(?:{SUBJECT})?{MODIFIERS}"
-    rf"|(?:(?:{MATRIX}){{0,3}}|[wecoWO]*)(?:I[iu]?o?[vkj]|xiCv)[weckpxorWt]*{MODIFIERS}"
+    rf"|(?:(?:{MATRIX}){{0,3}}|[wecoWOkv]*)(?:I[iu]?o?[vkj]|xiCv)[weckpxorWt]*{MODIFIERS}"
     rf'|[^!?"abmu]*M{MODIFIERS}'
     rf"|[weo]*L[weo]*i{MODIFIERS}"
 )
 """What is before the emotion in its clause."""
 
-GOES_ON = re.compile(rf"R?(?:{LINK}|m?i*g*J|h){MODIFIERS}")
+GOES_ON = re.compile(rf"R?(?:{LINK}|{AS}|h){MODIFIERS}")
 """The same where the subject is that of the clause before: `and looks sad`."""
 
 BEGUN = re.compile(rf"(?:{MATRIX}){{0,3}}{SUBJECT}")
@@ -55,13 +57,21 @@ ACTION = re.compile(rf"(?:{MATRIX}){{0,3}}{SUBJECT}[^!?bmutqIA]*")
 
 ALONE = re.compile(
     r"(?:[pekcr]*(?:&[wL]+)*)?(?:$|[,:;bBTYL]|O|I?[vk]|xi$|[oWN][^ihmugV!?\"]*(?:$|[,:;bY]))"
-    r"|(?:[oW][weckpn]*|[ekc])?(?:i+g*(?:w?[DC]*k(?!t[wa])|[CVhJjs]|D(?![wL\"]))|V|hJ|iX[rIx]?[iv])"
+    r"|(?:[oW][weckpn]*|[ekc])?(?:u?i+g*(?:w?[DC]*k(?!t[wa])|[CVhJjs]|D(?![wL\"]))|V|hJ|iX[rIx]?[iv])"
 )
 """What is after an emotion with which a clause begins."""
 
-UNSETTLING = re.compile('[Q?!"qw]')
-UNSETTLED = re.compile(r".*Q|[^b;YB]*\?|[^:]*[,b][^LYI:,]+!$|(?:.*,|:)?[wrpIae]*\"+[wrpea]*$|.*,[rp]w$|:!$|[^,:b;]*q")
+VERDICT = re.compile("(?:u?i)+[DC]*k(?:$|[,:;bBoO])")
+"""The same, whatever is before it: `sad is the best choice`."""
+
+UNSETTLING = re.compile('[Q?!"qwO]')
+UNSETTLED = re.compile(
+    r".*Q|O(?:$|[,:;bB&])|[^b;YB]*\?|[^:]*[,b][^LYI:,]+!$|(?:.*,|:)?[wrpIae]*\"+[wrpea]*$|.*,[rp]w$|[ek]?[:i]+!$|[^,:b;]*q"
+)
 """What is after an emotion that takes it back."""
+
+APART = re.compile(",[iqum]+g*!")
+"""The same after an emotion between commas: `my first idea, sad, was wrong`."""
 
 VERBS = 'himJWov"MI'
 """Roles of which a frame has one: no clause without them states an emotion."""
@@ -86,7 +96,11 @@ def is_plain(items: Sequence[Item], place: int) -> bool:
     if "+" in before or ";" in before:
         before = ADDED.sub("", before)
     after = "".join([item.role for item in items[place + 1 : place + FARTHEST]]).replace("+", "")
-    if (UNSETTLING.search(after) and UNSETTLED.match(after)) or (after[:1] in NOUNS and IMPERSONAL.search(before)):
+    if (
+        (UNSETTLING.search(after) and UNSETTLED.match(after))
+        or (before[-1:] == "," and APART.match(after))
+        or (after[:1] in NOUNS and IMPERSONAL.search(before))
+    ):
         return False
     word = items[place].word
     if (before, after) == ("Ii", "") and items[0].cue is Cue.WORD:  # An answer in the first person, and no quotation.
@@ -100,7 +114,8 @@ def is_plain(items: Sequence[Item], place: int) -> bool:
     begins = max(start for start in starts if before[start - 1 : start] != "&")
     clause = before[begins:]
     is_later = before[begins - 1 : begins] in (",", ";")
-    if not _is_begun(before, begins) or '"' in (before if is_later else clause):
+    is_verdict = VERDICT.match(after)
+    if not _is_begun(before, begins) or ('"' in (before if is_later else clause) and not is_verdict):
         return False
     if not word.isascii():
         return FOREIGN.fullmatch(clause) is not None

@@ -25,7 +25,8 @@ OF_CUES: Mapping[Cue, str] = {
 OF_SIGNS: Mapping[str, str] = dict.fromkeys("-\u2013\u2014\u2015()[]<|", ":")
 
 ROLES: Mapping[str, str] = {
-    NOTHING: "a an the his her its their my your our such own very quite rather really truly too pretty extremely "
+    NOTHING: "a an the his her its their my your our such own very quite fairly rather really truly too pretty "
+    "extremely "
     "deeply highly strongly clearly obviously evidently visibly noticeably genuinely surely just mostly mainly "
     "primarily also still again already overall generally all completely totally utterly incredibly especially "
     "particularly increasingly somewhat more most best better well here probably presumably undoubtedly unmistakably "
@@ -60,15 +61,18 @@ ROLES: Mapping[str, str] = {
     "语调 脸上 面部 眼里 动作 声 表情は 声は 顔",
     "c": "scene moment clip video excerpt segment footage recording audio sample image picture photo frame sequence "
     "视频 片段",
-    "k": "feeling score rating best~label best~guess emotion emotions label labels mood feelings answer category "
+    "k": "affect feeling score rating best~label best~guess emotion emotions label labels mood feelings answer "
+    "category "
     "classification class state~of~mind guess choice pick verdict conclusion assessment judgement judgment decision "
     "option prediction impression annotation predictions candidates term vibe sentiment match 情绪 情感 心情",
     "x": "it this there",
     "xi": "it's that's there's this's here's",
     "X": "what",
     "I": "one~can one~could 我 i we you i'd i'll we'd i've you'll i~also",
-    "Iv": "i~would~say i'd~say i~would~choose i~choose i~would~pick i'd~go~with i~would~go~with i~conclude",
-    "u": "would will can have~to must do",
+    "IiC": "i'm~pretty~sure i'm~quite~sure i'm~fairly~sure i~am~pretty~sure i~am~quite~sure",
+    "Iv": "i'd~pick i'd~choose i~would~say i'd~say i~would~choose i~choose i~would~pick i'd~go~with i~would~go~with "
+    "i~conclude",
+    "u": "would will can have~to has~to must do",
     "Ii": "i'm we're you're",
     "i": "maintains maintain keep am comes~through stands~out feel feels felt remain remains remained stay stays "
     "stayed keeps become becomes has have comes~across~as come~across~as goes gone moves moved shifts shifted "
@@ -92,7 +96,8 @@ ROLES: Mapping[str, str] = {
     "J": "described~as classified~as labelled~as labeled~as labelled labeled identified~as interpreted~as "
     "perceived~as seen~as categorized~as categorised~as recognized~as recognised~as summed~up~as summarized~as "
     "summarised~as characterized~as characterised~as characterized~by characterised~by read~as annotated~as "
-    "marked~by dominated~by driven~by best~described~as tagged~as considered regarded~as overcome~by overcome~with "
+    "marked~by dominated~by driven~by should~be~labelled should~be~labeled should~be~classified~as best~described~as "
+    "tagged~as considered regarded~as overcome~by overcome~with "
     "overwhelmed~by understood~as",
     "v": "say choose think believe classify call annotate tag rate vote~for opt~for go~for go~with going~with select "
     "see hear lean~towards lean~toward lean~to leaning~towards leaning~toward leaning~to tend~towards tend~toward "
@@ -121,12 +126,14 @@ ROLES: Mapping[str, str] = {
     "Q": "question~is~about question~was~about",
     "N": "when",
     "R": "which who",
+    "pR": "someone~who somebody~who",
     "ui": "would~be he'd~be she'd~be they'd~be will~be",
     "u!": "would~have~been",
     "m": "might may could",
     "?": "start beginning outset always sometimes how~to were~it whenever provided assuming as~long~as in~case "
     "ですか ますか 만약 suppose imagine should should~be ought shall or~not once unless whether if as~if as~though "
     "supposedly allegedly ostensibly reportedly typically usually normally often as~a~rule oh~sure yeah~right yeah "
+    "可能会 也许会 或许会 他会 她会 将会 "
     "谁 誰 呢 吗 嗎 听说 据说 应该 本应 假如 如果 要是 是不是 should~he should~she should~they had~he had~she "
     "were~he were~she",
     '"': "말한다 말합니다 问 問 asks asked asking wonders wondered wondering tells told explains explained described "
@@ -137,7 +144,7 @@ ROLES: Mapping[str, str] = {
     "a": "every off~screen offscreen everyone everybody anyone anybody someone somebody people nobody whoever "
     "interviewer audience crowd children dog cat me us reader viewer viewers friend friends",
     "z": "film movie song story music book room weather 电影 音乐 歌曲 故事 歌",
-    UNKNOWN: "uncertain unsure",
+    UNKNOWN: "uncertain unsure 怒るかも 喜ぶかも 驚くかも 恐れるかも 悲しむかも",
     "!": "least lower wrong unlikely",
 }  # fmt: skip
 """Role -> words, each with `~` for a space."""

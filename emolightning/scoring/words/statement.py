@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from emolightning.scoring.words.marks import unmarked
+
 THOUGHTS = r"think|thinking|thought|thoughts|reasoning|analysis|reflection|scratchpad"
 ANSWERS = r"answer|final_answer|final|label|emotion|prediction|output|result|response"
 
@@ -24,6 +26,9 @@ BOX = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 TEX = re.compile(r"\\[a-zA-Z]+\s*|[${}]")
 ANY_TAG = re.compile(r"</?[a-zA-Z_][\w-]*\s*/?>|<\|[^<>|]*\|>")
 FENCE = re.compile(r"```[a-zA-Z]*")
+SPELT = re.compile(r"\W*[a-zA-Z](?:[ .*_-]{1,3}[a-zA-Z]){2,15}\W*")
+"""A word whose letters are apart."""
+
 ESCAPES = re.compile(r"\\[nrt]")
 
 KEYS = (
@@ -53,6 +58,8 @@ HEAD = re.compile(r"[\s\-\u2013\u2014:(,;]*(?:\*\*)?([^\s:(,;*\u2013\u2014]+(?: 
 
 FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
+RANKED = "a ranked list"
+
 LARGEST_JSON = 100_000
 
 
@@ -63,6 +70,8 @@ class Statement:
     text: str
     place: str = ""
     """What kind of part it is; empty for the whole text."""
+    second: str = ""
+    """The second entry of a ranked list."""
     is_cut_off: bool = False
     """Thoughts without an end, and nothing else."""
 
@@ -71,9 +80,11 @@ def final_statement(text: str) -> Statement:
     r"""The part that counts.
 
     >>> final_statement("<think>happy?</think> So: \\boxed{sad}")
-    Statement(text='sad', place='a box', is_cut_off=False)
+    Statement(text='sad', place='a box', second='', is_cut_off=False)
     """
     place = ""
+    if SPELT.fullmatch(text):
+        text = re.sub(r"[\W_]", "", text)
     if "<" in text or "\u25c1" in text:
         shown = without_thoughts(text)
         if not shown.strip():
@@ -87,11 +98,12 @@ def final_statement(text: str) -> Statement:
         if boxes := BOX.findall(text):
             return Statement(TEX.sub(" ", boxes[-1]).strip(), "a box")
         text = ESCAPES.sub("\n", text)
-    if "{" in text or "[" in text:
-        if (said := _from_json(text)) is not None:
-            return Statement(said, "JSON")
-    elif (said := _first_of_a_list(text)) is not None:
-        return Statement(said, "a ranked list")
+    is_json = "{" in text or "[" in text
+    if is_json and (said := _from_json(text)) is not None:
+        return Statement(said, "JSON")
+    text = unmarked(text)
+    if not is_json and (heads := _heads_of_a_list(text)):
+        return Statement(heads[0], RANKED, second=heads[1])
     return Statement(text, place)
 
 
@@ -184,14 +196,14 @@ def _largest(scores: Mapping[str, float]) -> str:
     return ", ".join(name for name, score in scores.items() if score == most)
 
 
-def _first_of_a_list(text: str) -> str | None:
-    """The first entry of a numbered list whose entries begin with a word or two; None for numbered steps."""
+def _heads_of_a_list(text: str) -> list[str]:
+    """What the entries of a numbered list begin with, a word or two each; none for numbered steps."""
     if "1." not in text and "1)" not in text:
-        return None
+        return []
     entries = [entry["said"].strip() for entry in ENTRY.finditer(text)]
     if len(entries) < 2 or not all(_is_short(entry) for entry in entries):
-        return None
-    return HEAD.match(entries[0])[1]  # type: ignore[index]
+        return []
+    return [HEAD.match(entry)[1] for entry in entries]  # type: ignore[index]
 
 
 def _is_short(entry: str) -> bool:

@@ -1,5 +1,6 @@
 """Which of the emotions that an answer names is the one it gives: what is denied, conceded or hinted at is not."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -39,6 +40,9 @@ YES = "+"
 
 ASKING = frozenset("qiumX")
 """The roles of words with which a question begins."""
+
+PART, A_PART = re.compile("[ec]+[ih:]"), "a part"
+"""`The voice sounds sad` and `the video suggests neutral` say something of a part of the clip."""
 
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
 NOT_BARE = frozenset(
@@ -146,6 +150,8 @@ def _is_lesser(sentence: Sentence) -> bool:
 def _close(sentence: Sentence, *, is_asked: bool) -> None:
     """What only the whole sentence shows."""
     said_of = next((item.word for item in sentence.items if item.cue is Cue.PERSON), "")
+    if not said_of and PART.match("".join(item.role for item in sentence.items[:6])):
+        said_of = A_PART
     for mention in sentence.mentions:
         mention.said_of, mention.is_addition = mention.said_of or said_of, sentence.is_addition
     usable = [mention for mention in sentence.mentions if mention.weight]
@@ -188,4 +194,6 @@ def _is_of_one(mentions: Sequence[Mention], num_sentences: int) -> bool:
     """Whether the last sentence, which names an emotion, is about the same person as the others that do."""
     last = mentions[-1]
     is_last = last.sentence == num_sentences - 1 and last.weight >= PLAIN and not last.is_addition
-    return is_last and are_one({mention.said_of for mention in mentions if mention.said_of})
+    if last.said_of == A_PART and any(one.said_of == A_PART and one.weight >= PLAIN for one in mentions[:-1]):
+        return False  # "the audio suggests sad; the video suggests neutral"
+    return is_last and are_one({mention.said_of for mention in mentions if mention.said_of not in ("", A_PART)})
