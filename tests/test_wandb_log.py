@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import wandb_files
 from media_factory import make_media
@@ -15,7 +16,8 @@ from runs import read_json
 from emolightning.config.secrets import loggable
 from emolightning.errors import UserError
 from emolightning.files.writing import write_json
-from emolightning.records.clips import Answer, Clip, Score
+from emolightning.records.clips import Answer, Clip, Score, Span
+from emolightning.runs import wandb_media
 from emolightning.runs.wandb_media import shown_media
 from emolightning.runs.wandb_record import EvaluationRecord, reported, results
 from emolightning.training.loggers import tracking, wandb_environment
@@ -402,6 +404,32 @@ def test_a_table_shows_what_is_wrong_first_and_counts_what_it_leaves_out(
     assert (set(found.columns["picture"]), set(found.columns["sound"])) == (pictures, sounds)
     assert found.counts("test") == {"test/media_clips": len(pictures), "test/media_left_out": 3 - len(pictures)}
     assert all(path.parent == files for path in files.rglob("*"))
+
+
+def test_a_clip_of_sound_alone_is_heard(tmp_path: Path) -> None:
+    sound = make_media(tmp_path / "1.wav", video=False, seconds=0.2, codecs=(None, "pcm_s16le"))
+    clips = [Clip("1", sound, label="sad"), Clip("2", sound, label="sad", span=Span(0, 0.1))]
+    scored = [(Answer(clip.id, "sad", "", "sad", 0.0), Score(clip.id, "sad", None, "sad")) for clip in clips]
+    found = shown_media(clips, scored, tmp_path, frame="first", most_clips=9, most_mb=1)
+    assert (found.columns["picture"], set(found.columns["sound"]), found.num_left_out) == ({}, {"1", "2"}, 0)
+
+
+@pytest.mark.parametrize(
+    ("most_mb", "seconds", "tried"), [(0, 0.2, 0), (0.0001, 0.2, 0), (0.006, 0.2, 0), (0.006, None, 9)]
+)
+def test_clips_that_do_not_fit_are_not_read_and_leave_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_mb: float, seconds: float | None, tried: int
+) -> None:
+    sound = make_media(tmp_path / "1.wav", video=False, seconds=0.2, codecs=(None, "pcm_s16le"))
+    clips = [Clip(str(number), sound, label="sad") for number in range(9)]
+    scored = [(Answer(clip.id, "sad", "", "sad", 0.0), Score(clip.id, "sad", None, "sad")) for clip in clips]
+    read: list[Path] = []
+    monkeypatch.setattr(wandb_media, "read_waveform", lambda path, **_: read.append(path) or np.zeros(3200))
+    if seconds is None:  # Some headers do not say it.
+        monkeypatch.setattr(wandb_media, "_seconds_of_sound", lambda clip: 0.0)
+    (files := tmp_path / "files").mkdir()
+    found = shown_media(clips, scored, files, frame="first", most_clips=9, most_mb=most_mb)
+    assert (len(read), found.num_clips, list(files.iterdir())) == (tried, 0, [])
 
 
 @pytest.mark.parametrize("setting", ["media_clips", "media_mb"])

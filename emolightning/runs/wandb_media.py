@@ -2,14 +2,16 @@
 
 import wave
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emolightning.data.media.audio import NoAudioTrack, read_waveform
+from emolightning.data.media.audio import read_waveform
 from emolightning.data.media.choice import FrameChoice, parse_frame_choice
+from emolightning.data.media.opening import MediaError, open_stream
 from emolightning.data.media.video import read_frames
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer, Clip, Score
@@ -17,9 +19,12 @@ from emolightning.runs.report.page import shown_clips
 from emolightning.runs.report.pictures import jpeg, thumbnail
 
 RATE_HZ = 16_000
-"""Samples a second of the sound, which has one channel of 16 bits: 32 kB a second."""
+"""Samples a second of the sound, which has one channel."""
+SAMPLE_BYTES = 2
 
 MB = 1e6
+SMALLEST = 500
+"""Bytes of less than which there is neither a picture nor sound."""
 
 
 @dataclass
@@ -61,33 +66,47 @@ def shown_media(
     found, room, choice = ShownMedia(), most_mb * MB, parse_frame_choice(frame)
     rows = [(clip, *pair) for clip, pair in zip(clips, scored, strict=True)]
     for number, clip in enumerate(shown_clips(rows, most_clips)):
+        if room < SMALLEST or found.num_clips == most_clips:
+            break
+        if _seconds_of_sound(clip) * RATE_HZ * SAMPLE_BYTES > room:
+            continue
         files = _files(clip, choice, folder / str(number))  # A clip may be called as it likes.
         size = sum(path.stat().st_size for path in files.values())
-        if not files or size > room:
-            continue
-        room -= size
-        found.num_clips += 1
-        for column, path in files.items():
-            shown = wandb.Image(str(path)) if column == "picture" else wandb.Audio(str(path))
-            found.columns[column][clip.id] = shown
-        if found.num_clips == most_clips:
-            break
+        if size > room:
+            for path in files.values():
+                path.unlink()
+        elif files:
+            room -= size
+            found.num_clips += 1
+            for column, path in files.items():
+                shown = wandb.Image(str(path)) if column == "picture" else wandb.Audio(str(path))
+                found.columns[column][clip.id] = shown
     found.num_left_out = len(clips) - found.num_clips
     return found
 
 
-def _files(clip: Clip, choice: FrameChoice, stem: Path) -> Mapping[str, Path]:
-    """A picture and the sound of a clip, as far as it has them and they can be read."""
-    files: dict[str, Path] = {}
+def _seconds_of_sound(clip: Clip) -> float:
+    """How long it lasts by its header, so that nothing is decoded that does not fit; 0 where that is not known."""
+    if clip.span is not None:
+        return clip.span.end - clip.span.start
     try:
+        with open_stream(clip.video, "audio") as (_, stream):
+            return 0.0 if stream is None or stream.duration is None else float(stream.duration * stream.time_base)
+    except MediaError:
+        return 0.0
+
+
+def _files(clip: Clip, choice: FrameChoice, stem: Path) -> Mapping[str, Path]:
+    """A picture and the sound of a clip, each as far as the clip has it and it can be read."""
+    files: dict[str, Path] = {}
+    with suppress(UserError):
         frames = read_frames(clip.video, choice.of_clip(clip.id), span=clip.span, keep=thumbnail)
         files["picture"] = stem.with_suffix(".jpg")
         files["picture"].write_bytes(jpeg(frames[0]))
+    with suppress(UserError):
         samples = read_waveform(clip.video, sample_rate=RATE_HZ, span=clip.span)
-    except (NoAudioTrack, UserError):
-        return files
-    files["sound"] = stem.with_suffix(".wav")
-    with wave.open(str(files["sound"]), "wb") as file:
-        file.setparams((1, 2, RATE_HZ, 0, "NONE", "not compressed"))
-        file.writeframes((samples * 32767).astype(np.int16).tobytes())
+        files["sound"] = stem.with_suffix(".wav")
+        with wave.open(str(files["sound"]), "wb") as file:
+            file.setparams((1, SAMPLE_BYTES, RATE_HZ, 0, "NONE", "not compressed"))
+            file.writeframes((samples * 32767).astype(np.int16).tobytes())
     return files
