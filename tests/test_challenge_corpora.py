@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from challenge_factory import EXPRESSIONS, make_challenges
 from corpus_factory import write_text
+from runs import read_json
 from test_benchmarks import evaluated, made
 from test_prepare import prepared, read_by
 
@@ -24,6 +25,7 @@ from emolightning.data.readers.source import ClipSource
 from emolightning.errors import InputErrors, UserError
 from emolightning.records.clips import Clip, Span
 from emolightning.records.labels import MSP8
+from emolightning.runs.preparing.preparing import Form, prepare
 
 Own = dict[str, Any]
 
@@ -356,6 +358,16 @@ def test_a_corpus_is_the_same_as_a_table(corpora: Path, tmp_path: Path, name: st
     } == known
     assert {clip.video.parent for clip in read} == {tmp_path / "out" / "clips"}
     assert all(clip.span is None for clip in read)
+
+
+@pytest.mark.parametrize(("targets", "number"), [("majority", 0), ("soft", 4)])
+def test_shares_of_labels_are_not_dropped_in_silence(corpora: Path, tmp_path: Path, targets: str, number: int) -> None:
+    data = source(corpora, "msp_podcast", judged_by="workers", targets=targets)
+    form = Form("custom", "link", "emotion", None, None, seed=0)
+    said = prepare(data, tmp_path / "out", form, num_workers=1, on_error="error", max_skipped=0)
+    told = [line for line in said if "shares of several labels" in line]
+    assert told == [line for line in read_json(tmp_path / "out" / "prepare.json")["remarks"] if "shares" in line]
+    assert [line.split()[0] for line in told] == [str(number)] * bool(number)
 
 
 @pytest.mark.slow

@@ -84,13 +84,29 @@ def test_label_files_that_cannot_be_truths(shared: Path, tmp_path: Path, capsys:
         ((f"answers={answers}", f"truth={archive}", "labels=mer6"), "say benchmark=NAME, the benchmark of this file"),
         (
             (f"answers={answers}", f"truth={archive}", "benchmark=mer2024_ov"),
-            "mer2024_ov is not scored by single labels",
+            "mer2024_ov is not scored by labels",
         ),
         ((f"answers={answers}", f"truth={archive}", "benchmark=dfew_fold1"), "DFEW has no label archive"),
         ((f"answers={archive}", "labels=mer6"), "is an archive of arrays, not a table"),
         ((f"answers={answers}", f"truth={tmp_path / 'b.npz'}", "labels=mer6"), "no such file"),
     ):
         assert about in " ".join(refusal(capsys, out, *words).split())
+
+
+def test_the_compound_lists_of_mafw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ("angry, disgust, anxiety", "neutral", "sad")
+    answers = write_csv(
+        tmp_path / "a.csv", ("id", "answer"), list(zip(("00001", "00002", "00003"), labels, strict=True))
+    )
+    truth = tmp_path / "test.txt"
+    words = (f"answers={answers}", f"truth={truth}", "benchmark=mafw_compound_fold1")
+    truth.write_text("00001.mp4 anger_digust\n00002.mp4 fear_fear\n00003.mp4 7\n")
+    said = " ".join(refusal(capsys, tmp_path / "out", *words).split())
+    assert "line 1: emotion_label 'digust' is not one of" in said
+    assert "line 2: emotion_label 'fear_fear' has 'fear' twice" in said
+    assert "line 3: label '7' is a number; compound classes are read as words" in said
+    truth.write_text("00001.mp4 anger_disgust_anxiety\n00002.mp4 neutral\n00003.mp4 sadness_fear\n")
+    assert values(score(tmp_path / "out", *words))["subset_accuracy"] == pytest.approx(2 / 3)
 
 
 def test_numbers_of_a_fold_that_are_no_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -196,14 +196,31 @@ def number_on(scale: tuple[float, float], column: str, text: str) -> float:
     return value
 
 
-def label_rows(entries: Sequence[Entry], labels: Sequence[str], codes: Codes, problems: list[str]) -> list[LabelRow]:
-    """Names and labels for `score`; clips that are left out have none. What is wrong is added to `problems`."""
-    read_label, found = LabelMap(labels, codes), []
+def label_rows(
+    entries: Sequence[Entry],
+    labels: Sequence[str],
+    codes: Codes,
+    problems: list[str],
+    *,
+    separator: str | None = None,
+) -> list[LabelRow]:
+    """Names and labels for `score`; clips that are left out have none.
+
+    Args:
+        entries: of the file.
+        labels: the vocabulary.
+        codes: what words of the corpus mean.
+        problems: what is wrong is added to it.
+        separator: between the labels of a clip, where it may have several: they are then side by side, `angry, sad`.
+    """
+    read_label, found = LabelMap(labels, codes, separator=separator), []
     for entry in entries:
         if entry.label is None or read_label.leaves_out(entry.label):
             continue
         try:
-            found.append(LabelRow(clip_id(entry.name), read_label.read(entry.label), entry.where, entry.valence))
+            label, several = read_label.read_all(entry.label)
+            text = label if several is None else ", ".join(several)
+            found.append(LabelRow(clip_id(entry.name), text or "", entry.where, entry.valence))
         except BadValue as error:
             problems.append(f"{entry.where}: {error}")
     return found

@@ -1,8 +1,8 @@
 """Truths of `score` in a benchmark's own label file, read as the data modules read it.
 
 The `reader.py` of a benchmark may have `read_truths(path, problems, benchmark=..., split=...)`, which gives a
-`LabelRow` for each clip and adds what is wrong to `problems`; without it, the files are read as those that several
-benchmarks share.
+`LabelRow` for each clip, several labels side by side, and adds what is wrong to `problems`; without it, the files are
+read as those that several benchmarks share.
 """
 
 from collections.abc import Sequence, Set
@@ -33,10 +33,10 @@ def official_truth(path: Path, columns: Columns, *, benchmark: str | None, split
     """
     if not path.is_file() or not _is_official(path, columns, benchmark):
         return None
-    if benchmark is not None and official_benchmarks()[benchmark].kind != "classification":
+    if benchmark is not None and official_benchmarks()[benchmark].kind not in ("classification", "multi_label"):
         raise UserError(
-            f"truth={path} has one label for each clip, but benchmark={benchmark} is not scored by single labels; give "
-            "the truth as a CSV or JSONL table"
+            f"truth={path} is read as labels of each clip, but benchmark={benchmark} is not scored by labels; give the "
+            "truth as a CSV or JSONL table"
         )
     if columns.arousal_truth is not None:
         raise UserError(

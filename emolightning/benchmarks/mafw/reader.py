@@ -15,7 +15,10 @@ from emolightning.data.readers.clip_lists import ListedClip
 from emolightning.data.readers.label_files import LabelRow
 from emolightning.data.readers.values import BadValue
 
+COMPOUND = "mafw_compound_fold"
 FOLDERS = ("data/clips", "clips", "video")
+SEPARATOR = "_"
+"""Between the labels of a compound class."""
 
 
 class MafwData(ListedFoldData):
@@ -37,11 +40,11 @@ class MafwData(ListedFoldData):
         is_single = target == "single"
         super().__init__(
             title="MAFW",
-            benchmark=f"mafw_fold{fold}" if is_single else f"mafw_compound_fold{fold}",
+            benchmark=f"mafw_fold{fold}" if is_single else f"{COMPOUND}{fold}",
             read_line=read_line if is_single else read_compound,
             lists={split: _names(split, fold, target) for split in ("train", "test")},
             folders=FOLDERS,
-            separator=None if is_single else "_",
+            separator=None if is_single else SEPARATOR,
             **shared,
         )
 
@@ -89,4 +92,6 @@ def _word(line: ListedClip) -> str:
 
 def read_truths(path: Path, problems: list[str], *, benchmark: str, split: str) -> list[LabelRow]:
     """The labels of a list for `score`."""
-    return label_rows(read_lines(path, problems, read_line=read_line), LABELS, {}, problems)
+    is_compound = benchmark.startswith(COMPOUND)
+    entries = read_lines(path, problems, read_line=read_compound if is_compound else read_line)
+    return label_rows(entries, LABELS, {}, problems, separator=SEPARATOR if is_compound else None)

@@ -79,9 +79,10 @@ def prepare(
         kept = [clip for clip in clips if clip.id not in findings.faults]
         read_by, about = _write(out, kept, source, form)
         note |= {"is_complete": True, "num_clips": len(kept), "classes": class_counts(kept), **record(skipped)}
-        write_json(out / NOTE, {**note, "remarks": source.remarks, "format": form.name, **about})
+        remarks = [*source.remarks, *_about_shares(kept)]
+        write_json(out / NOTE, {**note, "remarks": remarks, "format": form.name, **about})
     counts = ", ".join(f"{split} {sum(found.values())}" for split, found in class_counts(kept).items())
-    lines = [*source.remarks, *([described(skipped, len(clips))] if skipped else [])]
+    lines = [*remarks, *([described(skipped, len(clips))] if skipped else [])]
     return [*lines, f"{out}: {len(kept)} clips ({counts})", *read_by]
 
 
@@ -112,6 +113,13 @@ def _write(out: Path, clips: Sequence[Clip], source: ClipSource, form: Form) -> 
         out, clips, form=form.name, labels=source.labels, task=form.task, question=form.question
     )
     return [f"{form.name}: {', '.join(map(str, files))}"], {"files": [file.name for file in files]}
+
+
+def _about_shares(clips: Sequence[Clip]) -> list[str]:
+    """What is said where clips teach several labels, which no form has a place for."""
+    number = sum(len(clip.shares) > 1 for clip in clips)
+    lost = f"{number} clips have shares of several labels: they are not in the files, which have the label of most"
+    return [f"{lost}, as with data.targets=majority"] if number else []
 
 
 def _scale(source: ClipSource) -> tuple[float, float] | None:
