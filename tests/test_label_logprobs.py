@@ -6,11 +6,18 @@ import pytest
 import torch
 from language_factory import make_llama3, make_other, make_qwen2
 from model_factory import make_batch, make_examples, make_model
+from test_greedy import FEW, contexts
+from test_greedy import KINDS as READ_HERE
+from transformers import LlamaConfig
 from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLayer
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
 
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.models.emotion_llama.processor import EmotionLlamaProcessor
-from emolightning.models.parts import continuations
+from emolightning.models.parts import continuations, decoder, label_tree
+from emolightning.models.parts.continuations import continuation_logprobs
+from emolightning.models.parts.decoder import Decoder, can_read
+from emolightning.models.parts.label_tree import Tree, tree_logprobs, trees
 from emolightning.models.parts.language import LanguageSettings
 from emolightning.records.clips import Example
 
@@ -71,11 +78,85 @@ def test_few_texts_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch, is_sy
     expected = one_by_one(model, examples)
     model.is_synced = is_synced
     monkeypatch.setattr(continuations, "ROWS", 1 if is_synced else 7)
+    monkeypatch.setattr(label_tree, "PLACES", 7)
     found = model.label_logprobs(make_batch(model, examples), LABELS)
     torch.testing.assert_close(found, expected, **CLOSE)
 
 
-def test_the_context_is_read_once() -> None:
+@pytest.mark.parametrize(
+    "kind", [kind if kind in FEW else pytest.param(kind, marks=pytest.mark.slow) for kind in READ_HERE]
+)
+def test_a_tree_gives_what_rows_of_texts_give(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts of one token, twice the same, one that another begins with; contexts with and without padding."""
+    torch.manual_seed(len(kind))
+    language = READ_HERE[kind]().eval()
+    assert can_read(language)
+    texts = [[3, 1], [3, 4, 1], [9], [3, 4, 8, 1], [3, 4, 1], [7, 7, 7, 7, 1]]
+    close = {"rtol": 2e-2, "atol": 0.3} if kind == "half" else CLOSE
+    for lengths in ([4, 9, 1], [6, 6], [1]):
+        embeddings, mask = contexts(language, lengths)
+        with torch.no_grad():
+            expected = continuation_logprobs(language, {"inputs_embeds": embeddings, "attention_mask": mask}, texts)
+            for most in (512, 2 * len(lengths), 1):
+                monkeypatch.setattr(label_tree, "PLACES", most)
+                found = tree_logprobs(Decoder(language), embeddings, mask, texts)
+                torch.testing.assert_close(found, expected, **close)
+                assert found.dtype == torch.float32
+                assert torch.equal(found[:, 1], found[:, 4])
+
+
+def test_a_tree_in_half_precision_of_autocast() -> None:
+    model, examples = make_model(), make_examples(3)
+    batch = make_batch(model, examples)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = model.label_logprobs(batch, LABELS)
+        model.reads_layers = False
+        expected = model.label_logprobs(batch, LABELS)
+    torch.testing.assert_close(found, expected, rtol=2e-2, atol=0.1)
+
+
+def test_a_token_that_texts_begin_with_is_read_once() -> None:
+    tree, *others = trees([[5, 1], [5, 6, 1], [5, 6, 8, 1], [6, 1], [2], [5, 6, 1]], 99)
+    assert not others
+    assert tree.tokens == [5, 6, 8, 6]  # The last token of a text is asked for alone.
+    assert tree.branches == [(0,), (0, 1), (0, 1, 2), (3,)]
+    assert tree.ways[1] == tree.ways[5]
+    assert [list(tree.steps)[step] for step in tree.ways[2]] == [(0, 5), (1, 6), (2, 8), (3, 1)]
+    assert tree.ways[4] == [tree.steps[0, 2]]
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(2, [2, 1, 1]), (1, [1, 1, 1, 1]), (0, [1, 1, 1, 1]), (3, [2, 2])])
+def test_a_tree_has_as_many_texts_as_have_room(most: int, sizes: list[int]) -> None:
+    grown = list(trees([[5, 1], [6, 1], [5, 6, 1], [9, 1]], most))
+    assert [len(tree.ways) for tree in grown] == sizes
+
+
+def test_angles_turn_heads_as_transformers_turns_them() -> None:
+    rotary = LlamaRotaryEmbedding(LlamaConfig(hidden_size=32, num_attention_heads=2))
+    vectors, positions = torch.randn(3, 2, 7, 16), torch.randint(0, 400, (3, 7))
+    cos, sin = rotary(vectors, position_ids=positions)
+    expected, _ = apply_rotary_pos_emb(vectors, vectors, cos, sin)
+    assert torch.equal(decoder._turned(vectors, [cos[:, None], sin[:, None, :, :8]]), expected)
+
+
+def test_the_context_is_read_once_and_then_each_tree() -> None:
+    model = make_model()
+    batch = make_batch(model, make_examples(3))
+    read, grown = [], []
+    with pytest.MonkeyPatch.context() as patched:
+        reading, growing = Decoder.read, Decoder.branch
+        patched.setattr(Decoder, "read", lambda *given: (read.append(given[1].shape[1]), reading(*given))[1])
+        patched.setattr(Decoder, "branch", lambda *given: (grown.append(len(given[1])), growing(*given))[1])
+        model.label_logprobs(batch, LABELS)
+    assert read == [batch.context.input_ids.shape[1]]
+    tree = Tree()
+    for label in LABELS:
+        tree.add(model.answer_ids(label, batch.prompts[0]))
+    assert grown == [len(tree.tokens)]
+    assert len(tree.tokens) < sum(map(len, tree.ways)) - len(LABELS)  # Some are shared.
+
+
+def test_transformers_reads_the_context_once() -> None:
     model = make_model()
     batch = make_batch(model, make_examples(3))
     longest = batch.context.input_ids.shape[1]

@@ -17,6 +17,7 @@ from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.decoder import Decoder, can_read
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.greedy import greedy_ids, is_greedy
+from emolightning.models.parts.label_tree import tree_logprobs
 from emolightning.models.parts.masks import visible
 from emolightning.records.clips import IGNORED, SequenceBatch, TokenBatch
 
@@ -31,7 +32,7 @@ class AnsweringModel(EmotionModel):
     """
 
     reads_layers = True
-    """Whether greedy answers are found layer by layer where that is the same; else by transformers' `generate`."""
+    """Whether layers are read one by one where that is the same; else transformers' `generate` and `forward` are."""
 
     def __init__(self, *, language: Any, tokenizer: Any, placeholders: Mapping[str, int]):
         super().__init__()
@@ -144,6 +145,8 @@ class AnsweringModel(EmotionModel):
         tokens = batch.context
         embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
         answers = [self.answer_ids(label, batch.prompts[0]) for label in labels]
+        if self._may_read():
+            return tree_logprobs(Decoder(self.language), embeddings, tokens.attention_mask, answers)
         context = {"inputs_embeds": embeddings, "attention_mask": tokens.attention_mask}
         return continuation_logprobs(self.language, context, answers, is_one_by_one=self.is_synced)
 
@@ -164,8 +167,7 @@ class AnsweringModel(EmotionModel):
         """
         arguments, stops, padding = generation.arguments(), self.tokenizer.stop_ids, self.tokenizer.pad_token_id
         arguments |= self.ending()
-        is_own = self.reads_layers and not self.is_synced and is_greedy(arguments)
-        if is_own and can_read(self.language):
+        if is_greedy(arguments) and self._may_read():
             decoder = Decoder(self.language)
             return greedy_ids(decoder, embeddings, attention_mask, arguments, stop_ids=stops, padding_id=padding)
         return self.language.generate(
@@ -178,6 +180,10 @@ class AnsweringModel(EmotionModel):
             pad_token_id=padding,
             **arguments,
         )
+
+    def _may_read(self) -> bool:
+        """Ranks that wait for each other must call the language model equally often."""
+        return self.reads_layers and not self.is_synced and can_read(self.language)
 
     def answer_ids(self, text: str, prompt: str) -> list[int]:
         """The tokens of a whole answer to a prompt, as they are learned."""

@@ -36,7 +36,14 @@ def can_read(language: Any) -> bool:
     base = unwrapped(language)
     if not sees_all(base) or base.model.rotary_emb.rope_type not in STEADY:
         return False
-    return not any(_is_more_than_it_seems(module) for module in language.modules())
+    left: list[nn.Module | None] = [language]
+    while left:  # `modules()` takes as long as a small context.
+        module = left.pop()
+        if module is not None:
+            if _is_more_than_it_seems(module):
+                return False
+            left += module._modules.values()
+    return True
 
 
 def _is_more_than_it_seems(module: nn.Module) -> bool:
@@ -44,7 +51,7 @@ def _is_more_than_it_seems(module: nn.Module) -> bool:
 
 
 class Decoder:
-    """Contexts, and what follows them token by token.
+    """Contexts, and what follows them: one text token by token, or several texts as a tree.
 
     Args:
         language: a causal model of a kind that is known here, which may be wrapped by PEFT; `can_read` says so.
@@ -67,10 +74,10 @@ class Decoder:
         """
         from transformers.masking_utils import create_causal_mask
 
-        self._length = attention_mask.shape[1]
+        self._length, self._counts = attention_mask.shape[1], attention_mask
         seen = torch.cat([attention_mask, attention_mask.new_ones(len(attention_mask), room)], dim=1)
         positions = (seen.cumsum(dim=1) - 1).clamp(min=0)
-        self._angles = [angle[:, None] for angle in self._rotary(embeddings, position_ids=positions)]
+        self._angles = self._angles_at(embeddings, positions)
         angles = [angle[:, :, : self._length] for angle in self._angles]
         mask = create_causal_mask(
             config=self._config,
@@ -84,7 +91,7 @@ class Decoder:
         for layer in self._layers[:-1]:
             hidden = layer.read(hidden, angles, mask, min(room, BLOCK))
         hidden = self._layers[-1].read(hidden, angles, mask, min(room, BLOCK), is_last=True)
-        return self._logits(hidden)
+        return self._logits(hidden)[:, -1]
 
     def follow(self, tokens: Tensor) -> Tensor:
         """The logits of the token after these, which come next in their rows, (batch, vocabulary)."""
@@ -94,6 +101,25 @@ class Decoder:
         hidden = self._embed(tokens)[:, None]
         for layer in self._layers:
             hidden = layer.follow(hidden, angles, mask, start)
+        return self._logits(hidden)[:, -1]
+
+    def branch(self, tokens: Tensor, depths: Tensor, sees: Tensor) -> Tensor:
+        """The logits after each token of a tree that grows from each context, (batch, tokens, vocabulary).
+
+        Contexts stay as they were read, so that other trees may grow from them.
+
+        Args:
+            tokens: ids, (tokens,), the same for all contexts.
+            depths: the number of tokens before each on its own branch, (tokens,).
+            sees: (tokens, tokens), bool: those of its branch, itself included.
+        """
+        counts, hidden = self._counts, self._embed(tokens).expand(len(self._counts), -1, -1)
+        positions = counts.sum(dim=1, keepdim=True) + depths
+        angles = self._angles_at(hidden, positions)
+        context = counts[:, None, None].bool().expand(-1, -1, len(tokens), -1)
+        mask = _as(self._visible, torch.cat([context, sees.expand(len(counts), 1, -1, -1)], dim=-1))
+        for layer in self._layers:
+            hidden = layer.branch(hidden, angles, mask)
         return self._logits(hidden)
 
     def keep(self, rows: Tensor) -> None:
@@ -103,8 +129,13 @@ class Decoder:
         for layer in self._layers:
             layer.keys, layer.values = layer.keys[rows], layer.values[rows]
 
+    def _angles_at(self, vectors: Tensor, positions: Tensor) -> list[Tensor]:
+        """What turns heads, each (batch, 1, places, numbers): the cosines, and the sines of half the numbers."""
+        cos, sin = self._rotary(vectors, position_ids=positions)
+        return [cos[:, None], sin[:, None].chunk(2, dim=-1)[0]]  # transformers repeats the sines for the other half.
+
     def _logits(self, hidden: Tensor) -> Tensor:
-        return self._head(self._norm(hidden[:, -1:]))[:, -1]
+        return self._head(self._norm(hidden))
 
 
 class _Layer:
@@ -152,6 +183,14 @@ class _Layer:
         self.values[:, :, start : start + 1] = self._heads(self._value(normed))
         return self._after(hidden, query, self.keys[:, :, : start + 1], self.values[:, :, : start + 1], mask)
 
+    def branch(self, hidden: Tensor, angles: list[Tensor], mask: Tensor) -> Tensor:
+        """What it makes of the tokens of a tree; what it holds stays as it is."""
+        normed = self._before(hidden)
+        query, key = (_turned(self._heads(part(normed)), angles) for part in (self._query, self._key))
+        keys = torch.cat([self.keys, key], dim=2)
+        values = torch.cat([self.values, self._heads(self._value(normed))], dim=2)
+        return self._after(hidden, query, keys, values, mask)
+
     def _after(self, hidden: Tensor, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         found, _ = self._attend(query, keys, values, mask)
         hidden = hidden + self._output(found.flatten(2))
@@ -164,19 +203,22 @@ class _Layer:
 
 
 def _with_room(held: Tensor, room: int) -> Tensor:
-    return functional.pad(held, (0, 0, 0, room))
+    return functional.pad(held, (0, 0, 0, room)) if room else held
 
 
 def _turned(vectors: Tensor, angles: list[Tensor]) -> Tensor:
-    """Rotary positions, as transformers computes them."""
+    """Rotary positions, with the values that transformers computes; more is written in place."""
     cos, sin = angles
-    first, second = vectors.chunk(2, dim=-1)
-    return vectors * cos + torch.cat([-second, first], dim=-1) * sin
+    (first, second), turned = vectors.chunk(2, dim=-1), vectors * cos
+    ahead, after = turned.chunk(2, dim=-1)
+    ahead.sub_(second * sin)
+    after.add_(first * sin)
+    return turned
 
 
-def _as(mask: Tensor, is_visible: Tensor) -> Tensor:
+def _as(mask: Tensor | None, is_visible: Tensor) -> Tensor:
     """What is visible as a mask of the same kind: true, or what is added to scores."""
-    if mask.dtype == torch.bool:
+    if mask is None or mask.dtype == torch.bool:
         return is_visible
     return torch.zeros_like(is_visible, dtype=mask.dtype).masked_fill(~is_visible, torch.finfo(mask.dtype).min)
 
