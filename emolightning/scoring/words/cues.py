@@ -137,7 +137,8 @@ WORDS: Mapping[Cue, str] = {
     "conveys betray betrays reveal reveals",
     Cue.SEEMS: "seem seems seemed appear appears appeared look looks looked sound sounds sounded smile smiles "
     "smiling laughs laughing words suggest suggests suggesting",
-    Cue.AT_FIRST: "yesterday i~thought had~been 以前很 以前是 曾经 starts~out started~out starts~off begins~as "
+    Cue.AT_FIRST: "yesterday i~thought had~been back~then in~the~past as~a~child as~children at~that~time "
+    "以前很 以前是 曾经 starts~out started~out starts~off begins~as "
     "at~first initially previously might~say might~think would~have~said last~year last~week ago on~the~surface "
     "first~glance first~sight 起初 一开始 一開始 最初 表面 之前他 之前她 他之前 她之前 之前很 以前他 以前她 原本 "
     "本来 本來 刚开始 剛開始 처음에는",
@@ -155,11 +156,12 @@ WORDS: Mapping[Cue, str] = {
     Cue.MAINLY: "first~choice above~all mostly mainly primarily predominantly chiefly dominated~by largely leaning "
     "lean most~likely likeliest overwhelming actually truly genuinely in~fact in~reality really essentially "
     "ultimately 其实 其實 实际上 實際上 主に 주로 사실",
-    Cue.REFUSE: "cannot~determine cannot~tell can't~tell can't~determine can't~say cannot~say can't~identify "
-    "unable~to cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain not~possible "
-    "not~enough insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined not~clear "
-    "too~early~to too~short~to too~little~to expects expected 希望 但愿 having~made isn't~clear whether can't~decide "
-    "cannot~decide 无法 無法 难以 難以 不确定 不確定 不清楚 不知道",
+    Cue.REFUSE: "may~become might~become could~become may~get might~get could~get about~to~become about~to~get "
+    "stop~being stops~being cannot~determine cannot~tell can't~tell can't~determine can't~say cannot~say "
+    "can't~identify unable~to cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain "
+    "not~possible not~enough insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined "
+    "not~clear too~early~to too~short~to too~little~to expects expected 希望 但愿 having~made isn't~clear whether "
+    "can't~decide cannot~decide 无法 無法 难以 難以 不确定 不確定 不清楚 不知道",
     Cue.BECAUSE: "because since due~to as~if as~though when owing~to thanks~to caused~by about at~how by~how "
     "at~the~fact 因为 因為 由于 由於",
     Cue.EXPLAINING: "reason reasons reasoning explanation rationale analysis evidence justification alternatives "

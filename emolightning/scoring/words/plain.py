@@ -27,7 +27,7 @@ CALM = '[^!?"abuzqIAN]*'
 PERSON = rf"(?:(?:O{REST}|[oW][ecpkn&xCD]*)?r|[weoWOcn&x]*[pec]{REST})"
 THING = rf'(?:(?:[oWO]{REST})?x|t|[weoWcnDC&,x]*k[^!?"abmuz,]*|w?X[rIpxwekcWivhgLmE!Ds]*[ivhsE][rIpxwekcWivhgLmE!Ds]*)'
 SUBJECT = rf"(?:{PERSON}|{THING})"
-MATRIX = r'(?:Iit|[IO][iu]?o?[Ckvj]t?|x?i?j(?:o[weopkcn&]*)?t?|xi[iC]?t|xiCt?|[^!?"abuzqItAN:;hj]*[hj]t?)'
+MATRIX = r'(?:Iit|[IO][iu]?o?[Ckvj]t?|x?i?j(?:o[weopkcn&]*)?t?|xi[iC]?t|xiCt?|[^!?"abuzqItAN:;hj]*(?<!m)[hj]t?)'
 MODIFIERS = r"(?:[gkeoDCWxrp]|no|oe*[wL][wLe]*o|!?Lo|!?[wLn]+[,&b!T]+)*"
 LINK = "(?:!h|m?i|m[gE])[giE]*"
 AS = "(?:uE?|m?i*)g*J"
@@ -38,7 +38,7 @@ STATED = re.compile(
     rf"|(?:{MATRIX}){{0,3}}{SUBJECT}[weckp&r]*s[weckpoWrg&]*W{MODIFIERS}"
     rf"|{PERSON}[wsig]*o[we]?Le?o[eo]*"
     rf"|[weoWn&]*e[weo&i]*(?:W|[v\"]t?){MODIFIERS}"
-    rf"|{CALM}(?<!wo)!?h[tq]?(?:{SUBJECT})?{MODIFIERS}"
+    rf"|{CALM}(?<!wo)(?<!m)!?h[tq]?(?:{SUBJECT})?{MODIFIERS}"
     rf"|(?:(?:{MATRIX}){{0,3}}|[wecoWOkv]*)(?:I[iu]?o?[vkj]|xiCv)[weckpxorWt]*{MODIFIERS}"
     rf'|[^!?"abmu]*M{MODIFIERS}'
     rf"|[weo]*L[weo]*i{MODIFIERS}"
@@ -64,9 +64,10 @@ ALONE = re.compile(
 VERDICT = re.compile("(?:u?i)+[DC]*k(?:$|[,:;bBoO])")
 """The same, whatever is before it: `sad is the best choice`."""
 
-UNSETTLING = re.compile('[Q?!"qwO]')
+UNSETTLING = re.compile('[Q?!"qwOF]')
 UNSETTLED = re.compile(
-    r".*Q|O(?:$|[,:;bB&])|[^b;YB]*\?|[^:]*[,b][^LYI:,]+!$|(?:.*,|:)?[wrpIae]*\"+[wrpea]*$|.*,[rp]w$|[ek]?[:i]+!$|[^,:b;]*q"
+    r".*Q|O(?:$|[,:;bB&])|[^b;YB]*\?|[^:]*[,b][^LYI:,]+!$|(?:.*,|:)?[wrpIae]*\"+[wrpea]*$|.*,[rp]w$|[ek]?[,:i]*!:?$|[^,:b;]*q"
+    '|,"!|(?:W[wecpk]*|[ecpk]+)?[iu]*F|[,:]?b?[xt][iu]*F'
 )
 """What is after an emotion that takes it back."""
 
@@ -75,6 +76,9 @@ APART = re.compile(",[iqum]+g*!")
 
 VERBS = 'himJWov"MI'
 """Roles of which a frame has one: no clause without them states an emotion."""
+
+GOVERNED = re.compile("wo[iE][^,:;bB&Y]*$")
+INFINITIVES = frozenset(("look", "appear", "seem", "sound", "feel", "become", "be", "smile", "show"))
 
 IMPERSONAL = re.compile("(?:^|[,:;bB&])[xt][ig]*$")
 NOUNS = tuple("wz")
@@ -102,6 +106,8 @@ def is_plain(items: Sequence[Item], place: int) -> bool:
         or (after[:1] in NOUNS and IMPERSONAL.search(before))
     ):
         return False
+    if (after[:1] == "p" and before.endswith("W")) or (GOVERNED.search(before) and _is_governed(items, place)):
+        return False
     word = items[place].word
     if (before, after) == ("Ii", "") and items[0].cue is Cue.WORD:  # An answer in the first person, and no quotation.
         return True
@@ -120,6 +126,15 @@ def is_plain(items: Sequence[Item], place: int) -> bool:
     if not word.isascii():
         return FOREIGN.fullmatch(clause) is not None
     return (LATER if is_later else FRAGMENT).fullmatch(clause) is not None and bool(ALONE.match(after))
+
+
+def _is_governed(items: Sequence[Item], place: int) -> bool:
+    """Whether an unknown word decides on a verb with `to`: `he fails to look happy`."""
+    row = [item for item in items[max(0, place - 9) : place] if item.role]
+    return any(
+        one.role == "w" and to.word == "to" and verb.word in INFINITIVES
+        for one, to, verb in zip(row, row[1:], row[2:], strict=False)
+    )
 
 
 def _is_framed(before: str, starts: Sequence[int], *, is_manner: bool) -> bool:

@@ -35,7 +35,8 @@ ROLES: Mapping[str, str] = {
     "sheer heavy kind~of sort~of a~bit a~little to~me then now ok okay please thus hence therefore slightly slight "
     "maybe perhaps possibly potentially only simply merely solely each either these those both simultaneously "
     "equally finally throughout single short understandably remarkably fully far much even beautifully emotional "
-    "currently initially today tomorrow in~one~word the~only~one~who the~one~who inside underneath deep~down "
+    "currently begins~to starts~to continues~to happens~to initially today tomorrow in~one~word the~only~one~who "
+    "the~one~who inside underneath deep~down "
     "at~this~point on~the~whole at~the~end in~the~end by~the~end in~fact together hidden suppressed restrained "
     "growing rising high bright bitter broad additionally 我们 furthermore moreover in~addition besides "
     "at~the~same~time later afterwards eventually 后来 後來 然后 同时 同時 此外 另外 また 또한 outright utter "
@@ -130,7 +131,8 @@ ROLES: Mapping[str, str] = {
     "ui": "would~be he'd~be she'd~be they'd~be will~be",
     "u!": "would~have~been",
     "m": "might may could",
-    "?": "start beginning outset always sometimes how~to were~it whenever provided assuming as~long~as in~case "
+    "?": "until till start beginning outset always sometimes how~to were~it whenever provided assuming as~long~as "
+    "in~case "
     "ですか ますか 만약 suppose imagine should should~be ought shall or~not once unless whether if as~if as~though "
     "supposedly allegedly ostensibly reportedly typically usually normally often as~a~rule oh~sure yeah~right yeah "
     "可能会 也许会 或许会 他会 她会 将会 "
@@ -144,6 +146,10 @@ ROLES: Mapping[str, str] = {
     "a": "every off~screen offscreen everyone everybody anyone anybody someone somebody people nobody whoever "
     "interviewer audience crowd children dog cat me us reader viewer viewers friend friends",
     "z": "film movie song story music book room weather 电影 音乐 歌曲 故事 歌",
+    "f": "almost nearly",
+    "F": "false untrue incorrect inaccurate unfounded misleading misplaced premature exaggerated fake faked feigned "
+    "staged an~act a~lie fades faded subsides subsided disappears disappeared vanishes vanished ebbs ebbed dissipates "
+    "wears~off wore~off worn~off is~gone are~gone ebbs~away",
     UNKNOWN: "uncertain unsure 怒るかも 喜ぶかも 驚くかも 恐れるかも 悲しむかも",
     "!": "least lower wrong unlikely",
 }  # fmt: skip

@@ -63,8 +63,9 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
             sentence = Sentence(number, items[start:end], level=level, is_explaining=explaining)
             is_asked = end < len(items) and items[end].cue is Cue.ASKED
             _weigh(sentence, is_asked=is_asked)
+            is_taken_back = len(sentence.items) == 1 and sentence.items[0].cue is Cue.NOT  # "Happy... not."
             if not sentence.mentions and sentence.items[0].role != YES:
-                for mention in asked:
+                for mention in found[-1:] if is_taken_back else asked:
                     mention.drop(DENIED)
             asked = [*asked, *sentence.mentions] if is_asked else []
             level = 0 if sentence.mentions else sentence.level
