@@ -157,7 +157,8 @@ WORDS: Mapping[Cue, str] = {
     "lean most~likely likeliest overwhelming actually truly genuinely in~fact in~reality really essentially "
     "ultimately 其实 其實 实际上 實際上 主に 주로 사실",
     Cue.REFUSE: "may~become might~become could~become may~get might~get could~get about~to~become about~to~get "
-    "stop~being stops~being cannot~determine cannot~tell can't~tell can't~determine can't~say cannot~say "
+    "may~suggest might~suggest could~suggest stop~being stops~being cannot~determine cannot~tell can't~tell "
+    "can't~determine can't~say cannot~say "
     "can't~identify unable~to cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain "
     "not~possible not~enough insufficient don't~know no~idea do~not~know cannot~be~determined can't~be~determined "
     "not~clear too~early~to too~short~to too~little~to expects expected 希望 但愿 having~made isn't~clear whether "

@@ -27,7 +27,7 @@ CALM = '[^!?"abuzqIAN]*'
 PERSON = rf"(?:(?:O{REST}|[oW][ecpkn&xCD]*)?r|[weoWOcn&x]*[pec]{REST})"
 THING = rf'(?:(?:[oWO]{REST})?x|t|[weoWcnDC&,x]*k[^!?"abmuz,]*|w?X[rIpxwekcWivhgLmE!Ds]*[ivhsE][rIpxwekcWivhgLmE!Ds]*)'
 SUBJECT = rf"(?:{PERSON}|{THING})"
-MATRIX = r'(?:Iit|[IO][iu]?o?[Ckvj]t?|x?i?j(?:o[weopkcn&]*)?t?|xi[iC]?t|xiCt?|[^!?"abuzqItAN:;hj]*(?<!m)[hj]t?)'
+MATRIX = r'(?:Iit|[IO][iu]?o?[Ckvj]t?|x?i?j(?:o[weopkcn&]*)?t?|xi[iC]?t|xiCt?|[^!?"abuzqItAN:;hj]*[hj]t?)'
 MODIFIERS = r"(?:[gkeoDCWxrp]|no|oe*[wL][wLe]*o|!?Lo|!?[wLn]+[,&b!T]+)*"
 LINK = "(?:!h|m?i|m[gE])[giE]*"
 AS = "(?:uE?|m?i*)g*J"
@@ -38,7 +38,7 @@ STATED = re.compile(
     rf"|(?:{MATRIX}){{0,3}}{SUBJECT}[weckp&r]*s[weckpoWrg&]*W{MODIFIERS}"
     rf"|{PERSON}[wsig]*o[we]?Le?o[eo]*"
     rf"|[weoWn&]*e[weo&i]*(?:W|[v\"]t?){MODIFIERS}"
-    rf"|{CALM}(?<!wo)(?<!m)!?h[tq]?(?:{SUBJECT})?{MODIFIERS}"
+    rf"|{CALM}(?<!wo)!?h[tq]?(?:{SUBJECT})?{MODIFIERS}"
     rf"|(?:(?:{MATRIX}){{0,3}}|[wecoWOkv]*)(?:I[iu]?o?[vkj]|xiCv)[weckpxorWt]*{MODIFIERS}"
     rf'|[^!?"abmu]*M{MODIFIERS}'
     rf"|[weo]*L[weo]*i{MODIFIERS}"
