@@ -197,7 +197,7 @@ def estimator_of(model: EmotionLlama, language: LanguageSettings, batch: Batch) 
     places = (tokens.targets != IGNORED).any(dim=0)
     lengths = Lengths(tokens.input_ids.shape[1], int(places.sum()), STREAMS)
     settings = {"language": vars(language)}
-    return Estimator(model, settings, lengths=lengths, batch_size=len(batch.clips), sees_images=True)
+    return Estimator(model, settings, lengths=lengths, rows=len(batch.clips), sees_images=True)
 
 
 @pytest.mark.parametrize(

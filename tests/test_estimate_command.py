@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose, initialize_config_dir
 from language_factory import make_qwen2
 
 from emolightning.__main__ import main
+from emolightning.commands.estimate import _answers, _assumptions, _estimator
 from emolightning.config.places import CONFIG_DIR
+from emolightning.config.schema import register_schemas
 from emolightning.models.parts.language import LanguageSettings
 
 
@@ -94,6 +97,19 @@ def test_a_folder_that_is_there_is_asked_for_its_sizes(
     assert result["device_bytes"]["frozen weights"] == sum(p.nbytes for p in loaded.parameters())
     assert f"sizes from {folder}" in capsys.readouterr().out
     assert result["engines"] == []
+
+
+def test_soft_targets_have_the_memory_of_all_answers_of_a_batch() -> None:
+    register_schemas()
+    words = ["data=custom", "data.annotations=a.csv", "data.batch_size=4", "data.annotators=[a,b,c]"]
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        soft = compose("estimate", [*words, "data.targets=soft"])
+    hard, few = soft.copy(), soft.copy()
+    hard.data.targets, few.data.labels = "majority", ["calm", "tense"]
+    assert [_answers(cfg) for cfg in (hard, soft, few)] == [1, 3, 2]
+    assert _estimator(soft)[0].rows == 12
+    assert "each clip has 3 answers" in _assumptions(soft, answers=3)[0]
+    assert _assumptions(hard, answers=1) == _assumptions(soft, answers=3)[1:]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def estimate(cfg: DictConfig) -> None:
         "time": _time(cfg, estimator, peak),
         "unknown": estimator.unknown,
         "context": _context(cfg, estimator, is_from_folder=is_from_folder),
-        "assumptions": _assumptions(cfg),
+        "assumptions": _assumptions(cfg, answers=estimator.rows // cfg.data.batch_size),
         "engines": _engines(cfg, estimator) if cfg.compare else [],
         "less_memory": less_memory(load_of(cfg)),
     }
@@ -125,8 +125,18 @@ def _estimator(cfg: DictConfig) -> "tuple[Estimator, bool]":
     seen = sum(frames.values())
     lengths = Lengths(sum(streams.values()) + cfg.text_tokens, cfg.answer_tokens, streams, seen)
     sees = any(tower.is_trained or not cfg.precompute_vision for tower in model.towers().values())
-    estimator = Estimator(model, settings, lengths=lengths, batch_size=cfg.data.batch_size, sees_images=sees)
+    rows = cfg.data.batch_size * (_answers(cfg) if isinstance(processor, SequenceProcessor) else 1)
+    estimator = Estimator(model, settings, lengths=lengths, rows=rows, sees_images=sees)
     return estimator, is_from_folder
+
+
+def _answers(cfg: DictConfig) -> int:
+    """Most answers that a clip teaches: with soft targets as many as there are people, or labels."""
+    from emolightning.records.labels import vocabulary
+
+    if cfg.data.get("targets") != "soft":
+        return 1
+    return max(1, min(len(cfg.data.annotators or ()), len(vocabulary(cfg.data.labels))))
 
 
 def _frames(cfg: DictConfig, inputs: "Inputs") -> dict[str, int]:
@@ -260,11 +270,21 @@ def _context_lines(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _assumptions(cfg: DictConfig) -> list[str]:
-    """What no formula says."""
+def _assumptions(cfg: DictConfig, *, answers: int) -> list[str]:
+    """What no formula says.
+
+    Args:
+        cfg: of the command.
+        answers: that a clip may teach.
+    """
     from emolightning.runs.estimate.memory import DEVICE_OVERHEAD
 
+    soft = (
+        f"data.targets=soft: memory is of a batch in which each clip has {answers} answers, one for each label with "
+        f"votes; time and cost are of one answer a clip, and up to {answers} times as much where people disagree"
+    )
     return [
+        *([soft] if answers > 1 else []),
         f"text_tokens={cfg.text_tokens} and answer_tokens={cfg.answer_tokens} of each clip, the longest that there is",
         f"CUDA and allocator: {DEVICE_OVERHEAD / GB:.1f} GB of a GPU, whatever the model",
         "activations: what autograd keeps; the layer at work needs up to 15 % more",

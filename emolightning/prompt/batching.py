@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from emolightning.prompt.sequence import Encoded
-from emolightning.records.clips import IGNORED, Batch, Clips, Example, Places, SequenceBatch, TokenBatch
+from emolightning.records.clips import IGNORED, Batch, Clip, Clips, Example, Places, SequenceBatch, TokenBatch
 
 
 def batch_of(examples: Sequence[Example], encoded: Sequence[Encoded]) -> SequenceBatch:
@@ -31,12 +31,30 @@ def answer_rows(examples: Sequence[Example]) -> list[Example]:
     """
     rows: list[Example] = []
     for example in examples:
-        shares = example.clip.shares if example.task == "emotion" else ()
-        if len(shares) < 2:
+        shares = taught(example.clip, example.task)
+        if not shares:
             rows.append(example)
-        for label, share in shares if len(shares) > 1 else ():
+        for label, share in shares:
             rows.append(replace(example, clip=replace(example.clip, label=label), share=share))
     return rows
+
+
+def taught(clip: Clip, task: str) -> tuple[tuple[str, float], ...]:
+    """The labels that have a row each, with their shares of the votes; none where the clip has one row."""
+    return clip.shares if task == "emotion" and len(clip.shares) > 1 else ()
+
+
+def most_rows(clips: Sequence[Clip], batch_size: int) -> int:
+    """Rows of the largest batch that there may be: the one with the clips of most answers.
+
+    >>> from pathlib import Path
+    >>> split, agreed = (Clip(name, Path(name), shares=shares) for name, shares in (
+    ...     ("a", (("sad", 0.5), ("happy", 0.5))), ("b", (("sad", 1.0),))))
+    >>> most_rows([split, agreed, agreed, split], 3), most_rows([agreed], 3)
+    (5, 3)
+    """
+    more = [len(rows) - 1 for clip in clips if (rows := taught(clip, "emotion"))]
+    return batch_size + sum(sorted(more)[-batch_size:])
 
 
 def batch_to_learn(collate: Callable[[Sequence[Example]], Batch], examples: Sequence[Example]) -> Batch:

@@ -18,6 +18,7 @@ from emolightning.data.loading.settings import Loading
 from emolightning.errors import UserError
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.sizes.activations import Lengths
+from emolightning.prompt.batching import most_rows
 from emolightning.prompt.processor import Processor, SequenceProcessor
 from emolightning.prompt.questions import target_text
 from emolightning.records.clips import Clip
@@ -265,12 +266,12 @@ def describe_load(load: Load, corpus: Corpus, processor: Processor, learner: Emo
     """
     effective = Effective(load.batch_size, trainer.world_size, load.accumulated)
     engine = load.engine(trainer.world_size)
-    towers = learner.model.towers().values()
+    towers, has_rows = learner.model.towers().values(), isinstance(processor, SequenceProcessor)
     estimator = Estimator(
         learner.model,
         {"language": asdict(load.language)} if load.language is not None else {},
         lengths=_longest(corpus, processor),
-        batch_size=load.batch_size,
+        rows=most_rows(corpus.clips_of("train"), load.batch_size) if has_rows else load.batch_size,
         sees_images=any(tower.is_trained or not load.precomputes_vision for tower in towers),
     )
     device = trainer.strategy.root_device

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.examples import ClipDataset
+from emolightning.prompt.batching import taught
 from emolightning.prompt.processor import SequenceProcessor
 from emolightning.prompt.questions import target_text
 from emolightning.prompt.sequence import Bare, Control, Piece, Stream
@@ -71,8 +72,8 @@ def sequence_lengths(
             whole = without if not transcript else counted.context(question, transcript, tuple(streams), task)
             target = target_text(clip, task)
             learned = 0 if target is None else counted.text(target) + 1  # And the token that ends it.
-            if training and task == "emotion":
-                learned = max([learned, *(counted.text(label) + 1 for label, _ in clip.shares)])
+            if training:
+                learned = max([learned, *(counted.text(label) + 1 for label, _ in taught(clip, task))])
             generated = 0 if training else max_new_tokens
             answer, is_generated = max(learned, generated), generated > learned
             texts = (whole - without, without, answer)

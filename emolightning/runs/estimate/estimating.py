@@ -111,7 +111,7 @@ class Estimator:
         model: with weights, or on meta.
         settings: its group of the configuration, resolved.
         lengths: of the longest sequence of a batch.
-        batch_size: clips of a process and step.
+        rows: sequences of a process and step: its clips, each as often as it has answers to learn.
         sees_images: whether images go through the tower in each step.
     """
 
@@ -121,13 +121,13 @@ class Estimator:
         settings: Mapping[str, Any],
         *,
         lengths: Lengths,
-        batch_size: int,
+        rows: int,
         sees_images: bool,
     ):
         self.model = model
         self.language: Mapping[str, Any] = settings.get("language", NO_LANGUAGE)
         self.lengths = lengths
-        self.batch_size = batch_size
+        self.rows = rows
         self.sees_images = sees_images
         self.sizes: ModelSizes | None = None
         """None where the formulas do not describe the language model; `unknown` says why."""
@@ -204,8 +204,8 @@ class Estimator:
         )
         logits = logit_bytes(self.sizes, answer=self.lengths.answer, compute_bytes=compute.itemsize)
         return {
-            "activations": self.batch_size * kept,
-            "logits and loss": self.batch_size * logits,
+            "activations": self.rows * kept,
+            "logits and loss": self.rows * logits,
             COPIES: copies,
         }
 
