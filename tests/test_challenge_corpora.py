@@ -125,8 +125,10 @@ def test_a_vote_that_is_empty_or_of_no_label_has_no_share(own: Path) -> None:
 def test_a_vote_that_is_no_word_of_the_corpus_is_refused(own: Path, targets: str) -> None:
     table = own / "MSP-PODCAST" / "Labels" / "labels_detailed.csv"
     table.write_text(table.read_text().replace("Disgust", "Disgst", 1))
-    with pytest.raises(RowErrors, match="labels_detailed.csv, line 7: EmoClass_Major 'Disgst' .* mean 'disgust'"):
+    with pytest.raises(RowErrors) as caught:
         read(own, "msp_podcast", judged_by="workers", targets=targets)
+    (problem,) = caught.value.problems
+    assert problem.startswith("labels_detailed.csv, line 7: EmoClass_Major 'Disgst' is not one of")
 
 
 @pytest.mark.parametrize("judged_by", ["consensus", "workers"])

@@ -406,6 +406,13 @@ def test_a_table_shows_what_is_wrong_first_and_counts_what_it_leaves_out(
     assert all(path.parent == files for path in files.rglob("*"))
 
 
+def test_a_piece_of_a_silent_film_needs_no_room_for_sound(tmp_path: Path) -> None:
+    clip = Clip("1", make_media(tmp_path / "1.mp4", seconds=0.4, audio=False), label="sad", span=Span(0, 0.4))
+    scored = [(Answer("1", "sad", "", "sad", 0.0), Score("1", "sad", None, "sad"))]
+    found = shown_media([clip], scored, tmp_path, frame="first", most_clips=9, most_mb=0.01)
+    assert (set(found.columns["picture"]), found.columns["sound"]) == ({"1"}, {})
+
+
 def test_a_clip_of_sound_alone_is_heard(tmp_path: Path) -> None:
     sound = make_media(tmp_path / "1.wav", video=False, seconds=0.2, codecs=(None, "pcm_s16le"))
     clips = [Clip("1", sound, label="sad"), Clip("2", sound, label="sad", span=Span(0, 0.1))]

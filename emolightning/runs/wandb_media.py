@@ -87,11 +87,13 @@ def shown_media(
 
 def _seconds_of_sound(clip: Clip) -> float:
     """How long it lasts by its header, so that nothing is decoded that does not fit; 0 where that is not known."""
-    if clip.span is not None:
-        return clip.span.end - clip.span.start
     try:
         with open_stream(clip.video, "audio") as (_, stream):
-            return 0.0 if stream is None or stream.duration is None else float(stream.duration * stream.time_base)
+            if stream is None:
+                return 0.0
+            if clip.span is not None:
+                return clip.span.end - clip.span.start
+            return 0.0 if stream.duration is None else float(stream.duration * stream.time_base)
     except MediaError:
         return 0.0
 

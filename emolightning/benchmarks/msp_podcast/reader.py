@@ -168,10 +168,10 @@ def read_votes(path: Path, words: LabelMap, problems: list[str]) -> tuple[dict[s
             num_empty += 1
             continue
         word = "Other" if said.lower().startswith("other") else said
-        votes[name].append(word)
         try:
             if words.meaning(word) is None:
                 words.read(word, "EmoClass_Major")
+            votes[name].append(word)
         except BadValue as error:
             wrong.append(f"{where}: {error}")
     problems += [f"{path.name}, {problem}" for problem in wrong]
