@@ -115,6 +115,14 @@ def test_what_is_removed_has_no_place_as_if_it_were_off(removed: tuple[str, ...]
     [
         ({"modality_dropout": 1.5}, "augmentation.modality_dropout: must be 0 to 1, not 1.5"),
         ({"masked_values": -0.1}, "augmentation.masked_values: must be 0 to 1"),
+        ({"frame_crop": 1}, "augmentation.frame_crop: must be 0 to 0.99, not 1"),
+        ({"frame_blur": 2}, "augmentation.frame_blur: must be 0 to 0.1, not 2"),
+        ({"frame_jitter": -0.1}, "augmentation.frame_jitter: must be 0 to 1, not -0.1"),
+        ({"mixup": 101}, "augmentation.mixup: must be 0 to 100, not 101"),
+        (
+            {"mixup": 0.4},
+            "augmentation.mixup: mixes vectors and labels .* answers in words: say model=fusion/attention",
+        ),
         ({"input_dropout": {"speach": 0.1}}, "'speach' is not one of .*did you mean speech"),
         (
             {"input_dropout": {"speech": 2}},
@@ -186,6 +194,7 @@ AUGMENTED = (
     "augmentation.modality_dropout=0.4",
     "augmentation.vector_noise=[0,10]",
     "augmentation.masked_values=0.5",
+    "augmentation.mixup=0.5",
     "++augmentation.input_dropout={words: 0.5}",
 )
 

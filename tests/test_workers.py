@@ -59,7 +59,8 @@ def configured(clips: tuple[str, ...], *overrides: str) -> DictConfig:
 @pytest.fixture(scope="module")
 def data(clips: tuple[str, ...]) -> ClipDataModule:
     """Frames are read from files, for no tower has seen them; training clips are augmented."""
-    cfg = configured(clips, "augmentation.modality_dropout=0.4", "augmentation.vector_noise=[0,10]")
+    changes = ("modality_dropout=0.4", "vector_noise=[0,10]", "frame_flip=0.5", "frame_crop=0.3", "frame_jitter=0.2")
+    cfg = configured(clips, *(f"augmentation.{change}" for change in changes))
     how: Any = {"augmentation": augmentation_of(cfg)}
     return ClipDataModule(read_corpus(cfg), build_processor(cfg), loading_of(cfg), **how)
 

@@ -9,9 +9,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
 from emolightning.config.places import PACKAGE
 from emolightning.errors import UserError
-from emolightning.records.inputs import Inputs
+from emolightning.records.inputs import Inputs, active_inputs
 
 MODELS = "emolightning.models"
 
@@ -63,6 +66,18 @@ def require_trainable(model: Any) -> None:
             "model=chat/server: a model on a server cannot be trained from here; ask it with `emolightning eval "
             "model=chat/server ...`, or train another model=..."
         )
+
+
+def trained_parts(cfg: DictConfig) -> Mapping[str, str] | None:
+    """Part of the model -> how it trains; None where other settings are wrong, which others name."""
+    try:
+        model: Any = OmegaConf.to_container(cfg.model, resolve=True)
+        switches: Any = OmegaConf.to_container(cfg.inputs)
+        family = family_of(cfg.model)
+        inputs = active_inputs(family.takes(model), list(cfg.modalities), switches)
+        return family.trained(model, tuple(inputs))
+    except (OmegaConfBaseException, UserError, AttributeError, TypeError):
+        return None
 
 
 @cache

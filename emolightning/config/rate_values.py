@@ -1,15 +1,9 @@
 """Learning rates of parts and layers that this run's model does not train."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from emolightning.config.families import family_of
+from emolightning.config.families import family_of, trained_parts
 from emolightning.config.problems import Problem, not_one_of
-from emolightning.errors import UserError
-from emolightning.records.inputs import active_inputs
 
 
 def check_rates(cfg: DictConfig) -> list[Problem]:
@@ -25,7 +19,7 @@ def check_rates(cfg: DictConfig) -> list[Problem]:
         if not 0 < factor < float("inf")
     ]
     is_asked = given.lora_plus_ratio != 1 or given.layer_decay != 1 or given.parts
-    if problems or not is_asked or (parts := _trained(cfg)) is None:
+    if problems or not is_asked or (parts := trained_parts(cfg)) is None:
         return problems
     trained = [name for name, how in parts.items() if how != "frozen"]
     problems += [Problem("rates.parts", not_one_of(name, trained)) for name in given.parts if name not in trained]
@@ -36,15 +30,3 @@ def check_rates(cfg: DictConfig) -> list[Problem]:
         said = f"is about layers of a trained base, and {' and '.join(trained)} has none; leave it out"
         problems.append(Problem("rates.layer_decay", said))
     return problems
-
-
-def _trained(cfg: DictConfig) -> Mapping[str, str] | None:
-    """Part of the model -> how it trains; None where other settings are wrong, which others name."""
-    try:
-        model: Any = OmegaConf.to_container(cfg.model, resolve=True)
-        switches: Any = OmegaConf.to_container(cfg.inputs)
-        family = family_of(cfg.model)
-        inputs = active_inputs(family.takes(model), list(cfg.modalities), switches)
-        return family.trained(model, tuple(inputs))
-    except (OmegaConfBaseException, UserError, AttributeError, TypeError):
-        return None

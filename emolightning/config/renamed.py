@@ -65,7 +65,8 @@ ADDED: dict[str, dict[str, Any]] = {
     "loss": {"class_weights": None, "focal_gamma": 0.0, "label_smoothing": 0.0},
     "augmentation": {
         **{"modality_dropout": 0.0, "input_dropout": {}, "masked_steps": 0.0, "masked_values": 0.0},
-        **{"vector_noise": None, "sound_noise": None, "noise": None},
+        **{"vector_noise": None, "sound_noise": None, "noise": None, "mixup": 0.0},
+        **{"frame_flip": 0.0, "frame_jitter": 0.0, "frame_crop": 0.0, "frame_blur": 0.0},
     },
 }
 """Settings that came later, with what runs did before; of a dataset only where a run has one."""

@@ -88,6 +88,16 @@ class AugmentationSettings:
     """Largest share of the vectors of an input that one gap of zeros takes, as masks in time of SpecAugment."""
     masked_values: float = 0.0
     """Largest share of the values of an input's vectors that one gap of zeros takes, the same in all of them."""
+    frame_flip: float = 0.0
+    """Probability with which the frames of a clip are turned left to right before a vision tower sees them."""
+    frame_jitter: float = 0.0
+    """Largest change of their brightness, contrast and saturation: 0.2 draws factors from 0.8 to 1.2."""
+    frame_crop: float = 0.0
+    """Largest share of their area that is cut off, at any place; the rest is enlarged."""
+    frame_blur: float = 0.0
+    """Largest blur: standard deviation of a Gaussian as a share of the shorter side, e.g. 0.01."""
+    mixup: float = 0.0
+    """Mixes the vectors and targets of two clips, with shares of Beta(this, this), e.g. 0.4; of `model=fusion/...`."""
 
 
 @dataclass

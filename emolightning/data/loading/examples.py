@@ -14,6 +14,7 @@ from emolightning.data.loading.sampler import ClipKey
 from emolightning.data.media.sending import media_of
 from emolightning.data.perturbing.augmenting import Augmentation, without
 from emolightning.data.perturbing.loaded import LoadedPerturbation, mean_over, mean_picture
+from emolightning.data.perturbing.mixing import mixed
 from emolightning.data.stores.visual import VisualStore
 from emolightning.errors import UserError
 from emolightning.prompt.processor import Loaded, Processor
@@ -60,6 +61,7 @@ class ClipDataset(Dataset[Example]):
         self.processor = processor
         self.training = training
         self.augmentation = augmentation
+        self.mixup = augmentation.mixes(self.clips) if augmentation else None
         self.perturbing = corpus.perturbing
         self.changed = self._changed(corpus) if self.perturbing else None
         own = (*self.perturbing.zeroed, *self.perturbing.mean)  # These frames no tower has seen.
@@ -74,13 +76,23 @@ class ClipDataset(Dataset[Example]):
     def __getitem__(self, key: ClipKey | tuple[int, int]) -> Example:
         """The key has the epoch, so that nothing random depends on when or where the example is made."""
         epoch, index, is_borrowed = ClipKey(*key)
-        clip = self.clips[index]
+        removed = frozenset[str]()
+        if self.augmentation:
+            removed = self._with_streams(self.augmentation.removed(self.clips[index].id, epoch))
+        example = self._example(ClipKey(epoch, index, is_borrowed), removed)
+        if self.mixup is None:
+            return example
+        partner = self.mixup.partner(index, epoch)
+        return mixed(example, self._example(ClipKey(epoch, partner.place), removed), partner.own)
+
+    def _example(self, key: ClipKey, removed: frozenset[str]) -> Example:
+        """One clip without some inputs."""
+        epoch, index, is_borrowed = key
+        clip, said_by = self.clips[index], next(iter(named(self.inputs, "text")), None)
         loaded = Loaded(self.transcript(index), self._images(index), self._streams(index), self._media(index))
-        said_by, removed = next(iter(named(self.inputs, "text")), None), frozenset[str]()
         if self.changed is not None:
             loaded = self.changed(loaded, clip.id, said_by)
         if self.augmentation:
-            removed = self._with_streams(self.augmentation.removed(clip.id, epoch))
             loaded = without(self.augmentation.changed(loaded, clip.id, epoch), removed, said_by=said_by)
         question = self.questions.ask(clip, epoch=epoch, training=self.training)
         example = self.processor.example(clip, loaded, question, index=index, is_borrowed=is_borrowed)

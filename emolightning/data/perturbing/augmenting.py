@@ -1,4 +1,4 @@
-"""What is done to the inputs of training clips, anew in each pass: inputs removed, noise, gaps.
+"""What is done to training clips, anew in each pass: inputs removed, noise, gaps, other frames, mixup.
 
 Everything that is drawn follows from the seed, the number of the pass and the clip's id: workers, ranks and an
 interruption change nothing. Validations and evaluations see clips as they are.
@@ -14,16 +14,21 @@ import torch
 from torch import Tensor
 
 from emolightning.data.media.audio import read_noise
+from emolightning.data.perturbing.frame_changes import FrameChange
 from emolightning.data.perturbing.loaded import with_noise
+from emolightning.data.perturbing.mixing import Mixup
 from emolightning.data.perturbing.sound import noisy
 from emolightning.errors import UserError
 from emolightning.prompt.processor import Loaded
-from emolightning.records.clips import AnyMedium, Waveform
+from emolightning.records.clips import AnyMedium, Clip, Waveform
 from emolightning.records.corruptions import Corruption, draws
 from emolightning.records.inputs import MODALITIES, Inputs, named
 
 Decibels = Sequence[float]
 """The smallest and the largest signal-to-noise ratio."""
+
+FRAME_SETTINGS = ("frame_flip", "frame_jitter", "frame_crop", "frame_blur")
+"""What is about frames before a vision tower sees them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,16 @@ class Augmentation:
     """Largest share of the vectors of an input that one gap takes."""
     masked_values: float = 0.0
     """Largest share of the values of a vector that one gap takes."""
+    frame_flip: float = 0.0
+    """Probability with which the frames of a clip are turned left to right."""
+    frame_jitter: float = 0.0
+    """Largest change of their brightness, contrast and saturation."""
+    frame_crop: float = 0.0
+    """Largest share of their area that is cut off."""
+    frame_blur: float = 0.0
+    """Largest standard deviation of a Gaussian, as a share of the shorter side."""
+    mixup: float = 0.0
+    """Both parameters of the Beta distribution that shares of two clips are drawn from."""
 
     def __post_init__(self) -> None:
         has = f"it has {', '.join(self.inputs)}"
@@ -63,6 +78,12 @@ class Augmentation:
         for name in ("vector_noise", "masked_steps", "masked_values"):
             if getattr(self, name) and not named(self.inputs, "vectors"):
                 raise UserError(f"augmentation.{name}: is about vectors, and this run has none; {has}; leave it out")
+        for name in self.of_frames:
+            if not named(self.inputs, "frames"):
+                raise UserError(
+                    f"augmentation.{name}: is about frames that a vision tower sees, and this run has none; {has}; "
+                    "leave it out"
+                )
         if self.sound_noise and not named(self.inputs, "waveform"):
             instead = "augmentation.vector_noise is for vectors" if named(self.inputs, "vectors") else "leave it out"
             raise UserError(f"augmentation.sound_noise: this model hears no sound by itself; {has}; {instead}")
@@ -92,7 +113,12 @@ class Augmentation:
     def __bool__(self) -> bool:
         """Whether anything is done."""
         numbers = (self.modality_dropout, *self.input_dropout.values(), self.masked_steps, self.masked_values)
-        return any(numbers) or bool(self.vector_noise or self.sound_noise)
+        return any(numbers) or bool(self.vector_noise or self.sound_noise or self.of_frames or self.mixup)
+
+    @property
+    def of_frames(self) -> list[str]:
+        """The settings of frames that do anything."""
+        return [name for name in FRAME_SETTINGS if getattr(self, name)]
 
     def described(self) -> list[str]:
         """Sentences: what is done to the content of inputs."""
@@ -101,7 +127,18 @@ class Augmentation:
         return [
             *(f"noise in {what} at {low:g} to {high:g} dB" for what, (low, high) in _given(ranges)),
             *(f"gaps of at most {100 * share:g} % of the {what}" for what, share in _given(shares)),
+            *self._described_frames(),
+            *([f"mixup with shares of Beta({self.mixup:g}, {self.mixup:g})"] if self.mixup else []),
         ]
+
+    def _described_frames(self) -> list[str]:
+        said = {
+            "frame_flip": "frames turned left to right in {} of the clips",
+            "frame_jitter": "brightness, contrast and saturation of frames changed by at most {}",
+            "frame_crop": "at most {} of the area of frames cut off",
+            "frame_blur": "frames out of focus by at most {} of their side",
+        }
+        return [said[name].format(f"{100 * getattr(self, name):g} %") for name in self.of_frames]
 
     def removed(self, clip_id: str, number: int) -> frozenset[str]:
         """The inputs that one clip goes without in one pass; where all would go, those of one modality stay.
@@ -129,7 +166,18 @@ class Augmentation:
         place = f"{number}/{clip_id}"
         vectors = {name: self._vectors(name, loaded.streams[name], place) for name in self._vector_inputs(loaded)}
         media = {name: tuple(self._heard(each, place) for each in of) for name, of in loaded.media.items()}
-        return replace(loaded, streams={**loaded.streams, **vectors}, media=media)
+        change = self.frame_change(clip_id, number) if self.of_frames else None
+        images = {name: change.of_normalised(of) if change else of for name, of in loaded.images.items()}
+        return replace(loaded, images=images, streams={**loaded.streams, **vectors}, media=media)
+
+    def frame_change(self, clip_id: str, number: int) -> FrameChange:
+        """What is done to all frames of one clip in one pass."""
+        how = {name.removeprefix("frame_"): getattr(self, name) for name in FRAME_SETTINGS}
+        return FrameChange.drawn(draws(self.seed, "frames", f"{number}/{clip_id}"), **how)
+
+    def mixes(self, clips: Sequence[Clip]) -> Mixup | None:
+        """What draws the partners of these clips; None without mixup."""
+        return Mixup(clips, self.mixup, self.seed) if self.mixup else None
 
     def _vector_inputs(self, loaded: Loaded) -> list[str]:
         return [name for name in named(self.inputs, "vectors") if name in loaded.streams]

@@ -21,7 +21,7 @@ from emolightning.data.media.video import count_frames, known_choice, read_frame
 from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.errors import UserError
 from emolightning.records.clips import Clip
-from emolightning.runs.report.augmented import shown_passes
+from emolightning.runs.report.augmented import Shown, shown_passes
 
 MOST_FRAMES = 4
 """Chosen frames that are shown of one clip."""
@@ -73,7 +73,7 @@ class ClipCard:
     seconds: float | None = None
     """Length of the sound."""
     vectors: list[Vectors] = field(default_factory=list)
-    passes: list[tuple[str, list[str]]] = field(default_factory=list)
+    passes: list[Shown] = field(default_factory=list)
     """Each input as a training with augmentation is shown it, see `shown_passes`."""
     remarks: list[tuple[str, str]] = field(default_factory=list)
     """A kind that is counted, and a sentence or nothing."""
@@ -108,7 +108,8 @@ def make_cards(
     cards = [make_card(corpus, clip, policy) for clip in sample(clips, number)]
     for card in cards:
         if augmentation and card.clip.split == "train":
-            card.passes = shown_passes(corpus, card.clip.id, augmentation)
+            picture = card.pictures[0].pixels if card.pictures else None
+            card.passes = shown_passes(corpus, card.clip.id, augmentation, picture)
         card.remarks += [(kind, MEANT.get(kind, "")) for kind, ids in unusual.items() if card.clip.id in ids]
     return cards
 
