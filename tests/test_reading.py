@@ -76,13 +76,18 @@ def test_recorded_answers(shared: Path) -> None:
         ("Face: happy; voice: sad", None),
         ("His voice sounds flat; his face tells me he is worried.", "worried"),
         ("他可能会生气。", None),
+        ("The man could be angry or", None),
+        ("What seems like happiness at first is actually sadness.", "sad"),
+        ("Out of happy, sad and angry, the label that fits her is sad.", "sad"),
+        ("There is no sign of tension, agitation or sadness.", None),
+        ("The smile suggests happiness, but I cannot give an answer.", None),
     ],
 )
 def test_marks_echoes_and_parts(text: str, label: str | None) -> None:
     assert read_label(text, MER6).label == label
 
 
-@pytest.mark.parametrize("number", range(1, 25))
+@pytest.mark.parametrize("number", range(1, 27))
 def test_answers_that_were_written_before_the_rules_were_changed(number: int) -> None:
     """Who wrote sets 11 to 22 knew the rules; 26 of their answers were at first read as a label."""
     lines = map(json.loads, (Path(__file__).parent / "answers_held_back.jsonl").read_text("utf-8").splitlines())

@@ -56,8 +56,10 @@ def _release(sentence: Sentence, _: int) -> None:
 
 def _comma(sentence: Sentence, place: int) -> None:
     goes_on = sentence.next(place) is Cue.LABEL
-    if not (goes_on and sentence.has_denied and _is_list(sentence, place)):
+    if not (goes_on and sentence.has_denied and _is_list(sentence, place)) and not _is_of_words(sentence, place):
         sentence.is_denied = False
+    if sentence.is_option and not sentence.mentions:  # "of these options, sad fits"
+        sentence.is_option = False
     sentence.is_object = False
     is_entry = sentence.before(place) is Cue.LABEL and sentence.next(place) in (Cue.LABEL, Cue.OR)
     sentence.is_refused &= is_entry  # "hard to choose: angry, worried"
@@ -84,6 +86,16 @@ def _is_list(sentence: Sentence, place: int) -> bool:
         if item.cue in (Cue.OR, Cue.AND):
             return True
         if item.cue not in (Cue.LABEL, Cue.COMMA):
+            return False
+    return False
+
+
+def _is_of_words(sentence: Sentence, place: int) -> bool:
+    """Whether words go on to an `or` and an emotion, as in "no distress, tension or anger"."""
+    for distance, item in enumerate(sentence.items[place + 1 : place + 9], 1):
+        if item.cue is Cue.OR:
+            return sentence.next(place + distance) is Cue.LABEL
+        if item.cue not in (Cue.WORD, Cue.COMMA, Cue.LABEL) or item.role not in ("w", ",", "L"):
             return False
     return False
 
@@ -180,7 +192,7 @@ def _perhaps(sentence: Sentence, place: int) -> None:
 
 def _mainly(sentence: Sentence, place: int) -> None:
     sentence.is_main = True
-    sentence.is_at_first &= sentence.items[place].word not in ("in fact", "in reality")
+    sentence.is_at_first &= sentence.items[place].word not in ("in fact", "in reality", "really", "actually", "truly")
 
 
 def _refuse(sentence: Sentence, _: int) -> None:
@@ -222,6 +234,12 @@ def _final(sentence: Sentence, place: int) -> None:
 
 def _key(sentence: Sentence, place: int) -> None:
     after = sentence.next(place)
+    begins = [(item.role, item.cue) for item in sentence.items[:3]]
+    is_out_of = ("o", Cue.OBJECT) in begins or ("o", Cue.FROM) in begins
+    is_choice = is_out_of and ("L", Cue.LABEL) in begins and len(sentence.mentions) > 2
+    if is_choice and any(item.cue is Cue.LABEL for item in sentence.later(place)):
+        for mention in sentence.mentions:  # "out of happy, sad and angry, the label that fits is sad"
+            mention.drop(LISTED)
     starts = all(item.cue in BEFORE_A_KEY for item in sentence.items[:place]) and place < 4
     if after in (Cue.COLON, None) and starts and not sentence.is_slight:
         sentence.level, sentence.is_explaining = max(sentence.level, KEYED), False

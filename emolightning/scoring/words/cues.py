@@ -99,7 +99,9 @@ class Cue(IntEnum):
 
 
 WORDS: Mapping[Cue, str] = {
-    Cue.NOT: "i~doubt wrong~to a~mistake~to none few~would few~people nowhere otherwise 别 別 not no never without "
+    Cue.NOT: "i~can't~give i~cannot~give i~can't~provide i~cannot~provide i~can't~assign i~cannot~assign "
+    "i~won't~assign i~can't~commit i~cannot~commit i~am~unable~to~give i'm~unable~to~give i~doubt wrong~to "
+    "a~mistake~to none few~would few~people nowhere otherwise 别 別 not no never without "
     "neither nor cannot isnt doesnt dont wasnt arent hardly barely scarcely lacks lacking anything~but far~from "
     "nothing nobody none~of evidence~against little~evidence little~sign little~indication little~reason few~signs "
     "few~indications scant~evidence 不是 并非 並非 并不 並不 没有 沒有 毫无 毫無 不 没 沒 无 無 非 未 并没有 안",

@@ -7,13 +7,14 @@ MARK = re.compile(
     r"|(?P<no>(?<=[❌✗✘✖☐×])\ufe0f?|(?<=[(\[])[ \u3000_][\])])"
     r"|\s*[*_`]*(?:(?P<so>[yY](?:es|ES)|[tT](?:rue|RUE)|是|对|はい|예|네)"
     r"|[nN][oO]|[fF](?:alse|ALSE)|否|不是|いいえ|아니요)[*_`]*(?=\s*(?:$|[|,;.)，；。\n]|\d+[.)]))"
-    r"|(?<=\|)[ \t]*(?:(?P<x>[xX])|[\u2013\u2014-]?)[ \t]*(?=\|))"
+    r"|(?<=\|)[ \t]*(?:(?:(?P<x>[xX])|[\u2013\u2014-])[ \t]*)?(?=\|))"
 )
 """A mark of a label before or after it; in a table an empty cell is one, too."""
 
 YES = re.compile(r"[✅✓✔☑]|\b(?:yes|true)\b", re.IGNORECASE)
 STRUCK = re.compile("~~.*?~~", re.DOTALL)
-AROUND = re.compile(r"\([^()]*\)|^\W*\d{1,2}[.)]|^[\s\-*•+|:：=,;.，；。]+|[\s|:：=,;.，；。*_`\-\u2013\u2014(]+$")
+REMARK = re.compile(r"\([^()]*\)|^\W{0,9}\d{1,2}[.)]")
+AROUND = " \t-*•+|:：=,;.，；。_`(\u2013\u2014"
 """What around the name of an entry is no part of it: remarks, the number in a list, bullets."""
 
 
@@ -35,14 +36,18 @@ def unmarked(text: str) -> str:
             rest += [] if is_row else [line]
             continue
         starts, ends = zip(*(mark.span() for mark in marks), strict=True)
-        is_before = not AROUND.sub("", line[: starts[0]])
+        is_before = not _name(line[: starts[0]])
         pieces = (ends, (*starts[1:], len(line))) if is_before else ((0, *ends[:-1]), starts)
         for start, end, mark in zip(*pieces, marks, strict=True):
             if mark["yes"] is not None or mark["so"] or (mark["x"] and not YES.search(text)):
-                right.append(AROUND.sub("", AROUND.sub("", line[start:end])))
+                right.append(_name(line[start:end]))
         if not is_before and not is_row and marks[-1]["no"] is None:
             rest.append(line[ends[-1] :].lstrip(" ,;.，；。"))
     return "\n".join(part for part in (", ".join(right), *rest) if part)
+
+
+def _name(entry: str) -> str:
+    return REMARK.sub("", entry).strip(AROUND)
 
 
 def _upright(text: str) -> str:

@@ -41,7 +41,7 @@ STATED = re.compile(
     rf"|{CALM}(?<!wo)!?h[tq]?(?:{SUBJECT})?{MODIFIERS}"
     rf"|(?:(?:{MATRIX}){{0,3}}|[wecoWOkv]*)(?:I[iu]?o?[vkj]|xiCv)[weckpxorWt]*{MODIFIERS}"
     rf'|[^!?"abmu]*M{MODIFIERS}'
-    rf"|[weo]*L[weo]*i{MODIFIERS}"
+    rf"|(?:X[ih])?[weo]*L[weo]*i{MODIFIERS}"
 )
 """What is before the emotion in its clause."""
 
@@ -64,10 +64,10 @@ ALONE = re.compile(
 VERDICT = re.compile("(?:u?i)+[DC]*k(?:$|[,:;bBoO])")
 """The same, whatever is before it: `sad is the best choice`."""
 
-UNSETTLING = re.compile('[Q?!"qwOF]')
+UNSETTLING = re.compile('[Q?!"qwOF]|^&$')
 UNSETTLED = re.compile(
     r".*Q|O(?:$|[,:;bB&])|[^b;YB]*\?|[^:]*[,b][^LYI:,]+!$|(?:.*,|:)?[wrpIae]*\"+[wrpea]*$|.*,[rp]w$|[ek]?[,:i]*!:?$|[^,:b;]*q"
-    '|,"!|(?:W[wecpk]*|[ecpk]+)?[iu]*F|[,:]?b?[xt][iu]*F'
+    '|&$|,"!|(?:W[wecpk]*|[ecpk]+)?[iu]*F|[,:]?b?[xt][iu]*F'
 )
 """What is after an emotion that takes it back."""
 

@@ -36,7 +36,7 @@ ROLES: Mapping[str, str] = {
     "maybe perhaps possibly potentially only simply merely solely each either these those both simultaneously "
     "equally finally throughout single short understandably remarkably fully far much even beautifully emotional "
     "currently begins~to starts~to continues~to happens~to initially today tomorrow in~one~word the~only~one~who "
-    "the~one~who inside underneath deep~down "
+    "the~one~who inside underneath deep~down if~anything "
     "at~this~point on~the~whole at~the~end in~the~end by~the~end in~fact together hidden suppressed restrained "
     "growing rising high bright bitter broad additionally 我们 furthermore moreover in~addition besides "
     "at~the~same~time later afterwards eventually 后来 後來 然后 同时 同時 此外 另外 また 또한 outright utter "
@@ -124,7 +124,9 @@ ROLES: Mapping[str, str] = {
     "due~to taking~into~account taken~together",
     "A": "according~to",
     "q": "does did why 为什么 為什麼",
-    "Q": "question~is~about question~was~about",
+    "Q": "question~is~about question~was~about i~can't~give i~cannot~give i~can't~provide i~cannot~provide "
+    "i~can't~assign i~cannot~assign i~won't~assign i~can't~commit i~cannot~commit i~am~unable~to~give "
+    "i'm~unable~to~give",
     "N": "when",
     "R": "which who",
     "pR": "someone~who somebody~who",
