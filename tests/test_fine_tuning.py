@@ -53,6 +53,10 @@ def default() -> DictConfig:
         ({"data.length_buckets": 1}, "data.length_buckets: must be at least 2, not 1"),
         ({"data.length_buckets": 8, "model.language": None}, "this model has none; leave it out"),
         ({"rates.layer_decay": 0.9, "model.train.language": "frozen"}, "projections has none; leave it out"),
+        ({"model.lora.init": "pisa"}, "'pisa' is not one of default, pissa, olora; did you mean pissa?"),
+        ({"model.lora.init": "pissa", "model.train.language": "frozen"}, "init is about LoRA, by which no part"),
+        ({"model.lora.init": "olora", "model.lora.use_dora": True}, "say model.lora.use_dora=false"),
+        ({"model.lora.init": "pissa", "model.language.quantization": "nf4"}, "quantization=nf4 packs them; say model."),
     ],
 )
 def test_what_would_change_nothing_is_refused(default: DictConfig, settings: dict[str, Any], said: str) -> None:
@@ -197,6 +201,7 @@ RECIPES = {
     "lengths": ("data.length_buckets=2",),
     "rates": ("rates.lora_plus_ratio=4", "rates.layer_decay=0.8", "+rates.parts.projections=0.5"),
     "average": ("ema_decay=0.9",),
+    "lora": ("model.lora.init=pissa", "model.lora.dropout=0"),
 }
 
 

@@ -272,6 +272,7 @@ def test_another_tower_is_not_called_another_language_model(files, tmp_path):
         ({"lora": replace(LORA, targets=("q_proj", "k_proj"))}, r"model.lora.targets=\[q_proj,v_proj\]"),
         ({"lora": replace(LORA, use_dora=True)}, r"upstream's LoRA is plain; say model.lora.use_dora=false$"),
         ({"lora": replace(LORA, use_rslora=True)}, r"upstream's LoRA is plain; say model.lora.use_rslora=false$"),
+        ({"lora": replace(LORA, init="olora")}, r"upstream's LoRA is plain; say model.lora.init=default$"),
         ({"vision": replace(VISION, width=32, num_heads=4)}, r"say model.vision.width=24$"),
         ({"vision": replace(VISION, num_heads=5)}, r"model.vision.num_heads=5: the width 24 is no multiple"),
         ({"vision": replace(VISION, num_layers=1)}, r"say model.vision.num_layers=2$"),

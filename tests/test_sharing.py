@@ -95,6 +95,12 @@ def test_what_an_engine_cannot_keep_is_refused(
         require_engine(strategy, accumulation=accumulation, quantization=quantization)
 
 
+def test_an_engine_that_cuts_the_frozen_adapter_is_refused() -> None:
+    with pytest.raises(UserError, match=r"model.lora.init=pissa with trainer.strategy=Fsdp: .*trainer=ddp"):
+        require_engine({"_target_": "a.Fsdp"}, accumulation="mean", quantization="none", init="pissa")
+
+
 def test_what_an_engine_can_keep_is_not() -> None:
+    require_engine("ddp", accumulation="mean", quantization="none", init="olora")
     require_engine("auto", accumulation="sum", quantization="nf4")
     require_engine({"_target_": "a.deepspeed_zero", "stage": 2}, accumulation="mean", quantization="nf4")

@@ -76,6 +76,7 @@ OF_CLASSES: dict[str, dict[str, Any]] = {
         **{"annotators": None, "ties": "refuse", "targets": "majority", "drop": None, "empty_transcript": "error"},
         **{"label_separator": None, "scale": None},
     },
+    "emolightning.models.parts.lora.LoraSettings": {"init": "default"},
     "emolightning.benchmarks.synthetic.reader.SyntheticData": {"mixed": False, "scale": [-1, 1]},
     "emolightning.benchmarks.meld.reader.MeldData": {"truth": None},
     "emolightning.benchmarks.iemocap.reader.IemocapData": {"truth": None},
@@ -142,6 +143,8 @@ def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
 def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
     """The same with the settings that came later, so that an earlier run goes on and is known to be finished."""
     saved = {name: _with_own(node) if name in ("data", "scoring") else node for name, node in saved.items()}
+    if isinstance(model := saved.get("model"), dict) and "lora" in model:
+        saved["model"] = {**model, "lora": _with_own(model["lora"])}
     if isinstance(loggers := saved.get("logger"), dict):
         saved["logger"] = {name: _with_own(node) for name, node in loggers.items()}
     groups = {name: saved.get(name, None if name in OF_OTHERS else {}) for name in ADDED}

@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from emolightning.config.augmentation_values import check_augmentation
 from emolightning.config.command_settings import CombineConfig, ExtractConfig, PrepareConfig, ScoreRowsConfig
 from emolightning.config.families import all_inputs, families, family_of
+from emolightning.config.lora_values import check_lora_init
 from emolightning.config.loss_values import check_loss
 from emolightning.config.problems import Problem, not_one_of, suggestion
 from emolightning.config.rate_values import check_rates
@@ -247,7 +248,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + _check_evaluation(cfg)
         + check_trainer(cfg)
         + check_loss(cfg)
-        + (check_rates(cfg) if schema is RunConfig else [])
+        + (check_rates(cfg) + check_lora_init(cfg) if schema is RunConfig else [])
         + check_augmentation(cfg)
     )
 

@@ -272,6 +272,7 @@ def _refuse_engine(cfg: DictConfig) -> None:
         precision=cfg.trainer.precision,
         accelerator=cfg.trainer.accelerator,
         averages=bool(cfg.ema_decay),
+        init=OmegaConf.select(cfg, "model.lora.init", default="default"),
     )
 
 

@@ -17,6 +17,7 @@ from emolightning.data.loading.examples import ClipDataset
 from emolightning.data.loading.settings import Loading
 from emolightning.errors import UserError
 from emolightning.models.emotion_model import EmotionModel
+from emolightning.models.parts.lora import start_from_base
 from emolightning.models.sizes.activations import Lengths
 from emolightning.prompt.batching import most_rows
 from emolightning.prompt.processor import Processor, SequenceProcessor
@@ -82,6 +83,7 @@ def require_engine(
     precision: str = "32-true",
     accelerator: str = "auto",
     averages: bool = False,
+    init: str = "default",
 ) -> None:
     """Refuse settings that an engine cannot keep, before anything is read.
 
@@ -92,6 +94,7 @@ def require_engine(
         precision: `trainer.precision`.
         accelerator: `trainer.accelerator`.
         averages: whether weights are averaged over steps.
+        init: where LoRA begins.
 
     Raises:
         UserError: says which setting to change.
@@ -113,6 +116,11 @@ def require_engine(
         raise UserError(
             f"ema_decay with trainer.strategy={target}: this engine keeps weights in pieces of its own, which are not "
             "averaged; say trainer=ddp or trainer=single, or leave ema_decay out"
+        )
+    if init != "default":
+        raise UserError(
+            f"model.lora.init={init} with trainer.strategy={target}: this engine would cut the frozen adapter into "
+            "pieces; say trainer=ddp or trainer=single, or model.lora.init=default"
         )
     if quantization != "none" and (target == "Fsdp" or strategy["stage"] == 3):
         raise UserError(
@@ -232,6 +240,9 @@ def take_start(
         loaded = [name for name, how in parts.items() if how != "frozen" or name in learner.model.fresh_parts]
     else:
         loaded = load_weights(learner.model, initial, may_start_fresh=True) if initial else []
+        for part, module in learner.model.named_children():
+            if part not in loaded:
+                start_from_base(module)
     return describe_start(learner.model, parts, base=base, loaded=loaded, source=resume_from or initial)
 
 

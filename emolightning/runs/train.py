@@ -96,6 +96,8 @@ def _recipe(run: Run[TrainingFacts], learner: EmotionLearner) -> list[str]:
             f"lengths: data.length_buckets={buckets.batches}: {now:.1f} % of the positions of a pass are padding; "
             f"without it {without:.1f} %"
         )
+    if (init := (run.facts.config["model"].get("lora") or {}).get("init", "default")) != "default":
+        said.append(f"lora: begins at factors of its base's weights, model.lora.init={init}; the base stays as it is")
     if learner.average is not None:
         decay = learner.average.decay
         said.append(f"average: validated and shared is the moving average of the weights, ema_decay={decay:g}")

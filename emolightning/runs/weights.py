@@ -32,7 +32,7 @@ MAY_DIFFER = (
 
 SHAPES = (
     *("width", "num_layers", "num_heads", "mlp_width", "patch_size", "r", "targets", "vision_targets"),
-    *("use_dora", "use_rslora"),
+    *("use_dora", "use_rslora", "init"),
 )
 """Settings that shape trained weights."""
 

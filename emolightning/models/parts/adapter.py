@@ -20,6 +20,7 @@ from emolightning.files.staging import staged
 from emolightning.files.writing import write_whole, writing
 from emolightning.models.emotion_model import EmotionModel
 from emolightning.models.parts.card import model_card
+from emolightning.models.parts.lora import TRAINED, init_of, joined, joined_scale, separated
 from emolightning.models.parts.parameters import (
     Known,
     base_fingerprints,
@@ -140,15 +141,21 @@ def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _save_lora(part: PeftModel, folder: Path, weights: dict[str, Tensor]) -> None:
-    part.save_pretrained(str(folder), state_dict=_contiguous(weights), save_embedding_layers=False)
+    state = _contiguous(joined(weights))
+    part.save_pretrained(str(folder), state_dict=state, save_embedding_layers=False, selected_adapters=[TRAINED])
     # PEFT writes a model card of placeholders ("More Information Needed") that says nothing about this adapter.
     (folder / CARD).unlink(missing_ok=True)
-    _sort_sets(folder / LORA_CONFIG)
+    _finish_config(folder / LORA_CONFIG, joined_scale(part))
 
 
-def _sort_sets(path: Path) -> None:
-    """PEFT writes its sets of names in an order that changes from process to process; the folder must not."""
-    config = json.loads(path.read_text(encoding="utf-8"))
+def _finish_config(path: Path, scale: Mapping[str, Any]) -> None:
+    """PEFT writes its sets of names in an order that changes from process to process; the folder must not.
+
+    Args:
+        path: written by PEFT.
+        scale: what the matrices in the file have.
+    """
+    config = {**json.loads(path.read_text(encoding="utf-8")), **scale}
     ordered = {
         name: sorted(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value
         for name, value in config.items()
@@ -217,16 +224,31 @@ def _load_part(part: nn.Module, folder: Path, name: str, *, may_start_fresh: boo
     if not isinstance(part, PeftModel):
         fill(own, state)
         return bool(state)
+    _require_same_init(folder, part)
     _require_same_lora(places["lora"].parent / LORA_CONFIG, part)
-    result = set_peft_model_state_dict(part, state)
-    absent = [key for key in result.missing_keys if "lora_" in key]
-    if absent or result.unexpected_keys:
-        raise ValueError(f"missing {absent[:3]}, left over {result.unexpected_keys[:3]}")
+    for adapter, tensors in separated(state, part).items():
+        result = set_peft_model_state_dict(part, tensors, adapter_name=adapter)
+        absent = [key for key in result.missing_keys if "lora_" in key and f".{adapter}." in f"{key}."]
+        if absent or result.unexpected_keys:
+            raise ValueError(f"missing {absent[:3]}, left over {result.unexpected_keys[:3]}")
     return True
 
 
 def _trained(part: nn.Module) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in part.named_parameters() if parameter.requires_grad}
+
+
+def _require_same_init(folder: Path, part: PeftModel) -> None:
+    """Refuse matrices that are two adapters where this part has one, or one where it has two: half would be lost.
+
+    Raises:
+        UserError: names both.
+    """
+    model = read_json_object(folder / DESCRIPTION).get("model")
+    lora = model.get("lora") if isinstance(model, dict) else None
+    saved = lora.get("init", "default") if isinstance(lora, dict) else "default"
+    if saved != (own := init_of(part)):
+        raise UserError(f"{folder}: trained with model.lora.init={saved}, here {own}; say model.lora.init={saved}")
 
 
 def _require_same_lora(path: Path, part: PeftModel) -> None:
@@ -236,8 +258,8 @@ def _require_same_lora(path: Path, part: PeftModel) -> None:
         DamagedFile: PEFT's file is not there, or is none.
         UserError: names what differs.
     """
-    saved, own = read_json_object(path), part.peft_config["default"]
-    pairs = {name: (saved.get(name, absent), getattr(own, name)) for name, absent in SCALE.items()}
+    saved, own = read_json_object(path), joined_scale(part)
+    pairs = {name: (saved.get(name, absent), own[name]) for name, absent in SCALE.items()}
     different = [f"{name} {there!r}, here {here!r}" for name, (there, here) in pairs.items() if there != here]
     if different:
         raise UserError(f"{path}: these weights were trained with {'; '.join(different)}; use the same model.lora")

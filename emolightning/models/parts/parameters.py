@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from emolightning.models.emotion_model import EmotionModel
+from emolightning.models.parts.lora import is_start
 from emolightning.models.parts.vision import POSITIONS
 from emolightning.models.parts.whole_tensors import read_whole, whole_shape, write_whole
 
@@ -71,9 +72,12 @@ def _dtype(parameter: nn.Parameter) -> str:
 
 
 def trained_parameters(model: EmotionModel) -> dict[str, nn.Parameter]:
-    """Name -> parameter of everything that trains, and of parts without a base that do not: no other file has them."""
+    """Name -> parameter of everything that trains, and of what does not and is in no other file.
+
+    That are parts without a base, and where adapters began.
+    """
     named = model.named_parameters()
-    return {name: p for name, p in named if p.requires_grad or _part_of(name) in model.fresh_parts}
+    return {name: p for name, p in named if p.requires_grad or _part_of(name) in model.fresh_parts or is_start(name)}
 
 
 def _part_of(name: str) -> str:

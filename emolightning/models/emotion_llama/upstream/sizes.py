@@ -31,11 +31,11 @@ def wrong_lora(file: TorchFile, about: Description, lora: LoraSettings) -> list[
     kinds = {name: getattr(lora, name) for name in ("use_dora", "use_rslora")}
     found = {"model.lora.r": rank, "model.lora.alpha": about.facts["LoRA alpha"]}
     own = {"model.lora.r": lora.r, "model.lora.alpha": lora.alpha}
-    return [
-        f"{file.path}: upstream's LoRA is plain; say model.lora.{name}=false"
-        for name, is_used in kinds.items()
-        if is_used
-    ] + _contradictions(file.path, own, found)
+    words = [f"{name}=false" for name, is_used in kinds.items() if is_used]
+    words += ["init=default"] if lora.init != "default" else []
+    return [f"{file.path}: upstream's LoRA is plain; say model.lora.{word}" for word in words] + _contradictions(
+        file.path, own, found
+    )
 
 
 def other_language_model(file: TorchFile, about: Description, *, width: int, num_layers: int | None) -> list[str]:

@@ -15,6 +15,7 @@ from emolightning.models.emotion_llama.upstream import names
 from emolightning.models.emotion_llama.upstream.format import Format, format_of
 from emolightning.models.inspecting import RUN_CHECKPOINT, describe_torch_file
 from emolightning.models.parts.adapter import DESCRIPTION, LORA, LORA_CONFIG
+from emolightning.models.parts.lora import is_start
 from emolightning.models.parts.safetensors_files import read_safetensor, safetensors_infos
 from emolightning.models.parts.tensor_info import TensorInfo, require_trained_weights
 from emolightning.models.parts.torch_files import TorchFile, read_torch
@@ -144,6 +145,11 @@ def read_checkpoint(path: Path, describe: Callable[[], Mapping[str, Any]]) -> Tr
         raise DamagedFile(path, "it does not say which base its weights belong to: no base_fingerprints")
     about |= {"feature_widths": widths, "base_fingerprints": known}
     lora = Trained(path, parts, LoraScale(1, 1), about).settings("lora")
+    if any(is_start(name) for name in file.tensors):
+        raise UserError(
+            f"{path}: with model.lora.init={lora.get('init')} a checkpoint has two adapters in pieces; export the "
+            "adapter folder, which has them as one: checkpoint=RUN/adapter"
+        )
     return Trained(path, parts, _scale(path, lora, alpha="alpha"), about, file.epoch)
 
 
