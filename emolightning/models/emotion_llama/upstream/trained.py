@@ -147,8 +147,8 @@ def read_checkpoint(path: Path, describe: Callable[[], Mapping[str, Any]]) -> Tr
     lora = Trained(path, parts, LoraScale(1, 1), about).settings("lora")
     if any(is_start(name) for name in file.tensors):
         raise UserError(
-            f"{path}: with model.lora.init={lora.get('init')} a checkpoint has two adapters in pieces; export the "
-            "adapter folder, which has them as one: checkpoint=RUN/adapter"
+            f"{path}: with model.lora.init={lora.get('init')} a checkpoint has two adapters in pieces; the adapter "
+            f"folder has them as one: say checkpoint={path.parent.parent / 'adapter'}"
         )
     return Trained(path, parts, _scale(path, lora, alpha="alpha"), about, file.epoch)
 
