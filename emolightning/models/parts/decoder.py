@@ -209,10 +209,9 @@ def _with_room(held: Tensor, room: int) -> Tensor:
 def _turned(vectors: Tensor, angles: list[Tensor]) -> Tensor:
     """Rotary positions, with the values that transformers computes; more is written in place."""
     cos, sin = angles
-    (first, second), turned = vectors.chunk(2, dim=-1), vectors * cos
-    ahead, after = turned.chunk(2, dim=-1)
-    ahead.sub_(second * sin)
-    after.add_(first * sin)
+    (first, second), turned, half = vectors.chunk(2, dim=-1), vectors * cos, sin.shape[-1]
+    turned[..., :half].sub_(second * sin)  # Where gradients are kept, halves of `chunk` may not be written to.
+    turned[..., half:].add_(first * sin)
     return turned
 
 
