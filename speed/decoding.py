@@ -28,6 +28,7 @@ import numpy as np  # noqa: E402
 
 from emolightning.data.media.audio import has_audio, read_waveform  # noqa: E402
 from emolightning.data.media.choice import FrameChoice, parse_frame_choice  # noqa: E402
+from emolightning.data.media.held import held_open  # noqa: E402
 from emolightning.data.media.video import count_frames, read_frames  # noqa: E402
 from emolightning.data.readers.media_folder import clips_of_folder  # noqa: E402
 from emolightning.errors import UserError  # noqa: E402
@@ -91,7 +92,7 @@ def compared(files: Sequence[Path], choice: FrameChoice, rounds: int) -> dict[st
     """Seconds of each way for all files, in rounds; every second one in reverse order."""
     positions = {file: choice.positions(count_frames(file)) for file in files}
     ways: dict[str, Callable[[Path], object]] = {
-        "ours": lambda file: (read_frames(file, choice), read_waveform(file)),
+        "ours": lambda file: ours(file, choice),
         "whole film": lambda file: (whole_film(file, positions[file]), whole_sound(file)),
         "wanted frames": lambda file: (wanted_frames(file, positions[file]), whole_sound(file)),
         "bare loop": lambda file: bare_loop(file, max(positions[file])),
@@ -127,6 +128,12 @@ def shown(about: str, number: int, seconds: dict[str, list[float]]) -> list[Figu
             floor_of="a bare loop of PyAV",
         ),
     ]
+
+
+def ours(file: Path, choice: FrameChoice) -> tuple[list[np.ndarray], np.ndarray]:
+    """Frames and sound of a file that is opened once."""
+    with held_open(file):
+        return read_frames(file, choice), read_waveform(file)
 
 
 def whole_film(file: Path, positions: Sequence[int]) -> list[np.ndarray]:

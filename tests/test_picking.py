@@ -22,6 +22,7 @@ SOURCES = {
     "open groups": {"x264-params": "bframes=3:open-gop=1:keyint=10:scenecut=0"},
     "no b-frames": {"x264-params": "bframes=0"},
     "keyframes alone": {"x264-params": "keyint=1"},
+    "interlaced": {"x264-params": "interlaced=1:bframes=3"},
 }
 """Name -> settings of x264."""
 
@@ -83,6 +84,25 @@ def num_decoded(path: Path, position: int) -> int:
 def test_pictures_that_none_refers_to_are_left_out(films: Path, name: str, most: float) -> None:
     assert num_decoded(films / f"{name}.mp4", 45) <= most * 46
     assert num_decoded(films / f"{name}.mp4", 0) == 1
+
+
+@pytest.mark.parametrize("name", ["pyramid", "no b-frames"])
+def test_nothing_is_decoded_that_follows_the_last_wanted_one(
+    films: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    fed: list[av.Packet] = []
+    monkeypatch.setattr(picking, "in_time", lambda packets, path: [fed.append(packet) or packet for packet in packets])
+    with video._open_video(films / f"{name}.mp4") as (container, stream):
+        packets, _ = picking.kept_packets(container, stream)
+        shown = sorted(packet.pts for packet in packets if packet.size)
+        found = [number for number, _ in picking.picked(container, stream, packets, [20, 30])]
+    assert (fed[-1].pts, found[-1]) == (shown[30], 30)
+
+
+def test_the_halves_of_interlaced_pictures_are_left_to_the_decoder(films: Path) -> None:
+    with video._open_video(films / "interlaced.mp4") as (container, stream):
+        packets, _ = picking.kept_packets(container, stream)
+        assert not [*picking.picked(container, stream, packets, [30])]
 
 
 def test_a_file_is_opened_once(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from emolightning.data.media.audio import read_waveform
 from emolightning.data.media.choice import FrameChoice, parse_frame_choice
+from emolightning.data.media.held import held_open
 from emolightning.data.media.opening import MediaError, open_stream
 from emolightning.data.media.video import read_frames
 from emolightning.errors import UserError
@@ -70,7 +71,8 @@ def shown_media(
             break
         if _seconds_of_sound(clip) * RATE_HZ * SAMPLE_BYTES > room:
             continue
-        files = _files(clip, choice, folder / str(number))  # A clip may be called as it likes.
+        with held_open(clip.video, clip.span):
+            files = _files(clip, choice, folder / str(number))  # A clip may be called as it likes.
         size = sum(path.stat().st_size for path in files.values())
         if size > room:
             for path in files.values():

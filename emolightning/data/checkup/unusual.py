@@ -8,6 +8,7 @@ import numpy as np
 
 from emolightning.data.checkup.duplicates import named_some
 from emolightning.data.media.audio import read_waveform
+from emolightning.data.media.held import held_open
 from emolightning.data.media.video import read_thumbnails
 from emolightning.data.stores.cache import Outcome, compute_missing, load_array
 from emolightning.errors import UserError
@@ -59,6 +60,11 @@ def unusual_clips(clips: Sequence[Clip], *, cache: Path, num_workers: int) -> tu
 
 def measure(clip: Clip, names: tuple[str, ...]) -> Outcome:
     """The seconds of a clip, its brightest picture (0-255) and its loudest sample (0-1); -1 for what it lacks."""
+    with held_open(clip.video, clip.span):
+        return _measured(clip, names)
+
+
+def _measured(clip: Clip, names: tuple[str, ...]) -> Outcome:
     length, brightest, loudest = 0.0, _ABSENT, _ABSENT
     problems = []
     try:

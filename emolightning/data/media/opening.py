@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +36,9 @@ MAX_SECONDS = 1800
 """Longest sound of a clip, in seconds."""
 READ_SECONDS = 600
 """Longest time for one pass over a file, in seconds."""
+
+HELD: ContextVar[InputContainer | None] = ContextVar("HELD", default=None)
+"""A file that is open and read already, see `held.held_open`."""
 
 _SCALED = "ffmpeg -i OLD -vf scale=1280:-2 NEW"
 COPY_AGAIN = "copy or download the file again"
@@ -69,6 +73,16 @@ def open_media(path: Path, *, looks_far: bool = False) -> Iterator[InputContaine
     Raises:
         MediaError: no such file, empty, not a media file, or damaged where it was read.
     """
+    with opened(path, looks_far=looks_far) as container, complaints(path):
+        yield container
+
+
+def opened(path: Path, *, looks_far: bool = False) -> InputContainer:
+    """The container of `open_media`; who asks for it closes it.
+
+    Raises:
+        MediaError: no such file, empty, or not a media file.
+    """
     if not os.path.isfile(path):  # Unlike Path.is_file it takes names that no file can have.
         raise MediaError(path, "is no file, but a folder or a device" if os.path.exists(path) else "no such file")
     if path.stat().st_size == 0:
@@ -79,18 +93,22 @@ def open_media(path: Path, *, looks_far: bool = False) -> Iterator[InputContaine
     try:
         # Absolute, because FFmpeg takes the start of a name like `a:b.mp4` for a protocol. Titles in old files are
         # in any encoding, which is no reason to refuse them.
-        container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
+        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(path, _why_not_opened(path, error)) from None
-    with container:
-        try:
-            yield container
-        except av.error.ArgumentError as error:
-            reason = f"cannot be decoded ({error.strerror}): damaged, or its picture has more than {MAX_PIXELS} pixels"
-            raise MediaError(path, f"{reason}; make another copy, e.g. with {_SCALED}") from None
-        except av.error.FFmpegError as error:
-            remedy = "the file is damaged; make a sound copy of it, e.g. with ffmpeg -i OLD NEW"
-            raise MediaError(path, f"cannot be decoded ({error.strerror}); {remedy}") from None
+
+
+@contextmanager
+def complaints(path: Path) -> Iterator[None]:
+    """Whatever FFmpeg says while a file is read becomes a MediaError."""
+    try:
+        yield
+    except av.error.ArgumentError as error:
+        reason = f"cannot be decoded ({error.strerror}): damaged, or its picture has more than {MAX_PIXELS} pixels"
+        raise MediaError(path, f"{reason}; make another copy, e.g. with {_SCALED}") from None
+    except av.error.FFmpegError as error:
+        remedy = "the file is damaged; make a sound copy of it, e.g. with ffmpeg -i OLD NEW"
+        raise MediaError(path, f"cannot be decoded ({error.strerror}); {remedy}") from None
 
 
 @contextmanager
@@ -102,26 +120,50 @@ def open_stream(
     Raises:
         MediaError: see `open_media`; or there is no decoder for the stream, or its picture is too large.
     """
+    if (held := held_file(path)) is not None:
+        best = held.streams.best(kind)
+        # A decoder remembers what it has decoded; only a new one gives the same to the last bit.
+        if best is None or best.codec_context is None or not best.codec_context.is_open:
+            with complaints(path):
+                yield held, _decodable(path, best, kind, num_threads)
+            return
     for looks_far in (False, True):
         with open_media(path, looks_far=looks_far) as container:
             if looks_far and not container.streams:
                 raise MediaError(path, f"there is no stream in it, neither picture nor sound; {COPY_AGAIN}")
             stream = container.streams.best(kind)
-            may_come = container.format.name in _LATE_STREAMS or not container.streams
-            if stream is None and not looks_far and may_come:
+            if stream is None and not looks_far and may_come(container):
                 continue
-            if stream is not None and Disposition.attached_pic in stream.disposition:
-                stream = None  # The cover of an album shows nobody who speaks.
-            if stream is not None:
-                if stream.codec_context is None:
-                    reason = f"the codec of its {kind} stream is not known; convert it, e.g. with ffmpeg -i OLD NEW"
-                    raise MediaError(path, reason)
-                stream.codec_context.thread_count = num_threads
-                stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-            if isinstance(stream, av.VideoStream):
-                check_size(path, stream.codec_context.width, stream.codec_context.height)
-            yield container, stream
+            yield container, _decodable(path, stream, kind, num_threads)
             return
+
+
+def held_file(path: Path) -> InputContainer | None:
+    """The file as `held.held_open` holds it, if it does."""
+    held = HELD.get()
+    return held if held is not None and held.name == str(path.absolute()) else None
+
+
+def may_come(container: InputContainer) -> bool:
+    """Whether a stream that is not known may still be in the file."""
+    return container.format.name in _LATE_STREAMS or not container.streams
+
+
+def _decodable(path: Path, stream: Any, kind: str, num_threads: int) -> Any:
+    """The stream, ready to be decoded; None for one that shows nobody who speaks.
+
+    Raises:
+        MediaError: there is no decoder for it, or its picture is too large.
+    """
+    if stream is None or Disposition.attached_pic in stream.disposition:  # The cover of an album.
+        return None
+    if stream.codec_context is None:
+        raise MediaError(path, f"the codec of its {kind} stream is not known; convert it, e.g. with ffmpeg -i OLD NEW")
+    stream.codec_context.thread_count = num_threads
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    if isinstance(stream, av.VideoStream):
+        check_size(path, stream.codec_context.width, stream.codec_context.height)
+    return stream
 
 
 def check_size(path: Path, width: int, height: int) -> None:
@@ -183,19 +225,21 @@ def complete_packets(container: InputContainer, stream: Any) -> Iterator[av.Pack
     check_index(container, container.streams)
 
 
-def check_structure(container: InputContainer, stream: Any) -> None:
+def check_structure(container: InputContainer, *streams: Any) -> None:
     """Refuse a file that is cut short as far as its structure tells before it is read.
 
     Raises:
         MediaError: cut short.
     """
+    if container is HELD.get():  # It was looked at before.
+        return
     path = Path(container.name)
     size, promised = path.stat().st_size, promised_bytes(path)
     if promised > size:
         reason = f"the file is cut short or damaged, {size} of {promised} bytes are there; {COPY_AGAIN}"
         raise MediaError(path, reason)
     # In an mp4 the index is complete before anything is read. Others fill it while they are.
-    check_index(container, [stream])
+    check_index(container, streams)
 
 
 def is_sound(packet: av.Packet, container: InputContainer) -> bool:
@@ -216,6 +260,8 @@ def check_index(container: InputContainer, streams: Any) -> None:
     Raises:
         MediaError: cut short.
     """
+    if container is HELD.get():  # It was looked at before.
+        return
     path = Path(container.name)
     size = path.stat().st_size
     for stream in streams:

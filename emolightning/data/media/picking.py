@@ -5,6 +5,7 @@ and the packets say when their pictures are shown. What is decoded is the same t
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -62,13 +63,17 @@ def picked(
     decoder, shown = stream.codec_context, _order(stream, packets)
     number_at: dict[int | None, int] = {time: number for number, time in enumerate(shown)}
     wanted, last, number = {shown[position] for position in positions if position < len(shown)}, max(positions), -1
+    if wanted:
+        packets = packets[: 1 + max(place for place, packet in enumerate(packets) if packet.pts in wanted)]
     is_first = True
-    for packet in in_time(packets, Path(container.name)):
+    for packet in chain(in_time(packets, Path(container.name)), [None] if wanted else []):
         if shown:
-            decoder.skip_frame = "DEFAULT" if not packet.size or packet.pts in wanted else "NONREF"
-        for frame in packet.decode():
+            decoder.skip_frame = "DEFAULT" if packet is None or packet.pts in wanted else "NONREF"
+        # Asked without a packet it gives what it still holds, so the wanted ones need not be followed by others.
+        for frame in stream.decode(packet):
             number = number_at.get(frame.pts, -1) if shown else number + 1
-            if number < 0 or (is_first and number > 0):
+            # Half of an interlaced picture may be in the next packet.
+            if number < 0 or (is_first and number > 0) or (shown and frame.interlaced_frame):
                 return
             is_first = False
             yield number, frame

@@ -12,7 +12,15 @@ import numpy as np
 from av.container import InputContainer
 
 from emolightning.data.media.choice import FrameChoice, even_positions
-from emolightning.data.media.opening import MediaError, check_size, complete_packets, open_stream, packets_of
+from emolightning.data.media.held import held_open
+from emolightning.data.media.opening import (
+    MediaError,
+    check_size,
+    complete_packets,
+    held_file,
+    open_stream,
+    packets_of,
+)
 from emolightning.data.media.picking import fits, kept_packets, picked
 from emolightning.data.media.pieces import frames_of_piece, num_frames_of_piece
 from emolightning.data.media.signal import peak_of
@@ -72,7 +80,7 @@ def read_frames(
     """
     path, keep = Path(path), keep or np.asarray
     choice = known_choice(path, choice, span=span, num_threads=num_threads)
-    if choice == FrameChoice("index", 0) and span is None:
+    if choice == FrameChoice("index", 0) and span is None and held_file(path) is None:
         return _decode(path, span, [0], num_threads, keep, corruption)[0]
     return _chosen(path, choice, span, num_threads, keep, corruption)[0]
 
@@ -122,10 +130,10 @@ def read_film(
         MediaError: not a usable video, cut short, or an index beyond its end.
     """
     path = Path(path)
-    with _open_video(path) as (_, stream):
-        fps = float(stream.average_rate or DEFAULT_FPS)
-    choice = known_choice(path, choice, span=span)
-    frames, positions, total = _chosen(path, choice, span, 1, np.asarray, corruption)
+    with held_open(path, span):
+        fps = frame_rate(path)
+        choice = known_choice(path, choice, span=span)
+        frames, positions, total = _chosen(path, choice, span, 1, np.asarray, corruption)
     return Film(np.stack(frames), tuple(positions), total, fps)
 
 
@@ -176,16 +184,18 @@ def _read_small(
     corruption: Corruption | None = None,
 ) -> tuple[np.ndarray, list[float], list[int]]:
     """The pictures of `read_thumbnails`, their times, and which frames they are."""
-    num_frames = count_frames(path, span)
-    wanted = even_positions(num_frames, min(num_frames, max_frames))
     pictures: list[np.ndarray] = []
     seconds: list[float] = []
-    for position, (time, frame) in enumerate(each_frame(path, span, num_threads=num_threads, corruption=corruption)):
-        if len(pictures) < len(wanted) and position == wanted[len(pictures)]:
-            pictures.append(thumbnail(frame, size))
-            seconds.append(time)
-        if position == wanted[-1]:
-            break
+    with held_open(path, span):
+        num_frames = count_frames(path, span)
+        wanted = even_positions(num_frames, min(num_frames, max_frames))
+        frames = each_frame(path, span, num_threads=num_threads, corruption=corruption)
+        for position, (time, frame) in enumerate(frames):
+            if len(pictures) < len(wanted) and position == wanted[len(pictures)]:
+                pictures.append(thumbnail(frame, size))
+                seconds.append(time)
+            if position == wanted[-1]:
+                break
     if not pictures:
         raise MediaError(path, _NOTHING_DECODED)
     return np.stack(pictures), seconds, wanted[: len(pictures)]

@@ -13,6 +13,7 @@ import numpy as np
 
 from emolightning.data.checkup.unusable import BROKEN_VECTORS, NO_SOUND, NO_VECTORS, UNDECODABLE, Fault
 from emolightning.data.media.audio import NoAudioTrack, read_waveform
+from emolightning.data.media.held import held_open
 from emolightning.data.media.signal import describe_face, describe_motion, describe_speech
 from emolightning.data.media.video import read_thumbnails
 from emolightning.data.media.words import describe_words
@@ -119,6 +120,11 @@ def _first(found: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 def describe_clip(clip: Clip, names: tuple[str, ...]) -> Outcome:
     """The signal descriptors of one clip, each (1, width)."""
+    with held_open(clip.video, clip.span):
+        return _described(clip, names)
+
+
+def _described(clip: Clip, names: tuple[str, ...]) -> Outcome:
     arrays: dict[str, np.ndarray] = {}
     absent: dict[str, str] = {}
     if "face" in names or "motion" in names:

@@ -15,6 +15,7 @@ from emolightning.data.loading.corpus import Corpus
 from emolightning.data.media.audio import NoAudioTrack, read_waveform
 from emolightning.data.media.choice import FrameChoice, even_positions
 from emolightning.data.media.faces import FacePolicy
+from emolightning.data.media.held import held_open
 from emolightning.data.media.openface import NoFace
 from emolightning.data.media.opening import MediaError
 from emolightning.data.media.video import count_frames, known_choice, read_frames
@@ -124,6 +125,12 @@ def make_card(corpus: Corpus, clip: Clip, policy: FacePolicy) -> ClipCard:
 def look(clip: Clip, choice: FrameChoice, policy: FacePolicy) -> ClipCard:
     """What there is to see and hear of one clip; what cannot be had is a remark."""
     card = ClipCard(clip)
+    with held_open(clip.video, clip.span):
+        _fill(card, choice, policy)
+    return card
+
+
+def _fill(card: ClipCard, choice: FrameChoice, policy: FacePolicy) -> None:
     steps = {
         NO_FACE: lambda: _add_face(card, policy),
         UNDECODABLE: lambda: _add_pictures(card, choice),
@@ -137,7 +144,6 @@ def look(clip: Clip, choice: FrameChoice, policy: FacePolicy) -> ClipCard:
         except UserError as error:
             card.remarks.append((UNDECODABLE, error.reason if isinstance(error, MediaError) else str(error)))
     card.remarks = list(dict.fromkeys(card.remarks))
-    return card
 
 
 def counted_remarks(cards: Sequence[ClipCard]) -> str:
