@@ -218,5 +218,10 @@ def test_other_arithmetic_is_left_to_transformers(settings: dict[str, Any]) -> N
     else:
         language.config._attn_implementation_internal = settings["attn_implementation"]
     assert not can_read(language)
+    for place in ("", ".self_attn", ".mlp", ".input_layernorm"):
+        language = LlamaForCausalLM(LlamaConfig(**SIZES)).eval()
+        part: Any = language.get_submodule(f"model.layers.1{place}")
+        part.__class__ = type("Other", (type(part),), {"__module__": "elsewhere"})
+        assert not can_read(language)
     windows = Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=4, max_window_layers=1)
     assert not can_read(Qwen2ForCausalLM(windows).eval())

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from model_factory import make_model
 from torch import nn
 from torch.optim import AdamW
@@ -129,6 +130,34 @@ def test_lower_layers_learn_slower():
         "vision.tower.encoder.layers.1.mlp.fc1.weight": 0.1,
         "vision.tower.encoder.layers.0.mlp.fc1.weight": 0.05,
         "vision.tower.embeddings.patch_embedding.weight": 0.025,
+        "vision.tower.embeddings.class_embedding": 0.025,
+        "vision.tower.post_layernorm.weight": 0.1,
         "projections.image.weight": 1.0,
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected)
+
+
+def layers(number):
+    return nn.ModuleList(nn.Linear(1, 1, bias=False) for _ in range(number))
+
+
+def test_what_comes_before_layers_is_below_them_whatever_its_name():
+    class Flat(nn.Module):
+        def __init__(self, number):
+            super().__init__()
+            self.cls_token = nn.Parameter(torch.zeros(1))
+            self.patch_embed = nn.Linear(1, 1, bias=False)
+            self.blocks = layers(number)
+            self.embed_norm = nn.LayerNorm(1, bias=False)
+
+    towers = nn.ModuleDict({"vision": Flat(2), "two": nn.ModuleDict({"face": Flat(1), "body": Flat(3)})})
+    towers["head"] = nn.Linear(1, 1, bias=False)
+    assert Rates(layer_decay=0.5).of(towers) == {
+        **{f"vision.{name}": 0.25 for name in ("cls_token", "patch_embed.weight")},
+        **{"vision.blocks.0.weight": 0.5, "vision.blocks.1.weight": 1.0, "vision.embed_norm.weight": 1.0},
+        **{f"two.face.{name}": 0.5 for name in ("cls_token", "patch_embed.weight")},
+        **{f"two.face.{name}": 1.0 for name in ("blocks.0.weight", "embed_norm.weight")},
+        **{f"two.body.{name}": 0.125 for name in ("cls_token", "patch_embed.weight")},
+        **{f"two.body.blocks.{number}.weight": 0.5 ** (2 - number) for number in range(3)},
+        **{"two.body.embed_norm.weight": 1.0, "head.weight": 1.0},
+    }

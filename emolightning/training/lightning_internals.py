@@ -57,6 +57,7 @@ def may_be_logged(trainer: Any) -> bool:
     """Whether Lightning may log the present step: one of `log_every_n_steps`, or one at which a timer ends the run."""
     from pytorch_lightning.callbacks import Timer
 
+    # Each of them may: the time is known to be over only after the step, when the loss is read no more.
     has_timer = any(isinstance(callback, Timer) for callback in trainer.callbacks)
     return trainer._logger_connector.should_update_logs or has_timer or bool(trainer.fast_dev_run)
 

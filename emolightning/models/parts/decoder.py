@@ -21,6 +21,9 @@ from emolightning.models.parts.masks import sees_all
 STEADY = ("default", "linear", "llama3", "yarn")
 """Rotary positions whose frequencies do not depend on how long a sequence is."""
 
+FILES = ("transformers.models.llama.modeling_llama", "transformers.models.qwen2.modeling_qwen2")
+"""Where the classes of the layers are that are read here; linear ones are asked as they are."""
+
 Linear = Callable[[Tensor], Tensor]
 
 BLOCK = 32
@@ -34,7 +37,7 @@ def can_read(language: Any) -> bool:
     dropout.
     """
     base = unwrapped(language)
-    if not sees_all(base) or base.model.rotary_emb.rope_type not in STEADY:
+    if not sees_all(base) or base.model.rotary_emb.rope_type not in STEADY or not _is_of_known_parts(base.model):
         return False
     left: list[nn.Module | None] = [language]
     while left:  # `modules()` takes as long as a small context.
@@ -44,6 +47,14 @@ def can_read(language: Any) -> bool:
                 return False
             left += module._modules.values()
     return True
+
+
+def _is_of_known_parts(model: Any) -> bool:
+    """Whether no layer, nor what is read inside of it, was replaced by something else."""
+    parts = [model.norm, model.rotary_emb, *model.layers]
+    for layer in model.layers:
+        parts += [layer.self_attn, layer.mlp, layer.input_layernorm, layer.post_attention_layernorm]
+    return all(type(part).__module__ in FILES for part in parts)
 
 
 def _is_more_than_it_seems(module: nn.Module) -> bool:

@@ -2,8 +2,9 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from types import MappingProxyType
 from typing import Any
 
@@ -33,14 +34,14 @@ class Rates:
     def of(self, module: nn.Module) -> dict[str, float]:
         """Name of a parameter -> its factor."""
         names = [name for name, _ in module.named_parameters()]
-        depths = _depths(names, getattr(module, "fresh_parts", ()))
-        return {name: self._of_name(name, depths) for name in names}
+        above = _layers_above(names, getattr(module, "fresh_parts", ()))
+        return {name: self._of_name(name, above[name]) for name in names}
 
-    def _of_name(self, name: str, depths: Mapping[str, int]) -> float:
+    def _of_name(self, name: str, above: int) -> float:
         factor = self.parts.get(name.partition(".")[0], 1.0)
         if ".lora_B." in name:
             factor *= self.lora_plus_ratio
-        return factor * self.layer_decay ** _layers_above(name, depths)
+        return factor * self.layer_decay**above
 
     def described(self, module: nn.Module) -> str:
         """A line about the rates of what trains; empty where all are the optimizer's."""
@@ -51,22 +52,34 @@ class Rates:
         return f"rates: {min(found):.3g} to {max(found):.3g} times optimizer.lr, {len(found)} different ones"
 
 
-def _depths(names: Collection[str], fresh_parts: Collection[str]) -> dict[str, int]:
-    """Stack -> its layers, of the parts that have a base: what starts fresh has nothing to keep."""
+def _layers_above(names: Sequence[str], fresh_parts: Collection[str]) -> dict[str, int]:
+    """Name -> layers between the parameter and the end of its stack; what a model has before a stack is below it.
+
+    Args:
+        names: in the order of the model.
+        fresh_parts: have nothing to keep, and no stacks.
+    """
+    found = {
+        name: layer for name in names if name.partition(".")[0] not in fresh_parts and (layer := LAYER.match(name))
+    }
     depths: dict[str, int] = defaultdict(int)
+    for layer in found.values():
+        depths[layer[1]] = max(depths[layer[1]], int(layer[2]) + 1)
+    above, begun = dict[str, int](), set[str]()
     for name in names:
-        if (found := LAYER.match(name)) and name.partition(".")[0] not in fresh_parts:
-            depths[found[1]] = max(depths[found[1]], int(found[2]) + 1)
-    return dict(depths)
+        if layer := found.get(name):
+            begun.add(layer[1])
+            above[name] = depths[layer[1]] - 1 - int(layer[2])
+        else:
+            above[name] = max((depths[stack] for stack in _nearest(name, depths) if stack not in begun), default=0)
+    return above
 
 
-def _layers_above(name: str, depths: Mapping[str, int]) -> int:
-    """Layers between a parameter and the end of its stack; embeddings are below all of them."""
-    if (found := LAYER.match(name)) and found[1] in depths:
-        return depths[found[1]] - 1 - int(found[2])
-    if "embed" not in name:
-        return 0
-    return max((depth for stack, depth in depths.items() if name.startswith(f"{stack.rpartition('.')[0]}.")), default=0)
+def _nearest(name: str, stacks: Collection[str]) -> list[str]:
+    """The stacks that have the longest beginning in common with a name; none of another part."""
+    common = {stack: len(commonprefix([name.split("."), stack.split(".")])) for stack in stacks}
+    most = max(common.values(), default=0)
+    return [stack for stack, length in common.items() if length == most > 0]
 
 
 PLAIN_RATES = Rates()
