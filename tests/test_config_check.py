@@ -256,6 +256,20 @@ def test_where_the_source_does_not_tell_it_is_imported() -> None:
     assert line == "node.rel_toll: math.isclose has no such argument; did you mean rel_tol?"
 
 
+@pytest.mark.parametrize(
+    ("target", "name", "said"),
+    [
+        ("synthetic.reader.SyntheticData", "targets", "data=custom and data=msp_podcast have it"),
+        ("meld.reader.MeldData", "num_train", "data=synthetic has it"),
+        ("meld.reader.MeldData", "taget", "did you mean target?"),
+    ],
+)
+def test_an_argument_of_other_data_names_these(target: str, name: str, said: str) -> None:
+    place = f"emolightning.benchmarks.{target}"
+    found = problems_of({"data": {"_target_": place, name: "soft"}})
+    assert f"data.{name}: {place} has no such argument; {said}" in found
+
+
 def test_missing_target_lists_what_there_is() -> None:
     with pytest.raises(MissingTarget) as found:
         read_signature("planted_parts.inner.buidl")

@@ -11,6 +11,7 @@ from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseExce
 
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.known_targets import allowed_classes, foreign_objects, objects
+from emolightning.config.places import said_of_others
 from emolightning.config.problems import Problem, closest, not_one_of, suggestion
 from emolightning.config.shared_keys import signature_of
 from emolightning.config.signatures import UNKNOWN, Argument, Signature
@@ -201,7 +202,10 @@ def _check_object(key: str, node: Mapping[str, Any], signature: Signature) -> li
 def _check_names(key: str, node: Mapping[str, Any], signature: Signature) -> list[Problem]:
     unknown = [name for name in node if name not in (*HYDRA_KEYS, *signature.arguments) and not signature.takes_any]
     return [
-        Problem(f"{key}.{name}", f"{node['_target_']} has no such argument; {_nearest(name, signature)}")
+        Problem(
+            f"{key}.{name}",
+            f"{node['_target_']} has no such argument; {said_of_others(key, name) or _nearest(name, signature)}",
+        )
         for name in unknown
     ]
 

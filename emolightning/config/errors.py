@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
 from emolightning.config.definitions import MissingTarget
+from emolightning.config.places import said_of_others
 from emolightning.config.problems import OTHER_WORDS, Problem, closest, suggestion
 from emolightning.config.renamed import present_words
 from emolightning.config.shared_keys import signature_of
@@ -246,7 +247,8 @@ def _unknown_name(parts: list[str], node: DictConfig, cfg: DictConfig, launch: L
         return f"is not set in this configuration; to pass it to {target}, say +{here}{name}=..."
     near = closest(name, [*names, *arguments])
     hint = f"did you mean {near}?" if near in names else f"did you mean +{here}{near}=...?" if near else ""
-    return f"{target} has no such argument; {hint or suggestion(name, arguments)}"
+    others = said_of_others(".".join(parents), name)
+    return f"{target} has no such argument; {others or hint or suggestion(name, arguments)}"
 
 
 def _elsewhere(name: str, cfg: DictConfig) -> str | None:

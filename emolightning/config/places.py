@@ -1,5 +1,6 @@
 """Where this installation has its own files: beside the package in a checkout, inside of it where it is installed."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -25,3 +26,11 @@ def program(name: str) -> list[str]:
 def spoken(name: str) -> str:
     """The same as a user types it: `python train.py`, or `emolightning train`."""
     return f"python {name}.py" if IS_CHECKOUT else f"emolightning {name}"
+
+
+def said_of_others(group: str, key: str) -> str:
+    """`data=custom and data=msp_podcast have it`, of the files of a group that set a key; nothing where none does."""
+    files = sorted((CONFIG_DIR / group).glob("[!_]*.yaml")) if group else []
+    found = [path.stem for path in files if re.search(rf"^{re.escape(key)}:", path.read_text(encoding="utf-8"), re.M)]
+    names = [f"{group}={name}" for name in found]
+    return f"{' and '.join(names)} {'has' if len(names) == 1 else 'have'} it" if names else ""
