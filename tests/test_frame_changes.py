@@ -28,7 +28,7 @@ from emolightning.runs.report.pictures import jpeg_uri
 INPUTS = {"image": InputKind("frames", "video", "x"), "face": InputKind("vectors", "video", "x")}
 PICTURE = np.random.default_rng(3).integers(0, 256, (24, 31, 3), dtype=np.uint8)
 FRAMES = torch.from_numpy(np.stack([normalise(PICTURE), normalise(PICTURE[::-1])]))
-ALL: dict[str, float] = {"frame_flip": 0.5, "frame_jitter": 0.4, "frame_crop": 0.5, "frame_blur": 0.05}
+ALL: dict[str, Any] = {"frame_flip": 0.5, "frame_jitter": 0.4, "frame_crop": 0.5, "frame_blur": 0.05}
 
 
 def test_draws_are_those_of_seed_pass_and_clip() -> None:
@@ -96,7 +96,8 @@ def test_a_blur_is_a_convolution(blur: float) -> None:
     ],
 )
 def test_light_is_that_of_pillow(name: str, enhance: Any, factor: float) -> None:
-    change = FrameChange(**{name: factor})
+    how: dict[str, Any] = {name: factor}
+    change = FrameChange(**how)
     expected = np.asarray(enhance(Image.fromarray(PICTURE)).enhance(factor)).astype(int)
     assert np.abs(change.of_picture(PICTURE).astype(int) - expected).max() <= 2  # It rounds greys and products.
     frames = torch.from_numpy(normalise(PICTURE))[None]
@@ -125,7 +126,7 @@ def test_runs_without_frames_are_refused(name: str) -> None:
     with pytest.raises(
         UserError, match=f"augmentation.{name}: is about frames that a vision tower sees, .*it has face"
     ):
-        Augmentation({"face": INPUTS["face"]}, **{name: 0.05})
+        Augmentation({"face": INPUTS["face"]}, **dict.fromkeys([name], ALL[name]))
 
 
 def test_frames_that_a_tower_sees_once_are_refused_before_anything_is_read() -> None:
@@ -136,7 +137,8 @@ def test_frames_that_a_tower_sees_once_are_refused_before_anything_is_read() -> 
     with pytest.raises(ConfigError, match=said):
         check_config(cfg)
     for words in ("precompute_vision=false", "model.train.vision=lora", "augmentation.frame_flip=0"):
-        check_config(OmegaConf.merge(cfg, OmegaConf.from_dotlist([words])))
+        other: Any = OmegaConf.merge(cfg, OmegaConf.from_dotlist([words]))
+        check_config(other)
 
 
 def test_a_page_shows_a_frame_as_the_passes_have_it() -> None:
