@@ -216,7 +216,7 @@ def test_lists_without_a_run(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["benchmark=mer2023_sem"], "'mer2023_sem' is not one of ch_sims, ch_sims_v2"),
+        (["benchmark=mer2023_sem"], "'mer2023_sem' is not one of afew, ch_sims, ch_sims_v2"),
         (["run=somewhere"], "benchmark is required with run"),
         (["benchmark=dfew", "output_dir=out"], "say run=..., too"),
         (["benchmark=mer2023_semi", "system=valley"], "'valley' is not one of wav2vec 2.0"),
