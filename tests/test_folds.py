@@ -24,7 +24,7 @@ import emolightning as el
 from emolightning.config.check import ConfigError, check_config
 from emolightning.config.run_settings import EvalConfig, RunConfig
 from emolightning.data.readers.annotations import read_custom
-from emolightning.data.readers.folds import Division, divided, folds_of, in_fold
+from emolightning.data.readers.folds import Division, divided, folds_by_row, folds_of, in_fold
 from emolightning.data.readers.splits import assign_splits
 from emolightning.errors import UserError, override
 from emolightning.records.clips import Clip
@@ -94,11 +94,11 @@ def test_whole_subjects_are_divided_as_by_scikit_learn(people: int, folds: int, 
 def test_clips_are_divided_once_for_all_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     clips, calls = clips_of(12, 9), list[int]()
 
-    def counted(clips: Any, number: int, *, seed: int) -> dict[str, int]:
+    def counted(clips: Any, number: int, *, seed: int) -> list[int]:
         calls.append(number)
-        return divided(clips, number, seed=seed)
+        return folds_by_row(clips, number, seed=seed)
 
-    monkeypatch.setattr("emolightning.data.readers.folds.divided", counted)
+    monkeypatch.setattr("emolightning.data.readers.folds.folds_by_row", counted)
     division = Division(clips, seed=1)
     for name in [*folds_of(clips, folds=4, leave_one=None), *folds_of(clips, folds=None, leave_one="subject")]:
         held, alone = division.held_out(name), in_fold(clips, name, seed=1)

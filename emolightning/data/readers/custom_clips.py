@@ -91,13 +91,15 @@ class CustomClips:
     def _clips(self, numbers: Sequence[int], block: Block) -> tuple[list[int], list[Clip]]:
         """The clips of a block, each with its line."""
         kept = self.left_out.kept(block.columns, len(numbers))
-        numbers, block = list(compress(numbers, kept)), block.only(kept)
+        if not all(kept):
+            numbers, block = list(compress(numbers, kept)), block.only(kept)
         words: Sequence[Any] = self.labels.of_rows(block.columns)
-        gone = {word for word, rows in Counter(words).items() if self.labels.leaves_out(word, rows)}
+        rows_of = Counter(words)
+        gone = {word for word, rows in rows_of.items() if self.labels.leaves_out(word, rows)}
         if gone:
             kept = [word not in gone for word in words]
             numbers, words, block = list(compress(numbers, kept)), list(compress(words, kept)), block.only(kept)
-        found = self._fields(numbers, words, block)
+        found = self._fields(numbers, words, rows_of, block)
         named = [clip is not None and file is not None for clip, file in zip(found["id"], found["video"], strict=True)]
         if isinstance(self.labels, LabelVotes):
             given = {word: self.labels.given(word) for word in set(words)}
@@ -105,18 +107,22 @@ class CustomClips:
             self.votes.update(zip(compress(found["id"], named), compress(of_rows, named), strict=True))
             if self.is_soft:
                 found["shares"] = list(map({votes: shares(votes) for votes in given.values()}.__getitem__, of_rows))
+        lines: Sequence[int] = block.lines
         if not all(named):
             found = {name: list(compress(values, named)) for name, values in found.items()}
-        clips = clips_of_columns(sum(named), found)
-        return list(compress(block.lines, named)), clips
+            lines = list(compress(lines, named))
+        return list(lines), clips_of_columns(len(lines), found)
 
-    def _fields(self, rows: Sequence[int], words: Sequence[Any], block: Block) -> dict[str, list[Any]]:
+    def _fields(
+        self, rows: Sequence[int], words: Sequence[Any], rows_of: Mapping[Any, int], block: Block
+    ) -> dict[str, Sequence[Any]]:
         """The fields of Clip, each with what every row has there; the rows go on being checked after a bad value."""
         checked, (lines, columns) = Checked(), block
-        found = self._media(checked, rows, columns)
-        labels = checked.read_counted(words, self.labels.read_all)
+        found: dict[str, Sequence[Any]] = {**self._media(checked, rows, columns)}
+        labels = checked.read(words, lambda word: self.labels.read_all(word, rows_of[word]))
         found |= {"label": [pair and pair[0] for pair in labels], "open_labels": [pair and pair[1] for pair in labels]}
-        found["transcript"] = checked.read(columns.get(TRANSCRIPT, [""] * len(rows)), self.spoken)
+        said = columns.get(TRANSCRIPT, [""] * len(rows))
+        found["transcript"] = said if are_plain(said) else checked.read(said, self.spoken)
         nothing = [None] * len(rows)
         found["split"] = checked.read(columns["split"], _split) if "split" in columns else nothing
         for name in ("reason", "subject"):
@@ -124,9 +130,11 @@ class CustomClips:
         for name in DIMENSIONS:
             read = partial(self.numbers.read, name)
             found[name] = checked.read_counted(columns[name], read) if name in columns else nothing
-        wrong = checked.wrong() | {place for place, row in enumerate(rows) if row in self._twice}
-        # No answer is asked for where something is wrong: it would be told twice.
-        found["split"] = [None if place in wrong else split for place, split in enumerate(found["split"])]
+        wrong = checked.wrong()
+        if self._twice:
+            wrong |= {place for place, row in enumerate(rows) if row in self._twice}
+        if wrong:  # No answer is asked for there: it would be told twice.
+            found["split"] = [None if place in wrong else split for place, split in enumerate(found["split"])]
         self.problems.add(lines, checked.refused)
         source = f"{self.table.title}, line "
         return found | {"attributes": self._others(columns, len(rows)), "source": [f"{source}{line}" for line in lines]}
@@ -216,6 +224,12 @@ def read_transcript(text: str, *, needed: bool, may_be_silent: bool, said_words:
         f"{TRANSCRIPT} is empty; write what is said, say data.empty_transcript=empty where nothing is, or "
         f"{TRANSCRIPT_OFF}"
     )
+
+
+def are_plain(texts: Sequence[str]) -> bool:
+    """Whether all are plain text, none of them empty or missing: then each is what is said, as it stands."""
+    whole = "".join(texts)
+    return whole.isascii() and whole.isprintable() and all(texts) and not any(map(is_missing, texts))
 
 
 def _text(column: str, text: str) -> str | None:

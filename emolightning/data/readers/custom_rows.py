@@ -43,7 +43,9 @@ class CustomRows:
                 faults += wrong
             problems += [(block.lines[place], fault) for place, fault in sorted(faults, key=lambda each: each[0])]
             refused = {place for place, _ in faults}
-            sound = Block(block.lines, texts).only([place not in refused for place in range(len(block.lines))])
+            sound = Block(block.lines, texts)
+            if refused:
+                sound = sound.only([place not in refused for place in range(len(block.lines))])
             numbers = range(self.num_rows, self.num_rows + len(sound.lines))
             self.num_rows = numbers.stop
             if numbers:

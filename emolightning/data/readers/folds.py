@@ -4,6 +4,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from emolightning.config.problems import not_one_of
@@ -113,15 +114,19 @@ class Division:
         if key in self._parts:
             return
         if key.startswith("/"):
-            fold_of = divided(self.clips, int(key[1:]), seed=self.seed)
             names = list(map(str, range(int(key[1:]))))
-            parts = [names[fold_of[clip.id]] for clip in self.clips]
+            parts = list(map(names.__getitem__, folds_by_row(self.clips, len(names), seed=self.seed)))
         else:
             values = values_of(self.clips, key)
             parts = [values[clip.id] for clip in self.clips]
         self._parts[key] = parts
-        self._counts[key] = Counter(zip(parts, (clip.label for clip in self.clips), strict=True))
-        self._subjects[key] = list(dict.fromkeys(zip((clip.subject for clip in self.clips), parts, strict=True)))
+        about = Counter(
+            zip(parts, map(attrgetter("label"), self.clips), map(attrgetter("subject"), self.clips), strict=True)
+        )
+        counts = self._counts[key] = Counter[tuple[str, str | None]]()
+        for (part, label, _), number in about.items():
+            counts[part, label] += number
+        self._subjects[key] = list(dict.fromkeys((subject, part) for part, _, subject in about))
 
 
 def in_fold(clips: Sequence[Clip], held_out: str, *, seed: int) -> list[Clip]:
@@ -152,14 +157,18 @@ def folds_of(clips: Sequence[Clip], *, folds: int | None, leave_one: str | None)
 
 
 def divided(clips: Sequence[Clip], number: int, *, seed: int) -> dict[str, int]:
-    """Clip id -> fold from 0 on; labels are spread evenly, whoever is seen stays whole.
+    """Clip id -> fold from 0 on, see `folds_by_row`."""
+    return dict(zip(map(attrgetter("id"), clips), folds_by_row(clips, number, seed=seed), strict=True))
+
+
+def folds_by_row(clips: Sequence[Clip], number: int, *, seed: int) -> list[int]:
+    """The fold of each clip, from 0 on; labels are spread evenly, whoever is seen stays whole.
 
     Raises:
         UserError: fewer subjects than folds, or fewer clips of each label.
     """
     import numpy as np
 
-    ids = [clip.id for clip in clips]
     groups = groups_of(clips)
     kinds = sorted(set(groups))
     if len(kinds) < number:
@@ -177,10 +186,13 @@ def divided(clips: Sequence[Clip], number: int, *, seed: int) -> dict[str, int]:
         places = np.array(list(map({kind: place for place, kind in enumerate(kinds)}.__getitem__, groups)))
         folds = _whole_groups(labels, places, number, seed=seed)
     else:
-        order = np.array(sorted(range(len(clips)), key=ids.__getitem__))  # The order of the rows does not matter.
+        order = np.array(
+            sorted(range(len(clips)), key=lambda row: clips[row].id)
+        )  # The order of the rows does not matter.
         folds = np.empty(len(clips), dtype=int)
         folds[order] = _stratified(labels[order], number, seed=seed)
-    return dict(zip(ids, folds.tolist(), strict=True))
+    found: list[int] = folds.tolist()
+    return found
 
 
 def _stratified(labels: "np.ndarray", number: int, *, seed: int) -> "np.ndarray":
