@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ def compare_answers(cfg: DictConfig) -> None:
     agreement = answers.require_the_same(subject, clips, ours, upstream, cfg.batch_size)
     columns = answers.make_columns(subject, clips, ours, upstream, cfg.batch_size)
     is_complete, peak = _alternate(cfg, columns, device)
-    found = answers.figures(columns, cfg.batch_size, peak, device)
+    told = f", answers of {cfg.answer_tokens} tokens"
+    found = [replace(each, what=each.what + told) for each in answers.figures(columns, cfg.batch_size, peak, device)]
     print("\n".join(answers.lines(found, columns, device)))
     shared = {**head, "clips": clips.description(), "machine": describe_device(device, peak), "agreement": agreement}
     gpu, rounds = shared["machine"]["gpu"], answers.all_rounds(columns)
