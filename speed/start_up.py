@@ -221,7 +221,7 @@ def figures(starts: Mapping[str, Sequence[Start]], floors: Mapping[str, Sequence
                 "s",
                 at_most=command.most_s,
                 floor=median(least) if least else None,
-                floor_of=f"`{command.floor}`" if least else "",
+                floor_of="its libraries imported alone" if least else "",
             ),
             figure(f"start of `{name}`: modules", [one.modules for one in each], "modules"),
         ]
