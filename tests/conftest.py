@@ -19,6 +19,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Two workers and their programs share the cores; threads of each operation would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# By default a run takes a GPU that is there, and these tests compare bytes that only a CPU repeats.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 sys.path.insert(0, str(Path(__file__).parent))  # media_factory, model_factory, runs
 
 from config_cache import parse_once  # noqa: E402

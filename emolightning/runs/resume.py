@@ -64,6 +64,9 @@ FREE = (
 FREE_OF_DATA = ("data.mixed", "data.scale", "data.batch_size")
 """Full keys of the same: of the first two the annotations tell, of the last the clips of a step."""
 
+HARDWARE = ("accelerator", "deterministic")
+"""Keys of `trainer` that say where a run computes: on other hardware it is the same run."""
+
 
 @dataclass(frozen=True)
 class StepSize:
@@ -109,12 +112,17 @@ def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
 
 
 def _compared(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What says whether two runs are the same: a scale of sentiment that nobody named is that of the benchmark."""
-    scoring, data = config.get("scoring"), config.get("data")
+    """What says whether two runs are the same, where hardware does not count.
+
+    A scale of sentiment that nobody named is that of the benchmark.
+    """
+    scoring, data, trainer = config.get("scoring"), config.get("data"), config.get("trainer")
     name = data.get("name") if isinstance(data, Mapping) else None
     if isinstance(scoring, Mapping) and isinstance(name, str) and scoring.get("protocol", "") is None:
         scoring = {**scoring, "protocol": protocol_of(name)}
-    return {**config, "scoring": scoring, "resume": None}
+    if isinstance(trainer, Mapping):
+        trainer = {key: value for key, value in trainer.items() if key not in HARDWARE}
+    return {**config, "scoring": scoring, "trainer": trainer, "resume": None}
 
 
 def refuse_changes(checkpoint: Path, config: Mapping[str, Any], data: Mapping[str, Any]) -> None:
