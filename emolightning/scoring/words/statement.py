@@ -56,6 +56,22 @@ ENTRY = re.compile(
 )
 HEAD = re.compile(r"[\s\-\u2013\u2014:(,;]*(?:\*\*)?([^\s:(,;*\u2013\u2014]+(?: [^\s:(,;*\u2013\u2014-]+){0,2})")
 
+CHOICES = "choice|guess|pick|candidate|prediction"
+NAMED = f"{CHOICES}|answer|label|emotion|match|fit"
+ORDER = (
+    rf"(?P<best>(?:1st|first)[ -](?:{CHOICES})|(?:top|best)(?:[ -](?:{NAMED}))?|(?:rank|top|{CHOICES})[ #-]{{0,2}}1|#1)"
+    rf"|(?:(?:2nd|second|3rd|third|backup)[ -](?:{CHOICES})|next(?:[ -](?:{CHOICES}))?|runner[ -]up"
+    rf"|(?:2nd|second|next)[ -]best(?:[ -](?:{NAMED}))?|(?:rank|top|{CHOICES})[ #-]{{0,2}}[2-9]|#[2-9])"
+    r"|(?P<equal>(?:option|answer|label|emotion)[ #-]{0,2}[1-9])"
+)
+CHOICE = re.compile(
+    rf"(?:^|(?<=[\n.;,|]))[\s*-]*(?:{ORDER})(?:\**\s?[:=]|\s[\u2013\u2014-])[\s*]*(?P<said>[^\n.;|]+)", re.IGNORECASE
+)
+"""`Top choice: sad` and `Second choice: angry`; what is merely counted, as in `Option 1: sad`, is of equal standing."""
+
+AFTER_A_CHOICE = (":", "=", " -", " \u2013", " \u2014")
+"""One of them is in each: most answers need not be searched."""
+
 FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
 RANKED = "a ranked list"
@@ -102,6 +118,8 @@ def final_statement(text: str) -> Statement:
     if is_json and (said := _from_json(text)) is not None:
         return Statement(said, "JSON")
     text = unmarked(text)
+    if sum(map(text.count, AFTER_A_CHOICE)) > 1 and len(choices := list(CHOICE.finditer(text))) > 1:
+        text = _without_lesser(text, choices)
     if not is_json and (heads := _heads_of_a_list(text)):
         return Statement(heads[0], RANKED, second=heads[1])
     return Statement(text, place)
@@ -194,6 +212,16 @@ def _number(value: Any) -> float | None:
 def _largest(scores: Mapping[str, float]) -> str:
     most = max(scores.values())
     return ", ".join(name for name, score in scores.items() if score == most)
+
+
+def _without_lesser(text: str, choices: Sequence[re.Match[str]]) -> str:
+    """The text without second choices beside a first one; what is merely counted stays, without its number."""
+    has_best = any(each["best"] for each in choices)
+
+    def shown(each: re.Match[str]) -> str:
+        return "\n" if has_best and not each["best"] and not each["equal"] else f"\nLabel: {each['said']}\n"
+
+    return CHOICE.sub(shown, text)
 
 
 def _heads_of_a_list(text: str) -> list[str]:
