@@ -207,7 +207,9 @@ class LabelReader:
             whole = self._items.of(folded(text))
             if are_options(whole, self.labels):
                 return Reading(None, SEVERAL, read_from=place)
-            if not all(names_an_emotion(found) for found in (items, self._items.of(folded(statement.second)))):
+            if likeliest(whole):
+                items = whole  # Shares say more than the order: two may be equal.
+            elif not all(names_an_emotion(found) for found in (items, self._items.of(folded(statement.second)))):
                 items, place = whole, ""  # Numbered evidence.
         known = (place, tuple(items))
         reading = self._of_items.get(known)

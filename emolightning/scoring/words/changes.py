@@ -146,8 +146,11 @@ def _less(sentence: Sentence, place: int) -> None:
 
 
 def _concede(sentence: Sentence, place: int) -> None:
+    is_while = sentence.items[place].word == "while"
+    if is_while and place and subjects.turns_to_another(sentence, place):
+        return  # "the man is angry, while the woman looks worried"
     is_first = place == 0 or (sentence.begins_clause(place) and any(one.weight for one in sentence.mentions))
-    if is_first or sentence.items[place].word != "while":
+    if is_first or not is_while:
         sentence.is_conceded, sentence.is_denied = True, False
 
 

@@ -81,6 +81,8 @@ class Cue(IntEnum):
     """What is asked for; with a colon or a verb it concludes."""
     OPTIONS = auto()
     """The sentence lists what could be answered."""
+    TIED = auto()
+    """What is ranked is equal."""
     RANKED = auto()
     """The sentence lists emotions, the likeliest first."""
     IS = auto()
@@ -183,6 +185,7 @@ WORDS: Mapping[Cue, str] = {
     Cue.OPTIONS: "options option~list choices candidate~labels candidate~emotions possible~labels possible~emotions "
     "labels~are following~emotions following~labels categories choose~from select~from represents "
     "which~emotion~label 选项 選項",
+    Cue.TIED: "tie tied toss-up coin~flip equally~likely equally~plausible equally~strong 并列",
     Cue.RANKED: "ranked ranking top top-3 top-2 top-5 top~3 top~2 top~5 top~three top~two most~likely~to~least "
     "order~of~likelihood order~of~probability most~to~least descending",
     Cue.IS: "would~have~been he'd~be she'd~be they'd~be is was will~be would~be has~become have~become are as "

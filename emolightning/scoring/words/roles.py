@@ -40,6 +40,7 @@ ROLES: Mapping[str, str] = {
     "at~this~point on~the~whole at~the~end in~the~end by~the~end in~fact together hidden suppressed restrained "
     "growing rising high bright bitter broad additionally 我们 furthermore moreover in~addition besides "
     "at~the~same~time later afterwards eventually 后来 後來 然后 同时 同時 此外 另外 また 또한 outright utter "
+    "a~lot~of lots~of a~great~deal~of a~good~deal~of plenty~of "
     "quickly suddenly gradually slowly soon immediately softly openly nothing~but no~less~than 并 很 非常 十分 特别 "
     "有些 的 地 得 了 着 在 是 相当 极其 极度 都 也 更 比较 明显 内心 心中 感到 とても すごく です ます 하고 "
     "있습니다 매우 아주",

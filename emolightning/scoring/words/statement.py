@@ -151,13 +151,21 @@ def _parsed(text: str) -> Any:
     if len(text) > LARGEST_JSON:
         return None
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_with_all_values)
     except (ValueError, RecursionError):
         pass
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
+
+
+def _with_all_values(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of a name that is there twice all values count, where Python would take the last."""
+    values: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: given[0] if len(given) == 1 else given for name, given in values.items()}
 
 
 def _said(value: Any, depth: int = 0) -> str | None:

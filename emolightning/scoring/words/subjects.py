@@ -1,6 +1,7 @@
 """Whom an emotion is said of: the person of the clip, another one, a thing, or nobody, where the answer supposes."""
 
 from collections.abc import Set
+from itertools import takewhile
 
 from emolightning.scoring.words.cues import Cue
 from emolightning.scoring.words.sentence import LESS, Mention, Sentence
@@ -31,6 +32,13 @@ def are_one(said_of: Set[str]) -> bool:
     named = said_of - PRONOUNS.keys()
     pronouns = said_of & PRONOUNS.keys()
     return len(named) <= 1 and len(pronouns) <= 1 and all(named <= PRONOUNS[one] for one in pronouns if named)
+
+
+def turns_to_another(sentence: Sentence, place: int) -> bool:
+    """Whether the emotions before and after a place are of two persons."""
+    until_named = takewhile(lambda item: item.cue is not Cue.LABEL, sentence.later(place))
+    then = {item.word for item in until_named if item.cue is Cue.PERSON}
+    return bool(then and sentence.person) and not are_one({sentence.person, *then})
 
 
 def person(sentence: Sentence, place: int) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from emolightning.scoring.words.changes import CHANGES
 from emolightning.scoring.words.cues import Cue
@@ -41,8 +41,8 @@ YES = "+"
 ASKING = frozenset("qiumX")
 """The roles of words with which a question begins."""
 
-PART, A_PART = re.compile("[ec]+[ih:]"), "a part"
-"""`The voice sounds sad` and `the video suggests neutral` say something of a part of the clip."""
+PART, KEY, A_PART = re.compile("[ec]+[ih:]"), re.compile(":?[^:kihvjM]{0,10}:L"), "a part"
+"""`The voice sounds sad`, `the video suggests neutral` and `Speaker B: sad` say something of a part of the clip."""
 
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
 NOT_BARE = frozenset(
@@ -58,11 +58,12 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
     found: list[Mention] = []
     level, explaining, has_seemed, number, start = 0, False, False, 0, 0
     asked: list[Mention] = []
+    is_tied = any(item.cue is Cue.TIED for item in items)
     for end in [*(place for place, item in enumerate(items) if item.cue in ENDS), len(items)]:
         if end > start:
             sentence = Sentence(number, items[start:end], level=level, is_explaining=explaining)
             is_asked = end < len(items) and items[end].cue is Cue.ASKED
-            _weigh(sentence, is_asked=is_asked)
+            _weigh(sentence, is_asked=is_asked, is_tied=is_tied)
             is_taken_back = len(sentence.items) == 1 and sentence.items[0].cue is Cue.NOT  # "Happy... not."
             if not sentence.mentions and sentence.items[0].role != YES:
                 for mention in found[-1:] if is_taken_back else asked:
@@ -99,7 +100,7 @@ def _is_share(items: Sequence[Item], place: int) -> bool:
     return item.cue is Cue.NUMBER and is_marked
 
 
-def _weigh(sentence: Sentence, *, is_asked: bool) -> None:
+def _weigh(sentence: Sentence, *, is_asked: bool, is_tied: bool) -> None:
     for place, item in enumerate(sentence.items):
         cue = item.cue
         if cue is Cue.LABEL:
@@ -116,7 +117,7 @@ def _weigh(sentence: Sentence, *, is_asked: bool) -> None:
         if change := CHANGES.get(cue):
             change(sentence, place)
     if sentence.mentions:
-        _close(sentence, is_asked=is_asked)
+        _close(sentence, is_asked=is_asked, is_tied=is_tied)
 
 
 def _name(sentence: Sentence, place: int) -> None:
@@ -148,13 +149,16 @@ def _is_lesser(sentence: Sentence) -> bool:
     return sentence.is_slight or sentence.is_hedged or sentence.is_explaining or sentence.is_of_a_thing or is_beside
 
 
-def _close(sentence: Sentence, *, is_asked: bool) -> None:
+def _close(sentence: Sentence, *, is_asked: bool, is_tied: bool) -> None:
     """What only the whole sentence shows."""
     said_of = next((item.word for item in sentence.items if item.cue is Cue.PERSON), "")
-    if not said_of and PART.match("".join(item.role for item in sentence.items[:6])):
+    roles = "".join(item.role for item in sentence.items[:12])
+    has_key = KEY.match(roles) is not None and _is_of_words(sentence.items)
+    if has_key or (not said_of and PART.match(roles)):
         said_of = A_PART
     for mention in sentence.mentions:
-        mention.said_of, mention.is_addition = mention.said_of or said_of, sentence.is_addition
+        mention.said_of = said_of if has_key else mention.said_of or said_of
+        mention.is_addition = sentence.is_addition
     usable = [mention for mention in sentence.mentions if mention.weight]
     if sentence.is_option:
         for mention in usable:
@@ -166,11 +170,16 @@ def _close(sentence: Sentence, *, is_asked: bool) -> None:
             mention.weight, mention.level = LESS, 0
             if is_question:
                 mention.drop(NOT_ASSERTED)
-    elif sentence.is_ranked:
+    elif sentence.is_ranked and not is_tied:
         count_less(usable[1:])
     elif not sentence.level and usable and _is_bare(sentence):
         for mention in usable:
             mention.level = BARE
+
+
+def _is_of_words(items: Sequence[Item]) -> bool:
+    """Whether there are words before the first emotion."""
+    return any(item.cue in NOT_BARE for item in takewhile(lambda item: item.cue is not Cue.LABEL, items))
 
 
 def _is_bare(sentence: Sentence) -> bool:
