@@ -305,8 +305,12 @@ def test_what_a_run_records_is_in_the_table(place: Path, tmp_path: Path, capsys:
         report["evaluation"] |= {"inputs": ["speech", "transcript"]}
         (tmp_path / name / "metrics.json").write_text(json.dumps(report))
         (tmp_path / name / ANSWERS).write_bytes((place / "runs" / "a" / ANSWERS).read_bytes())
-    (tmp_path / "trained" / "config.yaml").write_text("seed: 0\nmodel:\n  rank: 8\noutput_dir: x\n")
-    (tmp_path / "other" / "config.yaml").write_text("seed: 0\nmodel:\n  rank: 16\noutput_dir: y\n")
+    (tmp_path / "trained" / "config.yaml").write_text(
+        "seed: 0\nmodel:\n  rank: 8\noutput_dir: x\noptimizer:\n  lr: 1e-3\ntrainer:\n  max_epochs: 1\n"
+    )  # The other's is of an evaluation.
+    (tmp_path / "other" / "config.yaml").write_text(
+        "seed: 0\nmodel:\n  rank: 16\noutput_dir: y\ntrainer:\n  max_epochs: 2\n"
+    )
     found = compare(tmp_path / "out", f"runs=[{','.join(str(tmp_path / name) for name in models)},{place}/runs/b]")
     assert [system["training"] for system in found["systems"]] == [
         "trained on mine",

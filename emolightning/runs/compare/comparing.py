@@ -209,13 +209,21 @@ def _settings_of(systems: Sequence[System], pair: dict[str, Any]) -> dict[str, A
     by_name = {system.name: system for system in systems}
     first, second = by_name[pair["first"]], by_name[pair["second"]]
     here, there = first.settings(), second.settings()
-    names = dict.fromkeys([*here, *there]) if here and there else {}
     differ = {
         name: [here.get(name), there.get(name)]
-        for name in names
+        for name in _names_of_both(here, there)
         if here.get(name) != there.get(name) and name.partition(".")[0] not in NOT_OF_THE_RUN
     }
     return {"settings": differ, "has_seeds": len(first.said) + len(second.said) > 2}
+
+
+def _names_of_both(here: dict[str, Any], there: dict[str, Any]) -> list[str]:
+    """The settings to compare: where one configuration is of a training and one of an evaluation, those of both."""
+    if not here or not there:
+        return []
+    if len({any(name.startswith("optimizer.") for name in names) for names in (here, there)}) == 1:
+        return list(dict.fromkeys([*here, *there]))
+    return [name for name in here if name in there and not name.startswith("trainer.")]
 
 
 def _clips(systems: Sequence[System], clips: Compared) -> list[dict[str, Any]]:

@@ -2,16 +2,18 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from emolightning.errors import shown
 
+COMMAND = re.compile("`([^`]+)`")
 TEMPLATES = Path(__file__).parent / "templates"
 
 LIGHT = {
@@ -69,8 +71,17 @@ def render(template: str, *, scripts: tuple[str, ...] = (), **values: Any) -> st
 def environment() -> Environment:
     """Where templates are; transcripts, answers, labels and names come from outside: everything is escaped."""
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
-    made.filters.update(number=number, interval=interval, short=lambda text: shown(str(text), longest=80))
+    made.filters.update(number=number, interval=interval, short=lambda text: shown(str(text), longest=80), coded=coded)
     return made
+
+
+def coded(text: str) -> Markup:
+    """A sentence of ours whose commands, between backticks, are shown as such; all of it is escaped.
+
+    >>> coded("say `emolightning compare` & <b>")
+    Markup('say <code>emolightning compare</code> &amp; &lt;b&gt;')
+    """
+    return Markup(COMMAND.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def colours() -> dict[str, Markup]:
