@@ -82,7 +82,7 @@ class Cue(IntEnum):
     OPTIONS = auto()
     """The sentence lists what could be answered."""
     TIED = auto()
-    """What is ranked is equal."""
+    """What is ranked is equal, and what a sentence names beside it."""
     RANKED = auto()
     """The sentence lists emotions, the likeliest first."""
     IS = auto()
@@ -160,7 +160,8 @@ WORDS: Mapping[Cue, str] = {
     Cue.MAINLY: "first~choice above~all mostly mainly primarily predominantly chiefly dominated~by largely leaning "
     "lean most~likely likeliest overwhelming actually truly genuinely in~fact in~reality really essentially "
     "ultimately 其实 其實 实际上 實際上 主に 주로 사실",
-    Cue.REFUSE: "may~become might~become could~become may~get might~get could~get about~to~become about~to~get "
+    Cue.REFUSE: "it~depends depends~on "
+    "may~become might~become could~become may~get might~get could~get about~to~become about~to~get "
     "may~suggest might~suggest could~suggest stop~being stops~being cannot~determine cannot~tell can't~tell "
     "can't~determine can't~say cannot~say "
     "can't~identify unable~to cannot~identify hard~to difficult~to impossible~to unclear not~sure unsure uncertain "
@@ -185,7 +186,10 @@ WORDS: Mapping[Cue, str] = {
     Cue.OPTIONS: "options option~list choices candidate~labels candidate~emotions possible~labels possible~emotions "
     "labels~are following~emotions following~labels categories choose~from select~from represents "
     "which~emotion~label 选项 選項",
-    Cue.TIED: "tie tied toss-up coin~flip equally~likely equally~plausible equally~strong 并列",
+    Cue.TIED: "tie tied toss-up coin~flip equally~likely equally~plausible equally~strong 并列 "
+    "several~emotions different~emotions "
+    "multiple~emotions various~emotions many~emotions range~of~emotions both~emotions bittersweet mixed~feelings "
+    "mixed~emotions",
     Cue.RANKED: "ranked ranking top top-3 top-2 top-5 top~3 top~2 top~5 top~three top~two most~likely~to~least "
     "order~of~likelihood order~of~probability most~to~least descending",
     Cue.IS: "would~have~been he'd~be she'd~be they'd~be is was will~be would~be has~become have~become are as "
@@ -236,6 +240,7 @@ NAMES: Mapping[Cue, str] = {
     Cue.ANOTHER: "next~to~her next~to~him the~dog the~cat another most~people anyone anybody the~crowd the~audience "
     "the~viewer viewers others in~the~background behind~him behind~her behind~them people~around~him people~around~her "
     "people~around~them the~others others other~people another~person another~man another~woman the~other~man "
+    "one~of~them one~of~the~two the~other~one the~first~one the~second~one "
     "the~other~woman the~other~person everyone~else someone~else bystanders the~interviewer "
     "周围的人 旁边的人 其他人 别人 观众 觀眾 对方 對方 "
     + " ".join(f"{whose}~{who}" for whose in ("his", "her", "their", "whose") for who in _RELATIVES)

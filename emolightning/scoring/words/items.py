@@ -43,6 +43,9 @@ class Item(NamedTuple):
 
 
 ZERO = ("0", "0%", "0.0", "0/5", "0/10", "0/100")
+DESCRIBED = 4
+"""A list of all labels with more words and signs for each is about them, and in no order of likelihood."""
+
 OTHER = Item(Cue.WORD)
 A_NUMBER = Item(Cue.NUMBER, role="n")
 NONE_OF_IT = Item(Cue.NUMBER, role="!")
@@ -200,8 +203,11 @@ def names_an_emotion(items: list[Item]) -> bool:
 
 def are_options(items: list[Item], labels: Sequence[str]) -> bool:
     """Whether a list is the question's once more, and says nothing of its order or of shares."""
-    is_told = any(item.cue is Cue.RANKED or item.word.endswith("%") for item in items)
-    return not is_told and [item.label for item in items if item.cue is Cue.LABEL] == list(labels)
+    if any(item.cue is Cue.RANKED or item.word.endswith("%") for item in items):
+        return False
+    named = [item.label for item in items if item.cue is Cue.LABEL]
+    is_about_each = items[0].cue is Cue.OPTIONS or len(items) > DESCRIBED * len(labels)
+    return named == list(labels) or (is_about_each and set(named) == set(labels))
 
 
 def _may_be_korean(run: str, place: int, item: Item) -> bool:

@@ -41,8 +41,11 @@ YES = "+"
 ASKING = frozenset("qiumX")
 """The roles of words with which a question begins."""
 
-PART, KEY, A_PART = re.compile("[ec]+[ih:]"), re.compile(":?[^:kihvjM]{0,10}:L"), "a part"
+PART, KEY, A_PART = re.compile("[ec]+[ih:]"), re.compile(":?[^:L]{0,12}:L"), "a part"
 """`The voice sounds sad`, `the video suggests neutral` and `Speaker B: sad` say something of a part of the clip."""
+
+ROW = "|"
+"""Begins a row of a table."""
 
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
 NOT_BARE = frozenset(
@@ -153,7 +156,7 @@ def _close(sentence: Sentence, *, is_asked: bool, is_tied: bool) -> None:
     """What only the whole sentence shows."""
     said_of = next((item.word for item in sentence.items if item.cue is Cue.PERSON), "")
     roles = "".join(item.role for item in sentence.items[:12])
-    has_key = KEY.match(roles) is not None and _is_of_words(sentence.items)
+    has_key = sentence.items[0].word == ROW or (KEY.match(roles) is not None and _is_of_words(sentence.items))
     if has_key or (not said_of and PART.match(roles)):
         said_of = A_PART
     for mention in sentence.mentions:
@@ -170,6 +173,9 @@ def _close(sentence: Sentence, *, is_asked: bool, is_tied: bool) -> None:
             mention.weight, mention.level = LESS, 0
             if is_question:
                 mention.drop(NOT_ASSERTED)
+    elif any(item.cue is Cue.TIED for item in sentence.items):
+        for mention in usable:  # "several emotions: surprise, then joy when he sees her"
+            mention.weight = PLAIN
     elif sentence.is_ranked and not is_tied:
         count_less(usable[1:])
     elif not sentence.level and usable and _is_bare(sentence):
