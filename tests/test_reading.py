@@ -74,6 +74,8 @@ def test_recorded_answers(shared: Path) -> None:
         ("At the start: happy\nAt the end: sad", None),
         ("Anna: happy\nBen: sad\nOverall: sad", "sad"),
         ("Anna: sad", "sad"),
+        ("Husband -> angry\nWife -> sad", None),
+        ("悲伤通常表现为嘴角下垂、语速缓慢；愤怒则表现为音量升高、眉头紧锁。", None),
         ("Before the call: happy\nAfter the call: worried", None),
         ("Options:\n1. happy\n2. sad\n3. neutral\n4. angry\n5. worried\n6. surprise", None),
         ("It depends on the context: with the scene before it would be surprise, without it neutral.", None),

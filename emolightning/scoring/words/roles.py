@@ -138,7 +138,7 @@ ROLES: Mapping[str, str] = {
     "in~case "
     "ですか ますか 만약 suppose imagine should should~be ought shall or~not once unless whether if as~if as~though "
     "supposedly allegedly ostensibly reportedly typically usually normally often as~a~rule oh~sure yeah~right yeah "
-    "可能会 也许会 或许会 他会 她会 将会 "
+    "通常 往往 一般会 可能会 也许会 或许会 他会 她会 将会 "
     "谁 誰 呢 吗 嗎 听说 据说 应该 本应 假如 如果 要是 是不是 should~he should~she should~they had~he had~she "
     "were~he were~she",
     '"': "말한다 말합니다 问 問 asks asked asking wonders wondered wondering tells told explains explained described "
@@ -150,7 +150,8 @@ ROLES: Mapping[str, str] = {
     "interviewer audience crowd children dog cat me us reader viewer viewers friend friends",
     "z": "film movie song story music book room weather 电影 音乐 歌曲 故事 歌",
     "f": "almost nearly",
-    "F": "false untrue incorrect inaccurate unfounded misleading misplaced premature exaggerated fake faked feigned "
+    "F": "则表现为 表现为 常表现为 "
+    "false untrue incorrect inaccurate unfounded misleading misplaced premature exaggerated fake faked feigned "
     "staged an~act a~lie fades faded subsides subsided disappears disappeared vanishes vanished ebbs ebbed dissipates "
     "wears~off wore~off worn~off is~gone are~gone ebbs~away",
     UNKNOWN: "uncertain unsure 怒るかも 喜ぶかも 驚くかも 恐れるかも 悲しむかも",

@@ -41,7 +41,7 @@ YES = "+"
 ASKING = frozenset("qiumX")
 """The roles of words with which a question begins."""
 
-PART, KEY, A_PART = re.compile("[ec]+[ih:]"), re.compile(":?[^:L]{0,12}:L"), "a part"
+PART, KEY, A_PART = re.compile("[ec]+[ih:]"), re.compile(":?[^:L]{0,12}:{1,2}L"), "a part"
 """`The voice sounds sad`, `the video suggests neutral` and `Speaker B: sad` say something of a part of the clip."""
 
 ROW = "|"
@@ -175,7 +175,7 @@ def _close(sentence: Sentence, *, is_asked: bool, is_tied: bool) -> None:
                 mention.drop(NOT_ASSERTED)
     elif any(item.cue is Cue.TIED for item in sentence.items):
         for mention in usable:  # "several emotions: surprise, then joy when he sees her"
-            mention.weight = PLAIN
+            mention.weight = min(one.weight for one in usable)
     elif sentence.is_ranked and not is_tied:
         count_less(usable[1:])
     elif not sentence.level and usable and _is_bare(sentence):
