@@ -84,6 +84,16 @@ def test_all_trainers_beside_each_other(seven: tuple[dict[str, Any], str]) -> No
     assert marks == ["fits" if result["device_gb"] <= size else "-" for size in sizes]
 
 
+def test_an_engines_own_settings_are_not_asked_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "result.json"
+    words = ("trainer=deepspeed_zero2", "trainer.strategy.bucket_mb=1", "trainer.accelerator=cpu", f"output={file}")
+    assert asked(monkeypatch, "model=tiny", *words) == 0
+    rows = json.loads(file.read_text())["engines"]
+    buffers = {row["trainer"]: row["device_bytes"]["buffers of gradients"] for row in rows}
+    assert 200 * buffers["deepspeed_zero2"] == buffers["deepspeed_zero1"] > 0
+    assert buffers["single"] == 0
+
+
 def test_a_folder_that_is_there_is_asked_for_its_sizes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -186,7 +186,7 @@ def _engines(cfg: DictConfig, estimator: "Estimator") -> list[dict[str, Any]]:
     from emolightning.runs.estimate.estimating import num_ranks
 
     words = [word for word in HydraConfig.get().overrides.task if word.split("=")[0] != "trainer"]
-    found = []
+    chosen, found = HydraConfig.get().runtime.choices.get("trainer"), []
     for path in option_files(CONFIG_DIR, "trainer"):
         name = f"trainer={path.stem}"
         own = compose("estimate", [name]).trainer
@@ -195,6 +195,8 @@ def _engines(cfg: DictConfig, estimator: "Estimator") -> list[dict[str, Any]]:
         kept = [
             word for word in words if not (is_alone and word.startswith(("trainer.devices=", "trainer.num_nodes=")))
         ]
+        if path.stem != chosen:  # An engine's own settings are of that one alone.
+            kept = [word for word in kept if not word.lstrip("+~").startswith("trainer.strategy")]
         trainer = compose("estimate", [*kept, name]).trainer
         if trainer.accelerator == "cpu" and cfg.trainer.accelerator != "cpu":
             continue
