@@ -43,6 +43,12 @@ SMALL: dict[str, tuple[str, ...]] = {
         OUTPUT,
     ),
     "stores": ("clips=200", "rounds=2", OUTPUT),
+    "many_clips": ("--clips", "100", "300", "--width=8", "--rounds=1", "--output={output}"),
+    "engines": (
+        *("--engines", "single", "ddp", "--model", "tiny", "--steps=2"),
+        *("--data={data}", "--output={output}"),
+    ),
+    "families": ("--epochs=1", "--set", "experiment=smoke", "--data={data}", "--output={output}"),
     "throughput": ("model=tiny", "rounds=2", "samples=16", OUTPUT),
     "answering": ("model=tiny", "rounds=2", "samples=16", OUTPUT),
     "likelihoods": ("--width=64", "--layers=2", "--tokens=60", "--rounds=3", "--output={output}"),
