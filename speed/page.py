@@ -19,13 +19,13 @@ import argparse  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import re  # noqa: E402
-from collections.abc import Iterator, Sequence  # noqa: E402
+from collections.abc import Callable, Iterator, Sequence  # noqa: E402
 from typing import Any  # noqa: E402
 
 from emolightning.errors import UserError  # noqa: E402
 from emolightning.files.writing import write_whole  # noqa: E402
-from emolightning.runs.report.charts import COLOURS, Axis, Curve, Mark, Row, axis, curves, rows, ticks  # noqa: E402
 from emolightning.runs.report.figure_files import standalone  # noqa: E402
+from speed.drawn import alike, drawn, intervals  # noqa: E402
 from speed.figures import PARTS, is_kept  # noqa: E402
 
 RESULTS, PAGE = REPO / "speed" / "results", REPO / "docs" / "reference" / "performance.md"
@@ -46,7 +46,12 @@ python speed/throughput.py model=tiny output=speed/results/tiny-gpu.json
 python speed/throughput.py model=emotion_llama_7b weights=random output=speed/results/7b-gpu.json
 ```
 """
-HEAD = ("what", "promised", "measured", "kept", "floor", "when and where")
+GLANCE = (
+    "A question has one line, that of the figure nearest to what was promised, and one for each that is not kept; all "
+    "figures, with date and machine, are below."
+)
+HEAD = ("question and figure", "measured", "promised", "kept", "floor")
+GPU_HEAD = ("figure", "promised", "measured", "kept", "floor", "when and where")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -110,10 +115,7 @@ def written(results: dict[str, dict[str, Any]], page: Path, folder: Path = RESUL
     files: dict[Path, str] = {}
     body: list[str] = []
     for part in PARTS:
-        asked: dict[str, dict[str, dict[str, Any]]] = {}
-        for name, found in results.items():
-            if found["part"] == part:
-                asked.setdefault(found["question"], {})[name] = found
+        asked = by_question(results, part)
         body += ["", f"## {part}"] if asked else []
         for question, answers in asked.items():
             body += section(question, answers, page, folder, files)
@@ -127,17 +129,60 @@ def is_on_gpu(found: dict[str, Any]) -> bool:
     return bool(found.get("measured_on", {}).get("gpu"))
 
 
+def by_question(results: dict[str, dict[str, Any]], part: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Question of a part -> name of each result -> what it says."""
+    asked: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, found in results.items():
+        if found["part"] == part:
+            asked.setdefault(found["question"], {})[name] = found
+    return asked
+
+
 def glance(results: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """The table of what was promised, in the order of the parts."""
-    yield from table_head(HEAD)
-    for found in sorted(results.values(), key=lambda each: PARTS.index(each["part"])):
-        for each in found["figures"]:
-            if (kept := is_kept(each)) is not None:
-                yield figure_row(each, found, "yes" if kept else "**no**")
+    """A line for each question, and more where a promise is not kept."""
+    promised = [kept for found in results.values() for each in found["figures"] if (kept := is_kept(each)) is not None]
+    yield from (f"{sum(promised)} of {len(promised)} promises are kept. {GLANCE}", "", *table_head(HEAD))
+    for part in PARTS:
+        for question, answers in by_question(results, part).items():
+            yield from lines_of(question, [each for found in answers.values() for each in found["figures"]])
+
+
+def lines_of(question: str, figures: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The figures of a question that are not as promised, or else the one that is nearest to its bound."""
+    promised = [each for each in figures if is_kept(each) is not None]
+    broken = [each for each in promised if not is_kept(each)]
+    first = [max(promised, key=used)] if promised else list(figures[:1])
+    together = unbroken(f"{len(promised) - len(broken)} of {len(promised)}") if promised else ""
+    for row, each in enumerate(broken or first):
+        kept = f"**no**; {together}" if broken and row == 0 else "**no**" if broken else together
+        link = f"[{question}](#{anchor(question)})<br>" if row == 0 else ""
+        value = unbroken(quantity(each["value"], each["unit"]))
+        times = f"{number(each['value'] / each['floor'])} times {each['floor_of']}" if each["floor"] else ""
+        yield f"| {link}{each['what']} | {value} | {promise(each, unbroken)} | {kept} | {times} |"
+
+
+def unbroken(text: str) -> str:
+    """A short text that stays in one line of a narrow column."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def used(each: dict[str, Any]) -> float:
+    """How much of a promise is used up: 1 is its bound, and more is not kept."""
+    least, most = each["at_least"], each["at_most"]
+    return max(least / each["value"] if least is not None else 0.0, each["value"] / most if most else 0.0)
+
+
+def anchor(heading: str) -> str:
+    """What a link to a heading ends with, on GitHub and on the site.
+
+    >>> anchor("Does a run's loader hold a million clips?")
+    'does-a-runs-loader-hold-a-million-clips'
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def figure_row(each: dict[str, Any], found: dict[str, Any], kept: str) -> str:
-    """A figure as a line of the table at the head."""
+    """A figure as a line of the table of GPUs."""
     on = found["measured_on"]
     where = f"{found['started'][:10]}, {on.get('gpu') or on['processor']}"
     cells = (each["what"], promise(each), measured(each), kept, floor(each), where)
@@ -151,10 +196,10 @@ def floor(each: dict[str, Any]) -> str:
     return f"{number(each['value'] / each['floor'])} times {quantity(each['floor'], each['unit'])}: {each['floor_of']}"
 
 
-def promise(each: dict[str, Any]) -> str:
-    """What was promised of a figure, in words."""
+def promise(each: dict[str, Any], written: Callable[[str], str] = str) -> str:
+    """What was promised of a figure, in words, with quantities as `written` has them."""
     bounds = (("at least", each["at_least"]), ("at most", each["at_most"]))
-    return ", ".join(f"{word} {quantity(value, each['unit'])}" for word, value in bounds if value is not None)
+    return ", ".join(f"{word} {written(quantity(value, each['unit']))}" for word, value in bounds if value is not None)
 
 
 def measured(each: dict[str, Any]) -> str:
@@ -205,6 +250,10 @@ def section(
             path = drawings_of(page) / f"{slug(name)}-{count + 1}.svg"
             files[path] = standalone(drawn(drawing))
             yield from ("", f"![{drawing['title']}]({path.relative_to(page.parent).as_posix()})")
+    if (shown := alike(figures)) and not any(found.get("drawings") for found in answers.values()):
+        path = drawings_of(page) / f"{slug(next(iter(answers)))}-1.svg"
+        files[path] = standalone(intervals(question, shown))
+        yield from ("", f"![{question}]({path.relative_to(page.parent).as_posix()})")
     yield ""
     yield from (source(name, found, page, folder) for name, found in answers.items())
 
@@ -232,49 +281,16 @@ def cell(value: str | float) -> str:
     return value if isinstance(value, str) else number(value)
 
 
-def drawn(drawing: dict[str, Any]) -> str:
-    """A drawing as SVG; all axes begin at zero, so that lengths can be compared."""
-    if drawing["bars"]:
-        return drawn_bars(drawing)
-    points = [point for line in drawing["curves"].values() for point in line]
-    x, y = (from_zero(drawing[way], [point[place] for point in points]) for place, way in enumerate("xy"))
-    lines = [
-        Curve(name, [tuple(point) for point in line], colour=colour)
-        for (name, line), colour in zip(drawing["curves"].items(), COLOURS, strict=False)
-    ]
-    return curves(drawing["title"], lines, x, y)
-
-
-def drawn_bars(drawing: dict[str, Any]) -> str:
-    """Rows of bars, one bar for each series."""
-    series = list(dict.fromkeys(name for row in drawing["bars"].values() for name in row))
-    colours = dict(zip(series, COLOURS, strict=False))
-    scale = from_zero(drawing["x"], [value for row in drawing["bars"].values() for value in row.values()])
-    lines = [
-        Row(name, [Mark(value, colour=colours[each]) for each, value in row.items()])
-        for name, row in drawing["bars"].items()
-    ]
-    legend = list(colours.items()) if len(series) > 1 else []
-    return rows(drawing["title"], lines, scale, legend=legend, has_bars=True)
-
-
-def from_zero(name: str, values: Sequence[float]) -> Axis:
-    """A scale from zero to what holds all values; large numbers are written with their thousands."""
-    found = axis(name, [0.0, *values])
-    marks = [(value, f"{value:,.0f}" if found.high >= 1000 else label) for value, label in ticks(0.0, found.high)]
-    return Axis(name, 0.0, found.high, marks)
-
-
 def gpu_lines(results: dict[str, dict[str, Any]]) -> Iterator[str]:
     """All figures of GPUs side by side, or what fills the table."""
     there = [found for found in results.values() if is_on_gpu(found)]
-    yield from table_head(HEAD)
+    yield from table_head(GPU_HEAD)
     for found in there:
         for each in found["figures"]:
             kept = {None: "", True: "yes", False: "**no**"}[is_kept(each)]
             yield figure_row(each, found, kept)
     if not there:
-        yield f"|{' |' * len(HEAD)}"
+        yield f"|{' |' * len(GPU_HEAD)}"
         yield from ("", *ON_A_GPU.strip().splitlines())
 
 

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from media_factory import make_media
 
+from emolightning.config.families import families as known_families
 from emolightning.data.media.choice import parse_frame_choice
 from emolightning.data.media.video import read_frames
-from speed import decoding, page, run_all, start_up
+from emolightning.data.stores.converting import pack, unpack
+from speed import decoding, families, many_clips, page, run_all, start_up
 from speed.figures import Drawing, Figure, Table, figure, is_kept, write_result
 
 SPEED = Path(page.__file__).parent
@@ -76,14 +78,34 @@ def test_a_result_is_read_at_a_glance(tmp_path: Path) -> None:
     files = page.written(results(tmp_path), tmp_path / "performance.md")
     text = files.pop(tmp_path / "performance.md")
     glance = text.split("## At a glance")[1].split("## Reading")[0]
-    assert "| at most 2.50 s | 3 s (2 - 4) | **no** | 3 times 1 s: the bytes alone |" in glance
+    assert "0 of 1 promises are kept" in glance
+    linked = "[How fast is it?](#how-fast-is-it)<br>reading | all"
+    assert f"| {linked} | 3\xa0s | at most 2.50\xa0s | **no**; 0\xa0of\xa01 | 3 times the bytes alone |" in glance
     assert "memory" not in glance
+    assert "| reading | all | 3 s (2 - 4) | at most 2.50 s | 3 times 1 s: the bytes alone |" in text
     assert "| memory | 1,234 MB (1 round) |  |  |" in text
     assert "| torch | 1.25 |\n| rest | 100 |" in text
     assert [path.name for path in files] == ["one-1.svg", "one-2.svg"]
     assert all(text.startswith("<?xml") and "var(" not in text for text in files.values())
     assert "](performance/one-2.svg)" in text
     assert "Nothing has been measured on a GPU" in text
+
+
+def test_a_question_whose_promises_are_kept_shows_the_nearest_to_its_bound(tmp_path: Path) -> None:
+    figures = [figure("a", [4.0], "x", at_least=2.0), figure("b", [9.0], "s", at_most=10.0), figure("c", [1.0], "s")]
+    write_result(tmp_path / "r.json", **ABOUT, figures=figures)
+    (text,) = page.written(page.read_results(tmp_path), tmp_path / "performance.md").values()
+    (line,) = [line for line in text.splitlines() if line.startswith("| [How fast")]
+    assert line.split("<br>")[1].startswith("b | 9\xa0s | at most 10\xa0s | 2\xa0of\xa02 |")
+
+
+def test_figures_of_one_unit_are_drawn_with_their_promise(tmp_path: Path) -> None:
+    figures = [figure(name, [value, value + 1], "x", at_least=2.0) for name, value in (("slow", 0.5), ("fast", 4.0))]
+    write_result(tmp_path / "r.json", **ABOUT, figures=[*figures, figure("free", [3.0], "x"), figure("d", [1.0], "s")])
+    files = page.written(page.read_results(tmp_path), tmp_path / "performance.md")
+    drawing = files[tmp_path / "performance" / "r-1.svg"]
+    assert all(f">{word}<" in drawing for word in ("slow", "fast", "free", "at least 2", "kept", "not kept", "x"))
+    assert ">d<" not in drawing
 
 
 def test_what_a_gpu_did_is_in_its_own_table_as_well(tmp_path: Path) -> None:
@@ -222,6 +244,20 @@ def test_opencv_is_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     monkeypatch.setattr(decoding, "find_spec", lambda name: None)
     assert decoding.main(["clips"]) == 1
     assert "pip install opencv-python-headless" in capsys.readouterr().err
+
+
+def test_made_up_vectors_are_packed_as_those_of_a_folder(tmp_path: Path) -> None:
+    """To the byte, so what is measured of them is that of an extraction."""
+    made, ids = tmp_path / "made.safetensors", [f"sample_{row:08}" for row in range(5)]
+    many_clips.pack_made_up(made, ids, 4, np.random.default_rng(0))
+    unpack(made, tmp_path / "folder")
+    assert pack(tmp_path / "folder", tmp_path / "packed.safetensors").path.read_bytes() == made.read_bytes()
+    offset, values = many_clips.values_at(made), np.load(tmp_path / "folder" / "sample_00000003.npy")
+    assert np.array_equal(np.memmap(made, "<f2", "r", offset=offset, shape=(5, 4))[3], values)
+
+
+def test_every_family_that_a_run_trains_is_compared() -> None:
+    assert {name for name, each in known_families().items() if each.weights == "run"} == set(families.FAMILIES)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from emolightning.runs.report.rendering import environment
 COLOURS = ("accent", "second", "fourth", "third", "bad", "good", "muted")
 """Colours of the first curve, the second, ...; names of `rendering.LIGHT`."""
 
-LONGEST_NAME = 26
+LONGEST_NAME, LONGEST_ABOVE = 26, 64
 LETTER = 7.0
 """Width of a letter, in units of a drawing."""
 
@@ -189,6 +189,7 @@ def rows(
     legend: Sequence[tuple[str, str]] = (),
     has_bars: bool = False,
     is_level: bool = False,
+    has_names_above: bool = False,
 ) -> str:
     """Values with their intervals, one below the other.
 
@@ -200,14 +201,16 @@ def rows(
         legend: name and colour of the marks of each row, where there are several.
         has_bars: whether a bar leads from the scale's low end, or from zero, to each value.
         is_level: whether the marks of a row are on one line, not one below the other.
+        has_names_above: whether the name of a row is above its marks, so that a long one leaves room for them.
     """
-    names = [shown(row.name, longest=LONGEST_NAME) for row in drawn]
-    left = 14 + LETTER * max((len(name) for name in names), default=0)
+    names = [shown(row.name, longest=LONGEST_ABOVE if has_names_above else LONGEST_NAME) for row in drawn]
+    left = 14 + (0 if has_names_above else LETTER * max((len(name) for name in names), default=0))
     note_width = LETTER * max((len(row.note) for row in drawn), default=0)
     legend_width = 120 * (len(legend) - 1) + 24 + LETTER * len(legend[-1][0]) if legend else 0
     width, top = 430, 12 + 20 * bool(lines) + 22 * bool(legend)
     many = 1 if is_level else max((len(row.marks) for row in drawn), default=1)
-    line_height = max(24, 8 + 13 * many)
+    name_height = 17 * has_names_above
+    line_height = max(24, 8 + 13 * many) + name_height
     zero = min(max(0.0, scale.low), scale.high)
     shapes = [
         {
@@ -216,8 +219,8 @@ def rows(
             "clips": row.clips,
             "y": top + line_height * (number + 0.5),
             "marks": [
-                _mark(mark, scale, (left, width), top + line_height * (number + 0.5) + _offset(place, row, is_level))
-                for place, mark in enumerate(row.marks)
+                _mark(mark, scale, (left, width), top + line_height * (number + 0.5) + offset)
+                for mark, offset in zip(row.marks, _offsets(row, is_level, name_height / 2), strict=True)
             ],
         }
         for number, (name, row) in enumerate(zip(names, drawn, strict=True))
@@ -229,6 +232,7 @@ def rows(
         size=(round(left + max(width + 22 + note_width, legend_width)), bottom + 48),
         edges=(left, left + width, top, bottom),
         line_height=line_height,
+        name_at=(left, 15 - line_height / 2, "start") if has_names_above else (left - 8, 4, "end"),
         ticks=[(scale.place(value, left, width), label) for value, label in scale.ticks],
         axis_name=scale.name,
         rows=shapes,
@@ -238,8 +242,8 @@ def rows(
     )
 
 
-def _offset(place: int, row: Row, is_level: bool) -> float:
-    return 0.0 if is_level else 13 * (place - (len(row.marks) - 1) / 2)
+def _offsets(row: Row, is_level: bool, down: float) -> list[float]:
+    return [down + (0.0 if is_level else 13 * (place - (len(row.marks) - 1) / 2)) for place in range(len(row.marks))]
 
 
 def _mark(mark: Mark, scale: Axis, line: tuple[float, float], y: float) -> dict[str, Any]:
