@@ -1,4 +1,4 @@
-"""Recipes -> columns: each recipe's batches, its work, and what one round of it is."""
+"""Recipes -> columns: the training batches of each, its work, and what one round of it is."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,11 +31,8 @@ def make_column(name: str, recipe: Recipe, subject: Subject, clips: ClipSet, *, 
     """
     examples = examples_of(recipe, subject, clips)
     scaler = torch.amp.GradScaler(subject.device.type, enabled=recipe.precision == "16-mixed")
-    train, ask = (clips.batches(examples, size) for size in (recipe.batch_size, recipe.answers_at_once))
-    run: dict[str, Callable[[], Measurement]] = {
-        "training": partial(subject.train, recipe, train, scaler),
-        "evaluation": partial(subject.answer, recipe, ask),
-    }
+    batches = clips.batches(examples, recipe.batch_size)
+    run: dict[str, Callable[[], Measurement]] = {"training": partial(subject.train, recipe, batches, scaler)}
     if with_vision and recipe.precompute_vision:
         run["vision"] = partial(subject.see, recipe, clips.examples)
     return Column(name, run, _work(recipe, subject, clips))
@@ -77,6 +74,5 @@ def _work(recipe: Recipe, subject: Subject, clips: ClipSet) -> dict[str, Work]:
     vision = sizes.tower.forward_flops() if sizes.tower is not None else 0
     return {
         "training": Work(num_clips, sum(map(sum, clips.lengths)), sum(training)),
-        "evaluation": evaluation_work(recipe, subject, clips),
         "vision": Work(num_clips, num_clips * clips.streams["image"], num_clips * vision),
     }

@@ -39,12 +39,13 @@ script at a small size on your machine, into `build/speed/`. [Speed](../../speed
 
 ON_A_GPU = """
 Nothing has been measured on a GPU: the table is empty. The same scripts run there unchanged, and tests run them at a
-small size on a processor. These commands fill it:
+small size on a processor. Steps and answers of the full size need no weights for it:
 
 ```bash compose
-python speed/throughput.py model=tiny output=speed/results/tiny-gpu.json
-python speed/throughput.py model=emotion_llama_7b weights=random output=speed/results/7b-gpu.json
+python speed/throughput.py model=emotion_llama_7b weights=random ablate=true output=speed/results/7b-gpu.json
 ```
+
+`speed/answering.py` takes the same words but `ablate`, and `speed/engines.py --accelerator=gpu` finds the memory of engines.
 """
 GLANCE = (
     "A question has one line, that of the figure nearest to what was promised, and one for each that is not kept; all "

@@ -24,6 +24,8 @@ from speed.machine import peak_memory_gb, reset_peak_memory, wait_for
 
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """Lightning's word -> what it computes in."""
+OF_ANSWERS = ("answers_at_once", "reads_layers")
+"""Settings of a recipe that training does without."""
 
 
 @dataclass
@@ -183,8 +185,9 @@ def on_device(recipe: Recipe, device: torch.device) -> Recipe:
 
 
 def ablations(ours: Recipe, upstream: Recipe) -> dict[str, Recipe]:
-    """Our recipe with each single setting of upstream's that differs, by what is set."""
-    theirs = {name: value for name, value in asdict(upstream).items() if value != getattr(ours, name)}
+    """Our recipe with each single setting of upstream's that differs in training, by what is set."""
+    of_training = {name: value for name, value in asdict(upstream).items() if name not in OF_ANSWERS}
+    theirs = {name: value for name, value in of_training.items() if value != getattr(ours, name)}
     return {f"ours, {shown(name, value)}": replace(ours, **{name: value}) for name, value in theirs.items()}
 
 

@@ -49,7 +49,7 @@ SMALL: dict[str, tuple[str, ...]] = {
         *("--data={data}", "--output={output}"),
     ),
     "families": ("--epochs=1", "--set", "experiment=smoke", "--data={data}", "--output={output}"),
-    "throughput": ("model=tiny", "rounds=2", "samples=16", OUTPUT),
+    "throughput": ("model=tiny", "rounds=2", "samples=16", "ablate=true", OUTPUT),
     "answering": ("model=tiny", "rounds=2", "samples=16", OUTPUT),
     "likelihoods": ("--width=64", "--layers=2", "--tokens=60", "--rounds=3", "--output={output}"),
     "table_rows": ("rows=[1000,2000]", "rounds=1", OUTPUT),

@@ -25,20 +25,18 @@ def lines(result: dict[str, Any]) -> list[str]:
         f"{machine['device']}, {machine['threads']} thread(s), torch {result['packages']['torch']}; "
         f"rounds: {num_rounds}, clips in each: {clips['num_clips']}",
         f"positions of a clip: {clips['mean_context']:.0f} of context, {clips['streams']['image']} of them visual, "
-        f"{clips['answer']} of the answer; new tokens: {result['settings']['answer_tokens']}",
+        f"{clips['answer']} of the answer",
         *(f"{f'{name}:':<10}{_settings(result['recipes'][name])}" for name in MAIN),
         "",
         _row("", "", "ours", "upstream recipe", "ours / upstream"),
     ]
     body = []
-    for phase in ("training", "evaluation"):
-        for name in QUANTITIES:
-            cells = [_cell(columns[column][phase], name) for column in MAIN]
-            body.append(
-                _row(phase if name == QUANTITIES[0] else "", SHOWN[name], *cells, _ratio(result["ratios"][phase][name]))
-            )
-        work = [_number(columns[column][phase]["gflops_per_sample"]) for column in MAIN]
-        body.append(_row("", "GFLOP a clip", *work, ""))
+    for name in QUANTITIES:
+        cells = [_cell(columns[column]["training"], name) for column in MAIN]
+        phase = "training" if name == QUANTITIES[0] else ""
+        body.append(_row(phase, SHOWN[name], *cells, _ratio(result["ratios"]["training"][name])))
+    work = [_number(columns[column]["training"]["gflops_per_sample"]) for column in MAIN]
+    body.append(_row("", "GFLOP a clip", *work, ""))
     return [
         *head,
         *body,
@@ -93,13 +91,9 @@ def _ablations(result: dict[str, Any]) -> list[str]:
     if not rows:
         return []
     width = max(map(len, rows))
-    head = f"{'samples/s over those of ours':<{width}}{'training':>34}{'evaluation':>34}"
-    return ["", head, *(_ablation(name, width, result, found) for name, found in rows.items())]
-
-
-def _ablation(name: str, width: int, result: dict[str, Any], found: dict[str, Any]) -> str:
-    cells = [
-        OUT_OF_MEMORY if result["columns"][name][phase]["out_of_memory"] else _ratio(found[phase]["samples_per_s"])
-        for phase in ("training", "evaluation")
-    ]
-    return f"{name:<{width}}" + "".join(f"{cell:>34}" for cell in cells)
+    is_too_large = {name: result["columns"][name]["training"]["out_of_memory"] for name in rows}
+    cells = {
+        name: OUT_OF_MEMORY if is_too_large[name] else _ratio(found["training"]["samples_per_s"])
+        for name, found in rows.items()
+    }
+    return ["", "samples/s over those of ours", *(f"{name:<{width}}{cell:>34}" for name, cell in cells.items())]

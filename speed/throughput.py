@@ -1,13 +1,14 @@
-"""Throughput of a training step and of evaluation: our recipe against upstream's, in alternating rounds of one process.
+"""Training steps by our recipe, by upstream's and by ours with each of its settings, in alternating rounds.
 
   python speed/throughput.py model=tiny
-  python speed/throughput.py model=tiny ablate=true output=speed/results/tiny-cpu.json
+  python speed/throughput.py model=tiny ablate=true output=speed/results/tiny.json
   python speed/throughput.py model=emotion_llama_7b weights=random output=speed/results/7b.json
   python speed/throughput.py model=emotion_llama_7b device=meta
 
 Clips are made up: random images and vectors, transcripts and answers of a given length. No dataset is needed, and with
-weights=random no weights. Measured are samples and tokens per second, peak memory and model FLOP utilisation;
-speed/README.md says what each of them means.
+weights=random no weights. Measured are samples and tokens per second, peak memory and model FLOP utilisation, of steps
+alone: what a run adds to them is asked by speed/training_step.py, and what answers take by speed/answering.py.
+speed/README.md says what the numbers mean.
 """
 
 import sys
@@ -33,11 +34,7 @@ def main(cfg: DictConfig) -> None:
 
 def uneven_rounds(cfg: DictConfig) -> list[Problem]:
     """Recipes whose last batch of a round would be smaller than the others."""
-    sizes = {
-        f"{recipe}.{name}": cfg[recipe][name]
-        for recipe in ("ours", "upstream")
-        for name in ("batch_size", "answers_at_once")
-    }
+    sizes = {f"{recipe}.batch_size": cfg[recipe].batch_size for recipe in ("ours", "upstream")}
     return [
         Problem(key, f"must divide samples={cfg.samples}, not {size}")
         for key, size in sizes.items()

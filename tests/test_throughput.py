@@ -145,10 +145,17 @@ def test_the_program_measures_both_recipes_and_their_ratio(
     ours, upstream = result["recipes"]["ours"], result["recipes"]["upstream"]
     assert (ours["batch_size"], ours["precompute_vision"], ours["attention"]) == (2, True, "sdpa")
     assert (upstream["batch_size"], upstream["precompute_vision"], upstream["attention"]) == (1, False, "eager")
-    for phase in ("training", "evaluation"):
-        check_ratios(result, phase)
+    check_ratios(result, "training")
     assert len(result["columns"]["ours"]["vision"]["rounds"]) == 2
-    assert "ours, attention=eager" in result["ablations"]
+    assert set(result["ablations"]) == {
+        *("ours, batch_size=1", "ours, precompute_vision=false", "ours, attention=eager", "ours, clip_norm=0.0")
+    }
+    compared = [each for each in result["figures"] if each["unit"] == "x"]
+    assert [each["what"].split(": ")[1] for each in compared] == [
+        *("ours / released recipe", "ours, batch_size=1 / ours", "ours, precompute_vision=false / ours"),
+        *("ours, attention=eager / ours", "ours, clip_norm=0.0 / ours"),
+    ]
+    assert not any(each["at_least"] for each in compared), "a promise of steps alone is one of a GPU"
 
 
 def check_ratios(result: dict[str, Any], phase: str) -> None:
@@ -235,22 +242,22 @@ def test_what_is_too_large_for_the_device_is_said_and_the_other_is_measured(
     assert result["columns"]["ours"]["training"]["out_of_memory"]
     assert result["ratios"]["training"]["samples_per_s"] is None
     assert len(result["columns"]["upstream"]["training"]["rounds"]) == 2
-    assert result["ratios"]["evaluation"]["samples_per_s"]["median"] > 0
+    assert result["columns"]["upstream"]["training"]["samples_per_s"]["median"] > 0
     assert "out of memory" in capsys.readouterr().out
 
 
 def test_ctrl_c_keeps_the_rounds_that_were_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer, calls = Subject.answer, []
+    train, calls = Subject.train, []
 
     def interrupted(subject: Subject, *rest: Any) -> Measurement:
         calls.append(rest)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return answer(subject, *rest)
+        return train(subject, *rest)
 
-    monkeypatch.setattr(Subject, "answer", interrupted)
+    monkeypatch.setattr(Subject, "train", interrupted)
     file = tmp_path / "result.json"
     assert benchmark(monkeypatch, "rounds=5", f"output={file}") == 130
     result = json.loads(file.read_text())
@@ -286,7 +293,7 @@ def test_half_precision_as_on_a_gpu(precision: str, dtype: str) -> None:
     before = {name: p.clone() for name, p in model.named_parameters() if p.requires_grad}
     column = make_column("half", recipe, subject, clips)
     assert column.run["training"]().skipped_steps == 0
-    column.run["evaluation"]()
+    assert subject.answer(recipe, clips.batches(clips.examples, 2)).seconds > 0
     kinds = {(p.dtype, p.requires_grad) for p in model.parameters()}
     assert kinds == {(getattr(torch, dtype), False), (torch.float32, True)}
     assert any(not torch.equal(p, before[name]) for name, p in model.named_parameters() if name in before)

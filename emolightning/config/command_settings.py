@@ -420,7 +420,7 @@ class ThroughputConfig:
     rounds: int = 7
     """Rounds; in each of them every recipe is measured once."""
     samples: int = 64
-    """Clips of a recipe in a round, for training and for evaluation."""
+    """Clips of a recipe in a round."""
     batch_size: int = 16
     """Clips of a training step in our recipe, and answers generated together."""
     transcript_tokens: int = 24
