@@ -54,7 +54,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="trainers")
     parser.add_argument("--devices", type=int, default=2, help="processes of all but the first")
     parser.add_argument("--accelerator", choices=("cpu", "gpu"), default="cpu")
-    parser.add_argument("--model", nargs="+", default=["tiny", *SIZES], help="model=..., and its settings")
+    parser.add_argument(
+        "--model", nargs="+", default=["tiny", *SIZES], help="name of the model, and settings of all runs"
+    )
     parser.add_argument("--batch-size", type=int, default=4, help="clips of a process and step")
     parser.add_argument("--steps", type=int, default=6, help="steps that count")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each engine, in turns")

@@ -45,7 +45,7 @@ small size on a processor. Steps and answers of the full size need no weights fo
 python speed/throughput.py model=emotion_llama_7b weights=random ablate=true output=speed/results/7b-gpu.json
 ```
 
-`speed/answering.py` takes the same words but `ablate`, and `speed/engines.py --accelerator=gpu` finds the memory of engines.
+`speed/answering.py` takes the same words but `ablate`; `speed/engines.py --accelerator=gpu` asks for memory by engine.
 """
 GLANCE = (
     "A question has one line, that of the figure nearest to what was promised, and one for each that is not kept; all "

@@ -45,7 +45,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "stores": ("clips=200", "rounds=2", OUTPUT),
     "many_clips": ("--clips", "100", "300", "--width=8", "--rounds=1", "--output={output}"),
     "engines": (
-        *("--engines", "single", "ddp", "--model", "tiny", "--steps=2"),
+        *("--engines", "single", "ddp", "--model", "tiny", "experiment=smoke", "--steps=2"),
         *("--data={data}", "--output={output}"),
     ),
     "families": ("--epochs=1", "--set", "experiment=smoke", "--data={data}", "--output={output}"),
