@@ -9,6 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from emolightning.config.families import family_of
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
@@ -16,6 +17,7 @@ from emolightning.errors import UserError
 from emolightning.models.parts.card import RANDOM_BASE, has_random_base, model_card
 from emolightning.records.labels import DFEW7, MER6, MER9
 from emolightning.runs.as_trained import training_differences
+from emolightning.runs.assembly_of_models import keep_questions, plain
 
 LONG = {"evaluation": {"max_new_tokens": 77}}
 
@@ -57,6 +59,71 @@ def test_an_answer_is_as_long_as_the_run_says_however_it_is_evaluated(tmp_path: 
     cfg = composed(f"checkpoint={run}", *more)
     assert cfg.evaluation.max_new_tokens == 77
     assert cfg.probabilities is ("evaluation=likelihood" in more)
+
+
+def asked(cfg: Any) -> str:
+    """The first question of a run's task, as its data are asked."""
+    keep_questions(cfg)
+    family, prompt = family_of(cfg.model), plain(cfg.prompt)
+    return str(family.questions(prompt, labels=MER6, protocol=(), seed=0).pools[prompt["task"]][0])
+
+
+FROM, TO = "How negative or positive does the person in the video feel? Answer with one number", "and nothing else."
+MSP = ("data=msp_podcast", "data.root=x", "scoring=numbers")
+
+
+def numbers_run(folder: Path, *words: str, model: str = "tiny") -> tuple[Any, Path]:
+    """A training that asks for valence, and what it saves."""
+    cfg = composed(f"model={model}", "prompt.task=valence", "scoring=numbers", *words, name="train")
+    asked(cfg)
+    folder.mkdir()
+    OmegaConf.save(OmegaConf.create(plain(cfg)), folder / "config.yaml")
+    (folder / "lineage.json").write_text(json.dumps({"data": {}}))
+    return cfg, folder
+
+
+def test_numbers_are_asked_on_the_scale_of_the_data_that_are_asked_about(tmp_path: Path) -> None:
+    trained, run = numbers_run(tmp_path / "run")
+    assert asked(trained) == f"{FROM} from -1 to 1 {TO}"
+    assert asked(composed(f"checkpoint={run}")) == f"{FROM} from -1 to 1 {TO}"
+    assert asked(composed(f"checkpoint={run}", *MSP)) == f"{FROM} from 1 to 7 {TO}"
+    assert asked(composed(f"checkpoint={run}", *MSP, "prompt.scale=[0,9]")) == f"{FROM} from 0 to 9 {TO}"
+    assert asked(composed(f"checkpoint={run}", *CUSTOM, "data.scale=[0.5,9]")) == f"{FROM} from 0.5 to 9 {TO}"
+    with pytest.raises(UserError, match=r"the highest number of data=custom are, .* say data\.scale=\[LOW,HIGH\]"):
+        asked(composed(f"checkpoint={run}", *CUSTOM))
+    load_saved_run([f"checkpoint={run}"], config_name="predict")
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        assert compose("predict", overrides=[f"checkpoint={run}", "media=x"]).prompt.scale == [-1.0, 1.0]
+    server = composed("model=chat/server", *MSP, "prompt.task=arousal")
+    assert asked(server).startswith(
+        "How calm or excited is the person in the video? Answer with one number from 1 to 7"
+    )
+
+
+def test_a_run_that_named_no_scale_goes_on_without(tmp_path: Path) -> None:
+    """Such as all of before; and those whose data say none."""
+    _, run = numbers_run(tmp_path / "before")
+    saved = OmegaConf.load(run / "config.yaml")
+    del saved.prompt.scale
+    OmegaConf.save(saved, run / "config.yaml")
+    unknown, silent = numbers_run(tmp_path / "silent", *CUSTOM, "data.media=x", "data.labels=mer6")
+    assert asked(unknown) == f"{FROM} {TO}"
+    for each in (run, silent):
+        for words in (MSP, ("data=synthetic",)):
+            assert asked(composed(f"checkpoint={each}", *words)) == f"{FROM} {TO}", words
+
+
+def test_other_questions_have_no_scale_unless_they_name_one(tmp_path: Path) -> None:
+    assert numbers_run(tmp_path / "heads", "model.valence=true", model="fusion/mlp")[0].prompt.scale is None
+    label = composed(name="train")
+    asked(label)
+    assert label.prompt.scale is None
+    own = "prompt.questions={emotion: 'From {low} to {high}, which of {labels}?'}"
+    assert asked(composed(own, name="train")).startswith("From -1 to 1, which of happy, sad")
+    with pytest.raises(UserError, match="names a scale, and nothing says what it is; say prompt.scale=data"):
+        asked(composed(*CUSTOM, own, name="train"))
+    with pytest.raises(UserError, match=r"prompt\.scale: \[2, 1\] must be two numbers"):
+        asked(composed("prompt.scale=[2,1]", name="train"))
 
 
 @pytest.mark.parametrize("model", ["chat/server", "chat/transformers"])

@@ -301,7 +301,7 @@ def test_a_table_takes_clips_whose_words_are_all_labels(words: tuple[str, ...]) 
 @pytest.mark.parametrize(
     ("task", "answer", "asked"),
     [
-        ("valence", "-0.50", "How negative or positive does the person in the video feel?"),
+        ("valence", "-0.50", "feel? Answer with one number from -1 to 1 and"),
         ("multi-label", "sad, happy", "separated by commas: happy, sad, angry."),
     ],
 )
@@ -311,7 +311,9 @@ def test_conversations_teach_numbers_and_several_labels(tmp_path: Path, task: st
     refuse_unfit([clip], form="ms_swift", task=task, labels=labels)
     with pytest.raises(InputErrors, match="'b' has no answer for task arousal"):
         refuse_unfit([replace(clip, id="b")], form="ms_swift", task="arousal", labels=labels)
-    (written,) = write_conversations(tmp_path, [clip], form="ms_swift", labels=labels, task=task, question=None)
+    (written,) = write_conversations(
+        tmp_path, [clip], form="ms_swift", labels=labels, task=task, question=None, scale=(-1, 1)
+    )
     question, said = json.loads(written.read_text())["messages"]
     assert said["content"] == answer
     assert asked in question["content"]

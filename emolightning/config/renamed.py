@@ -60,7 +60,7 @@ SETTINGS = {
 
 ADDED: dict[str, dict[str, Any]] = {
     "data": {"sampling": "none", "length_buckets": None, "held_out": None},
-    "prompt": {"questions": None},
+    "prompt": {"questions": None, "scale": None},
     "rates": {"lora_plus_ratio": 1.0, "layer_decay": 1.0, "parts": {}},
     "loss": {"class_weights": None, "focal_gamma": 0.0, "label_smoothing": 0.0},
     "augmentation": {

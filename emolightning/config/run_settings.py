@@ -34,7 +34,10 @@ class PromptSettings:
     """Training draws from these, task: weight; empty trains `prompt.task` alone."""
     questions: Any = None
     """Own questions, `{task: sentence or list of sentences}`, or a YAML file of them; `{labels}` in a sentence is where
-    the labels stand. A run keeps the sentences, not the file."""
+    the labels stand, `{low}` and `{high}` are the ends of `prompt.scale`. A run keeps the sentences, not the file."""
+    scale: Any = None
+    """Lowest and highest number that questions name, `[LOW,HIGH]`, or `data` for the scale of the data. Null is `data`
+    where a number is asked for, but in the evaluation of a run that named none."""
     labels: list[str] | None = None
     """Labels that the question offers, in this order; null offers those of the benchmark's published
     protocol, or of the data in upstream's order."""

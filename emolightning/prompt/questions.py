@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from emolightning.errors import UserError
 from emolightning.prompt.own_questions import SETTING, own_questions
 from emolightning.records.clips import Clip
-from emolightning.records.score_names import DIMENSIONS
+from emolightning.records.score_names import DIMENSIONS, number_scale
 
 FIXED = "fixed"
 """The `prompt.pool` of which training draws no sentence."""
@@ -23,9 +23,16 @@ PREFERENCE = "preference"
 QUOTED = {PREFERENCE: ("a1", "a2")}
 """Task -> the texts of a clip that its question quotes."""
 
+SCALE = "prompt.scale"
+PLACES = ("{low}", "{high}")
+
+OF_SCALE = " from {low} to {high}"
+"""What general questions say of a scale, where it is known."""
+
 GENERAL = {
-    "valence": "How negative or positive does the person in the video feel? Answer with one number and nothing else.",
-    "arousal": "How calm or excited is the person in the video? Answer with one number and nothing else.",
+    "valence": f"How negative or positive does the person in the video feel? Answer with one number{OF_SCALE} and "
+    "nothing else.",
+    "arousal": f"How calm or excited is the person in the video? Answer with one number{OF_SCALE} and nothing else.",
     SEVERAL: "Which emotions does the person in the video show? Answer with all of these words that fit, separated by "
     "commas: {labels}.",
     PREFERENCE: 'We provide two descriptions for a given input: a1: "{a1}". a2: "{a2}". Please determinate which one '
@@ -119,7 +126,7 @@ def questions_of(
     """The questions of a run: those that it brings, then those of its family, then the general ones.
 
     Args:
-        prompt: the settings of that name.
+        prompt: the settings of that name; `scale` is what `{low}` and `{high}` are.
         offered: labels of the question.
         sentences: task of the family -> its sentences.
         known: these tasks.
@@ -127,7 +134,8 @@ def questions_of(
         kind: Questions, or what a family makes of them.
 
     Raises:
-        UserError: a task that has no question, or questions of the run's own that are none.
+        UserError: a task that has no question, questions of the run's own that are none, or that name a scale which
+            nobody says.
     """
     task, own = prompt["task"], own_questions(prompt.get("questions"))
     tasks_of_model = dict.fromkeys([*known, *GENERAL])
@@ -135,11 +143,15 @@ def questions_of(
         raise UserError(f"{SETTING}: {strange[0]!r} is no task of this model; it has {', '.join(tasks_of_model)}")
     tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
 
+    scale = number_scale(prompt.get("scale"), SCALE)
+
     def pool(name: str) -> Sequence[str]:
         if name in own:
-            return tuple(with_labels(text, offered) for text in own[name])
-        is_general = name in GENERAL and name not in known
-        return (with_labels(GENERAL[name], offered),) if is_general else sentences(name)
+            return tuple(with_scale(with_labels(text, offered), scale) for text in own[name])
+        if name not in GENERAL or name in known:
+            return sentences(name)
+        text = GENERAL[name] if scale else GENERAL[name].replace(OF_SCALE, "")
+        return (with_scale(with_labels(text, offered), scale),)
 
     pools = {name: pool(name) for name in {**tasks, task: 1.0}}
     return kind(pools, task, tasks, tuple(offered), draws=prompt.get("pool", FIXED) != FIXED, seed=seed)
@@ -148,6 +160,25 @@ def questions_of(
 def with_labels(question: str, labels: Sequence[str]) -> str:
     """A question with the labels in the place of `{labels}`; other braces stay as they are."""
     return question.replace("{labels}", ", ".join(labels))
+
+
+def with_scale(question: str, scale: tuple[float, float] | None) -> str:
+    """A question with the lowest and the highest number in the places of `{low}` and `{high}`.
+
+    >>> with_scale("From {low} to {high}?", (-1.0, 2.5))
+    'From -1 to 2.5?'
+
+    Raises:
+        UserError: it has such a place, and there is no scale.
+    """
+    if scale is None and any(place in question for place in PLACES):
+        raise UserError(
+            f"{SETTING}: {question!r} names a scale, and nothing says what it is; say {SCALE}=data for that of the "
+            f"data (data.scale=[LOW,HIGH] with data=custom), or {SCALE}=[LOW,HIGH]"
+        )
+    for place, number in zip(PLACES, scale or (), strict=False):
+        question = question.replace(place, f"{number:g}")
+    return question
 
 
 def with_quotes(question: str, quoted: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
 from emolightning.records.corruptions import Corruption
 from emolightning.records.inputs import Inputs
-from emolightning.runs.assembly_of_models import inputs_of, plain
+from emolightning.runs.assembly_of_models import inputs_of, keep_questions, plain
 
 
 def read_corpus(cfg: DictConfig, *, trains: bool = False, check: Callable[[Corpus], object] | None = None) -> Corpus:
@@ -39,6 +39,7 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
         cfg: the run.
         takes_stock: media that are missing are noted and do not end the reading.
     """
+    keep_questions(cfg)
     family, inputs = family_of(cfg.model), inputs_of(cfg)
     own, reading, loading = split_settings(plain(cfg.data))
     features = build(cfg.features, "features")

@@ -139,8 +139,10 @@ def describe_evaluation(run: Run[EvaluationFacts], learner: EmotionLearner) -> d
         **({"perturb": corpus.perturbing.description()} if corpus.perturbing else {}),
         "sampling_seed": facts.sampling_seed,
         "frame": str(corpus.reading.frame),
-        # Without questions of its own an evaluation has the key that it had before there were any.
-        "prompt": {name: value for name, value in facts.config["prompt"].items() if name != "questions" or value},
+        # Without them an evaluation has the key that it had before there were any.
+        "prompt": {
+            name: value for name, value in facts.config["prompt"].items() if value or name not in ("questions", "scale")
+        },
         **{name: facts.config[name] for name in ("precompute_dtype", "probabilities") if facts.config.get(name)},
         "generation": facts.config["evaluation"],
         **({"likelihood": found} if any((found := _how_likely(facts)).values()) else {}),

@@ -62,7 +62,14 @@ def refuse_unfit(clips: Sequence[Clip], *, form: str, task: str, labels: Sequenc
 
 
 def write_conversations(
-    out: Path, clips: Sequence[Clip], *, form: str, labels: Sequence[str], task: str, question: str | None
+    out: Path,
+    clips: Sequence[Clip],
+    *,
+    form: str,
+    labels: Sequence[str],
+    task: str,
+    question: str | None,
+    scale: Sequence[float] | None = None,
 ) -> list[Path]:
     """Write a file of conversations for each split: the clip and a question, then the answer to learn.
 
@@ -73,8 +80,9 @@ def write_conversations(
         labels: that the question offers.
         task: whose answer is learned, e.g. `emotion`, `reason` or `valence`.
         question: what is asked; None for the question of a run.
+        scale: lowest and highest number of the clips, which that question names.
     """
-    asked = question or _usual_question(task, labels)
+    asked = question or _usual_question(task, labels, scale)
     is_swift, written = form == "ms_swift", []
     for split in SPLITS:
         own = [clip for clip in clips if clip.split == split]
@@ -92,8 +100,8 @@ def write_conversations(
     return written
 
 
-def _usual_question(task: str, labels: Sequence[str]) -> str:
-    prompt = {"task": task, "pool": FIXED}
+def _usual_question(task: str, labels: Sequence[str], scale: Sequence[float] | None) -> str:
+    prompt = {"task": task, "pool": FIXED, "scale": scale}
     return str(families()[DEFAULT].questions(prompt, labels=labels, protocol=(), seed=0).pools[task][0])
 
 

@@ -110,7 +110,7 @@ def _write(out: Path, clips: Sequence[Clip], source: ClipSource, form: Form) -> 
         about = about_valence(clips, scale)
         return [_train(words), *about], {"read_by": words, **({"valence": about} if about else {})}
     files = write_conversations(
-        out, clips, form=form.name, labels=source.labels, task=form.task, question=form.question
+        out, clips, form=form.name, labels=source.labels, task=form.task, question=form.question, scale=_scale(source)
     )
     return [f"{form.name}: {', '.join(map(str, files))}"], {"files": [file.name for file in files]}
 
