@@ -74,6 +74,8 @@ def test_recorded_answers(shared: Path) -> None:
         ("At the start: happy\nAt the end: sad", None),
         ("Anna: happy\nBen: sad\nOverall: sad", "sad"),
         ("Anna: sad", "sad"),
+        ("Two readings:\n\n1. **Angry** - he shouts.\n2. **Surprise** - he jumps.\n\nTo the same degree.", None),
+        ("前半段是平静的，后半段突然变得愤怒，要看您想标注哪一段。", None),
         ("Husband -> angry\nWife -> sad", None),
         ("悲伤通常表现为嘴角下垂、语速缓慢；愤怒则表现为音量升高、眉头紧锁。", None),
         ("Before the call: happy\nAfter the call: worried", None),

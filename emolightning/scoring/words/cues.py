@@ -187,7 +187,7 @@ WORDS: Mapping[Cue, str] = {
     "labels~are following~emotions following~labels categories choose~from select~from represents "
     "which~emotion~label 选项 選項",
     Cue.TIED: "tie tied toss-up coin~flip equally~likely equally~plausible equally~strong 并列 "
-    "several~emotions different~emotions "
+    "several~emotions different~emotions two~readings same~degree equally~supported both~are~supported both~fit "
     "multiple~emotions various~emotions many~emotions range~of~emotions both~emotions bittersweet mixed~feelings "
     "mixed~emotions",
     Cue.RANKED: "ranked ranking top top-3 top-2 top-5 top~3 top~2 top~5 top~three top~two most~likely~to~least "

@@ -125,7 +125,8 @@ ROLES: Mapping[str, str] = {
     "due~to taking~into~account taken~together",
     "A": "according~to",
     "q": "does did why 为什么 為什麼",
-    "Q": "question~is~about question~was~about i~can't~give i~cannot~give i~can't~provide i~cannot~provide "
+    "Q": "要看您 要看你 "
+    "question~is~about question~was~about i~can't~give i~cannot~give i~can't~provide i~cannot~provide "
     "i~can't~assign i~cannot~assign i~won't~assign i~can't~commit i~cannot~commit i~am~unable~to~give "
     "i'm~unable~to~give",
     "N": "when",
