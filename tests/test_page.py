@@ -240,6 +240,13 @@ def test_dates_are_those_that_were_noted(tmp_path, lineage, trained, evaluated):
     assert "python eval.py split=val" not in typed
 
 
+def test_folds_are_named_as_one_run(tmp_path):
+    (tmp_path / "mine" / "fold-1-of-3").mkdir(parents=True)
+    (tmp_path / "mine" / "fold-1-of-3" / "config.yaml").write_text("run_name: mine-fold-1-of-3\nseed: 4\n")
+    facts = dict(facts_of(tmp_path / "mine", {"evaluation": {"folds": {"fold 1/3": {}}}, "metrics": {}}))
+    assert (facts["run"], facts["seed"]) == ("mine", "4")
+
+
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory) -> tuple[Path, list[Clip]]:
     """A folder with answers for two clips, whose frame i is grey of level 5 i, and one that is gone."""

@@ -56,7 +56,7 @@ def headline(report: Report) -> Headline | None:
 
 def facts_of(folder: Path, report: Report) -> Facts:
     """What is recorded of the run in a folder: name, model, training, seed, code, date."""
-    lineage, config = _read(folder / "lineage.json"), _read(folder / "config.yaml")
+    lineage, config = _read(folder / "lineage.json"), _read(folder / "config.yaml") or _of_a_fold(folder, report)
     model, git = report.get("model") or {}, lineage.get("git") or {}
     # A folder without training began with what was evaluated or scored there.
     trained, other = (lineage.get("started"), None) if "sessions" in lineage else (None, lineage.get("started"))
@@ -73,6 +73,14 @@ def facts_of(folder: Path, report: Report) -> Facts:
         )
         if value not in (None, "", {})
     ]
+
+
+def _of_a_fold(folder: Path, report: Report) -> dict[str, Any]:
+    """The configuration of the first run of a cross-validation, under the name of all of them."""
+    if "folds" not in report.get("evaluation", {}):
+        return {}
+    configs = (_read(file) for file in sorted(folder.glob("*/config.yaml")))
+    return next(({**config, "run_name": folder.name} for config in configs if config), {})
 
 
 def _read(path: Path) -> dict[str, Any]:
