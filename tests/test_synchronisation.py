@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import torch
 from model_factory import LANGUAGE, make_batch, make_examples, make_model
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from emolightning.models.chat_transformers.processor import Turn, Turns
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
-from emolightning.records.clips import IGNORED, SequenceBatch
+from emolightning.records.clips import IGNORED, Movable, SequenceBatch
 
 ASKING = ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "equal", "unique", "_unique2", "item")
 """Operations of torch whose result, or its shape, depends on values."""
@@ -71,6 +73,49 @@ def test_the_counter_counts() -> None:
     ):
         with pytest.raises(AssertionError, match="waits for the device"), no_questions():
             ask()
+
+
+def watched_moves(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
+    """What is done to tensors: the shapes that are pinned, and how the others are moved."""
+    found: dict[str, list[Any]] = {"pinned": [], "to": []}
+    move = Tensor.to
+
+    def pinned(tensor: Tensor) -> Tensor:
+        found["pinned"].append(tensor.shape)
+        return tensor
+
+    def moved(tensor: Tensor, device: Any, **options: Any) -> Tensor:
+        found["to"].append((tensor.shape, options))
+        return move(tensor, device)
+
+    monkeypatch.setattr(Tensor, "pin_memory", pinned)
+    monkeypatch.setattr(Tensor, "to", moved)
+    return found
+
+
+def test_a_step_waits_for_no_copy_of_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it uses is pinned and moved; the context, which training does without, stays for who generates."""
+    batch = make_batch(make_model(), make_examples(3))
+    tokens, places = batch.sequence, batch.sequence.places
+    used = [*batch.images.values(), *batch.features.values(), batch.indices, batch.is_own]
+    used += [tokens.input_ids, tokens.attention_mask, tokens.targets]
+    used += [*places.streams.values(), places.scored, places.learned]
+    moves = watched_moves(monkeypatch)
+    there = batch.pin_memory().to("meta")
+    assert moves["pinned"] == [tensor.shape for tensor in used]
+    assert moves["to"] == [(tensor.shape, {"non_blocking": True}) for tensor in used]
+    assert there.sequence.places.learned.device == there.features["face"].device == torch.device("meta")
+    assert there.context is batch.context
+
+
+def test_values_that_leave_a_gpu_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: Movable = Turns(
+        [Turn({"input_ids": torch.ones(2)}, None), Turn({"input_ids": torch.ones(3)}, torch.ones(1))]
+    )
+    moves = watched_moves(monkeypatch)
+    turns.pin_memory().to(torch.device("cpu", 0))
+    assert moves["pinned"] == [(2,), (3,), (1,)]
+    assert moves["to"] == [(shape, {"non_blocking": False}) for shape in moves["pinned"]]
 
 
 @pytest.mark.parametrize("number", [1, 4])

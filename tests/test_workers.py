@@ -18,6 +18,7 @@ import in_process
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from pytorch_lightning.strategies import SingleDeviceStrategy
 from runs import Program, Workplace, history, kill_session, saved_step, tensor_hashes, validations
 
 from emolightning.config.places import CONFIG_DIR
@@ -73,7 +74,8 @@ def loaded(data: ClipDataModule, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(data, "loading", replace(data.loading, num_workers=num_workers))
         return data.train_dataloader() if split == "train" else data.evaluation_loader(split)
 
-    monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=0, world_size=1, overfit_batches=0))
+    ranks = {"global_rank": 0, "world_size": 1, "overfit_batches": 0}
+    monkeypatch.setattr(data, "trainer", SimpleNamespace(**ranks, strategy=SingleDeviceStrategy("cpu")))
     monkeypatch.setattr(data, "_progress", lambda: (0, 5))
     return loader
 
@@ -116,6 +118,12 @@ def test_a_loader_asks_its_sampler_when_the_first_batch_is_asked_for(
     batches = iter(loaded("train", 2))
     place.append((5 + 3, 5))  # Behind the third batch of the second epoch.
     assert len(list(batches)) == 2
+
+
+@pytest.mark.parametrize(("device", "pins"), [("cpu", False), ("cuda:0", True)])
+def test_batches_are_pinned_for_a_gpu(loaded: Any, data: ClipDataModule, device: str, pins: bool) -> None:
+    data.trainer.strategy = SingleDeviceStrategy(device)  # type: ignore[union-attr,misc]
+    assert [loaded(split, 0).pin_memory for split in ("train", "val")] == [pins, pins]
 
 
 def test_what_a_worker_needs_can_be_sent_to_it(loaded: Any) -> None:

@@ -2,13 +2,13 @@
 
 import gc
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields, replace
 from itertools import repeat
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from emolightning.records.corruptions import Corruption
 
@@ -176,8 +176,37 @@ class Example:
     """Inputs, and streams made of them, that this pass goes without: zeros here, and no place in a sequence."""
 
 
+class Movable:
+    """A dataclass whose tensors go to a device together."""
+
+    stays: ClassVar[tuple[str, ...]] = ()
+    """Fields that are left where they are."""
+
+    def mapped(self, function: "Callable[[Tensor], Tensor]") -> Self:
+        """The same with each tensor handed through a function, but for those that stay."""
+        moving: Any = [item.name for item in fields(self) if item.name not in self.stays]  # type: ignore[arg-type]
+        return replace(self, **{name: _mapped(getattr(self, name), function) for name in moving})  # type: ignore[type-var]
+
+    def to(self, device: Any) -> Self:
+        """The same on a device. A GPU copies pinned memory while other work goes on."""
+        waits = str(device).startswith("cpu")  # Values that leave a GPU may be read at once.
+        return self.mapped(lambda tensor: tensor.to(device, non_blocking=not waits))
+
+    def pin_memory(self) -> Self:
+        """The same in memory that a GPU copies from without the CPU; torch's loaders call this."""
+        return self.mapped(methodcaller("pin_memory"))
+
+
+def _mapped(value: Any, function: "Callable[[Tensor], Tensor]") -> Any:
+    if isinstance(value, Movable):
+        return value.mapped(function)
+    if isinstance(value, dict):
+        return {key: _mapped(each, function) for key, each in value.items()}
+    return function(value) if hasattr(value, "pin_memory") else value
+
+
 @dataclass
-class Places:
+class Places(Movable):
     """Where things are in padded sequences, found where a batch is made: a GPU's values cannot be asked in a step."""
 
     streams: "dict[int, Tensor]"
@@ -191,14 +220,9 @@ class Places:
     has_gaps: bool
     """Whether some place is masked that has others before it."""
 
-    def to(self, device: Any) -> "Places":
-        """The same on a device."""
-        streams = {placeholder: found.to(device) for placeholder, found in self.streams.items()}
-        return replace(self, streams=streams, scored=self.scored.to(device), learned=self.learned.to(device))
-
 
 @dataclass
-class TokenBatch:
+class TokenBatch(Movable):
     """Padded sequences; `emolightning.prompt.batching.token_batch` makes them."""
 
     input_ids: "Tensor"
@@ -209,11 +233,6 @@ class TokenBatch:
     """(batch, tokens), IGNORED outside the answer."""
     places: Places
     """Where what is in them lies."""
-
-    def to(self, device: Any) -> "TokenBatch":
-        """The same on a device."""
-        ids, mask, targets = (each.to(device) for each in (self.input_ids, self.attention_mask, self.targets))
-        return TokenBatch(ids, mask, targets, self.places.to(device))
 
 
 class Clips:
@@ -236,8 +255,11 @@ class Clips:
 
 
 @dataclass
-class Batch:
-    """Everything the model sees of some clips; a family may have a batch with more."""
+class Batch(Movable):
+    """Everything the model sees of some clips; a family may have a batch with more.
+
+    Lightning calls `to`; left to itself it would refuse the frozen clips inside.
+    """
 
     images: "dict[str, Tensor]"
     """Frame input name -> (batch, frames, 3, height, width)."""
@@ -255,14 +277,6 @@ class Batch:
     unseen: "Tensor | None" = field(default=None, kw_only=True)
     """(batch,), bool: clips whose frames are removed, so that nothing of what towers make of them counts."""
 
-    def to(self, device: Any) -> Self:
-        """The same on a device. Lightning calls this; left to itself it would refuse the frozen clips inside."""
-        moved = {item.name: getattr(self, item.name) for item in fields(self)}
-        moved = {name: value.to(device) for name, value in moved.items() if hasattr(value, "to")}
-        images = {name: frames.to(device) for name, frames in self.images.items()}
-        features = {name: vectors.to(device) for name, vectors in self.features.items()}
-        return replace(self, **moved, images=images, features=features)
-
 
 @dataclass
 class SequenceBatch(Batch):
@@ -271,7 +285,9 @@ class SequenceBatch(Batch):
     sequence: TokenBatch
     """Context and answer, padded on the right: for the loss."""
     context: TokenBatch
-    """Context alone, padded on the left: for generation."""
+    """Context alone, padded on the left: for generation, which moves it, since training does without."""
+
+    stays = ("context",)
 
 
 @dataclass(frozen=True, slots=True)

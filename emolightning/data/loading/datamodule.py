@@ -139,7 +139,8 @@ class ClipDataModule(pl.LightningDataModule):
         corpus = self.corpus
         # Not before: a rank that ends while its model has no weights yet does so with a traceback of Lightning's.
         require_same_clips(self.trainer, annotation_hash(corpus.clips), [clip.id for clip in corpus.skipped])
-        return Loader(dataset, batches, collate, num_workers=self.loading.num_workers)
+        pins = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        return Loader(dataset, batches, collate, num_workers=self.loading.num_workers, pins=pins)
 
     def _ranks(self) -> dict[str, int]:
         if self.trainer is None:

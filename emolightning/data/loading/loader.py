@@ -58,15 +58,25 @@ class Loader(DataLoader[Any]):
         batches: the keys of each batch.
         collate: makes a batch of examples.
         num_workers: processes; 0 reads in this one.
+        pins: batches are put into memory that a GPU copies from while it computes.
     """
 
-    def __init__(self, clips: ClipDataset, batches: Sampler[list[ClipKey]], collate: Collate, *, num_workers: int):
+    def __init__(
+        self,
+        clips: ClipDataset,
+        batches: Sampler[list[ClipKey]],
+        collate: Collate,
+        *,
+        num_workers: int,
+        pins: bool = False,
+    ):
         super().__init__(
             BatchDataset(clips, collate),
             batch_sampler=batches,
             num_workers=num_workers,
             collate_fn=_as_it_is,
             worker_init_fn=obey_parent_alone,
+            pin_memory=pins,
         )
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # A generator: nothing happens before `next`.

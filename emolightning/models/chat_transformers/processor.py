@@ -1,7 +1,7 @@
 """A clip's film, sound and words -> the tensors that a chat model reads, by the processor of its folder."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from emolightning.prompt.batching import shared_parts
 from emolightning.prompt.chat_format import ChatFormat
 from emolightning.prompt.processor import Loaded
 from emolightning.prompt.questions import Question, target_text
-from emolightning.records.clips import Batch, Clip, Example, Film, Waveform
+from emolightning.records.clips import Batch, Clip, Example, Film, Movable, Waveform
 
 ANSWER = "ANSWER-PLACE"
 
@@ -29,7 +29,7 @@ PER_TOKEN = ("mm_token_type_ids", "token_type_ids")
 
 
 @dataclass
-class Turn:
+class Turn(Movable):
     """What a model reads of one clip: alone, so that no answer depends on the others of its batch."""
 
     context: dict[str, Tensor]
@@ -42,11 +42,6 @@ class Turn:
         """Tokens of the answer."""
         return 0 if self.answer is None else len(self.answer)
 
-    def to(self, device: Any) -> "Turn":
-        """The same on a device."""
-        answer = None if self.answer is None else self.answer.to(device)
-        return Turn({name: tensor.to(device) for name, tensor in self.context.items()}, answer)
-
 
 @dataclass
 class ChatBatch(Batch):
@@ -55,15 +50,15 @@ class ChatBatch(Batch):
     turns: "Turns"
 
 
-class Turns:
+class Turns(Movable):
     """The turns of a batch, out of Lightning's reach."""
 
     def __init__(self, turns: Sequence[Turn]):
         self.all = tuple(turns)
 
-    def to(self, device: Any) -> "Turns":
-        """The same on a device."""
-        return Turns([turn.to(device) for turn in self.all])
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "Turns":
+        """Those of all turns."""
+        return Turns([turn.mapped(function) for turn in self.all])
 
 
 class ChatProcessor:

@@ -111,7 +111,7 @@ class AnsweringModel(EmotionModel):
             projected: result of `project`, when it is at hand.
             seed: of sampling, together with the clip's id.
         """
-        tokens = batch.context
+        tokens = batch.context.to(batch.indices.device)
         embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
         if not generation.do_sample:
             return self._decode(self.generate_ids(embeddings, tokens.attention_mask, generation))
@@ -142,7 +142,7 @@ class AnsweringModel(EmotionModel):
         Returns:
             Sums of log-probabilities in nats, (batch, labels), float32.
         """
-        tokens = batch.context
+        tokens = batch.context.to(batch.indices.device)
         embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
         answers = [self.answer_ids(label, batch.prompts[0]) for label in labels]
         if self._may_read():
