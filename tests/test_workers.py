@@ -210,8 +210,9 @@ class Killed(Exception):
 def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_weights(
     clips: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int, step: int
 ) -> None:
-    """With the workers that it had, from a place that is not the start of an epoch."""
-    common = ("trainer.max_epochs=2", "checkpoints.every_num_steps=1", "data.batch_size=4")
+    """With the workers that it had, from a place that is not the start of an epoch, where the clock had it saved."""
+    clock = ("checkpoints.every_minutes=1e-9", "trainer.log_every_n_steps=1")
+    common = ("trainer.max_epochs=2", *clock, "data.batch_size=4")
 
     def fit(name: str, *more: str) -> Path:
         in_process.fit(configured(clips, *common, f"output_dir={tmp_path}/{name}", *more))

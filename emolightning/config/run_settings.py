@@ -135,10 +135,12 @@ class EarlyStoppingSettings:
 
 @dataclass
 class CheckpointSettings:
-    """How often `checkpoints/last.ckpt` is written; `best.ckpt` follows `monitor`."""
+    """How often `checkpoints/last.ckpt` is written between validations; `best.ckpt` follows `monitor`."""
 
-    every_num_steps: int = 100
-    """Optimizer steps from one to the next; 0 saves around validations only."""
+    every_minutes: float = 5.0
+    """Minutes from one to the next, at the step that is logged then; 0 looks at no clock."""
+    every_num_steps: int = 0
+    """Optimizer steps from one to the next; 0 does not count them."""
 
 
 @dataclass

@@ -173,6 +173,7 @@ RANGES = {
     "loss.focal_gamma": (0, None),
     "loss.label_smoothing": (0, 0.99),
     "early_stopping.patience": (0, None),
+    "checkpoints.every_minutes": (0, None),
     "checkpoints.every_num_steps": (0, None),
     "callbacks.sample_answers.num_clips": (0, None),
     "callbacks.predictions.num_clips": (0, None),

@@ -296,6 +296,7 @@ def _keeping(cfg: DictConfig) -> list[pl.Callback]:
             monitor=cfg.monitor.metric,
             mode=cfg.monitor.mode,
             every_num_steps=cfg.checkpoints.every_num_steps,
+            every_minutes=cfg.checkpoints.every_minutes,
             stopping=stopping,
         )
 

@@ -112,7 +112,7 @@ def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
 
 
 def _compared(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What says whether two runs are the same, where hardware does not count.
+    """What says whether two runs are the same; hardware does not count, nor how often checkpoints are saved.
 
     A scale of sentiment that nobody named is that of the benchmark.
     """
@@ -122,7 +122,7 @@ def _compared(config: Mapping[str, Any]) -> dict[str, Any]:
         scoring = {**scoring, "protocol": protocol_of(name)}
     if isinstance(trainer, Mapping):
         trainer = {key: value for key, value in trainer.items() if key not in HARDWARE}
-    return {**config, "scoring": scoring, "trainer": trainer, "resume": None}
+    return {**config, "scoring": scoring, "trainer": trainer, "checkpoints": None, "resume": None}
 
 
 def refuse_changes(checkpoint: Path, config: Mapping[str, Any], data: Mapping[str, Any]) -> None:

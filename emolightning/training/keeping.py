@@ -12,7 +12,13 @@ from emolightning.training.stopping.graceful_stop import GracefulStop
 
 
 def keeping(
-    output_dir: Path, *, monitor: str, mode: str, every_num_steps: int, stopping: EarlyStopping | None = None
+    output_dir: Path,
+    *,
+    monitor: str,
+    mode: str,
+    every_num_steps: int,
+    every_minutes: float = 0.0,
+    stopping: EarlyStopping | None = None,
 ) -> list[Callback]:
     """The parts of the trainer that no configuration can take out, in the order in which they act.
 
@@ -20,10 +26,11 @@ def keeping(
         output_dir: the run folder.
         monitor: logged score that picks the best checkpoint.
         mode: `max` or `min`.
-        every_num_steps: optimizer steps between two last checkpoints; 0 saves around validations only.
+        every_num_steps: optimizer steps between two last checkpoints; 0 does not count them.
+        every_minutes: minutes between two last checkpoints; 0 looks at no clock.
         stopping: ends the run early; None lets it run to its end.
     """
     folder = str(RunFolder(output_dir).checkpoints)
-    last = LastCheckpoint(folder, every_num_steps=every_num_steps)
+    last = LastCheckpoint(folder, every_num_steps=every_num_steps, every_minutes=every_minutes)
     best = BestCheckpoint(folder, monitor=monitor, mode=mode)
     return [*([stopping] if stopping else []), GracefulStop(last), best, last]

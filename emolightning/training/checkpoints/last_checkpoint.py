@@ -1,18 +1,25 @@
 """`checkpoints/last.ckpt`: where an interrupted run continues, bit for bit."""
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
-from emolightning.training.lightning_internals import accumulates, coming_metrics, is_validation_next, logged_step
+from emolightning.training.lightning_internals import (
+    accumulates,
+    coming_metrics,
+    is_validation_next,
+    logged_step,
+    may_be_logged,
+)
 from emolightning.training.loggers.csv_log import CsvLog
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves every `every_num_steps` optimizer steps, one step before each validation, and after it.
+    """Saves one step before each validation, after it, and in between by the clock or by optimizer steps.
 
     Never inside an accumulation window, whose gradients are in no checkpoint. And never right after the step that a
     validation follows: Lightning would resume such a checkpoint without that validation, so the best checkpoint could
@@ -23,13 +30,17 @@ class LastCheckpoint(Checkpoint):
 
     Args:
         folder: of the checkpoints.
-        every_num_steps: optimizer steps; 0 saves around validations only.
+        every_num_steps: optimizer steps from one file to the next; 0 does not count them.
+        every_minutes: minutes from one file to the next; 0 looks at no clock. It is looked at in steps that are logged,
+            for which a GPU is waited for anyway.
     """
 
-    def __init__(self, folder: str, *, every_num_steps: int = 100):
+    def __init__(self, folder: str, *, every_num_steps: int = 0, every_minutes: float = 0.0):
         self.path = Path(folder) / "last.ckpt"
         self.every_num_steps = every_num_steps
+        self.every_minutes = every_minutes
         self._saved_step = 0
+        self._saved_at = 0.0
         self._coming: dict[str, Any] | None = None
         """The row of metrics.csv that follows the step of a checkpoint, and its step."""
 
@@ -48,6 +59,7 @@ class LastCheckpoint(Checkpoint):
                 if isinstance(logger, CsvLog):
                     logger.begin(self._coming["step"] + 1, coming=self._coming)
         self._coming = None
+        self._saved_at = time.monotonic()
 
     def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
         """What is repeated leaves metrics.csv here: the next row may be steps away, after some that would stay."""
@@ -56,14 +68,21 @@ class LastCheckpoint(Checkpoint):
                 logger.begin(logged_step(trainer))
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
-        """Save when the number of steps, or a validation ahead, says so."""
+        """Save when the number of steps, the clock, or a validation ahead says so."""
         if not can_save(trainer):
             return
         is_due = self.every_num_steps and trainer.global_step % self.every_num_steps == 0
-        if is_due or batches_to_validation(trainer) <= trainer.accumulate_grad_batches:
+        is_due = is_due or batches_to_validation(trainer) <= trainer.accumulate_grad_batches
+        if is_due or self._is_time(trainer):
             self._coming = coming_row(trainer)
             self.save(trainer)
             self._coming = None
+
+    def _is_time(self, trainer: pl.Trainer) -> bool:
+        """What the first rank's clock says, for all of them."""
+        if not self.every_minutes or not may_be_logged(trainer):
+            return False
+        return trainer.strategy.broadcast(time.monotonic() - self._saved_at >= 60 * self.every_minutes)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, so that a resume does not validate again."""
@@ -81,6 +100,7 @@ class LastCheckpoint(Checkpoint):
             return
         trainer.save_checkpoint(self.path)
         self._saved_step = trainer.global_step
+        self._saved_at = time.monotonic()
 
 
 def coming_row(trainer: pl.Trainer) -> dict[str, Any] | None:

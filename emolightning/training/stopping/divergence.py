@@ -93,9 +93,10 @@ def require_finite_weights(state: Mapping[str, Tensor], trainer: pl.Trainer) -> 
     Raises:
         EndOfRun: as above.
     """
-    wrong = torch.tensor(sum(not bool(tensor.isfinite().all()) for tensor in state.values()))
+    device = trainer.strategy.root_device  # Read once there, and not tensor by tensor.
+    wrong = torch.stack([tensor.isfinite().all().to(device) for tensor in state.values()]).logical_not().sum()
     if trainer.world_size > 1:  # They have the same weights, or should.
-        wrong = trainer.strategy.reduce(wrong.to(trainer.strategy.root_device), reduce_op="max")
+        wrong = trainer.strategy.reduce(wrong, reduce_op="max")
     if wrong:
         what = f"{int(wrong)} of {len(state)} trained tensors are not finite"
         raise _diverged(f"after optimizer step {trainer.global_step} {what}", trainer)
