@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LearningRateMonitor, ProgressBar
 from torch import nn
@@ -404,4 +405,6 @@ def build_trainer(cfg: DictConfig, **objects: Any) -> Any:
         **objects,
     )
     leave_signals_alone(trainer)
+    # Deterministic algorithms would first fill each new tensor, a search for mistakes that takes a percent of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return trainer
