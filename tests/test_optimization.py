@@ -1,6 +1,7 @@
 """Decay groups by upstream's rule; the learning rate step by step."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -9,7 +10,8 @@ from torch import nn
 from torch.optim import AdamW
 
 from emolightning.models.parts.trained_parts import TrainedParts
-from emolightning.training.optim.groups import Rates, decays, parameter_groups, set_rates
+from emolightning.training.engines.optimizer_state import read_optimizer, write_optimizer
+from emolightning.training.optim.groups import Rates, decays, optimizer_of, parameter_groups, set_rates
 from emolightning.training.optim.schedule import Length, UpstreamWarmupCosine, WarmupCosine
 
 RUN = Length(total_steps=100, steps_per_epoch=10, base_lr=2e-3)
@@ -47,6 +49,38 @@ def test_upstreams_rule(name, shape, expected):
 def test_nothing_to_train_is_an_error():
     with pytest.raises(ValueError, match="all are frozen"):
         parameter_groups(nn.Linear(2, 2).requires_grad_(False))
+
+
+@pytest.mark.parametrize(
+    ("settings", "device", "is_sharded", "fused"),
+    [
+        ({"fused": None}, "cuda", False, True),
+        ({"fused": None}, "cpu", False, None),
+        ({"fused": None}, "cuda", True, None),
+        ({"fused": None, "foreach": True}, "cuda", False, None),
+        ({"fused": False}, "cuda", False, False),
+        ({"fused": True}, "cpu", True, True),
+        ({}, "cuda", False, None),
+    ],
+)
+def test_an_optimizer_that_leaves_it_open_is_fused_on_a_gpu(settings, device, is_sharded, fused, monkeypatch):
+    groups = parameter_groups(nn.Linear(2, 2))
+    monkeypatch.setattr(nn.Parameter, "device", property(lambda parameter: torch.device(device)), raising=False)
+    optimizer = optimizer_of(partial(AdamW, lr=1.0, **settings), groups, is_sharded=is_sharded)
+    assert [group["fused"] for group in optimizer.param_groups] == [fused, fused]
+
+
+@pytest.mark.parametrize(("fused", "counted_on"), [(True, "meta"), (None, "cpu")])
+def test_a_run_goes_on_with_the_kernel_that_it_had(fused, counted_on):
+    """Whose number of steps must lie where it counts; meta takes the place of a GPU."""
+    model, there = nn.Linear(2, 2), nn.Linear(2, 2, device="meta")
+    before, after = AdamW(model.parameters(), fused=fused), AdamW(there.parameters(), fused=not fused)
+    model(torch.ones(2)).sum().backward()
+    before.step()
+    write_optimizer(after, there, read_optimizer(before, model))
+    assert [group["fused"] for group in after.param_groups] == [fused]
+    assert {state["step"].device.type for state in after.state.values()} == {counted_on}
+    assert {state["exp_avg"].device.type for state in after.state.values()} == {"meta"}
 
 
 def test_schedule_shape():

@@ -49,7 +49,7 @@ def composed(*overrides: str) -> DictConfig:
         (["monitor.mode=lowest", "early_stopping.enabled=false"], "monitor: `mode` can be min, max"),
         (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
         pytest.param(["optimizer.betas=[0.9,1.5]"], "optimizer: Invalid beta parameter", marks=pytest.mark.slow),
-        (["+optimizer.fused=true", "+optimizer.foreach=true"], "optimizer: `fused` and `foreach`"),
+        (["optimizer.fused=true", "+optimizer.foreach=true"], "optimizer: `fused` and `foreach`"),
         (["logger=wandb", "logger.wandb.project=lab/emotion"], "logger.wandb.project: Invalid project name"),
         (["logger=wandb", f"tags=[{'x' * 65}]"], "tags: Tag 'xxx"),
         pytest.param(["logger=wandb", 'tags=[ok,""]'], "tags: Tag at index 1 is empty", marks=pytest.mark.slow),

@@ -26,9 +26,12 @@ READING = ("item", "tolist", "cpu", "numpy", "nonzero", "__float__", "__int__", 
 """What a tensor can only do when all that was asked of its device is done."""
 
 STEPS, EVERY = 7, 3
+LOGGED = {1, 3, 6}
 
 
-def fit(folder: Path, *, fused: bool = True, callbacks: tuple[pl.Callback, ...] = ()) -> EmotionLearner:
+def fit(
+    folder: Path, *, fused: bool | None = True, callbacks: tuple[pl.Callback, ...] = (), **trainer_settings: Any
+) -> EmotionLearner:
     """A run of seven steps that logs each third, with everything that a run does beside learning."""
     model = make_model()
     batch = make_batch(model, make_examples(2))
@@ -36,7 +39,7 @@ def fit(folder: Path, *, fused: bool = True, callbacks: tuple[pl.Callback, ...] 
     learner = EmotionLearner(model, labels=MER6, optimizer=optimizer)
     kept = keeping(folder, monitor="train/loss", mode="min", every_num_steps=100)
     trainer = pl.Trainer(
-        accelerator="cpu",
+        **{"accelerator": "cpu", **trainer_settings},
         default_root_dir=folder,
         max_steps=STEPS,
         limit_val_batches=0,
@@ -47,7 +50,8 @@ def fit(folder: Path, *, fused: bool = True, callbacks: tuple[pl.Callback, ...] 
         enable_model_summary=False,
         callbacks=[GradientNorm(), Throughput(every_num_batches=100), *callbacks, *kept],
     )
-    trainer.fit(learner, DataLoader([batch] * (STEPS + 2), batch_size=None))  # type: ignore[arg-type]
+    batches: Any = [batch] * (STEPS + 2)
+    trainer.fit(learner, DataLoader(batches, batch_size=None, pin_memory=torch.cuda.is_available()))
     return learner
 
 
@@ -93,8 +97,27 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
 
 
 def test_nothing_is_read_between_two_logs(tmp_path: Path, reading: Reading) -> None:
-    fit(tmp_path, callbacks=(reading,))
-    assert set(reading.steps) == {1, 3, 6}
+    """As on a GPU, in whose precision Lightning would not let gradients of a fused optimizer be clipped."""
+    fit(tmp_path, callbacks=(reading,), precision="bf16-mixed")
+    assert set(reading.steps) == LOGGED
+
+
+class NoWaits(pl.Callback):
+    """Lets torch raise where a step waits for the GPU, but for those that are logged."""
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        torch.cuda.set_sync_debug_mode("default" if trainer.global_step + 1 in LOGGED else "error")
+
+    def on_train_end(self, *args: Any) -> None:
+        torch.cuda.set_sync_debug_mode("default")
+
+    on_exception = on_train_end
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_waited_for_in_logged_steps_alone(tmp_path: Path) -> None:
+    learner = fit(tmp_path, fused=None, callbacks=(NoWaits(),), accelerator="gpu", precision="bf16-mixed")
+    assert learner.trainer.global_step == STEPS
 
 
 @pytest.mark.slow

@@ -76,6 +76,7 @@ OF_CLASSES: dict[str, dict[str, Any]] = {
         **{"annotators": None, "ties": "refuse", "targets": "majority", "drop": None, "empty_transcript": "error"},
         **{"label_separator": None, "scale": None},
     },
+    "torch.optim.AdamW": {"fused": None},
     "emolightning.models.parts.lora.LoraSettings": {"init": "default"},
     "emolightning.benchmarks.synthetic.reader.SyntheticData": {"mixed": False, "scale": [-1, 1]},
     "emolightning.benchmarks.meld.reader.MeldData": {"truth": None},
@@ -83,7 +84,10 @@ OF_CLASSES: dict[str, dict[str, Any]] = {
     "emolightning.scoring.sentiment.Sentiment": {"answers": "exact"},
     "emolightning.training.loggers.tracking.WandbLog": {"media_clips": 60, "media_mb": 20.0},
 }
-"""The same of single datasets, kinds of scoring and loggers, by their class."""
+"""The same of single datasets, kinds of scoring, loggers and optimizers, by their class."""
+
+OWN = ("data", "optimizer", "scoring")
+"""Groups that are an object of such a class."""
 
 OF_OTHERS = ("data", "prompt")
 """Groups that get nothing where a run has none of them."""
@@ -142,7 +146,7 @@ def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
 
 def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
     """The same with the settings that came later, so that an earlier run goes on and is known to be finished."""
-    saved = {name: _with_own(node) if name in ("data", "scoring") else node for name, node in saved.items()}
+    saved = {name: _with_own(node) if name in OWN else node for name, node in saved.items()}
     if isinstance(model := saved.get("model"), dict) and "lora" in model:
         saved["model"] = {**model, "lora": _with_own(model["lora"])}
     if isinstance(loggers := saved.get("logger"), dict):
@@ -153,7 +157,7 @@ def _with_added(saved: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_own(node: Any) -> Any:
-    """A dataset, a kind of scoring or a logger with the settings of its class that came later."""
+    """An object with the settings of its class that came later."""
     if not isinstance(node, dict) or not isinstance(target := node.get("_target_"), str):
         return node
     found = {**OF_CLASSES.get(target, {}), **node}

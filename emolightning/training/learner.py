@@ -27,7 +27,7 @@ from emolightning.training.engines.sharing import share_weights
 from emolightning.training.label_losses import LabelLosses
 from emolightning.training.lightning_internals import is_validation_next, may_be_logged
 from emolightning.training.optim.averaging import AVERAGED, WeightAverage
-from emolightning.training.optim.groups import PLAIN_RATES, Rates, parameter_groups, set_rates
+from emolightning.training.optim.groups import PLAIN_RATES, Rates, optimizer_of, parameter_groups, set_rates
 from emolightning.training.optim.schedule import Length, Schedule
 from emolightning.training.stopping.divergence import FiniteLosses, require_finite_weights
 from emolightning.training.validation import Validation
@@ -133,7 +133,7 @@ class EmotionLearner(pl.LightningModule):
         if self.make_optimizer is None:
             raise ValueError("Expected an `optimizer` for training, but got None.")
         groups = parameter_groups(self.model, decays_all=self.model.decays_all, rates=self.rates)
-        optimizer = self.make_optimizer(groups)
+        optimizer = optimizer_of(self.make_optimizer, groups, is_sharded=hasattr(self.trainer.strategy, "shard"))
         set_rates(optimizer)
         if self.schedule is None:
             return optimizer
@@ -181,7 +181,7 @@ class EmotionLearner(pl.LightningModule):
         by_label = self.label_losses.of_batch((clip.label for clip in batch.clips), losses, tokens)
         if self.class_weights is not None:
             weights = [1.0 if clip.label is None else self.class_weights[clip.label] for clip in batch.clips]
-            losses = losses * losses.new_tensor(weights)
+            losses = losses * torch.tensor(weights, dtype=losses.dtype).to(losses.device, non_blocking=True)
         if ranks == 1:
             self.label_losses.add(by_label)
             loss = losses.sum() / tokens.sum()

@@ -137,15 +137,22 @@ def _whole(value: Any) -> Any:
 
 
 def _write_plain(optimizer: Any, named: Mapping[str, nn.Parameter], saved: Mapping[str, dict[str, Any]]) -> None:
+    counting = {p for group in optimizer.param_groups if _counts_on_device(group) for p in group["params"]}
     for name, state in saved.items():
         parameter = named[name]
-        optimizer.state[parameter] = {key: _placed(value, parameter) for key, value in state.items()}
+        device = parameter.device if parameter in counting else torch.device("cpu")
+        optimizer.state[parameter] = {key: _placed(value, parameter, device) for key, value in state.items()}
 
 
-def _placed(value: Any, parameter: nn.Parameter) -> Any:
-    """A moment lies where its parameter lies; the number of steps stays on the CPU, where torch keeps it."""
+def _counts_on_device(group: Mapping[str, Any]) -> bool:
+    """Whether the number of steps lies beside the parameters; else torch keeps it on the CPU."""
+    return bool(group.get("fused") or group.get("capturable"))
+
+
+def _placed(value: Any, parameter: nn.Parameter, counting: torch.device) -> Any:
+    """A moment lies where its parameter lies, the number of steps on the device that counts them."""
     if not isinstance(value, Tensor) or value.shape != whole_shape(parameter):
-        return value.clone() if isinstance(value, Tensor) else value
+        return value.to(counting, copy=True) if isinstance(value, Tensor) else value
     if isinstance(parameter, DTensor):
         return distributed_like(parameter, value)
     return value.to(parameter.device, copy=True)
@@ -191,10 +198,13 @@ def _write_zero(optimizer: Any, named: Mapping[str, nn.Parameter], saved: Mappin
         for key, value in saved[first].items()
         if isinstance(value, Tensor) and value.shape == whole_shape(named[first])
     }
+    counts_there = any(map(_counts_on_device, optimizer.optimizer.param_groups))
     for flat in _flats(optimizer):  # DeepSpeed makes these at the first step, and cannot be written to before.
         entry = optimizer.optimizer.state[flat]
         for key, value in saved[first].items():
-            entry[key] = torch.zeros_like(flat) if key in like_parameter else _whole(value)
+            kept = _whole(value)
+            rest = kept.to(flat.device) if counts_there and isinstance(kept, Tensor) else kept
+            entry[key] = torch.zeros_like(flat) if key in like_parameter else rest
     _link_moments(optimizer)
     for name, state in saved.items():
         for key in like_parameter:

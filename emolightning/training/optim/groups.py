@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import commonprefix
 from types import MappingProxyType
@@ -118,6 +118,26 @@ def parameter_groups(
         }
         for factor, has_decay in sorted(groups, reverse=True)
     ]
+
+
+def optimizer_of(make: Callable[..., Optimizer], groups: list[dict[str, Any]], *, is_sharded: bool) -> Optimizer:
+    """The optimizer of some groups; with `fused: null` it is a fused one on a GPU.
+
+    A fused step is one kernel, and leaves itself out where a loss is not finite, so that no loss is waited for. It
+    rounds otherwise: a run goes on as it began, since its checkpoint says which of them it had.
+
+    Args:
+        make: a `functools.partial` of the optimizer's class.
+        groups: result of `parameter_groups`.
+        is_sharded: an engine divides what is stepped; then `null` leaves it to torch.
+    """
+    given = getattr(make, "keywords", {})
+    is_open = given.get("fused", False) is None and not given.get("foreach")
+    on_gpu = all(parameter.device.type == "cuda" for group in groups for parameter in group["params"])
+    optimizer = make(groups, fused=True) if is_open and on_gpu and not is_sharded else make(groups)
+    # Lightning would refuse to clip: gradients in float16 could still be scaled. It unscales them before, if told so.
+    optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+    return optimizer
 
 
 def set_rates(optimizer: Optimizer) -> None:
