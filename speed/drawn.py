@@ -8,7 +8,7 @@ from speed.figures import is_kept
 
 FEWEST = 3
 """Figures of one unit that are drawn."""
-KEPT = {None: ("no promise", "muted"), True: ("kept", "accent"), False: ("not kept", "bad")}
+KEPT = {True: ("kept", "accent"), False: ("not kept", "bad"), None: ("no promise", "muted")}
 
 
 def drawn(drawing: Mapping[str, Any]) -> str:
@@ -52,8 +52,10 @@ def intervals(title: str, figures: Sequence[Mapping[str, Any]]) -> str:
     ]
     bounds = {(word, each[word]) for each in figures for word in ("at_least", "at_most") if each[word] is not None}
     promised = [(value, f"{word.replace('_', ' ')} {value:g}") for word, value in bounds] if len(bounds) == 1 else []
-    scale = _from_zero(figures[0]["unit"], [*(each["high"] for each in figures), *(value for value, _ in promised)])
-    legend = list(dict.fromkeys(kept)) if len(set(kept)) > 1 else []
+    unit = figures[0]["unit"]
+    values = [*(each["high"] for each in figures), *(value for value, _ in promised)]
+    scale = _from_zero("times" if unit == "x" else unit, values)
+    legend = [each for each in KEPT.values() if each in kept] if len(set(kept)) > 1 else []
     return rows(title, lines, scale, lines=promised, legend=legend, has_bars=True, has_names_above=True)
 
 

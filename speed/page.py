@@ -48,8 +48,8 @@ python speed/throughput.py model=emotion_llama_7b weights=random ablate=true out
 `speed/answering.py` takes the same words but `ablate`; `speed/engines.py --accelerator=gpu` asks for memory by engine.
 """
 GLANCE = (
-    "A question has one line, that of the figure nearest to what was promised, and one for each that is not kept; all "
-    "figures, with date and machine, are below."
+    "A question has one line, that of the figure nearest to what was promised, and one for each that is not kept; "
+    "*kept* counts all promises of the question. All figures, with date and machine, are below."
 )
 HEAD = ("question and figure", "measured", "promised", "kept", "floor")
 GPU_HEAD = ("figure", "promised", "measured", "kept", "floor", "when and where")

@@ -104,7 +104,7 @@ def test_figures_of_one_unit_are_drawn_with_their_promise(tmp_path: Path) -> Non
     write_result(tmp_path / "r.json", **ABOUT, figures=[*figures, figure("free", [3.0], "x"), figure("d", [1.0], "s")])
     files = page.written(page.read_results(tmp_path), tmp_path / "performance.md")
     drawing = files[tmp_path / "performance" / "r-1.svg"]
-    assert all(f">{word}<" in drawing for word in ("slow", "fast", "free", "at least 2", "kept", "not kept", "x"))
+    assert all(f">{word}<" in drawing for word in ("slow", "fast", "free", "at least 2", "kept", "not kept", "times"))
     assert ">d<" not in drawing
 
 

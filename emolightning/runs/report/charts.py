@@ -15,6 +15,7 @@ COLOURS = ("accent", "second", "fourth", "third", "bad", "good", "muted")
 """Colours of the first curve, the second, ...; names of `rendering.LIGHT`."""
 
 LONGEST_NAME, LONGEST_ABOVE = 26, 64
+HALO = "; stroke: var(--ground); stroke-width: 4px; paint-order: stroke"  # Around a name that lines would cross.
 LETTER = 7.0
 """Width of a letter, in units of a drawing."""
 
@@ -209,9 +210,7 @@ def rows(
     legend_width = 120 * (len(legend) - 1) + 24 + LETTER * len(legend[-1][0]) if legend else 0
     width, top = 430, 12 + 20 * bool(lines) + 22 * bool(legend)
     many = 1 if is_level else max((len(row.marks) for row in drawn), default=1)
-    name_height = 17 * has_names_above
-    line_height = max(24, 8 + 13 * many) + name_height
-    zero = min(max(0.0, scale.low), scale.high)
+    line_height = max(24, 8 + 13 * many) + 17 * has_names_above
     shapes = [
         {
             "name": name,
@@ -220,7 +219,7 @@ def rows(
             "y": top + line_height * (number + 0.5),
             "marks": [
                 _mark(mark, scale, (left, width), top + line_height * (number + 0.5) + offset)
-                for mark, offset in zip(row.marks, _offsets(row, is_level, name_height / 2), strict=True)
+                for mark, offset in zip(row.marks, _offsets(row, is_level, 8.5 * has_names_above), strict=True)
             ],
         }
         for number, (name, row) in enumerate(zip(names, drawn, strict=True))
@@ -232,13 +231,13 @@ def rows(
         size=(round(left + max(width + 22 + note_width, legend_width)), bottom + 48),
         edges=(left, left + width, top, bottom),
         line_height=line_height,
-        name_at=(left, 15 - line_height / 2, "start") if has_names_above else (left - 8, 4, "end"),
+        name_at=(left, 15 - line_height / 2, "start", HALO) if has_names_above else (left - 8, 4, "end", ""),
         ticks=[(scale.place(value, left, width), label) for value, label in scale.ticks],
         axis_name=scale.name,
         rows=shapes,
         lines=[(scale.place(value, left, width), label) for value, label in lines],
         legend=legend,
-        zero=scale.place(zero, left, width) if has_bars else None,
+        zero=scale.place(0.0, left, width) if has_bars else None,
     )
 
 
