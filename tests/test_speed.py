@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from media_factory import make_media
 
 from emolightning.config.families import families as known_families
@@ -16,6 +19,7 @@ from emolightning.data.media.video import read_frames
 from emolightning.data.stores.converting import pack, unpack
 from speed import decoding, families, many_clips, page, run_all, start_up
 from speed.figures import Drawing, Figure, Table, figure, is_kept, write_result
+from speed.watched import Batches, Noted, clips_per_s
 
 SPEED = Path(page.__file__).parent
 ABOUT: dict[str, Any] = {"part": "Reading", "question": "How fast is it?"}
@@ -254,6 +258,23 @@ def test_made_up_vectors_are_packed_as_those_of_a_folder(tmp_path: Path) -> None
     assert pack(tmp_path / "folder", tmp_path / "packed.safetensors").path.read_bytes() == made.read_bytes()
     offset, values = many_clips.values_at(made), np.load(tmp_path / "folder" / "sample_00000003.npy")
     assert np.array_equal(np.memmap(made, "<f2", "r", offset=offset, shape=(5, 4))[3], values)
+
+
+def test_batches_are_noted_without_the_first_and_what_is_between_epochs(tmp_path: Path) -> None:
+    noting, trainer, batch = Batches(file=str(tmp_path / "noted"), warm=2), SimpleNamespace(global_rank=1), [None] * 3
+    module: Any = torch.nn.Linear(2, 3)
+    module.device = torch.device("cpu")
+    noting.setup(trainer, module, "fit")  # type: ignore[arg-type]
+    noting.on_fit_start(trainer, module)  # type: ignore[arg-type]
+    for _ in range(2):
+        noting.on_train_epoch_start(trainer, module)  # type: ignore[arg-type]
+        for number in range(4):
+            noting.on_train_batch_end(trainer, module, None, SimpleNamespace(clips=batch), number)  # type: ignore[arg-type]
+    noting.on_train_end(trainer, module)  # type: ignore[arg-type]
+    found = Noted(**json.loads((tmp_path / "noted.1").read_text()))
+    assert (found.batches, found.clips, found.parameters, found.gpu) == (2 + 3, 3 * 5, 9, None)
+    assert found.wall_s > 0
+    assert clips_per_s([found, replace(found, cpu_s=3 * found.cpu_s)]) == pytest.approx(15 / found.cpu_s)
 
 
 def test_every_family_that_a_run_trains_is_compared() -> None:
