@@ -63,8 +63,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of rendered clips and caches")
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     args = parser.parse_args(argv)
-    if min(args.devices, args.batch_size, args.steps, args.rounds) < 1:
-        parser.error("--devices, --batch-size, --steps and --rounds must be at least 1")
+    for name in ("devices", "batch_size", "steps", "rounds"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name.replace('_', '-')}={getattr(args, name)}: must be at least 1")
     rounds: dict[str, list[list[Noted]]] = {name: [] for name in args.engines}
     try:
         for number in range(args.rounds):
@@ -140,9 +141,10 @@ def write(
     expected = {name: sum(items.values()) / 1e9 for name, items in said.items()}
     figures: list[Figure] = []
     for name in rounds:
-        what, floor = f"{name}: most memory of a process", expected[name]
+        ratios = [peak / expected[name] for peak in peaks[name]]
         figures += [
-            figure(what, peaks[name], "GB", floor=floor, floor_of="what `estimate` says"),
+            figure(f"{name}: most memory of a process / what `estimate` says", ratios, "x"),
+            figure(f"{name}: most memory of a process", peaks[name], "GB"),
             figure(f"{name}: speed", speeds[name], "clips/s"),
         ]
     processes = {name: 1 if name == ENGINES[0] else args.devices for name in rounds}

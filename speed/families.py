@@ -66,8 +66,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of all trainings")
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     args = parser.parse_args(argv)
-    if min(args.rounds, args.epochs) < 1:
-        parser.error("--rounds and --epochs must be at least 1")
+    for name in ("rounds", "epochs"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name}={getattr(args, name)}: must be at least 1")
     rounds: dict[str, list[Round]] = {name: [] for name in args.families}
     try:
         for number in range(args.rounds):

@@ -73,8 +73,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, help="where the files are written and removed; default: the system's")
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     args = parser.parse_args(argv)
-    if args.rounds < 1 or min(args.clips) < HELD_OUT or args.width < 2 or args.batch_size < 1:
-        parser.error(f"--clips must be at least {HELD_OUT}, --width 2, --rounds and --batch-size 1")
+    for name, least in (("clips", HELD_OUT), ("width", 2), ("batch_size", 1), ("rounds", 1)):
+        given = getattr(args, name) if name != "clips" else min(args.clips)
+        if given < least:
+            parser.error(f"--{name.replace('_', '-')}={given}: must be at least {least}")
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         places = {number: Path(folder) / str(number) for number in sorted(set(args.clips))}
         for number, place in places.items():
