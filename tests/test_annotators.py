@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from score_factory import refusal, score, write_csv
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 
 from emolightning.__main__ import main
 from emolightning.errors import InputErrors
@@ -134,6 +135,62 @@ def test_labels_that_are_numbers_have_distances_too() -> None:
     assert alphas["krippendorff_alpha_interval"] == pytest.approx(1 - observed / expected)
     assert alphas["krippendorff_alpha_ordinal"] > alphas["krippendorff_alpha"]
     assert found["votes"]["soft_accuracy"]["value"] == 0
+
+
+def test_people_who_are_others_of_each_clip() -> None:
+    """By hand: pairs of votes hh 1, hs 2, ss 2, ah 2 of 7, so that alpha is 1 - (4 / 7) / (30 / 42)."""
+    given = {"c0": "happy happy sad", "c1": "sad sad", "c2": "angry happy", "c3": "sad"}
+    raters = {"c0": ("a", "b", "c"), "c1": ("d", "b"), "c2": ("a", "d"), "c3": ("c",)}
+    votes = Votes((), {clip: tuple(words.split()) for clip, words in given.items()}, "drop", raters=raters)
+    read = dict(zip(given, ("happy", "sad", "happy", "angry"), strict=True))
+    answers = [Answer(clip, word, "", votes.of_clips[clip][0], 0.0) for clip, word in read.items()]
+    said = [Score(each.clip_id, each.text, None, each.text) for each in answers]
+    found = annotators_section(votes, answers, said, LABELS)
+    assert found["agreement"]["krippendorff_alpha"]["value"] == pytest.approx(0.2)
+    assert found["votes"]["soft_accuracy"]["value"] == pytest.approx((2 / 3 + 1 + 1 / 2 + 0) / 4)
+    # c against both others of c0, and both of c1 and of c2 against the other.
+    assert found["ceiling"]["num_compared"] == 5
+    assert found["ceiling"]["ceiling"]["war"]["value"] == pytest.approx(2 / 5)
+    assert found["ceiling"]["system"]["war"]["value"] == pytest.approx(4 / 5)
+    assert (found["num_annotators"], found["num_pairs"]) == (4, {"sharing_clips": 5, "with_kappa": 0})
+    assert about_annotators({"annotators": found})[0].startswith(
+        "4 annotators, not the same of each clip (of 5 pairs who share clips 0 have Cohen's kappa); agreement: kripp"
+    )
+    # The same people in columns, with gaps, are the same; all their pairs count: kappa of one clip is 0 where two
+    # differ, and not defined where they agree, as a and b do, and b and d.
+    columns = {
+        clip: tuple(dict(zip(raters[clip], labels, strict=True)).get(name) for name in "abcd")
+        for clip, labels in votes.of_clips.items()
+    }
+    named = annotators_section(Votes(tuple("abcd"), columns), answers, said, LABELS)
+    assert (named["num_pairs"], len(named["pairs"])) == ({"sharing_clips": 5, "with_kappa": 3}, 5)
+    assert named["agreement"].pop("cohens_kappa")["value"] == 0
+    assert {name: each["value"] for name, each in named["agreement"].items()} == {
+        "krippendorff_alpha": pytest.approx(0.2)
+    }
+    assert named["ceiling"] == found["ceiling"]
+    unnamed = annotators_section(replace(votes, raters={}), answers, said, LABELS)
+    assert unnamed["agreement"] == found["agreement"]
+    assert about_annotators({"annotators": unnamed})[0].startswith("Annotators who are not named, so without Cohen's")
+
+
+def test_others_who_share_ten_clips_have_a_kappa() -> None:
+    """All but d judge ten clips together; a judges twice in the last, which is no pair of people."""
+    rng = np.random.default_rng(2)
+    given = rng.integers(0, 3, (10, 3))
+    labels = [tuple(LABELS[place] for place in row) for row in given]
+    votes = Votes(
+        (),
+        {f"c{at}": row for at, row in enumerate(labels)} | {"d": ("sad", "sad", "happy")},
+        raters={f"c{at}": tuple(rng.permutation(list("abc"))) for at in range(10)} | {"d": ("a", "d", "a")},
+    )
+    answers = [Answer(clip, "sad", "", "sad", 0.0) for clip in votes.of_clips]
+    found = annotators_section(votes, answers, [Score(each.clip_id, "sad", None, "sad") for each in answers], LABELS)
+    said = [[dict(zip(votes.raters[f"c{at}"], labels[at], strict=True))[name] for at in range(10)] for name in "abc"]
+    kappas = [cohen_kappa_score(said[one], said[other]) for one, other in ((0, 1), (0, 2), (1, 2))]
+    assert found["num_pairs"] == {"sharing_clips": 4, "with_kappa": 3}
+    assert found["agreement"]["cohens_kappa"]["value"] == pytest.approx(np.mean(kappas))
+    assert found["agreement"]["cohens_kappa"]["definition"].endswith("both have judged, of those with 10 or more")
 
 
 def test_people_who_never_judge_the_same_clip_have_no_ceiling() -> None:

@@ -23,9 +23,10 @@ from emolightning.data.checkup.unusable import RowErrors
 from emolightning.data.readers.folds import folds_of, in_fold
 from emolightning.data.readers.source import ClipSource
 from emolightning.errors import InputErrors, UserError
-from emolightning.records.clips import Clip, Span
+from emolightning.records.clips import Answer, Clip, Score, Span
 from emolightning.records.labels import MSP8
 from emolightning.runs.preparing.preparing import Form, prepare
+from emolightning.scoring.annotators import annotators_section
 
 Own = dict[str, Any]
 
@@ -108,6 +109,32 @@ def test_each_label_has_its_share_of_the_workers(corpora: Path) -> None:
     assert dict(four["MSP-PODCAST_0001_0009"].shares) == {"angry": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("name", "detailed", "alpha", "accuracy"),
+    [
+        # Neutral, neutral, sad; contempt, angry, contempt: 1 - (4 / 6) / (26 / 30). MSP-Face tests the first alone.
+        *(("msp_podcast", file, 3 / 13, 1 / 3) for file in (None, "Labels/older.csv")),
+        ("msp_face", None, 0, 2 / 3),
+    ],
+)
+def test_votes_of_workers_are_what_answers_are_compared_with(
+    corpora: Path, name: str, detailed: str | None, alpha: float, accuracy: float
+) -> None:
+    data = source(corpora, name, judged_by="workers", detailed=detailed)
+    clips = data.read_clips()
+    assert data.votes is not None
+    assert {*data.votes.of_clips} == {clip.id for clip in clips}
+    angry = next(clip.id for clip in clips if clip.id.endswith("0001_0009"))
+    assert data.votes.of_clips[angry] == ("angry", "angry", "disgust")
+    assert [int(person.removeprefix("WORKER")) for person in data.votes.raters[angry]] == [0, 1, 2]
+    answers = [Answer(clip.id, "neutral", "", clip.label, 0.0) for clip in clips if clip.split == "test"]
+    said = [Score(each.clip_id, each.text, None, each.text) for each in answers]
+    found = annotators_section(data.votes, answers, said, MSP8)
+    assert (found["num_annotators"], found["num_pairs"]["sharing_clips"]) == (3, 3)
+    assert found["agreement"]["krippendorff_alpha"]["value"] == pytest.approx(alpha)
+    assert found["votes"]["soft_accuracy"]["value"] == pytest.approx(accuracy)
+
+
 def test_a_vote_that_is_empty_or_of_no_label_has_no_share(own: Path) -> None:
     table = own / "MSP-PODCAST" / "Labels" / "labels_detailed.csv"
     more = [("0001_0008", word) for word in ("Other-Bored", "", "Happy", "nan")]
@@ -117,6 +144,8 @@ def test_a_vote_that_is_empty_or_of_no_label_has_no_share(own: Path) -> None:
     (clip,) = (clip for clip in data.read_clips() if clip.id == "MSP-PODCAST_0001_0008")
     assert (clip.label, clip.attributes["agreement"]) == ("neutral", "2/5")
     assert dict(clip.shares) == {"neutral": 0.5, "sad": 0.25, "happy": 0.25}
+    assert data.votes is not None
+    assert (data.votes.of_clips[clip.id][3:], data.votes.raters[clip.id][3:]) == (("happy",), ("W",))
     assert "MSP-Podcast: 2 answers of workers are empty: they are no votes" in data.remarks
     assert "MSP-Podcast: 1 votes are left out (Other 1)" in data.remarks
 
@@ -336,6 +365,8 @@ def test_doctor_finds_nothing_wrong_and_a_trained_model_is_evaluated(
     tested = [clip for clip in clips if clip.split == "test"]
     truths = [repr(clip.valence) if clip.label is None else clip.label for clip in tested]
     assert [line["truth"] for line in answers] == truths
+    people = (report.get("annotators") or {}).get("num_annotators")
+    assert people == (3 if "data.judged_by=workers" in own else None)
 
 
 PREPARED: dict[str, list[str]] = {

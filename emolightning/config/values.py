@@ -337,11 +337,16 @@ def _check_tasks(cfg: DictConfig) -> list[Problem]:
     return problems
 
 
+def has_votes(cfg: DictConfig) -> bool:
+    """Whether the data say what each of several people called a clip."""
+    return bool(_value(cfg, "data.annotators")) or _value(cfg, "data.judged_by") == "workers"
+
+
 def _check_monitor(cfg: DictConfig) -> list[Problem]:
     """Lightning would miss a misspelt score only after the first epoch."""
     problems = []
     has_labels = str(_value(cfg, "scoring._target_")).endswith(CLASSIFICATION)
-    logged = (*LOGGED, *(OF_VOTES if _value(cfg, "data.annotators") else ()))
+    logged = (*LOGGED, *(OF_VOTES if has_votes(cfg) else ()))
     for key in MONITORS:
         name = _value(cfg, key)
         if not isinstance(name, str) or name in (*logged, "train/loss"):

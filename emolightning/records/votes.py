@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Ties = Literal["refuse", "first", "drop"]
@@ -25,14 +25,17 @@ CURES = (
 
 @dataclass(frozen=True)
 class Votes:
-    """Who said what."""
+    """Who said what: the same people of all clips, or each time others."""
 
     annotators: tuple[str, ...]
+    """The people, where they are the same; nobody where `raters` says who judged which clip."""
     of_clips: Mapping[str, tuple[str | None, ...]]
-    """Clip -> the label of each annotator; None where there is none."""
+    """Clip -> the label of each annotator, None where there is none; or its votes, however many they are."""
     ties: Ties = "refuse"
     tied: tuple[str, ...] = ()
     """Clips with several labels that have the most votes."""
+    raters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Clip -> who gave each of its votes, where these are not always the same people; an empty name is not known."""
 
 
 def leaders(votes: Sequence[str | None]) -> list[str]:

@@ -15,7 +15,7 @@ from torch import nn
 from emolightning.config.building import build, explained_refusals
 from emolightning.config.families import family_of
 from emolightning.config.sources import chosen
-from emolightning.config.values import MONITORS, OF_VOTES
+from emolightning.config.values import MONITORS, OF_VOTES, has_votes
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import ClipDataModule, label_draws
 from emolightning.data.loading.lengths import most_vectors
@@ -109,7 +109,7 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     tools = {"optimizer": build_optimizer(cfg), "schedule": _schedule(cfg)}
     tools |= {"rates": Rates(**config["rates"]), "average": WeightAverage(cfg.ema_decay) if cfg.ema_decay else None}
     monitors = {key: OmegaConf.select(cfg, key) for key in MONITORS}
-    require_logged(monitors, scoring, more=OF_VOTES if OmegaConf.select(cfg, "data.annotators") else ())
+    require_logged(monitors, scoring, more=OF_VOTES if has_votes(cfg) else ())
     loading, accumulates = loading_of(cfg), cfg.accumulation == "mean"
 
     def plan_for(corpus: Corpus) -> Plan:

@@ -6,7 +6,6 @@ truths; which share of a clip's annotators an answer has on its side.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,12 @@ from emolightning.scoring.classification import Classification, class_indices
 from emolightning.scoring.metrics.agreement import (
     DEFINITIONS,
     Level,
-    cohens_kappa,
     coincidences,
     fleiss_kappa,
     fleiss_sums,
     krippendorff_alpha,
     majorities_of_others,
+    pairwise_kappas,
     vote_counts,
 )
 from emolightning.scoring.metrics.calibration import SMALLEST
@@ -56,6 +55,10 @@ OF_VOTES = {
 
 LOWEST_AND_HIGHEST = {"vote_cross_entropy": (0.0, float(-np.log(SMALLEST))), "vote_brier": (0.0, 2.0)}
 """Values that a clip can have, where these are not 0 and 1."""
+
+LEAST_SHARED = 10
+"""Clips that two must have judged whose kappa counts, where the annotators of each clip are others: on one clip it is 0
+or not defined, so that a mean over such pairs is near 0 however people agree."""
 
 Sums = Mapping[str, np.ndarray]
 """What scores are computed from -> its sums over clips, (..., columns)."""
@@ -106,24 +109,29 @@ def annotators_section(
         labels: the vocabulary.
         sampling: which clips are independent.
     """
-    given = _given(votes, answers, labels)
+    given, people = _given(votes, answers, labels), _people(votes, answers)
     read = class_indices(answers, said, labels)[1]
     chances = _chances(answers, labels)
-    kinds, first = kinds_of([*given.T, read, *(() if chances is None else chances.T)])
+    # Whose votes they are makes no difference to a clip's sums.
+    alike = np.sort(given, axis=1) if votes.raters else given
+    kinds, first = kinds_of([*alike.T, read, *(() if chances is None else chances.T)])
     columns = _columns(given[first], read[first], len(labels), None if chances is None else chances[first])
     entries = _Scores(columns, _values(labels)).entries(kinds, sampling, answers)
-    pairs = _pairs(given, votes.annotators, len(labels))
+    pairs = _pairs(given, *people, len(labels), 1 if votes.annotators else LEAST_SHARED)
     kappas = [each["kappa"] for each in pairs if each["kappa"] is not None]
     if kappas:
-        entries["cohens_kappa"] = {"value": float(np.mean(kappas)), "definition": DEFINITIONS["cohens_kappa"]}
+        about = DEFINITIONS["cohens_kappa"] + ("" if votes.annotators else f", of those with {LEAST_SHARED} or more")
+        entries["cohens_kappa"] = {"value": float(np.mean(kappas)), "definition": about}
     here = {answer.clip_id for answer in answers}
     tied = [clip for clip in votes.tied if clip in here]
     return {
+        "num_annotators": len(people[0]),
         "names": list(votes.annotators),
         "num_votes": {name: int((given[:, number] >= 0).sum()) for number, name in enumerate(votes.annotators)},
         "ties": {"rule": votes.ties, "count": len(tied), "clips": tied},
         "agreement": {name: entries[name] for name in DEFINITIONS if name in entries},
-        "pairs": pairs,
+        "num_pairs": {"sharing_clips": len(pairs), "with_kappa": len(kappas)},
+        "pairs": pairs if votes.annotators else [],
         CEILING: {
             "num_compared": int(columns["people"].sum(axis=1)[kinds].sum()),
             **{
@@ -136,10 +144,28 @@ def annotators_section(
 
 
 def _given(votes: Votes, answers: Sequence[Answer], labels: Sequence[str]) -> np.ndarray:
-    """Class that each annotator gave each clip, int64 (clips, annotators); -1 for none."""
+    """Class of each vote on each clip, int64 (clips, annotators) or (clips, most votes on one); -1 for none."""
     place: dict[str | None, int] = {label: number for number, label in enumerate(labels)}
-    rows = [[place.get(label, -1) for label in votes.of_clips[answer.clip_id]] for answer in answers]
-    return np.array(rows, dtype=np.int64)
+    return _filled([[place.get(label, -1) for label in votes.of_clips[answer.clip_id]] for answer in answers])
+
+
+def _people(votes: Votes, answers: Sequence[Answer]) -> tuple[Sequence[str], np.ndarray]:
+    """Everybody who judged one of these clips, and who of them gave each vote: int64, as `_given`; -1 for nobody known.
+
+    Of the same people for all clips those count who judged none, too.
+    """
+    if votes.annotators:
+        names = votes.annotators
+        return names, np.tile(np.arange(len(names)), (len(answers), 1))
+    rows = [votes.raters.get(answer.clip_id) or ("",) * len(votes.of_clips[answer.clip_id]) for answer in answers]
+    place = {name: number for number, name in enumerate(dict.fromkeys(name for row in rows for name in row if name))}
+    return list(place), _filled([[place.get(name, -1) for name in row] for row in rows])
+
+
+def _filled(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    """Rows of unequal length as one array, int64, with -1 at their ends."""
+    longest = max(map(len, rows), default=0)
+    return np.array([[*row, *[-1] * (longest - len(row))] for row in rows], dtype=np.int64).reshape(len(rows), longest)
 
 
 def _chances(answers: Sequence[Answer], labels: Sequence[str]) -> np.ndarray | None:
@@ -157,16 +183,19 @@ def _values(labels: Sequence[str]) -> list[float] | None:
         return None
 
 
-def _pairs(given: np.ndarray, names: Sequence[str], num_classes: int) -> list[dict[str, Any]]:
-    """Cohen's kappa of each two annotators; None where it is not defined."""
-    found = []
-    for first, second in combinations(range(len(names)), 2):
-        both = int(((given[:, first] >= 0) & (given[:, second] >= 0)).sum())
-        kappa = cohens_kappa(given[:, first], given[:, second], num_classes)
-        if both:
-            told = None if np.isnan(kappa) else kappa
-            found.append({"first": names[first], "second": names[second], "num_clips": both, "kappa": told})
-    return found
+def _pairs(
+    given: np.ndarray, names: Sequence[str], people: np.ndarray, num_classes: int, least: int
+) -> list[dict[str, Any]]:
+    """Cohen's kappa of each two annotators who share clips; None where it is not defined, or they are too few."""
+    return [
+        {
+            "first": names[first],
+            "second": names[second],
+            "num_clips": number,
+            "kappa": None if np.isnan(kappa) else kappa,
+        }
+        for first, second, number, kappa in pairwise_kappas(given, people, num_classes, least)
+    ]
 
 
 def _columns(

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from emolightning.benchmarks.corpus_files import Codes, CorpusData, Entry, Part, label_rows, number_on
 from emolightning.benchmarks.msp_podcast.card import CLASSES, CORPORA, SCALE, name_of
@@ -20,7 +20,8 @@ from emolightning.data.readers.tables import Record, read_table, read_text
 from emolightning.data.readers.values import BadValue, clip_id, is_missing
 from emolightning.errors import UserError
 from emolightning.files.documents import parse_json
-from emolightning.records.votes import leaders
+from emolightning.records.clips import Clip
+from emolightning.records.votes import Votes, leaders
 
 COLUMNS = ("FileName", "EmoClass", "EmoAct", "EmoVal", "SpkrID", "Split_Set")
 SPLITS = {"train": "train", "development": "val", "validation": "val"}
@@ -37,6 +38,13 @@ CODES: dict[int, Codes] = {
     },
 }
 """Number of classes -> what letters of the consensus, and words of workers, mean; `X` is a turn without a majority."""
+
+
+class Vote(NamedTuple):
+    """An answer of a worker, whose name is empty where the file does not say it."""
+
+    word: str
+    worker: str
 
 
 class MspPodcastData(CorpusData):
@@ -85,6 +93,7 @@ class MspPodcastData(CorpusData):
         self.tested = tested or ("Test" if corpus == "face" else "Test1")
         self.reads_train, self.judged_by, self.targets = train, judged_by, targets
         self.sentences = place / transcripts
+        self._votes: dict[str, list[Vote]] = {}
         super().__init__(
             title=title,
             benchmark=name_of(corpus, classes),
@@ -93,9 +102,30 @@ class MspPodcastData(CorpusData):
             **shared,
         )
 
+    def read_clips(self) -> list[Clip]:
+        """The turns, and of `judged_by=workers` the votes on them."""
+        clips = super().read_clips()
+        if self.judged_by == "workers":
+            self.votes = self._votes_on(clips)
+        return clips
+
+    def _votes_on(self, clips: Sequence[Clip]) -> Votes:
+        """Votes for labels that are kept, by the ids of the clips."""
+        meaning, votes = (
+            LabelMap(self.labels, self.codes).meaning,
+            {clip_id(name): v for name, v in self._votes.items()},
+        )
+        kept = {clip.id: [vote for vote in votes[clip.id] if meaning(vote.word)] for clip in clips}
+        if not any(vote.worker for said in kept.values() for vote in said):
+            self.remarks.append(f"{self.title}: {self.detailed.require().name} does not say who gave which answer")
+        labels = {clip: tuple(meaning(vote.word) for vote in said) for clip, said in kept.items()}
+        people = {clip: tuple(vote.worker for vote in said) for clip, said in kept.items()}
+        return Votes((), labels, ties="drop", raters=people)
+
     def _read_turns(self, path: Path, problems: list[str]) -> list[Entry]:
         rows = read_consensus(path, problems)
         votes = self._read_votes(problems) if self.judged_by == "workers" else None
+        self._votes = votes or {}
         speaks = "transcript" in self.inputs and self.sentences.is_dir()
         found, others = [], Counter[str]()
         for row in rows:
@@ -104,14 +134,17 @@ class MspPodcastData(CorpusData):
                 if entry.split is None:
                     others[row.values["Split_Set"]] += 1
                 elif self.reads_train or entry.split == "test":
-                    soft = replace(entry, votes=tuple(votes[entry.name])) if votes and self.targets == "soft" else entry
+                    soft = self._soft(entry) if self.targets == "soft" else entry
                     found.append(_said(soft, self.sentences) if speaks else soft)
             except BadValue as error:  # Names that leave the folder are among them.
                 problems.append(f"{row.where}: {error}")
         self._remark_parts(others, has_test=any(entry.split == "test" for entry in found))
         return found
 
-    def _read_votes(self, problems: list[str]) -> dict[str, list[str]]:
+    def _soft(self, entry: Entry) -> Entry:
+        return replace(entry, votes=tuple(vote.word for vote in self._votes[entry.name]))
+
+    def _read_votes(self, problems: list[str]) -> dict[str, list[Vote]]:
         words = LabelMap(self.labels, self.codes)
         votes, num_empty = read_votes(self.detailed.require(), words, problems)
         if num_empty:
@@ -153,7 +186,7 @@ def read_consensus(path: Path, problems: list[str]) -> list[Record]:
     return found
 
 
-def read_votes(path: Path, words: LabelMap, problems: list[str]) -> tuple[dict[str, list[str]], int]:
+def read_votes(path: Path, words: LabelMap, problems: list[str]) -> tuple[dict[str, list[Vote]], int]:
     """Name -> the emotion that each worker chose, and how many answers are empty.
 
     Args:
@@ -161,9 +194,9 @@ def read_votes(path: Path, words: LabelMap, problems: list[str]) -> tuple[dict[s
         words: knows what a word means; a word of their own, which is `Other` here, it leaves out.
         problems: what is wrong is added to it.
     """
-    votes: dict[str, list[str]] = defaultdict(list)
+    votes: dict[str, list[Vote]] = defaultdict(list)
     num_empty, wrong = 0, list[str]()
-    for where, name, said in _worded(path, wrong):
+    for where, name, said, worker in _worded(path, wrong):
         if not said or is_missing(said):
             num_empty += 1
             continue
@@ -171,33 +204,39 @@ def read_votes(path: Path, words: LabelMap, problems: list[str]) -> tuple[dict[s
         try:
             if words.meaning(word) is None:
                 words.read(word, "EmoClass_Major")
-            votes[name].append(word)
+            votes[name].append(Vote(word, worker))
         except BadValue as error:
             wrong.append(f"{where}: {error}")
     problems += [f"{path.name}, {problem}" for problem in wrong]
     return votes, num_empty
 
 
-def _worded(path: Path, problems: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Place, name and answer; the answer may be empty."""
+def _worded(path: Path, problems: list[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Place, name, answer and worker; the last two may be empty."""
     if path.suffix.lower() == ".json":
         for name, workers in _objects(path).items():
-            said = workers.get("Workers", list(workers.values())) if isinstance(workers, dict) else ()
+            said = workers.get("Workers", workers) if isinstance(workers, dict) else ()
+            named = said.items() if isinstance(said, dict) else (("", about) for about in said)
             words = [
-                str(about["EmoClass_Major"]) for about in said if isinstance(about, dict) and "EmoClass_Major" in about
+                (str(about["EmoClass_Major"]).strip(), str(about.get("WorkerID", about.get("Name", worker))))
+                for worker, about in named
+                if isinstance(about, dict) and "EmoClass_Major" in about
             ]
             if not words or len(words) < len(said):
                 problems.append(f"{name!r}: each worker needs EmoClass_Major")
-            yield from ((repr(name), name, word.strip()) for word in words)
+            yield from ((repr(name), name, *each) for each in words)
         return
     for row in read_table(path, _detailed_faults, problems):
-        whole = row.values.get("EmoDetail")
-        yield row.where, row.values["FileName"], row.values["EmoClass_Major"] if whole is None else _choice(whole)
+        values = row.values
+        whole, worker = values.get("EmoDetail"), values.get("WorkerID", "")
+        said = (values["EmoClass_Major"], worker) if whole is None else _choice(whole)
+        yield row.where, values["FileName"], *said
 
 
-def _choice(detail: str) -> str:
-    """The second part of `WORKER00000014; Happy; Happy,Amused; A:5.0; V:6.0; D:4.0;`."""
-    return f"{detail};;".split(";")[1].strip()
+def _choice(detail: str) -> tuple[str, str]:
+    """The second part of `WORKER00000014; Happy; Happy,Amused; A:5.0; V:6.0; D:4.0;`, and the first."""
+    worker, word, *_ = f"{detail};;".split(";")
+    return word.strip(), worker.strip()
 
 
 def _detailed_faults(columns: Sequence[str]) -> list[str]:
@@ -234,16 +273,17 @@ def read_truths(path: Path, problems: list[str], *, benchmark: str, split: str) 
     return label_rows(entries, CLASSES[classes], CODES[classes], problems)
 
 
-def _entry(row: Record, tested: str, votes: Mapping[str, list[str]] | None) -> Entry:
+def _entry(row: Record, tested: str, votes: Mapping[str, list[Vote]] | None) -> Entry:
     values = row.values
     name, speaker = values["FileName"], values["SpkrID"]
     label, about = values["EmoClass"], {}
     if votes is not None:
         if name not in votes:
             raise BadValue(f"{name!r} has no vote in the answers of the workers; say data.judged_by=consensus")
-        most = leaders(votes[name])
+        words = [vote.word for vote in votes[name]]
+        most = leaders(words)
         label = most[0] if len(most) == 1 else "X"
-        about = {"agreement": f"{votes[name].count(most[0])}/{len(votes[name])}"}
+        about = {"agreement": f"{words.count(most[0])}/{len(words)}"}
     part = values["Split_Set"].lower()
     if not part:
         raise BadValue("Split_Set is empty; it is Train, Development or a test part")

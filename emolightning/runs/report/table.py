@@ -146,7 +146,7 @@ def about_annotators(report: Mapping[str, Any]) -> list[str]:
         return []
     kappas = {name: each for name, each in section["agreement"].items() if each.get("value") is not None}
     found = ", ".join(f"{name} {_with_ends(each)}" for name, each in kappas.items()) or "not known"
-    sentences = [f"{len(section['names'])} annotators; agreement: {found}."]
+    sentences = [f"{_people(section)}; agreement: {found}."]
     ceiling, name = section["ceiling"], HEADLINES[0]
     if name in ceiling["ceiling"]:
         people, system, difference = (_with_ends(ceiling[kind][name]) for kind in ("ceiling", "system", "difference"))
@@ -156,6 +156,17 @@ def about_annotators(report: Mapping[str, Any]) -> list[str]:
         )
     votes = ", ".join(f"{name} {_with_ends(each)}" for name, each in section["votes"].items())
     return [*sentences, f"Answers against votes: {votes}."]
+
+
+def _people(section: Mapping[str, Any]) -> str:
+    """How many there are; where each clip has others, of how many pairs Cohen's kappa is the mean."""
+    if names := section["names"]:
+        return f"{len(names)} annotators"
+    number, pairs = section["num_annotators"], section["num_pairs"]
+    if not number:
+        return "Annotators who are not named, so without Cohen's kappa"
+    told = f"of {pairs['sharing_clips']} pairs who share clips {pairs['with_kappa']} have Cohen's kappa"
+    return f"{number} annotators, not the same of each clip ({told})"
 
 
 def _with_ends(entry: Mapping[str, Any]) -> str:

@@ -1,9 +1,11 @@
 """How far people agree about the same clips: Krippendorff's alpha, Fleiss' and Cohen's kappa, and a person's score.
 
-`votes` is int64 (clips, annotators): the class that each annotator gave a clip, -1 where there is none. Everything is
-computed from sums over clips, so that clips can be drawn again.
+`votes` is int64 (clips, annotators): the class that each annotator gave a clip, -1 where there is none. Where the
+annotators of each clip are others, only `pairwise_kappas` asks who they are. Everything else is computed from sums over
+clips, so that clips can be drawn again.
 """
 
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -116,6 +118,38 @@ def cohens_kappa(first: np.ndarray, second: np.ndarray, num_classes: int) -> flo
         return float("nan")
     shares = [np.bincount(votes[both], minlength=num_classes) / both.sum() for votes in (first, second)]
     return float(_above_chance(np.mean(first[both] == second[both]), np.dot(*shares)))
+
+
+def pairwise_kappas(
+    votes: np.ndarray, people: np.ndarray, num_classes: int, least: int = 1
+) -> list[tuple[int, int, int, float]]:
+    """Cohen's kappa of each two annotators who have judged the same clips.
+
+    Args:
+        votes: (clips, votes on one), each the vote of anybody.
+        people: (clips, votes on one), whose it is; -1 where that is not known.
+        num_classes: size of the vocabulary.
+        least: clips that two must have judged; kappa of those with fewer is NaN.
+
+    Returns:
+        Both annotators, the smaller number first, clips that both have judged, kappa; in the order of the annotators.
+
+    >>> votes, people = np.array([[0, 0, 1], [1, 1, -1], [0, 1, -1]]), np.array([[0, 1, 2], [1, 0, -1], [0, 1, -1]])
+    >>> [(first, second, number) for first, second, number, kappa in pairwise_kappas(votes, people, 2)]
+    [(0, 1, 3), (0, 2, 1), (1, 2, 1)]
+    """
+    found = [np.zeros((0, 4), dtype=np.int64)]
+    for one, other in combinations(range(votes.shape[1]), 2):
+        first, second = people[:, one], people[:, other]
+        both = (votes[:, one] >= 0) & (votes[:, other] >= 0) & (first >= 0) & (second >= 0) & (first != second)
+        rows = np.column_stack([first, second, votes[:, one], votes[:, other]])[both]
+        found.append(np.where((rows[:, 0] > rows[:, 1])[:, None], rows[:, [1, 0, 3, 2]], rows))
+    rows = np.concatenate(found)
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    starts = np.flatnonzero((rows[1:, :2] != rows[:-1, :2]).any(axis=1)) + 1
+    pairs = np.split(rows, starts) if len(rows) else []
+    kappas = (cohens_kappa(p[:, 2], p[:, 3], num_classes) if len(p) >= least else float("nan") for p in pairs)
+    return [(int(p[0, 0]), int(p[0, 1]), len(p), kappa) for p, kappa in zip(pairs, kappas, strict=True)]
 
 
 def _above_chance(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
