@@ -34,6 +34,7 @@ from emolightning.records.score_names import (
     MISSING_NUMBERS,
     PER_CLASS,
     SOFT_ACCURACY,
+    number_scale,
 )
 from emolightning.records.votes import TIES
 
@@ -241,6 +242,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         problems
         + _check_inputs(cfg)
         + _check_tasks(cfg)
+        + _check_scale(cfg)
         + _check_monitor(cfg)
         + _check_callbacks(cfg)
         + _check_lengths(cfg)
@@ -335,6 +337,19 @@ def _check_tasks(cfg: DictConfig) -> list[Problem]:
     if not problems and weights and not any(weights):
         problems.append(Problem("prompt.tasks", "leaves no task: give one of them a weight above 0"))
     return problems
+
+
+def _check_scale(cfg: DictConfig) -> list[Problem]:
+    scale = _value(cfg, "prompt.scale")
+    try:
+        number_scale(None if scale == "data" else _plain(scale), "prompt.scale")
+    except UserError as error:
+        return [Problem("prompt.scale", f"{str(error).removeprefix('prompt.scale: ')}, or data")]
+    return []
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
 def has_votes(cfg: DictConfig) -> bool:
