@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,9 @@ _LATE_STREAMS = ("flv", "mpeg")
 
 _END_ANYWHERE = ("mpegts", "wav")
 """Containers that a recorder may leave at any byte; how long a wav is, if its header says so, is asked before."""
+
+_TRIED_IN_MP4 = ",".join(sorted(av.codecs_available - {"aac"}))
+"""Decoders that FFmpeg may set up to learn what is in an mp4: all but that of AAC, which takes longer than the rest."""
 
 MAX_PIXELS = 8192 * 4320
 """Most pixels of a picture: 8K. Decoders hold several pictures at a time."""
@@ -87,15 +91,31 @@ def opened(path: Path, *, looks_far: bool = False) -> InputContainer:
         raise MediaError(path, "is no file, but a folder or a device" if os.path.exists(path) else "no such file")
     if path.stat().st_size == 0:
         raise MediaError(path, f"the file is empty (0 bytes); {COPY_AGAIN}")
+    # Absolute, because FFmpeg takes the start of a name like `a:b.mp4` for a protocol. Titles in old files are in any
+    # encoding, which is no reason to refuse them.
+    open_with = partial(av.open, str(path.absolute()), metadata_errors="replace")
     options = {"format_whitelist": _FORMATS, "max_pixels": str(MAX_PIXELS)}
     if looks_far:
         options |= {"probesize": str(path.stat().st_size + 32), "analyzeduration": str(MAX_SECONDS * av.time_base)}
     try:
-        # Absolute, because FFmpeg takes the start of a name like `a:b.mp4` for a protocol. Titles in old files are
-        # in any encoding, which is no reason to refuse them.
-        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
+        if _head(path)[4:] == b"ftyp":
+            container = open_with(format="mp4", options=options | {"codec_whitelist": _TRIED_IN_MP4})
+            if all(map(_says_all, container.streams.audio)):
+                return container
+            container.close()
+        return open_with(options=options)
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(path, _why_not_opened(path, error)) from None
+
+
+def _says_all(sound: av.AudioStream) -> bool:
+    """Whether a decoder of AAC has nothing to add to what an mp4 says: plain LC that gives its rate and channels."""
+    coder = sound.codec_context
+    if coder is None or coder.name != "aac":
+        return True
+    # AudioSpecificConfig of ISO/IEC 14496-3: five bits say the kind, four the rate, four the channels, three the rest.
+    about = int.from_bytes((coder.extradata or b"")[:2], "big")
+    return about & 0xF807 == 0x1000 and (about >> 7 & 15) < 13 and 0 < (about >> 3 & 15) < 8
 
 
 @contextmanager
@@ -188,15 +208,15 @@ def packets_of(container: InputContainer, stream: Any = None) -> Iterator[av.Pac
     """
     packets = container.demux(*([stream] if stream is not None else []))
     try:
-        yield from in_time(packets, Path(container.name))
+        yield from in_time(packets, container.name)
     except IndexError:
         # A stream that nobody knew of has appeared, and PyAV cannot close it. Its packets did not come either, and
         # those that were known are closed before.
         return
 
 
-def in_time(packets: Iterable[av.Packet], path: Path) -> Iterator[av.Packet]:
-    """The same packets, as long as reading and decoding them does not take too long.
+def in_time(packets: Iterable[av.Packet], name: str) -> Iterator[av.Packet]:
+    """The same packets of a file of this name, as long as reading and decoding them does not take too long.
 
     Raises:
         MediaError: it does.
@@ -205,7 +225,7 @@ def in_time(packets: Iterable[av.Packet], path: Path) -> Iterator[av.Packet]:
     for packet in packets:
         if time.thread_time() > end:
             remedy = "cut it into shorter clips, or make its picture smaller"
-            raise MediaError(path, f"reading it takes longer than {READ_SECONDS} s; {remedy}")
+            raise MediaError(Path(name), f"reading it takes longer than {READ_SECONDS} s; {remedy}")
         yield packet
 
 
@@ -274,8 +294,7 @@ def check_index(container: InputContainer, streams: Any) -> None:
 
 def _why_not_opened(path: Path, error: Exception) -> str:
     try:
-        with path.open("rb") as file:
-            head = file.read(8)
+        head = _head(path)
     except OSError as refused:  # FFmpeg's own refusals look the same, e.g. of a file that names another file.
         return f"the file may not be read ({str(refused.strerror).lower()})"
     if head[4:] == b"ftyp":
@@ -283,3 +302,8 @@ def _why_not_opened(path: Path, error: Exception) -> str:
     if isinstance(error, EOFError):
         return f"cut short, it ends before its first packet; {COPY_AGAIN}"
     return f"not a media file, or none of {_FORMATS.replace(',', ', ')}"
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8)
