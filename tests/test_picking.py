@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from media_factory import make_media, rotate_by_metadata, trim_by_edit_list
 
-from emolightning.data.media import audio, picking, video
+from emolightning.data.media import audio, opening, picking, video
 from emolightning.data.media.audio import read_waveform
 from emolightning.data.media.choice import parse_frame_choice
 from emolightning.data.media.opening import MediaError
@@ -91,7 +91,7 @@ def test_nothing_is_decoded_that_follows_the_last_wanted_one(
     films: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     fed: list[av.Packet] = []
-    monkeypatch.setattr(picking, "in_time", lambda packets, path: [fed.append(packet) or packet for packet in packets])
+    monkeypatch.setattr(picking, "in_time", lambda packets, name: [fed.append(packet) or packet for packet in packets])
     with video._open_video(films / f"{name}.mp4") as (container, stream):
         packets, _ = picking.kept_packets(container, stream)
         shown = sorted(packet.pts for packet in packets if packet.size)
@@ -145,7 +145,8 @@ def test_where_a_picture_does_not_come_all_are_decoded(films: Path, monkeypatch:
 
 def per_frame(path: Path, monkeypatch: pytest.MonkeyPatch, **how: int) -> np.ndarray:
     with monkeypatch.context() as patch:
-        patch.setattr(audio, "_in_blocks", lambda frames: frames)
+        patch.setattr(audio, "_in_blocks", lambda frames, path: frames)
+        patch.setattr(audio, "_converted", lambda frame, rate: None)
         return read_waveform(path, **how)
 
 
@@ -156,23 +157,53 @@ def per_frame(path: Path, monkeypatch: pytest.MonkeyPatch, **how: int) -> np.nda
         (".mp4", "aac", (44100, "stereo")),
         (".mkv", "ac3", (48000, "5.1")),
         (".wav", "pcm_s16le", (16000, "mono")),
+        (".wav", "pcm_f32le", (16000, "mono")),
+        (".mkv", "aac", (24000, "mono")),
         (".mp3", "libmp3lame", (22050, "mono")),
     ],
 )
 def test_sound_in_blocks_is_the_same_to_the_last_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: float, suffix: str, codec: str, sound: tuple[int, str]
 ) -> None:
-    path = make_media(tmp_path / f"sound{suffix}", video=False, codecs=(None, codec), sound=sound)
+    path = make_media(tmp_path / f"sound{suffix}", video=False, codecs=(None, codec), sound=sound, loudness=(1.2, 1.2))
     monkeypatch.setattr(audio, "BLOCK_S", block)
     for rate in (16000, 24000):
         assert np.array_equal(read_waveform(path, sample_rate=rate), per_frame(path, monkeypatch, sample_rate=rate))
 
 
-def test_sound_that_changes_is_refused_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = make_media(tmp_path / "sound.wav", video=False, codecs=(None, "pcm_s16le"))
+@pytest.mark.parametrize("value", [np.nan, np.inf, 65536, -65536.5, 65535.996, 2.5 / 32768, -0.5 / 32768])
+def test_numbers_that_are_no_sound_are_converted_as_by_a_resampler(value: float) -> None:
+    samples = np.array([[0.25, value, -0.75, 1.5 / 32768] * 9], np.float32)
+    frame = av.AudioFrame.from_ndarray(samples, format="flt", layout="mono")
+    frame.sample_rate = 16000
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=16000)
+    (expected,) = (piece.to_ndarray()[0] for piece in resampler.resample(frame))
+    (found,) = audio._resampled(av.AudioResampler(format="s16", layout="mono", rate=16000), frame, Path("sound.wav"))
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("codec", "sound"), [("pcm_s16le", (44100, "stereo")), ("pcm_f32le", (16000, "mono"))])
+def test_sound_that_changes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, sound: tuple[int, str]
+) -> None:
+    path = make_media(tmp_path / "sound.wav", video=False, codecs=(None, codec), sound=sound)
     other = av.AudioFrame.from_ndarray(np.zeros((1, 600), np.int16), format="s16", layout="5.1")
     other.sample_rate = 44100
     real = audio._frames
     monkeypatch.setattr(audio, "_frames", lambda *given: itertools.chain(real(*given), [other]))
-    with pytest.raises(MediaError, match="its sound cannot be resampled"):
+    with pytest.raises(MediaError, match="its sound cannot be resampled .Frame does not match"):
         read_waveform(path)
+
+
+@pytest.mark.parametrize(("layout", "num_opened"), [("mono", 1), ("stereo", 1), ("quad", 2)])
+def test_sound_of_an_mp4_does_not_depend_on_what_is_tried_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str, num_opened: int
+) -> None:
+    """AAC has no number for four channels in a square: that file is opened again, and its decoder set up."""
+    path = make_media(tmp_path / "clip.mp4", seconds=0.4, size=(48, 32), sound=(16000, layout))
+    real, opened = av.open, []
+    monkeypatch.setattr(av, "open", lambda *args, **more: opened.append(args) or real(*args, **more))
+    found = read_waveform(path)
+    assert len(opened) == num_opened
+    monkeypatch.setattr(opening, "_TRIED_IN_MP4", ",".join(av.codecs_available))
+    assert np.array_equal(found, read_waveform(path))

@@ -17,6 +17,8 @@ from emolightning.records.corruptions import Corruption
 BLOCK_S = 6.0
 """Seconds of sound that are resampled at once."""
 
+_NOT_RESAMPLED = "its sound cannot be resampled ({}); convert it, e.g. with ffmpeg"
+
 
 class NoAudioTrack(MediaError):
     """A sound file without sound: a video with no audio track, or an empty one. Often fine, so it has its own type."""
@@ -59,7 +61,7 @@ def read_waveform(
     with open_stream(path, "audio") as (container, stream):
         if stream is None:
             raise NoAudioTrack(path, "has no audio track")
-        for frame in _in_blocks(_frames(container, stream, span)):
+        for frame in _in_blocks(_frames(container, stream, span), path):
             chunks += (resampled := _resampled(resampler, frame, path))
             num_samples += sum(chunk.size for chunk in resampled)
             if num_samples > MAX_SECONDS * sample_rate:
@@ -116,15 +118,18 @@ def _frames(container: InputContainer, stream: av.AudioStream, span: Span | None
         yield from stream.decode(packet)
 
 
-def _in_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
-    """The same sound in longer frames: resampling one costs as much time as resampling thousands of its samples."""
+def _in_blocks(frames: Iterator[av.AudioFrame], path: Path) -> Iterator[av.AudioFrame]:
+    """The same sound in longer frames: resampling one costs as much time as resampling thousands of its samples.
+
+    Raises:
+        MediaError: sound of another kind follows.
+    """
     waiting, kind = av.AudioFifo(), None  # Reading many, of which there is one, gives no None.
     for frame in frames:
-        # Whoever gets it refuses sound that changes; a queue would not notice another number of channels.
-        if kind not in (None, _kind(frame)):
-            yield frame
-            continue
-        kind, frame.pts = _kind(frame), None
+        kind = kind or _kind(frame)
+        if _kind(frame) != kind:  # In the words of a resampler; a queue would not notice another number of channels.
+            raise MediaError(path, _NOT_RESAMPLED.format("Frame does not match AudioResampler setup."))
+        frame.pts = None
         waiting.write(frame)
         if waiting.samples >= BLOCK_S * frame.sample_rate:
             yield from waiting.read_many(waiting.samples)
@@ -138,7 +143,23 @@ def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:
 
 def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None, path: Path) -> list[np.ndarray]:
     """Pieces of (samples,) int16; None as the frame takes out what the resampler still holds."""
+    if frame is not None and (samples := _converted(frame, resampler.rate)) is not None:
+        return [samples]
     try:
         return [piece.to_ndarray().reshape(-1).copy() for piece in resampler.resample(frame)]
     except ValueError as error:
-        raise MediaError(path, f"its sound cannot be resampled ({error}); convert it, e.g. with ffmpeg") from None
+        raise MediaError(path, _NOT_RESAMPLED.format(error)) from None
+
+
+def _converted(frame: av.AudioFrame, rate: int) -> np.ndarray | None:
+    """What a resampler makes of one channel of floating point at its own rate; None of other sound.
+
+    The filters that it sets up for that take as long as decoding a second of sound.
+    """
+    if _kind(frame) not in (("flt", "mono", rate), ("fltp", "mono", rate)):
+        return None
+    samples = frame.to_ndarray()[0] * np.float32(32768)
+    if not np.abs(samples).max(initial=0) < 1 << 31:  # Also where one is no number.
+        return None
+    np.rint(samples, out=samples)
+    return samples.clip(-32768, 32767, out=samples).astype(np.int16)
