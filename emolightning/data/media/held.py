@@ -12,7 +12,6 @@ from av.container import InputContainer
 from emolightning.data.media.opening import (
     HELD,
     MediaError,
-    check_index,
     check_structure,
     complaints,
     held_file,
@@ -39,11 +38,10 @@ class HeldFile:
     def __init__(self, container: InputContainer):
         self.name, self.format, self.streams = container.name, container.format, container.streams
         self.start_time, self.close = container.start_time, container.close
-        check_structure(container, *container.streams)
-        self.packets = list(in_time(container.demux(), Path(container.name)))
+        self.packets = list(in_time(container.demux(), container.name))
         for packet in self.packets:
             is_sound(packet, container)
-        check_index(container, container.streams)
+        check_structure(container, *container.streams)
 
     @property
     def is_full(self) -> bool:

@@ -66,7 +66,7 @@ def picked(
     if wanted:
         packets = packets[: 1 + max(place for place, packet in enumerate(packets) if packet.pts in wanted)]
     is_first = True
-    for packet in chain(in_time(packets, Path(container.name)), [None] if wanted else []):
+    for packet in chain(in_time(packets, container.name), [None] if wanted else []):
         if shown:
             decoder.skip_frame = "DEFAULT" if packet is None or packet.pts in wanted else "NONREF"
         # Asked without a packet it gives what it still holds, so the wanted ones need not be followed by others.

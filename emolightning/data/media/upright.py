@@ -2,11 +2,12 @@
 
 import av
 import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
 
 
-def upright_pixels(frame: av.VideoFrame) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, turned upright if the file says how."""
-    return _upright(_rgb(frame, frame.width, frame.height), frame.rotation)
+def upright_pixels(frame: av.VideoFrame, converter: VideoReformatter | None = None) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, turned upright if the file says how; a converter of many is set up but once."""
+    return _upright(_rgb(frame, frame.width, frame.height, converter=converter), frame.rotation)
 
 
 def upright_grey(frame: av.VideoFrame, longer_side: int) -> np.ndarray:
@@ -22,18 +23,26 @@ def thumbnail(frame: av.VideoFrame, size: int) -> np.ndarray:
     scale = size / min(frame.width, frame.height)
     width, height = (max(size, round(side * scale)) for side in (frame.width, frame.height))
     left, top = (width - size) // 2, (height - size) // 2
-    pixels = _rgb(frame, width, height, "AREA")[top : top + size, left : left + size]
+    pixels = _rgb(frame, width, height, Interpolation.AREA)[top : top + size, left : left + size]
     return _upright(pixels, frame.rotation)
 
 
-def _rgb(frame: av.VideoFrame, width: int, height: int, interpolation: str = "BICUBIC") -> np.ndarray:
+def _rgb(
+    frame: av.VideoFrame,
+    width: int,
+    height: int,
+    interpolation: Interpolation = Interpolation.BICUBIC,
+    converter: VideoReformatter | None = None,
+) -> np.ndarray:
     """(height, width, 3) uint8; bicubic, where chroma is interpolated at all, is what OpenCV and so upstream uses."""
-    small = frame.reformat(
-        width, height, "rgb24", src_color_range=frame.color_range, interpolation=interpolation, threads=1
+    converter = converter or VideoReformatter()
+    small = converter.reformat(
+        frame, width, height, "rgb24", src_color_range=frame.color_range, interpolation=interpolation, threads=1
     )
     return small.to_ndarray()
 
 
 def _upright(pixels: np.ndarray, rotation: int) -> np.ndarray:
     """Apply the display matrix of phone videos: `rotation` degrees counterclockwise. A contiguous copy."""
-    return np.ascontiguousarray(np.rot90(pixels, round(rotation / 90) % 4))
+    turns = round(rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(pixels, turns) if turns else pixels)

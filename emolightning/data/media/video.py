@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 
 from emolightning.data.media.choice import FrameChoice, even_positions
 from emolightning.data.media.held import held_open
@@ -107,6 +108,7 @@ def _chosen(
 def _picked(path: Path, choice: FrameChoice, keep: Keep) -> tuple[list[np.ndarray], list[int], int] | None:
     """What `_chosen` gives, from one reading of the file; None where it has to be read in another way."""
     found: dict[int, np.ndarray] = {}
+    converter = VideoReformatter()
     with _open_video(path) as (container, stream):
         if not fits(path):
             return None
@@ -117,7 +119,7 @@ def _picked(path: Path, choice: FrameChoice, keep: Keep) -> tuple[list[np.ndarra
         for position, frame in picked(container, stream, packets, positions):
             check_size(path, frame.width, frame.height)
             if position in positions:
-                found[position] = keep(upright_pixels(frame))
+                found[position] = keep(upright_pixels(frame, converter))
     return None if set(positions) - set(found) else ([found[position] for position in positions], positions, total)
 
 
@@ -235,11 +237,7 @@ def _open_video(path: Path, num_threads: int = 1) -> Iterator[tuple[InputContain
 
 
 def _frames(
-    path: Path,
-    container: InputContainer,
-    stream: av.VideoStream,
-    span: Span | None,
-    corruption: Corruption | None,
+    path: Path, container: InputContainer, stream: av.VideoStream, span: Span | None, corruption: Corruption | None
 ) -> Iterator[av.VideoFrame]:
     """The decoded frames of a stream, whose size may change."""
     if corruption is not None and corruption.about.modality in ("video", "both"):
