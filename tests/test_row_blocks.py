@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,11 @@ def test_no_garbage_is_looked_for_while_a_table_is_read(media: Path, monkeypatch
     data = CustomData(annotations=str(media / "t.csv"), name="x", labels=list(MER6), label_map={"exc": None})
     assert [clip.split for clip in data.read_clips()] == ["a", "b", "c", "d"]
     assert (looks, gc.isenabled()) == ([False], True)
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: 0)
+    clips = data.read_clips()
+    is_old = any(each is clips[0] for each in gc.get_objects(generation=2))
+    gc.freeze()  # as conftest.py has it
+    assert is_old
     with pytest.raises(KeyError), collecting_later():
         raise KeyError
     assert gc.isenabled()
@@ -194,5 +200,9 @@ def test_no_garbage_is_looked_for_while_a_table_is_read(media: Path, monkeypatch
 def test_splits_are_put_on_copies() -> None:
     clip = Clip("a", Path("a.mp4"), valence=0.5, attributes={"place": "in"}, source="t.csv, line 2")
     (other,) = in_splits([clip], ["val"])
+    with pytest.raises(FrozenInstanceError):
+        other.split = "test"  # type: ignore[misc]
+    with pytest.raises(ValueError, match="zip"):
+        in_splits([clip], [])
     assert (other.split, clip.split, other.source, other.attributes) == ("val", None, clip.source, clip.attributes)
     assert in_splits([other], [None]) == [clip]  # type: ignore[list-item]

@@ -4,8 +4,8 @@ import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields, replace
-from itertools import repeat
+from dataclasses import MISSING, dataclass, field, fields, make_dataclass, replace
+from itertools import repeat, starmap
 from operator import attrgetter, methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -84,22 +84,33 @@ def collecting_later() -> Iterator[None]:
         yield
     finally:
         if is_on:
+            if not gc.get_freeze_count():  # What somebody else froze would come back.
+                gc.freeze()
+                gc.unfreeze()  # All are old objects now, without the three looks after which they would be.
             gc.enable()
+
+
+_Open = make_dataclass("_Open", [(item.name, item.type, item) for item in fields(Clip)], slots=True, eq=False)
+"""A Clip that is not frozen yet, since `Clip(...)` goes around the guard of each field, which takes longest."""
 
 
 @collecting_later()
 def clips_of_columns(number: int, columns: "Mapping[str, Iterable[Any]]") -> list[Clip]:
-    """Clips made field by field, which with a million of them takes a third of the time.
+    """Clips made without the guards of their fields, which with a million of them takes a fifth of the time.
 
     Args:
         number: of clips.
         columns: field -> its value of each clip; those that are not given are as in Clip.
+
+    Raises:
+        ValueError: a column has more values or fewer.
     """
-    clips = list(map(object.__new__, repeat(Clip, number)))
+    values = []
     for item in fields(Clip):
         default = item.default if item.default_factory is MISSING else item.default_factory()
-        values = columns.get(item.name, repeat(default, number))
-        deque(map(getattr(Clip, item.name).__set__, clips, values), maxlen=0)
+        values.append(columns.get(item.name, repeat(default, number)))
+    clips: list[Any] = list(starmap(_Open, zip(*values, strict=True)))
+    deque(map(setattr, clips, repeat("__class__"), repeat(Clip)), maxlen=0)
     return clips
 
 
