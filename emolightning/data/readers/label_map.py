@@ -96,6 +96,7 @@ class LabelMap:
         self.dropped: Counter[str] = Counter()
         self.num_emptied = 0
         """Cells of which every word is left out."""
+        self._meant: dict[str, str | None] = {}
         self._out: dict[str, bool] = {}
         self._read: dict[str, tuple[str, Counter[tuple[str, str]] | None]] = {}
         """Word -> label, and where its rows are counted: a table has many rows and few words."""
@@ -106,8 +107,10 @@ class LabelMap:
 
     def meaning(self, word: str) -> str | None:
         """The label of a word that is not counted: empty where its rows are left out, None where it has none."""
-        key = _key(word)
-        return self.targets[key] or "" if key in self.targets else canonical(word, self.labels)
+        if word not in self._meant:
+            key = _key(word)
+            self._meant[word] = self.targets[key] or "" if key in self.targets else canonical(word, self.labels)
+        return self._meant[word]
 
     def leaves_out(self, word: str, rows: int = 1) -> bool:
         """Whether the rows of this word, or of these words of a cell, are left out; the words are counted."""
