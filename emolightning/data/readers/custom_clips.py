@@ -16,6 +16,7 @@ from emolightning.data.readers.pieces import END, START, overlaps, piece_id, rea
 from emolightning.data.readers.row_problems import Checked, MissingTranscript, RowProblems
 from emolightning.data.readers.values import (
     LABEL,
+    MISSING,
     NAME,
     BadValue,
     MediaFolder,
@@ -67,7 +68,7 @@ class CustomClips:
         self.spoken, self.numbers, self.problems, self.is_soft = spoken, numbers, problems, is_soft
         self.votes: dict[str, tuple[str | None, ...]] = {}
         """Clip id -> the label that each person gave it."""
-        self._first_use: dict[str, int] = {}
+        self._first_use: dict[str | None, int] = {}
         """Id -> number of the first row about this clip."""
         self._twice: dict[int, int] = {}
         """Number of a row -> that of the first one about the same clip."""
@@ -161,12 +162,11 @@ class CustomClips:
 
     def _note_first(self, ids: list[str | None], rows: Sequence[int]) -> None:
         """Note the row of each id; an id that an earlier row has becomes None."""
-        new = {clip: row for clip, row in zip(ids, rows, strict=True) if clip is not None}
-        if len(new) == len(ids) and self._first_use.keys().isdisjoint(new):
-            self._first_use.update(new)
+        firsts = list(map(self._first_use.setdefault, ids, rows))
+        if firsts == list(rows):
             return
-        for place, (clip, row) in enumerate(zip(ids, rows, strict=True)):
-            if clip is not None and (first := self._first_use.setdefault(clip, row)) != row:
+        for place, (clip, row, first) in enumerate(zip(ids, rows, firsts, strict=True)):
+            if clip is not None and first != row:
                 self._twice[row] = first
                 ids[place] = None
 
@@ -229,7 +229,7 @@ def read_transcript(text: str, *, needed: bool, may_be_silent: bool, said_words:
 def are_plain(texts: Sequence[str]) -> bool:
     """Whether all are plain text, none of them empty or missing: then each is what is said, as it stands."""
     whole = "".join(texts)
-    return whole.isascii() and whole.isprintable() and all(texts) and not any(map(is_missing, texts))
+    return whole.isascii() and whole.isprintable() and all(texts) and MISSING.isdisjoint(map(str.casefold, texts))
 
 
 def _text(column: str, text: str) -> str | None:

@@ -147,18 +147,18 @@ def _shares(ratios: tuple[float, float, float]) -> dict[str, float]:
     return {split: ratio for split, ratio in zip(SPLITS, ratios, strict=True) if ratio > 0}
 
 
-def groups_of(clips: Iterable[Clip]) -> list[str]:
+def groups_of(clips: Sequence[Clip]) -> list[str]:
     """What each clip stays together with: its subject, the video that it is a piece of, or nothing else."""
-    known: dict[str, str] = {}  # Each name is in memory once.
-    names = (
-        f"subject\0{clip.subject}"
+    people = {subject: f"subject\0{subject}" for subject in {clip.subject for clip in clips}}
+    videos: dict[str, str] = {}  # Each name is in memory once.
+    return [
+        people[clip.subject]
         if clip.subject is not None
         else f"clip\0{clip.id}"
         if clip.span is None
-        else f"video\0{clip.id.rpartition('_')[0]}"
+        else videos.setdefault(video := f"video\0{clip.id.rpartition('_')[0]}", video)
         for clip in clips
-    )
-    return [known.setdefault(name, name) for name in names]
+    ]
 
 
 def _divide(names: Sequence[str], sizes: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, str]:
