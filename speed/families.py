@@ -124,7 +124,7 @@ def figures(rounds: Mapping[str, Sequence[Round]]) -> list[Figure]:
         found += [
             figure(f"{name}: training", [one.training for one in each], "clips/s"),
             figure(f"{name}: evaluation", [one.evaluation for one in each], "clips/s"),
-            figure(f"{name}: WAR of the test clips", [one.scores["war"]["value"] for one in each], "of 1"),
+            figure(f"{name}: WAR of the test clips", [100 * one.scores["war"]["value"] for one in each], "%"),
         ]
     return found
 

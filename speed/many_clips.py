@@ -40,8 +40,9 @@ from speed.figures import Drawing, Figure, Table, figure, write_result  # noqa: 
 
 ABOUT: dict[str, Any] = {"part": "Reading", "question": "Does a run's loader hold a million clips?"}
 INPUTS = ("speech", "words", "face")
-MOST_GROWTH = 1.2
-"""What is promised: time of a clip in the largest table over that in the smallest."""
+MOST_GROWTH = 1.5
+"""What is promised: time of a clip in the largest table over that in the smallest. It is not 1, since a processor's
+cache holds the index of ten thousand clips and not that of a million."""
 HELD_OUT = 100
 """Every so many-th clip is of the validation split."""
 AT_ONCE = 10_000
@@ -242,7 +243,7 @@ def table(rounds: Mapping[int, Sequence[Round]]) -> Table:
         start, epoch = (median(getattr(one, name) for one in each) for name in ("start_s", "epoch_s"))
         memory = [1e9 * median(getattr(one, name) for one in each) for name in ("start_gb", "epoch_gb")]
         rows.append((f"{number:,}", start, 1e6 * start / number, number / epoch, *(size / 1e6 for size in memory)))
-    columns = ("clips", "to the first batch, s", "of each clip, us", "clips/s", "MB then", "MB after an epoch")
+    columns = ("clips", "to the first batch, s", "us a clip", "clips/s then", "MB", "MB after an epoch")
     return Table("Medians", columns, rows)
 
 
