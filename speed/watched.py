@@ -59,19 +59,13 @@ class Batches(pl.Callback):
         self._seen, self._ended = 0, (0.0, 0.0)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Note what the process holds beside the weights, which no engine has divided yet."""
-        cpu = torch.device("cpu")
+        """Note the parameters, which no engine has divided yet, and what the process holds beside them."""
+        cpu, parameters = torch.device("cpu"), list(pl_module.parameters())
+        self.noted.parameters = sum(each.numel() for each in parameters)
+        self.noted.trained = sum(each.numel() for each in parameters if each.requires_grad)
         reset_peak_memory(cpu)
-        held = sum(each.nbytes for each in pl_module.parameters() if each.device == cpu)
+        held = sum(each.nbytes for each in parameters if each.device == cpu)
         self.before_gb = peak_memory_gb(cpu) - held / 1e9
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count the parameters, as long as each process has all of them."""
-        self._count(pl_module)
-
-    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count the parameters."""
-        self._count(pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Nothing of before belongs to a batch."""
@@ -102,11 +96,6 @@ class Batches(pl.Callback):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write."""
         self._write(trainer.global_rank)
-
-    def _count(self, module: pl.LightningModule) -> None:
-        parameters = list(module.parameters())
-        self.noted.parameters = sum(each.numel() for each in parameters)
-        self.noted.trained = sum(each.numel() for each in parameters if each.requires_grad)
 
     def _note(self, device: torch.device, batch: Any, warm: int) -> None:
         wait_for(device)

@@ -265,7 +265,6 @@ def test_batches_are_noted_without_the_first_and_what_is_between_epochs(tmp_path
     module: Any = torch.nn.Linear(2, 3)
     module.device = torch.device("cpu")
     noting.setup(trainer, module, "fit")  # type: ignore[arg-type]
-    noting.on_fit_start(trainer, module)  # type: ignore[arg-type]
     for _ in range(2):
         noting.on_train_epoch_start(trainer, module)  # type: ignore[arg-type]
         for number in range(4):
