@@ -239,7 +239,7 @@ def complete_packets(container: InputContainer, stream: Any) -> Iterator[av.Pack
         MediaError: cut short.
     """
     check_structure(container, stream)
-    for packet in packets_of(container):
+    for packet in packets_of(container, stream if container is HELD.get() else None):  # Of that all were looked at.
         if is_sound(packet, container) and packet.stream.index == stream.index:
             yield packet
     check_index(container, container.streams)

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from emolightning.data.media.opening import check_index, check_structure, in_time, is_sound, packets_of
+from emolightning.data.media.opening import HELD, check_index, check_structure, in_time, is_sound, packets_of
 
 MOST_BYTES = 64 << 20
 """Larger files are read twice instead: their packets are not kept."""
@@ -33,7 +33,7 @@ def kept_packets(container: InputContainer, stream: av.VideoStream) -> tuple[lis
     """
     check_structure(container, stream)
     kept, total = [], 0
-    for packet in packets_of(container):
+    for packet in packets_of(container, stream if container is HELD.get() else None):  # Of that all were looked at.
         is_whole = is_sound(packet, container)
         if packet.stream.index == stream.index:
             kept.append(packet)
