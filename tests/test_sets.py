@@ -16,11 +16,11 @@ from test_unibench import answers_of, rows_of
 from test_variants import call
 
 from emolightning.benchmarks.registry import official_benchmark
+from emolightning.config.corpora import renamed
 from emolightning.errors import UserError
 from emolightning.records.clips import Answer
 from emolightning.runs.compare.systems import read_system
 from emolightning.runs.report.other_pages import kind_of
-from emolightning.runs.variants.sets import renamed
 from emolightning.runs.variants.sets_together import sheet_of, together, write_sets
 from emolightning.scoring.sentiment import Sentiment
 
@@ -133,7 +133,7 @@ def test_a_sentence_is_read_as_the_sentiment_that_it_gives(text: str, exact: str
     ],
 )
 def test_settings_of_a_set_are_called_as_they_are_typed_and_files_as_they_are(problem: str, told: str) -> None:
-    found = renamed(problem, "meld", {"truth", "label_map", "rot"})
+    found = renamed(problem, "data.sets.meld", {"truth", "label_map", "rot"})
     assert told in found
     assert found.replace("data.sets.meld.", "data.") == problem
 

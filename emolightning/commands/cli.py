@@ -20,6 +20,7 @@ from emolightning.commands.closed_pipes import outlive_readers
 from emolightning.commands.multirun import JobFolders
 from emolightning.config.check import ConfigError
 from emolightning.config.composing import in_hydra, prepare
+from emolightning.config.corpora import fill_corpora
 from emolightning.config.hydra_internals import argument_parser, dashed_options
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import suggestion
@@ -187,6 +188,7 @@ def _run_hydra(
     def task(cfg: DictConfig) -> None:
         started.append(cfg)
         try:
+            fill_corpora(cfg)  # Where Hydra has composed, it is not done yet.
             _refuse_multirun_on_ranks(cfg)
             folders.assign(cfg)
             with _argv(real_argv):  # Lightning starts other ranks with it, the command's name included

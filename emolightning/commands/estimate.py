@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from emolightning.commands.cli import run
 from emolightning.config.check import check_config
+from emolightning.config.corpora import corpora_of, has_corpora
 from emolightning.config.families import family_of, require_trainable
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.problems import not_one_of
@@ -134,9 +135,9 @@ def _answers(cfg: DictConfig) -> int:
     """Most answers that a clip teaches: with soft targets as many as there are people, or labels."""
     from emolightning.records.labels import vocabulary
 
-    if cfg.data.get("targets") != "soft":
-        return 1
-    return max(1, min(len(cfg.data.annotators or ()), len(vocabulary(cfg.data.labels))))
+    datasets = corpora_of(cfg).values() if has_corpora(cfg) else [cfg.data]
+    soft = [data for data in datasets if data.get("targets") == "soft"]
+    return max([1, *(min(len(data["annotators"] or ()), len(vocabulary(data["labels"]))) for data in soft)])
 
 
 def _frames(cfg: DictConfig, inputs: "Inputs") -> dict[str, int]:

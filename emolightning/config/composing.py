@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
+from emolightning.config.corpora import fill_corpora
 from emolightning.config.foreign_files import trust
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.renamed import present_words
@@ -51,6 +52,7 @@ def in_hydra(config_name: str, words: Sequence[str], folder: Path = CONFIG_DIR) 
         try:
             with read_write(cfg), open_dict(cfg):
                 del cfg["hydra"]
+            fill_corpora(cfg)
             yield cfg
         finally:
             HydraConfig.instance().cfg = before

@@ -14,6 +14,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from emolightning.config.corpora import is_one
 from emolightning.config.foreign_files import trusted_folders
 from emolightning.config.problems import Problem
 from emolightning.config.sources import override_key, package_of
@@ -97,10 +98,11 @@ def foreign_objects(node: Any, key: str, allowed: Iterable[Classes]) -> list[Pro
     """
     problems, classes = [], list(allowed)
     for place, target in objects(node, key):
-        first, _, rest = place.partition(".")
+        first, _, rest = ("data" if is_one(place) else place).partition(".")
         free = f"{first}.{ANY}{''.join(rest.partition('.')[1:])}"
         name = target[TARGET]
-        if not isinstance(name, str) or not any(name in known.get(at, ()) for known in classes for at in (place, free)):
+        places = (place, free, first) if is_one(place) else (place, free)
+        if not isinstance(name, str) or not any(name in known.get(at, ()) for known in classes for at in places):
             problems.append(Problem(f"{place}.{TARGET}", f"{name!r} {_remedy(first, place)}"))
         wrong = [word for word in DIRECTIONS if word in target and not (word == "_partial_" and place == PARTIAL)]
         problems += [Problem(f"{place}.{word}", "is not for configurations; leave it out") for word in wrong]

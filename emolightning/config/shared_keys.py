@@ -7,6 +7,7 @@ import ast
 from dataclasses import replace
 from typing import Any
 
+from emolightning.config.corpora import is_one
 from emolightning.config.documentation import argument_docs
 from emolightning.config.families import all_inputs
 from emolightning.config.signatures import Argument, Signature, read_signature
@@ -17,6 +18,9 @@ SHARED = {
     for group in ("data", "against")  # The second is another dataset, in `doctor`.
 }
 """Group -> the dataclasses whose fields are keys of it; `split_settings` beside them does the splitting."""
+
+OF_CORPUS = (*SHARED["data"], "emolightning.config.corpora.Share")
+"""The same of one corpus of several."""
 
 
 FEATURES = "features"
@@ -32,9 +36,9 @@ def signature_of(key: str, target: str) -> Signature | None:
     own = read_signature(target)
     if own is not None and own.takes_any and key == FEATURES:
         return _with_inputs(own)
-    if own is None or key not in SHARED:
+    if own is None or not (names := _split_off(key)):
         return own
-    shared = [read_signature(name) for name in SHARED[key]]
+    shared = [read_signature(name) for name in names]
     arguments = {name: item for part in shared if part for name, item in part.arguments.items()}
     return replace(own, arguments={**own.arguments, **arguments})
 
@@ -44,9 +48,14 @@ def docs_of(key: str, target: Any) -> dict[str, str]:
     docs = argument_docs(target)
     if key == FEATURES:
         docs |= {name: f"folder for: {all_inputs()[name].meaning}" for name in named(all_inputs(), "vectors")}
-    for name in SHARED.get(key, ()):
+    for name in _split_off(key):
         docs |= argument_docs(name)
     return docs
+
+
+def _split_off(key: str) -> tuple[str, ...]:
+    """The dataclasses whose fields are keys of a node beside the arguments of its class."""
+    return OF_CORPUS if is_one(key) else SHARED.get(key, ())
 
 
 def _with_inputs(own: Signature) -> Signature:

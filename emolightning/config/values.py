@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from emolightning.config.augmentation_values import check_augmentation
 from emolightning.config.command_settings import CombineConfig, ExtractConfig, PrepareConfig, ScoreRowsConfig
+from emolightning.config.corpora_values import check_corpora
 from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.lora_values import check_lora_init
 from emolightning.config.loss_values import check_loss
@@ -253,6 +254,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + check_loss(cfg)
         + (check_rates(cfg) + check_lora_init(cfg) if schema is RunConfig else [])
         + check_augmentation(cfg)
+        + check_corpora(cfg, tasks=_of_family(cfg).get("prompt.task", TASKS), trains=schema is RunConfig)
     )
 
 

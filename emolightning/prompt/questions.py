@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from emolightning.errors import UserError
@@ -68,6 +68,12 @@ class Questions:
     """Whether training draws a sentence of the pool for each clip and epoch; False asks the first."""
     seed: int = 42
     """Seed of these draws."""
+    of_corpora: "Mapping[str, Questions]" = field(default_factory=dict)
+    """Corpus -> what is asked about its clips; empty where all clips are asked the same."""
+
+    def of(self, clip: Clip) -> "Questions":
+        """Those that are asked about a clip."""
+        return self.of_corpora.get(clip.corpus, self)
 
     def asked(self, *, training: bool) -> Mapping[str, float]:
         """Task -> weight."""
@@ -80,6 +86,8 @@ class Questions:
 
     def ask(self, clip: Clip, *, epoch: int, training: bool) -> Question:
         """The question put about a clip, by (seed, epoch, clip id) only: the same on any rank and after a resume."""
+        if (own := self.of(clip)) is not self:
+            return own.ask(clip, epoch=epoch, training=training)
         tasks = self.asked(training=training)
         task = next(iter(tasks))
         if len(tasks) > 1:
@@ -89,7 +97,7 @@ class Questions:
             return Question(task, pool[0])
         return Question(task, choose_instruction(pool, seed=self.seed, epoch=epoch, clip_id=clip.id))
 
-    def require_quotes(self, clips: Iterable[Clip], *, training: bool, said_by: str) -> None:
+    def require_quotes(self, clips: Sequence[Clip], *, training: bool, said_by: str) -> None:
         """Clips have the texts that questions quote, and questions quote the texts that clips have.
 
         Args:
@@ -100,6 +108,11 @@ class Questions:
         Raises:
             UserError: the first task for which it is not so.
         """
+        for corpus, own in self.of_corpora.items():
+            of_one, said = [clip for clip in clips if clip.corpus == corpus], f"{said_by}, corpus {corpus}"
+            own.require_quotes(of_one, training=training, said_by=said)
+        if self.of_corpora:
+            return
         tasks = list(dict.fromkeys([*self.asked(training=training), self.task]))
         for names in {frozenset(clip.quoted) for clip in clips}:
             if wrong := next((task for task in tasks if frozenset(QUOTED.get(task, ())) != names), None):
@@ -110,7 +123,8 @@ class Questions:
 
     def without_answer(self, clip: Clip) -> list[str]:
         """The tasks that a clip's split needs an answer for, to learn or to compare with, and that it has none for."""
-        asked = {"train": self.asked(training=True), "val": self.asked(training=False)}
+        own = self.of(clip)
+        asked = {"train": own.asked(training=True), "val": own.asked(training=False)}
         return [task for task in asked.get(str(clip.split), ()) if not target_text(clip, task)]
 
 

@@ -63,6 +63,8 @@ class Clip:
     """`train`, `val`, `test`, or None until the splits are made."""
     subject: str | None = None
     """Who is seen; clips of one subject never end up in two splits."""
+    corpus: str = field(default="", compare=False)
+    """The name of its corpus, of which its id has that name in front; empty where a run has one corpus."""
     attributes: "Mapping[str, str]" = field(default_factory=dict, hash=False, compare=False)
     """Other columns of the table, in small letters -> what they say of the clip: no model sees them."""
     source: str = field(default="", compare=False)

@@ -28,7 +28,7 @@ from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
-from emolightning.runs.assembly_of_data import augmentation_of, loading_of, read_corpus
+from emolightning.runs.assembly_of_data import augmentation_of, loading_of, read_corpus, taught_of
 from emolightning.runs.assembly_of_models import build_processor, inputs_of, keep_questions, plain, untrained
 from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.attributes import asked_of_clips
@@ -96,9 +96,11 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
         require_writable(output_dir, "output_dir")
     family, parts, processes = family_of(cfg.model), trained_parts(cfg), step_size(config).processes
     waits = processes > 1 and not OmegaConf.select(cfg, "trainer.strategy.find_unused_parameters", default=False)
-    learned = [task for task, weight in (config["prompt"].get("tasks") or {}).items() if weight]
-    augmentation, taught = augmentation_of(cfg), learned or [cfg.prompt.task]
-    require_labels_learned(OmegaConf.select(cfg, "data.targets"), taught)
+    augmentation, of_data = augmentation_of(cfg), taught_of(cfg)
+    learned = list(dict.fromkeys(task for _, tasks in of_data for task in tasks))
+    taught = list(dict.fromkeys(task for _, tasks in of_data for task in tasks or [cfg.prompt.task]))
+    for targets, tasks in of_data:
+        require_labels_learned(targets, tasks or [cfg.prompt.task])
     reshaped = taught if cfg.loss.focal_gamma or cfg.loss.label_smoothing else ()
     family.require_on(
         occasion(cfg, learned, waits_for_all=waits, augments=bool(augmentation), reshaped=reshaped), config["model"]

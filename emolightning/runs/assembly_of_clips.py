@@ -11,6 +11,7 @@ from emolightning.config.building import build
 from emolightning.config.check import check_config
 from emolightning.config.command_settings import ExtractConfig
 from emolightning.config.composing import composed
+from emolightning.config.corpora import has_corpora
 from emolightning.config.families import family_of
 from emolightning.config.problems import not_one_of
 from emolightning.config.sources import chosen
@@ -71,7 +72,7 @@ def extraction(cfg: DictConfig) -> tuple[Extraction, list[Clip], Faults]:
             name = made.recipe.name
             raise UserError(f"features={name} takes what is said; say data=NAME, whose annotations have it, not media")
         return made, clips_of_folder(Path(cfg.media)), {}
-    own, _, _ = split_settings(plain(cfg.data))
+    own = _of_one_dataset(cfg)
     if "ratios" in own:
         own["ratios"] = [1.0, 0.0, 0.0]  # Vectors are made of all clips, also of one alone, which cannot be split.
     source: ClipSource = build(own, "data", inputs=("transcript",) if made.recipe.takes == "text" else ())
@@ -95,9 +96,19 @@ def source_of_dataset(cfg: DictConfig, *, transcripts: bool) -> ClipSource:
         cfg: of a command that has the group `data`.
         transcripts: whether what is said is read.
     """
-    own, _, _ = split_settings(plain(cfg.data))
-    source: ClipSource = build(own, "data", inputs=("transcript",) if transcripts else ())
+    source: ClipSource = build(_of_one_dataset(cfg), "data", inputs=("transcript",) if transcripts else ())
     return source
+
+
+def _of_one_dataset(cfg: DictConfig) -> dict[str, Any]:
+    """The settings of the clips.
+
+    Raises:
+        UserError: they are those of several corpora.
+    """
+    if has_corpora(cfg):
+        raise UserError("data=several is trained and evaluated on; here say data=NAME, one corpus at a time")
+    return split_settings(plain(cfg.data))[0]
 
 
 def _refuse_unused(cfg: DictConfig, recipe: Recipe) -> None:

@@ -1,18 +1,23 @@
 """Configuration -> the data of a run: clips, their inputs, what is done to them. It is not Lightning's."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from omegaconf import DictConfig, OmegaConf
 
 from emolightning.config.building import build
+from emolightning.config.corpora import SETTING, alone, corpora_of, has_corpora, renamed
 from emolightning.config.families import family_of
 from emolightning.data.loading.corpus import Corpus, opens_media
 from emolightning.data.loading.settings import Loading, split_settings
+from emolightning.data.loading.several import Corpora
 from emolightning.data.media.audio import usable_noise
 from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.data.perturbing.perturbing import Perturbing, perturbing_of
+from emolightning.data.readers.several import SeveralData
 from emolightning.data.readers.source import ClipSource
 from emolightning.data.stores.features import FeatureSource
+from emolightning.errors import InputErrors, UserError
 from emolightning.records.corruptions import Corruption
 from emolightning.records.inputs import Inputs
 from emolightning.runs.assembly_of_models import inputs_of, keep_questions, plain
@@ -40,6 +45,8 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
         takes_stock: media that are missing are noted and do not end the reading.
     """
     keep_questions(cfg)
+    if has_corpora(cfg):
+        return _corpora(cfg, takes_stock=takes_stock)
     family, inputs = family_of(cfg.model), inputs_of(cfg)
     own, reading, loading = split_settings(plain(cfg.data))
     features = build(cfg.features, "features")
@@ -57,6 +64,55 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
         num_workers=loading.num_workers,
         perturbing=perturbing,
     )
+
+
+def _corpora(cfg: DictConfig, *, takes_stock: bool) -> Corpora:
+    """Those of `data=several`, each made as a run on it alone would make it.
+
+    Raises:
+        InputErrors: what is wrong with the settings of any of them.
+        UserError: something is to be done to their inputs, which is done to one corpus at a time.
+    """
+    own, reading, loading = split_settings(plain(cfg.data))
+    if _perturbing(cfg, inputs_of(cfg), None):
+        raise UserError("perturb: is done to one corpus at a time; say data=NAME, with the settings of that corpus")
+    parts, problems = dict[str, Corpus](), list[str]()
+    for name in own["corpora"]:
+        own["corpora"][name].pop("_target_")
+        try:
+            parts[name] = make_corpus(alone(cfg, name), takes_stock=takes_stock)
+        except UserError as error:
+            problems.append(renamed(str(error), f"{SETTING}.{name}", own["corpora"][name]))
+    if problems:
+        raise InputErrors(f"data={own['name']}", problems)
+    of_parts = list(parts.values())
+    lenient = any(part.source.takes_stock for part in of_parts)
+    sources = {name: part.source for name, part in parts.items()}
+    source: SeveralData = build(own, "data", inputs=of_parts[0].source.inputs, takes_stock=lenient, parts=sources)
+    asked = {name: part.questions for name, part in parts.items()}
+    tasks = {task: weight for part in of_parts for task, weight in part.questions.tasks.items()}
+    offered = tuple(dict.fromkeys(label for questions in asked.values() for label in questions.offered))
+    prompt = {**plain(cfg.prompt), "tasks": tasks}
+    together = family_of(cfg.model).questions(prompt, labels=source.labels, protocol=(), seed=source.seed)
+    return Corpora(
+        source,
+        parts=parts,
+        inputs=inputs_of(cfg),
+        questions=replace(together, offered=offered, of_corpora=asked),
+        frame_sizes=of_parts[0].frame_sizes,
+        reading=reading,
+        num_workers=loading.num_workers,
+    )
+
+
+def taught_of(cfg: DictConfig) -> list[tuple[str | None, list[str]]]:
+    """What training learns: `data.targets`, where there is such a setting, and the tasks; once for each corpus."""
+    runs = [alone(cfg, name) for name in corpora_of(cfg)] or [cfg]
+    found = []
+    for run in runs:
+        tasks = [task for task, weight in (plain(run.prompt)["tasks"] or {}).items() if weight]
+        found.append((OmegaConf.select(run, "data.targets"), tasks))
+    return found
 
 
 def _perturbing(cfg: DictConfig, inputs: Inputs, features: FeatureSource | None) -> Perturbing:

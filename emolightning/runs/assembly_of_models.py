@@ -5,6 +5,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from emolightning.benchmarks.registry import scale_of
+from emolightning.config.corpora import alone, corpora_of, has_corpora
 from emolightning.config.families import family_of
 from emolightning.errors import UserError
 from emolightning.prompt.own_questions import own_questions
@@ -56,7 +57,18 @@ def _names_a_scale(cfg: DictConfig) -> bool:
 
 
 def scale_of_data(cfg: DictConfig) -> list[float] | None:
-    """Lowest and highest number of the clips' valence and arousal; None where neither a setting nor a card says it."""
+    """Lowest and highest number of the clips' valence and arousal; None where neither a setting nor a card says it.
+
+    Raises:
+        UserError: corpora of several are not on one scale.
+    """
+    if has_corpora(cfg):
+        of_each = {name: scale_of_data(alone(cfg, name)) for name in corpora_of(cfg)}
+        found = {name: scale for name, scale in of_each.items() if scale is not None}
+        if len({*map(tuple, found.values())}) > 1:
+            shown = ", ".join(f"{name} {scale}" for name, scale in found.items())
+            raise UserError(f"prompt.scale: the corpora are not on one scale ({shown}), and the question names one")
+        return next(iter(found.values()), None)
     given = OmegaConf.select(cfg, "data.scale")
     scale = number_scale(None if given is None else list(given), "data.scale") or scale_of(cfg.data.name)
     return None if scale is None else list(scale)

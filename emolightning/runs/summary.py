@@ -8,8 +8,11 @@ import pytorch_lightning as pl
 
 from emolightning.data.loading.corpus import NO_LABEL, Corpus
 from emolightning.data.loading.datamodule import label_draws, num_batches
+from emolightning.data.loading.draws import CorpusDraws
 from emolightning.data.loading.settings import Loading
+from emolightning.data.loading.several import Corpora
 from emolightning.data.perturbing.augmenting import Augmentation
+from emolightning.data.readers.source import SPLITS
 from emolightning.records.score_names import is_loss
 from emolightning.scoring.warnings import FEW_CLIPS
 from emolightning.training.plan import Plan, make_plan
@@ -70,6 +73,24 @@ def describe_clips(
             *_too_few(corpus, loading.batch_size),
         ]
     )
+
+
+def describe_draws(corpus: Corpora, draws: CorpusDraws) -> str:
+    """What each corpus gives, how many of its clips an epoch draws, and which clips are validated on."""
+    lines = []
+    for name, part in corpus.parts.items():
+        of_one = Counter(clip.split for clip in corpus.clips if clip.corpus == name)
+        shown = ", ".join(f"{of_one[split]} {split}" for split in SPLITS if of_one[split])
+        asked = ", ".join(part.questions.tasks)
+        lines.append(f"{name}: {shown or 'no clips'}; {len(part.source.labels)} labels; asks {asked}")
+    starts = draws.phases()
+    for start, end in zip(starts, [*starts[1:], None], strict=True):
+        drawn = ", ".join(f"{name} {quota}" for name, quota in draws.quotas(start).items())
+        until = "on" if end is None else f"to {end - 1}"
+        lines.append(f"an epoch from {start} {until} draws {drawn}")
+    number = sum(clip.split == "val" for clip in corpus.clips)
+    lines.append(f"all epochs are validated on the same {counted(number, 'clip')}, {corpus.validation_hash()[:12]}")
+    return "corpora: " + "\n         ".join(lines)
 
 
 def _evened(corpus: Corpus, loading: Loading, weights: Mapping[str, float] | None) -> list[str]:

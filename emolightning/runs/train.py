@@ -13,7 +13,8 @@ import pytorch_lightning as pl
 from emolightning.config.places import spoken
 from emolightning.config.secrets import loggable
 from emolightning.data.loading.corpus import Corpus
-from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.datamodule import ClipDataModule, corpus_draws
+from emolightning.data.loading.several import Corpora
 from emolightning.errors import UserError, quoted_override
 from emolightning.files.writing import CannotWrite, update_json, write_json
 from emolightning.models.parts.adapter import save_adapter
@@ -24,7 +25,7 @@ from emolightning.runs.endings.out_of_memory import explained_out_of_memory
 from emolightning.runs.lineage import describe_process, save_config
 from emolightning.runs.run import Run, TrainingFacts
 from emolightning.runs.starting import describe_load, take_start
-from emolightning.runs.summary import describe_best, describe_clips, describe_end, describe_plan
+from emolightning.runs.summary import describe_best, describe_clips, describe_draws, describe_end, describe_plan
 from emolightning.runs.vision_pass import with_vision
 from emolightning.runs.wandb_record import log_training, read_lineage, reported, wandb_id, wandb_of
 from emolightning.runs.weights import find_weights, read_checkpoint
@@ -89,6 +90,9 @@ def _load(run: Run[TrainingFacts], learner: EmotionLearner) -> str:
 def _recipe(run: Run[TrainingFacts], learner: EmotionLearner) -> list[str]:
     """What is done otherwise than by one rate for all weights, on batches of any clips."""
     said = [learner.rates.described(learner.model)]
+    corpus, processes = run.data.corpus, run.trainer.world_size
+    if isinstance(corpus, Corpora) and (draws := corpus_draws(corpus, run.data.loading, processes)) is not None:
+        said.append(describe_draws(corpus, draws))
     if (buckets := run.data.buckets) is not None:
         sampler = run.data.train_sampler()
         now, without = (100 * sampler.padding(buckets.lengths, buckets=each) for each in (buckets, None))

@@ -8,6 +8,8 @@ import torch
 
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.datamodule import ClipDataModule
+from emolightning.data.loading.several import AnyVisual, Corpora, StoresOfCorpora
+from emolightning.data.readers.several import by_corpus
 from emolightning.data.stores.manifest import Kept
 from emolightning.data.stores.visual import See, VisualStore
 from emolightning.models.emotion_model import EmotionModel
@@ -42,7 +44,7 @@ def precompute_vision(
     *,
     is_wanted: bool = True,
     dtype: Kept | None = None,
-) -> dict[str, VisualStore]:
+) -> dict[str, AnyVisual]:
     """Frame input -> its tower's vectors of some clips, to be handed out instead of frames.
 
     An input whose tower runs in every step is not among them.
@@ -59,7 +61,13 @@ def precompute_vision(
     Raises:
         UserError: the disk is too small.
     """
-    found = {}
+    found: dict[str, Any] = {}
+    if isinstance(corpus, Corpora):  # Each in its own cache, where a run on it alone finds them.
+        how: dict[str, Any] = {"is_wanted": is_wanted, "dtype": dtype}
+        for of, own in by_corpus(clips):
+            for name, store in precompute_vision(corpus.parts[of], processor, model, own, device, **how).items():
+                found.setdefault(name, {})[of] = store
+        return {name: StoresOfCorpora(stores) for name, stores in found.items()}
     for name, tower in model.towers().items() if is_wanted else ():
         if tower.is_trained or name not in corpus.frames:
             continue

@@ -90,7 +90,7 @@ def log_data(logger: WandbLog, corpus: Corpus, hashes: dict[str, Any]) -> list[d
         "dataset",
         files=[path for path in found if path is not None and path.is_file()],
         texts={"clip_list.csv": clip_list(corpus.clips, shows_texts=shows_texts)},
-        folders={"clips": corpus.source.media_folder()} if shows_texts else {},
+        folders=corpus.source.media_folders() if shows_texts else {},
         metadata=hashes,
     )
 

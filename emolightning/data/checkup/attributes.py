@@ -51,6 +51,7 @@ def attributes_of(
     columns = {column for clip in clips for column, value in clip.attributes.items() if value}
     own: Mapping[str, Callable[[Clip], str | float | None]] = {
         "subject": lambda clip: clip.subject,
+        **({"corpus": lambda clip: clip.corpus} if any(clip.corpus for clip in clips) else {}),
         "valence": lambda clip: clip.valence,
         "arousal": lambda clip: clip.arousal,
         LANGUAGE: lambda clip: language_of(clip.transcript or ""),

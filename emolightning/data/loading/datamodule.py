@@ -9,16 +9,16 @@ from typing import Any
 import pytorch_lightning as pl
 
 from emolightning.data.loading.corpus import Corpus
-from emolightning.data.loading.draws import LabelDraws, labels_of
+from emolightning.data.loading.draws import CorpusDraws, LabelDraws, labels_of
 from emolightning.data.loading.examples import ClipDataset
 from emolightning.data.loading.lengths import sequence_lengths
 from emolightning.data.loading.loader import Collate, Loader
 from emolightning.data.loading.same_clips import require_same_clips
 from emolightning.data.loading.sampler import EvaluationSampler, LengthBuckets, TrainSampler
 from emolightning.data.loading.settings import Loading
+from emolightning.data.loading.several import AnyVisual, Corpora
 from emolightning.data.perturbing.augmenting import Augmentation
 from emolightning.data.readers.annotations import annotation_hash
-from emolightning.data.stores.visual import VisualStore
 from emolightning.prompt.batching import batch_to_learn
 from emolightning.prompt.processor import Processor
 
@@ -44,7 +44,7 @@ class ClipDataModule(pl.LightningDataModule):
         processor: Processor,
         loading: Loading = Loading(),  # noqa: B008  # frozen
         *,
-        visual: Mapping[str, VisualStore] = MappingProxyType({}),
+        visual: Mapping[str, AnyVisual] = MappingProxyType({}),
         shuffle: Sequence[str] = (),
         augmentation: Augmentation | None = None,
     ):
@@ -86,16 +86,22 @@ class ClipDataModule(pl.LightningDataModule):
 
     def train_sampler(self) -> TrainSampler:
         """The batches of training."""
+        ranks = self._ranks()
+        number, per_epoch = len(self.corpus.clips_of("train")), self.loading.batches_per_epoch
+        draws: LabelDraws | CorpusDraws | None = label_draws(self.corpus, self.loading)
+        if (by_corpus := corpus_draws(self.corpus, self.loading, ranks["world_size"])) is not None:
+            # Each epoch is a pass of its own, for its shares may be others than those of the one before.
+            draws, number, per_epoch = by_corpus, by_corpus.size, None
         return TrainSampler(
-            len(self.corpus.clips_of("train")),
+            number,
             batch_size=self.loading.batch_size,
-            batches_per_epoch=self.loading.batches_per_epoch,
+            batches_per_epoch=per_epoch,
             seed=self.corpus.source.seed,
             progress=self._progress if self.trainer is not None else None,
             repeats=getattr(self.trainer, "overfit_batches", 0) > 0,
-            draws=label_draws(self.corpus, self.loading),
+            draws=draws,
             buckets=self.buckets,
-            **self._ranks(),
+            **ranks,
         )
 
     @cached_property
@@ -166,9 +172,23 @@ def label_draws(corpus: Corpus, loading: Loading) -> LabelDraws | None:
     return LabelDraws(labels, loading.sampling, seed=corpus.source.seed)
 
 
+def corpus_draws(corpus: Corpus, loading: Loading, processes: int) -> CorpusDraws | None:
+    """What an epoch draws of several corpora; None where there is one.
+
+    Raises:
+        UserError: a corpus has no clips to draw.
+    """
+    if not isinstance(corpus, Corpora):
+        return None
+    clips, batches = corpus.clips_of("train"), loading.batches_per_epoch
+    size = batches * loading.batch_size * processes if batches else len(clips)
+    return CorpusDraws([clip.corpus for clip in clips], corpus.weights, size=size, seed=corpus.source.seed)
+
+
 def num_batches(corpus: Corpus, loading: Loading, processes: int) -> tuple[int, int]:
     """Batches of an epoch and of a validation, for each of so many processes."""
     size, number = loading.batch_size, loading.batches_per_epoch
+    corpus_draws(corpus, loading, processes)  # What cannot be drawn is said before a model is built.
     train, val = len(corpus.clips_of("train")), len(corpus.clips_of("val"))
     sampler = TrainSampler(train, batch_size=size, seed=0, world_size=processes, batches_per_epoch=number)
     return len(sampler), len(EvaluationSampler(val, batch_size=size, world_size=processes))

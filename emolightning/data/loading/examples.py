@@ -11,11 +11,11 @@ from torch.utils.data import Dataset
 
 from emolightning.data.loading.corpus import Corpus
 from emolightning.data.loading.sampler import ClipKey
+from emolightning.data.loading.several import AnyVisual
 from emolightning.data.media.sending import media_of
 from emolightning.data.perturbing.augmenting import Augmentation, without
 from emolightning.data.perturbing.loaded import LoadedPerturbation, mean_over, mean_picture
 from emolightning.data.perturbing.mixing import mixed
-from emolightning.data.stores.visual import VisualStore
 from emolightning.errors import UserError
 from emolightning.prompt.processor import Loaded, Processor
 from emolightning.records.clips import AnyMedium, Clip, Example
@@ -45,7 +45,7 @@ class ClipDataset(Dataset[Example]):
         *,
         processor: Processor,
         training: bool = False,
-        visual: Mapping[str, VisualStore] = MappingProxyType({}),
+        visual: Mapping[str, AnyVisual] = MappingProxyType({}),
         shuffle: Sequence[str] = (),
         augmentation: Augmentation | None = None,
     ):

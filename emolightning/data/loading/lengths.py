@@ -65,8 +65,9 @@ def sequence_lengths(
         streams = processor.in_sequence(found)
         transcript = dataset.transcript(index)
         candidates = []
-        for task in questions.asked(training=training):
-            question = counted.longest(tuple(questions.instructions(task, clip, training=training)))
+        own = questions.of(clip)
+        for task in own.asked(training=training):
+            question = counted.longest(tuple(own.instructions(task, clip, training=training)))
             empty = None if transcript is None else ""
             without = counted.context(question, empty, tuple(streams), task)
             whole = without if not transcript else counted.context(question, transcript, tuple(streams), task)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import Sampler
 
-from emolightning.data.loading.draws import LabelDraws
+from emolightning.data.loading.draws import CorpusDraws, LabelDraws
 
 
 class ClipKey(NamedTuple):
@@ -81,7 +81,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
         batches_per_epoch: int | None = None,
         progress: Callable[[], tuple[int, int]] | None = None,
         repeats: bool = False,
-        draws: LabelDraws | None = None,
+        draws: LabelDraws | CorpusDraws | None = None,
         buckets: LengthBuckets | None = None,
     ):
         self.num_clips = num_clips

@@ -68,6 +68,10 @@ class ClipSource:
         """Where the clips lie; the cache is kept apart for each such folder."""
         raise NotImplementedError(f"{type(self).__name__} must name its media folder")
 
+    def media_folders(self) -> dict[str, Path]:
+        """What trackers are told of where the clips lie: name -> folder."""
+        return {"clips": self.media_folder()}
+
     def expected(self) -> list[Expected]:
         """Files and folders that `read_clips` needs, for `doctor`."""
         return []

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,12 @@ class Vectors(Mapping[str, np.ndarray]):
     def of(cls, arrays: Mapping[str, np.ndarray]) -> "Vectors":
         """Those of arrays in memory."""
         return cls({clip_id: held(array) for clip_id, array in arrays.items()})
+
+    @classmethod
+    def joined(cls, parts: "Mapping[str, Vectors]", joint: str) -> "Vectors":
+        """Those of several datasets, each id with the name of its dataset and the joint before it."""
+        known = {f"{name}{joint}{clip_id}": one for name, part in parts.items() for clip_id, one in part._known.items()}
+        return cls(known, _Joined(parts, joint))
 
     def __getitem__(self, clip_id: str) -> np.ndarray:
         """The array.
@@ -87,6 +94,18 @@ class Vectors(Mapping[str, np.ndarray]):
         if not clips:
             return self
         return Vectors(self._known | dict.fromkeys(clips, held(np.zeros((1, self.width), np.float32))), self._read)
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """Reads the vectors of a clip of several datasets from those of its own."""
+
+    parts: Mapping[str, Vectors]
+    joint: str
+
+    def __call__(self, clip_id: str) -> np.ndarray:
+        name, _, own = clip_id.partition(self.joint)
+        return self.parts[name][own]
 
 
 @dataclass(frozen=True)
@@ -148,3 +167,34 @@ class LoadedFeatures:
                 digest.update(f"{name} {clip_id} {of_input.num_tokens(clip_id)}x{of_input.width} ".encode())
                 digest.update(of_input.checksum(clip_id))
         return digest.hexdigest()
+
+
+def joined_features(parts: Mapping[str, LoadedFeatures], joint: str) -> LoadedFeatures:
+    """The vectors of several datasets as those of one.
+
+    Args:
+        parts: name of a dataset, without the joint in it -> its vectors.
+        joint: between that name and the id of a clip there, in the ids of all.
+    """
+
+    def ids(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        return {f"{name}{joint}{clip_id}": of_one for name, part in found.items() for clip_id, of_one in part.items()}
+
+    def of_inputs(what: Callable[[LoadedFeatures], Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Input -> dataset -> what it has of it."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, part in parts.items():
+            for of_input, value in what(part).items():
+                found.setdefault(of_input, {})[name] = value
+        return found
+
+    vectors = of_inputs(lambda part: part.vectors)
+    remarks = of_inputs(lambda part: part.remarks)
+    return LoadedFeatures(
+        {name: Vectors.joined(found, joint) for name, found in vectors.items()},
+        {name: ids(found) for name, found in of_inputs(lambda part: part.zeros).items()},
+        ids({name: part.faults for name, part in parts.items()}),
+        {name: next(iter(found.values())) for name, found in of_inputs(lambda part: part.made_by).items()},
+        {name: ids(found) for name, found in of_inputs(lambda part: part.absent).items()},
+        {of: "; ".join(f"{name}: {said}" for name, said in found.items()) for of, found in remarks.items()},
+    )

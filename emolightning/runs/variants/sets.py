@@ -1,7 +1,6 @@
 """A benchmark of several sets: each is an evaluation in a folder of its own, and one table and mean are made of all."""
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from omegaconf import DictConfig
 from emolightning.benchmarks.registry import official_benchmark
 from emolightning.config.check import check_config
 from emolightning.config.composing import composed
+from emolightning.config.corpora import renamed
 from emolightning.config.families import family_of
 from emolightning.config.problems import not_one_of
 from emolightning.config.sources import override_key
@@ -30,8 +30,6 @@ OF_FILES = ("answers", "truth", "benchmark", "output_dir", "scoring")
 """The same of `score`."""
 
 SETS = "data.sets"
-OWN_DATA = re.compile(r"(?<![\w/.])data\.([a-z_]+)")
-"""How a set calls its settings; a file may be called `data.npz`."""
 BY_WORDS = "open_vocabulary"
 """How the sets are scored that settings of scoring are for."""
 FREE_TEXT = "scoring.answers=text"
@@ -187,16 +185,7 @@ def _missing(variant: Variant, words: Sequence[str]) -> list[str]:
                 found += _refusal(expected)
     except UserError as error:
         found.append(str(error))
-    return [renamed(problem, variant.name, keys) for problem in found]
-
-
-def renamed(problem: str, name: str, keys: Collection[str]) -> str:
-    """A problem of one set with its settings as they are typed for several.
-
-    >>> renamed("no file 'data.npz'; set data.truth", "meld", {"truth"})
-    "no file 'data.npz'; set data.sets.meld.truth"
-    """
-    return OWN_DATA.sub(lambda match: f"{SETS}.{name}.{match[1]}" if match[1] in keys else match[0], problem)
+    return [renamed(problem, f"{SETS}.{variant.name}", keys) for problem in found]
 
 
 def _refusal(expected: Expected) -> list[str]:
