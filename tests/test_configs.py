@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from emolightning.config.check import ConfigError, check_config
+from emolightning.config.corpora import fill_corpora
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.saved_run import load_saved_run
 from emolightning.config.schema import register_schemas
@@ -31,6 +32,7 @@ LONG_SWEEPS = ("lora", "modalities", "prompt_labels")
 SERVER = ["scoring=reasoning", "judge.base_url=http://localhost:8000/v1", "judge.model=some-model"]
 REQUIRED = {
     "data/custom": ["data.annotations=clips.csv"],
+    "data/several": ["++data.corpora={meld: 2, iemocap: 1}"],
     "data/named": ["data.root=clips", "data.names=label/*"],
     "features/mer2023": ["data=mer2023"],
     "features/mer2024": ["data=mer2024_noise"],
@@ -60,7 +62,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def composed(name: str, *overrides: str) -> DictConfig:
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        return compose(name, overrides=list(overrides))
+        cfg = compose(name, overrides=list(overrides))
+        fill_corpora(cfg)  # As every command does.
+        return cfg
 
 
 def option(path: Path) -> list[str]:

@@ -18,6 +18,8 @@ from vector_factory import WIDTHS, write_clips
 import emolightning as el
 from emolightning.config.check import check_config
 from emolightning.config.composing import composed
+from emolightning.config.known_targets import foreign_objects, known_classes
+from emolightning.config.places import CONFIG_DIR
 from emolightning.data.loading.draws import CorpusDraws
 from emolightning.data.loading.lengths import sequence_lengths
 from emolightning.data.loading.sampler import TrainSampler
@@ -217,6 +219,14 @@ def test_settings_that_no_run_can_have(words: list[str], told: list[str]) -> Non
     assert [text for text in told if text not in str(refused.value)] == [], refused.value
 
 
+def test_a_corpus_is_of_a_class_that_data_may_be() -> None:
+    known = [known_classes(CONFIG_DIR)]
+    targets = {"meld": "emolightning.benchmarks.meld.reader.MeldData", "mine": "os.system"}
+    corpora = {name: {"_target_": target} for name, target in targets.items()}
+    (problem,) = foreign_objects({"data": {"corpora": corpora}}, "", known)
+    assert str(problem).startswith("data.corpora.mine._target_: 'os.system' is no class that configs/ names")
+
+
 def test_what_is_missing_of_any_corpus_is_told_in_one_message(tmp_path: Path) -> None:
     mine = f"mine: {{data: custom, annotations: {tmp_path}/x.csv, media: {tmp_path}}}"
     words = ["data=several", f"data.corpora={{meld: 1, {mine}}}", f"paths.data={tmp_path}"]
@@ -244,9 +254,9 @@ def test_a_run_says_what_it_draws_and_is_evaluated_by_corpus(place: Path, capsys
     said = capsys.readouterr().out
     for line in (
         "calm: 24 train, 6 val, 6 test; 3 labels; asks emotion",
-        "an epoch from 0 to 0 draws calm 48, tense 0",
-        "an epoch from 1 to 1 draws calm 24, tense 24",
-        "an epoch from 2 on draws calm 16, tense 32",
+        "epochs 0 to 0: an epoch draws calm 48, tense 0",
+        "epochs 1 to 1: an epoch draws calm 24, tense 24",
+        "from epoch 2 on: an epoch draws calm 16, tense 32",
         "all epochs are validated on the same 12 clips",
     ):
         assert line in said

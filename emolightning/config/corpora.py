@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -67,9 +68,12 @@ def corpora_of(cfg: DictConfig) -> dict[str, Any]:
 
 
 def datasets() -> list[str]:
-    """The options of the group `data` that can be a corpus of several."""
-    names = [option_name(CONFIG_DIR, "data", path) for path in option_files(CONFIG_DIR, "data")]
-    return [name for name in names if name not in NO_CORPORA]
+    """The options of the group `data` that can be a corpus of several, those of a folder of the user's included."""
+    if GlobalHydra.instance().is_initialized():
+        names = GlobalHydra.instance().config_loader().get_group_options("data")
+    else:
+        names = [option_name(CONFIG_DIR, "data", path) for path in option_files(CONFIG_DIR, "data")]
+    return [name for name in names if name not in NO_CORPORA and not name.startswith("_")]
 
 
 def fill_corpora(cfg: DictConfig) -> None:

@@ -86,8 +86,8 @@ def describe_draws(corpus: Corpora, draws: CorpusDraws) -> str:
     starts = draws.phases()
     for start, end in zip(starts, [*starts[1:], None], strict=True):
         drawn = ", ".join(f"{name} {quota}" for name, quota in draws.quotas(start).items())
-        until = "on" if end is None else f"to {end - 1}"
-        lines.append(f"an epoch from {start} {until} draws {drawn}")
+        which = f"from epoch {start} on" if end is None else f"epochs {start} to {end - 1}"
+        lines.append(f"{which}: an epoch draws {drawn}")
     number = sum(clip.split == "val" for clip in corpus.clips)
     lines.append(f"all epochs are validated on the same {counted(number, 'clip')}, {corpus.validation_hash()[:12]}")
     return "corpora: " + "\n         ".join(lines)
@@ -109,7 +109,12 @@ def _evened(corpus: Corpus, loading: Loading, weights: Mapping[str, float] | Non
             f"an epoch has {answers} answers"
         )
     counts = {label: number for label, number in corpus.classes()["train"].items() if label != NO_LABEL}
-    if not lines and 1 < len(counts) <= CLASSES_SHOWN and max(counts.values()) >= UNEQUAL * min(counts.values()):
+    if (
+        not lines
+        and not isinstance(corpus, Corpora)
+        and 1 < len(counts) <= CLASSES_SHOWN
+        and max(counts.values()) >= UNEQUAL * min(counts.values())
+    ):
         least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         lines.append(
             f"{most} has {counts[most] / counts[least]:.0f} times as many clips of train as {least}; "

@@ -64,7 +64,7 @@ def precompute_vision(
     found: dict[str, Any] = {}
     if isinstance(corpus, Corpora):  # Each in its own cache, where a run on it alone finds them.
         how: dict[str, Any] = {"is_wanted": is_wanted, "dtype": dtype}
-        for of, own in by_corpus(clips):
+        for of, own in by_corpus(clips).items():
             for name, store in precompute_vision(corpus.parts[of], processor, model, own, device, **how).items():
                 found.setdefault(name, {})[of] = store
         return {name: StoresOfCorpora(stores) for name, stores in found.items()}

@@ -63,7 +63,7 @@ class Corpora(Corpus):
         Raises:
             UserError: names what differs, and in which corpora.
         """
-        loaded = {name: self.parts[name].load_features(own) for name, own in by_corpus(clips)}
+        loaded = {name: self.parts[name].load_features(own) for name, own in by_corpus(clips).items()}
         for name, found in loaded.items():
             self._require_same(name, found, *next(iter(loaded.items())))
         return joined_features(loaded, JOINT)
@@ -86,7 +86,7 @@ class Corpora(Corpus):
     def prepare_frames(self, clips: Sequence[Clip]) -> Faults:
         """Decode what vision towers will see of each corpus; what cannot be decoded is returned."""
         faults: dict[str, Sequence[Fault]] = {}
-        for name, own in by_corpus(clips):
+        for name, own in by_corpus(clips).items():
             found = self.parts[name].prepare_frames(own)
             faults |= {f"{name}{JOINT}{clip_id}": of_clip for clip_id, of_clip in found.items()}
         seen = {of_input for part in self.parts.values() for of_input in part.frames}

@@ -14,7 +14,7 @@ class Expected:
     what: str
     """E.g. `labels of test`."""
     setting: str
-    """What names it, e.g. `data.truth`."""
+    """What names it, e.g. `data.truth`; beside it is the root of all."""
     candidates: tuple[Path, ...]
     """The first of them that exists is taken."""
     is_folder: bool = False
@@ -35,9 +35,10 @@ class Expected:
         if found is None:
             kind = "folder" if self.is_folder else "file"
             looked = " or ".join(str(path) for path in self.candidates)
-            other = "" if self.setting == "data.root" else f", or {self.setting} to the name of the {self.what}"
+            root = f"{self.setting.rpartition('.')[0]}.root"
+            other = "" if self.setting == root else f", or {self.setting} to the name of the {self.what}"
             raise UserError(
-                f"{looked}: no such {kind}; set data.root to the folder that holds the benchmark's files{other}"
+                f"{looked}: no such {kind}; set {root} to the folder that holds the benchmark's files{other}"
             )
         return found
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -59,7 +59,7 @@ class SeveralData(ClipSource):
     def expected(self) -> list[Expected]:
         """Files and folders of all corpora, with their settings as they are typed here."""
         return [
-            replace(item, what=f"{name}: {item.what}", setting=self._as_typed(name, item.setting))
+            replace(item, what=f"{item.what} of {name}", setting=self._as_typed(name, item.setting))
             for name, source in self.parts.items()
             for item in source.expected()
         ]
@@ -161,9 +161,9 @@ def as_of_own(clip: Clip) -> Clip:
     return replace(clip, id=own_id(clip), corpus="", subject=subject)
 
 
-def by_corpus(clips: Sequence[Clip]) -> Iterator[tuple[str, list[Clip]]]:
-    """The clips of each corpus, as that has them."""
+def by_corpus(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
+    """Corpus -> its clips, as it has them."""
     found: dict[str, list[Clip]] = {}
     for clip in clips:
         found.setdefault(clip.corpus, []).append(as_of_own(clip))
-    yield from found.items()
+    return found
