@@ -66,7 +66,9 @@ def both(language: Any, lengths: list[int], stops: list[int], **arguments: Any) 
     arguments = {"num_beams": 1, "do_sample": False, "max_new_tokens": 9, **arguments}
     assert is_greedy(arguments)
     assert can_read(language)
-    own = greedy_ids(Decoder(language), embeddings, mask, arguments, stop_ids=stops, padding_id=PADDING)
+    read = Decoder(language)
+    logits = read.read(embeddings, mask, arguments["max_new_tokens"] - 1)[:, 0]
+    own = greedy_ids(read, logits, arguments, stop_ids=stops, padding_id=PADDING)
     theirs = language.generate(
         inputs_embeds=embeddings, attention_mask=mask, use_cache=True, eos_token_id=stops, pad_token_id=PADDING,
         **arguments,
@@ -168,7 +170,7 @@ def test_logits_are_those_of_transformers() -> None:
     embeddings, mask = contexts(language, [7, 7])
     with torch.no_grad():
         read = Decoder(language)
-        found = read.read(embeddings, mask, 3)
+        found = read.read(embeddings, mask, 3)[:, 0]
         expected = language(inputs_embeds=embeddings, attention_mask=mask, use_cache=True)
         torch.testing.assert_close(found, expected.logits[:, -1], rtol=0, atol=1e-5)
         token = found.argmax(dim=-1)

@@ -107,6 +107,19 @@ class EmotionModel(nn.Module):
     ) -> Tensor:
         """Log-probability in nats of each label as the whole answer, (batch, labels) float32."""
 
+    def say_with_logprobs(
+        self,
+        batch: Any,
+        generation: Generation,
+        labels: Sequence[str],
+        *,
+        projected: Mapping[str, Tensor] | None = None,
+        seed: int = 0,
+    ) -> tuple[list[Said], Tensor]:
+        """What `say` and `label_logprobs` return; a model may do at once what both need."""
+        said = self.say(batch, generation, projected=projected, seed=seed)
+        return said, self.label_logprobs(batch, labels, projected=projected)
+
     def label_lengths(self, batch: Any, labels: Sequence[str]) -> list[int]:
         """Tokens that each label's log-probability sums over; 1 where a label is one class of a network."""
         return [1] * len(labels)

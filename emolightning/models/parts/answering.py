@@ -19,7 +19,7 @@ from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.greedy import greedy_ids, is_greedy
 from emolightning.models.parts.label_tree import tree_logprobs
 from emolightning.models.parts.masks import visible
-from emolightning.records.clips import IGNORED, SequenceBatch, TokenBatch
+from emolightning.records.clips import IGNORED, Said, SequenceBatch, TokenBatch
 
 
 class AnsweringModel(EmotionModel):
@@ -146,14 +146,36 @@ class AnsweringModel(EmotionModel):
         embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
         answers = [self.answer_ids(label, batch.prompts[0]) for label in labels]
         if self._may_read():
-            return tree_logprobs(Decoder(self.language), embeddings, tokens.attention_mask, answers)
+            return tree_logprobs(Decoder(self.language), embeddings, tokens.attention_mask, answers)[0]
         context = {"inputs_embeds": embeddings, "attention_mask": tokens.attention_mask}
         return continuation_logprobs(self.language, context, answers, is_one_by_one=self.is_synced)
+
+    @torch.no_grad()
+    def say_with_logprobs(
+        self,
+        batch: SequenceBatch,
+        generation: Generation,
+        labels: Sequence[str],
+        *,
+        projected: Mapping[str, Tensor] | None = None,
+        seed: int = 0,
+    ) -> tuple[list[Said], Tensor]:
+        """What `say` and `label_logprobs` return, of contexts that are read once where that is the same."""
+        arguments = self._arguments(generation)
+        if not (is_greedy(arguments) and self._may_read()):
+            return super().say_with_logprobs(batch, generation, labels, projected=projected, seed=seed)
+        tokens, decoder, most = batch.context, Decoder(self.language), arguments["max_new_tokens"]
+        embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
+        answers = [self.answer_ids(label, batch.prompts[0]) for label in labels]
+        logprobs, logits = tree_logprobs(decoder, embeddings, tokens.attention_mask, answers, most - 1)
+        texts = self._decode(self._greedy_ids(decoder, logits, arguments))
+        return [Said(text, prompt) for text, prompt in zip(texts, batch.prompts, strict=True)], logprobs
 
     def label_lengths(self, batch: SequenceBatch, labels: Sequence[str]) -> list[int]:
         """Tokens of each label, the one that ends an answer included."""
         return [len(self.answer_ids(label, batch.prompts[0])) for label in labels]
 
+    @torch.no_grad()
     def generate_ids(self, embeddings: Tensor, attention_mask: Tensor, generation: Generation) -> Tensor:
         """New tokens that follow embedded contexts.
 
@@ -165,21 +187,28 @@ class AnsweringModel(EmotionModel):
         Returns:
             Ids, (batch, longest answer); finished rows are filled with the padding token.
         """
-        arguments, stops, padding = generation.arguments(), self.tokenizer.stop_ids, self.tokenizer.pad_token_id
-        arguments |= self.ending()
+        arguments = self._arguments(generation)
         if is_greedy(arguments) and self._may_read():
             decoder = Decoder(self.language)
-            return greedy_ids(decoder, embeddings, attention_mask, arguments, stop_ids=stops, padding_id=padding)
+            logits = decoder.read(embeddings, attention_mask, arguments["max_new_tokens"] - 1)[:, 0]
+            return self._greedy_ids(decoder, logits, arguments)
         return self.language.generate(
             inputs_embeds=embeddings,
             attention_mask=attention_mask,
             use_cache=True,
             synced_gpus=self.is_synced,
             bos_token_id=self.tokenizer.bos_token_id,
-            eos_token_id=stops,
-            pad_token_id=padding,
+            eos_token_id=self.tokenizer.stop_ids,
+            pad_token_id=self.tokenizer.pad_token_id,
             **arguments,
         )
+
+    def _arguments(self, generation: Generation) -> dict[str, Any]:
+        return generation.arguments() | self.ending()
+
+    def _greedy_ids(self, decoder: Decoder, logits: Tensor, arguments: dict[str, Any]) -> Tensor:
+        stops, padding = self.tokenizer.stop_ids, self.tokenizer.pad_token_id
+        return greedy_ids(decoder, logits, arguments, stop_ids=stops, padding_id=padding)
 
     def _may_read(self) -> bool:
         """Ranks that wait for each other must call the language model equally often."""

@@ -4,11 +4,13 @@ At each token transformers' `generate` makes masks and positions anew, copies ea
 PEFT asks each layer what is switched on. At a small size, or for one clip, that costs more than the products. Here it
 is done once an answer. Of a context the last layer's output is needed at the last place alone, so only its keys and
 values are computed everywhere.
+
+In float32, where the order of operations changes the last digit alone, narrow layers and their adapters are added once.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from peft.tuners.lora.layer import Linear as AdaptedLinear
@@ -28,6 +30,9 @@ Linear = Callable[[Tensor], Tensor]
 
 BLOCK = 32
 """Places that are made at a time for keys and values of new tokens."""
+
+NARROW = 16
+"""An adapter with no more inputs and outputs than so many times its rank is worth the memory of a second weight."""
 
 
 def can_read(language: Any) -> bool:
@@ -61,6 +66,17 @@ def _is_more_than_it_seems(module: nn.Module) -> bool:
     return bool(module.training or module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
+class TokenTree(NamedTuple):
+    """Tokens that grow from a context, the same for all contexts of a batch."""
+
+    tokens: Tensor
+    """Ids, (tokens,); each comes after those of its branch."""
+    depths: Tensor
+    """The number of tokens before each on its own branch, (tokens,)."""
+    sees: Tensor
+    """(tokens, tokens), bool: those of its branch, itself included."""
+
+
 class Decoder:
     """Contexts, and what follows them: one text token by token, or several texts as a tree.
 
@@ -70,39 +86,60 @@ class Decoder:
 
     def __init__(self, language: Any):
         base = unwrapped(language)
-        self._config, self._rotary, self._norm = base.config, base.model.rotary_emb, base.model.norm
+        self._rotary, self._is_written_out = base.model.rotary_emb, base.config._attn_implementation == "eager"
         self._embed, self._head = base.get_input_embeddings(), base.get_output_embeddings()
-        self._layers = [_Layer(layer) for layer in base.model.layers[: base.config.num_hidden_layers]]
+        weight = self._embed.weight
+        self.is_exact = weight.dtype == torch.float32 and not torch.is_autocast_enabled(weight.device.type)
+        """Whether all is computed in float32."""
+        self._norm = _slim_norm(base.model.norm, self.is_exact)
+        self._layers = [_Layer(layer, self.is_exact) for layer in base.model.layers[: base.config.num_hidden_layers]]
         self._length = 0
 
-    def read(self, embeddings: Tensor, attention_mask: Tensor, room: int) -> Tensor:
-        """The logits of the token after each context, (batch, vocabulary).
+    def read(self, embeddings: Tensor, attention_mask: Tensor, room: int, tree: TokenTree | None = None) -> Tensor:
+        """The logits after each context, and after each token of a tree, (batch, 1 + tokens, vocabulary).
 
         Args:
             embeddings: contexts, (batch, tokens, width), padded on the left.
             attention_mask: (batch, tokens).
             room: most tokens that may follow.
+            tree: what grows from each context and is not followed.
         """
-        from transformers.masking_utils import create_causal_mask
-
         self._length, self._counts = attention_mask.shape[1], attention_mask
         seen = torch.cat([attention_mask, attention_mask.new_ones(len(attention_mask), room)], dim=1)
-        positions = (seen.cumsum(dim=1) - 1).clamp(min=0)
-        self._angles = self._angles_at(embeddings, positions)
-        angles = [angle[:, :, : self._length] for angle in self._angles]
-        mask = create_causal_mask(
-            config=self._config,
-            inputs_embeds=embeddings,
-            attention_mask=attention_mask,
-            past_key_values=None,
-            position_ids=positions[:, : self._length],
-        )
-        self._visible = None if mask is None else _as(mask, seen[:, None, None].bool())
-        hidden = embeddings
-        for layer in self._layers[:-1]:
-            hidden = layer.read(hidden, angles, mask, min(room, BLOCK))
-        hidden = self._layers[-1].read(hidden, angles, mask, min(room, BLOCK), is_last=True)
-        return self._logits(hidden)[:, -1]
+        self._angles = self._angles_at(embeddings, (seen.cumsum(dim=1) - 1).clamp(min=0))
+        is_whole = bool(attention_mask.all())
+        self._visible = None if is_whole else self._mask(seen[:, None, None].bool())
+        hidden, angles = embeddings, [angle[:, :, : self._length] for angle in self._angles]
+        if tree is not None:
+            grown, more = self._grown(tree)
+            hidden = torch.cat([hidden, grown], dim=1)
+            angles = [torch.cat(both, dim=2) for both in zip(angles, more, strict=True)]
+        mask = None if is_whole and tree is None and not self._is_written_out else self._mask(self._seen(tree))
+        for layer in self._layers:
+            needed = self._length - 1 if layer is self._layers[-1] else 0
+            hidden = layer.read(hidden, angles, mask, self._length, min(room, BLOCK), needed)
+        return self._logits(hidden)
+
+    def _seen(self, tree: TokenTree | None) -> Tensor:
+        """What contexts and a tree after them see, (batch, 1, places, places)."""
+        added = 0 if tree is None else len(tree.tokens)
+        places = self._length + added
+        sees = torch.ones(places, places, dtype=torch.bool, device=self._counts.device).tril()
+        if tree is not None:
+            sees[self._length :, self._length :] = tree.sees
+        return sees & functional.pad(self._counts, (0, added), value=1)[:, None, None].bool()
+
+    def _mask(self, is_visible: Tensor) -> Tensor:
+        """What attention takes: true, or what is added to scores."""
+        if not self._is_written_out:
+            return is_visible
+        dtype = self._embed.weight.dtype
+        return torch.zeros_like(is_visible, dtype=dtype).masked_fill(~is_visible, torch.finfo(dtype).min)
+
+    def _grown(self, tree: TokenTree) -> tuple[Tensor, list[Tensor]]:
+        """Embeddings of a tree, and its angles."""
+        hidden = self._embed(tree.tokens).expand(len(self._counts), -1, -1)
+        return hidden, self._angles_at(hidden, self._counts.sum(dim=1, keepdim=True) + tree.depths)
 
     def follow(self, tokens: Tensor) -> Tensor:
         """The logits of the token after these, which come next in their rows, (batch, vocabulary)."""
@@ -114,23 +151,12 @@ class Decoder:
             hidden = layer.follow(hidden, angles, mask, start)
         return self._logits(hidden)[:, -1]
 
-    def branch(self, tokens: Tensor, depths: Tensor, sees: Tensor) -> Tensor:
-        """The logits after each token of a tree that grows from each context, (batch, tokens, vocabulary).
-
-        Contexts stay as they were read, so that other trees may grow from them.
-
-        Args:
-            tokens: ids, (tokens,), the same for all contexts.
-            depths: the number of tokens before each on its own branch, (tokens,).
-            sees: (tokens, tokens), bool: those of its branch, itself included.
-        """
-        counts, hidden = self._counts, self._embed(tokens).expand(len(self._counts), -1, -1)
-        positions = counts.sum(dim=1, keepdim=True) + depths
-        angles = self._angles_at(hidden, positions)
-        context = counts[:, None, None].bool().expand(-1, -1, len(tokens), -1)
-        mask = _as(self._visible, torch.cat([context, sees.expand(len(counts), 1, -1, -1)], dim=-1))
+    def branch(self, tree: TokenTree) -> Tensor:
+        """The logits after each token of one more tree, (batch, tokens, vocabulary); before anything is followed."""
+        hidden, angles = self._grown(tree)
+        mask = self._mask(self._seen(tree)[:, :, self._length :])
         for layer in self._layers:
-            hidden = layer.branch(hidden, angles, mask)
+            hidden = layer.branch(hidden, angles, mask, self._length)
         return self._logits(hidden)
 
     def keep(self, rows: Tensor) -> None:
@@ -155,7 +181,7 @@ class _Layer:
     keys: Tensor
     values: Tensor
 
-    def __init__(self, layer: Any):
+    def __init__(self, layer: Any, is_exact: bool):
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
         from transformers.models.llama.modeling_llama import eager_attention_forward
 
@@ -164,24 +190,27 @@ class _Layer:
             self._attention.config._attn_implementation, eager_attention_forward
         )
         self._attend = partial(attend, self._attention, scaling=self._attention.scaling, dropout=0.0)
-        self._before, self._between, self._act = layer.input_layernorm, layer.post_attention_layernorm, mlp.act_fn
-        parts = self._attention
+        self._before = _slim_norm(layer.input_layernorm, is_exact)
+        self._between = _slim_norm(layer.post_attention_layernorm, is_exact)
+        self._act, parts = mlp.act_fn, self._attention
         self._query, self._key, self._value, self._output = (
-            _slim(part) for part in (parts.q_proj, parts.k_proj, parts.v_proj, parts.o_proj)
+            _slim(part, is_exact) for part in (parts.q_proj, parts.k_proj, parts.v_proj, parts.o_proj)
         )
-        self._gate, self._up, self._down = (_slim(part) for part in (mlp.gate_proj, mlp.up_proj, mlp.down_proj))
+        self._gate, self._up, self._down = (
+            _slim(part, is_exact) for part in (mlp.gate_proj, mlp.up_proj, mlp.down_proj)
+        )
 
     def read(
-        self, hidden: Tensor, angles: list[Tensor], mask: Tensor | None, room: int, *, is_last: bool = False
+        self, hidden: Tensor, angles: list[Tensor], mask: Tensor | None, length: int, room: int, needed: int
     ) -> Tensor:
-        """What the layer makes of a context; of the last place alone where no layer comes after."""
+        """What the layer makes of the places from `needed` on; of the first `length` it keeps keys and values."""
         normed = self._before(hidden)
         keys, values = _turned(self._heads(self._key(normed)), angles), self._heads(self._value(normed))
-        self.keys, self.values = _with_room(keys, room), _with_room(values, room)
-        if is_last:
-            hidden, normed = hidden[:, -1:], normed[:, -1:]
-            angles = [angle[:, :, -1:] for angle in angles]
-            mask = None if mask is None else mask[:, :, -1:]
+        self.keys, self.values = (_with_room(held[:, :, :length], room) for held in (keys, values))
+        if needed:
+            hidden, normed = hidden[:, needed:], normed[:, needed:]
+            angles = [angle[:, :, needed:] for angle in angles]
+            mask = None if mask is None else mask[:, :, needed:]
         return self._after(hidden, _turned(self._heads(self._query(normed)), angles), keys, values, mask)
 
     def follow(self, hidden: Tensor, angles: list[Tensor], mask: Tensor | None, start: int) -> Tensor:
@@ -194,19 +223,19 @@ class _Layer:
         self.values[:, :, start : start + 1] = self._heads(self._value(normed))
         return self._after(hidden, query, self.keys[:, :, : start + 1], self.values[:, :, : start + 1], mask)
 
-    def branch(self, hidden: Tensor, angles: list[Tensor], mask: Tensor) -> Tensor:
+    def branch(self, hidden: Tensor, angles: list[Tensor], mask: Tensor, length: int) -> Tensor:
         """What it makes of the tokens of a tree; what it holds stays as it is."""
         normed = self._before(hidden)
         query, key = (_turned(self._heads(part(normed)), angles) for part in (self._query, self._key))
-        keys = torch.cat([self.keys, key], dim=2)
-        values = torch.cat([self.values, self._heads(self._value(normed))], dim=2)
+        keys = torch.cat([self.keys[:, :, :length], key], dim=2)
+        values = torch.cat([self.values[:, :, :length], self._heads(self._value(normed))], dim=2)
         return self._after(hidden, query, keys, values, mask)
 
     def _after(self, hidden: Tensor, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         found, _ = self._attend(query, keys, values, mask)
-        hidden = hidden + self._output(found.flatten(2))
+        hidden = _sum(self._output(found.flatten(2)), hidden)
         normed = self._between(hidden)
-        return hidden + self._down(self._act(self._gate(normed)) * self._up(normed))
+        return _sum(self._down(self._act(self._gate(normed)).mul_(self._up(normed))), hidden)
 
     def _heads(self, vectors: Tensor) -> Tensor:
         """(batch, places, heads * width) -> (batch, heads, places, width)."""
@@ -226,14 +255,23 @@ def _turned(vectors: Tensor, angles: list[Tensor]) -> Tensor:
     return turned
 
 
-def _as(mask: Tensor | None, is_visible: Tensor) -> Tensor:
-    """What is visible as a mask of the same kind: true, or what is added to scores."""
-    if mask is None or mask.dtype == torch.bool:
-        return is_visible
-    return torch.zeros_like(is_visible, dtype=mask.dtype).masked_fill(~is_visible, torch.finfo(mask.dtype).min)
+def _sum(new: Tensor, hidden: Tensor) -> Tensor:
+    """What a layer has just made and what it adds that to."""
+    return new.add_(hidden) if new.dtype == hidden.dtype else hidden + new
 
 
-def _slim(part: Any) -> Linear:
+def _slim_norm(norm: Any, is_exact: bool) -> Linear:
+    return partial(_normed, norm.weight, norm.variance_epsilon) if is_exact else norm
+
+
+def _normed(weight: Tensor, epsilon: float, vectors: Tensor) -> Tensor:
+    """The values that transformers computes, in the memory of the squares."""
+    squares = vectors.square()
+    scale = squares.mean(dim=-1, keepdim=True).add_(epsilon).rsqrt_()
+    return torch.mul(vectors, scale, out=squares).mul_(weight)
+
+
+def _slim(part: Any, is_exact: bool) -> Linear:
     """A linear layer with the same result; where adapters are switched, merged or of another kind, the layer itself."""
     if type(part) is nn.Linear:
         return partial(functional.linear, weight=part.weight, bias=part.bias)
@@ -243,9 +281,17 @@ def _slim(part: Any) -> Linear:
     is_plain = name in part.lora_A and name not in part.lora_variant and getattr(part, "cast_input_dtype_enabled", True)
     if not is_plain:
         return part
-    lower: Any = part.lora_A[name]
-    base, down, up = map(_slim, (part.base_layer, lower, part.lora_B[name]))
-    return partial(_adapted, base, down, up, part.scaling[name], lower.weight.dtype)
+    base, lower, upper, scaling = part.base_layer, part.lora_A[name], part.lora_B[name], part.scaling[name]
+    if is_exact and type(base) is nn.Linear and upper.bias is None and _is_narrow(lower.weight, upper.weight):
+        weight = torch.addmm(base.weight, upper.weight, lower.weight, alpha=scaling)
+        return partial(functional.linear, weight=weight, bias=base.bias)
+    base, down, up = (_slim(each, is_exact) for each in (base, lower, upper))
+    return partial(_adapted, base, down, up, scaling, lower.weight.dtype)
+
+
+def _is_narrow(lower: Tensor, upper: Tensor) -> bool:
+    """Whether an adapter is large for what it adapts; (rank, inputs) and (outputs, rank)."""
+    return max(lower.shape[1], upper.shape[0]) <= NARROW * len(lower)
 
 
 def _adapted(base: Linear, down: Linear, up: Linear, scaling: float, dtype: torch.dtype, inputs: Tensor) -> Tensor:

@@ -27,23 +27,21 @@ def is_at_hand(device: torch.device) -> bool:
 
 def greedy_ids(
     decoder: Decoder,
-    embeddings: Tensor,
-    attention_mask: Tensor,
+    logits: Tensor,
     arguments: dict[str, Any],
     *,
     stop_ids: Sequence[int],
     padding_id: int,
 ) -> Tensor:
-    """New tokens that follow embedded contexts.
+    """New tokens that follow contexts.
 
     On a GPU tokens are asked for without waiting for those before: whether answers have ended is looked at after each
     eighth of their length, and what came after an end is cut off. Rows that have ended are left out when half of them
     have, but not in half precision, where another number of rows rounds differently and costs the same.
 
     Args:
-        decoder: of the language model.
-        embeddings: (batch, tokens, width), padded on the left.
-        attention_mask: (batch, tokens)
+        decoder: of the language model; it has read the contexts, with room for all tokens but the last.
+        logits: of the token after each context, (batch, vocabulary).
         arguments: as `generate` takes them; `is_greedy`.
         stop_ids: tokens that end an answer.
         padding_id: fills rows that have ended.
@@ -51,13 +49,11 @@ def greedy_ids(
     Returns:
         Ids, (batch, longest answer).
     """
-    number, most, device = len(embeddings), arguments["max_new_tokens"], embeddings.device
+    number, most, device = len(logits), arguments["max_new_tokens"], logits.device
     changes = _changes(arguments, stop_ids, device)
     ends = _Ends(number, stop_ids, arguments.get("stopping_criteria"), device)
-    may_leave_out = embeddings.dtype == torch.float32 and not torch.is_autocast_enabled(device.type)
     ids = torch.full((number, most), padding_id, device=device)
     rows = torch.arange(number, device=device)
-    logits = decoder.read(embeddings, attention_mask, most - 1)
     for place in range(most):
         scores = logits.float()
         for change in changes:
@@ -72,7 +68,7 @@ def greedy_ids(
             is_open = (ends.lengths[rows] > place + 1).tolist()
             if not any(is_open):
                 break
-            if may_leave_out and 2 * sum(is_open) <= len(is_open):
+            if decoder.is_exact and 2 * sum(is_open) <= len(is_open):
                 left = torch.tensor([row for row, here in enumerate(is_open) if here], device=device)
                 rows, tokens = rows[left], tokens[left]
                 decoder.keep(left)

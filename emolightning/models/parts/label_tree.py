@@ -4,8 +4,8 @@
               |           +-- and -- sad -- end
               +-- sad ----- end
 
-A token that several texts begin with is read once, and all of them in one pass that sees the context, which is read
-once, too. Ends are asked for and not read.
+A token that several texts begin with is read once, and all of them in the pass that reads the context. Ends are asked
+for and not read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from emolightning.models.parts.decoder import Decoder
+from emolightning.models.parts.decoder import Decoder, TokenTree
 
 PLACES = 512
 """Tokens of trees that are read at the same time: each has scores for the whole vocabulary."""
@@ -51,6 +51,12 @@ class Tree:
         self._places[step] = len(self.tokens)
         return len(self.tokens)
 
+    def tensors(self, device: torch.device) -> TokenTree:
+        """What is read."""
+        depths = [len(branch) - 1 for branch in self.branches]
+        sees = [[number in branch for number in range(len(self.tokens))] for branch in self.branches]
+        return TokenTree(*(torch.tensor(values, device=device) for values in (self.tokens, depths, sees)))
+
 
 def trees(texts: Sequence[Sequence[int]], most: int) -> Iterator[Tree]:
     """The texts in their order, as many in a tree as have room in `most` tokens, and at least one."""
@@ -64,8 +70,8 @@ def trees(texts: Sequence[Sequence[int]], most: int) -> Iterator[Tree]:
 
 
 def tree_logprobs(
-    decoder: Decoder, embeddings: Tensor, attention_mask: Tensor, texts: Sequence[Sequence[int]]
-) -> Tensor:
+    decoder: Decoder, embeddings: Tensor, attention_mask: Tensor, texts: Sequence[Sequence[int]], room: int = 0
+) -> tuple[Tensor, Tensor]:
     """The sum of the log-probabilities of each text's tokens after each context.
 
     Args:
@@ -73,27 +79,24 @@ def tree_logprobs(
         embeddings: (batch, tokens, width), padded on the left.
         attention_mask: (batch, tokens)
         texts: ids, at least one each.
+        room: most tokens that the decoder will be asked to follow afterwards.
 
     Returns:
-        (batch, texts), float32, in nats.
+        (batch, texts), float32, in nats; logits of the token after each context, (batch, vocabulary).
     """
-    first = decoder.read(embeddings, attention_mask, 0)[:, None]
-    found = []
-    for tree in trees(texts, PLACES // len(embeddings)):
-        logits = torch.cat([first, _grown(decoder, tree, first.device)], dim=1) if tree.tokens else first
-        found.append(_sums(tree, functional.log_softmax(logits.float(), dim=-1)))
-    return torch.cat(found, dim=1)
+    device = embeddings.device
+    tree, *others = trees(texts, PLACES // len(embeddings))
+    logits = decoder.read(embeddings, attention_mask, room, tree.tensors(device) if tree.tokens else None)
+    first, found = logits[:, :1], [_sums(tree, logits)]
+    for other in others:
+        grown = [decoder.branch(other.tensors(device))] if other.tokens else []
+        found.append(_sums(other, torch.cat([first, *grown], dim=1)))
+    return torch.cat(found, dim=1), first[:, 0]
 
 
-def _grown(decoder: Decoder, tree: Tree, device: torch.device) -> Tensor:
-    """The logits after each token of a tree, (batch, tokens, vocabulary)."""
-    depths = [len(branch) - 1 for branch in tree.branches]
-    sees = [[number in branch for number in range(len(tree.tokens))] for branch in tree.branches]
-    return decoder.branch(*(torch.tensor(values, device=device) for values in (tree.tokens, depths, sees)))
-
-
-def _sums(tree: Tree, logprobs: Tensor) -> Tensor:
+def _sums(tree: Tree, logits: Tensor) -> Tensor:
     """(batch, 1 + tokens, vocabulary) -> (batch, texts)."""
+    logprobs = functional.log_softmax(logits.float(), dim=-1)
     places, ids = torch.tensor([*tree.steps], device=logprobs.device).T
     longest, none = max(map(len, tree.ways)), len(tree.steps)
     ways = [[*way, *[none] * (longest - len(way))] for way in tree.ways]
