@@ -201,12 +201,15 @@ class Predictor:
         with self._alone, torch.no_grad():
             moved: Any = self.processor.collate([asked.example for asked in batch]).to(self.device)
             projected = self.model.project(moved)
-            texts = self.model.generate(moved, self._generation(task), projected=projected, seed=self.asking.seed)
+            given: Any = {"projected": projected, "seed": self.asking.seed}
             logprobs: list[list[float]] = [[]] * len(batch)
             chances = logprobs
             if has_label:
-                found = self.model.label_logprobs(moved, self.labels, projected=projected).double()
+                said, found = self.model.say_with_logprobs(moved, self._generation(task), self.labels, **given)
+                texts, found = [each.text for each in said], found.double()
                 logprobs, chances = found.tolist(), found.softmax(dim=1).tolist()
+            else:
+                texts = self.model.generate(moved, self._generation(task), **given)
         seconds = reading + (time.perf_counter() - begun) / len(batch)
         return {
             asked.number: Prediction(

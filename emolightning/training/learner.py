@@ -19,7 +19,7 @@ from emolightning.models.family import Sees
 from emolightning.models.parts.cross_entropy import PLAIN, CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.models.parts.parameters import base_fingerprints, load_checkpoint, trained_state
-from emolightning.records.clips import PROBABILITY_DIGITS, Answer, Batch
+from emolightning.records.clips import PROBABILITY_DIGITS, Answer, Batch, Said
 from emolightning.records.votes import Votes
 from emolightning.scoring.scoring import Scoring
 from emolightning.training.engines.optimizer_state import read_optimizer, write_optimizer
@@ -253,15 +253,18 @@ class EmotionLearner(pl.LightningModule):
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, list[Answer]]:
         """Answers only: they are scored when all are in the file that a callback writes them to."""
         projected = self.model.project(batch)
-        answers = self.answer(batch, projected)
-        if self.likelihood is not None:
-            found = (self._logprobs(batch, self.likelihood, projected) - self._prior).softmax(dim=1).tolist()
-            chances = [
-                {label: round(p, PROBABILITY_DIGITS) for label, p in zip(self.labels, row, strict=True)}
-                for row in found
-            ]
-            answers = [replace(answer, probabilities=row) for answer, row in zip(answers, chances, strict=True)]
-        return {"answers": answers}
+        if self.likelihood is None:
+            return {"answers": self.answer(batch, projected)}
+        start = time.perf_counter()
+        said, found = self.model.say_with_logprobs(
+            batch, self.generation, self.labels, projected=projected, seed=self.seed
+        )
+        answers = _answers(batch, said, time.perf_counter() - start)
+        rows = (self._compared(batch, found, self.likelihood) - self._prior).softmax(dim=1).tolist()
+        chances = [
+            {label: round(p, PROBABILITY_DIGITS) for label, p in zip(self.labels, row, strict=True)} for row in rows
+        ]
+        return {"answers": [replace(answer, probabilities=row) for answer, row in zip(answers, chances, strict=True)]}
 
     def on_test_start(self) -> None:
         """What labels get without any content, once, before the clips."""
@@ -269,11 +272,12 @@ class EmotionLearner(pl.LightningModule):
             data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
             batch = data.without_content().to(self.device)
             with torch.no_grad():
-                self._prior = self._logprobs(batch, self.likelihood, self.model.project(batch))
+                found = self.model.label_logprobs(batch, self.labels, projected=self.model.project(batch))
+                self._prior = self._compared(batch, found, self.likelihood)
 
-    def _logprobs(self, batch: Batch, likelihood: Likelihood, projected: dict[str, Tensor]) -> Tensor:
-        """(batch, labels) float64, by token if asked for."""
-        found = self.model.label_logprobs(batch, self.labels, projected=projected).double()
+    def _compared(self, batch: Batch, logprobs: Tensor, likelihood: Likelihood) -> Tensor:
+        """What labels are compared by, (batch, labels) float64: log-probabilities, by token if asked for."""
+        found = logprobs.double()
         if likelihood.length_normalised:
             found = found / found.new_tensor(self.model.label_lengths(batch, self.labels))
         return found
@@ -282,20 +286,7 @@ class EmotionLearner(pl.LightningModule):
         """Ask the model about each clip of a batch."""
         start = time.perf_counter()
         found = self.model.say(batch, self.generation, projected=projected, seed=self.seed)
-        seconds = (time.perf_counter() - start) / len(found)
-        return [
-            Answer(
-                clip.id,
-                said.text,
-                said.prompt,
-                None,
-                seconds,
-                bool(said.missing_because),
-                said.missing_because,
-                valence=said.valence,
-            )
-            for clip, said in zip(batch.clips, found, strict=True)
-        ]
+        return _answers(batch, found, time.perf_counter() - start)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep trained parameters and projections only, and the fingerprint of the base they belong to."""
@@ -385,3 +376,20 @@ class EmotionLearner(pl.LightningModule):
     def base_fingerprints(self) -> dict[str, str]:
         """Fingerprints of the frozen parts; computed once."""
         return base_fingerprints(self.model)
+
+
+def _answers(batch: Batch, said: Sequence[Said], seconds: float) -> list[Answer]:
+    """What was said in so many seconds about each clip of a batch."""
+    return [
+        Answer(
+            clip.id,
+            each.text,
+            each.prompt,
+            None,
+            seconds / len(said),
+            bool(each.missing_because),
+            each.missing_because,
+            valence=each.valence,
+        )
+        for clip, each in zip(batch.clips, said, strict=True)
+    ]
