@@ -86,7 +86,7 @@ def watched_moves(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
 
     def moved(tensor: Tensor, device: Any, **options: Any) -> Tensor:
         found["to"].append((tensor.shape, options))
-        return move(tensor, device)
+        return move(tensor, "meta")  # In the place of a GPU.
 
     monkeypatch.setattr(Tensor, "pin_memory", pinned)
     monkeypatch.setattr(Tensor, "to", moved)
@@ -101,19 +101,20 @@ def test_a_step_waits_for_no_copy_of_its_batch(monkeypatch: pytest.MonkeyPatch) 
     used += [tokens.input_ids, tokens.attention_mask, tokens.targets]
     used += [*places.streams.values(), places.scored, places.learned]
     moves = watched_moves(monkeypatch)
-    there = batch.pin_memory().to("meta")
+    there = batch.pin_memory().to(torch.device("cuda", 0))
     assert moves["pinned"] == [tensor.shape for tensor in used]
     assert moves["to"] == [(tensor.shape, {"non_blocking": True}) for tensor in used]
     assert there.sequence.places.learned.device == there.features["face"].device == torch.device("meta")
     assert there.context is batch.context
 
 
-def test_values_that_leave_a_gpu_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("device", ["cpu:0", "mps"])
+def test_other_devices_are_waited_for(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     turns: Movable = Turns(
         [Turn({"input_ids": torch.ones(2)}, None), Turn({"input_ids": torch.ones(3)}, torch.ones(1))]
     )
     moves = watched_moves(monkeypatch)
-    turns.pin_memory().to(torch.device("cpu", 0))
+    turns.pin_memory().to(torch.device(device))
     assert moves["pinned"] == [(2,), (3,), (1,)]
     assert moves["to"] == [(shape, {"non_blocking": False}) for shape in moves["pinned"]]
 

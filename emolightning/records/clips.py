@@ -202,8 +202,9 @@ class Movable:
 
     def to(self, device: Any) -> Self:
         """The same on a device. A GPU copies pinned memory while other work goes on."""
-        waits = str(device).startswith("cpu")  # Values that leave a GPU may be read at once.
-        return self.mapped(lambda tensor: tensor.to(device, non_blocking=not waits))
+        # Nowhere else: values that leave a GPU may be read at once, and Apple's copies what may be gone by then.
+        is_copied_later = str(device).startswith("cuda")
+        return self.mapped(lambda tensor: tensor.to(device, non_blocking=is_copied_later))
 
     def pin_memory(self) -> Self:
         """The same in memory that a GPU copies from without the CPU; torch's loaders call this."""
