@@ -106,6 +106,9 @@ def test_a_step_waits_for_no_copy_of_its_batch(monkeypatch: pytest.MonkeyPatch) 
     assert moves["to"] == [(tensor.shape, {"non_blocking": True}) for tensor in used]
     assert there.sequence.places.learned.device == there.features["face"].device == torch.device("meta")
     assert there.context is batch.context
+    monkeypatch.undo()
+    found = make_model().to_empty(device="meta")._embedded_contexts(there, None)
+    assert [tensor.device.type for tensor in found] == ["meta", "meta"]
 
 
 @pytest.mark.parametrize("device", ["cpu:0", "mps"])

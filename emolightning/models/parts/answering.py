@@ -111,17 +111,16 @@ class AnsweringModel(EmotionModel):
             projected: result of `project`, when it is at hand.
             seed: of sampling, together with the clip's id.
         """
-        tokens = batch.context.to(batch.indices.device)
-        embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
+        embeddings, masks = self._embedded_contexts(batch, projected)
         if not generation.do_sample:
-            return self._decode(self.generate_ids(embeddings, tokens.attention_mask, generation))
+            return self._decode(self.generate_ids(embeddings, masks, generation))
         answers = []
         # A draw must not depend on who else is in the batch.
         for row in one_by_one(len(batch.clips), embeddings.device, is_synced=self.is_synced):
-            first = int(tokens.attention_mask[row].argmax())
+            first = int(masks[row].argmax())
             with torch.random.fork_rng():
                 torch.manual_seed(clip_seed(seed, batch.clips[row].id))
-                context, mask = embeddings[row : row + 1, first:], tokens.attention_mask[row : row + 1, first:]
+                context, mask = embeddings[row : row + 1, first:], masks[row : row + 1, first:]
                 answers += self._decode(self.generate_ids(context, mask, generation))
         return answers[: len(batch.clips)]
 
@@ -142,12 +141,11 @@ class AnsweringModel(EmotionModel):
         Returns:
             Sums of log-probabilities in nats, (batch, labels), float32.
         """
-        tokens = batch.context.to(batch.indices.device)
-        embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
+        embeddings, masks = self._embedded_contexts(batch, projected)
         answers = [self.answer_ids(label, batch.prompts[0]) for label in labels]
         if self._may_read():
-            return tree_logprobs(Decoder(self.language), embeddings, tokens.attention_mask, answers)[0]
-        context = {"inputs_embeds": embeddings, "attention_mask": tokens.attention_mask}
+            return tree_logprobs(Decoder(self.language), embeddings, masks, answers)[0]
+        context = {"inputs_embeds": embeddings, "attention_mask": masks}
         return continuation_logprobs(self.language, context, answers, is_one_by_one=self.is_synced)
 
     @torch.no_grad()
@@ -164,10 +162,10 @@ class AnsweringModel(EmotionModel):
         arguments = self._arguments(generation)
         if not (is_greedy(arguments) and self._may_read()):
             return super().say_with_logprobs(batch, generation, labels, projected=projected, seed=seed)
-        tokens, decoder, most = batch.context, Decoder(self.language), arguments["max_new_tokens"]
-        embeddings = self.embed(tokens, self.project(batch) if projected is None else projected)
+        decoder, most = Decoder(self.language), arguments["max_new_tokens"]
+        embeddings, masks = self._embedded_contexts(batch, projected)
         answers = [self.answer_ids(label, batch.prompts[0]) for label in labels]
-        logprobs, logits = tree_logprobs(decoder, embeddings, tokens.attention_mask, answers, most - 1)
+        logprobs, logits = tree_logprobs(decoder, embeddings, masks, answers, most - 1)
         texts = self._decode(self._greedy_ids(decoder, logits, arguments))
         return [Said(text, prompt) for text, prompt in zip(texts, batch.prompts, strict=True)], logprobs
 
@@ -202,6 +200,11 @@ class AnsweringModel(EmotionModel):
             pad_token_id=self.tokenizer.pad_token_id,
             **arguments,
         )
+
+    def _embedded_contexts(self, batch: SequenceBatch, projected: Mapping[str, Tensor] | None) -> tuple[Tensor, Tensor]:
+        """Embeddings of the contexts and their masks; a batch moves without contexts, which training does not use."""
+        tokens = batch.context.to(batch.indices.device)
+        return self.embed(tokens, self.project(batch) if projected is None else projected), tokens.attention_mask
 
     def _arguments(self, generation: Generation) -> dict[str, Any]:
         return generation.arguments() | self.ending()
