@@ -9,12 +9,11 @@ from typing import Literal
 from emolightning.errors import UserError
 from emolightning.records.labels import SYNONYMS, folded, normalised, spelling
 from emolightning.scoring.upstream_readers import UPSTREAM_DEFAULT, phrase, read_upstream, read_upstream_2026
-from emolightning.scoring.words.cues import Cue
 from emolightning.scoring.words.items import CUT, Item, Items, are_options, names_an_emotion, without_lone_number
 from emolightning.scoring.words.lexicon import Lexicon
 from emolightning.scoring.words.sentence import DENIED, NOT_PLAIN, Mention
 from emolightning.scoring.words.statement import RANKED, final_statement
-from emolightning.scoring.words.weighing import STATEMENTS, chosen, likeliest, mentions_of
+from emolightning.scoring.words.weighing import STATEMENTS, chosen, likeliest, mentions_of, says_tie
 
 EMPTY = "empty answer"
 NO_LABEL = "no label in answer"
@@ -208,7 +207,7 @@ class LabelReader:
             whole = self._items.of(folded(text))
             if are_options(whole, self.labels):
                 return Reading(None, SEVERAL, read_from=place)
-            if likeliest(whole) or any(item.cue is Cue.TIED for item in whole):
+            if likeliest(whole) or says_tie(whole):
                 items = whole  # Shares and words say more than the order: two may be equal.
             elif not all(names_an_emotion(found) for found in (items, self._items.of(folded(statement.second)))):
                 items, place = whole, ""  # Numbered evidence.

@@ -160,7 +160,7 @@ WORDS: Mapping[Cue, str] = {
     Cue.MAINLY: "first~choice above~all mostly mainly primarily predominantly chiefly dominated~by largely leaning "
     "lean most~likely likeliest overwhelming actually truly genuinely in~fact in~reality really essentially "
     "ultimately 其实 其實 实际上 實際上 主に 주로 사실",
-    Cue.REFUSE: "it~depends depends~on "
+    Cue.REFUSE: "it~depends that~depends answer~depends label~depends "
     "may~become might~become could~become may~get might~get could~get about~to~become about~to~get "
     "may~suggest might~suggest could~suggest stop~being stops~being cannot~determine cannot~tell can't~tell "
     "can't~determine can't~say cannot~say "
@@ -186,7 +186,8 @@ WORDS: Mapping[Cue, str] = {
     Cue.OPTIONS: "options option~list choices candidate~labels candidate~emotions possible~labels possible~emotions "
     "labels~are following~emotions following~labels categories choose~from select~from represents "
     "which~emotion~label 选项 選項",
-    Cue.TIED: "tie tied toss-up coin~flip equally~likely equally~plausible equally~strong 并列 "
+    Cue.TIED: "tie it's~a~tie it~is~a~tie tie~between tied~between tied~for "
+    "toss-up coin~flip equally~likely equally~plausible equally~strong 并列 "
     "several~emotions different~emotions two~readings same~degree equally~supported both~are~supported both~fit "
     "multiple~emotions various~emotions many~emotions range~of~emotions both~emotions bittersweet mixed~feelings "
     "mixed~emotions",

@@ -65,7 +65,7 @@ ORDER = (
     r"|(?P<equal>(?:option|answer|label|emotion)[ #-]{0,2}[1-9])"
 )
 CHOICE = re.compile(
-    rf"(?:^|(?<=[\n.;,|]))[\s*-]*(?:{ORDER})(?:\**\s?[:=]|\s[\u2013\u2014-])[\s*]*(?P<said>[^\n.;|]+)", re.IGNORECASE
+    rf"(?:^|(?<=[\n.;,|(]))[\s*-]*(?:{ORDER})(?:\**\s?[:=]|\s[\u2013\u2014-])[\s*]*(?P<said>[^\n.;,|(]+)", re.IGNORECASE
 )
 """`Top choice: sad` and `Second choice: angry`; what is merely counted, as in `Option 1: sad`, is of equal standing."""
 

@@ -61,7 +61,7 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
     found: list[Mention] = []
     level, explaining, has_seemed, number, start = 0, False, False, 0, 0
     asked: list[Mention] = []
-    is_tied = any(item.cue is Cue.TIED for item in items)
+    is_tied = says_tie(items)
     for end in [*(place for place, item in enumerate(items) if item.cue in ENDS), len(items)]:
         if end > start:
             sentence = Sentence(number, items[start:end], level=level, is_explaining=explaining)
@@ -81,6 +81,14 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
             number += 1
         start = end + 1
     return found, number
+
+
+def says_tie(items: Sequence[Item]) -> bool:
+    """Whether emotions are said to be of equal standing; `Tie.` says it, and `he wears a tie` does not."""
+    return any(
+        item.cue is Cue.TIED and (item.word != "tie" or not place or items[place - 1].cue in ENDS)
+        for place, item in enumerate(items)
+    )
 
 
 def likeliest(items: Sequence[Item]) -> list[Mention]:
@@ -173,7 +181,7 @@ def _close(sentence: Sentence, *, is_asked: bool, is_tied: bool) -> None:
             mention.weight, mention.level = LESS, 0
             if is_question:
                 mention.drop(NOT_ASSERTED)
-    elif any(item.cue is Cue.TIED for item in sentence.items):
+    elif says_tie(sentence.items):
         for mention in usable:  # "several emotions: surprise, then joy when he sees her"
             mention.weight = min(one.weight for one in usable)
     elif sentence.is_ranked and not is_tied:
