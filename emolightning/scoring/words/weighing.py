@@ -183,7 +183,7 @@ def _close(sentence: Sentence, *, is_asked: bool, is_tied: bool) -> None:
                 mention.drop(NOT_ASSERTED)
     elif says_tie(sentence.items):
         for mention in usable:  # "several emotions: surprise, then joy when he sees her"
-            mention.weight = min(one.weight for one in usable)
+            mention.weight = max(one.weight for one in usable)
     elif sentence.is_ranked and not is_tied:
         count_less(usable[1:])
     elif not sentence.level and usable and _is_bare(sentence):
