@@ -21,18 +21,14 @@ if __name__ == "__main__":  # Python put this file's folder first; the checkout 
 
 import argparse  # noqa: E402
 import json  # noqa: E402
-import os  # noqa: E402
-import subprocess  # noqa: E402
 import tempfile  # noqa: E402
 from collections.abc import Mapping, Sequence  # noqa: E402
 from statistics import median  # noqa: E402
-from typing import TYPE_CHECKING, Any  # noqa: E402
+from typing import Any  # noqa: E402
 
 from emolightning.errors import UserError  # noqa: E402
 from speed.figures import Drawing, Figure, Table, figure, write_result  # noqa: E402
-
-if TYPE_CHECKING:
-    from speed.watched import Noted
+from speed.runs import Noted, about, clips_per_s, require_settings, start, watched  # noqa: E402
 
 ABOUT: dict[str, Any] = {"part": "Training", "question": "How much memory does each engine take?"}
 ENGINES = ("single", "ddp", "deepspeed_zero1", "deepspeed_zero2", "zero2_offload", "deepspeed_zero3", "zero3_offload",
@@ -68,6 +64,9 @@ def main(argv: Sequence[str]) -> int:
             parser.error(f"--{name.replace('_', '-')}={getattr(args, name)}: must be at least 1")
     rounds: dict[str, list[list[Noted]]] = {name: [] for name in args.engines}
     try:
+        for name in args.engines:
+            require_settings(words(name, args))
+        require_gpus(args)
         for number in range(args.rounds):
             for name in args.engines[:: -1 if number % 2 else 1]:
                 rounds[name].append(trained(name, args))
@@ -80,8 +79,25 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def require_gpus(args: argparse.Namespace) -> None:
+    """Refuse GPUs that are not there.
+
+    Raises:
+        UserError: says how many there are.
+    """
+    if args.accelerator == "gpu":
+        import torch
+
+        number, needed = torch.cuda.device_count(), 1 if args.engines == [ENGINES[0]] else args.devices
+        if number < needed:
+            raise UserError(
+                f"--accelerator=gpu: {needed} are needed, torch sees {number} here; say --accelerator=cpu"
+                + (f", or --devices={number}" if number else "")
+            )
+
+
 def words(name: str, args: argparse.Namespace) -> list[str]:
-    """The settings of an engine, for `train.py` and for `estimate`."""
+    """Return the settings of an engine, for `train.py` and for `estimate`."""
     is_single, on_gpu = name == ENGINES[0], args.accelerator == "gpu"
     trainer = ("one_gpu" if on_gpu else "cpu") if is_single else name
     found = [f"trainer={trainer}", f"trainer.accelerator={args.accelerator}", f"data.batch_size={args.batch_size}"]
@@ -92,10 +108,8 @@ def words(name: str, args: argparse.Namespace) -> list[str]:
     return [*found, f"model={args.model[0]}", *args.model[1:], f"paths.data={args.data.resolve()}"]
 
 
-def trained(name: str, args: argparse.Namespace) -> "list[Noted]":
-    """What each process of a run took."""
-    from speed.watched import watched
-
+def trained(name: str, args: argparse.Namespace) -> list[Noted]:
+    """Train under an engine, and return what each process took."""
     steps = WARM + args.steps
     bounds = [f"trainer.max_steps={steps}", f"data.batches_per_epoch={steps}", "+trainer.limit_val_batches=0"]
     with tempfile.TemporaryDirectory() as folder:
@@ -103,25 +117,17 @@ def trained(name: str, args: argparse.Namespace) -> "list[Noted]":
         return watched("train.py", run, Path(folder), ranks=1 if name == ENGINES[0] else args.devices)
 
 
-def estimated(name: str, args: argparse.Namespace, noted: "Noted") -> dict[str, int]:
-    """Item -> bytes of a process, of clips as long as those that were trained on; main memory is a process's share."""
+def estimated(name: str, args: argparse.Namespace, noted: Noted) -> dict[str, int]:
+    """Return item -> bytes of a process, as `estimate` says.
+
+    Clips are as long as those that were trained on, and main memory is a process's share.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/estimate.json"
         lengths = [f"text_tokens={noted.positions - noted.streams}", f"answer_tokens={noted.answer}"]
-        call = [
-            sys.executable,
-            "-m",
-            "emolightning",
-            "estimate",
-            *words(name, args),
-            *lengths,
-            "compare=false",
-            f"output={file}",
-        ]
-        environment = {**os.environ, "PYTHONPATH": str(REPO)}
-        done = subprocess.run(call, cwd=REPO, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise UserError(f"estimate of {name} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+        call = [sys.executable, "-m", "emolightning", "estimate", *words(name, args), *lengths]
+        call += ["compare=false", f"output={file}"]
+        start(call)
         found = json.loads(Path(file).read_text(encoding="utf-8"))
     left = {item: size for item, size in found["device_bytes"].items() if item != "CUDA and allocator"}
     kept = {
@@ -131,11 +137,9 @@ def estimated(name: str, args: argparse.Namespace, noted: "Noted") -> dict[str, 
 
 
 def write(
-    args: argparse.Namespace, rounds: "Mapping[str, list[list[Noted]]]", said: Mapping[str, Mapping[str, int]]
+    args: argparse.Namespace, rounds: Mapping[str, list[list[Noted]]], said: Mapping[str, Mapping[str, int]]
 ) -> None:
     """Print the table, write the result."""
-    from speed.watched import about, clips_per_s
-
     peaks = {name: [ranks[0].peak_gb for ranks in found] for name, found in rounds.items()}
     speeds = {name: [clips_per_s(ranks) for ranks in found] for name, found in rounds.items()}
     expected = {name: sum(items.values()) / 1e9 for name, items in said.items()}

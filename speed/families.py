@@ -26,6 +26,7 @@ from typing import Any  # noqa: E402
 
 from emolightning.errors import UserError  # noqa: E402
 from speed.figures import Drawing, Figure, Table, figure, write_result  # noqa: E402
+from speed.runs import clips_per_s, require_settings, watched  # noqa: E402
 
 ABOUT: dict[str, Any] = {"part": "Models", "question": "What do the model families cost, and what do they reach?"}
 DEMO = ("prompt.pool=all", "model.lora.dropout=0")
@@ -71,6 +72,8 @@ def main(argv: Sequence[str]) -> int:
             parser.error(f"--{name}={getattr(args, name)}: must be at least 1")
     rounds: dict[str, list[Round]] = {name: [] for name in args.families}
     try:
+        for name in args.families:
+            require_settings(words(name, 0, args))
         for number in range(args.rounds):
             for name in args.families[:: -1 if number % 2 else 1]:
                 found, ceiling = run(name, number, args)
@@ -96,19 +99,29 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def words(name: str, seed: int, args: argparse.Namespace) -> list[str]:
+    """Return the settings of a training."""
+    return [*FAMILIES[name], f"trainer.max_epochs={args.epochs}", f"seed={seed}", *args.set, paths_of(args)]
+
+
+def paths_of(args: argparse.Namespace) -> str:
+    """Return the setting of the folder with clips and caches."""
+    return f"paths.data={args.data.resolve()}"
+
+
 def run(name: str, seed: int, args: argparse.Namespace) -> tuple[Round, float]:
-    """Train and evaluate a family once; with the best WAR that is possible on these clips, in expectation."""
+    """Train and evaluate a family once; return its round and the ceiling.
+
+    The ceiling is the best WAR that is possible on these clips, in expectation.
+    """
     from omegaconf import OmegaConf
 
     from emolightning.benchmarks.synthetic.process import ceilings
-    from speed.watched import clips_per_s, watched
 
-    paths = [f"paths.data={args.data.resolve()}"]
-    words = [*FAMILIES[name], f"trainer.max_epochs={args.epochs}", f"seed={seed}", *args.set, *paths]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "run"
-        training = watched("train.py", [*words, f"output_dir={place}"], Path(folder))
-        answering = watched("eval.py", [f"checkpoint={place}", *paths], Path(folder))
+        training = watched("train.py", [*words(name, seed, args), f"output_dir={place}"], Path(folder))
+        answering = watched("eval.py", [f"checkpoint={place}", paths_of(args)], Path(folder))
         metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))["metrics"]
         ceiling = ceilings(OmegaConf.load(place / "config.yaml").data.error_rate)[CHANNELS]
     scores = {score: {each: metrics[score][each] for each in ("value", "ci95")} for score in SCORES}
@@ -118,7 +131,7 @@ def run(name: str, seed: int, args: argparse.Namespace) -> tuple[Round, float]:
 
 
 def figures(rounds: Mapping[str, Sequence[Round]]) -> list[Figure]:
-    """Speed and score of each family."""
+    """Return the speed and the score of each family."""
     found = []
     for name, each in rounds.items():
         found += [
@@ -145,7 +158,7 @@ def table(rounds: Mapping[str, Sequence[Round]], ceiling: float) -> Table:
 
 
 def drawing(rounds: Mapping[str, Sequence[Round]]) -> Drawing:
-    """Clips/s of both."""
+    """Draw the clips/s of training and evaluation, for each family."""
     return Drawing(
         "Clips/s by family",
         "clips/s of one thread",

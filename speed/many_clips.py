@@ -53,7 +53,10 @@ EXACT = 2048
 
 @dataclass(frozen=True)
 class Round:
-    """One process: processor time and memory of its own, both without its imports and without what is mapped."""
+    """What one process took: processor time and memory of its own.
+
+    Both are without its imports and without what is mapped.
+    """
 
     start_s: float
     """From the settings to the first batch."""
@@ -78,6 +81,8 @@ def main(argv: Sequence[str]) -> int:
         given = getattr(args, name) if name != "clips" else min(args.clips)
         if given < least:
             parser.error(f"--{name.replace('_', '-')}={given}: must be at least {least}")
+    if args.folder is not None and not args.folder.is_dir():
+        parser.error(f"--folder={args.folder}: there is no such folder; make it, or leave --folder out")
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         places = {number: Path(folder) / str(number) for number in sorted(set(args.clips))}
         for number, place in places.items():
@@ -103,7 +108,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def write(place: Path, number: int, width: int) -> None:
-    """A table of so many clips, and a packed file for each input, as `pack` writes it."""
+    """Write a table of so many clips, and a packed file for each input."""
     place.mkdir()
     ids = [f"sample_{row:08}" for row in range(number)]
     with (place / "table.csv").open("w", newline="", encoding="utf-8") as file:
@@ -116,7 +121,10 @@ def write(place: Path, number: int, width: int) -> None:
 
 
 def pack_made_up(path: Path, ids: Sequence[str], width: int, rng: np.random.Generator) -> None:
-    """Vectors (width,) in float16, packed without a folder of as many files before; the first two say their row."""
+    """Write a packed file of vectors (width,), without a file of each before.
+
+    The vectors are float16, the file is as `pack` writes it, and the first two values of a vector say its row.
+    """
     number, text, checksums = len(ids), "\0".join(ids).encode(), bytearray()
     shapes = {"offsets": (number + 1,), "values": (number, width), "is_flat": (number,), "checksums": (number, 32)}
     with path.open("wb") as file:
@@ -134,7 +142,7 @@ def pack_made_up(path: Path, ids: Sequence[str], width: int, rng: np.random.Gene
 
 
 def read(place: Path, batch_size: int) -> Round | None:
-    """One process; None where its batches are wrong, which it says."""
+    """Return what one process took; None where its batches are wrong, which is printed."""
     code = f"from speed.many_clips import show; show({str(place)!r}, {batch_size})"
     environment = {**os.environ, "PYTHONPATH": str(REPO)}
     done = subprocess.run(
@@ -147,7 +155,7 @@ def read(place: Path, batch_size: int) -> Round | None:
 
 
 def show(folder: str, batch_size: int) -> None:
-    """What the process does: read as a run does, and print how long it took and what it then held."""
+    """Read as a run does, and print the round; the process calls this."""
     import torch
 
     from emolightning.config.composing import composed
@@ -179,7 +187,7 @@ def show(folder: str, batch_size: int) -> None:
 
 
 def require_as_written(batch: Any) -> None:
-    """The first clip of a batch has its own vectors."""
+    """Fail where the first clip of a batch has not its own vectors."""
     row = int(batch.clips[0].id.removeprefix("sample_"))
     for name in INPUTS:
         high, low = batch.features[name][0].flatten()[[1, 0]].tolist()
@@ -187,7 +195,10 @@ def require_as_written(batch: Any) -> None:
 
 
 def bare_copy(place: Path, number: int) -> float:
-    """Processor time of copying so many clips' rows in random order, straight out of the mapped files."""
+    """Return the seconds of processor time of copying so many clips' rows.
+
+    They are copied in random order, straight out of the mapped files.
+    """
     stores = [PackedVectors(place / f"{name}{SUFFIX}") for name in INPUTS]
     order = np.random.default_rng(0).permutation(len(stores[0]))[:number]
     mapped = [
@@ -202,20 +213,23 @@ def bare_copy(place: Path, number: int) -> float:
 
 
 def values_at(path: Path) -> int:
-    """Where the vectors of a packed file begin, in bytes."""
+    """Return where the vectors of a packed file begin, in bytes."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         return 8 + size + int(json.loads(file.read(size))["values"]["data_offsets"][0])
 
 
 def own_gb() -> float:
-    """Memory of this process, without pages of mapped files, which the system takes back when it needs them."""
+    """Return the memory of this process without that of mapped files.
+
+    The system takes back pages of those when it needs them.
+    """
     _, resident, shared, *_ = Path("/proc/self/statm").read_text().split()
     return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE") / 1e9
 
 
 def figures(rounds: Mapping[int, Sequence[Round]]) -> list[Figure]:
-    """Start, epoch and memory of each table, and whether a clip takes longer in a large one."""
+    """Return figures of each table, and whether large ones take longer a clip."""
     found = []
     for number, each in rounds.items():
         clip = [1e6 * one.epoch_s / number for one in each]
@@ -237,7 +251,7 @@ def figures(rounds: Mapping[int, Sequence[Round]]) -> list[Figure]:
 
 
 def table(rounds: Mapping[int, Sequence[Round]]) -> Table:
-    """All sizes side by side."""
+    """Return the medians of all sizes, side by side."""
     rows = []
     for number, each in rounds.items():
         start, epoch = (median(getattr(one, name) for one in each) for name in ("start_s", "epoch_s"))
@@ -248,7 +262,7 @@ def table(rounds: Mapping[int, Sequence[Round]]) -> Table:
 
 
 def drawings(rounds: Mapping[int, Sequence[Round]]) -> list[Drawing]:
-    """Time and memory over clips; a straight line is what linear means."""
+    """Draw time and memory over clips; a straight line is what linear means."""
     names = {"to the first batch": "start_s", "an epoch": "epoch_s"}
     times = {
         about: [(number, median(getattr(one, name) for one in each)) for number, each in rounds.items()]

@@ -1,52 +1,23 @@
-"""Runs of train.py and eval.py in processes of their own, with a callback that notes what their batches take."""
+"""A callback that notes what the batches of a run take; `speed.runs` starts runs with it and reads the notes."""
 
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
-from emolightning.errors import UserError
 from emolightning.records.clips import IGNORED, SequenceBatch
 from speed.machine import peak_memory_gb, reset_peak_memory, wait_for
-
-REPO = Path(__file__).resolve().parents[1]
-
-
-@dataclass
-class Noted:
-    """What the batches of one process took."""
-
-    clips: int = 0
-    batches: int = 0
-    cpu_s: float = 0.0
-    """Processor time from the end of one batch to the end of the next: reading, logs and all callbacks included."""
-    wall_s: float = 0.0
-    peak_gb: float = 0.0
-    """Most memory meanwhile; on a CPU without what the process held beside the weights before its first step."""
-    parameters: int = 0
-    trained: int = 0
-    positions: int = 0
-    """Of the longest sequence."""
-    streams: int = 0
-    """Positions of it that are no text."""
-    answer: int = 0
-    """Most tokens that a clip learned."""
-    gpu: str | None = None
+from speed.runs import Noted
 
 
 class Batches(pl.Callback):
-    """Notes what batches take, each rank in a file of its own: `FILE.0`, `FILE.1` and so on.
+    """Notes what batches take; each rank writes a file of its own.
 
-    Validation, checkpoints and the first batch of each epoch are left out.
+    The files are `FILE.0`, `FILE.1` and so on. Validation, checkpoints and the first batch of each epoch are left out.
 
     Args:
         file: beginning of the files' names.
@@ -68,13 +39,13 @@ class Batches(pl.Callback):
         self.before_gb = peak_memory_gb(cpu) - held / 1e9
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Nothing of before belongs to a batch."""
+        """Forget when the last batch ended: what is between epochs belongs to none."""
         self._ended = (0.0, 0.0)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note a step."""
+        """Note what a step took."""
         self._note(pl_module.device, batch, self.warm)
 
     def on_test_batch_end(
@@ -86,15 +57,15 @@ class Batches(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Note answers."""
+        """Note what the answers to a batch took."""
         self._note(pl_module.device, batch, 1)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write, before anything is saved."""
+        """Write the notes of a training, before anything is saved."""
         self._write(trainer.global_rank)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write."""
+        """Write the notes of an evaluation."""
         self._write(trainer.global_rank)
 
     def _note(self, device: torch.device, batch: Any, warm: int) -> None:
@@ -125,38 +96,3 @@ class Batches(pl.Callback):
 
     def _write(self, rank: int) -> None:
         Path(f"{self.file}.{rank}").write_text(json.dumps(asdict(self.noted)), encoding="utf-8")
-
-
-def watched(program: str, words: Sequence[str], folder: Path, *, ranks: int = 1) -> list[Noted]:
-    """What each rank of a run noted.
-
-    Args:
-        program: `train.py` or `eval.py`.
-        words: its settings.
-        folder: for the notes; there already.
-        ranks: processes that it starts.
-
-    Raises:
-        UserError: the run failed, with the end of what it said.
-    """
-    file = folder / f"noted-{program}"
-    for old in folder.glob(f"{file.name}.*"):
-        old.unlink()
-    call = [sys.executable, str(REPO / program), *words, "logger=csv"]
-    call += [f"+callbacks.batches={{_target_:speed.watched.Batches,file:'{file}'}}"]
-    environment = {**os.environ, "PYTHONPATH": str(REPO)}
-    done = subprocess.run(call, cwd=REPO, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"{program} {' '.join(words)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return [Noted(**json.loads(Path(f"{file}.{rank}").read_text(encoding="utf-8"))) for rank in range(ranks)]
-
-
-def clips_per_s(noted: Sequence[Noted]) -> float:
-    """Clips of all ranks in a second of processor time of one of them; of the clock where GPUs do the work."""
-    seconds = [each.wall_s if each.gpu else each.cpu_s for each in noted]
-    return sum(each.clips for each in noted) / median(seconds)
-
-
-def about(noted: Sequence[Noted]) -> Mapping[str, Any]:
-    """All notes, as a result keeps them."""
-    return {"ranks": [asdict(each) for each in noted]}

@@ -17,9 +17,11 @@ from emolightning.config.families import families as known_families
 from emolightning.data.media.choice import parse_frame_choice
 from emolightning.data.media.video import read_frames
 from emolightning.data.stores.converting import pack, unpack
-from speed import decoding, families, many_clips, page, run_all, start_up
+from emolightning.errors import UserError
+from speed import decoding, engines, families, many_clips, page, run_all, start_up
 from speed.figures import Drawing, Figure, Table, figure, is_kept, write_result
-from speed.watched import Batches, Noted, clips_per_s
+from speed.runs import Noted, clips_per_s, start
+from speed.watched import Batches
 
 SPEED = Path(page.__file__).parent
 ABOUT: dict[str, Any] = {"part": "Reading", "question": "How fast is it?"}
@@ -274,6 +276,34 @@ def test_batches_are_noted_without_the_first_and_what_is_between_epochs(tmp_path
     assert (found.batches, found.clips, found.parameters, found.gpu) == (2 + 3, 3 * 5, 9, None)
     assert found.wall_s > 0
     assert clips_per_s([found, replace(found, cpu_s=3 * found.cpu_s)]) == pytest.approx(15 / found.cpu_s)
+
+
+@pytest.mark.parametrize(
+    ("main", "words", "said"),
+    [
+        (engines.main, "--model nosuch", "error: configuration: 1 problem(s)\n  - model=nosuch: no such option;"),
+        (engines.main, "--accelerator=gpu --engines ddp", "error: --accelerator=gpu: 2 are needed, torch sees 0 here;"),
+        (families.main, "--set nosuch=1", "error: configuration: 1 problem(s)\n  - nosuch: no such setting;"),
+        (many_clips.main, "--folder=/nosuch", "error: --folder=/nosuch: there is no such folder; make it, or leave"),
+    ],
+)
+def test_wrong_words_are_told_before_anything_is_started(
+    main: Any, words: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(subprocess, "run", None)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    try:
+        code = main(words.split())
+    except SystemExit as error:  # As argparse ends.
+        code = error.code
+    assert code in (1, 2)
+    assert said in capsys.readouterr().err
+
+
+def test_a_run_that_fails_is_told_in_its_own_words() -> None:
+    for printed, said in (("warning\nerror: no room;\nsay less\n", "no room;\nsay less"), ("Killed\n", "Killed")):
+        with pytest.raises(UserError, match=f"^{said}$"):
+            start([sys.executable, "-c", f"import sys; sys.exit({printed!r})"])
 
 
 def test_every_family_that_a_run_trains_is_compared() -> None:
