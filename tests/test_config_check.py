@@ -206,7 +206,7 @@ def test_values_that_fit(values: dict) -> None:
         ({"rate": "high"}, "node.rate: must be float, not 'high'"),
         ({"flag": 1}, "node.flag: must be bool, not 1"),
         ({"folder": 3}, "node.folder: must be Path | None, not 3; as text: 'node.folder=\"3\"'"),
-        ({"names": "a"}, "node.names: must be list[str], not 'a'"),
+        ({"names": "a"}, "node.names: must be list[str], not 'a'; as a list: 'node.names=[a]'"),
         ({"names": [1]}, "node.names: must be list[str], not [1]; as text: 'node.names=[\"1\"]'"),
         ({"pair": [1, 2, 3]}, "node.pair: must be tuple[int, int], not [1, 2, 3]"),
         ({"kind": "c"}, "node.kind: 'c' is not one of a, b"),

@@ -180,10 +180,12 @@ MISTAKES = {
     "each by itself": (
         [
             "data.corpora={mled: 1, unibench: 1, meld: -1, savee: {weight: {-1: 2}}, dfew: {frame: first},"
-            "afew: {tasks: {raeson: 1}}, iemocap: {rot: x}, mafw: {features: {rot: x}}, mine: {data: custom}}"
+            "afew: {tasks: {raeson: 1}}, iemocap: {rot: x}, mafw: {features: {rot: x}}, mine: {data: custom},"
+            "crema_d: {tasks: [emotion]}, ravdess: {tasks: {emotion: x}}, mer2023: {labels: 3},"
+            "ferv39k: {labels: dfew}, enterface05: {sampling: sqrt}}"
         ],
         [
-            *("9 problem(s)", "data.corpora.mled.data: 'mled' is not one of", "did you mean meld?"),
+            *("14 problem(s)", "data.corpora.mled.data: 'mled' is not one of", "did you mean meld?"),
             "data.corpora.unibench.data: 'unibench' is not one of",
             "data.corpora.meld.weight: must be a number of 0 or more",
             "data.corpora.savee.weight: must be a number of 0 or more",
@@ -192,6 +194,18 @@ MISTAKES = {
             *("data.corpora.iemocap.rot: ", "did you mean root?"),
             "data.corpora.mafw.features: 'rot' is not one of",
             "data.corpora.mine.annotations is required",
+            "data.corpora.crema_d.tasks: must be dict[str, float], not ['emotion']",
+            "data.corpora.ravdess.tasks: must be dict[str, float], not {'emotion': 'x'}",
+            "data.corpora.mer2023.labels: must be str | list[str], not 3",
+            "data.corpora.ferv39k.labels: no vocabulary 'dfew'; choose from ['mer6',",
+            "data.corpora.enterface05.sampling: goes by the labels of all clips",
+        ],
+    ),
+    "in a word": (
+        ["data.corpora={synthetic: 1}", "data.labels=iemocap4", "data.val_on=synthetic"],
+        [
+            *("2 problem(s)", "data.labels: must have all labels of the corpora; it lacks worried, surprise"),
+            "data.val_on: must be Sequence[str] | None, not 'synthetic'; as a list: 'data.val_on=[synthetic]'",
         ],
     ),
     "all together": (

@@ -222,6 +222,8 @@ def _check_value(key: str, value: Any, argument: Argument) -> list[Problem]:
         return [Problem(key, not_one_of(value, allowed))]
     texts = _as_texts(value)
     hint = f"; as text: {quoted_override(key, texts)}" if argument.accepts(texts) else ""
+    if isinstance(value, str) and argument.accepts([value]):
+        hint = f"; as a list: {quoted_override(key, [value])}"
     return [Problem(key, f"must be {argument}, not {value!r}{hint}")]
 
 

@@ -135,7 +135,7 @@ def labels_of_all(corpora: Mapping[str, Any]) -> list[str]:
     for given in corpora.values():
         try:
             found |= dict.fromkeys(vocabulary(given.get("labels") or ()))
-        except (UserError, AttributeError):  # The check, or its reader, says why.
+        except (UserError, AttributeError, TypeError):  # The check, or its reader, says why.
             continue
     return list(found)
 

@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 from itertools import combinations
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from emolightning.config.corpora import (
     OF_ALL,
@@ -18,11 +19,22 @@ from emolightning.config.corpora import (
     datasets,
     has_corpora,
     labels_of_all,
+    renamed,
     weight_at,
 )
 from emolightning.config.problems import Problem, not_one_of
+from emolightning.errors import UserError, quoted_override
+from emolightning.records.labels import vocabulary
 
 EXAMPLE = "'data.corpora={meld: 2, iemocap: 1}'"
+
+_BY_LABEL = "goes by the labels of all clips, and here the weights of corpora say what is drawn; leave it out"
+OF_ONE_DATASET = {
+    "data.sampling": (_BY_LABEL, "none"),
+    "loss.class_weights": (_BY_LABEL, None),
+    "likelihood.prior_correction": ("is for one question, and each corpus asks its own; say data=NAME", False),
+}
+"""Setting that several corpora cannot have -> why, and the value that leaves it out."""
 
 
 def check_corpora(cfg: DictConfig, *, tasks: Collection[str], trains: bool) -> list[Problem]:
@@ -58,16 +70,42 @@ def _check_one(cfg: DictConfig, name: str, given: Any, tasks: Collection[str]) -
         said = f"; for clips of your own say {key}.data=custom" if "data" not in given else ""
         return [Problem(f"{key}.data", not_one_of(option, datasets()) + said)]
     of_all = [word for word in given if word in cfg.data and word not in OF_ALL]
-    problems = [Problem(f"{key}.{word}", f"is one for all corpora: say data.{word}={given[word]}") for word in of_all]
+    problems = [Problem(f"{key}.{word}", _said_of_all(f"data.{word}", given[word])) for word in of_all]
     problems += _check_weight(f"{key}.weight", given.get("weight"))
-    asked = given.get("tasks") or {}
-    problems += [Problem(f"{key}.tasks", not_one_of(task, tasks)) for task in asked if task not in tasks]
-    if not problems and asked and not (all(weight >= 0 for weight in asked.values()) and any(asked.values())):
-        problems.append(
-            Problem(f"{key}.tasks", f"must be weights of 0 or more, one of them above 0, not {dict(asked)}")
-        )
-    own, known = given.get("features") or {}, OmegaConf.select(cfg, "features", default=None) or {}
+    problems += _check_tasks(f"{key}.tasks", given.get("tasks"), tasks)
+    if "${" not in str(labels := given.get("labels")):  # Else it is not known yet what they are.
+        problems += [Problem(f"{key}.labels", renamed(said, key, ["labels"])) for said in _wrong_labels(labels)]
+    own, known = given.get("features"), _value(cfg, "features", None) or {}
+    if not isinstance(own, Mapping):
+        return problems
     return problems + [Problem(f"{key}.features", not_one_of(word, known)) for word in own if word not in known]
+
+
+def _said_of_all(key: str, value: Any) -> str:
+    """What to do with a setting that is said of one corpus, and is one for all, if they can have it."""
+    why, usual = OF_ONE_DATASET.get(key, ("", value))
+    return f"is one for all corpora: say {quoted_override(key, value)}" if value == usual else why
+
+
+def _check_tasks(key: str, asked: Any, tasks: Collection[str]) -> list[Problem]:
+    """Tasks and weights; what is no mapping to numbers is reported with its type."""
+    if not isinstance(asked, Mapping) or not asked:
+        return []
+    if unknown := [Problem(key, not_one_of(task, tasks)) for task in asked if task not in tasks]:
+        return unknown
+    numbers = [weight for weight in asked.values() if isinstance(weight, int | float)]
+    if len(numbers) < len(asked) or (all(0 <= weight < float("inf") for weight in numbers) and any(numbers)):
+        return []
+    return [Problem(key, f"must be weights of 0 or more, one of them above 0, not {dict(asked)}")]
+
+
+def _wrong_labels(labels: Any) -> list[str]:
+    """What is wrong with a vocabulary; what is required, or of another type, is reported as that."""
+    try:
+        vocabulary(labels if isinstance(labels, str | list) and labels != "???" else ["any"])
+    except UserError as error:
+        return [str(error).removeprefix("labels: ")]
+    return []
 
 
 def _check_weight(key: str, weight: Any) -> list[Problem]:
@@ -82,7 +120,8 @@ def _check_weight(key: str, weight: Any) -> list[Problem]:
 
 
 def _check_val_on(cfg: DictConfig, corpora: Mapping[str, Any]) -> list[Problem]:
-    named = list(cfg.data.get("val_on") or ())
+    given = _value(cfg, "data.val_on", None)
+    named = list(given) if isinstance(given, ListConfig) else []  # What else it may be is reported with its type.
     problems = [Problem("data.val_on", not_one_of(name, corpora)) for name in named if name not in corpora]
     for name, given in corpora.items():
         if not any(by_epoch(given.get("weight")).values()) and name not in named:
@@ -107,11 +146,15 @@ def _check_twice(corpora: Mapping[str, Any]) -> list[Problem]:
 
 
 def _check_labels(cfg: DictConfig, corpora: Mapping[str, Any]) -> list[Problem]:
-    given = list(cfg.data.get("labels") or ())
-    lacking = [label for label in labels_of_all(corpora) if label not in given]
-    if not lacking or isinstance(cfg.data.labels, str):
+    found, wanted = _value(cfg, "data.labels", None), labels_of_all(corpora)
+    given = list(found) if isinstance(found, ListConfig) else found
+    if not wanted or not isinstance(given, str | list):
         return []
-    return [Problem("data.labels", f"must have all labels of the corpora; it lacks {', '.join(lacking)}")]
+    if wrong := _wrong_labels(given):
+        return [Problem("data.labels", said) for said in wrong]
+    lacking = [label for label in wanted if label not in vocabulary(given)]
+    said = f"must have all labels of the corpora; it lacks {', '.join(lacking)}"
+    return [Problem("data.labels", said)] if lacking else []
 
 
 def _check_epochs(cfg: DictConfig, corpora: Mapping[str, Any]) -> list[Problem]:
@@ -132,17 +175,15 @@ def _check_epochs(cfg: DictConfig, corpora: Mapping[str, Any]) -> list[Problem]:
 
 def _check_others(cfg: DictConfig) -> list[Problem]:
     """Settings of other groups that are about the clips of one corpus."""
-    by_label = "goes by the labels of all clips, and here the weights of corpora say what is drawn; leave it out"
     of_folds = "says which val clips are validated on, and so do folds of all corpora; leave out one of both"
-    given = {
-        "data.sampling": (by_label, "none"),
-        "loss.class_weights": (by_label, None),
-        "likelihood.prior_correction": ("is for one question, and each corpus asks its own; say data=NAME", False),
-    }
-    found = [Problem(key, said) for key, (said, usual) in given.items() if _value(cfg, key, usual) != usual]
+    found = [Problem(key, said) for key, (said, usual) in OF_ONE_DATASET.items() if _value(cfg, key, usual) != usual]
     is_divided = any(_value(cfg, key, None) for key in ("folds", "leave_one", "data.held_out"))
-    return found + [Problem("data.val_on", of_folds)] * bool(cfg.data.get("val_on") and is_divided)
+    return found + [Problem("data.val_on", of_folds)] * bool(_value(cfg, "data.val_on", None) and is_divided)
 
 
 def _value(cfg: DictConfig, key: str, usual: Any) -> Any:
-    return OmegaConf.select(cfg, key, default=usual)
+    """What is set; what cannot be resolved is reported once, for all keys."""
+    try:
+        return OmegaConf.select(cfg, key, default=usual)
+    except OmegaConfBaseException:
+        return usual
