@@ -1,6 +1,7 @@
 """Corpora whose files say what workers or frames say: tables of the MSP lab, AFEW's folders, Aff-Wild2's frames."""
 
 import math
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -135,10 +136,11 @@ def test_votes_of_workers_are_what_answers_are_compared_with(
     assert found["votes"]["soft_accuracy"]["value"] == pytest.approx(accuracy)
 
 
-def test_a_vote_that_is_empty_or_of_no_label_has_no_share(own: Path) -> None:
+def test_a_vote_that_is_empty_or_of_no_turn_or_label_has_no_share(own: Path) -> None:
     table = own / "MSP-PODCAST" / "Labels" / "labels_detailed.csv"
-    more = [("0001_0008", word) for word in ("Other-Bored", "", "Happy", "nan")]
-    rows = [f"MSP-PODCAST_{name}.wav,W,{word},,4,4,4" for name, word in more]
+    more = [("MSP-PODCAST_0001_0008.wav", word) for word in ("Other-Bored", "", "Happy", "nan")]
+    more += [(name, "Angry") for name in ("../evil.wav", "C:x.wav", "")]
+    rows = [f"{name},W,{word},,4,4,4" for name, word in more]
     table.write_text("\n".join([table.read_text().strip(), *rows, ""]))
     data = source(own, "msp_podcast", judged_by="workers", targets="soft", tested="Test1")
     (clip,) = (clip for clip in data.read_clips() if clip.id == "MSP-PODCAST_0001_0008")
@@ -148,6 +150,22 @@ def test_a_vote_that_is_empty_or_of_no_label_has_no_share(own: Path) -> None:
     assert (data.votes.of_clips[clip.id][3:], data.votes.raters[clip.id][3:]) == (("happy",), ("W",))
     assert "MSP-Podcast: 2 answers of workers are empty: they are no votes" in data.remarks
     assert "MSP-Podcast: 1 votes are left out (Other 1)" in data.remarks
+
+
+@pytest.mark.parametrize(("name", "file", "worker", "nobody"), [
+    ("msp_podcast", "MSP-PODCAST/Labels/labels_detailed.csv", r"WORKER\d+", "nan"),
+    ("msp_podcast", "MSP-PODCAST/Labels/older.csv", r"WORKER\d+", "None"),
+    ("msp_face", "MSP-FACE/Labels/labels_detailed.json", r'"WORKER\d+"', "null"),
+])  # fmt: skip
+def test_workers_without_names_are_not_one_person(own: Path, name: str, file: str, worker: str, nobody: str) -> None:
+    table = own / file
+    table.write_text(re.sub(worker, nobody, table.read_text()))
+    data = source(own, name, judged_by="workers", detailed=f"Labels/{table.name}")
+    data.read_clips()
+    assert isinstance(data, MspPodcastData)
+    assert data.votes is not None
+    assert {person for people in data.votes.raters.values() for person in people} == {""}
+    assert f"{data.title}: {table.name} does not say who gave which answer" in data.remarks
 
 
 @pytest.mark.parametrize("targets", ["majority", "soft"])

@@ -41,7 +41,7 @@ CODES: dict[int, Codes] = {
 
 
 class Vote(NamedTuple):
-    """An answer of a worker, whose name is empty where the file does not say it."""
+    """An answer of a worker, whose name is empty where the file has none, or a word for a missing value."""
 
     word: str
     worker: str
@@ -94,6 +94,7 @@ class MspPodcastData(CorpusData):
         self.reads_train, self.judged_by, self.targets = train, judged_by, targets
         self.sentences = place / transcripts
         self._votes: dict[str, list[Vote]] = {}
+        """Clip -> what workers said of it."""
         super().__init__(
             title=title,
             benchmark=name_of(corpus, classes),
@@ -111,11 +112,8 @@ class MspPodcastData(CorpusData):
 
     def _votes_on(self, clips: Sequence[Clip]) -> Votes:
         """Votes for labels that are kept, by the ids of the clips."""
-        meaning, votes = (
-            LabelMap(self.labels, self.codes).meaning,
-            {clip_id(name): v for name, v in self._votes.items()},
-        )
-        kept = {clip.id: [vote for vote in votes[clip.id] if meaning(vote.word)] for clip in clips}
+        meaning = LabelMap(self.labels, self.codes).meaning
+        kept = {clip.id: [vote for vote in self._votes[clip.id] if meaning(vote.word)] for clip in clips}
         if not any(vote.worker for said in kept.values() for vote in said):
             self.remarks.append(f"{self.title}: {self.detailed.require().name} does not say who gave which answer")
         labels = {clip: tuple(meaning(vote.word) for vote in said) for clip, said in kept.items()}
@@ -125,7 +123,7 @@ class MspPodcastData(CorpusData):
     def _read_turns(self, path: Path, problems: list[str]) -> list[Entry]:
         rows = read_consensus(path, problems)
         votes = self._read_votes(problems) if self.judged_by == "workers" else None
-        self._votes = votes or {}
+        self._votes = {}
         speaks = "transcript" in self.inputs and self.sentences.is_dir()
         found, others = [], Counter[str]()
         for row in rows:
@@ -134,15 +132,17 @@ class MspPodcastData(CorpusData):
                 if entry.split is None:
                     others[row.values["Split_Set"]] += 1
                 elif self.reads_train or entry.split == "test":
-                    soft = self._soft(entry) if self.targets == "soft" else entry
-                    found.append(_said(soft, self.sentences) if speaks else soft)
+                    judged = entry if votes is None else self._judged(entry, votes[entry.name])
+                    found.append(_said(judged, self.sentences) if speaks else judged)
             except BadValue as error:  # Names that leave the folder are among them.
                 problems.append(f"{row.where}: {error}")
         self._remark_parts(others, has_test=any(entry.split == "test" for entry in found))
         return found
 
-    def _soft(self, entry: Entry) -> Entry:
-        return replace(entry, votes=tuple(vote.word for vote in self._votes[entry.name]))
+    def _judged(self, entry: Entry, votes: list[Vote]) -> Entry:
+        """The same turn with what it learns of its votes, which are kept."""
+        self._votes[clip_id(entry.name)] = votes
+        return replace(entry, votes=tuple(vote.word for vote in votes)) if self.targets == "soft" else entry
 
     def _read_votes(self, problems: list[str]) -> dict[str, list[Vote]]:
         words = LabelMap(self.labels, self.codes)
@@ -204,7 +204,7 @@ def read_votes(path: Path, words: LabelMap, problems: list[str]) -> tuple[dict[s
         try:
             if words.meaning(word) is None:
                 words.read(word, "EmoClass_Major")
-            votes[name].append(Vote(word, worker))
+            votes[name].append(Vote(word, "" if is_missing(worker) else worker))
         except BadValue as error:
             wrong.append(f"{where}: {error}")
     problems += [f"{path.name}, {problem}" for problem in wrong]
