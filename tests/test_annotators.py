@@ -16,7 +16,8 @@ from emolightning.errors import InputErrors
 from emolightning.records.clips import Answer, Score
 from emolightning.records.votes import Ties, Votes
 from emolightning.runs.report.table import about_annotators
-from emolightning.scoring.annotators import annotators_section
+from emolightning.scoring.annotators import annotators_section, vote_scores
+from emolightning.scoring.classification import Classification
 from emolightning.scoring.predictions import Columns, Predictions, read_predictions
 from emolightning.scoring.reading import LabelReader
 from emolightning.scoring.voting import judgements, voted
@@ -169,6 +170,19 @@ def test_people_who_are_others_of_each_clip() -> None:
         "krippendorff_alpha": pytest.approx(0.2)
     }
     assert named["ceiling"] == found["ceiling"]
+    # A clip without a vote counts nowhere.
+    more = [*answers, Answer("c4", "sad", "", "sad", 0.0)]
+    without = replace(votes, of_clips={**votes.of_clips, "c4": ()})
+    with np.errstate(all="raise"):
+        with_it = annotators_section(without, more, [*said, Score("c4", "sad", None, "sad")], LABELS)
+        of_it = annotators_section(without, more[-1:], [Score("c4", "sad", None, "sad")], LABELS)
+        assert vote_scores(without, more[-1:], [Score("c4", "sad", None, "sad")], Classification(labels=LABELS)) == {}
+    assert {name: each["value"] for name, each in with_it["votes"].items()} == {
+        name: each["value"] for name, each in found["votes"].items()
+    }
+    assert about_annotators({"annotators": of_it}) == [
+        "Annotators who are not named, so without Cohen's kappa; agreement: not known."
+    ]
     unnamed = annotators_section(replace(votes, raters={}), answers, said, LABELS)
     assert unnamed["agreement"] == found["agreement"]
     assert about_annotators({"annotators": unnamed})[0].startswith("Annotators who are not named, so without Cohen's")

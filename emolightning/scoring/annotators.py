@@ -90,7 +90,7 @@ def vote_scores(
     read, number = class_indices(answers, said, scoring.labels)[1], len(scoring.labels)
     columns = _columns(_given(votes, answers, scoring.labels), read, number, _chances(answers, scoring.labels))
     means = {name: columns[name].mean(axis=0) for name in OF_VOTES if name in columns}
-    return {name: float(value / weight) for name, (weight, value) in means.items()}
+    return {name: float(value / weight) for name, (weight, value) in means.items() if weight}
 
 
 def annotators_section(
@@ -204,23 +204,24 @@ def _columns(
     """What a clip of each kind adds to each sum."""
     counts = vote_counts(given, num_classes)
     number = counts.sum(axis=1)
-    shares = counts / number[:, None]
+    is_judged = (number > 0).astype(np.float64)  # Clips without a vote count nowhere.
+    shares = counts / np.maximum(number, 1)[:, None]
     others = majorities_of_others(given, num_classes)
     own = np.column_stack([shares, np.zeros(len(read))])[np.arange(len(read)), read]
     columns = {
         "pairs": coincidences(counts).reshape(len(counts), -1),
         "people": _cells(others, given, num_classes),
         "system": _cells(others, np.broadcast_to(read[:, None], given.shape), num_classes),
-        SOFT_ACCURACY: np.column_stack([np.ones(len(read)), own]),
-        BEST_SOFT_ACCURACY: np.column_stack([np.ones(len(read)), shares.max(axis=1)]),
+        SOFT_ACCURACY: np.column_stack([is_judged, own]),
+        BEST_SOFT_ACCURACY: np.column_stack([is_judged, shares.max(axis=1)]),
     }
     if (number == number[0]).all() and number[0] > 1:
         columns["fleiss"] = fleiss_sums(counts)
     if chances is not None:
         entropy = -(shares * np.log(np.maximum(chances, SMALLEST))).sum(axis=1)
         distance = ((chances - shares) ** 2).sum(axis=1)
-        columns["vote_cross_entropy"] = np.column_stack([np.ones(len(read)), entropy])
-        columns["vote_brier"] = np.column_stack([np.ones(len(read)), distance])
+        columns["vote_cross_entropy"] = np.column_stack([is_judged, entropy])
+        columns["vote_brier"] = np.column_stack([is_judged, is_judged * distance])
     return columns
 
 
@@ -281,7 +282,11 @@ class _Scores:
         for name in OF_PEOPLE:
             of_both = {CEILING: people[name], SYSTEM: system[name], DIFFERENCE: system[name] - people[name]}
             found |= {f"{kind}/{name}": np.where(has_clips, values, np.nan) for kind, values in of_both.items()}
-        means = {name: sums[name][..., 1] / sums[name][..., 0] for name in OF_VOTES if name in sums}
+        of_votes = {name: (sums[name][..., 1], sums[name][..., 0]) for name in OF_VOTES if name in sums}
+        means = {
+            name: np.divide(*pair, out=np.full(np.shape(pair[0]), np.nan), where=pair[1] > 0)
+            for name, pair in of_votes.items()
+        }
         return found | means
 
 

@@ -155,7 +155,7 @@ def about_annotators(report: Mapping[str, Any]) -> list[str]:
             f"{system}; difference {difference}."
         )
     votes = ", ".join(f"{name} {_with_ends(each)}" for name, each in section["votes"].items())
-    return [*sentences, f"Answers against votes: {votes}."]
+    return [*sentences, *([f"Answers against votes: {votes}."] if votes else ())]
 
 
 def _people(section: Mapping[str, Any]) -> str:
