@@ -206,12 +206,12 @@ class Killed(Exception):
     """What ends a run below."""
 
 
-@pytest.mark.parametrize(("num_workers", "step"), [pytest.param(1, 1, marks=pytest.mark.slow), (2, 7)])
+@pytest.mark.parametrize(("num_workers", "step", "logged"), [pytest.param(1, 1, 1, marks=pytest.mark.slow), (2, 7, 0)])
 def test_a_run_stopped_in_mid_epoch_goes_on_to_the_same_weights(
-    clips: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int, step: int
+    clips: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int, step: int, logged: int
 ) -> None:
-    """With the workers that it had, from a place that is not the start of an epoch, where the clock had it saved."""
-    clock = ("checkpoints.every_minutes=1e-9", "trainer.log_every_n_steps=1")
+    """With the workers that it had, from within an epoch, where the clock had it saved, logged or not."""
+    clock = ("checkpoints.every_minutes=1e-9", f"trainer.log_every_n_steps={logged}")
     common = ("trainer.max_epochs=2", *clock, "data.batch_size=4")
 
     def fit(name: str, *more: str) -> Path:

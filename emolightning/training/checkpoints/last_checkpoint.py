@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Checkpoint
 
 from emolightning.training.lightning_internals import (
@@ -13,7 +14,6 @@ from emolightning.training.lightning_internals import (
     coming_metrics,
     is_validation_next,
     logged_step,
-    may_be_logged,
 )
 from emolightning.training.loggers.csv_log import CsvLog
 
@@ -31,8 +31,8 @@ class LastCheckpoint(Checkpoint):
     Args:
         folder: of the checkpoints.
         every_num_steps: optimizer steps from one file to the next; 0 does not count them.
-        every_minutes: minutes from one file to the next; 0 looks at no clock. It is looked at in steps that are logged,
-            for which a GPU is waited for anyway.
+        every_minutes: minutes from one file to the next; 0 looks at no clock. Any step may be the one that is saved,
+            whether it is logged or not.
     """
 
     def __init__(self, folder: str, *, every_num_steps: int = 0, every_minutes: float = 0.0):
@@ -79,10 +79,14 @@ class LastCheckpoint(Checkpoint):
             self._coming = None
 
     def _is_time(self, trainer: pl.Trainer) -> bool:
-        """What the first rank's clock says, for all of them."""
-        if not self.every_minutes or not may_be_logged(trainer):
+        """Whether it is time by any rank's clock: all of them save."""
+        if not self.every_minutes:
             return False
-        return trainer.strategy.broadcast(time.monotonic() - self._saved_at >= 60 * self.every_minutes)
+        is_time = time.monotonic() - self._saved_at >= 60 * self.every_minutes
+        if trainer.world_size > 1:  # A rank alone reads no tensor here, and so waits for no device.
+            found = torch.tensor(int(is_time), device=trainer.strategy.root_device)
+            is_time = bool(trainer.strategy.reduce(found, reduce_op="max"))
+        return is_time
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, so that a resume does not validate again."""
