@@ -245,6 +245,9 @@ def test_folds_are_named_as_one_run(tmp_path):
     (tmp_path / "mine" / "fold-1-of-3" / "config.yaml").write_text("run_name: mine-fold-1-of-3\nseed: 4\n")
     facts = dict(facts_of(tmp_path / "mine", {"evaluation": {"folds": {"fold 1/3": {}}}, "metrics": {}}))
     assert (facts["run"], facts["seed"]) == ("mine", "4")
+    assert facts_of(tmp_path / "mine", {"evaluation": None, "metrics": {}}) == facts_of(
+        tmp_path / "mine", {"metrics": {}}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.records.labels import MER6
 from emolightning.training.keeping import keeping
 from emolightning.training.learner import EmotionLearner
+from emolightning.training.stopping.divergence import require_finite_weights
 
 READING = ("item", "tolist", "cpu", "numpy", "nonzero", "__float__", "__int__", "__bool__", "__index__")
 """What a tensor can only do when all that was asked of its device is done."""
@@ -37,7 +38,7 @@ def fit(
     batch = make_batch(model, make_examples(2))
     optimizer = partial(torch.optim.AdamW, lr=1e-2, fused=fused)
     learner = EmotionLearner(model, labels=MER6, optimizer=optimizer)
-    kept = keeping(folder, monitor="train/loss", mode="min", every_num_steps=100)
+    kept = keeping(folder, monitor="train/loss", mode="min", every_num_steps=100, every_minutes=60)
     trainer = pl.Trainer(
         **{"accelerator": "cpu", **trainer_settings},
         default_root_dir=folder,
@@ -98,8 +99,11 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
 
 def test_nothing_is_read_between_two_logs(tmp_path: Path, reading: Reading) -> None:
     """As on a GPU, in whose precision Lightning would not let gradients of a fused optimizer be clipped."""
-    fit(tmp_path, callbacks=(reading,), precision="bf16-mixed")
+    trainer = fit(tmp_path, callbacks=(reading,), precision="bf16-mixed").trainer
     assert set(reading.steps) == LOGGED
+    require_finite_weights({}, trainer)
+    with pytest.raises(EndOfRun, match="1 of 2 trained tensors are not finite"):
+        require_finite_weights({"one": torch.zeros(2), "other": torch.tensor([0, torch.inf])}, trainer)
 
 
 class NoWaits(pl.Callback):

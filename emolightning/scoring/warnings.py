@@ -57,7 +57,7 @@ def _skipped(report: dict[str, Any]) -> Iterator[str]:
 
 def described(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What is put before a sentence -> the facts of one evaluation; of several folds one each."""
-    facts = report.get("evaluation", {})
+    facts = report.get("evaluation") or {}
     if "num_folds" not in report:
         return {"": facts}
     return {f"{name}: ": of_fold for name, of_fold in facts.items()}

@@ -77,7 +77,7 @@ def facts_of(folder: Path, report: Report) -> Facts:
 
 def _of_a_fold(folder: Path, report: Report) -> dict[str, Any]:
     """The configuration of the first run of a cross-validation, under the name of all of them."""
-    if "folds" not in report.get("evaluation", {}):
+    if "folds" not in (report.get("evaluation") or {}):
         return {}
     configs = (_read(file) for file in sorted(folder.glob("*/config.yaml")))
     return next(({**config, "run_name": folder.name} for config in configs if config), {})

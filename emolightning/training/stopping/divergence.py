@@ -94,7 +94,9 @@ def require_finite_weights(state: Mapping[str, Tensor], trainer: pl.Trainer) -> 
         EndOfRun: as above.
     """
     device = trainer.strategy.root_device  # Read once there, and not tensor by tensor.
-    wrong = torch.stack([tensor.isfinite().all().to(device) for tensor in state.values()]).logical_not().sum()
+    # Each rank takes part in what follows, one without tensors as well.
+    finite = [torch.ones((), dtype=torch.bool, device=device), *(t.isfinite().all().to(device) for t in state.values())]
+    wrong = torch.stack(finite).logical_not().sum()
     if trainer.world_size > 1:  # They have the same weights, or should.
         wrong = trainer.strategy.reduce(wrong, reduce_op="max")
     if wrong:
