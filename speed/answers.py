@@ -1,7 +1,7 @@
 """The ways to evaluate the same clips: that they agree, what a round of each is, and how they compare."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -32,9 +32,9 @@ EQUAL_LOSS = 1e-4
 PHASE = "evaluation"
 
 
-def ways(ours: Recipe, upstream: Recipe) -> dict[str, Recipe]:
-    """Name -> recipe of what generates."""
-    return {RELEASED: upstream, TRANSFORMERS: replace(ours, reads_layers=False), GENERATION: ours}
+def ways(ours: Recipe, upstream: Recipe) -> dict[str, tuple[Recipe, bool]]:
+    """Name -> recipe of what generates, and whether by our loop; else by transformers' `generate`."""
+    return {RELEASED: (upstream, False), TRANSFORMERS: (ours, False), GENERATION: (ours, True)}
 
 
 def sizes(batch_size: int) -> list[int]:
@@ -52,9 +52,9 @@ def require_the_same(
     """
     texts: dict[str, list[str]] = {}
     losses: dict[str, torch.Tensor] = {}
-    for name, recipe in ways(ours, upstream).items():
+    for name, (recipe, reads_layers) in ways(ours, upstream).items():
         examples = examples_of(recipe, subject, clips)
-        subject.adopt(recipe)
+        subject.adopt(recipe, reads_layers=reads_layers)
         subject.model.eval()
         for size in sizes(batch_size):
             with torch.inference_mode(), subject.autocast(recipe):
@@ -77,12 +77,13 @@ def require_the_same(
 def make_columns(subject: Subject, clips: ClipSet, ours: Recipe, upstream: Recipe, batch_size: int) -> list[Column]:
     """Every way at every size."""
     found = []
-    for name, recipe in ways(ours, upstream).items():
-        work = {PHASE: evaluation_work(recipe, subject, clips)}
+    for name, (recipe, reads_layers) in ways(ours, upstream).items():
+        work = {PHASE: evaluation_work(recipe, subject, clips, reads_layers=reads_layers)}
         examples = examples_of(recipe, subject, clips)
         for size in sizes(batch_size):
             batches = clips.batches(examples, size)
-            found.append(Column(_named(name, size), {PHASE: partial(subject.answer, recipe, batches)}, work))
+            answering = partial(subject.answer, recipe, batches, reads_layers=reads_layers)
+            found.append(Column(_named(name, size), {PHASE: answering}, work))
             if name == GENERATION:
                 scoring = partial(subject.score, recipe, batches, MER9)
                 found.append(Column(_named(LIKELIHOOD, size), {PHASE: scoring}, work))

@@ -56,10 +56,10 @@ def examples_of(recipe: Recipe, subject: Subject, clips: ClipSet) -> list[Exampl
     return seen(clips.examples, tower_on(subject.model, subject.device))
 
 
-def evaluation_work(recipe: Recipe, subject: Subject, clips: ClipSet) -> Work:
-    """What all answers need."""
+def evaluation_work(recipe: Recipe, subject: Subject, clips: ClipSet, *, reads_layers: bool) -> Work:
+    """What all answers need, by our loop or transformers' `generate`."""
     sizes, new, num_clips = sizes_of(subject.model), subject.generation.max_new_tokens, len(clips.examples)
-    asked = {"answer": new, "reads_layers": recipe.reads_layers, **_given(recipe, clips)}
+    asked = {"answer": new, "reads_layers": reads_layers, **_given(recipe, clips)}
     flops = sum(answering_flops(sizes, positions=context, **asked) for context, _ in clips.lengths)
     return Work(num_clips, num_clips * new, flops)
 

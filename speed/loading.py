@@ -110,7 +110,7 @@ def _columns(cfg: DictConfig, data: "ClipDataModule", model: Any, device: Any) -
     from speed.rounds import Column, Work
 
     size = data.batch_size
-    settings = Recipe(batch_size=size, answers_at_once=size, precision=cfg.trainer.precision, attention="sdpa")
+    settings = Recipe(batch_size=size, precision=cfg.trainer.precision, attention="sdpa")
     recipe = on_device(settings, device)
     subject = Subject(model, device, build(cfg.optimizer, "optimizer"), cfg.answer_tokens)
     columns = []

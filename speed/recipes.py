@@ -24,8 +24,6 @@ from speed.machine import peak_memory_gb, reset_peak_memory, wait_for
 
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """Lightning's word -> what it computes in."""
-OF_ANSWERS = ("answers_at_once", "reads_layers")
-"""Settings of a recipe that training does without."""
 
 
 @dataclass
@@ -74,9 +72,9 @@ class Subject:
         # Rounds begin alike: after many steps at random data, float16 would overflow and skip what it must do.
         self._initial = {name: tensor.cpu().clone() for name, tensor in trained_state(model).items()}
 
-    def adopt(self, recipe: Recipe) -> None:
-        """Attention, frozen weights and the loop of answers as the recipe has them."""
-        self.model.reads_layers = recipe.reads_layers
+    def adopt(self, recipe: Recipe, *, reads_layers: bool = True) -> None:
+        """Attention and frozen weights as the recipe has them; answers by our loop or transformers' `generate`."""
+        self.model.reads_layers = reads_layers
         for part in self.model.modules():
             if isinstance(part, PreTrainedModel):
                 part.set_attn_implementation(recipe.attention)
@@ -110,18 +108,19 @@ class Subject:
         scaler.update()
         optimizer.zero_grad()
 
-    def answer(self, recipe: Recipe, batches: Sequence[SequenceBatch]) -> Measurement:
-        """Generated answers to all batches."""
+    def answer(self, recipe: Recipe, batches: Sequence[SequenceBatch], *, reads_layers: bool = True) -> Measurement:
+        """Generated answers to all batches, by our loop or transformers' `generate`."""
+        self.adopt(recipe, reads_layers=reads_layers)
         return self._evaluate(recipe, batches, self.generated)
 
     def score(self, recipe: Recipe, batches: Sequence[SequenceBatch], labels: Sequence[str]) -> Measurement:
         """The likelihood of each label as the answer to all batches."""
+        self.adopt(recipe)
         return self._evaluate(recipe, batches, partial(self._scored, labels))
 
     def _evaluate(
         self, recipe: Recipe, batches: Sequence[SequenceBatch], evaluate: Callable[[SequenceBatch], object]
     ) -> Measurement:
-        self.adopt(recipe)
         self.model.eval()
         with torch.inference_mode(), self.autocast(recipe):
             evaluate(batches[0])
@@ -185,9 +184,8 @@ def on_device(recipe: Recipe, device: torch.device) -> Recipe:
 
 
 def ablations(ours: Recipe, upstream: Recipe) -> dict[str, Recipe]:
-    """Our recipe with each single setting of upstream's that differs in training, by what is set."""
-    of_training = {name: value for name, value in asdict(upstream).items() if name not in OF_ANSWERS}
-    theirs = {name: value for name, value in of_training.items() if value != getattr(ours, name)}
+    """Our recipe with each single setting of upstream's that differs, by what is set."""
+    theirs = {name: value for name, value in asdict(upstream).items() if value != getattr(ours, name)}
     return {f"ours, {shown(name, value)}": replace(ours, **{name: value}) for name, value in theirs.items()}
 
 

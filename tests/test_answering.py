@@ -20,7 +20,7 @@ from speed.recipes import Subject
 from speed.rounds import alternate
 
 UPSTREAM = Recipe(precision="32-true", dtype="float32")
-OURS = replace(UPSTREAM, precompute_vision=True, attention="sdpa", reads_layers=True)
+OURS = replace(UPSTREAM, precompute_vision=True, attention="sdpa")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ NARROW = (
 )
 """The 7B configuration at a size for a CPU."""
 
-OURS = Recipe(batch_size=2, answers_at_once=2, precompute_vision=True, precision="32-true", dtype="float32")
+OURS = Recipe(batch_size=2, precompute_vision=True, precision="32-true", dtype="float32")
 
 
 @pytest.fixture(autouse=True)
@@ -214,6 +214,8 @@ def test_the_7b_model_on_meta(
         ("upstream.attention=flash", "'flash' is not one of sdpa, eager"),
         ("ours.batch_size=3", "ours.batch_size: must divide samples=4, not 3"),
         ("rounds=0", "rounds: must be at least 1, not 0"),
+        ("ours.answers_at_once=5", "ours.answers_at_once"),
+        ("ours.reads_layers=false", "ours.reads_layers"),
         ("model=emotion_llama_7b", "weights=random measures without them"),
     ],
 )
@@ -289,7 +291,7 @@ def test_half_precision_as_on_a_gpu(precision: str, dtype: str) -> None:
     clips = ClipSet(model, Texts(4, 3), num_clips=2, feature_width=12, seed=0)
     for example in clips.examples:
         example.features.update(motion=torch.randn(1, 10), speech=torch.randn(1, 8))
-    recipe = Recipe(batch_size=2, answers_at_once=2, precision=precision, dtype=dtype, attention="sdpa", clip_norm=1.0)
+    recipe = Recipe(batch_size=2, precision=precision, dtype=dtype, attention="sdpa", clip_norm=1.0)
     before = {name: p.clone() for name, p in model.named_parameters() if p.requires_grad}
     column = make_column("half", recipe, subject, clips)
     assert column.run["training"]().skipped_steps == 0

@@ -382,8 +382,6 @@ class Recipe:
 
     batch_size: int = 1
     """Clips of a training step."""
-    answers_at_once: int = 1
-    """Clips whose answers are generated together."""
     precompute_vision: bool = False
     """The vision tower has seen each clip once before; false runs it in every step and for every answer."""
     precision: str = "16-mixed"
@@ -392,8 +390,6 @@ class Recipe:
     """Type of the frozen weights, the tower's included; on a CPU it is always float32."""
     attention: str = "eager"
     """`sdpa`: torch's fused attention; `eager`: written out."""
-    reads_layers: bool = False
-    """Greedy answers are found layer by layer, by this project's own loop; false by transformers' `generate`."""
     clip_norm: float = 0.0
     """As `trainer.gradient_clip_val`; 0 does not clip."""
 
@@ -403,12 +399,10 @@ def our_recipe() -> Recipe:
     batch_size: Any = "${batch_size}"
     return Recipe(
         batch_size=batch_size,
-        answers_at_once=batch_size,
         precompute_vision=True,
         precision="bf16-mixed",
         dtype="${model.language.dtype}",
         attention="${model.language.attention}",
-        reads_layers=True,
         clip_norm=1.0,
     )
 
@@ -422,11 +416,11 @@ class ThroughputConfig:
     samples: int = 64
     """Clips of a recipe in a round."""
     batch_size: int = 16
-    """Clips of a training step in our recipe, and answers generated together."""
+    """Clips of a training step in our recipe; of answers, those that speed/answering.py finds together."""
     transcript_tokens: int = 24
     """Mean length of the transcripts; they vary by half of it."""
     answer_tokens: int = 20
-    """Tokens learned of each clip, and tokens generated for it, the one that ends the answer included."""
+    """Tokens learned of each clip, the one that ends the answer included; speed/answering.py generates as many."""
     feature_width: int = 1024
     """Width of the face, motion and speech vectors."""
     weights: str = "folders"

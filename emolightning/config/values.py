@@ -217,9 +217,7 @@ RANGES = {
     "utilisation": (1e-3, 1),
     "price_per_gpu_hour": (0, None),
     "ours.batch_size": (1, None),
-    "ours.answers_at_once": (1, None),
     "upstream.batch_size": (1, None),
-    "upstream.answers_at_once": (1, None),
 }
 """Setting -> smallest and largest number it may hold; None is no limit. NumPy takes 32-bit seeds only."""
 
