@@ -10,14 +10,16 @@ from runs import REPO, SMALL, Program, Workplace, saved_step
 
 from emolightning.training.engines.optimizer_state import LOSS_SCALER
 
+HALF_ON_CPU = REPO / "tests" / "half_on_cpu.py"
 WORDS = ("trainer=deepspeed_zero2", "trainer.accelerator=cpu", "trainer.devices=1", "trainer.precision=16-mixed")
 SOON = ("trainer.max_epochs=2", "trainer.strategy.loss_scale_window=4")
 """12 steps; the factor is doubled behind every fourth that did not overflow."""
 
 
 def start(place: Workplace, run: Path, *words: str) -> Program:
-    program = REPO / "tests" / "half_on_cpu.py"
-    return place.start(program, *SMALL, *place.clips, "logger=csv", *WORDS, *SOON, f"output_dir={run}", *words)
+    return place.start(
+        HALF_ON_CPU, "yes", *SMALL, *place.clips, "logger=csv", *WORDS, *SOON, f"output_dir={run}", *words
+    )
 
 
 def last(run: Path) -> dict[str, Any]:
@@ -43,6 +45,6 @@ def test_a_resumed_run_scales_its_loss_as_an_uninterrupted_one(workplace: Workpl
         assert torch.equal(last(stopped)["state_dict"][name], tensor), name
 
 
-def test_float16_on_a_cpu_is_refused_before_anything_is_read(workplace: Workplace) -> None:
-    output = workplace.call(REPO / "train.py", *SMALL, *WORDS, code=1)
+def test_float16_on_a_cpu_without_it_is_refused_before_anything_is_read(workplace: Workplace) -> None:
+    output = workplace.call(HALF_ON_CPU, "no", *SMALL, *WORDS, code=1)
     assert "trainer.precision=16-mixed: DeepSpeed has no float16 on cpu" in output

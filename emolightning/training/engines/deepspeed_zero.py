@@ -76,7 +76,7 @@ def require_float16(accelerator: str) -> None:
     """Refuse `trainer.precision=16-mixed` where DeepSpeed cannot compute in it.
 
     Raises:
-        UserError: on a CPU, or an old GPU.
+        UserError: on a CPU or GPU without float16, as DeepSpeed finds it.
     """
     import_deepspeed(on_gpu=torch.cuda.is_available() and accelerator != "cpu")
     from deepspeed.accelerator import get_accelerator
