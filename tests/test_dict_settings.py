@@ -65,3 +65,23 @@ def test_a_misspelt_key_is_still_refused(words: list[str], said: str) -> None:
     error, launch = refused(*words)
     assert new_keys(error, launch) == set()
     assert any(said in line for line in explain(error, launch))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["data=several", "data.root=X", "++data.corpora={meld: 1}"],
+            "is said of one of them: data.corpora.NAME.root=",
+        ),
+        (
+            ["data=several", "data.corpora=[meld,iemocap]"],
+            "names with values, e.g. 'data.corpora={meld: ..., iemocap: ...}",
+        ),
+        (["checkpoints.every_minutes=null"], "checkpoints.every_minutes: must not be null; left out, it is 5.0"),
+    ],
+)
+def test_one_mistake_is_one_line(words: list[str], said: str) -> None:
+    error, launch = refused(*words)
+    (line,) = explain(error, launch)
+    assert said in line

@@ -104,7 +104,7 @@ def test_targets_that_are_not_there_are_named_with_those_that_are(settings: dict
         ("model.lora.alpha=0", "must be at least 1, not 0"),
         ("model.lora.dropout=1.0", "must be 0 to 0.99, not 1.0"),
         ("model.lora.r=many", "must be int, not 'many'"),
-        ("model.lora.use_dora=1", "must be bool, not 1"),
+        ("model.lora.use_dora=1", "must be true or false, not 1"),
         ("model.train.language=qlora", "'qlora' is not one of frozen, lora, full; did you mean lora?"),
         ("model.train.projections=lora", "'lora' is not one of frozen, full"),
         ("model.language.quantization=nf8", "'nf8' is not one of none, int8, nf4"),

@@ -76,7 +76,14 @@ def test_settings_are_tried_before_clips_are_read(
         (["optimizer.lr=1e-4x"], "optimizer.lr: must be float, not '1e-4x'"),
         (["optimizer.eps=tiny"], "optimizer.eps: must be float, not 'tiny'"),
         (["optimizer.betas=[0.9]"], "optimizer.betas: must be tuple[float | Tensor, float | Tensor], not [0.9]"),
-        (["trainer.max_epochs=many"], "trainer.max_epochs: must be int | None, not 'many'"),
+        (["trainer.max_epochs=many"], "trainer.max_epochs: must be int or null, not 'many'"),
+        (["optimizer.fused=maybe"], "optimizer.fused: must be true, false or null, not 'maybe'"),
+        (["checkpoints.every_minutes=inf"], "checkpoints.every_minutes: must be a finite number of at least 0"),
+        (["monitor.metric=val/soft_accuracy"], "data.judged_by=workers with data=msp_podcast"),
+        (["prompt.questions=nope.yaml"], "prompt.questions: nope.yaml: no such file"),
+        (["prompt.questions={emotoin: hi}"], "'emotoin' is not one of emotion, "),
+        (["prompt.questions={valence: 'From {low} to {hihg}?'}"], "valence: {hihg} is no place; did you mean {high}?"),
+        (["prompt.questions={preference: '{a1}, {a2}, {labels}, {}, {a: 1}, {a3}?'}"], "{a3} is no place; did you"),
         (["trainer.precision=int8"], "trainer.precision: 'int8' is not one of 32-true"),
         (["trainer.val_check_interval=0"], "trainer.val_check_interval: must be at least"),
         (
@@ -107,7 +114,7 @@ def test_what_libraries_declare_fits_everything_that_is_configured() -> None:
     with open_dict(cfg):
         cfg.trainer.strategy = {"_target_": "pytorch_lightning.strategies.DDPStrategy", "timeout": 1800}
     (problem,) = find_problems(cfg)
-    assert str(problem) == "trainer.strategy.timeout: must be timedelta | None, not 1800"
+    assert str(problem) == "trainer.strategy.timeout: must be timedelta or null, not 1800"
 
 
 def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,7 +176,8 @@ def test_what_is_validated_on_is_not_trained_on_elsewhere(place: Path) -> None:
 
 
 MISTAKES = {
-    "no corpora": ([], ["1 problem(s)", "data.corpora: must name the corpora, each with its weight"]),
+    "no corpora": ([], ["1 problem(s)", "data.corpora is required: name the corpora, each with its weight"]),
+    "no names": (["data.corpora=meld"], ["1 problem(s)", "data.corpora: must name the corpora, each with its weight"]),
     "each by itself": (
         [
             "data.corpora={mled: 1, unibench: 1, meld: -1, savee: {weight: {-1: 2}}, dfew: {frame: first},"
@@ -186,7 +187,7 @@ MISTAKES = {
         ],
         [
             *("14 problem(s)", "data.corpora.mled.data: 'mled' is not one of", "did you mean meld?"),
-            "data.corpora.unibench.data: 'unibench' is not one of",
+            "data.corpora.unibench.data: 'unibench' is several datasets itself",
             "data.corpora.meld.weight: must be a number of 0 or more",
             "data.corpora.savee.weight: must be a number of 0 or more",
             "data.corpora.dfew.frame is one for all corpora: say data.frame=first",
@@ -196,7 +197,7 @@ MISTAKES = {
             "data.corpora.mine.annotations is required",
             "data.corpora.crema_d.tasks: must be dict[str, float], not ['emotion']",
             "data.corpora.ravdess.tasks: must be dict[str, float], not {'emotion': 'x'}",
-            "data.corpora.mer2023.labels: must be str | list[str], not 3",
+            "data.corpora.mer2023.labels: must be str or list[str], not 3",
             "data.corpora.ferv39k.labels: no vocabulary 'dfew'; choose from ['mer6',",
             "data.corpora.enterface05.sampling: goes by the labels of all clips",
         ],
@@ -205,7 +206,7 @@ MISTAKES = {
         ["data.corpora={synthetic: 1}", "data.labels=iemocap4", "data.val_on=synthetic"],
         [
             *("2 problem(s)", "data.labels: must have all labels of the corpora; it lacks worried, surprise"),
-            "data.val_on: must be Sequence[str] | None, not 'synthetic'; as a list: 'data.val_on=[synthetic]'",
+            "data.val_on: must be list[str] or null, not 'synthetic'; as a list: 'data.val_on=[synthetic]'",
         ],
     ),
     "all together": (

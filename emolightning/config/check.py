@@ -21,6 +21,9 @@ from emolightning.errors import InputErrors, quoted_override
 
 HYDRA_KEYS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 MISSING_VALUE = "???"
+YAML_WORDS = {"bool": ("true", "false"), "None": ("null",)}
+"""Type -> its values as YAML writes them."""
+
 NOT_FOUND = r"Interpolation key '([^']+)' not found"
 
 
@@ -63,10 +66,12 @@ def find_problems(cfg: DictConfig, words: Iterable[str] = ()) -> list[Problem]:
     if foreign:  # Nothing of it is even imported.
         return foreign + problems
     unread = []
+    told = {problem.key for problem in problems}
     for key, node in objects(plain, ""):
         signature = _read(node["_target_"], key, problems)
         if isinstance(signature, Signature):
-            problems += _check_object(key, node, signature)
+            found = _check_object(key, node, signature)
+            problems += [problem for problem in found if problem.key not in told]  # Ours say more than a type.
         elif signature is None:
             unread.append((key, node))
     if problems:  # Importing takes seconds, so what needs it waits until nothing else is wrong.
@@ -224,7 +229,14 @@ def _check_value(key: str, value: Any, argument: Argument) -> list[Problem]:
     hint = f"; as text: {quoted_override(key, texts)}" if argument.accepts(texts) else ""
     if isinstance(value, str) and argument.accepts([value]):
         hint = f"; as a list: {quoted_override(key, [value])}"
-    return [Problem(key, f"must be {argument}, not {value!r}{hint}")]
+    return [Problem(key, f"must be {_in_yaml(argument)}, not {'null' if value is None else repr(value)}{hint}")]
+
+
+def _in_yaml(argument: Argument) -> str:
+    """Its types by the words that a YAML file has for them, e.g. `true, false or null`."""
+    parts = [word for part in re.split(r" \| (?![^\[]*\])", str(argument)) for word in YAML_WORDS.get(part, (part,))]
+    words = [re.sub(r"^(Sequence|Collection|Iterable)\[", "list[", part) for part in parts]
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _as_texts(value: Any) -> Any:

@@ -85,7 +85,7 @@ def fill_corpora(cfg: DictConfig) -> None:
     Args:
         cfg: as composed, inside of a Hydra application.
     """
-    if not isinstance(OmegaConf.select(cfg, SETTING, default=None), DictConfig) or not has_corpora(cfg):
+    if not has_corpora(cfg):
         return
     with open_dict(cfg):
         for name, given in corpora_of(cfg).items():

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from emolightning.config.corpora import (
+    NO_CORPORA,
     OF_ALL,
     OF_SHARE,
     SETTING,
@@ -51,12 +52,21 @@ def check_corpora(cfg: DictConfig, *, tasks: Collection[str], trains: bool) -> l
         return []
     corpora = corpora_of(cfg)
     if not corpora:
-        return [Problem(SETTING, f"must name the corpora, each with its weight: {EXAMPLE}")]
+        lacks = not OmegaConf.select(cfg, SETTING, default=None)
+        return [
+            Problem(SETTING, f"{'is required:' if lacks else 'must'} name the corpora, each with its weight: {EXAMPLE}")
+        ]
     problems = [problem for name, given in corpora.items() for problem in _check_one(cfg, name, given, tasks)]
     if problems:
         return problems
     problems = [*_check_val_on(cfg, corpora), *_check_twice(corpora), *_check_labels(cfg, corpora)]
     return [*problems, *(_check_epochs(cfg, corpora) if trains else ()), *_check_others(cfg)]
+
+
+def refuse_corpora(cfg: DictConfig) -> list[Problem]:
+    """Say that a command is for one corpus, and nothing else of the corpora."""
+    said = "several is trained and evaluated on; here say data=NAME, one corpus at a time"
+    return [Problem("data", said)] if has_corpora(cfg) else []
 
 
 def _check_one(cfg: DictConfig, name: str, given: Any, tasks: Collection[str]) -> list[Problem]:
@@ -67,6 +77,8 @@ def _check_one(cfg: DictConfig, name: str, given: Any, tasks: Collection[str]) -
         return [Problem(key, f"must be a weight or settings, e.g. {{weight: 2, root: FOLDER}}, not {given!r}")]
     if TARGET not in given:
         option = given.get("data") or name
+        if option in NO_CORPORA:
+            return [Problem(f"{key}.data", f"{option!r} is several datasets itself; name those that it is made of")]
         said = f"; for clips of your own say {key}.data=custom" if "data" not in given else ""
         return [Problem(f"{key}.data", not_one_of(option, datasets()) + said)]
     of_all = [word for word in given if word in cfg.data and word not in OF_ALL]

@@ -1,7 +1,7 @@
 """Hydra's, OmegaConf's and YAML's exceptions as one line each: the file, the key, and the nearest valid one."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
+from emolightning.config.corpora import SETTING, SEVERAL, fill_corpora
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.places import said_of_others
-from emolightning.config.problems import OTHER_WORDS, Problem, closest, suggestion
+from emolightning.config.problems import OTHER_WORDS, Problem, closest, reason_of, suggestion
 from emolightning.config.renamed import present_words
 from emolightning.config.shared_keys import signature_of
 from emolightning.config.signatures import Signature
@@ -60,10 +61,12 @@ class Launch:
     multirun: bool = False
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """The configuration with its `hydra` node, from other overrides."""
+        """The configuration with its `hydra` node, from other overrides, as filled as a command has it."""
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(self.folder), version_base="1.3"):
-            return compose(self.config_name, overrides=present_words(overrides)[0], return_hydra_config=True)
+            cfg = compose(self.config_name, overrides=present_words(overrides)[0], return_hydra_config=True)
+            fill_corpora(cfg)
+            return cfg
 
     def path(self, name: str) -> Path:
         """The file of a config as Hydra names it, e.g. `experiment/smoke`."""
@@ -108,7 +111,8 @@ def explain(error: Exception, launch: Launch) -> list[str]:
                 break
             rest.remove(blamed)
     lines = [line for found, blamed in findings or [(error, None)] for line in _lines(found, blamed, cfg, launch)]
-    return list(dict.fromkeys(lines + _remaining_problems(cfg)))
+    blamed_keys = {override_key(blamed) for _, blamed in findings if blamed}
+    return list(dict.fromkeys(lines + _remaining_problems(cfg, blamed_keys)))
 
 
 def _is_sweep(override: str) -> bool:
@@ -118,8 +122,8 @@ def _is_sweep(override: str) -> bool:
         return False
 
 
-def _remaining_problems(cfg: DictConfig | None) -> list[str]:
-    """What `check_config` would say next; without required values, which a blamed override may have meant to give."""
+def _remaining_problems(cfg: DictConfig | None, blamed: Collection[str]) -> list[str]:
+    """What `check_config` would say next; without what a blamed override gave, or may have meant to give."""
     if cfg is None:
         return []
     HydraConfig.instance().set_config(cfg)
@@ -127,7 +131,9 @@ def _remaining_problems(cfg: DictConfig | None) -> list[str]:
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
     found = find_problems(cfg, sources.overrides if sources else ())
-    problems = [problem for problem in found if not problem.message.startswith("is required")]
+    problems = [
+        problem for problem in found if not problem.message.startswith("is required") and problem.key not in blamed
+    ]
     return [locate_problem(problem, sources) for problem in problems]
 
 
@@ -174,14 +180,15 @@ def _lines(error: Exception, blamed: str | None, cfg: DictConfig | None, launch:
     if re.match("Could not (override|delete)", text) and blamed:
         known = cfg if cfg is not None else _bare(launch)
         return [f"{unknown_key(name, known, launch)}{place}" for name in _unknown_keys(blamed, known)]
-    reason = _first_line(error.__cause__ or error)
+    reason = reason_of(error.__cause__ or error)
+    if reason == "must not be null" and cfg is not None:
+        reason += f"; left out, it is {OmegaConf.select(cfg, key)}"
+    if reason == "Cannot merge DictConfig with ListConfig":
+        entries = ", ".join(f"{entry}: ..." for entry in _entries((blamed or "=").partition("=")[2].strip("[]")))
+        reason = f"must be names with values, e.g. '{key}={{{entries}}}'"
     if "is not a ListConfig" in reason:
         reason = f"must be a list, e.g. {quoted_override(key, [(blamed or '=').partition('=')[2]])}"
     return [f"{key}: {reason}{place}" if key else reason]
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _bare(launch: Launch) -> DictConfig:
@@ -248,6 +255,8 @@ def _unknown_name(parts: list[str], node: DictConfig, cfg: DictConfig, launch: L
     near = closest(name, [*names, *arguments])
     hint = f"did you mean {near}?" if near in names else f"did you mean +{here}{near}=...?" if near else ""
     others = said_of_others(".".join(parents), name)
+    if target == SEVERAL:
+        others = f"it is said of one of them: {SETTING}.NAME.{name}=..." if others and not hint else hint
     return f"{target} has no such argument; {others or hint or suggestion(name, arguments)}"
 
 

@@ -77,6 +77,16 @@ def absent(path: Path, wanted: str = "file or folder") -> str:
     return f"no such {wanted}{f'; did you mean {path.parent / near}?' if near else ''}"
 
 
+def reason_of(error: BaseException) -> str:
+    """The first line of an exception of Hydra or OmegaConf, in words for YAML.
+
+    >>> reason_of(ValueError("field 'checkpoints.every_minutes' is not Optional"))
+    'must not be null'
+    """
+    line = str(error).partition("\n")[0]
+    return "must not be null" if line.endswith("is not Optional") else line
+
+
 def suggestion(word: object, options: Iterable[str], *, limit: int = 12) -> str:
     """`did you mean X?` if an option is near, else the options themselves."""
     names = list(options)

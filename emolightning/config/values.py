@@ -2,18 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from math import inf
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from emolightning.config.augmentation_values import check_augmentation
-from emolightning.config.command_settings import CombineConfig, ExtractConfig, PrepareConfig, ScoreRowsConfig
-from emolightning.config.corpora_values import check_corpora
+from emolightning.config.command_settings import (
+    CombineConfig,
+    ExtractConfig,
+    PrepareConfig,
+    PseudoLabelConfig,
+    ScoreRowsConfig,
+)
+from emolightning.config.corpora_values import check_corpora, refuse_corpora
 from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.lora_values import check_lora_init
 from emolightning.config.loss_values import check_loss
-from emolightning.config.problems import Problem, not_one_of, suggestion
+from emolightning.config.problems import Problem, not_one_of, reason_of, suggestion
+from emolightning.config.question_values import check_questions
 from emolightning.config.rate_values import check_rates
 from emolightning.config.renamed import BUILT_IN
 from emolightning.config.run_settings import (
@@ -115,6 +123,9 @@ OWN_CHOICES: Mapping[Any, dict[str, tuple[str, ...]]] = {
 }
 """The same where a command means something else by a name."""
 
+OF_ONE_CORPUS = (ExtractConfig, PrepareConfig, PseudoLabelConfig)
+"""What reads the clips of a dataset alone."""
+
 NOT_EMPTY = ("run_name", "output_dir", "paths.outputs", "paths.data", "paths.weights", "checkpoint", "out")
 """Names of files and folders: an empty one would mean the current folder."""
 
@@ -125,6 +136,11 @@ MONITORS = ("monitor.metric", "early_stopping.monitor")
 
 OF_VOTES = tuple(f"val/{name}" for name in (SOFT_ACCURACY, BEST_SOFT_ACCURACY))
 """What a validation of clips with several annotators logs, too."""
+
+NEEDS_VOTES = (
+    "needs what each annotator of a clip said: data.annotators=[COLUMN,...] with data=custom, data.judged_by=workers "
+    "with data=msp_podcast"
+)
 
 OF_TRAINING = ("augmentation", "rates", "ema_decay", "lr_range_test")
 """Settings that other programs leave as they are."""
@@ -234,14 +250,15 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
     for key, (low, high) in RANGES.items():
         value = _value(cfg, key)
         is_number = isinstance(value, int | float)  # What should be one and is not, is reported with its type.
-        if is_number and not (low <= value and (high is None or value <= high)):
-            allowed = f"at least {low}" if high is None else f"{low} to {high}"
+        if is_number and not (low <= value < inf and (high is None or value <= high)):
+            allowed = f"a finite number of at least {low}" if value == inf and high is None else _range(low, high)
             problems.append(Problem(key, f"must be {allowed}, not {value}"))
     return (
         problems
         + _check_inputs(cfg)
         + _check_tasks(cfg)
         + _check_scale(cfg)
+        + check_questions(_plain(_value(cfg, "prompt.questions")), tasks=_of_family(cfg).get("prompt.task", TASKS))
         + _check_monitor(cfg)
         + _check_callbacks(cfg)
         + _check_lengths(cfg)
@@ -252,8 +269,16 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + check_loss(cfg)
         + (check_rates(cfg) + check_lora_init(cfg) if schema is RunConfig else [])
         + check_augmentation(cfg)
-        + check_corpora(cfg, tasks=_of_family(cfg).get("prompt.task", TASKS), trains=schema is RunConfig)
+        + (
+            refuse_corpora(cfg)
+            if schema in OF_ONE_CORPUS
+            else check_corpora(cfg, tasks=_of_family(cfg).get("prompt.task", TASKS), trains=schema is RunConfig)
+        )
     )
+
+
+def _range(low: float, high: float | None) -> str:
+    return f"at least {low}" if high is None else f"{low} to {high}"
 
 
 def unknown_settings(node: Mapping, schema: type, prefix: str = "") -> list[Problem]:
@@ -276,7 +301,7 @@ def check_content(content: Mapping[str, Any], schema: type) -> list[Problem]:
         try:
             OmegaConf.update(OmegaConf.structured(schema), key, OmegaConf.select(written, key))
         except ValidationError as error:
-            problems.append(Problem(key, str(error).partition("\n")[0]))
+            problems.append(Problem(key, reason_of(error)))
         except OmegaConfBaseException:
             continue  # an unknown key, listed above
     return problems
@@ -368,7 +393,9 @@ def _check_monitor(cfg: DictConfig) -> list[Problem]:
             continue
         if name.startswith("val/") and not has_labels:  # Other scorings say their names when they are built.
             continue
-        if not name.startswith(tuple(f"val/{score}/" for score in PER_CLASS)):
+        if name in OF_VOTES:
+            problems.append(Problem(key, f"{name} {NEEDS_VOTES}"))
+        elif not name.startswith(tuple(f"val/{score}/" for score in PER_CLASS)):
             problems.append(Problem(key, not_one_of(name, logged)))
     # What early stopping takes from `monitor.metric` is said once.
     return problems[:1] if {problem.key for problem in problems} > {"monitor.metric"} else problems
