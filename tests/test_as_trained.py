@@ -9,6 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from emolightning.config import composing
 from emolightning.config.check import find_problems
 from emolightning.config.families import family_of
 from emolightning.config.places import CONFIG_DIR
@@ -18,6 +19,7 @@ from emolightning.errors import UserError
 from emolightning.models.parts.card import RANDOM_BASE, has_random_base, model_card
 from emolightning.records.labels import DFEW7, MER6, MER9
 from emolightning.runs.as_trained import training_differences
+from emolightning.runs.assembly import training
 from emolightning.runs.assembly_of_models import keep_questions, plain
 
 LONG = {"evaluation": {"max_new_tokens": 77}}
@@ -89,6 +91,7 @@ def test_numbers_are_asked_on_the_scale_of_the_data_that_are_asked_about(tmp_pat
     assert asked(composed(f"checkpoint={run}")) == f"{FROM} from -1 to 1 {TO}"
     assert asked(composed(f"checkpoint={run}", *MSP)) == f"{FROM} from 1 to 7 {TO}"
     assert asked(composed(f"checkpoint={run}", *MSP, "prompt.scale=[0,9]")) == f"{FROM} from 0 to 9 {TO}"
+    assert asked(composed(f"checkpoint={run}", *MSP, "prompt.scale=none")) == f"{FROM} {TO}"
     assert asked(composed(f"checkpoint={run}", *CUSTOM, "data.scale=[0.5,9]")) == f"{FROM} from 0.5 to 9 {TO}"
     with pytest.raises(UserError, match=r"the highest number of data=custom are, .* say data\.scale=\[LOW,HIGH\]"):
         asked(composed(f"checkpoint={run}", *CUSTOM))
@@ -99,6 +102,15 @@ def test_numbers_are_asked_on_the_scale_of_the_data_that_are_asked_about(tmp_pat
     assert asked(server).startswith(
         "How calm or excited is the person in the video? Answer with one number from 1 to 7"
     )
+
+
+def test_a_scale_that_was_typed_is_that_of_evaluations_on_the_same_data(tmp_path: Path) -> None:
+    _, run = numbers_run(tmp_path / "run", *CUSTOM, "data.media=x", "data.labels=mer6", "prompt.scale=[1,9]")
+    assert asked(composed(f"checkpoint={run}")) == f"{FROM} from 1 to 9 {TO}", "validation asked so"
+    assert asked(composed(f"checkpoint={run}", "data.scale=[0,5]")) == f"{FROM} from 0 to 5 {TO}"
+    label = composed(f"checkpoint={run}", *CUSTOM, "prompt.task=emotion", "scoring=classification")
+    asked(label)
+    assert label.prompt.scale is None, "nothing names it"
 
 
 def test_a_run_that_named_no_scale_goes_on_without(tmp_path: Path) -> None:
@@ -123,8 +135,29 @@ def test_other_questions_have_no_scale_unless_they_name_one(tmp_path: Path) -> N
     assert asked(composed(own, name="train")).startswith("From -1 to 1, which of happy, sad")
     with pytest.raises(UserError, match="names a scale, and nothing says what it is; say prompt.scale=data"):
         asked(composed(*CUSTOM, own, name="train"))
-    (problem,) = find_problems(composed("prompt.scale=[2,1]", name="train"))
-    assert str(problem).startswith("prompt.scale: [2, 1] must be two numbers, the lowest and the highest")
+    for idle in (("prompt.scale=[1,5]",), ("prompt.scale=data", "prompt.task=valence", "model=fusion/mlp")):
+        with pytest.raises(UserError, match=r"prompt\.scale=.*: no question of this run names a scale; leave it out"):
+            training(composed(*idle, f"output_dir={tmp_path}", name="train"))
+    for wrong in ("[2, 1]", "[True, 5]"):
+        (problem,) = find_problems(composed(f"prompt.scale={wrong}", name="train"))
+        assert str(problem).startswith(f"prompt.scale: {wrong} must be two numbers, the lowest and the highest")
+    assert find_problems(composed("prompt.scale=none", name="train")) == []
+
+
+@pytest.mark.parametrize(("task", "scale"), [("valence", [-1.0, 1.0]), ("emotion", None)])
+def test_the_tasks_of_a_corpus_count_for_the_scale(task: str, scale: list[float] | None, tmp_path: Path) -> None:
+    """That of the corpora which are asked for numbers; another one may have another scale."""
+    corpora = f"{{synthetic: {{tasks: {{emotion: 1, {task}: 1}}}}, msp_podcast: {{root: x}}}}"
+    with composing.composed("train", ["data=several", f"data.corpora={corpora}"]) as cfg:
+        keep_questions(cfg)
+        assert cfg.prompt.scale == scale
+        cfg.prompt.scale, cfg.prompt.tasks = None, {"arousal": 1}
+        if task == "valence":
+            with pytest.raises(UserError, match=r"not on one scale \(synthetic .*, msp_podcast .*prompt\.scale=none"):
+                keep_questions(cfg)
+        else:
+            keep_questions(cfg)
+            assert cfg.prompt.scale == [1.0, 7.0]
 
 
 @pytest.mark.parametrize("model", ["chat/server", "chat/transformers"])

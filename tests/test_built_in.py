@@ -142,6 +142,8 @@ RUNS = {
     "meld": ["data=meld"],
     "iemocap": ["data=iemocap"],
     "sentiment": ["data=cmu_mosi", "scoring=sentiment"],
+    "numbers": ["prompt.task=valence", "scoring=numbers", "monitor.metric=val/ccc"],
+    "numbers on no scale": ["prompt.task=valence", "scoring=numbers", "monitor.metric=val/ccc", "prompt.scale=none"],
 }
 
 
@@ -158,8 +160,10 @@ def as_before(node: Any, key: str = "") -> Any:
 
 
 @pytest.mark.parametrize("words", RUNS.values(), ids=RUNS)
-def test_a_run_that_was_finished_before_settings_came_is_finished(words: list[str], tmp_path: Path) -> None:
-    with composed("train", words) as cfg:
+def test_a_run_that_was_finished_before_settings_came_is_finished(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with composed("train", [*words, f"output_dir={tmp_path}", "resume=auto"]) as cfg:
         now = plain(cfg)
     folder, before = RunFolder(tmp_path), as_before(now)
     if before["scoring"].get("protocol", "") is None:
@@ -170,6 +174,11 @@ def test_a_run_that_was_finished_before_settings_came_is_finished(words: list[st
     write_json(folder.lineage, {"status": "finished"})
     folder.adapter.mkdir()
     (folder.adapter / DESCRIPTION).touch()
+    folder.checkpoints.mkdir()
+    (folder.checkpoints / "last.ckpt").touch()
+    assert training(cfg) is None
+    assert "this run is finished" in capsys.readouterr().out
+    now["prompt"]["scale"] = None  # As a run saves `none`, and as all did before questions had a scale.
     assert is_finished(folder, now)
     assert changed_settings(saved_as_now(before), now) == []
     folder.config.write_text(yaml.safe_dump({**before, "data": 3}), encoding="utf-8")

@@ -36,8 +36,9 @@ class PromptSettings:
     """Own questions, `{task: sentence or list of sentences}`, or a YAML file of them; `{labels}` in a sentence is where
     the labels stand, `{low}` and `{high}` are the ends of `prompt.scale`. A run keeps the sentences, not the file."""
     scale: Any = None
-    """Lowest and highest number that questions name, `[LOW,HIGH]`, or `data` for the scale of the data. Null is `data`
-    where a number is asked for, but in the evaluation of a run that named none."""
+    """Lowest and highest number that questions name: `[LOW,HIGH]`, `data` for the scale of the data, or `none`. Null is
+    what a run that is resumed has, else the scale of the data where a question names one and it is known; an evaluation
+    has that of its run, or of other data where those were chosen."""
     labels: list[str] | None = None
     """Labels that the question offers, in this order; null offers those of the benchmark's published
     protocol, or of the data in upstream's order."""

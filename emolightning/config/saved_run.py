@@ -91,7 +91,8 @@ def load_saved_run(argv: Sequence[str], folder: Path = CONFIG_DIR, config_name: 
         kept["trained"] = {**trained, **_dataset_of(saved, source)}
         if isinstance(kept.get("data"), dict):
             kept["data"] = {**kept["data"], **OF_ONE_CALL}
-        if isinstance(asked := kept.get("prompt"), dict) and asked.get("scale"):
+        is_other = "data" in chosen or any(override_key(word) == "data.scale" for word in argv)
+        if is_other and isinstance(asked := kept.get("prompt"), dict) and asked.get("scale"):
             kept["prompt"] = {**asked, "scale": "data"}  # Of those that are asked about now.
     # Only now, for interpolations: those in the node are ours.
     node = _with_language_model(kept)

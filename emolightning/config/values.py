@@ -33,7 +33,7 @@ from emolightning.config.run_settings import (
 )
 from emolightning.config.trainer_values import check_trainer
 from emolightning.errors import UserError
-from emolightning.prompt.questions import GENERAL, QUOTED
+from emolightning.prompt.questions import GENERAL, NO_SCALE, QUOTED
 from emolightning.records.corruptions import CORRUPTIONS
 from emolightning.records.inputs import MODALITIES, Inputs, active_inputs
 from emolightning.records.score_names import (
@@ -367,9 +367,9 @@ def _check_tasks(cfg: DictConfig) -> list[Problem]:
 def _check_scale(cfg: DictConfig) -> list[Problem]:
     scale = _value(cfg, "prompt.scale")
     try:
-        number_scale(None if scale == "data" else _plain(scale), "prompt.scale")
+        number_scale(None if scale in ("data", NO_SCALE) else _plain(scale), "prompt.scale")
     except UserError as error:
-        return [Problem("prompt.scale", f"{str(error).removeprefix('prompt.scale: ')}, or data")]
+        return [Problem("prompt.scale", f"{str(error).removeprefix('prompt.scale: ')}, or data, or {NO_SCALE}")]
     return []
 
 

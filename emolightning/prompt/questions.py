@@ -24,6 +24,9 @@ QUOTED = {PREFERENCE: ("a1", "a2")}
 """Task -> the texts of a clip that its question quotes."""
 
 SCALE = "prompt.scale"
+NO_SCALE = "none"
+"""The `prompt.scale` of questions that name none, whatever is known."""
+
 PLACES = ("{low}", "{high}")
 
 OF_SCALE = " from {low} to {high}"
@@ -157,7 +160,8 @@ def questions_of(
         raise UserError(f"{SETTING}: {strange[0]!r} is no task of this model; it has {', '.join(tasks_of_model)}")
     tasks = {name: weight for name, weight in (prompt.get("tasks") or {}).items() if weight} or {task: 1.0}
 
-    scale = number_scale(prompt.get("scale"), SCALE)
+    given = prompt.get("scale")
+    scale = number_scale(None if given == NO_SCALE else given, SCALE)
 
     def pool(name: str) -> Sequence[str]:
         if name in own:

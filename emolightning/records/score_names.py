@@ -39,7 +39,8 @@ def number_scale(given: Sequence[float] | None, setting: str) -> tuple[float, fl
     if given is None:
         return None
     written = list(given) if isinstance(given, list | tuple) else given
-    ends = [end for end in written if isinstance(end, int | float)] if isinstance(written, list) else []
+    is_list = isinstance(written, list)
+    ends = [end for end in written if isinstance(end, int | float) and not isinstance(end, bool)] if is_list else []
     if len(ends) != 2 or written != ends or not -math.inf < ends[0] < ends[1] < math.inf:
         raise UserError(f"{setting}: {written} must be two numbers, the lowest and the highest, e.g. [-1,1]")
     return float(ends[0]), float(ends[1])

@@ -26,10 +26,18 @@ from emolightning.models.family import Occasion, Sees
 from emolightning.models.parts.cross_entropy import CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor
+from emolightning.prompt.questions import NO_SCALE
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.assembly_of_data import augmentation_of, loading_of, read_corpus, taught_of
-from emolightning.runs.assembly_of_models import build_processor, inputs_of, keep_questions, plain, untrained
+from emolightning.runs.assembly_of_models import (
+    build_processor,
+    inputs_of,
+    keep_questions,
+    plain,
+    refuse_unused_scale,
+    untrained,
+)
 from emolightning.runs.assembly_of_scoring import build_scoring
 from emolightning.runs.attributes import asked_of_clips
 from emolightning.runs.estimate.load import Load
@@ -40,7 +48,7 @@ from emolightning.runs.positions import require_room
 from emolightning.runs.predicting import EMOTION
 from emolightning.runs.quiet import quiet_libraries, quiet_other_ranks
 from emolightning.runs.ranks import own_rank, require_hardware, require_srun
-from emolightning.runs.resume import is_finished, refuse_changes, step_size
+from emolightning.runs.resume import is_finished, refuse_changes, resumed_scale, step_size
 from emolightning.runs.run import EvaluationFacts, Run, TrainingFacts
 from emolightning.runs.starting import (
     require_batches,
@@ -83,11 +91,11 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     rank = own_rank()
     _set_up_process(cfg, rank)
     _refuse_engine(cfg)
-    keep_questions(cfg)
-    config, output_dir = plain(cfg), Path(cfg.output_dir)
+    output_dir = Path(cfg.output_dir)
     # Paths first: a misspelt one must not cost the reading of the data, nor move an earlier run aside.
     resume_from = checkpoint_to_resume(output_dir, cfg.resume)
     initial = _initial_weights(cfg)
+    config = _as_kept(cfg, resume_from)
     if resume_from and is_finished(RunFolder(output_dir), config):
         if rank == 0:
             print(f"{output_dir}: this run is finished; change a setting (e.g. trainer.max_epochs) to train on")
@@ -143,6 +151,17 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
     return Run(data, learner, trainer, scoring, facts)
 
 
+def _as_kept(cfg: DictConfig, resume_from: Path | None) -> dict[str, Any]:
+    """The settings as a run keeps them; what its questions name is known from here on."""
+    refuse_unused_scale(cfg)
+    if resume_from and cfg.prompt.scale is None:
+        cfg.prompt.scale = resumed_scale(resume_from)
+    keep_questions(cfg)
+    config = plain(cfg)
+    scale = config["prompt"]["scale"]
+    return {**config, "prompt": {**config["prompt"], "scale": None if scale == NO_SCALE else scale}}
+
+
 def _schedule(cfg: DictConfig) -> Any:
     """The learning rate over the steps; a range test has one of its own."""
     return GrowingRate() if cfg.lr_range_test else build(cfg.schedule, "schedule")
@@ -158,6 +177,8 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     """An evaluation, everything read and checked but the weights."""
     rank = own_rank()
     _set_up_process(cfg, rank)
+    if cfg.checkpoint is None:
+        refuse_unused_scale(cfg)
     keep_questions(cfg)
     if rank == 0:
         require_writable(Path(cfg.output_dir), "output_dir")

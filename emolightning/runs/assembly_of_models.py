@@ -10,7 +10,7 @@ from emolightning.config.families import family_of
 from emolightning.errors import UserError
 from emolightning.prompt.own_questions import own_questions
 from emolightning.prompt.processor import Processor
-from emolightning.prompt.questions import PLACES
+from emolightning.prompt.questions import NO_SCALE, PLACES
 from emolightning.records.inputs import Inputs, active_inputs
 from emolightning.records.score_names import DIMENSIONS, number_scale
 
@@ -32,42 +32,68 @@ def keep_questions(cfg: DictConfig) -> None:
     """
     if cfg.prompt.questions is not None:
         cfg.prompt.questions = own_questions(plain(cfg.prompt)["questions"])
-    is_of_a_run = OmegaConf.select(cfg, "checkpoint") is not None
-    if cfg.prompt.scale is None and not is_of_a_run and _names_a_scale(cfg):
-        cfg.prompt.scale = scale_of_data(cfg)
-    elif cfg.prompt.scale == "data":
-        cfg.prompt.scale = scale_of_data(cfg)
-        if cfg.prompt.scale is None:
+    given, is_of_a_run = cfg.prompt.scale, OmegaConf.select(cfg, "checkpoint") is not None
+    if given == "data" or (given is None and not is_of_a_run):
+        names_one = _names_a_scale(cfg)
+        cfg.prompt.scale = scale_of_data(cfg) if names_one else None
+        if names_one and given == "data" and cfg.prompt.scale is None:
             raise UserError(
-                f"prompt.scale=data: nothing says what the lowest and the highest number of data={cfg.data.name} are, "
-                "and the question names them; say data.scale=[LOW,HIGH] with data=custom, or prompt.scale=[LOW,HIGH]"
+                f"prompt.scale: nothing says what the lowest and the highest number of data={cfg.data.name} are, and "
+                "the question names them; say data.scale=[LOW,HIGH] with data=custom, prompt.scale=[LOW,HIGH], or "
+                f"prompt.scale={NO_SCALE}"
             )
+
+
+def refuse_unused_scale(cfg: DictConfig) -> None:
+    """Refuse a scale that the user gave and no question names.
+
+    Args:
+        cfg: of what starts from no run, since a run hands its scale on to whatever is asked; its scale as it was given.
+    """
+    given = plain(cfg.prompt)["scale"]
+    if given not in (None, NO_SCALE) and not _names_a_scale(cfg):
+        raise UserError(
+            f"prompt.scale={given}: no question of this run names a scale; leave it out, ask for a number "
+            "(prompt.task=valence), or put {low} and {high} into prompt.questions"
+        )
 
 
 def _names_a_scale(cfg: DictConfig) -> bool:
     """Whether a question has a place for one: one of the run's own, or a general one about a number."""
+    if has_corpora(cfg):
+        return bool(_that_name_a_scale(cfg))
     prompt, family = plain(cfg.prompt), family_of(cfg.model)
-    own = prompt["questions"] or {}
-    if any(place in text for texts in own.values() for text in texts for place in PLACES):
+    asked, own = {prompt["task"], *(task for task, weight in prompt["tasks"].items() if weight)}, prompt["questions"]
+    texts = own_questions(own)
+    if any(place in text for task in asked for text in texts.get(task, ()) for place in PLACES):
         return True
-    general = ({prompt["task"], *prompt["tasks"]} & {*DIMENSIONS}) - {*own}
-    asked = ({**prompt, "task": task, "tasks": {}, "questions": None} for task in general)
+    general = (asked & {*DIMENSIONS}) - {*texts}
+    alone_asked = ({**prompt, "task": task, "tasks": {}, "questions": None, "scale": None} for task in general)
     # A model that is not asked in words has empty questions.
-    return any(any(family.questions(each, labels=(), protocol=(), seed=0).pools[each["task"]]) for each in asked)
+    pools = (family.questions(each, labels=(), protocol=(), seed=0).pools[each["task"]] for each in alone_asked)
+    return any(any(pool) for pool in pools)
+
+
+def _that_name_a_scale(cfg: DictConfig) -> list[str]:
+    """The corpora of several whose questions have a place for one: each may have tasks of its own."""
+    return [name for name in corpora_of(cfg) if _names_a_scale(alone(cfg, name))]
 
 
 def scale_of_data(cfg: DictConfig) -> list[float] | None:
     """Lowest and highest number of the clips' valence and arousal; None where neither a setting nor a card says it.
 
     Raises:
-        UserError: corpora of several are not on one scale.
+        UserError: corpora of several that are asked for numbers are not on one scale.
     """
     if has_corpora(cfg):
-        of_each = {name: scale_of_data(alone(cfg, name)) for name in corpora_of(cfg)}
+        of_each = {name: scale_of_data(alone(cfg, name)) for name in _that_name_a_scale(cfg)}
         found = {name: scale for name, scale in of_each.items() if scale is not None}
         if len({*map(tuple, found.values())}) > 1:
             shown = ", ".join(f"{name} {scale}" for name, scale in found.items())
-            raise UserError(f"prompt.scale: the corpora are not on one scale ({shown}), and the question names one")
+            raise UserError(
+                f"prompt.scale: the corpora are not on one scale ({shown}), and the question names one; say "
+                f"prompt.scale=[LOW,HIGH], or prompt.scale={NO_SCALE}"
+            )
         return next(iter(found.values()), None)
     given = OmegaConf.select(cfg, "data.scale")
     scale = number_scale(None if given is None else list(given), "data.scale") or scale_of(cfg.data.name)

@@ -14,6 +14,7 @@ from emolightning.errors import UserError, quoted_override, shortened
 from emolightning.files.documents import DamagedFile, read_json_object
 from emolightning.models.parts.adapter import DESCRIPTION
 from emolightning.models.parts.tensor_info import require_trained_weights
+from emolightning.prompt.questions import NO_SCALE
 from emolightning.runs.assembly_of_scoring import protocol_of
 from emolightning.runs.estimate.estimating import num_ranks
 from emolightning.runs.weights import read_checkpoint
@@ -181,6 +182,19 @@ def _other_skipped(before: Iterable[Mapping[str, Any]], now: Iterable[Mapping[st
         f"data: clip {name} was used before: {clip['reason']}" for name, clip in later.items() if name not in earlier
     ]
     return shortened([*problems, *new], shown=5)
+
+
+def resumed_scale(checkpoint: Path) -> Any:
+    """The `prompt.scale` that a run goes on with where nobody gives another: its own, `none` if it had none.
+
+    Args:
+        checkpoint: to resume from; None is returned of one without its run.
+    """
+    config = RunFolder(checkpoint.parent.parent).config
+    if not config.exists():
+        return None
+    asked = read_configuration(config).get("prompt")
+    return (asked.get("scale") if isinstance(asked, dict) else None) or NO_SCALE
 
 
 def require_optimizer(checkpoint: Path) -> None:
