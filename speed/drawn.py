@@ -44,7 +44,10 @@ def alike(figures: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def intervals(title: str, figures: Sequence[Mapping[str, Any]]) -> str:
-    """Medians of one unit with the range of their rounds; a line at what was promised, where that is one value."""
+    """Draw medians of one unit with the range of their rounds.
+
+    A line is at what was promised, where that is one value.
+    """
     kept = [KEPT[is_kept(each)] for each in figures]
     lines = [
         Row(each["what"].replace("`", ""), [Mark(each["value"], (each["low"], each["high"]), colour)])

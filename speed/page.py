@@ -48,8 +48,8 @@ python speed/throughput.py model=emotion_llama_7b weights=random ablate=true out
 `speed/answering.py` takes the same words but `ablate`; `speed/engines.py --accelerator=gpu` asks for memory by engine.
 """
 GLANCE = (
-    "A question has one line, that of the figure nearest to what was promised, and one for each that is not kept; "
-    "*kept* counts all promises of the question. All figures, with date and machine, are below."
+    "A question has a line for each promise that is not kept, or else one for the promise that comes nearest to its "
+    "bound; *kept* counts all promises of the question. Its link leads to all of them, with date and machine."
 )
 HEAD = ("question and figure", "measured", "promised", "kept", "floor")
 GPU_HEAD = ("figure", "promised", "measured", "kept", "floor", "when and where")
@@ -149,7 +149,10 @@ def glance(results: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 
 def lines_of(question: str, figures: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """The figures of a question that are not as promised, or else the one that is nearest to its bound."""
+    """Return the lines of a question: its figures that break their promise.
+
+    Where none does, it is the one that is nearest to its bound.
+    """
     promised = [each for each in figures if is_kept(each) is not None]
     broken = [each for each in promised if not is_kept(each)]
     first = [max(promised, key=used)] if promised else list(figures[:1])
@@ -168,7 +171,7 @@ def unbroken(text: str) -> str:
 
 
 def used(each: dict[str, Any]) -> float:
-    """How much of a promise is used up: 1 is its bound, and more is not kept."""
+    """Return the share of a promise that is used: 1 is its bound."""
     least, most = each["at_least"], each["at_most"]
     return max(least / each["value"] if least is not None else 0.0, each["value"] / most if most else 0.0)
 

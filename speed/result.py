@@ -76,9 +76,10 @@ def ratios(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def figures(result: Mapping[str, Any]) -> list[Figure]:
-    """Clips/s of our recipe over those of the released one and of ours with its settings; distance from the peak.
+    """Return the ratios of clips/s between recipes, and the distance from the peak.
 
-    On a CPU nothing is promised of steps alone: both recipes compute much the same, and a batch brings little there.
+    Our recipe is over the released one, and over ours with single settings of that. On a CPU nothing is promised of
+    steps alone: both recipes compute much the same, and a batch brings little there.
     """
     is_gpu = result["machine"]["memory"].endswith("GPU")
     named = {

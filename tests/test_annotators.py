@@ -155,7 +155,7 @@ def test_people_who_are_others_of_each_clip() -> None:
     assert found["ceiling"]["system"]["war"]["value"] == pytest.approx(4 / 5)
     assert (found["num_annotators"], found["num_pairs"]) == (4, {"sharing_clips": 5, "with_kappa": 0})
     assert about_annotators({"annotators": found})[0].startswith(
-        "4 annotators, not the same of each clip (of 5 pairs who share clips 0 have Cohen's kappa); agreement: kripp"
+        "4 annotators, different ones for each clip (of 5 pairs who share clips 0 have Cohen's kappa); agreement: kripp"
     )
     # The same people in columns, with gaps, are the same; all their pairs count: kappa of one clip is 0 where two
     # differ, and not defined where they agree, as a and b do, and b and d.

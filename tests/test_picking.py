@@ -191,7 +191,7 @@ def test_sound_that_changes_is_refused(
     other.sample_rate = 44100
     real = audio._frames
     monkeypatch.setattr(audio, "_frames", lambda *given: itertools.chain(real(*given), [other]))
-    with pytest.raises(MediaError, match="its sound cannot be resampled .Frame does not match"):
+    with pytest.raises(MediaError, match=r"its sound cannot be resampled \(it changes from "):
         read_waveform(path)
 
 

@@ -46,7 +46,7 @@ OF_SHARE = tuple(Share.__dataclass_fields__)
 
 
 def is_one(key: str) -> bool:
-    """Whether a key of the configuration is a corpus of several: what may stand there is what `data` may be."""
+    """Return whether a key is a corpus of several, which has the settings that `data` has."""
     return _OF_ONE.match(key) is not None
 
 
@@ -68,7 +68,10 @@ def corpora_of(cfg: DictConfig) -> dict[str, Any]:
 
 
 def datasets() -> list[str]:
-    """The options of the group `data` that can be a corpus of several, those of a folder of the user's included."""
+    """Return the options of the group `data` that can be one corpus.
+
+    Those of a folder of the user's are among them.
+    """
     if GlobalHydra.instance().is_initialized():
         names = GlobalHydra.instance().config_loader().get_group_options("data")
     else:
@@ -77,10 +80,10 @@ def datasets() -> list[str]:
 
 
 def fill_corpora(cfg: DictConfig) -> None:
-    """Give each corpus the settings of its option that nobody changed, and `data.labels` the labels of all.
+    """Give each corpus the settings of its option that nobody changed.
 
-    From here on the configuration says everything, as that of other data does. What cannot be filled stays as it is,
-    and the check of the configuration names it.
+    `data.labels` gets the labels of all. From here on the configuration says everything, as that of other data does.
+    What cannot be filled stays as it is, and the check of the configuration names it.
 
     Args:
         cfg: as composed, inside of a Hydra application.
@@ -109,7 +112,10 @@ def fill_corpora(cfg: DictConfig) -> None:
 
 
 def _filled(cfg: DictConfig, file: DictConfig, given: DictConfig) -> dict[str, Any]:
-    """The settings of one corpus as plain values; what is the same for all is left to `data`."""
+    """Return the settings of one corpus as plain values.
+
+    What is the same for all is left to `data`.
+    """
     own = {key: value for key, value in given.items() if key not in (*OF_SHARE, "data")}
     run = cfg.copy()
     OmegaConf.set_struct(file, False)
@@ -130,7 +136,10 @@ def _of_every_corpus(cfg: DictConfig) -> dict[str, Any]:
 
 
 def labels_of_all(corpora: Mapping[str, Any]) -> list[str]:
-    """The labels of the corpora, in their order, each once; of those whose labels can be read."""
+    """Return the labels of the corpora, in their order, each once.
+
+    Corpora whose labels cannot be read are left out.
+    """
     found: dict[str, None] = {}
     for given in corpora.values():
         try:

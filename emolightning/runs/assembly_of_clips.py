@@ -252,7 +252,7 @@ def _first_question(
 def _about(cfg: DictConfig, model: EmotionModel, base: dict[str, str]) -> dict[str, Any]:
     """Everything that answers depend on, and where the weights lie."""
     settings = {name: plain(cfg)[name] for name in ABOUT}
-    if settings["prompt"]["scale"] is None:  # As it was before there was one, so that answers of then are gone on from.
+    if settings["prompt"]["scale"] is None:  # So that answers saved without this setting are gone on from.
         del settings["prompt"]["scale"]
     weights = {"weights_sha256": state_hash(trained_state(model)), "base": base}
     return {"checkpoint": cfg.checkpoint, **weights, **settings}

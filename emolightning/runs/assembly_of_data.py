@@ -67,7 +67,7 @@ def make_corpus(cfg: DictConfig, *, takes_stock: bool = False) -> Corpus:
 
 
 def _corpora(cfg: DictConfig, *, takes_stock: bool) -> Corpora:
-    """Those of `data=several`, each made as a run on it alone would make it.
+    """Read the corpora of `data=several`, each as a run on it alone does.
 
     Raises:
         InputErrors: what is wrong with the settings of any of them.
@@ -106,7 +106,10 @@ def _corpora(cfg: DictConfig, *, takes_stock: bool) -> Corpora:
 
 
 def taught_of(cfg: DictConfig) -> list[tuple[str | None, list[str]]]:
-    """What training learns: `data.targets`, where there is such a setting, and the tasks; once for each corpus."""
+    """Return what training learns, for each corpus: `data.targets` and the tasks.
+
+    The first is None where there is no such setting.
+    """
     runs = [alone(cfg, name) for name in corpora_of(cfg)] or [cfg]
     found = []
     for run in runs:

@@ -139,7 +139,7 @@ def describe_evaluation(run: Run[EvaluationFacts], learner: EmotionLearner) -> d
         **({"perturb": corpus.perturbing.description()} if corpus.perturbing else {}),
         "sampling_seed": facts.sampling_seed,
         "frame": str(corpus.reading.frame),
-        # Without them an evaluation has the key that it had before there were any.
+        # What is not set is no part of the key, so that answers saved without such a setting are found.
         "prompt": {
             name: value for name, value in facts.config["prompt"].items() if value or name not in ("questions", "scale")
         },

@@ -113,9 +113,10 @@ def is_finished(folder: RunFolder, config: Mapping[str, Any]) -> bool:
 
 
 def _compared(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What says whether two runs are the same; hardware does not count, nor how often checkpoints are saved.
+    """Return the settings that say whether two runs are the same.
 
-    A scale of sentiment that nobody named is that of the benchmark.
+    Hardware does not count, nor how often checkpoints are saved. A scale of sentiment that nobody named is that of the
+    benchmark.
     """
     scoring, data, trainer = config.get("scoring"), config.get("data"), config.get("trainer")
     name = data.get("name") if isinstance(data, Mapping) else None

@@ -76,7 +76,10 @@ def describe_clips(
 
 
 def describe_draws(corpus: Corpora, draws: CorpusDraws) -> str:
-    """What each corpus gives, how many of its clips an epoch draws, and which clips are validated on."""
+    """Return lines that say what each corpus gives and what an epoch draws.
+
+    The last one says which clips are validated on.
+    """
     lines = []
     for name, part in corpus.parts.items():
         of_one = Counter(clip.split for clip in corpus.clips if clip.corpus == name)

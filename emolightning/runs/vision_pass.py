@@ -71,19 +71,24 @@ def precompute_vision(
     for name, tower in model.towers().items() if is_wanted else ():
         if tower.is_trained or name not in corpus.frames:
             continue
-        (part,) = (part for part, module in model.parts().items() if module is tower)
         kept: Kept = dtype or ("float16" if tower.settings.dtype == "float16" else "float32")
-        found[name] = VisualStore(
-            corpus.folder_of(name),
-            frames=corpus.frames[name],
-            tower=base_fingerprint(model, part),
-            streams=tuple(processor.frame_streams({name: 1})),
-            dtype=kept,
-        )
+        found[name] = _visual_store(corpus, processor, model, name, kept)
         size = tower.settings.numbers_per_frame * np.dtype(kept).itemsize * corpus.num_frames[name]
         with corpus.lock():
             found[name].prepare(clips, tower_on(model, device, name), bytes_per_clip=size)
     return found
+
+
+def _visual_store(corpus: Corpus, processor: Processor, model: EmotionModel, name: str, kept: Kept) -> VisualStore:
+    """Open the store of what the tower of a frame input makes of the clips of a corpus."""
+    (part,) = (part for part, module in model.parts().items() if module is model.towers()[name])
+    return VisualStore(
+        corpus.folder_of(name),
+        frames=corpus.frames[name],
+        tower=base_fingerprint(model, part),
+        streams=tuple(processor.frame_streams({name: 1})),
+        dtype=kept,
+    )
 
 
 def tower_on(model: EmotionModel, device: torch.device, name: str = "image") -> See:

@@ -57,8 +57,9 @@ LOWEST_AND_HIGHEST = {"vote_cross_entropy": (0.0, float(-np.log(SMALLEST))), "vo
 """Values that a clip can have, where these are not 0 and 1."""
 
 LEAST_SHARED = 10
-"""Clips that two must have judged whose kappa counts, where the annotators of each clip are others: on one clip it is 0
-or not defined, so that a mean over such pairs is near 0 however people agree."""
+"""Clips that two must have judged whose kappa counts, where each clip was judged by different people.
+
+On one clip it is 0 or not defined, so that a mean over such pairs is near 0 however people agree."""
 
 Sums = Mapping[str, np.ndarray]
 """What scores are computed from -> its sums over clips, (..., columns)."""
@@ -144,15 +145,22 @@ def annotators_section(
 
 
 def _given(votes: Votes, answers: Sequence[Answer], labels: Sequence[str]) -> np.ndarray:
-    """Class of each vote on each clip, int64 (clips, annotators) or (clips, most votes on one); -1 for none."""
+    """Return the class of each vote on each clip; -1 where there is none.
+
+    Returns:
+        int64 (clips, annotators), or (clips, most votes on one) where each clip was judged by different people.
+    """
     place: dict[str | None, int] = {label: number for number, label in enumerate(labels)}
     return _filled([[place.get(label, -1) for label in votes.of_clips[answer.clip_id]] for answer in answers])
 
 
 def _people(votes: Votes, answers: Sequence[Answer]) -> tuple[Sequence[str], np.ndarray]:
-    """Everybody who judged one of these clips, and who of them gave each vote: int64, as `_given`; -1 for nobody known.
+    """Return the names of those who judged these clips, and who gave each vote.
 
-    Of the same people for all clips those count who judged none, too.
+    Annotators with a column of their own count though they judged none of these clips.
+
+    Returns:
+        Names, and int64 of the shape of `_given`: places among the names, -1 for nobody known.
     """
     if votes.annotators:
         names = votes.annotators
@@ -163,7 +171,7 @@ def _people(votes: Votes, answers: Sequence[Answer]) -> tuple[Sequence[str], np.
 
 
 def _filled(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    """Rows of unequal length as one array, int64, with -1 at their ends."""
+    """Return rows of unequal length as one array, int64 (rows, longest), with -1 at their ends."""
     longest = max(map(len, rows), default=0)
     return np.array([[*row, *[-1] * (longest - len(row))] for row in rows], dtype=np.int64).reshape(len(rows), longest)
 
@@ -186,7 +194,10 @@ def _values(labels: Sequence[str]) -> list[float] | None:
 def _pairs(
     given: np.ndarray, names: Sequence[str], people: np.ndarray, num_classes: int, least: int
 ) -> list[dict[str, Any]]:
-    """Cohen's kappa of each two annotators who share clips; None where it is not defined, or they are too few."""
+    """Return Cohen's kappa of each two annotators who share clips.
+
+    It is None where it is not defined, or where they share fewer than `least`.
+    """
     return [
         {
             "first": names[first],

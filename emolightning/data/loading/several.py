@@ -20,13 +20,13 @@ from emolightning.records.clips import Clip
 
 @dataclass(frozen=True)
 class StoresOfCorpora:
-    """The frames of clips, or what a tower makes of them, from the store of the corpus that a clip is of."""
+    """Loads each clip from the store of its corpus: frames, or what a tower makes."""
 
     stores: Mapping[str, Any]
     """Corpus -> its FrameStore or VisualStore."""
 
     def load(self, clip: Clip, *which: str) -> np.ndarray:
-        """What the store of its corpus has of a clip."""
+        """Return what the store of its corpus has of a clip, an array."""
         found: np.ndarray = self.stores[clip.corpus].load(as_of_own(clip), *which)
         return found
 
@@ -122,5 +122,8 @@ class Corpora(Corpus):
         return {**super().summary(), "corpora": found, "validation_sha256": self.validation_hash()}
 
     def validation_hash(self) -> str:
-        """sha256 of what is said about the clips of val: the same set, whatever the weights and the epoch."""
+        """Return the sha256 of what is said about the clips of val.
+
+        The set is the same, whatever the weights and the epoch.
+        """
         return annotation_hash(clip for clip in self.clips if clip.split == "val")

@@ -119,7 +119,9 @@ def _frames(container: InputContainer, stream: av.AudioStream, span: Span | None
 
 
 def _in_blocks(frames: Iterator[av.AudioFrame], path: Path) -> Iterator[av.AudioFrame]:
-    """The same sound in longer frames: resampling one costs as much time as resampling thousands of its samples.
+    """Join frames of sound to longer ones, which are resampled sooner.
+
+    Resampling one frame costs as much time as resampling thousands of its samples.
 
     Raises:
         MediaError: sound of another kind follows.
@@ -127,8 +129,9 @@ def _in_blocks(frames: Iterator[av.AudioFrame], path: Path) -> Iterator[av.Audio
     waiting, kind = av.AudioFifo(), None  # Reading many, of which there is one, gives no None.
     for frame in frames:
         kind = kind or _kind(frame)
-        if _kind(frame) != kind:  # In the words of a resampler; a queue would not notice another number of channels.
-            raise MediaError(path, _NOT_RESAMPLED.format("Frame does not match AudioResampler setup."))
+        if _kind(frame) != kind:  # A queue would not notice another number of channels.
+            before, now = (f"{name}, {layout}, {rate} Hz" for name, layout, rate in (kind, _kind(frame)))
+            raise MediaError(path, _NOT_RESAMPLED.format(f"it changes from {before} to {now}"))
         frame.pts = None
         waiting.write(frame)
         if waiting.samples >= BLOCK_S * frame.sample_rate:
@@ -152,9 +155,10 @@ def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None, path: 
 
 
 def _converted(frame: av.AudioFrame, rate: int) -> np.ndarray | None:
-    """What a resampler makes of one channel of floating point at its own rate; None of other sound.
+    """Return what a resampler would make of a frame that needs no filter.
 
-    The filters that it sets up for that take as long as decoding a second of sound.
+    That is one channel of floating point at the resampler's own rate; None for other sound. The result is (samples,)
+    int16. The filters that it sets up for that take as long as decoding a second of sound.
     """
     if _kind(frame) not in (("flt", "mono", rate), ("fltp", "mono", rate)):
         return None

@@ -109,7 +109,10 @@ def opened(path: Path, *, looks_far: bool = False) -> InputContainer:
 
 
 def _says_all(sound: av.AudioStream) -> bool:
-    """Whether a decoder of AAC has nothing to add to what an mp4 says: plain LC that gives its rate and channels."""
+    """Return whether an mp4 says all that a decoder of its AAC would find.
+
+    That is so for plain LC that gives its rate and channels, and for other coders.
+    """
     coder = sound.codec_context
     if coder is None or coder.name != "aac":
         return True
@@ -216,10 +219,10 @@ def packets_of(container: InputContainer, stream: Any = None) -> Iterator[av.Pac
 
 
 def in_time(packets: Iterable[av.Packet], name: str) -> Iterator[av.Packet]:
-    """The same packets of a file of this name, as long as reading and decoding them does not take too long.
+    """Pass packets of a file on until they have taken too long.
 
     Raises:
-        MediaError: it does.
+        MediaError: reading and decoding them takes longer than `READ_SECONDS` of processor time.
     """
     end = time.thread_time() + READ_SECONDS  # Waiting for whoever takes the pictures does not count.
     for packet in packets:

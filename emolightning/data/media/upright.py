@@ -6,7 +6,15 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 
 def upright_pixels(frame: av.VideoFrame, converter: VideoReformatter | None = None) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, turned upright if the file says how; a converter of many is set up but once."""
+    """Return the pixels of a frame, turned upright if the file says how.
+
+    Args:
+        frame: as decoded.
+        converter: for many frames, so that it is set up but once.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
     return _upright(_rgb(frame, frame.width, frame.height, converter=converter), frame.rotation)
 
 

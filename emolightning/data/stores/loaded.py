@@ -47,7 +47,12 @@ class Vectors(Mapping[str, np.ndarray]):
 
     @classmethod
     def joined(cls, parts: "Mapping[str, Vectors]", joint: str) -> "Vectors":
-        """Those of several datasets, each id with the name of its dataset and the joint before it."""
+        """Join the vectors of several datasets.
+
+        Args:
+            parts: name of a dataset -> its vectors.
+            joint: what is between the name of the dataset and the clip's id in the new ids.
+        """
         known = {f"{name}{joint}{clip_id}": one for name, part in parts.items() for clip_id, one in part._known.items()}
         return cls(known, _Joined(parts, joint))
 

@@ -57,7 +57,7 @@ class Turns(Movable):
         self.all = tuple(turns)
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "Turns":
-        """Those of all turns."""
+        """Return the turns of the batch, each with its tensors handed through a function."""
         return Turns([turn.mapped(function) for turn in self.all])
 
 

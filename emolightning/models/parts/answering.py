@@ -202,7 +202,13 @@ class AnsweringModel(EmotionModel):
         )
 
     def _embedded_contexts(self, batch: SequenceBatch, projected: Mapping[str, Tensor] | None) -> tuple[Tensor, Tensor]:
-        """Embeddings of the contexts and their masks; a batch moves without contexts, which training does not use."""
+        """Embed the contexts, and move them, since a batch moves without them.
+
+        Training does not use contexts.
+
+        Returns:
+            Embeddings (batch, tokens, width), and their mask (batch, tokens).
+        """
         tokens = batch.context.to(batch.indices.device)
         return self.embed(tokens, self.project(batch) if projected is None else projected), tokens.attention_mask
 

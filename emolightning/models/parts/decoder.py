@@ -96,13 +96,16 @@ class Decoder:
         self._length = 0
 
     def read(self, embeddings: Tensor, attention_mask: Tensor, room: int, tree: TokenTree | None = None) -> Tensor:
-        """The logits after each context, and after each token of a tree, (batch, 1 + tokens, vocabulary).
+        """Read contexts, and the trees that grow from them.
 
         Args:
             embeddings: contexts, (batch, tokens, width), padded on the left.
             attention_mask: (batch, tokens).
             room: most tokens that may follow.
             tree: what grows from each context and is not followed.
+
+        Returns:
+            Logits after each context and after each token of the tree, (batch, 1 + tokens, vocabulary).
         """
         self._length, self._counts = attention_mask.shape[1], attention_mask
         seen = torch.cat([attention_mask, attention_mask.new_ones(len(attention_mask), room)], dim=1)
@@ -121,7 +124,7 @@ class Decoder:
         return self._logits(hidden)
 
     def _seen(self, tree: TokenTree | None) -> Tensor:
-        """What contexts and a tree after them see, (batch, 1, places, places)."""
+        """Return what contexts and a tree after them see, bool (batch, 1, places, places)."""
         added = 0 if tree is None else len(tree.tokens)
         places = self._length + added
         sees = torch.ones(places, places, dtype=torch.bool, device=self._counts.device).tril()
@@ -130,14 +133,17 @@ class Decoder:
         return sees & functional.pad(self._counts, (0, added), value=1)[:, None, None].bool()
 
     def _mask(self, is_visible: Tensor) -> Tensor:
-        """What attention takes: true, or what is added to scores."""
+        """Return a mask as attention takes it, of the shape of `is_visible`.
+
+        Attention that is written out adds it to its scores; others take it as it is, bool.
+        """
         if not self._is_written_out:
             return is_visible
         dtype = self._embed.weight.dtype
         return torch.zeros_like(is_visible, dtype=dtype).masked_fill(~is_visible, torch.finfo(dtype).min)
 
     def _grown(self, tree: TokenTree) -> tuple[Tensor, list[Tensor]]:
-        """Embeddings of a tree, and its angles."""
+        """Return the embeddings of a tree, (batch, tokens, width), and its angles."""
         hidden = self._embed(tree.tokens).expand(len(self._counts), -1, -1)
         return hidden, self._angles_at(hidden, self._counts.sum(dim=1, keepdim=True) + tree.depths)
 
@@ -167,7 +173,15 @@ class Decoder:
             layer.keys, layer.values = layer.keys[rows], layer.values[rows]
 
     def _angles_at(self, vectors: Tensor, positions: Tensor) -> list[Tensor]:
-        """What turns heads, each (batch, 1, places, numbers): the cosines, and the sines of half the numbers."""
+        """Return what turns heads: the cosines, and the sines of half the numbers.
+
+        Args:
+            vectors: (batch, places, width), for their type and device.
+            positions: (batch, places).
+
+        Returns:
+            Two of (batch, 1, places, numbers).
+        """
         cos, sin = self._rotary(vectors, position_ids=positions)
         return [cos[:, None], sin[:, None].chunk(2, dim=-1)[0]]  # transformers repeats the sines for the other half.
 
@@ -203,7 +217,21 @@ class _Layer:
     def read(
         self, hidden: Tensor, angles: list[Tensor], mask: Tensor | None, length: int, room: int, needed: int
     ) -> Tensor:
-        """What the layer makes of the places from `needed` on; of the first `length` it keeps keys and values."""
+        """Return what the layer makes of the places from `needed` on.
+
+        Keys and values of the first `length` places are kept, with `room` for more.
+
+        Args:
+            hidden: (batch, places, width).
+            angles: of all places, as `_angles_at` returns them.
+            mask: (batch, 1, places, places); None where nothing but what comes later is masked.
+            length: places of the contexts.
+            room: places that may follow.
+            needed: the first place whose result is needed.
+
+        Returns:
+            (batch, places - needed, width).
+        """
         normed = self._before(hidden)
         keys, values = _turned(self._heads(self._key(normed)), angles), self._heads(self._value(normed))
         self.keys, self.values = (_with_room(held[:, :, :length], room) for held in (keys, values))
@@ -214,7 +242,7 @@ class _Layer:
         return self._after(hidden, _turned(self._heads(self._query(normed)), angles), keys, values, mask)
 
     def follow(self, hidden: Tensor, angles: list[Tensor], mask: Tensor | None, start: int) -> Tensor:
-        """What it makes of one more token a row, at the place `start`."""
+        """Return what it makes of one more token a row, (batch, 1, width), at `start`."""
         if start == self.keys.shape[2]:
             self.keys, self.values = _with_room(self.keys, BLOCK), _with_room(self.values, BLOCK)
         normed = self._before(hidden)
@@ -224,7 +252,7 @@ class _Layer:
         return self._after(hidden, query, self.keys[:, :, : start + 1], self.values[:, :, : start + 1], mask)
 
     def branch(self, hidden: Tensor, angles: list[Tensor], mask: Tensor, length: int) -> Tensor:
-        """What it makes of the tokens of a tree; what it holds stays as it is."""
+        """Return what it makes of a tree's tokens, (batch, tokens, width); it keeps nothing."""
         normed = self._before(hidden)
         query, key = (_turned(self._heads(part(normed)), angles) for part in (self._query, self._key))
         keys = torch.cat([self.keys[:, :, :length], key], dim=2)
@@ -256,7 +284,7 @@ def _turned(vectors: Tensor, angles: list[Tensor]) -> Tensor:
 
 
 def _sum(new: Tensor, hidden: Tensor) -> Tensor:
-    """What a layer has just made and what it adds that to."""
+    """Add `hidden` to `new`, in the memory of `new` where their types agree; any shape."""
     return new.add_(hidden) if new.dtype == hidden.dtype else hidden + new
 
 
@@ -265,7 +293,10 @@ def _slim_norm(norm: Any, is_exact: bool) -> Linear:
 
 
 def _normed(weight: Tensor, epsilon: float, vectors: Tensor) -> Tensor:
-    """The values that transformers computes, in the memory of the squares."""
+    """Return the normed vectors, (..., width), as transformers computes them; `weight` is (width,).
+
+    They are written to the memory of the squares.
+    """
     squares = vectors.square()
     scale = squares.mean(dim=-1, keepdim=True).add_(epsilon).rsqrt_()
     return torch.mul(vectors, scale, out=squares).mul_(weight)

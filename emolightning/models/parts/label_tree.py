@@ -52,7 +52,7 @@ class Tree:
         return len(self.tokens)
 
     def tensors(self, device: torch.device) -> TokenTree:
-        """What is read."""
+        """Return the tree as a decoder reads it, on a device."""
         depths = [len(branch) - 1 for branch in self.branches]
         sees = [[number in branch for number in range(len(self.tokens))] for branch in self.branches]
         return TokenTree(*(torch.tensor(values, device=device) for values in (self.tokens, depths, sees)))

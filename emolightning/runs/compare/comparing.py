@@ -218,7 +218,10 @@ def _settings_of(systems: Sequence[System], pair: dict[str, Any]) -> dict[str, A
 
 
 def _names_of_both(here: dict[str, Any], there: dict[str, Any]) -> list[str]:
-    """The settings to compare: where one configuration is of a training and one of an evaluation, those of both."""
+    """Return the names of the settings to compare.
+
+    Where one configuration is of a training and one of an evaluation, they are those that both have.
+    """
     if not here or not there:
         return []
     if len({any(name.startswith("optimizer.") for name in names) for names in (here, there)}) == 1:

@@ -15,7 +15,6 @@ COLOURS = ("accent", "second", "fourth", "third", "bad", "good", "muted")
 """Colours of the first curve, the second, ...; names of `rendering.LIGHT`."""
 
 LONGEST_NAME, LONGEST_ABOVE = 26, 64
-HALO = "; stroke: var(--ground); stroke-width: 4px; paint-order: stroke"  # Around a name that lines would cross.
 LETTER = 7.0
 """Width of a letter, in units of a drawing."""
 
@@ -33,6 +32,19 @@ class Axis:
         """Where a value is on a line that begins at `start`; what is outside of the scale is at its end."""
         share = (min(max(value, self.low), self.high) - self.low) / ((self.high - self.low) or 1.0)
         return round(start + length * share, 1)
+
+
+@dataclass(frozen=True)
+class NamePlace:
+    """Where the name of a row is."""
+
+    x: float
+    y: float
+    """Below the middle of the row."""
+    anchor: str
+    """`start` or `end`: which end of the name is at `x`."""
+    has_halo: bool
+    """Whether the ground surrounds it, so that lines do not cross it."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +243,9 @@ def rows(
         size=(round(left + max(width + 22 + note_width, legend_width)), bottom + 48),
         edges=(left, left + width, top, bottom),
         line_height=line_height,
-        name_at=(left, 15 - line_height / 2, "start", HALO) if has_names_above else (left - 8, 4, "end", ""),
+        name_at=NamePlace(left, 15 - line_height / 2, "start", True)
+        if has_names_above
+        else NamePlace(left - 8, 4, "end", False),
         ticks=[(scale.place(value, left, width), label) for value, label in scale.ticks],
         axis_name=scale.name,
         rows=shapes,

@@ -76,7 +76,9 @@ def environment() -> Environment:
 
 
 def coded(text: str) -> Markup:
-    """A sentence of ours whose commands, between backticks, are shown as such; all of it is escaped.
+    """Escape a sentence of ours, and show its commands as such.
+
+    Commands are between backticks.
 
     >>> coded("say `emolightning compare` & <b>")
     Markup('say <code>emolightning compare</code> &amp; &lt;b&gt;')

@@ -159,14 +159,17 @@ def about_annotators(report: Mapping[str, Any]) -> list[str]:
 
 
 def _people(section: Mapping[str, Any]) -> str:
-    """How many there are; where each clip has others, of how many pairs Cohen's kappa is the mean."""
+    """Return a phrase that says how many annotators there are.
+
+    Where each clip was judged by different people, it says of how many pairs Cohen's kappa is the mean.
+    """
     if names := section["names"]:
         return f"{len(names)} annotators"
     number, pairs = section["num_annotators"], section["num_pairs"]
     if not number:
         return "Annotators who are not named, so without Cohen's kappa"
     told = f"of {pairs['sharing_clips']} pairs who share clips {pairs['with_kappa']} have Cohen's kappa"
-    return f"{number} annotators, not the same of each clip ({told})"
+    return f"{number} annotators, different ones for each clip ({told})"
 
 
 def _with_ends(entry: Mapping[str, Any]) -> str:

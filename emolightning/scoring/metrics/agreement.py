@@ -1,12 +1,12 @@
 """How far people agree about the same clips: Krippendorff's alpha, Fleiss' and Cohen's kappa, and a person's score.
 
-`votes` is int64 (clips, annotators): the class that each annotator gave a clip, -1 where there is none. Where the
-annotators of each clip are others, only `pairwise_kappas` asks who they are. Everything else is computed from sums over
-clips, so that clips can be drawn again.
+`votes` is int64 (clips, annotators): the class that each annotator gave a clip, -1 where there is none. Where
+each clip was judged by different people, only `pairwise_kappas` asks who they are. Everything else is computed from
+sums over clips, so that clips can be drawn again.
 """
 
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -120,9 +120,19 @@ def cohens_kappa(first: np.ndarray, second: np.ndarray, num_classes: int) -> flo
     return float(_above_chance(np.mean(first[both] == second[both]), np.dot(*shares)))
 
 
-def pairwise_kappas(
-    votes: np.ndarray, people: np.ndarray, num_classes: int, least: int = 1
-) -> list[tuple[int, int, int, float]]:
+class PairKappa(NamedTuple):
+    """Cohen's kappa of two annotators."""
+
+    first: int
+    """The smaller number of the two."""
+    second: int
+    num_clips: int
+    """Clips that both have judged."""
+    kappa: float
+    """NaN where it is not defined, or the clips are too few."""
+
+
+def pairwise_kappas(votes: np.ndarray, people: np.ndarray, num_classes: int, least: int = 1) -> list[PairKappa]:
     """Cohen's kappa of each two annotators who have judged the same clips.
 
     Args:
@@ -132,7 +142,7 @@ def pairwise_kappas(
         least: clips that two must have judged; kappa of those with fewer is NaN.
 
     Returns:
-        Both annotators, the smaller number first, clips that both have judged, kappa; in the order of the annotators.
+        Pairs that share a clip, in the order of the annotators.
 
     >>> votes, people = np.array([[0, 0, 1], [1, 1, -1], [0, 1, -1]]), np.array([[0, 1, 2], [1, 0, -1], [0, 1, -1]])
     >>> [(first, second, number) for first, second, number, kappa in pairwise_kappas(votes, people, 2)]
@@ -149,7 +159,7 @@ def pairwise_kappas(
     starts = np.flatnonzero((rows[1:, :2] != rows[:-1, :2]).any(axis=1)) + 1
     pairs = np.split(rows, starts) if len(rows) else []
     kappas = (cohens_kappa(p[:, 2], p[:, 3], num_classes) if len(p) >= least else float("nan") for p in pairs)
-    return [(int(p[0, 0]), int(p[0, 1]), len(p), kappa) for p, kappa in zip(pairs, kappas, strict=True)]
+    return [PairKappa(int(p[0, 0]), int(p[0, 1]), len(p), kappa) for p, kappa in zip(pairs, kappas, strict=True)]
 
 
 def _above_chance(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -161,7 +161,10 @@ def _parsed(text: str) -> Any:
 
 
 def _with_all_values(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a name that is there twice all values count, where Python would take the last."""
+    """Return an object in which all values of a repeated name count.
+
+    Python would take the last.
+    """
     values: dict[str, list[Any]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
@@ -223,7 +226,10 @@ def _largest(scores: Mapping[str, float]) -> str:
 
 
 def _without_lesser(text: str, choices: Sequence[re.Match[str]]) -> str:
-    """The text without second choices beside a first one; what is merely counted stays, without its number."""
+    """Return the text without second choices beside a first one.
+
+    What is merely counted stays, without its number.
+    """
     has_best = any(each["best"] for each in choices)
 
     def shown(each: re.Match[str]) -> str:

@@ -84,7 +84,10 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
 
 
 def says_tie(items: Sequence[Item]) -> bool:
-    """Whether emotions are said to be of equal standing; `Tie.` says it, and `he wears a tie` does not."""
+    """Return whether emotions are said to count the same.
+
+    `Tie.` says it, and `he wears a tie` does not.
+    """
     return any(
         item.cue is Cue.TIED and (item.word != "tie" or not place or items[place - 1].cue in ENDS)
         for place, item in enumerate(items)

@@ -150,7 +150,10 @@ def _counts_on_device(group: Mapping[str, Any]) -> bool:
 
 
 def _placed(value: Any, parameter: nn.Parameter, counting: torch.device) -> Any:
-    """A moment lies where its parameter lies, the number of steps on the device that counts them."""
+    """Return a value of the state on the device where it belongs.
+
+    A moment, of the shape of its parameter, belongs beside it; the number of steps, a scalar, on `counting`.
+    """
     if not isinstance(value, Tensor) or value.shape != whole_shape(parameter):
         return value.to(counting, copy=True) if isinstance(value, Tensor) else value
     if isinstance(parameter, DTensor):

@@ -123,8 +123,8 @@ def parameter_groups(
 def optimizer_of(make: Callable[..., Optimizer], groups: list[dict[str, Any]], *, is_sharded: bool) -> Optimizer:
     """The optimizer of some groups; with `fused: null` it is a fused one on a GPU.
 
-    A fused step is one kernel, and leaves itself out where a loss is not finite, so that no loss is waited for. It
-    rounds otherwise: a run goes on as it began, since its checkpoint says which of them it had.
+    A fused step is one kernel, and does nothing where a loss is not finite, so that no loss is waited for. It rounds
+    differently: a run goes on as it began, since its checkpoint says which of them it had.
 
     Args:
         make: a `functools.partial` of the optimizer's class.
@@ -135,7 +135,8 @@ def optimizer_of(make: Callable[..., Optimizer], groups: list[dict[str, Any]], *
     is_open = given.get("fused", False) is None and not given.get("foreach")
     on_gpu = all(parameter.device.type == "cuda" for group in groups for parameter in group["params"])
     optimizer = make(groups, fused=True) if is_open and on_gpu and not is_sharded else make(groups)
-    # Lightning would refuse to clip: gradients in float16 could still be scaled. It unscales them before, if told so.
+    # Lightning refuses to clip what a fused step may still unscale. False says that it does not, and Lightning unscales
+    # the gradients of float16 before it clips them.
     optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
     return optimizer
 
