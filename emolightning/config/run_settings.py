@@ -33,8 +33,8 @@ class PromptSettings:
     tasks: dict[str, float] = field(default_factory=dict)
     """Training draws from these, task: weight; empty trains `prompt.task` alone."""
     questions: Any = None
-    """Own questions, `{task: sentence or list of sentences}`, or a YAML file of them; `{labels}` in a sentence is
-    replaced by the labels, `{low}` and `{high}` by the ends of `prompt.scale`. A run keeps the sentences, not the file."""
+    """Own questions, `{task: sentence or list of sentences}`, or a YAML file of them. In a sentence the labels replace
+    `{labels}`, the ends of `prompt.scale` replace `{low}` and `{high}`. A run keeps the sentences, not the file."""
     scale: Any = None
     """Lowest and highest number that questions name: `[LOW,HIGH]`, `data` for the scale of the data, or `none`. Null is
     what a run that is resumed has, else the scale of the data where a question names one and it is known; an evaluation

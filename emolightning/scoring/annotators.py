@@ -121,8 +121,9 @@ def annotators_section(
     pairs = _pairs(given, *people, len(labels), 1 if votes.annotators else LEAST_SHARED)
     kappas = [each["kappa"] for each in pairs if each["kappa"] is not None]
     if kappas:
-        about = DEFINITIONS["cohens_kappa"] + ("" if votes.annotators else f", of those with {LEAST_SHARED} or more")
-        entries["cohens_kappa"] = {"value": float(np.mean(kappas)), "definition": about}
+        entries["cohens_kappa"] = _mean_kappa(
+            kappas, "" if votes.annotators else f", of those with {LEAST_SHARED} or more"
+        )
     here = {answer.clip_id for answer in answers}
     tied = [clip for clip in votes.tied if clip in here]
     return {
@@ -133,14 +134,20 @@ def annotators_section(
         "agreement": {name: entries[name] for name in DEFINITIONS if name in entries},
         "num_pairs": {"sharing_clips": len(pairs), "with_kappa": len(kappas)},
         "pairs": pairs if votes.annotators else [],
-        CEILING: {
-            "num_compared": int(columns["people"].sum(axis=1)[kinds].sum()),
-            **{
-                kind: {name: entries[key] for name in OF_PEOPLE if (key := f"{kind}/{name}") in entries}
-                for kind in OF_CEILING
-            },
-        },
+        CEILING: {"num_compared": int(columns["people"].sum(axis=1)[kinds].sum()), **_ceiling(entries)},
         "votes": {name: entries[name] for name in OF_VOTES if name in entries},
+    }
+
+
+def _mean_kappa(kappas: Sequence[float], which: str) -> dict[str, Any]:
+    """Return the entry of the mean of kappas; `which` ends its definition."""
+    return {"value": float(np.mean(kappas)), "definition": DEFINITIONS["cohens_kappa"] + which}
+
+
+def _ceiling(entries: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return kind of score -> score -> its entry, of people, of the system and of both."""
+    return {
+        kind: {name: entries[key] for name in OF_PEOPLE if (key := f"{kind}/{name}") in entries} for kind in OF_CEILING
     }
 
 
