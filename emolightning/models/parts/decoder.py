@@ -313,16 +313,19 @@ def _slim(part: Any, is_exact: bool) -> Linear:
     if not is_plain:
         return part
     base, lower, upper, scaling = part.base_layer, part.lora_A[name], part.lora_B[name], part.scaling[name]
-    if is_exact and type(base) is nn.Linear and upper.bias is None and _is_narrow(lower.weight, upper.weight):
+    if is_exact and is_added_once(part):
         weight = torch.addmm(base.weight, upper.weight, lower.weight, alpha=scaling)
         return partial(functional.linear, weight=weight, bias=base.bias)
     base, down, up = (_slim(each, is_exact) for each in (base, lower, upper))
     return partial(_adapted, base, down, up, scaling, lower.weight.dtype)
 
 
-def _is_narrow(lower: Tensor, upper: Tensor) -> bool:
-    """Whether an adapter is large for what it adapts; (rank, inputs) and (outputs, rank)."""
-    return max(lower.shape[1], upper.shape[0]) <= NARROW * len(lower)
+def is_added_once(part: Any) -> bool:
+    """Whether in float32 a layer's adapter is added to its weight, because it is large for what it adapts."""
+    if type(part) is not AdaptedLinear or type(part.base_layer) is not nn.Linear or len(part.active_adapters) != 1:
+        return False
+    lower, upper = (adapters[part.active_adapters[0]] for adapters in (part.lora_A, part.lora_B))
+    return upper.bias is None and max(lower.in_features, upper.out_features) <= NARROW * lower.out_features
 
 
 def _adapted(base: Linear, down: Linear, up: Linear, scaling: float, dtype: torch.dtype, inputs: Tensor) -> Tensor:

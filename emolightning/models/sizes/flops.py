@@ -6,16 +6,18 @@ positions, as is usual, although the upper half is masked. Padding is not counte
 
 A backward pass costs one forward for the gradients of the inputs, all the way down to the projections, and one more for
 the gradients of weights, where weights are trained. The tower has none while it is frozen. What gradient checkpointing
-computes a second time is not counted: no clip needs it.
+computes a second time is not counted: no clip needs it. Nor is the sum of a weight and its adapter, once a batch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from emolightning.models.parts.decoder import is_added_once
 from emolightning.models.parts.lora import unwrapped
 from emolightning.models.parts.masks import KINDS
 
@@ -81,6 +83,8 @@ class DecoderSizes:
     """Whether the model's own weights are."""
     late_weights: int = 0
     """Entries of the last layer's matrices, and of their adapters, that a context needs at its last place alone."""
+    added_weights: int = 0
+    """Entries of LoRA's matrices that `parts/decoder.py` adds to the weights of their layers once a batch."""
 
     def linear_flops(self, positions: int, scored: int) -> int:
         """Operations of the layers' matrices, and of the head at `scored` positions; forward."""
@@ -94,10 +98,11 @@ class DecoderSizes:
         """Forward."""
         return 2 * positions * self.adapter_weights
 
-    def spared_flops(self, positions: int) -> int:
-        """What `parts/decoder.py` leaves out of a context: the last layer's output before the last place."""
+    def spared_flops(self, positions: int, computed: int) -> int:
+        """What `parts/decoder.py` leaves out: a context's last output before its last place, and some adapters."""
         is_known = self.late_weights > 0
-        return is_known * (positions - 1) * (2 * self.late_weights + 4 * positions * self.query_width)
+        late = (positions - 1) * (2 * self.late_weights + 4 * positions * self.query_width)
+        return is_known * late + 2 * computed * self.added_weights
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def answering_flops(
     pairs = positions**2 + fed_back * positions + fed_back * (fed_back + 1) // 2
     flops = decoder.linear_flops(computed, answer) + decoder.attention_flops(pairs)
     flops += decoder.adapter_flops(computed) + sizes.projection_flops(streams)
-    flops -= decoder.spared_flops(positions) if reads_layers else 0
+    flops -= decoder.spared_flops(positions, computed) if reads_layers else 0
     return flops + (frames * sizes.tower.forward_flops() if sizes.tower is not None else 0)
 
 
@@ -198,6 +203,7 @@ def _decoder_sizes(language: Any) -> DecoderSizes:
         raise UnknownSizes(f"{config.model_type}: {error}") from error
     mlp = [rows * columns for rows, columns in matrices if mlp_width in (rows, columns, columns // 2)]
     adapter_weights, is_trained = _training(language)
+    added = _added_once(language)
     return DecoderSizes(
         width=width,
         num_layers=num_layers,
@@ -209,19 +215,33 @@ def _decoder_sizes(language: Any) -> DecoderSizes:
         vocabulary_size=vocabulary_size,
         adapter_weights=adapter_weights,
         is_trained=is_trained,
-        late_weights=_late_weights(language),
+        late_weights=_late_weights(language, added),
+        added_weights=sum(_num_weights(layer) for layer in added),
     )
 
 
-def _late_weights(language: Any) -> int:
-    base = unwrapped(language)
-    if type(base).__name__ not in KINDS:
+def _added_once(language: Any) -> list[nn.Linear]:
+    """LoRA's matrices that are part of a weight where an answer is read layer by layer."""
+    is_exact = language.get_input_embeddings().weight.dtype == torch.float32
+    parts = [part for part in language.modules() if is_added_once(part)] if is_exact and _is_known(language) else []
+    return [matrices[part.active_adapters[0]] for part in parts for matrices in (part.lora_A, part.lora_B)]
+
+
+def _is_known(language: Any) -> bool:
+    return type(unwrapped(language)).__name__ in KINDS
+
+
+def _late_weights(language: Any, added: Sequence[nn.Linear]) -> int:
+    if not _is_known(language):
         return 0
+    base, left_out = unwrapped(language), set(map(id, added))
     last = base.model.layers[base.config.num_hidden_layers - 1]
     return sum(
-        layer.in_features * layer.out_features
+        _num_weights(layer)
         for name, layer in last.named_modules()
-        if isinstance(layer, nn.Linear) and not name.startswith(("self_attn.k_proj", "self_attn.v_proj"))
+        if isinstance(layer, nn.Linear)
+        and not name.startswith(("self_attn.k_proj", "self_attn.v_proj"))
+        and id(layer) not in left_out
     )
 
 
