@@ -32,7 +32,7 @@ class Noted:
     parameters: int = 0
     trained: int = 0
     positions: int = 0
-    """Of the longest sequence."""
+    """Length of the longest sequence."""
     streams: int = 0
     """Positions of it that are no text."""
     answer: int = 0
