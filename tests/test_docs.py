@@ -136,6 +136,7 @@ def test_command_is_accepted(
 ) -> None:
     register_schemas()
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "questions.yaml").write_text("valence: How pleasant does the person feel, from {low} to {high}?\n")
     run = full_size_runs["emotion_llama_v2" if "weights-v2" in command else "emotion_llama_7b"]
     command = re.sub(r"(?<=checkpoint=)[^\s']+", str(run), command)
     program = PROGRAM.search(command)

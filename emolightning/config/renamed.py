@@ -68,6 +68,7 @@ ADDED: dict[str, dict[str, Any]] = {
         **{"vector_noise": None, "sound_noise": None, "noise": None, "mixup": 0.0},
         **{"frame_flip": 0.0, "frame_jitter": 0.0, "frame_crop": 0.0, "frame_blur": 0.0},
     },
+    "checkpoints": {"every_minutes": 0.0},
 }
 """Settings that came later, with what runs did before; of a dataset only where a run has one."""
 
@@ -140,7 +141,10 @@ def saved_as_now(saved: dict[str, Any]) -> dict[str, Any]:
         **present,
         "callbacks": {name: node for name, node in callbacks.items() if name not in BUILT_IN},
         "early_stopping": _early_stopping(callbacks.get("early_stopping"), present.get("monitor")),
-        "checkpoints": {"every_num_steps": (callbacks.get("last") or {}).get("every_num_steps", 100)},
+        "checkpoints": {
+            **ADDED["checkpoints"],
+            "every_num_steps": (callbacks.get("last") or {}).get("every_num_steps", 100),
+        },
     }
 
 
