@@ -74,6 +74,7 @@ def test_recorded_answers(shared: Path) -> None:
         ("At the start: happy\nAt the end: sad", None),
         ("Anna: happy\nBen: sad\nOverall: sad", "sad"),
         ("Anna: sad", "sad"),
+        ("Initially the character appears surprised, but the emotion that dominates the clip is worry.", "worried"),
         ("Top candidates: worried, sad. He wears a tie.", "worried"),
         ("She depends on others and feels worried.", "worried"),
         ("#1: sad, #2: angry", "sad"),

@@ -45,9 +45,11 @@ def arrive(sentence: Sentence, place: int) -> None:
         sentence.is_at_first = False
 
 
-def prevail(sentence: Sentence, _: int) -> None:
-    """`While there is anger, disgust dominates`."""
-    if not sentence.is_denied and sentence.mentions:
+def prevail(sentence: Sentence, place: int) -> None:
+    """`While there is anger, disgust dominates`; `the emotion that dominates is` says it of what comes."""
+    if place > 1 and [item.cue for item in sentence.items[place - 2 : place]] == [Cue.KEY, Cue.THAT]:
+        sentence.is_main = True
+    elif not sentence.is_denied and sentence.mentions:
         _raise(sentence.mentions[-1])
 
 
