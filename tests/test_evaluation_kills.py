@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from kills import KILLS, WAIT_S, half_written, kill_all
+from kills import KILLS, WAIT_S, half_written
 from runs import REPO, Program, Workplace, answers, kill_session
 
 pytestmark = [pytest.mark.slow, pytest.mark.multi_process, pytest.mark.timeout(3600)]
@@ -58,9 +58,9 @@ def end_once(program: Program, folder: Path, kind: str, chance: random.Random, *
         act, expected = ENDS[kind]
         try:
             act(program)
-        except ValueError:  # Rank 1 has not begun yet, or has ended.
+        except (ValueError, ProcessLookupError):  # Rank 1 has not begun yet, or it or all have ended since.
             kind, expected = "kill -9 of all", {-signal.SIGKILL}
-            kill_all(program)
+            kill_session(program.process)
         code = program.wait(WAIT_S)
         kill_session(program.process)
         assert code in expected | EARLY | {0}, f"{kind}: {program.description()}"
