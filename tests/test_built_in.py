@@ -123,7 +123,7 @@ def test_a_saved_run_says_what_its_callbacks_said(callbacks: dict[str, Any], sto
     saved = saved_as_now({"monitor": {"metric": "val/uar", "mode": "max"}, "callbacks": {"progress": {}, **callbacks}})
     assert saved["callbacks"] == {"progress": {}}
     assert tuple(saved["early_stopping"][key] for key in ("enabled", "patience", "monitor")) == stopping
-    assert saved["checkpoints"] == {"every_num_steps": steps}
+    assert saved["checkpoints"] == {"every_minutes": 0.0, "every_num_steps": steps}  # No clock was looked at then.
 
 
 def test_an_own_table_of_before_had_one_label_a_clip() -> None:
