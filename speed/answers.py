@@ -108,7 +108,7 @@ def figures(columns: Sequence[Column], batch_size: int, peak: Peak, device: torc
     for size in sizes(batch_size):
         compare(_named(GENERATION, size), _named(RELEASED, size), GENERATION_TIMES)
         compare(_named(GENERATION, size), _named(TRANSFORMERS, size), GENERATION_TIMES)
-        compare(_named(LIKELIHOOD, size), _named(RELEASED, size), None)
+        compare(_named(LIKELIHOOD, size), _named(RELEASED, size), LIKELIHOOD_TIMES if size == 1 else None)
     if batch_size > 1:
         promised = BATCH_TIMES_ON_GPU if device.type == "cuda" else None
         compare(_named(GENERATION, batch_size), _named(RELEASED, 1), promised)

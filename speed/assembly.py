@@ -26,7 +26,7 @@ from speed.columns import make_column
 from speed.figures import Figure, write_result
 from speed.machine import Peak, describe_device, find_peak, pick_device
 from speed.recipes import Subject, ablations, on_device
-from speed.result import ABOUT, describe_columns, figures, notes, ratios, settings_of, table_of
+from speed.result import ABOUT, describe_columns, figures, notes, ratios, settings_of, table_of, threads_of
 from speed.rounds import Column, alternate
 
 
@@ -91,7 +91,7 @@ def compare_answers(cfg: DictConfig) -> None:
     agreement = answers.require_the_same(subject, clips, ours, upstream, cfg.batch_size)
     columns = answers.make_columns(subject, clips, ours, upstream, cfg.batch_size)
     is_complete, peak = _alternate(cfg, columns, device)
-    told = f", answers of {cfg.answer_tokens} tokens"
+    told = f", answers of {cfg.answer_tokens} tokens{threads_of(head['settings'])}"
     found = [replace(each, what=each.what + told) for each in answers.figures(columns, cfg.batch_size, peak, device)]
     print("\n".join(answers.lines(found, columns, device)))
     shared = {**head, "clips": clips.description(), "machine": describe_device(device, peak), "agreement": agreement}

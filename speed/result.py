@@ -19,6 +19,15 @@ TRAINING_TIMES, TRAINING_TIMES_ON_GPU, MFU_ON_GPU = 3.0, 5.0, 0.5
 """What is promised: clips/s of a run over those of the released recipe, of steps alone on a GPU, and utilisation."""
 
 
+def threads_of(settings: Mapping[str, Any]) -> str:
+    """What a figure's name ends with: results of one thread, and of several, stand on one page.
+
+    >>> threads_of({"num_threads": 2}), threads_of({"num_threads": 1})
+    (', 2 threads', '')
+    """
+    return f", {settings['num_threads']} threads" if settings["num_threads"] > 1 else ""
+
+
 def settings_of(cfg: Mapping[str, Any], here: Path) -> Any:
     """The settings of a measurement, with paths below `here` relative to it: a committed file names no machine."""
     return _relative({name: value for name, value in cfg.items() if name != "paths"}, f"{here}/")

@@ -162,11 +162,12 @@ def require_equal_losses(losses: Mapping[str, list[list[float]]]) -> None:
 def figures(result: Mapping[str, Any]) -> "list[Figure]":
     """A step of ours over those of the other loops, and over its arithmetic."""
     from speed.figures import figure
-    from speed.result import TRAINING_TIMES
+    from speed.result import TRAINING_TIMES, threads_of
 
     size = result["clips_per_step"]
     taken = {name: _times(found, size) for name, found in result["columns"].items()}
-    on = f"a step of {size} clips"
+    told = threads_of(result["settings"])
+    on = f"a step of {size} clips{told}"
 
     def over(one: str, other: str) -> list[float]:
         return [mine / theirs for mine, theirs in zip(taken[one], taken[other], strict=False)]
@@ -174,7 +175,7 @@ def figures(result: Mapping[str, Any]) -> "list[Figure]":
     return [
         figure(f"{on}: ours / a bare loop", over("ours", BARE), "x", at_most=OVERHEAD),
         figure(f"{on}: ours / Hugging Face's Trainer", over("ours", "hugging_face"), "x", at_most=1.0),
-        figure("clips/s: ours / upstream's recipe", over("upstream_1", "ours"), "x", at_least=TRAINING_TIMES),
+        figure(f"clips/s: ours / upstream's recipe{told}", over("upstream_1", "ours"), "x", at_least=TRAINING_TIMES),
         figure(on, taken["ours"], "ms", floor=result["floor_ms"], floor_of="its matrix products at the machine's best"),
     ]
 

@@ -64,12 +64,13 @@ def test_what_is_promised_is_kept_or_not() -> None:
     taken = {"bare": [100, 100, 200], "ours": [104, 106, 208], "hugging_face": [105, 105, 210], "upstream_1": [350] * 3}
     rounds = {name: [{"samples_per_s": 16e3 / each} for each in times] for name, times in taken.items()}
     columns = {name: {"training": {"rounds": found}} for name, found in rounds.items()}
-    over_bare, over_trainer, upstream, step = figures({"clips_per_step": 16, "floor_ms": 50.0, "columns": columns})
+    result = {"clips_per_step": 16, "floor_ms": 50.0, "columns": columns, "settings": {"num_threads": 2}}
+    over_bare, over_trainer, upstream, step = figures(result)
     assert (over_bare.value, over_bare.high) == pytest.approx((1.04, 1.06))
     assert is_kept(asdict(over_bare))
     assert over_trainer.value == pytest.approx(104 / 105)
     assert (upstream.value, upstream.low) == pytest.approx((350 / 106, 350 / 208))
-    assert (step.value, step.floor, step.unit) == (106, 50.0, "ms")
+    assert (step.what, step.value, step.floor, step.unit) == ("a step of 16 clips, 2 threads", 106, 50.0, "ms")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import torch
 from peft.tuners.lora.layer import Linear as AdaptedLinear
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers.activations import SiLUActivation
 
 from emolightning.models.parts.lora import unwrapped
 from emolightning.models.parts.masks import sees_all
@@ -206,7 +207,7 @@ class _Layer:
         self._attend = partial(attend, self._attention, scaling=self._attention.scaling, dropout=0.0)
         self._before = _slim_norm(layer.input_layernorm, is_exact)
         self._between = _slim_norm(layer.post_attention_layernorm, is_exact)
-        self._act, parts = mlp.act_fn, self._attention
+        self._act, parts = _in_place(mlp.act_fn), self._attention
         self._query, self._key, self._value, self._output = (
             _slim(part, is_exact) for part in (parts.q_proj, parts.k_proj, parts.v_proj, parts.o_proj)
         )
@@ -286,6 +287,11 @@ def _turned(vectors: Tensor, angles: list[Tensor]) -> Tensor:
 def _sum(new: Tensor, hidden: Tensor) -> Tensor:
     """Add `hidden` to `new`, in the memory of `new` where their types agree; any shape."""
     return new.add_(hidden) if new.dtype == hidden.dtype else hidden + new
+
+
+def _in_place(act: Any) -> Linear:
+    """The activation, written to the memory of what it is given where it is SiLU."""
+    return partial(functional.silu, inplace=True) if type(act) is SiLUActivation else act
 
 
 def _slim_norm(norm: Any, is_exact: bool) -> Linear:
