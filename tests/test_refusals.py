@@ -84,6 +84,10 @@ def test_settings_are_tried_before_clips_are_read(
         (["prompt.questions={emotoin: hi}"], "'emotoin' is not one of emotion, "),
         (["prompt.questions={valence: 'From {low} to {hihg}?'}"], "valence: {hihg} is no place; did you mean {high}?"),
         (["prompt.questions={preference: '{a1}, {a2}, {labels}, {}, {a: 1}, {a3}?'}"], "{a3} is no place; did you"),
+        (["prompt.scale=[1,1]"], "the lowest and the highest, e.g. [-1,1], or data, or none"),
+        (["data.scale=[5,1]"], "data.scale: [5, 1] must be two numbers, the lowest and the highest, e.g. [-1,1]"),
+        (["data.scale=5"], "data.scale: 5 must be two numbers"),
+        (["scoring=numbers", "scoring.scale=[a,b]"], "scoring.scale: ['a', 'b'] must be two numbers"),
         (["trainer.precision=int8"], "trainer.precision: 'int8' is not one of 32-true"),
         (["trainer.val_check_interval=0"], "trainer.val_check_interval: must be at least"),
         (

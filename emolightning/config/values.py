@@ -257,7 +257,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         problems
         + _check_inputs(cfg)
         + _check_tasks(cfg)
-        + _check_scale(cfg)
+        + _check_scales(cfg)
         + check_questions(_plain(_value(cfg, "prompt.questions")), tasks=_of_family(cfg).get("prompt.task", TASKS))
         + _check_monitor(cfg)
         + _check_callbacks(cfg)
@@ -364,13 +364,20 @@ def _check_tasks(cfg: DictConfig) -> list[Problem]:
     return problems
 
 
-def _check_scale(cfg: DictConfig) -> list[Problem]:
-    scale = _value(cfg, "prompt.scale")
-    try:
-        number_scale(None if scale in ("data", NO_SCALE) else _plain(scale), "prompt.scale")
-    except UserError as error:
-        return [Problem("prompt.scale", f"{str(error).removeprefix('prompt.scale: ')}, or data, or {NO_SCALE}")]
-    return []
+SCALES = {"prompt.scale": ("data", NO_SCALE), "data.scale": (), "scoring.scale": ()}
+"""Settings that are two numbers, and the words that may stand in their place."""
+
+
+def _check_scales(cfg: DictConfig) -> list[Problem]:
+    problems = []
+    for key, words in SCALES.items():
+        given = _plain(_value(cfg, key))
+        try:
+            number_scale(None if given in words else given, key)
+        except UserError as error:
+            said = str(error).removeprefix(f"{key}: ")
+            problems.append(Problem(key, "".join([said, *(f", or {word}" for word in words)])))
+    return problems
 
 
 def _plain(value: Any) -> Any:
