@@ -25,6 +25,8 @@ RELEASED, TRANSFORMERS, GENERATION, LIKELIHOOD = "released recipe", "transformer
 GENERATION_TIMES, LIKELIHOOD_TIMES, BATCH_TIMES_ON_GPU = 1.5, 8.0, 15.0
 """What is promised: by generation at equal batch size, by likelihood against one clip after the other; on a GPU by
 generation of a batch against one clip after the other."""
+LONG = 20
+"""Tokens of an answer from which the likelihood of one clip has a promise: it costs a whole context, as they do not."""
 
 EQUAL_LOSS = 1e-4
 """Nats of a clip by which recipes may differ in float32: attention adds in another order."""
@@ -108,7 +110,8 @@ def figures(columns: Sequence[Column], batch_size: int, peak: Peak, device: torc
     for size in sizes(batch_size):
         compare(_named(GENERATION, size), _named(RELEASED, size), GENERATION_TIMES)
         compare(_named(GENERATION, size), _named(TRANSFORMERS, size), GENERATION_TIMES)
-        compare(_named(LIKELIHOOD, size), _named(RELEASED, size), LIKELIHOOD_TIMES if size == 1 else None)
+        is_promised = size == 1 and work.tokens >= LONG * work.samples
+        compare(_named(LIKELIHOOD, size), _named(RELEASED, size), LIKELIHOOD_TIMES if is_promised else None)
     if batch_size > 1:
         promised = BATCH_TIMES_ON_GPU if device.type == "cuda" else None
         compare(_named(GENERATION, batch_size), _named(RELEASED, 1), promised)

@@ -5,9 +5,9 @@
 
 Labels are scored in both ways there are: layer by layer, as a tree in which tokens that labels share are read once,
 and with transformers' forward, a row for each label, as models whose layers are not known are. A round takes for each
-way the processor time of its own context pass and then of all labels. Prints the medians over the rounds, and the
-median and the range of the ratio within a round. `tests/test_label_logprobs.py` shows that the sums are those of one
-full forward a label.
+way the processor time of its own context pass and then of all labels, of one thread. Prints the medians over the
+rounds, and the median and the range of the ratio within a round. `tests/test_label_logprobs.py` shows that the sums are
+those of one full forward a label.
 """
 
 import sys
@@ -101,6 +101,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     settings = vars(parser.parse_args())
     widths, output = settings.pop("width"), settings.pop("output")
+    torch.set_num_threads(1)  # Several wait for each other, which counts as processor time of all.
     found = []
     for width in widths:
         found += measure(width=width, **settings)

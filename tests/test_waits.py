@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from callbacks.throughput import Throughput, counted
 from emolightning.errors import EndOfRun
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
 from emolightning.records.labels import MER6
+from emolightning.training.checkpoints.last_checkpoint import ASKED_EVERY, LastCheckpoint
 from emolightning.training.keeping import keeping
 from emolightning.training.learner import EmotionLearner
 from emolightning.training.stopping.divergence import require_finite_weights
@@ -169,3 +171,21 @@ def test_borrowed_clips_are_not_counted() -> None:
     batch.is_own = torch.tensor([True, False, True])
     tokens = batch.sequence.attention_mask.sum(1)
     assert counted(batch).tolist() == [2, int(tokens[0] + tokens[2])]
+
+
+def test_ranks_compare_their_clocks_in_each_tenth_step() -> None:
+    """Every comparison makes them wait for each other."""
+    compared: list[int] = []
+
+    class Strategy:
+        root_device = torch.device("cpu")
+
+        def reduce(self, found: Tensor, reduce_op: str) -> Tensor:
+            compared.append(step)
+            return found
+
+    last, saved = LastCheckpoint("folder", every_minutes=1e-9), []
+    for step in range(1, 2 * ASKED_EVERY + 5):
+        trainer: Any = SimpleNamespace(world_size=2, global_step=step, strategy=Strategy())
+        saved += [step] if last._is_time(trainer) else []
+    assert saved == compared == [ASKED_EVERY, 2 * ASKED_EVERY]

@@ -17,6 +17,9 @@ from emolightning.training.lightning_internals import (
 )
 from emolightning.training.loggers.csv_log import CsvLog
 
+ASKED_EVERY = 10
+"""Optimizer steps between two looks at the clocks of several ranks, who wait for each other there."""
+
 
 class LastCheckpoint(Checkpoint):
     """Saves one step before each validation, after it, and in between by the clock or by optimizer steps.
@@ -32,7 +35,7 @@ class LastCheckpoint(Checkpoint):
         folder: of the checkpoints.
         every_num_steps: optimizer steps from one file to the next; 0 does not count them.
         every_minutes: minutes from one file to the next; 0 looks at no clock. Any step may be the one that is saved,
-            whether it is logged or not.
+            whether it is logged or not; with several ranks any tenth.
     """
 
     def __init__(self, folder: str, *, every_num_steps: int = 0, every_minutes: float = 0.0):
@@ -80,7 +83,8 @@ class LastCheckpoint(Checkpoint):
 
     def _is_time(self, trainer: pl.Trainer) -> bool:
         """Whether it is time by any rank's clock: all of them save."""
-        if not self.every_minutes:
+        is_looked_at = trainer.world_size == 1 or trainer.global_step % ASKED_EVERY == 0
+        if not (self.every_minutes and is_looked_at):
             return False
         is_time = time.monotonic() - self._saved_at >= 60 * self.every_minutes
         if trainer.world_size > 1:  # A rank alone reads no tensor here, and so waits for no device.
