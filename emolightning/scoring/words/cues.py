@@ -208,7 +208,8 @@ WORDS: Mapping[Cue, str] = {
     "from~time~to~time from~start~to~end from~beginning~to~end if~i~had~to if~i~have~to if~i~must if~anything "
     "if~i~were~to if~i~were~forced if~i~was~forced if~pressed if~i~need~to if~i~could~only if~i~can~only if~forced "
     "no~emotion~label no~emotion~labels no~emotion~listed no~emotion~from no~emotion~in~the~list "
-    "no~emotion~can no~emotions~can no~emotion~could contrasts~with contrasting~with in~contrast~with "
+    "no~emotion~can no~emotions~can no~emotion~could "
+    "no~emotion~dominates no~emotion~prevails contrasts~with contrasting~with in~contrast~with "
     "emotion~is~concerned emotions~are~concerned mood~is~concerned face~is~concerned voice~is~concerned "
     "not~to~mention nothing~but no~less~than 不仅 不但 不只 不止 非常 不断 无比 无论 不错 不同 没想到 未来 仕方な "
     "もったいな 少な 間違いな 違いな",

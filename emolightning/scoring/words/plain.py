@@ -25,7 +25,7 @@ CALM = '[^!?"abuzqIAN]*'
 """Words none of which unsettles what is said."""
 
 PERSON = rf"(?:(?:O{REST}|[oW][ecpkn&xCD]*)?r|[weoWOcn&x]*[pec]{REST})"
-THING = rf'(?:(?:[oWO]{REST})?x|t|[weoWcnDC&,x]*k[^!?"abmuz,]*|w?X[rIpxwekcWivhgLmE!Ds]*[ivhsE][rIpxwekcWivhgLmE!Ds]*)'
+THING = rf'(?:(?:[oWO]{REST})?x|t|[weoWcnDC&,x]*k[^!?"abmuz,]*|w?X[rIpxwekcWivhgLmE!Ds]*[ivhsEV][rIpxwekcWivhgLmE!Ds]*)'
 SUBJECT = rf"(?:{PERSON}|{THING})"
 MATRIX = r'(?:Iit|[IO][iu]?o?[Ckvj]t?|x?i?j(?:o[weopkcn&]*)?t?|xi[iC]?t|xiCt?|[^!?"abuzqItAN:;hj]*[hj]t?)'
 MODIFIERS = r"(?:[gkeoDCWxrp]|no|oe*[wL][wLe]*o|!?Lo|!?[wLn]+[,&b!T]+)*"
