@@ -198,7 +198,9 @@ def _mainly(sentence: Sentence, place: int) -> None:
     sentence.is_at_first &= sentence.items[place].word not in ("in fact", "in reality", "really", "actually", "truly")
 
 
-def _refuse(sentence: Sentence, _: int) -> None:
+def _refuse(sentence: Sentence, place: int) -> None:
+    if sentence.items[place].word.startswith("depend") and subjects.is_of_a_person(sentence, place):
+        return  # "she depends on others", but "the label depends on the viewer"
     sentence.is_refused = not sentence.is_denied  # "it is not hard to see that he is sad"
     sentence.is_denied = False
 

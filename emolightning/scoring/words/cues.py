@@ -160,7 +160,7 @@ WORDS: Mapping[Cue, str] = {
     Cue.MAINLY: "first~choice above~all mostly mainly primarily predominantly chiefly dominated~by largely leaning "
     "lean most~likely likeliest overwhelming actually truly genuinely in~fact in~reality really essentially "
     "ultimately 其实 其實 实际上 實際上 主に 주로 사실",
-    Cue.REFUSE: "it~depends that~depends answer~depends label~depends "
+    Cue.REFUSE: "depends depend "
     "may~become might~become could~become may~get might~get could~get about~to~become about~to~get "
     "may~suggest might~suggest could~suggest stop~being stops~being cannot~determine cannot~tell can't~tell "
     "can't~determine can't~say cannot~say "
@@ -186,8 +186,9 @@ WORDS: Mapping[Cue, str] = {
     Cue.OPTIONS: "options option~list choices candidate~labels candidate~emotions possible~labels possible~emotions "
     "labels~are following~emotions following~labels categories choose~from select~from represents "
     "which~emotion~label 选项 選項",
-    Cue.TIED: "tie it's~a~tie it~is~a~tie tie~between tied~between tied~for "
-    "toss-up coin~flip equally~likely equally~plausible equally~strong 并列 "
+    Cue.TIED: "tie a~tie tied tie~between a~tie~between tied~between tied~for they~tie both~tie "
+    "ends~in~a~tie end~in~a~tie close~tie dead~tie toss-up coin~flip "
+    "equally~likely equally~plausible equally~strong 并列 "
     "several~emotions different~emotions two~readings same~degree equally~supported both~are~supported both~fit "
     "multiple~emotions various~emotions many~emotions range~of~emotions both~emotions bittersweet mixed~feelings "
     "mixed~emotions",
@@ -211,7 +212,9 @@ WORDS: Mapping[Cue, str] = {
     "no~emotion~can no~emotions~can no~emotion~could "
     "no~emotion~dominates no~emotion~prevails contrasts~with contrasting~with in~contrast~with "
     "emotion~is~concerned emotions~are~concerned mood~is~concerned face~is~concerned voice~is~concerned "
-    "not~to~mention nothing~but no~less~than 不仅 不但 不只 不止 非常 不断 无比 无论 不错 不同 没想到 未来 仕方な "
+    "not~to~mention nothing~but no~less~than hair~tied hair~is~tied hands~tied hands~are~tied "
+    "hands~were~tied tied~up tied~back tied~to tied~down tied~behind "
+    "tied~around 不仅 不但 不只 不止 非常 不断 无比 无论 不错 不同 没想到 未来 仕方な "
     "もったいな 少な 間違いな 違いな",
 }  # fmt: skip
 """Cue -> words, each with `~` for a space; `WORD` holds sayings in which no emotion is named or denied."""

@@ -155,7 +155,7 @@ ROLES: Mapping[str, str] = {
     "false untrue incorrect inaccurate unfounded misleading misplaced premature exaggerated fake faked feigned "
     "staged an~act a~lie fades faded subsides subsided disappears disappeared vanishes vanished ebbs ebbed dissipates "
     "wears~off wore~off worn~off is~gone are~gone ebbs~away",
-    UNKNOWN: "uncertain unsure 怒るかも 喜ぶかも 驚くかも 恐れるかも 悲しむかも",
+    UNKNOWN: "uncertain unsure depends depend 怒るかも 喜ぶかも 驚くかも 恐れるかも 悲しむかも",
     "!": "least lower wrong unlikely",
 }  # fmt: skip
 """Role -> words, each with `~` for a space."""

@@ -69,6 +69,11 @@ CHOICE = re.compile(
 )
 """`Top choice: sad` and `Second choice: angry`; what is merely counted, as in `Option 1: sad`, is of equal standing."""
 
+A_TIE = re.compile(
+    r"(?:^|[\n.;,(]|\b(?:is|are|it|both)|['’](?:s|re))\s*(?:an? )?tied?\b(?! (?:up|to|back)\b)", re.IGNORECASE
+)
+"""Says, beside choices, that none of them is first: `(tie)`, `they are tied`, but not `his tie`."""
+
 AFTER_A_CHOICE = (":", "=", " -", " \u2013", " \u2014")
 """One of them is in each: most answers need not be searched."""
 
@@ -228,9 +233,9 @@ def _largest(scores: Mapping[str, float]) -> str:
 def _without_lesser(text: str, choices: Sequence[re.Match[str]]) -> str:
     """Return the text without second choices beside a first one.
 
-    What is merely counted stays, without its number.
+    What is merely counted stays, without its number, and so does what is tied.
     """
-    has_best = any(each["best"] for each in choices)
+    has_best = any(each["best"] for each in choices) and not A_TIE.search(text)
 
     def shown(each: re.Match[str]) -> str:
         return "\n" if has_best and not each["best"] and not each["equal"] else f"\nLabel: {each['said']}\n"

@@ -50,6 +50,12 @@ def person(sentence: Sentence, place: int) -> None:
             sentence.is_denied = False  # "without it he looks sad"
 
 
+def is_of_a_person(sentence: Sentence, place: int) -> bool:
+    """Whether a person is the subject of a verb, as in `she depends` and `the man who depends`."""
+    roles = "".join(item.role for item in sentence.earlier(place))
+    return roles.endswith(("r", "p", "a", "pR"))
+
+
 def another(sentence: Sentence, place: int) -> None:
     is_ascii = sentence.items[place].word.isascii()
     has_no_verb = sentence.begins_clause(place) and not (is_ascii and sentence.next(place) is not Cue.LABEL)

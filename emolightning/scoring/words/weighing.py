@@ -8,11 +8,13 @@ from emolightning.scoring.words.changes import CHANGES
 from emolightning.scoring.words.cues import Cue
 from emolightning.scoring.words.items import Item
 from emolightning.scoring.words.plain import is_plain
+from emolightning.scoring.words.roles import NOTHING
 from emolightning.scoring.words.sentence import (
     BARE,
     CONCEDED,
     CONCLUDED,
     DENIED,
+    FARTHEST,
     FINAL,
     KEYED,
     LESS,
@@ -48,6 +50,16 @@ ROW = "|"
 """Begins a row of a table."""
 
 ENDS = frozenset((Cue.STOP, Cue.ASKED, Cue.LINE))
+
+WORN = frozenset(("tie", "a tie", "tied"))
+"""They say that emotions count the same, or speak of clothes and bound hands."""
+
+UNTIED = ("!", "p", "r", "pR")
+"""The roles of words before `tied` that make it no tie: a person, and `not`."""
+
+BEFORE_A_TIE = ("L", "n", "k", "x", "xi", "E", ":", ";")
+"""The roles of words after which a tie is one of emotions: `sad, angry (tie)`, `that's a tie`."""
+
 NOT_BARE = frozenset(
     (
         *(Cue.WORD, Cue.SEEMS, Cue.IS, Cue.WITH, Cue.BECAUSE, Cue.ABOUT, Cue.SLIGHTLY, Cue.PERHAPS, Cue.PERSON),
@@ -86,12 +98,27 @@ def mentions_of(items: Sequence[Item]) -> tuple[list[Mention], int]:
 def says_tie(items: Sequence[Item]) -> bool:
     """Return whether emotions are said to count the same.
 
-    `Tie.` says it, and `he wears a tie` does not.
+    `A tie.` and `they are tied` say it; `he wears a tie` and `his hands are tied` do not.
     """
     return any(
-        item.cue is Cue.TIED and (item.word != "tie" or not place or items[place - 1].cue in ENDS)
+        item.cue is Cue.TIED and (item.word not in WORN or _is_of_emotions(items, place))
         for place, item in enumerate(items)
     )
+
+
+def _is_of_emotions(items: Sequence[Item], place: int) -> bool:
+    """Whether a tie is one of emotions by the words before it: they are no person, and speak of no clothes."""
+    before = items[max(0, place - FARTHEST) : place]
+    is_tied = items[place].word == "tied"
+    if items[place].word == "tie" and before and (before[-1].role, before[-1].cue) == (NOTHING, Cue.WORD):
+        return False  # "his tie"
+    row = [
+        one for one in takewhile(lambda one: one.cue not in ENDS, reversed(before)) if one.role not in (NOTHING, ",")
+    ]
+    if is_tied:
+        subject = next((one for one in row if one.role not in ("i", "xi", "ui")), None)
+        return subject is None or subject.word == "they" or subject.role not in UNTIED
+    return not row or row[0].cue in (Cue.IS, Cue.TO) or row[0].role in BEFORE_A_TIE
 
 
 def likeliest(items: Sequence[Item]) -> list[Mention]:
@@ -189,7 +216,8 @@ def _close(sentence: Sentence, *, is_asked: bool, is_tied: bool) -> None:
             mention.weight = max(one.weight for one in usable)
     elif sentence.is_ranked and not is_tied:
         count_less(usable[1:])
-    elif not sentence.level and usable and _is_bare(sentence):
+        return
+    if not (sentence.is_option or is_asked or sentence.level) and _is_bare(sentence):
         for mention in usable:
             mention.level = BARE
 
