@@ -139,7 +139,7 @@ ROLES: Mapping[str, str] = {
     "in~case "
     "ですか ますか 만약 suppose imagine should should~be ought shall or~not once unless whether if as~if as~though "
     "supposedly allegedly ostensibly reportedly typically usually normally often as~a~rule oh~sure yeah~right yeah "
-    "可能会 也许会 或许会 他会 她会 将会 "
+    "通常 往往 一般会 可能会 也许会 或许会 他会 她会 将会 "
     "谁 誰 呢 吗 嗎 听说 据说 应该 本应 假如 如果 要是 是不是 should~he should~she should~they had~he had~she "
     "were~he were~she",
     '"': "말한다 말합니다 问 問 asks asked asking wonders wondered wondering tells told explains explained described "
