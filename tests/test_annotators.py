@@ -20,6 +20,7 @@ from emolightning.scoring.annotators import annotators_section, vote_scores
 from emolightning.scoring.classification import Classification
 from emolightning.scoring.predictions import Columns, Predictions, read_predictions
 from emolightning.scoring.reading import LabelReader
+from emolightning.scoring.sampling import Sampling
 from emolightning.scoring.voting import judgements, voted
 
 LABELS = ("happy", "sad", "angry")
@@ -170,22 +171,48 @@ def test_people_who_are_others_of_each_clip() -> None:
         "krippendorff_alpha": pytest.approx(0.2)
     }
     assert named["ceiling"] == found["ceiling"]
-    # A clip without a vote counts nowhere.
-    more = [*answers, Answer("c4", "sad", "", "sad", 0.0)]
-    without = replace(votes, of_clips={**votes.of_clips, "c4": ()})
-    with np.errstate(all="raise"):
-        with_it = annotators_section(without, more, [*said, Score("c4", "sad", None, "sad")], LABELS)
-        of_it = annotators_section(without, more[-1:], [Score("c4", "sad", None, "sad")], LABELS)
-        assert vote_scores(without, more[-1:], [Score("c4", "sad", None, "sad")], Classification(labels=LABELS)) == {}
-    assert {name: each["value"] for name, each in with_it["votes"].items()} == {
-        name: each["value"] for name, each in found["votes"].items()
-    }
-    assert about_annotators({"annotators": of_it}) == [
-        "Annotators who are not named, so without Cohen's kappa; agreement: not known."
-    ]
     unnamed = annotators_section(replace(votes, raters={}), answers, said, LABELS)
     assert unnamed["agreement"] == found["agreement"]
     assert about_annotators({"annotators": unnamed})[0].startswith("Annotators who are not named, so without Cohen's")
+
+
+@pytest.mark.parametrize("people", [PEOPLE, ()])
+def test_clips_without_a_vote_count_nowhere(people: tuple[str, ...]) -> None:
+    """Neither in values nor in intervals, nor for who judged how many."""
+    votes, answers, said, *_ = simulated(0, number=20)
+    votes = replace(votes, annotators=people)
+    found = annotators_section(votes, answers, said, LABELS)
+    assert {"krippendorff_alpha", "fleiss_kappa"} <= set(found["agreement"])
+    more = [Answer(f"d{at}", "sad", "", "sad", 0.0) for at in range(50)]
+    read = [Score(each.clip_id, "sad", None, "sad") for each in more]
+    # Their probabilities are not asked for either.
+    wide = replace(votes, of_clips={**{each.clip_id: (None,) * len(people) for each in more}, **votes.of_clips})
+    assert annotators_section(wide, [*more, *answers], [*read, *said], LABELS) == found
+    scoring = Classification(labels=LABELS)
+    assert vote_scores(wide, [*more, *answers], [*read, *said], scoring) == vote_scores(votes, answers, said, scoring)
+    assert vote_scores(wide, more, read, scoring) == {}
+    none = annotators_section(wide, more, read, LABELS)
+    assert (none["agreement"], none["votes"], none["ceiling"]["num_compared"]) == ({}, {}, 0)
+    assert none["num_votes"] == dict.fromkeys(people, 0)
+    assert about_annotators({"annotators": none})[0].endswith("agreement: not known.")
+
+
+def test_an_interval_is_as_wide_as_the_clips_that_its_score_counts() -> None:
+    """Two clips with two votes that are alike, and thirty with one, which nobody is compared on."""
+    votes = Votes((), {"c0": ("sad", "sad"), "c1": ("happy", "happy")} | {f"d{at}": ("sad",) for at in range(30)})
+    answers = [Answer(clip, "sad", "", "sad", 0.0) for clip in votes.of_clips]
+    said = [Score(each.clip_id, "sad", None, "sad") for each in answers]
+    found = annotators_section(votes, answers, said, LABELS)
+    both = annotators_section(votes, answers[:2], said[:2], LABELS)
+    assert found["ceiling"]["num_compared"] == both["ceiling"]["num_compared"] == 4
+    for section in (found, both):
+        # Of two that agree by the exact bound as many as 1 - 0.025 ** (1 / 2) may differ.
+        assert section["ceiling"]["ceiling"]["war"]["ci95"] == pytest.approx([0.025**0.5, 1])
+        assert section["agreement"]["krippendorff_alpha"]["ci95"] == pytest.approx([2 * 0.025**0.5 - 1, 1])
+    assert found["votes"]["best_soft_accuracy"]["ci95"] == pytest.approx([0.025 ** (1 / 32), 1])
+    films = Sampling("film", {clip: "x" if clip in ("c0", "c1") else clip for clip in votes.of_clips})
+    clustered = annotators_section(votes, answers, said, LABELS, films)
+    assert clustered["ceiling"]["ceiling"]["war"]["ci95"] == pytest.approx([0.025, 1]), "both are of one film"
 
 
 def test_others_who_share_ten_clips_have_a_kappa() -> None:

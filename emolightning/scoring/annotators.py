@@ -29,7 +29,7 @@ from emolightning.scoring.metrics.agreement import (
 from emolightning.scoring.metrics.calibration import SMALLEST
 from emolightning.scoring.metrics.classification import joined, scores
 from emolightning.scoring.metrics.intervals import percentile_interval, resampled_entry
-from emolightning.scoring.metrics.resampling import affordable, kinds_of
+from emolightning.scoring.metrics.resampling import Resampling, affordable, kinds_of
 from emolightning.scoring.sampling import BY_CLIP, Sampling
 from emolightning.scoring.scoring import Scoring
 
@@ -83,15 +83,15 @@ def vote_scores(
     votes: Votes | None, answers: Sequence[Answer], said: Sequence[Score], scoring: Scoring
 ) -> dict[str, float]:
     """Answers of a validation against votes: scores of `OF_VOTES` without intervals, none where there are no votes."""
-    judged = {} if votes is None else votes.of_clips
-    known = [place for place, answer in enumerate(answers) if answer.clip_id in judged]
-    if votes is None or not known or not isinstance(scoring, Classification):
+    if votes is None or not isinstance(scoring, Classification):
         return {}
-    answers, said = [answers[place] for place in known], [said[place] for place in known]
+    answers, said = _judged(votes, answers, said, scoring.labels)
+    if not answers:
+        return {}
     read, number = class_indices(answers, said, scoring.labels)[1], len(scoring.labels)
     columns = _columns(_given(votes, answers, scoring.labels), read, number, _chances(answers, scoring.labels))
     means = {name: columns[name].mean(axis=0) for name in OF_VOTES if name in columns}
-    return {name: float(value / weight) for name, (weight, value) in means.items() if weight}
+    return {name: float(value / weight) for name, (weight, value) in means.items()}
 
 
 def annotators_section(
@@ -101,7 +101,7 @@ def annotators_section(
     labels: Sequence[str],
     sampling: Sampling = BY_CLIP,
 ) -> dict[str, Any]:
-    """Section `annotators` of a report.
+    """Section `annotators` of a report, of the clips that somebody judged.
 
     Args:
         votes: on these clips, and perhaps on others.
@@ -110,14 +110,9 @@ def annotators_section(
         labels: the vocabulary.
         sampling: which clips are independent.
     """
+    answers, said = _judged(votes, answers, said, labels)
     given, people = _given(votes, answers, labels), _people(votes, answers)
-    read = class_indices(answers, said, labels)[1]
-    chances = _chances(answers, labels)
-    # Whose votes they are makes no difference to a clip's sums.
-    alike = np.sort(given, axis=1) if votes.raters else given
-    kinds, first = kinds_of([*alike.T, read, *(() if chances is None else chances.T)])
-    columns = _columns(given[first], read[first], len(labels), None if chances is None else chances[first])
-    entries = _Scores(columns, _values(labels)).entries(kinds, sampling, answers)
+    entries, num_compared = _entries(votes, given, answers, said, labels, sampling) if answers else ({}, 0)
     pairs = _pairs(given, *people, len(labels), 1 if votes.annotators else LEAST_SHARED)
     kappas = [each["kappa"] for each in pairs if each["kappa"] is not None]
     if kappas:
@@ -134,9 +129,27 @@ def annotators_section(
         "agreement": {name: entries[name] for name in DEFINITIONS if name in entries},
         "num_pairs": {"sharing_clips": len(pairs), "with_kappa": len(kappas)},
         "pairs": pairs if votes.annotators else [],
-        CEILING: {"num_compared": int(columns["people"].sum(axis=1)[kinds].sum()), **_ceiling(entries)},
+        CEILING: {"num_compared": num_compared, **_ceiling(entries)},
         "votes": {name: entries[name] for name in OF_VOTES if name in entries},
     }
+
+
+def _entries(
+    votes: Votes,
+    given: np.ndarray,
+    answers: Sequence[Answer],
+    said: Sequence[Score],
+    labels: Sequence[str],
+    sampling: Sampling,
+) -> tuple[dict[str, dict[str, Any]], int]:
+    """Return score -> its entry, and how many votes are compared with those of others."""
+    read, chances = class_indices(answers, said, labels)[1], _chances(answers, labels)
+    # Whose votes they are makes no difference to a clip's sums.
+    alike = np.sort(given, axis=1) if votes.raters else given
+    kinds, first = kinds_of([*alike.T, read, *(() if chances is None else chances.T)])
+    columns = _columns(given[first], read[first], len(labels), None if chances is None else chances[first])
+    num_compared = int(columns["people"].sum(axis=1)[kinds].sum())
+    return _Scores(columns, _values(labels)).entries(kinds, sampling, answers), num_compared
 
 
 def _mean_kappa(kappas: Sequence[float], which: str) -> dict[str, Any]:
@@ -151,6 +164,15 @@ def _ceiling(entries: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
+def _judged(
+    votes: Votes, answers: Sequence[Answer], said: Sequence[Score], labels: Sequence[str]
+) -> tuple[list[Answer], list[Score]]:
+    """Return the answers about clips with a vote, and what was read from them: other clips count nowhere."""
+    known = {*labels}
+    kept = [place for place, each in enumerate(answers) if not known.isdisjoint(votes.of_clips.get(each.clip_id, ()))]
+    return [answers[place] for place in kept], [said[place] for place in kept]
+
+
 def _given(votes: Votes, answers: Sequence[Answer], labels: Sequence[str]) -> np.ndarray:
     """Return the class of each vote on each clip; -1 where there is none.
 
@@ -158,7 +180,8 @@ def _given(votes: Votes, answers: Sequence[Answer], labels: Sequence[str]) -> np
         int64 (clips, annotators), or (clips, most votes on one) where each clip was judged by different people.
     """
     place: dict[str | None, int] = {label: number for number, label in enumerate(labels)}
-    return _filled([[place.get(label, -1) for label in votes.of_clips[answer.clip_id]] for answer in answers])
+    rows = [[place.get(label, -1) for label in votes.of_clips[answer.clip_id]] for answer in answers]
+    return _filled(rows, len(votes.annotators))
 
 
 def _people(votes: Votes, answers: Sequence[Answer]) -> tuple[Sequence[str], np.ndarray]:
@@ -177,9 +200,12 @@ def _people(votes: Votes, answers: Sequence[Answer]) -> tuple[Sequence[str], np.
     return list(place), _filled([[place.get(name, -1) for name in row] for row in rows])
 
 
-def _filled(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    """Return rows of unequal length as one array, int64 (rows, longest), with -1 at their ends."""
-    longest = max(map(len, rows), default=0)
+def _filled(rows: Sequence[Sequence[int]], width: int = 0) -> np.ndarray:
+    """Return rows of unequal length as one array, int64 (rows, longest), with -1 at their ends.
+
+    Without rows it is as wide as `width`.
+    """
+    longest = max(map(len, rows), default=width)
     return np.array([[*row, *[-1] * (longest - len(row))] for row in rows], dtype=np.int64).reshape(len(rows), longest)
 
 
@@ -219,27 +245,26 @@ def _pairs(
 def _columns(
     given: np.ndarray, read: np.ndarray, num_classes: int, chances: np.ndarray | None
 ) -> dict[str, np.ndarray]:
-    """What a clip of each kind adds to each sum."""
+    """What a clip of each kind, with a vote or several, adds to each sum."""
     counts = vote_counts(given, num_classes)
     number = counts.sum(axis=1)
-    is_judged = (number > 0).astype(np.float64)  # Clips without a vote count nowhere.
-    shares = counts / np.maximum(number, 1)[:, None]
+    shares = counts / number[:, None]
     others = majorities_of_others(given, num_classes)
     own = np.column_stack([shares, np.zeros(len(read))])[np.arange(len(read)), read]
     columns = {
         "pairs": coincidences(counts).reshape(len(counts), -1),
         "people": _cells(others, given, num_classes),
         "system": _cells(others, np.broadcast_to(read[:, None], given.shape), num_classes),
-        SOFT_ACCURACY: np.column_stack([is_judged, own]),
-        BEST_SOFT_ACCURACY: np.column_stack([is_judged, shares.max(axis=1)]),
+        SOFT_ACCURACY: np.column_stack([np.ones(len(read)), own]),
+        BEST_SOFT_ACCURACY: np.column_stack([np.ones(len(read)), shares.max(axis=1)]),
     }
     if (number == number[0]).all() and number[0] > 1:
         columns["fleiss"] = fleiss_sums(counts)
     if chances is not None:
         entropy = -(shares * np.log(np.maximum(chances, SMALLEST))).sum(axis=1)
         distance = ((chances - shares) ** 2).sum(axis=1)
-        columns["vote_cross_entropy"] = np.column_stack([is_judged, entropy])
-        columns["vote_brier"] = np.column_stack([is_judged, is_judged * distance])
+        columns["vote_cross_entropy"] = np.column_stack([np.ones(len(read)), entropy])
+        columns["vote_brier"] = np.column_stack([np.ones(len(read)), distance])
     return columns
 
 
@@ -268,14 +293,16 @@ class _Scores:
         rows = np.concatenate(list(self.columns.values()), axis=1)
         resampling = affordable(sampling.resampling(answers), len(rows))
         draws = joined(self.of_sums(totals) for totals in resampling.totals(kinds, rows))
-        units, found = resampling.num_units(len(kinds)), {}
+        units = {name: _num_units(resampling, kinds, each) for name, each in self.columns.items()}
+        found = {}
         for name, value in self.of_sums(np.bincount(kinds, minlength=len(rows)) @ rows).items():
             if np.isnan(value):
                 continue
             limits = LOWEST_AND_HIGHEST.get(name, (-1.0 if _may_be_negative(name) else 0.0, 1.0))
-            ends = percentile_interval(draws[name], num_units=units)
+            number = units[_sum_of(name)]
+            ends = percentile_interval(draws[name], num_units=number)
             found[name] = {
-                **resampled_entry(float(value), ends, units, sampling.bootstrap(), limits),
+                **resampled_entry(float(value), ends, number, sampling.bootstrap(), limits),
                 "definition": _definition(name),
             }
         return found
@@ -300,12 +327,25 @@ class _Scores:
         for name in OF_PEOPLE:
             of_both = {CEILING: people[name], SYSTEM: system[name], DIFFERENCE: system[name] - people[name]}
             found |= {f"{kind}/{name}": np.where(has_clips, values, np.nan) for kind, values in of_both.items()}
-        of_votes = {name: (sums[name][..., 1], sums[name][..., 0]) for name in OF_VOTES if name in sums}
-        means = {
-            name: np.divide(*pair, out=np.full(np.shape(pair[0]), np.nan), where=pair[1] > 0)
-            for name, pair in of_votes.items()
-        }
+        means = {name: sums[name][..., 1] / sums[name][..., 0] for name in OF_VOTES if name in sums}
         return found | means
+
+
+def _num_units(resampling: Resampling, kinds: np.ndarray, rows: np.ndarray) -> int:
+    """Return how many units, clips or clusters, have a clip that adds anything.
+
+    Args:
+        resampling: how clips are drawn.
+        kinds: (clips,), row of each clip.
+        rows: (kinds, columns), what a clip of each kind adds.
+    """
+    (clips,) = np.nonzero(np.any(rows, axis=1)[kinds])
+    return len(clips) if resampling.clusters is None else len(np.unique(resampling.clusters[clips]))
+
+
+def _sum_of(name: str) -> str:
+    """Return the sum that has something of each clip that a score counts."""
+    return name if name in OF_VOTES else "pairs" if name in DEFINITIONS else "people"
 
 
 def _may_be_negative(name: str) -> bool:
