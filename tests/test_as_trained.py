@@ -20,7 +20,7 @@ from emolightning.models.parts.card import RANDOM_BASE, has_random_base, model_c
 from emolightning.records.labels import DFEW7, MER6, MER9
 from emolightning.runs.as_trained import training_differences
 from emolightning.runs.assembly import training
-from emolightning.runs.assembly_of_models import keep_questions, plain
+from emolightning.runs.assembly_of_models import keep_questions, kept, plain
 
 LONG = {"evaluation": {"max_new_tokens": 77}}
 
@@ -124,6 +124,9 @@ def test_a_run_that_named_no_scale_goes_on_without(tmp_path: Path) -> None:
     for each in (run, silent):
         for words in (MSP, ("data=synthetic",)):
             assert asked(composed(f"checkpoint={each}", *words)) == f"{FROM} {TO}", words
+    same = [composed(f"checkpoint={run}", *words) for words in ((), ("prompt.scale=none",))]
+    assert asked(same[0]) == asked(same[1])
+    assert kept(same[0]) == kept(same[1]), "so that the answers of the one are found by the other"
 
 
 def test_other_questions_have_no_scale_unless_they_name_one(tmp_path: Path) -> None:
@@ -133,8 +136,16 @@ def test_other_questions_have_no_scale_unless_they_name_one(tmp_path: Path) -> N
     assert label.prompt.scale is None
     own = "prompt.questions={emotion: 'From {low} to {high}, which of {labels}?'}"
     assert asked(composed(own, name="train")).startswith("From -1 to 1, which of happy, sad")
+    ways = r"prompt\.scale=\[LOW,HIGH\], or take {low} and {high} out of prompt\.questions$"
+    for given in ((), ("prompt.scale=data",)):
+        with pytest.raises(UserError, match=rf"nothing says .* say data\.scale=\[LOW,HIGH\] with data=custom, {ways}"):
+            asked(composed(*CUSTOM, own, *given, name="train"))
+    with pytest.raises(
+        UserError, match=rf"^prompt\.scale=none: .* names the scale; say prompt\.scale=data for .*, {ways}"
+    ):
+        asked(composed(*CUSTOM, own, "prompt.scale=none", name="train"))
     with pytest.raises(UserError, match="names a scale, and nothing says what it is; say prompt.scale=data"):
-        asked(composed(*CUSTOM, own, name="train"))
+        asked(composed(f"checkpoint={numbers_run(tmp_path / 'run', *CUSTOM)[1]}", "prompt.task=emotion", own))
     for idle in (("prompt.scale=[1,5]",), ("prompt.scale=data", "prompt.task=valence", "model=fusion/mlp")):
         with pytest.raises(UserError, match=r"prompt\.scale=.*: no question of this run names a scale; leave it out"):
             training(composed(*idle, f"output_dir={tmp_path}", name="train"))
@@ -158,6 +169,30 @@ def test_the_tasks_of_a_corpus_count_for_the_scale(task: str, scale: list[float]
         else:
             keep_questions(cfg)
             assert cfg.prompt.scale == [1.0, 7.0]
+
+
+def test_corpora_of_which_one_says_no_scale_are_not_asked_on_that_of_another() -> None:
+    table = "data: custom, annotations: x.csv, media: y, labels: mer6, tasks: {valence: 1}"
+    both = f"{{synthetic: {{tasks: {{valence: 1}}}}, mine: {{{table}}}}}"
+    words = ["data=several", f"data.corpora={both}"]
+    way = r"say data\.corpora\.mine\.scale=\[LOW,HIGH\], prompt\.scale=\[LOW,HIGH\], or "
+    scales = r"not on one scale \(synthetic \[-1\.0, 1\.0\], mine not known\)"
+    for more, otherwise in (((), "prompt.scale=none$"), (("prompt.questions={valence: 'To {high}?'}",), "take {low} ")):
+        with (
+            composing.composed("train", [*words, *more]) as cfg,
+            pytest.raises(UserError, match=f"{scales}, .* {way}{otherwise}"),
+        ):
+            keep_questions(cfg)
+    for more, scale in (("data.corpora.mine.scale=[-1,1]", [-1.0, 1.0]), ("prompt.scale=none", None)):
+        with composing.composed("train", [*words, more]) as cfg:
+            keep_questions(cfg)
+            assert kept(cfg)["prompt"]["scale"] == scale
+    with composing.composed("train", ["data=several", f"data.corpora={{mine: {{{table}}}, more: {{{table}}}}}"]) as cfg:
+        keep_questions(cfg)
+        assert cfg.prompt.scale is None, "as each is asked alone"
+        cfg.prompt.scale = "data"
+        with pytest.raises(UserError, match=r"say data\.corpora\.mine\.scale=.*, data\.corpora\.more\.scale=.*=none$"):
+            keep_questions(cfg)
 
 
 @pytest.mark.parametrize("model", ["chat/server", "chat/transformers"])

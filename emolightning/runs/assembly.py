@@ -26,7 +26,6 @@ from emolightning.models.family import Occasion, Sees
 from emolightning.models.parts.cross_entropy import CrossEntropy
 from emolightning.models.parts.generation import Generation
 from emolightning.prompt.processor import Processor
-from emolightning.prompt.questions import NO_SCALE
 from emolightning.records.labels import vocabulary
 from emolightning.runs.answer_writer import AnswerWriter
 from emolightning.runs.assembly_of_data import augmentation_of, loading_of, read_corpus, taught_of
@@ -34,6 +33,7 @@ from emolightning.runs.assembly_of_models import (
     build_processor,
     inputs_of,
     keep_questions,
+    kept,
     plain,
     refuse_unused_scale,
     untrained,
@@ -157,9 +157,7 @@ def _as_kept(cfg: DictConfig, resume_from: Path | None) -> dict[str, Any]:
     if resume_from and cfg.prompt.scale is None:
         cfg.prompt.scale = resumed_scale(resume_from)
     keep_questions(cfg)
-    config = plain(cfg)
-    scale = config["prompt"]["scale"]
-    return {**config, "prompt": {**config["prompt"], "scale": None if scale == NO_SCALE else scale}}
+    return kept(cfg)
 
 
 def _schedule(cfg: DictConfig) -> Any:
@@ -222,7 +220,7 @@ def evaluation(cfg: DictConfig) -> Run[EvaluationFacts]:
     facts = EvaluationFacts(
         rank,
         load_of(cfg),
-        plain(cfg),
+        kept(cfg),
         cfg.checkpoint,
         weights,
         cfg.split,

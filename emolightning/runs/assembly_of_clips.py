@@ -32,7 +32,7 @@ from emolightning.prompt.questions import QUOTED
 from emolightning.records.clips import Clip
 from emolightning.records.inputs import named
 from emolightning.records.labels import vocabulary
-from emolightning.runs.assembly_of_models import build_processor, inputs_of, plain
+from emolightning.runs.assembly_of_models import build_processor, inputs_of, kept, plain
 from emolightning.runs.extract import Extraction, device_of
 from emolightning.runs.feature_recipes import require_same_recipes
 from emolightning.runs.live_features import LiveFeatures
@@ -251,7 +251,8 @@ def _first_question(
 
 def _about(cfg: DictConfig, model: EmotionModel, base: dict[str, str]) -> dict[str, Any]:
     """Everything that answers depend on, and where the weights lie."""
-    settings = {name: plain(cfg)[name] for name in ABOUT}
+    config = kept(cfg)
+    settings = {name: config[name] for name in ABOUT}
     if settings["prompt"]["scale"] is None:  # So that answers saved without this setting are gone on from.
         del settings["prompt"]["scale"]
     weights = {"weights_sha256": state_hash(trained_state(model)), "base": base}

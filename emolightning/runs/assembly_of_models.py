@@ -1,11 +1,13 @@
 """Configuration -> what any model needs, trained or asked: settings, inputs and sequences. It is not Lightning's."""
 
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from emolightning.benchmarks.registry import scale_of
-from emolightning.config.corpora import alone, corpora_of, has_corpora
+from emolightning.config.corpora import SETTING, alone, corpora_of, has_corpora
 from emolightning.config.families import family_of
 from emolightning.errors import UserError
 from emolightning.prompt.own_questions import own_questions
@@ -20,6 +22,14 @@ def plain(cfg: DictConfig | ListConfig) -> dict[str, Any]:
     return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
 
 
+def kept(cfg: DictConfig) -> dict[str, Any]:
+    """All settings as a run keeps them: a scale that was typed as `none` is None, as one that nobody knows."""
+    found = plain(cfg)
+    if found["prompt"]["scale"] == NO_SCALE:
+        found["prompt"]["scale"] = None
+    return found
+
+
 def keep_questions(cfg: DictConfig) -> None:
     """Put the sentences of a file, and the scale that they name, into the configuration, so that a run keeps them.
 
@@ -27,7 +37,7 @@ def keep_questions(cfg: DictConfig) -> None:
         cfg: has `prompt`, `model` and `data`.
 
     Raises:
-        UserError: the file cannot be read, or is none of questions; or the data have no scale that a run's questions
+        UserError: the file cannot be read, or is none of questions; or there is no scale that a run's questions
             could name.
     """
     if cfg.prompt.questions is not None:
@@ -36,12 +46,31 @@ def keep_questions(cfg: DictConfig) -> None:
     if given == "data" or (given is None and not is_of_a_run):
         names_one = _names_a_scale(cfg)
         cfg.prompt.scale = scale_of_data(cfg) if names_one else None
-        if names_one and given == "data" and cfg.prompt.scale is None:
+        is_needed = given == "data" or _own_names_a_scale(cfg)
+        if names_one and is_needed and cfg.prompt.scale is None:
             raise UserError(
                 f"prompt.scale: nothing says what the lowest and the highest number of data={cfg.data.name} are, and "
-                "the question names them; say data.scale=[LOW,HIGH] with data=custom, prompt.scale=[LOW,HIGH], or "
-                f"prompt.scale={NO_SCALE}"
+                f"the question names them; say {_ways(cfg)}"
             )
+    elif given == NO_SCALE and _own_names_a_scale(cfg):
+        raise UserError(
+            f"prompt.scale={NO_SCALE}: a question of prompt.questions names the scale; say prompt.scale=data for that "
+            f"of the data, prompt.scale=[LOW,HIGH], or {WITHOUT}"
+        )
+
+
+WITHOUT = "take {low} and {high} out of prompt.questions"
+"""What own questions need that name no scale."""
+
+
+def _ways(cfg: DictConfig) -> str:
+    """Return what can be said where data have no scale, or not the same."""
+    ways = ["data.scale=[LOW,HIGH] with data=custom"]
+    if has_corpora(cfg):
+        unknown = [name for name in _that_name_a_scale(cfg) if scale_of_data(alone(cfg, name)) is None]
+        ways = [f"{SETTING}.{name}.scale=[LOW,HIGH]" for name in unknown if "scale" in cfg.data.corpora[name]]
+    without = WITHOUT if _own_names_a_scale(cfg) else f"prompt.scale={NO_SCALE}"
+    return f"{', '.join([*ways, 'prompt.scale=[LOW,HIGH]'])}, or {without}"
 
 
 def refuse_unused_scale(cfg: DictConfig) -> None:
@@ -62,16 +91,28 @@ def _names_a_scale(cfg: DictConfig) -> bool:
     """Whether a question has a place for one: one of the run's own, or a general one about a number."""
     if has_corpora(cfg):
         return bool(_that_name_a_scale(cfg))
-    prompt, family = plain(cfg.prompt), family_of(cfg.model)
-    asked, own = {prompt["task"], *(task for task, weight in prompt["tasks"].items() if weight)}, prompt["questions"]
-    texts = own_questions(own)
-    if any(place in text for task in asked for text in texts.get(task, ()) for place in PLACES):
+    if _own_names_a_scale(cfg):
         return True
-    general = (asked & {*DIMENSIONS}) - {*texts}
+    prompt, family = plain(cfg.prompt), family_of(cfg.model)
+    general = (_asked(prompt) & {*DIMENSIONS}) - {*own_questions(prompt["questions"])}
     alone_asked = ({**prompt, "task": task, "tasks": {}, "questions": None, "scale": None} for task in general)
     # A model that is not asked in words has empty questions.
     pools = (family.questions(each, labels=(), protocol=(), seed=0).pools[each["task"]] for each in alone_asked)
     return any(any(pool) for pool in pools)
+
+
+def _own_names_a_scale(cfg: DictConfig) -> bool:
+    """Whether one of the run's own questions has a place for one."""
+    if has_corpora(cfg):
+        return any(_own_names_a_scale(alone(cfg, name)) for name in corpora_of(cfg))
+    prompt = plain(cfg.prompt)
+    texts = own_questions(prompt["questions"])
+    return any(place in text for task in _asked(prompt) for text in texts.get(task, ()) for place in PLACES)
+
+
+def _asked(prompt: Mapping[str, Any]) -> set[str]:
+    """Return the tasks that training asks, and the one that validations and evaluations do."""
+    return {prompt["task"], *(task for task, weight in prompt["tasks"].items() if weight)}
 
 
 def _that_name_a_scale(cfg: DictConfig) -> list[str]:
@@ -83,18 +124,17 @@ def scale_of_data(cfg: DictConfig) -> list[float] | None:
     """Lowest and highest number of the clips' valence and arousal; None where neither a setting nor a card says it.
 
     Raises:
-        UserError: corpora of several that are asked for numbers are not on one scale.
+        UserError: corpora of several that are asked for numbers are not on one scale, or some of them on none.
     """
     if has_corpora(cfg):
         of_each = {name: scale_of_data(alone(cfg, name)) for name in _that_name_a_scale(cfg)}
-        found = {name: scale for name, scale in of_each.items() if scale is not None}
-        if len({*map(tuple, found.values())}) > 1:
-            shown = ", ".join(f"{name} {scale}" for name, scale in found.items())
+        if any(scale != other for scale, other in pairwise(of_each.values())):
+            shown = ", ".join(f"{name} {scale or 'not known'}" for name, scale in of_each.items())
             raise UserError(
                 f"prompt.scale: the corpora are not on one scale ({shown}), and the question names one; say "
-                f"prompt.scale=[LOW,HIGH], or prompt.scale={NO_SCALE}"
+                f"{_ways(cfg)}"
             )
-        return next(iter(found.values()), None)
+        return next(iter(of_each.values()), None)
     given = OmegaConf.select(cfg, "data.scale")
     scale = number_scale(None if given is None else list(given), "data.scale") or scale_of(cfg.data.name)
     return None if scale is None else list(scale)
