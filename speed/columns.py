@@ -12,7 +12,7 @@ from emolightning.models.sizes.flops import answering_flops, sizes_of, training_
 from emolightning.records.clips import Example
 from emolightning.runs.vision_pass import tower_on
 from speed.clips import ClipSet, seen
-from speed.recipes import Measurement, Subject
+from speed.recipes import AUTOCAST, Measurement, Subject
 from speed.rounds import Column, Work
 
 
@@ -58,7 +58,9 @@ def examples_of(recipe: Recipe, subject: Subject, clips: ClipSet) -> list[Exampl
 
 def evaluation_work(recipe: Recipe, subject: Subject, clips: ClipSet, *, reads_layers: bool) -> Work:
     """What all answers need, by our loop or transformers' `generate`."""
-    sizes, new, num_clips = sizes_of(subject.model), subject.generation.max_new_tokens, len(clips.examples)
+    is_exact = recipe.dtype == "float32" and recipe.precision not in AUTOCAST
+    sizes = sizes_of(subject.model, is_exact=is_exact)
+    new, num_clips = subject.generation.max_new_tokens, len(clips.examples)
     asked = {"answer": new, "reads_layers": reads_layers, **_given(recipe, clips)}
     flops = sum(answering_flops(sizes, positions=context, **asked) for context, _ in clips.lengths)
     return Work(num_clips, num_clips * new, flops)

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from emolightning.commands.cli import run
 from emolightning.config.command_settings import Recipe
 from emolightning.models.emotion_llama.emotion_llama import EmotionLlama
-from emolightning.models.parts.decoder import is_added_once
+from emolightning.models.parts.decoder import Decoder
 from emolightning.models.parts.generation import Generation
 from emolightning.models.sizes.flops import answering_flops, sizes_of, training_flops
 from emolightning.records.clips import IGNORED
@@ -89,24 +89,43 @@ def test_a_step_on_precomputed_vectors_has_no_tower(model: EmotionLlama) -> None
     assert saved == counter.get_total_flops()
 
 
-@pytest.mark.parametrize(("num_tokens", "reads_layers"), [(1, True), (2, True), (9, True), (9, False)])
-def test_operations_and_length_of_an_answer(model: EmotionLlama, num_tokens: int, reads_layers: bool) -> None:
+@pytest.mark.parametrize(
+    ("num_tokens", "reads_layers", "is_exact"),
+    [(1, True, True), (2, True, True), (9, True, True), (9, False, True), (9, True, False)],
+)
+def test_operations_and_length_of_an_answer(
+    model: EmotionLlama, num_tokens: int, reads_layers: bool, is_exact: bool
+) -> None:
+    """Adapters are added to weights while the decoder is made, which is counted by itself; none under autocast."""
     model.reads_layers = reads_layers
     batch = make_batch(model, make_examples(1))
-    generation = FixedLength(max_new_tokens=num_tokens)
-    with FlopCounterMode(display=False) as counter:
+    generation, autocast = FixedLength(max_new_tokens=num_tokens), torch.autocast("cpu", enabled=not is_exact)
+    with autocast, FlopCounterMode(display=False) as of_sums:
+        Decoder(model.language)
+    assert (of_sums.get_total_flops() > 0) == is_exact
+    with autocast, FlopCounterMode(display=False) as counter:
         embeddings = model.embed(batch.context, model.project(batch))
         ids = model.generate_ids(embeddings, batch.context.attention_mask, generation)
     assert ids.shape == (1, num_tokens)
     positions = batch.context.input_ids.shape[1]
     asked = {"positions": positions, "answer": num_tokens, "streams": STREAMS, "frames": 1}
-    flops = answering_flops(sizes_of(model), reads_layers=reads_layers, **asked)
-    once = reads_layers * sum(2 * p.base_layer.weight.numel() * p.r["default"] for p in added_once(model))
-    assert flops == counter.get_total_flops() - once
+    flops = answering_flops(sizes_of(model, is_exact=is_exact), reads_layers=reads_layers, **asked)
+    assert flops == counter.get_total_flops() - reads_layers * of_sums.get_total_flops()
 
 
-def added_once(model: EmotionLlama) -> list[Any]:
-    return [part for part in model.language.modules() if is_added_once(part)]
+@pytest.mark.parametrize("change", ["another kind", "disabled", "merged", "the head's"])
+def test_no_adapter_is_added_that_the_decoder_asks_as_it_is(change: str) -> None:
+    settings = {"another kind": {"use_dora": True}, "the head's": {"targets": "lm_head"}}.get(change, {})
+    model = make_model(**settings)
+    if change == "disabled":
+        model.language.disable_adapter_layers()
+    elif change == "merged":
+        model.language.merge_adapter()
+    with FlopCounterMode(display=False) as of_sums:
+        Decoder(model.language)
+    decoder = sizes_of(model, is_exact=True).decoder
+    assert (decoder.added_weights, of_sums.get_total_flops()) == (0, 0)
+    assert decoder.adapter_weights > 0
 
 
 def test_answers_end_where_they_shall_even_if_the_model_would_stop(model: EmotionLlama) -> None:

@@ -312,26 +312,39 @@ def _slim(part: Any, is_exact: bool) -> Linear:
     """A linear layer with the same result; where adapters are switched, merged or of another kind, the layer itself."""
     if type(part) is nn.Linear:
         return partial(functional.linear, weight=part.weight, bias=part.bias)
-    if type(part) is not AdaptedLinear or part.disable_adapters or part.merged or len(part.active_adapters) != 1:
-        return part
-    name = part.active_adapters[0]
-    is_plain = name in part.lora_A and name not in part.lora_variant and getattr(part, "cast_input_dtype_enabled", True)
-    if not is_plain:
+    name = _plain_adapter(part)
+    if name is None:
         return part
     base, lower, upper, scaling = part.base_layer, part.lora_A[name], part.lora_B[name], part.scaling[name]
-    if is_exact and is_added_once(part):
+    if adapter_added_once(part, is_exact):
         weight = torch.addmm(base.weight, upper.weight, lower.weight, alpha=scaling)
         return partial(functional.linear, weight=weight, bias=base.bias)
     base, down, up = (_slim(each, is_exact) for each in (base, lower, upper))
     return partial(_adapted, base, down, up, scaling, lower.weight.dtype)
 
 
-def is_added_once(part: Any) -> bool:
-    """Whether in float32 a layer's adapter is added to its weight, because it is large for what it adapts."""
-    if type(part) is not AdaptedLinear or type(part.base_layer) is not nn.Linear or len(part.active_adapters) != 1:
-        return False
-    lower, upper = (adapters[part.active_adapters[0]] for adapters in (part.lora_A, part.lora_B))
-    return upper.bias is None and max(lower.in_features, upper.out_features) <= NARROW * lower.out_features
+def _plain_adapter(part: Any) -> str | None:
+    """Return the name of a layer's one active adapter, if it is not merged and of PEFT's plain kind."""
+    if type(part) is not AdaptedLinear or part.disable_adapters or part.merged or len(part.active_adapters) != 1:
+        return None
+    name = part.active_adapters[0]
+    is_plain = name in part.lora_A and name not in part.lora_variant and getattr(part, "cast_input_dtype_enabled", True)
+    return name if is_plain else None
+
+
+def adapter_added_once(part: Any, is_exact: bool) -> str | None:
+    """The name of a layer's adapter that is added to its weight, because it is large for what it adapts; or None.
+
+    Args:
+        part: any module.
+        is_exact: whether all is computed in float32.
+    """
+    name = _plain_adapter(part)
+    if not is_exact or name is None or type(part.base_layer) is not nn.Linear:
+        return None
+    lower, upper = part.lora_A[name], part.lora_B[name]
+    is_large = max(lower.in_features, upper.out_features) <= NARROW * lower.out_features
+    return name if is_large and upper.bias is None else None
 
 
 def _adapted(base: Linear, down: Linear, up: Linear, scaling: float, dtype: torch.dtype, inputs: Tensor) -> Tensor:

@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from emolightning.models.parts.decoder import is_added_once
+from emolightning.models.parts.decoder import adapter_added_once
 from emolightning.models.parts.lora import unwrapped
 from emolightning.models.parts.masks import KINDS
 
@@ -170,8 +169,12 @@ class UnknownSizes(ValueError):
     """A language model that the formulas of this module do not describe."""
 
 
-def sizes_of(model: "EmotionModel") -> ModelSizes:
+def sizes_of(model: "EmotionModel", *, is_exact: bool = False) -> ModelSizes:
     """The sizes of a model, with weights or on meta.
+
+    Args:
+        model: any.
+        is_exact: whether its answers are computed in float32 alone, with neither other weights nor autocast.
 
     Raises:
         UnknownSizes: it has no language model, or one with parts that are no plain layers, e.g. experts.
@@ -181,7 +184,7 @@ def sizes_of(model: "EmotionModel") -> ModelSizes:
         raise UnknownSizes(f"{type(model).__name__}: has no language model, so it is small beside one")
     towers = list(model.towers().values())
     return ModelSizes(
-        decoder=_decoder_sizes(parts["language"]),
+        decoder=_decoder_sizes(parts["language"], is_exact),
         tower=_tower_sizes(towers[0]) if towers else None,
         projection_weights={name: _num_weights(layer) for name, layer in parts["projections"].items()},
     )
@@ -191,7 +194,7 @@ def _num_weights(layer: Any) -> int:
     return layer.weight.numel()
 
 
-def _decoder_sizes(language: Any) -> DecoderSizes:
+def _decoder_sizes(language: Any, is_exact: bool) -> DecoderSizes:
     """Counted from the modules, for every architecture has names of its own for its sizes."""
     config = language.config
     matrices = _matrices(language)
@@ -203,7 +206,7 @@ def _decoder_sizes(language: Any) -> DecoderSizes:
         raise UnknownSizes(f"{config.model_type}: {error}") from error
     mlp = [rows * columns for rows, columns in matrices if mlp_width in (rows, columns, columns // 2)]
     adapter_weights, is_trained = _training(language)
-    added = _added_once(language)
+    added = _added_once(language, is_exact)
     return DecoderSizes(
         width=width,
         num_layers=num_layers,
@@ -220,11 +223,11 @@ def _decoder_sizes(language: Any) -> DecoderSizes:
     )
 
 
-def _added_once(language: Any) -> list[nn.Linear]:
+def _added_once(language: Any, is_exact: bool) -> list[nn.Linear]:
     """LoRA's matrices that are part of a weight where an answer is read layer by layer."""
-    is_exact = language.get_input_embeddings().weight.dtype == torch.float32
-    parts = [part for part in language.modules() if is_added_once(part)] if is_exact and _is_known(language) else []
-    return [matrices[part.active_adapters[0]] for part in parts for matrices in (part.lora_A, part.lora_B)]
+    layers = unwrapped(language).model.layers.modules() if _is_known(language) else ()
+    named = [(part, name) for part in layers if (name := adapter_added_once(part, is_exact)) is not None]
+    return [matrices[name] for part, name in named for matrices in (part.lora_A, part.lora_B)]
 
 
 def _is_known(language: Any) -> bool:
