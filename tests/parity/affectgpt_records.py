@@ -24,9 +24,14 @@ from emolightning.training.optim.groups import parameter_groups
 from emolightning.training.optim.schedule import Length, UpstreamWarmupCosine
 
 FUSED, LOGITS, LOSS, WEIGHTS, LIGHT_WEIGHTS = 1.4e-6, 6e-6, 5e-7, 2.5e-7, 1e-5
-"""Limits of the record's README, relative to the largest recorded magnitude; a figure of one digit up to where it would
-be the next. Of logits it says 4.4e-6, seen on one processor: with AVX-512, AVX2 or neither they are 4.1e-6 to 5.5e-6
-away, and still 4.1e-6 to 4.8e-6 with the language model in float64, so that it is the record that is rounded."""
+"""Relative to the largest recorded magnitude. All but that of logits are the limits of the record's README, a figure of
+one digit up to where it would be the next.
+
+Of logits it says 4.4e-6, which depends on the processor. Those of `train.safetensors` are as far away from ours as this
+on an Intel Xeon, by what torch and MKL may use of it (ATEN_CPU_CAPABILITY, MKL_ENABLE_INSTRUCTIONS and MKL_CBWR): both
+AVX-512 4.7e-6, both AVX2 4.6e-6, neither 4.6e-6; mixtures 4.1e-6 (torch AVX2, MKL AVX-512) to 5.5e-6 (torch neither,
+MKL AVX-512). With the language model in float64 they still are 4.4e-6 to 4.8e-6 away, so most of it is rounding in the
+record. The limit is the next digit above all of these."""
 GRADIENTS, LIGHT_GRADIENTS, OF_SINKHORN = 2.5e-4, 3.5e-6, 1e-5
 """The same, of gradients as they are. Sinkhorn's, of which float64 gives the same digits, follow the hidden states:
 noise of 4.4e-6 in these, which the README allows, moves them by 1.0e-5 to 1.4e-5."""
