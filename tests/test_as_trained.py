@@ -155,6 +155,19 @@ def test_other_questions_have_no_scale_unless_they_name_one(tmp_path: Path) -> N
     assert find_problems(composed("prompt.scale=none", name="train")) == []
 
 
+def test_questions_are_asked_as_trained_and_only_new_ones_refused(tmp_path: Path) -> None:
+    """A run of before may have braces that are no place."""
+    again, other = (f"prompt.questions={{emotion: 'Pick {place} of {{labels}}'}}" for place in ("{x}", "{y}"))
+    _, run = numbers_run(tmp_path / "run", again)
+    evaluation = (f"checkpoint={run}", "scoring=numbers")
+    assert find_problems(composed(*evaluation)) == []
+    (problem,) = find_problems(composed(*evaluation, other))
+    assert str(problem) == "prompt.questions.emotion: {y} is no place; choose from {labels}, {low}, {high}"
+    assert find_problems(composed(again, f"output_dir={run}", "resume=auto", name="train")) == []
+    for words in ((again, f"output_dir={run}"), (other, f"output_dir={run}", "resume=auto")):
+        assert len(find_problems(composed(*words, name="train"))) == 1, words
+
+
 @pytest.mark.parametrize(("task", "scale"), [("valence", [-1.0, 1.0]), ("emotion", None)])
 def test_the_tasks_of_a_corpus_count_for_the_scale(task: str, scale: list[float] | None, tmp_path: Path) -> None:
     """That of the corpora which are asked for numbers; another one may have another scale."""

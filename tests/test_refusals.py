@@ -1,5 +1,6 @@
 """What a library or this machine refuses is one sentence with the setting, said before clips are read."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from pytorch_lightning.demos.boring_classes import BoringModel
 from emolightning.config.building import LIGHTNING, explained_refusals
 from emolightning.config.check import find_problems
 from emolightning.config.places import CONFIG_DIR
+from emolightning.config.question_values import check_questions
 from emolightning.config.schema import register_schemas
 from emolightning.data.loading.settings import Loading
 from emolightning.errors import UserError
@@ -83,7 +85,6 @@ def test_settings_are_tried_before_clips_are_read(
         (["prompt.questions=nope.yaml"], "prompt.questions: nope.yaml: no such file"),
         (["prompt.questions={emotoin: hi}"], "'emotoin' is not one of emotion, "),
         (["prompt.questions={valence: 'From {low} to {hihg}?'}"], "valence: {hihg} is no place; did you mean {high}?"),
-        (["prompt.questions={preference: '{a1}, {a2}, {labels}, {}, {a: 1}, {a3}?'}"], "{a3} is no place; did you"),
         (["prompt.scale=[1,1]"], "the lowest and the highest, e.g. [-1,1], or data, or none"),
         (["data.scale=[5,1]"], "data.scale: [5, 1] must be two numbers, the lowest and the highest, e.g. [-1,1]"),
         (["data.scale=5"], "data.scale: 5 must be two numbers"),
@@ -103,6 +104,30 @@ def test_settings_are_tried_before_clips_are_read(
 def test_values_are_compared_with_what_libraries_declare(overrides: list[str], said: str) -> None:
     (problem,) = find_problems(composed(*overrides))
     assert said in str(problem)
+
+
+def test_nothing_but_a_place_stands_in_braces(tmp_path: Path) -> None:
+    """A model that was trained with other braces is asked with them."""
+    file, places = tmp_path / "own.yaml", "{labels}, {low}, {high}"
+    near = {"{ labels }": "{labels}", "{labels:x}": "{labels}", "{{labels}}": "{labels}", "{Low}": "{low}"}
+    text = f"Of {places} or {{}}, {{a: 1}}, {{'a': {{}}}}, {', '.join(near)}?"
+    said = [f"{word} is no place; choose from {places}" for word in ("{}", "{a: 1}", "{'a': {}}")]
+    said += [f"{word} is no place; did you mean {place}?" for word, place in near.items()]
+    given, tasks = {"emotion": ["Of {labels}?", text]}, ("emotion", "preference")
+    assert list(map(str, check_questions(given, tasks=tasks))) == [f"prompt.questions.emotion: {each}" for each in said]
+    assert check_questions(given, tasks=tasks, kept={"emotion": [text]}) == []
+    asked = {"preference": "{a1}, {a2} or {a3}?", "emotion": "{a1}?", "wit": "?", "reason": [3]}
+    file.write_text(json.dumps(asked))
+    assert [(each.key, each.message.partition(";")[0]) for each in check_questions(str(file), tasks=tasks)] == [
+        ("prompt.questions", f"{file}: reason: [3] is no question")
+    ]
+    del asked["reason"]
+    file.write_text(json.dumps(asked))
+    assert [(each.key, each.message.partition(";")[0]) for each in check_questions(str(file), tasks=tasks)] == [
+        ("prompt.questions", f"{file}: 'wit' is not one of emotion, preference"),
+        ("prompt.questions", f"{file}: preference: {{a3}} is no place"),
+        ("prompt.questions", f"{file}: emotion: {{a1}} is no place"),
+    ]
 
 
 def test_what_libraries_declare_fits_everything_that_is_configured() -> None:

@@ -21,7 +21,7 @@ from emolightning.config.families import all_inputs, families, family_of
 from emolightning.config.lora_values import check_lora_init
 from emolightning.config.loss_values import check_loss
 from emolightning.config.problems import Problem, not_one_of, reason_of, suggestion
-from emolightning.config.question_values import check_questions
+from emolightning.config.question_values import check_questions, kept_questions
 from emolightning.config.rate_values import check_rates
 from emolightning.config.renamed import BUILT_IN
 from emolightning.config.run_settings import (
@@ -253,12 +253,13 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         if is_number and not (low <= value < inf and (high is None or value <= high)):
             allowed = f"a finite number of at least {low}" if value == inf and high is None else _range(low, high)
             problems.append(Problem(key, f"must be {allowed}, not {value}"))
+    questions, tasks = _plain(_value(cfg, "prompt.questions")), _of_family(cfg).get("prompt.task", TASKS)
     return (
         problems
         + _check_inputs(cfg)
         + _check_tasks(cfg)
         + _check_scales(cfg)
-        + check_questions(_plain(_value(cfg, "prompt.questions")), tasks=_of_family(cfg).get("prompt.task", TASKS))
+        + check_questions(questions, tasks=tasks, kept=kept_questions(cfg) if questions else None)
         + _check_monitor(cfg)
         + _check_callbacks(cfg)
         + _check_lengths(cfg)
@@ -272,7 +273,7 @@ def check_settings(cfg: DictConfig) -> list[Problem]:
         + (
             refuse_corpora(cfg)
             if schema in OF_ONE_CORPUS
-            else check_corpora(cfg, tasks=_of_family(cfg).get("prompt.task", TASKS), trains=schema is RunConfig)
+            else check_corpora(cfg, tasks=tasks, trains=schema is RunConfig)
         )
     )
 
