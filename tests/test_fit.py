@@ -148,6 +148,12 @@ def test_a_finished_run_is_not_trained_past_its_end(
     in_process.fit(configured())
     in_process.fit(configured("resume=auto"))
     assert "this run is finished" in capsys.readouterr().out
+    file = tmp_path / "run/config.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("  scale: null\n", "  scale: [1, 5]\n"))
+    in_process.fit(configured("resume=auto", "prompt.scale=[1,5]"))
+    assert "this run is finished" in capsys.readouterr().out, "one of before, with a scale that no question names"
+    file.write_text(before)
     update_json(tmp_path / "run/lineage.json", status="interrupted")
     in_process.fit(configured("resume=auto"))
     assert last_step(tmp_path) == 3

@@ -153,9 +153,11 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
 
 def _as_kept(cfg: DictConfig, resume_from: Path | None) -> dict[str, Any]:
     """The settings as a run keeps them; what its questions name is known from here on."""
-    refuse_unused_scale(cfg)
-    if resume_from and cfg.prompt.scale is None:
-        cfg.prompt.scale = resumed_scale(resume_from)
+    kept = resumed_scale(resume_from) if resume_from else None
+    if kept is None:
+        refuse_unused_scale(cfg)
+    elif cfg.prompt.scale is None:  # A given one is compared with the run's, even an idle one.
+        cfg.prompt.scale = kept
     keep_questions(cfg)
     return kept(cfg)
 
