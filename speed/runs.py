@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -76,12 +77,15 @@ def start(call: Sequence[str]) -> None:
     """Wait for a process that imports this checkout.
 
     Raises:
-        UserError: it failed; with the error that it printed, or with the end of all that it printed there.
+        UserError: it failed; names the call and its code, with the error that it printed, or with the end of all that
+            it printed.
     """
     environment = {**os.environ, "PYTHONPATH": str(REPO)}
     done = subprocess.run(call, cwd=REPO, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise UserError(f"\n{done.stderr}".rpartition("\nerror: ")[2].strip()[-2000:])
+        said = f"\n{done.stderr}".rpartition("\nerror: ")[2].strip() or done.stdout.strip() or "it printed nothing"
+        ended = f"was killed by signal {-done.returncode}" if done.returncode < 0 else f"ended with {done.returncode}"
+        raise UserError(f"{shlex.join(call[1:])} {ended}: {said[-2000:]}")
 
 
 def clips_per_s(noted: Sequence[Noted]) -> float:

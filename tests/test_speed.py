@@ -1,6 +1,7 @@
 """What all scripts of speed/ have in common: the form of a result, the page of all of them, their small sizes."""
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -301,9 +302,15 @@ def test_wrong_words_are_told_before_anything_is_started(
 
 
 def test_a_run_that_fails_is_told_in_its_own_words() -> None:
-    for printed, said in (("warning\nerror: no room;\nsay less\n", "no room;\nsay less"), ("Killed\n", "Killed")):
-        with pytest.raises(UserError, match=f"^{said}$"):
-            start([sys.executable, "-c", f"import sys; sys.exit({printed!r})"])
+    """After its call and its code, since one that is killed, for memory, says nothing."""
+    for code, said in (
+        ("raise SystemExit('warning\\nerror: no room;\\nsay less')", "ended with 1: no room;\nsay less"),
+        ("print('disk is full'); raise SystemExit(3)", "ended with 3: disk is full"),
+        ("import os; os.kill(os.getpid(), 9)", "was killed by signal 9: it printed nothing"),
+    ):
+        with pytest.raises(UserError) as failed:
+            start([sys.executable, "-c", code])
+        assert str(failed.value) == f"{shlex.join(['-c', code])} {said}"
 
 
 def test_every_family_that_a_run_trains_is_compared() -> None:
