@@ -160,7 +160,7 @@ def test_the_overrides_that_lightning_adds_for_other_ranks_work(call: Calls) -> 
         ("data=custon", "data=custon: no such option; did you mean custom?"),
         ("trainer=gpu", "trainer=gpu: no such option; choose from cpu (on"),
         pytest.param("dta=custom", "dta: no such setting; did you mean data?", marks=pytest.mark.slow),
-        ("seed=abc", "seed: Value 'abc' of type 'str' could not be converted to Integer"),
+        ("seed=abc", "seed: must be int, not 'abc'"),
         ("modalities=audio", "modalities: must be a list, e.g. 'modalities=[audio]'"),
         ("seed=1,2", "a sweep needs --multirun"),
         ("seed", "seed: settings are written key=value"),

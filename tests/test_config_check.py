@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from emolightning.config.check import ConfigError, check_config
+from emolightning.config.corpora import SEVERAL
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.places import CONFIG_DIR
 from emolightning.config.signatures import read_signature
@@ -68,6 +69,7 @@ class Settings:
     names: list[str] = field(default_factory=list)
     pair: tuple[int, int] = (1, 2)
     weights: Optional[dict[str, float]] = None
+    steps: dict[str, int | list[int]] | None = None
     kind: Literal["a", "b"] | None = None
     count: ClassVar[int] = 0
     hidden: int = field(default=0, init=False)
@@ -147,7 +149,7 @@ def test_reading_signatures_imports_nothing() -> None:
         ("planted_parts.inner.wrapped", {"width", "depth"}),
         (
             "planted_parts.inner.MoreSettings",
-            {"width", "rate", "flag", "folder", "names", "pair", "weights", "kind", "depth"},
+            {"width", "rate", "flag", "folder", "names", "pair", "weights", "steps", "kind", "depth"},
         ),
     ],
 )
@@ -208,6 +210,8 @@ def test_values_that_fit(values: dict) -> None:
         ({"folder": 3}, "node.folder: must be Path or null, not 3; as text: 'node.folder=\"3\"'"),
         ({"names": "a"}, "node.names: must be list[str], not 'a'; as a list: 'node.names=[a]'"),
         ({"names": [1]}, "node.names: must be list[str], not [1]; as text: 'node.names=[\"1\"]'"),
+        ({"weights": 1}, "node.weights: must be dict[str, float] or null, not 1"),
+        ({"steps": 1}, "node.steps: must be dict[str, int | list[int]] or null, not 1"),
         ({"pair": [1, 2, 3]}, "node.pair: must be tuple[int, int], not [1, 2, 3]"),
         ({"kind": "c"}, "node.kind: 'c' is not one of a, b"),
     ],
@@ -266,8 +270,13 @@ def test_where_the_source_does_not_tell_it_is_imported() -> None:
 )
 def test_an_argument_of_other_data_names_these(target: str, name: str, said: str) -> None:
     place = f"emolightning.benchmarks.{target}"
-    found = problems_of({"data": {"_target_": place, name: "soft"}})
+    of_one, found = "data.corpora.NAME.", problems_of({"data": {"_target_": place, name: "soft"}})
     assert f"data.{name}: {place} has no such argument; {said}" in found
+    several = {"_target_": SEVERAL, "corpora": {"a": {"_target_": place, name: "soft"}}}
+    found = problems_of({"data": several}) + problems_of({"data": {**several, name: "soft"}})
+    assert f"data.corpora.a.{name}: {place} has no such argument; {said}" in found
+    if "did you mean" not in said:
+        assert f"data.{name}: {SEVERAL} has no such argument; it is said of one of them: {of_one}{name}=..." in found
 
 
 def test_missing_target_lists_what_there_is() -> None:

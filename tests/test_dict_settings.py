@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hydra.core.hydra_config import HydraConfig
 
+from emolightning.config.check import ConfigError
+from emolightning.config.composing import composed
 from emolightning.config.dict_settings import new_keys
 from emolightning.config.errors import CONFIG_ERRORS, Launch, explain
 from emolightning.config.places import CONFIG_DIR
@@ -75,6 +77,13 @@ def test_a_misspelt_key_is_still_refused(words: list[str], said: str) -> None:
             "is said of one of them: data.corpora.NAME.root=",
         ),
         (
+            ["data=several", "data.scale=[1,5]", "++data.corpora={meld: 1}"],
+            "it is said of one of them: data.corpora.NAME.scale=...",
+        ),
+        (["data=several", "data.corpora=[]"], "names with values, e.g. 'data.corpora={NAME: ...}'"),
+        (["data=several", "data.corpora=[meld: 1]"], "names with values, e.g. 'data.corpora={meld: 1}'"),
+        (["checkpoints.every_minutes=true"], "checkpoints.every_minutes: must be float, not true"),
+        (
             ["data=several", "data.corpora=[meld,iemocap]"],
             "names with values, e.g. 'data.corpora={meld: ..., iemocap: ...}",
         ),
@@ -85,3 +94,9 @@ def test_one_mistake_is_one_line(words: list[str], said: str) -> None:
     error, launch = refused(*words)
     (line,) = explain(error, launch)
     assert said in line
+
+
+def test_what_is_required_has_no_value_where_it_is_left_out() -> None:
+    said = r"checkpoint: must not be null; it is required, say checkpoint=\.\.\. \(on the command line\)$"
+    with pytest.raises(ConfigError, match=said), composed("predict", ["checkpoint=null", "media=x"]):
+        pass

@@ -200,8 +200,9 @@ def test_vocabularies():
     assert nearest("hapy", MER6) == "happy"
     assert nearest("zzz", MER9) is None
     for bad in ("mer7", [], ["a", "A"], ["a", ""], ["a b", "a  b"], ["a-b", "a b"], ["é", "e\u0301"]):
-        with pytest.raises(UserError):
+        with pytest.raises(UserError) as refused:
             vocabulary(bad)
+        assert ("it has none" in str(refused.value)) is (bad == [])
 
 
 def test_upstream_reads_answers_as_recorded(shared):

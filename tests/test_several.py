@@ -202,6 +202,20 @@ MISTAKES = {
             "data.corpora.enterface05.sampling: goes by the labels of all clips",
         ],
     ),
+    "of another kind": (
+        [
+            "data.corpora={mine: {data: custom, annotations: x, media: y, labels: mer6, columns: [a]},"
+            "meld: {labels: {a: 1}}, synthetic: {seed: '${nosuch}', train: 3}, 1: {data: savee, frame: nan}, 2: null}",
+        ],
+        [
+            "6 problem(s)",
+            "data.corpora.synthetic.seed: ${nosuch} cannot be resolved: Interpolation key 'nosuch' not found",
+            "data.corpora.mine.columns: must be Mapping[str, str | None] or null, not ['a']",
+            "data.corpora.meld.labels: must be str or list[str], not {'a': 1}",
+            "data.corpora.1.frame is one for all corpora: say data.frame=nan",
+            *("data.corpora.synthetic.train: ", "SyntheticData has no such argument; data="),
+        ],
+    ),
     "in a word": (
         ["data.corpora={synthetic: 1}", "data.labels=iemocap4", "data.val_on=synthetic"],
         [

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
+from emolightning.config.corpora import SETTING, SEVERAL, is_one
 from emolightning.config.definitions import MissingTarget
 from emolightning.config.known_targets import allowed_classes, foreign_objects, objects
 from emolightning.config.places import said_of_others
@@ -209,10 +210,23 @@ def _check_names(key: str, node: Mapping[str, Any], signature: Signature) -> lis
     return [
         Problem(
             f"{key}.{name}",
-            f"{node['_target_']} has no such argument; {said_of_others(key, name) or _nearest(name, signature)}",
+            f"{node['_target_']} has no such argument; {said_elsewhere(key, name, node) or _nearest(name, signature)}",
         )
         for name in unknown
     ]
+
+
+def said_elsewhere(key: str, name: str, node: Mapping[str, Any]) -> str:
+    """Where a setting belongs that the object of a node does not have; nothing where no other one has it.
+
+    Args:
+        key: of the node.
+        name: of the setting, inside of it.
+        node: with its `_target_`.
+    """
+    others = said_of_others("data" if is_one(key) else key, str(name))
+    is_for_one = others and node["_target_"] == SEVERAL
+    return f"it is said of one of them: {SETTING}.NAME.{name}=..." if is_for_one else others
 
 
 def _nearest(name: str, signature: Signature) -> str:
@@ -234,7 +248,7 @@ def _check_value(key: str, value: Any, argument: Argument) -> list[Problem]:
 
 def _in_yaml(argument: Argument) -> str:
     """Its types by the words that a YAML file has for them, e.g. `true, false or null`."""
-    parts = [word for part in re.split(r" \| (?![^\[]*\])", str(argument)) for word in YAML_WORDS.get(part, (part,))]
+    parts = [word for part in argument.types() for word in YAML_WORDS.get(part, (part,))]
     words = [re.sub(r"^(Sequence|Collection|Iterable)\[", "list[", part) for part in parts]
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 

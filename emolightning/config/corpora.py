@@ -57,14 +57,23 @@ def has_corpora(cfg: DictConfig) -> bool:
 
 def corpora_of(cfg: DictConfig) -> dict[str, Any]:
     """What is said of each corpus, as plain values; nothing of other data."""
-    found = OmegaConf.select(cfg, SETTING, default=None) if has_corpora(cfg) else None
-    if not isinstance(found, DictConfig):
+    found = _found(cfg) if has_corpora(cfg) else None
+    if found is None:
         return {}
     try:
         plain: Any = OmegaConf.to_container(found, resolve=True)
     except OmegaConfBaseException:  # The check says which interpolation leads nowhere.
         plain = OmegaConf.to_container(found, resolve=False)
     return {str(name): given for name, given in plain.items()}
+
+
+def _found(cfg: DictConfig) -> DictConfig | None:
+    """The corpora as they are written; None where they are no mapping, or lead nowhere, which the check says."""
+    try:
+        found = OmegaConf.select(cfg, SETTING, default=None)
+    except OmegaConfBaseException:
+        return None
+    return found if isinstance(found, DictConfig) else None
 
 
 def datasets() -> list[str]:
@@ -91,6 +100,9 @@ def fill_corpora(cfg: DictConfig) -> None:
     if not has_corpora(cfg):
         return
     with open_dict(cfg):
+        if (found := _found(cfg)) is not None:
+            plain: Any = OmegaConf.to_container(found, resolve=False)
+            cfg.data.corpora = {str(name): given for name, given in plain.items()}  # A name may be written as a number.
         for name, given in corpora_of(cfg).items():
             if given is None:
                 del cfg.data.corpora[name]
@@ -106,12 +118,12 @@ def fill_corpora(cfg: DictConfig) -> None:
             placed = [f"+data@{SETTING}.{name}={option}" for name, option in options.items()]
             files = compose("train", overrides=["data=several", *placed]).data.corpora
             for name in options:
-                cfg.data.corpora[name] = _filled(cfg, files[name], cfg.data.corpora[name])
-        if cfg.data.get("labels") is None:
+                cfg.data.corpora[name] = _filled(cfg, files[name], corpora_of(cfg)[name])
+        if not OmegaConf.is_interpolation(cfg.data, "labels") and cfg.data.get("labels") is None:
             cfg.data.labels = labels_of_all(corpora_of(cfg))
 
 
-def _filled(cfg: DictConfig, file: DictConfig, given: DictConfig) -> dict[str, Any]:
+def _filled(cfg: DictConfig, file: DictConfig, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of one corpus as plain values.
 
     What is the same for all is left to `data`.
@@ -120,7 +132,9 @@ def _filled(cfg: DictConfig, file: DictConfig, given: DictConfig) -> dict[str, A
     run = cfg.copy()
     OmegaConf.set_struct(file, False)
     with open_dict(run):
-        run.data = OmegaConf.merge(file, _of_every_corpus(cfg), own)
+        run.data = OmegaConf.merge(file, _of_every_corpus(cfg))
+        for key, value in own.items():
+            _put(run.data, key, value)
     try:
         settings: Any = OmegaConf.to_container(run.data, resolve=True)
     except OmegaConfBaseException:
@@ -130,9 +144,18 @@ def _filled(cfg: DictConfig, file: DictConfig, given: DictConfig) -> dict[str, A
     return {**share, **{key: value for key, value in settings.items() if key not in of_all}}
 
 
+def _put(settings: DictConfig, key: str, value: Any) -> None:
+    """Merge one setting into others; of another kind than the one there it takes its place, and the check says so."""
+    try:
+        settings.merge_with({key: value})
+    except OmegaConfBaseException:
+        settings[key] = value
+
+
 def _of_every_corpus(cfg: DictConfig) -> dict[str, Any]:
     """The keys of `data` that each corpus has as they are there."""
-    return {str(key): cfg.data[key] for key in cfg.data if key not in OF_ALL}
+    plain: Any = OmegaConf.to_container(cfg.data, resolve=False)
+    return {str(key): value for key, value in plain.items() if key not in OF_ALL}
 
 
 def labels_of_all(corpora: Mapping[str, Any]) -> list[str]:

@@ -52,7 +52,7 @@ def check_corpora(cfg: DictConfig, *, tasks: Collection[str], trains: bool) -> l
         return []
     corpora = corpora_of(cfg)
     if not corpora:
-        lacks = not OmegaConf.select(cfg, SETTING, default=None)
+        lacks = not _value(cfg, SETTING, None)
         return [
             Problem(SETTING, f"{'is required:' if lacks else 'must'} name the corpora, each with its weight: {EXAMPLE}")
         ]
@@ -95,8 +95,8 @@ def _check_one(cfg: DictConfig, name: str, given: Any, tasks: Collection[str]) -
 
 def _said_of_all(key: str, value: Any) -> str:
     """What to do with a setting that is said of one corpus, and is one for all, if they can have it."""
-    why, usual = OF_ONE_DATASET.get(key, ("", value))
-    return f"is one for all corpora: say {quoted_override(key, value)}" if value == usual else why
+    why, usual = OF_ONE_DATASET.get(key, ("", None))
+    return why if why and value != usual else f"is one for all corpora: say {quoted_override(key, value)}"
 
 
 def _check_tasks(key: str, asked: Any, tasks: Collection[str]) -> list[Problem]:

@@ -1,6 +1,5 @@
 """Settings that are dicts: their keys are the user's, so the command line may name new ones without a `+`."""
 
-import ast
 import re
 from collections.abc import Sequence
 from typing import Any, get_origin, get_type_hints
@@ -9,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from emolightning.config.definitions import MissingTarget, last_name
 from emolightning.config.errors import CONFIG_ERRORS, Launch
-from emolightning.config.signatures import Argument, read_signature
+from emolightning.config.signatures import Argument, alternatives, read_signature
 from emolightning.config.sources import override_key
 
 DICTS = ("dict", "Dict", "Mapping", "MutableMapping")
@@ -63,19 +62,5 @@ def _declares_dict(node: DictConfig, name: str) -> bool:
 
 def is_dict(argument: Argument) -> bool:
     """Whether an argument is annotated as a dict, possibly None, and as nothing else."""
-    kinds: Sequence[str] = [last_name(part) for part in _alternatives(argument.annotation)]
+    kinds: Sequence[str] = [last_name(part) for part in alternatives(argument.annotation)]
     return bool(kinds) and set(kinds) <= {*DICTS, "None", ""} and bool(set(kinds) & set(DICTS))
-
-
-def _alternatives(annotation: ast.expr | None) -> list[ast.expr]:
-    match annotation:
-        case None:
-            return []
-        case ast.Constant(value=str(text)):
-            return _alternatives(ast.parse(text, mode="eval").body)
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _alternatives(left) + _alternatives(right)
-        case ast.Subscript(slice=inside) if last_name(annotation) in ("Optional", "Union"):
-            parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
-            return [found for part in parts for found in _alternatives(part)]
-    return [annotation]

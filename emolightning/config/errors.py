@@ -14,12 +14,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem
-from emolightning.config.corpora import SETTING, SEVERAL, fill_corpora
+from emolightning.config.check import HYDRA_KEYS, MISSING_VALUE, find_problems, locate_problem, said_elsewhere
+from emolightning.config.corpora import fill_corpora
 from emolightning.config.definitions import MissingTarget
-from emolightning.config.places import said_of_others
 from emolightning.config.problems import OTHER_WORDS, Problem, closest, reason_of, suggestion
 from emolightning.config.renamed import present_words
 from emolightning.config.shared_keys import signature_of
@@ -154,7 +153,7 @@ def _blamed_override(error: Exception, overrides: Sequence[str]) -> str | None:
 
 def _lines(error: Exception, blamed: str | None, cfg: DictConfig | None, launch: Launch) -> list[str]:
     text, place = str(error), f" ({COMMAND_LINE})" if blamed else ""
-    key = override_key(blamed or "")
+    key, value = override_key(blamed or ""), (blamed or "=").partition("=")[2]
     if isinstance(error, yaml.YAMLError):
         return [_yaml_line(error, launch)]
     if isinstance(error, MissingConfigException):
@@ -165,7 +164,6 @@ def _lines(error: Exception, blamed: str | None, cfg: DictConfig | None, launch:
     if within:
         return _file_lines(launch.path(within[1]), text[within.end() :], launch)
     if text.startswith("Ambiguous value"):
-        value = (blamed or "=").partition("=")[2]
         is_number = cfg is not None and isinstance(OmegaConf.select(cfg, key), float)
         if is_number and re.fullmatch(r"[+-]?\d+,\d+(e[+-]?\d+)?", value):
             return [f"{key}: a number is written with a point, {key}={value.replace(',', '.')}{place}"]
@@ -182,13 +180,26 @@ def _lines(error: Exception, blamed: str | None, cfg: DictConfig | None, launch:
         return [f"{unknown_key(name, known, launch)}{place}" for name in _unknown_keys(blamed, known)]
     reason = reason_of(error.__cause__ or error)
     if reason == "must not be null" and cfg is not None:
-        reason += f"; left out, it is {OmegaConf.select(cfg, key)}"
-    if reason == "Cannot merge DictConfig with ListConfig":
-        entries = ", ".join(f"{entry}: ..." for entry in _entries((blamed or "=").partition("=")[2].strip("[]")))
-        reason = f"must be names with values, e.g. '{key}={{{entries}}}'"
-    if "is not a ListConfig" in reason:
-        reason = f"must be a list, e.g. {quoted_override(key, [(blamed or '=').partition('=')[2]])}"
+        reason += f"; {_left_out(key, cfg)}"
+    if reason == "Cannot merge DictConfig with ListConfig" and blamed:
+        entries = _entries(value.strip("[]")) or ["NAME"]
+        names = [str(name) for entry in entries for name in (entry if isinstance(entry, dict) else [entry])]
+        shown = ", ".join(name if ":" in name else f"{name}: ..." for name in names)
+        reason = f"must be names with values, e.g. '{key}={{{shown}}}'"
+    if "is not a ListConfig" in reason and blamed:
+        reason = f"must be a list, e.g. {quoted_override(key, [value])}"
     return [f"{key}: {reason}{place}" if key else reason]
+
+
+def _left_out(key: str, cfg: DictConfig) -> str:
+    """What a setting is where nobody says it."""
+    try:
+        value = OmegaConf.select(cfg, key, throw_on_missing=True)
+    except MissingMandatoryValue:
+        return f"it is required, say {key}=..."
+    except OmegaConfBaseException:  # It names another one that is required.
+        return "leave it out"
+    return f"left out, it is {value}"
 
 
 def _bare(launch: Launch) -> DictConfig:
@@ -254,9 +265,7 @@ def _unknown_name(parts: list[str], node: DictConfig, cfg: DictConfig, launch: L
         return f"is not set in this configuration; to pass it to {target}, say +{here}{name}=..."
     near = closest(name, [*names, *arguments])
     hint = f"did you mean {near}?" if near in names else f"did you mean +{here}{near}=...?" if near else ""
-    others = said_of_others(".".join(parents), name)
-    if target == SEVERAL:
-        others = f"it is said of one of them: {SETTING}.NAME.{name}=..." if others and not hint else hint
+    others = said_elsewhere(".".join(parents), name, node)
     return f"{target} has no such argument; {others or hint or suggestion(name, arguments)}"
 
 

@@ -1,6 +1,7 @@
 """One thing to mend in a configuration, and the nearest valid name."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,10 @@ OTHER_WORDS = {
 }
 """Names that other programs have for a setting -> its name here."""
 
+
+_IN_YAML = {"Integer": "int", "Float": "float", "Boolean": "true or false"}
+_OTHER_TYPE = re.compile(rf"Value '(.*)' of type '(\w+)' could not be converted to ({'|'.join(_IN_YAML)})")
+"""How OmegaConf says that a value does not fit, and its types as a YAML file has them."""
 
 SHORT = 3
 """Letters of a word of which one is too much to be a slip."""
@@ -82,8 +87,14 @@ def reason_of(error: BaseException) -> str:
 
     >>> reason_of(ValueError("field 'checkpoints.every_minutes' is not Optional"))
     'must not be null'
+    >>> reason_of(ValueError("Value 'True' of type 'bool' could not be converted to Float"))
+    'must be float, not true'
     """
     line = str(error).partition("\n")[0]
+    if found := _OTHER_TYPE.fullmatch(line):
+        value, kind, wanted = found.groups()
+        written = {"str": repr(value), "bool": value.lower()}.get(kind, value)
+        return f"must be {_IN_YAML[wanted]}, not {written}"
     return "must not be null" if line.endswith("is not Optional") else line
 
 

@@ -1,7 +1,6 @@
 """What a class or function takes, by name and by value, read from its source."""
 
 import ast
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -57,11 +56,13 @@ class Argument:
     """None if it is required, or if that is not known."""
 
     def __str__(self) -> str:
-        """The annotation as its author wrote it, e.g. `int | None`, without the types that no YAML can hold."""
-        if self.annotation is None:
-            return "Any"
-        text = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", ast.unparse(self.annotation).strip("'"))
-        return " | ".join(part for part in text.split(" | ") if part not in NOT_IN_YAML) or text
+        """The annotation in one notation, e.g. `int | None`."""
+        return " | ".join(self.types())
+
+    def types(self) -> list[str]:
+        """The alternatives of the annotation, without the types that no YAML can hold."""
+        texts = [ast.unparse(part) for part in alternatives(self.annotation)]
+        return [text for text in texts if text not in NOT_IN_YAML] or texts or ["Any"]
 
     def accepts(self, value: object) -> bool:
         """Whether a plain config value fits. What is not a simple type accepts everything."""
@@ -195,6 +196,22 @@ def _accepts(value: object, annotation: ast.expr | None, module: Module) -> bool
         case ast.Name() | ast.Attribute():
             return _accepts_name(value, annotation, module)
     return True
+
+
+def alternatives(annotation: ast.expr | None) -> list[ast.expr]:
+    """The types that an annotation allows, each by itself: `int | None`, `Optional[int]` and `Union[int, None]`."""
+    match annotation:
+        case None:
+            return []
+        case ast.Constant(value=str(text)):
+            return alternatives(ast.parse(text, mode="eval").body)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return alternatives(left) + alternatives(right)
+        case ast.Subscript(slice=inside) if last_name(annotation) in ("Optional", "Union"):
+            parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+            none = [ast.Constant(None)] if last_name(annotation) == "Optional" else []
+            return [found for part in parts for found in alternatives(part)] + none
+    return [annotation]
 
 
 def _literals(annotation: ast.expr | None, module: Module) -> list[object]:

@@ -113,7 +113,8 @@ def vocabulary(labels: str | Sequence[str]) -> tuple[str, ...]:
     spellings = [spelling(word) for word in words]
     repeated = sorted({word for word in spellings if spellings.count(word) > 1})
     if not words or "" in words or repeated:
-        raise UserError(f"labels: {list(labels)} must be a list of different words; repeated: {repeated}")
+        why = f"repeated: {repeated}" if repeated else "one is empty" if words else "it has none"
+        raise UserError(f"labels: {list(labels)} must be a list of different words; {why}")
     return words
 
 
