@@ -153,11 +153,11 @@ def training(cfg: DictConfig) -> Run[TrainingFacts] | None:
 
 def _as_kept(cfg: DictConfig, resume_from: Path | None) -> dict[str, Any]:
     """The settings as a run keeps them; what its questions name is known from here on."""
-    kept = resumed_scale(resume_from) if resume_from else None
-    if kept is None:
+    resumed = resumed_scale(resume_from) if resume_from else None
+    if resumed is None:
         refuse_unused_scale(cfg)
     elif cfg.prompt.scale is None:  # A given one is compared with the run's, even an idle one.
-        cfg.prompt.scale = kept
+        cfg.prompt.scale = resumed
     keep_questions(cfg)
     return kept(cfg)
 
