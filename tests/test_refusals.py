@@ -106,13 +106,13 @@ def test_values_are_compared_with_what_libraries_declare(overrides: list[str], s
     assert said in str(problem)
 
 
-def test_nothing_but_a_place_stands_in_braces(tmp_path: Path) -> None:
+def test_a_word_in_braces_is_a_place_and_json_is_text(tmp_path: Path) -> None:
     """A model that was trained with other braces is asked with them."""
     file, places = tmp_path / "own.yaml", "{labels}, {low}, {high}"
     near = {"{ labels }": "{labels}", "{labels:x}": "{labels}", "{{labels}}": "{labels}", "{Low}": "{low}"}
-    text = f"Of {places} or {{}}, {{a: 1}}, {{'a': {{}}}}, {', '.join(near)}?"
-    said = [f"{word} is no place; choose from {places}" for word in ("{}", "{a: 1}", "{'a': {}}")]
-    said += [f"{word} is no place; did you mean {place}?" for word, place in near.items()]
+    text = f"Of {places} or {{}}, {{a: 1}}, {', '.join(near)}? As {{'a': {{labels}}, \"b\": {{'c': {{labls}}}}}}."
+    near["{labls}"] = "{labels}"
+    said = [f"{word} is no place; did you mean {place}?" for word, place in near.items()]
     given, tasks = {"emotion": ["Of {labels}?", text]}, ("emotion", "preference")
     assert list(map(str, check_questions(given, tasks=tasks))) == [f"prompt.questions.emotion: {each}" for each in said]
     assert check_questions(given, tasks=tasks, kept={"emotion": [text]}) == []

@@ -17,8 +17,9 @@ from emolightning.prompt.questions import PLACES, QUOTED
 
 OF_ANY_TASK = ("{labels}", *PLACES)
 
-_IN_BRACES = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}")
-"""`{...}`, also around another one: the braces of `{{labels}}` would stay around the labels."""
+_WORD = r"\s*\w[\w ]*(?:[:!][\w.<>^]*)?\s*"
+_IN_BRACES = re.compile(rf"\{{\{{{_WORD}\}}\}}|\{{{_WORD}\}}")
+"""`{word}`, `{word:.2}`, or `{{word}}`, whose braces would stay around what is put in; no JSON, which may be asked."""
 
 
 def check_questions(
@@ -67,7 +68,7 @@ def kept_questions(cfg: DictConfig) -> dict[str, list[str]]:
 
 
 def _strays(task: str, text: str) -> list[str]:
-    """What stands in braces and nothing would be put in place of, so that a model would read the braces."""
+    """Words in braces that nothing would be put in place of, so that a model would read the braces."""
     places = (*OF_ANY_TASK, *(f"{{{name}}}" for name in QUOTED.get(task, ())))
     strays = [word for word in dict.fromkeys(_IN_BRACES.findall(text)) if word not in places]
     return [f"{word} is no place; {suggestion(word, places)}" for word in strays]
