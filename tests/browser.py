@@ -1,6 +1,7 @@
 """A headless Chromium that tests drive by its debugging protocol, over pipes: no driver and no port is needed."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -131,11 +132,10 @@ def started_browser(folder: Path) -> Iterator[Browser]:
         pytest.skip("there is no Chromium")
     (read_commands, commands), (replies, write_replies) = os.pipe(), os.pipe()
 
-    def arrange() -> None:  # Chromium reads from 3 and writes to 4.
-        first, second = os.dup(read_commands), os.dup(write_replies)
-        high = [os.dup2(first, 100), os.dup2(second, 101)]
-        os.dup2(high[0], 3)
-        os.dup2(high[1], 4)
+    def arrange() -> None:  # Chromium reads from 3 and writes to 4; numbers from 5 on take nobody's place meanwhile.
+        first, second = (fcntl.fcntl(end, fcntl.F_DUPFD, 5) for end in (read_commands, write_replies))
+        os.dup2(first, 3)
+        os.dup2(second, 4)
 
     process = subprocess.Popen(
         [program, *FLAGS, f"--user-data-dir={folder}/profile", "about:blank"],
