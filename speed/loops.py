@@ -1,10 +1,12 @@
 """The same training steps in several loops: ours, Hugging Face's Trainer, bare ones, upstream's recipe."""
 
 import tempfile
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,11 @@ from emolightning.training.optim.schedule import Length
 from emolightning.training.stopping.told_to_stop import AgreedToStop
 from speed.machine import wait_for
 from speed.recipes import AUTOCAST, Measurement, Subject, on_device
-from speed.rounds import Work
+from speed.rounds import Column, Work
+from speed.turns import in_turns
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+PHASE = "training"
 LOGGED_EVERY = 10
 """Steps between two logged losses, as `trainer.log_every_n_steps` has it in ours."""
 
@@ -49,6 +53,11 @@ class Watch:
     times: list[float] = field(default_factory=list)
     losses: list[Tensor] = field(default_factory=list)
     waited: float = 0.0
+    give_way: Callable[[], None] | None = None
+    """Lets other loops do a step; None where they run before or after this one."""
+    steps_a_turn: int = 1
+    away: float = 0.0
+    """Time in which others had their turns."""
 
     @property
     def num_steps(self) -> int:
@@ -59,7 +68,11 @@ class Watch:
         """Before each step."""
         if len(self.times) in (self.warm, self.warm + self.steps):
             wait_for(self.device)
-        self.times.append(CLOCKS[self.clock]())
+        if self.give_way is not None and len(self.times) % self.steps_a_turn == 0:
+            left = CLOCKS[self.clock]()
+            self.give_way()
+            self.away += CLOCKS[self.clock]() - left
+        self.times.append(CLOCKS[self.clock]() - self.away)
 
     def over(self, batches: Iterable[Any]) -> Iterator[Any]:
         """The batches; how long they are waited for is noted."""
@@ -95,6 +108,7 @@ class Loops:
         self.timed: dict[str, Any] = {"clock": clock, "warm": warm, "steps": steps}
         self.run = self._run(Path(cfg.output_dir))
         self.data = self._seen(self.run, self.run.make_learner())
+        self._of_thread = threading.local()
         self.losses: dict[str, list[list[float]]] = {}
         """Loop -> losses of all steps, round by round."""
 
@@ -108,7 +122,20 @@ class Loops:
 
     def _watch(self, batches: int = 1) -> Watch:
         timed = {name: value * batches if name != "clock" else value for name, value in self.timed.items()}
-        return Watch(self.device, **timed)
+        give_way = getattr(self._of_thread, "give_way", None)
+        return Watch(self.device, **timed, give_way=give_way, steps_a_turn=batches)
+
+    def in_turns(self, columns: Sequence[Column]) -> list[tuple[Column, str, Measurement]]:
+        """A round in which all loops take turns step by step."""
+
+        def run(column: Column, give_way: Callable[[], None]) -> Measurement:
+            torch.set_num_threads(self.cfg.num_threads)  # Each thread has a number of its own.
+            self._of_thread.give_way = give_way
+            return column.run[PHASE]()
+
+        place = [column.name for column in columns].index("ours")
+        found = in_turns([partial(run, column) for column in columns], here=place)
+        return [(column, PHASE, each) for column, each in zip(columns, found, strict=True)]
 
     def _done(self, name: str, watch: Watch) -> Measurement:
         self.losses.setdefault(name, []).append([float(loss) for loss in watch.losses])

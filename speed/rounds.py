@@ -36,20 +36,29 @@ class Column:
     """Phases that the device was too small for; not tried again."""
 
 
-def alternate(columns: Sequence[Column], num_rounds: int, report: Callable[[int], None]) -> bool:
+Round = list[tuple[Column, str, Measurement]]
+
+
+def alternate(
+    columns: Sequence[Column],
+    num_rounds: int,
+    report: Callable[[int], None],
+    round_of: Callable[[Sequence[Column]], Round] | None = None,
+) -> bool:
     """Measure all phases of all columns in each round; every second round in reverse order.
 
     Args:
         columns: get the measurements.
         num_rounds: how often.
         report: called with the number of each round that is done.
+        round_of: measures a round; None measures one column after the other.
 
     Returns:
         Whether all rounds were done; Ctrl-C ends them, and the round that it falls into does not count.
     """
     for number in range(num_rounds):
         try:
-            found = _round(columns if number % 2 == 0 else columns[::-1])
+            found = (round_of or _round)(columns if number % 2 == 0 else columns[::-1])
             for column, phase, measurement in found:
                 column.rounds.setdefault(phase, []).append(measurement)
             report(number)
@@ -58,7 +67,7 @@ def alternate(columns: Sequence[Column], num_rounds: int, report: Callable[[int]
     return True
 
 
-def _round(columns: Sequence[Column]) -> list[tuple[Column, str, Measurement]]:
+def _round(columns: Sequence[Column]) -> Round:
     found = []
     for phase in PHASES:
         for column in columns:

@@ -1,11 +1,12 @@
-r"""What a training step costs beside its arithmetic: this project's run and other loops, in alternating rounds.
+r"""What a training step costs beside its arithmetic: this project's run and other loops, in turns.
 
   python speed/training_step.py experiment=demo
   python speed/training_step.py experiment=demo num_threads=2 output=speed/results/training_step.json
 
 Takes all settings of train.py. The loops: the run as train.py makes it, with its callbacks and logs; a Trainer of
 transformers around the same modules; a bare loop of PyTorch over the same loader, and over batches made before; and
-the released recipe, whose losses are those of other batches. All others must have equal losses in each step.
+the released recipe, whose losses are those of other batches. All others must have equal losses in each step. On a CPU
+each loop does one step and gives way to the next, on a GPU all its steps of a round.
 """
 
 import math
@@ -81,7 +82,8 @@ def measure(cfg: DictConfig) -> dict[str, Any]:
         print(f"round {number + 1} of {cfg.rounds}", flush=True)
         peaks.append(find_peak(device, None))
 
-    is_complete = alternate(columns, cfg.rounds, report)
+    # On a GPU there is room for one model, and nobody else.
+    is_complete = alternate(columns, cfg.rounds, report, loops.in_turns if device.type == "cpu" else None)
     if not any(column.rounds for column in columns):
         raise KeyboardInterrupt
     require_equal_losses(loops.losses)

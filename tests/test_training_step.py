@@ -2,7 +2,9 @@
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from emolightning.commands.cli import run
 from emolightning.errors import UserError
 from speed import training_step
 from speed.figures import is_kept
+from speed.loops import CLOCKS, Watch
 from speed.recipes import Measurement
 from speed.result import describe_columns, ratios
 from speed.rounds import Column, Work
 from speed.training_step import figures, require_equal_losses, table
+from speed.turns import in_turns
 
 LOSSES = {"bare": [[2.5, 1.25]], "prepared": [[2.5, 1.25]], "ours": [[2.5, 1.25], [2.5, 1.25]], "upstream_1": [[9.0]]}
 
@@ -116,3 +120,41 @@ def test_all_loops_train_alike(
     assert len(set(work)) == 1
     assert all(len(found["training"]["rounds"]) == 2 for found in result["columns"].values())
     assert "floor:" in capsys.readouterr().out
+
+
+def test_loops_take_turns_step_by_step() -> None:
+    """One that has more steps goes on alone, and one that fails ends the others."""
+    done: list[str] = []
+
+    def loop(name: str, steps: int, give_way: Callable[[], None]) -> str:
+        for step in range(steps):
+            give_way()
+            done.append(f"{name}{step}")
+        return name
+
+    assert in_turns([partial(loop, "a", 2), partial(loop, "b", 3), partial(loop, "c", 1)], here=1) == ["a", "b", "c"]
+    assert done == ["a0", "b0", "c0", "a1", "b1", "b2"]
+    done.clear()
+
+    def fail(give_way: Callable[[], None]) -> str:
+        give_way()
+        raise UserError("no more")
+
+    with pytest.raises(UserError, match="no more"):
+        in_turns([partial(loop, "a", 5), fail], here=0)
+    assert done == ["a0"]
+
+
+def test_the_turns_of_others_are_no_time_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes one on in a step and 100 in a turn of the others, which each fourth step gives."""
+    now = 0
+
+    def go_on(ticks: int) -> None:
+        nonlocal now
+        now += ticks
+
+    monkeypatch.setitem(CLOCKS, "wall", lambda: now)
+    watch = Watch(torch.device("cpu"), "wall", warm=4, steps=8, give_way=lambda: go_on(100), steps_a_turn=4)
+    for _ in watch.over(range(20)):
+        go_on(1)
+    assert (watch.away, watch.measurement().seconds) == (400, 8)
