@@ -44,22 +44,35 @@ def alike(figures: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def intervals(title: str, figures: Sequence[Mapping[str, Any]]) -> str:
-    """Draw medians of one unit with the range of their rounds.
+    """Draw medians of one unit with the range of their rounds, and the axis with what all their names end with.
 
     A line is at what was promised, where that is one value.
     """
     kept = [KEPT[is_kept(each)] for each in figures]
+    told = _common_ending([each["what"] for each in figures])
     lines = [
-        Row(each["what"].replace("`", ""), [Mark(each["value"], (each["low"], each["high"]), colour)])
+        Row(
+            each["what"].replace("`", "").removesuffix(told), [Mark(each["value"], (each["low"], each["high"]), colour)]
+        )
         for each, (_, colour) in zip(figures, kept, strict=True)
     ]
     bounds = {(word, each[word]) for each in figures for word in ("at_least", "at_most") if each[word] is not None}
     promised = [(value, f"{word.replace('_', ' ')} {value:g}") for word, value in bounds] if len(bounds) == 1 else []
     unit = figures[0]["unit"]
     values = [*(each["high"] for each in figures), *(value for value, _ in promised)]
-    scale = _from_zero("times" if unit == "x" else unit, values)
+    scale = _from_zero(f"{'times' if unit == 'x' else unit}{told}", values)
     legend = [each for each in KEPT.values() if each in kept] if len(set(kept)) > 1 else []
     return rows(title, lines, scale, lines=promised, legend=legend, has_bars=True, has_names_above=True)
+
+
+def _common_ending(names: Sequence[str]) -> str:
+    """Return what all names end with, from a comma on; an empty string where they share nothing.
+
+    >>> _common_ending(["a, 1 at once, answers of 3 tokens", "b, 2 at once, answers of 3 tokens"])
+    ', answers of 3 tokens'
+    """
+    endings = [name[place:] for name in names[:1] for place, letter in enumerate(name) if letter == ","]
+    return next((ending for ending in endings if all(name.endswith(ending) for name in names)), "")
 
 
 def _from_zero(name: str, values: Sequence[float]) -> Axis:

@@ -254,12 +254,21 @@ def section(
             path = drawings_of(page) / f"{slug(name)}-{count + 1}.svg"
             files[path] = standalone(drawn(drawing))
             yield from ("", f"![{drawing['title']}]({path.relative_to(page.parent).as_posix()})")
-    if (shown := alike(figures)) and not any(found.get("drawings") for found in answers.values()):
-        path = drawings_of(page) / f"{slug(next(iter(answers)))}-1.svg"
+    for name, shown in _drawn_from_figures(answers).items():
+        path = drawings_of(page) / f"{slug(name)}-1.svg"
         files[path] = standalone(intervals(question, shown))
         yield from ("", f"![{question}]({path.relative_to(page.parent).as_posix()})")
     yield ""
     yield from (source(name, found, page, folder) for name, found in answers.items())
+
+
+def _drawn_from_figures(answers: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
+    """Name of a result -> its figures as rows of a drawing; those of all results together where each has few."""
+    if any(found.get("drawings") for found in answers.values()):
+        return {}
+    each = {name: shown for name, found in answers.items() if (shown := alike(found["figures"]))}
+    together = alike([figure for found in answers.values() for figure in found["figures"]])
+    return each or ({next(iter(answers)): together} if together else {})
 
 
 def source(name: str, found: dict[str, Any], page: Path, folder: Path) -> str:

@@ -14,7 +14,7 @@ from emolightning.runs.report.rendering import environment
 COLOURS = ("accent", "second", "fourth", "third", "bad", "good", "muted")
 """Colours of the first curve, the second, ...; names of `rendering.LIGHT`."""
 
-LONGEST_NAME, LONGEST_ABOVE = 26, 64
+LONGEST_NAME, LONGEST_ABOVE = 26, 68
 LETTER = 7.0
 """Width of a letter, in units of a drawing."""
 
