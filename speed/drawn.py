@@ -43,6 +43,18 @@ def alike(figures: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [each for each in figures if each["unit"] == common] if units.count(common) >= FEWEST else []
 
 
+def from_figures(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the figures that are drawn as rows, for each result of a question that has no drawings of its own.
+
+    Where each result has few, the figures of all are together under the name of the first.
+    """
+    if any(found.get("drawings") for found in answers.values()):
+        return {}
+    each = {name: shown for name, found in answers.items() if (shown := alike(found["figures"]))}
+    together = alike([figure for found in answers.values() for figure in found["figures"]])
+    return each or ({next(iter(answers)): together} if together else {})
+
+
 def intervals(title: str, figures: Sequence[Mapping[str, Any]]) -> str:
     """Draw medians of one unit with the range of their rounds, and the axis with what all their names end with.
 

@@ -25,7 +25,7 @@ from typing import Any  # noqa: E402
 from emolightning.errors import UserError  # noqa: E402
 from emolightning.files.writing import write_whole  # noqa: E402
 from emolightning.runs.report.figure_files import standalone  # noqa: E402
-from speed.drawn import alike, drawn, intervals  # noqa: E402
+from speed.drawn import drawn, from_figures, intervals  # noqa: E402
 from speed.figures import PARTS, is_kept  # noqa: E402
 
 RESULTS, PAGE = REPO / "speed" / "results", REPO / "docs" / "reference" / "performance.md"
@@ -254,21 +254,12 @@ def section(
             path = drawings_of(page) / f"{slug(name)}-{count + 1}.svg"
             files[path] = standalone(drawn(drawing))
             yield from ("", f"![{drawing['title']}]({path.relative_to(page.parent).as_posix()})")
-    for name, shown in _drawn_from_figures(answers).items():
+    for name, shown in from_figures(answers).items():
         path = drawings_of(page) / f"{slug(name)}-1.svg"
         files[path] = standalone(intervals(question, shown))
         yield from ("", f"![{question}]({path.relative_to(page.parent).as_posix()})")
     yield ""
     yield from (source(name, found, page, folder) for name, found in answers.items())
-
-
-def _drawn_from_figures(answers: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
-    """Name of a result -> its figures as rows of a drawing; those of all results together where each has few."""
-    if any(found.get("drawings") for found in answers.values()):
-        return {}
-    each = {name: shown for name, found in answers.items() if (shown := alike(found["figures"]))}
-    together = alike([figure for found in answers.values() for figure in found["figures"]])
-    return each or ({next(iter(answers)): together} if together else {})
 
 
 def source(name: str, found: dict[str, Any], page: Path, folder: Path) -> str:

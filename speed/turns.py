@@ -19,8 +19,8 @@ M_ARENA_MAX = -8
 def share_one_heap() -> None:
     """Let all threads take memory as a program's only thread does, where the C library is glibc.
 
-    It gives other threads heaps of their own, which go back to the system more seldom than the main one: a training
-    step there took 3 percent less.
+    It gives other threads heaps of their own, which return memory to the system at other times than the main one: loops
+    in other threads would be measured on other terms than the one in the main thread.
     """
     if sys.platform == "linux" and (set_option := getattr(ctypes.CDLL(None), "mallopt", None)):
         set_option(M_ARENA_MAX, 1)
@@ -92,16 +92,16 @@ def in_turns(loops: Sequence[Callable[[Callable[[], None]], Found]], *, here: in
     errors: list[BaseException] = []
 
     def run(number: int) -> None:
-        error: BaseException | None = None
+        has_failed = False
         try:
             turns.wait(number)
             found[number] = loops[number](lambda: turns.give_way(number))
         except StoppedByAnother:
             pass
-        except BaseException as raised:
-            error = raised
-            errors.append(raised)
-        turns.leave(number, has_failed=error is not None)
+        except BaseException as error:  # It is raised where all have ended.
+            has_failed = True
+            errors.append(error)
+        turns.leave(number, has_failed=has_failed)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(len(loops)) if number != here]
     for thread in threads:

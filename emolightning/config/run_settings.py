@@ -139,7 +139,8 @@ class CheckpointSettings:
     """How often `checkpoints/last.ckpt` is written between validations; `best.ckpt` follows `monitor`."""
 
     every_minutes: float = 5.0
-    """Minutes from one to the next, at the end of the step that is running then; 0 looks at no clock."""
+    """Minutes from one to the next, at the end of the step that is running then, with several processes of the next
+    tenth one; 0 looks at no clock."""
     every_num_steps: int = 0
     """Optimizer steps from one to the next; 0 does not count them."""
 
